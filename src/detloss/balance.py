@@ -1,0 +1,124 @@
+"""Weights that make up for classes of unequal frequency, from their counts."""
+
+from collections.abc import Sequence
+from numbers import Real
+
+import torch
+from torch import Tensor
+
+METHODS = ("inverse", "sqrt", "effective")
+
+
+def alpha_from_counts(
+    positives: float | Tensor | Sequence[float], negatives: float | Tensor | Sequence[float]
+) -> float | Tensor:
+    """Give the alpha at which positives and negatives weigh the same in total.
+
+    ``alpha = negatives / (positives + negatives)``: then ``alpha * positives = (1 - alpha) * negatives``
+
+    When to choose it: as the start of `balanced_cross_entropy_loss`, and as where a search for alpha begins. Not for
+    focal loss as it stands: its gamma has taken weight off the easy side already.
+
+    Args:
+        positives: How many entries are 1: a number, or one a class.
+        negatives: How many are 0, likewise.
+
+    Returns:
+        A number for numbers, else a float64 tensor (C,) on the device of the counts.
+
+    Raises:
+        TypeError: A count is no number, tensor or sequence.
+        ValueError: A count is negative or not finite, both are 0, or the lengths differ.
+
+    Example:
+        >>> import detloss
+        >>> detloss.alpha_from_counts(100, 900)
+        0.9
+
+    Sources:
+        Lin et al., Focal Loss for Dense Object Detection (2017), section 3.1, https://arxiv.org/abs/1708.02002
+
+    See also:
+        `class_weight_from_counts`.
+    """
+    one, zero = counts_of("positives", positives), counts_of("negatives", negatives)
+    if one.shape != zero.shape and one.dim() and zero.dim():
+        raise ValueError(f"negatives: expected {tuple(one.shape)} like positives, got {tuple(zero.shape)}")
+    total = one + zero
+    if (total == 0).any():
+        raise ValueError("positives, negatives: expected at least one entry a class, got none of either")
+    alpha = zero / total
+    return alpha.item() if alpha.dim() == 0 and isinstance(positives, Real) else alpha
+
+
+def class_weight_from_counts(
+    counts: Tensor | Sequence[float], *, method: str = "inverse", beta: float = 0.9999
+) -> Tensor:
+    """Give a weight for each class, larger for rarer ones.
+
+    ``"inverse"``: ``total / (classes * count)``; ``"sqrt"``: the root of that, scaled to mean 1; ``"effective"``:
+    ``(1 - beta) / (1 - beta^count)``, scaled to mean 1. Only classes that occur are counted as classes.
+
+    When to choose it: as ``class_weight`` of `cross_entropy_loss` and `softmax_focal_loss`. ``"inverse"`` makes all
+    classes weigh the same and is harsh where one is very rare; ``"sqrt"`` goes half the way; ``"effective"`` stops
+    growing where more samples would bring little new.
+
+    Args:
+        counts: How often each class occurs, (C,).
+        method: ``"inverse"``, ``"sqrt"`` or ``"effective"``.
+        beta: For ``"effective"``: in [0, 1).
+
+    Returns:
+        float32 (C,), on the device of the counts. A class that never occurs gets 0.
+
+    Raises:
+        TypeError: The counts are no tensor or sequence of numbers.
+        ValueError: A count is negative or not finite, all are 0, they are not one a class, or an option does not fit.
+
+    Example:
+        >>> import detloss
+        >>> detloss.class_weight_from_counts([900, 100])
+        tensor([0.5556, 5.0000])
+
+    Sources:
+        King and Zeng, Logistic Regression in Rare Events Data (2001), https://doi.org/10.1093/oxfordjournals.pan.a004868;
+        Cui et al., Class-Balanced Loss Based on Effective Number of Samples (2019), https://arxiv.org/abs/1901.05555
+
+    See also:
+        `alpha_from_counts`.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method: expected one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    if isinstance(beta, bool) or not isinstance(beta, Real):
+        raise TypeError(f"beta: expected a number, got {type(beta).__name__}")
+    if not 0.0 <= beta < 1.0:
+        raise ValueError(f"beta: expected in [0, 1), got {beta!r}")
+    count = counts_of("counts", counts)
+    if count.dim() != 1:
+        raise ValueError(f"counts: expected one a class, (C,), got {tuple(count.shape)}")
+    seen = count > 0
+    if not seen.any():
+        raise ValueError("counts: expected at least one class that occurs, got none")
+    some = torch.where(seen, count, 1.0)
+    if method == "effective":
+        # expm1 keeps the digits of 1 - beta^count where beta is close to 1.
+        weight = (1.0 - beta) / -torch.expm1(some * torch.log(torch.tensor(beta, dtype=some.dtype)))
+    else:
+        weight = count.sum() / (seen.sum() * some)
+        weight = weight.sqrt() if method == "sqrt" else weight
+    weight = torch.where(seen, weight, 0.0)
+    if method != "inverse":
+        weight = weight * (seen.sum() / weight.sum())
+    return weight.to(torch.float32)
+
+
+def counts_of(name: str, value: float | Tensor | Sequence[float]) -> Tensor:
+    """Counts as float64, none negative."""
+    try:
+        count = torch.as_tensor(value).to(torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name}: expected numbers, got {type(value).__name__}") from error
+    wrong = count[~(count.isfinite() & (count >= 0))].flatten()
+    if len(wrong):
+        raise ValueError(f"{name}: expected finite counts of at least 0, got {wrong[0].item():g}")
+    return count

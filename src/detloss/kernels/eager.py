@@ -1,0 +1,193 @@
+"""The reference backend: the loops in torch operations, on any device, differentiable once more.
+
+`entries` gives the loss of every entry with its derivatives; `evaluate` adds weights, absent entries and the
+reduction. Arithmetic is float32, or float64 where an operand is float64.
+"""
+
+from collections.abc import Sequence
+from functools import singledispatch
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from detloss import formulas
+from detloss.geometry import FORMATS
+from detloss.kernels import words
+from detloss.kernels.loops import BinaryLoop, ElementLoop, Loop, PairLoop, RowLoop
+
+
+class Entries(NamedTuple):
+    """What a loop yields before weights and reduction; `present` is None where no entry can be ignored."""
+
+    value: Tensor
+    d_pred: Tensor
+    d_target: Tensor | None
+    present: Tensor | None
+
+
+class Evaluation(NamedTuple):
+    """A loss as it was asked for, with the derivatives that go with it, in the dtype of the arithmetic."""
+
+    value: Tensor
+    d_pred: Tensor
+    d_target: Tensor | None
+
+
+def arithmetic_dtype(*operands: Tensor) -> torch.dtype:
+    """float64 if an operand is float64, else float32."""
+    return torch.float64 if any(operand.dtype == torch.float64 for operand in operands) else torch.float32
+
+
+@singledispatch
+def entries(loop: Loop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], wants_target: bool) -> Entries:
+    """Value and derivatives of every entry."""
+    raise TypeError(f"loop: no such loop, {type(loop).__name__}")
+
+
+@entries.register
+def _(loop: ElementLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], wants_target: bool) -> Entries:
+    value, d_pred, d_target = loop.formula(words, pred, target, *parameters)
+    return Entries(value, d_pred, d_target, None)
+
+
+@entries.register
+def _(loop: BinaryLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], wants_target: bool) -> Entries:
+    present = None
+    indices = target.dim() < pred.dim()
+    if indices:
+        if loop.ignore_index is not None:
+            present = target != loop.ignore_index
+            target = torch.where(present, target, 0)
+            present = present.unsqueeze(-1).expand_as(pred)
+        target = one_hot(target, pred, background=True)
+    keep = 1.0 - loop.label_smoothing
+    positive = target * keep + 0.5 * loop.label_smoothing
+    negative = (1.0 - target) * keep + 0.5 * loop.label_smoothing
+    value, d_pred, d_target = loop.formula(words, pred, positive, negative, *parameters)
+    return Entries(value, d_pred, d_target * keep if wants_target and not indices else None, present)
+
+
+@entries.register
+def _(loop: RowLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], wants_target: bool) -> Entries:
+    class_weight, *options = parameters
+    present = None
+    if target.dim() < pred.dim():
+        present = target != loop.ignore_index
+        target = one_hot(torch.where(present, target, 0), pred, background=False)
+    classes = max(pred.shape[-1], 1)
+    keep = (1.0 - loop.label_smoothing) * class_weight
+    share = target * keep + loop.label_smoothing / classes * class_weight
+
+    nll, likelihood, missing = softmax(pred)
+    value, rate = loop.formula(words, nll, likelihood, missing, *options)
+    rates = words.weighted(share, rate * torch.ones_like(value))
+    d_pred = likelihood * (rates.sum(-1, keepdim=True) - rates) - missing * rates
+    d_target = words.weighted(keep, value) if wants_target and present is None else None
+    return Entries(words.weighted(share, value).sum(-1), d_pred, d_target, present)
+
+
+@entries.register
+def _(loop: PairLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], wants_target: bool) -> Entries:
+    box_format = FORMATS[loop.geometry.format]
+    columns, target_columns = axes_of(pred, loop.geometry.dims), axes_of(target, loop.geometry.dims)
+
+    def of(a: list, b: list) -> tuple[Tensor, Tensor]:
+        loss, measure, derivatives = formulas.axis_aligned(
+            words, loop.formula, box_format.differences_of, box_format.derivatives_by, loop.with_angle, a, b
+        )
+        row = torch.stack([first for first, _ in derivatives] + [second for _, second in derivatives], -1)
+        return (measure, -row) if loop.measure else (loss, row)
+
+    value, d_pred = of(columns, target_columns)
+    d_target = of(target_columns, columns)[1] if wants_target else None
+    return Entries(value, d_pred, d_target, None)
+
+
+def axes_of(rows: Tensor, dimensions: int) -> list[tuple[Tensor, Tensor]]:
+    """The columns of rows, paired by axis."""
+    columns = rows.unbind(-1)
+    return list(zip(columns[:dimensions], columns[dimensions:]))
+
+
+def one_hot(target: Tensor, logits: Tensor, background: bool) -> Tensor:
+    """Class indices as 0/1 over the classes; index C is background where there is one; any other makes its row NaN."""
+    classes = logits.shape[-1]
+    index = target.unsqueeze(-1)
+    hot = (index == torch.arange(classes, device=logits.device)).to(logits.dtype)
+    exists = (index >= 0) & (index < classes + background)
+    return torch.where(exists, hot, torch.nan)
+
+
+def softmax(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """-log p, p and 1 - p of every class: the largest logit is left out of the sum, so 1 - p never cancels."""
+    if logits.shape[-1] == 0:
+        return logits, logits, logits
+    top, index = logits.max(-1, keepdim=True)
+    is_top = torch.arange(logits.shape[-1], device=logits.device) == index
+    # The low part matters: a rounded difference of 80 would cost its exponential forty ulps.
+    high, low = words.difference(torch.where(is_top, 0.0, logits), torch.where(is_top, 0.0, top))
+    growth = torch.exp(high)
+    others = torch.where(is_top, 0.0, growth + growth * low)
+    rest = others.sum(-1, keepdim=True)
+    total = 1.0 + rest
+    powers = torch.where(is_top, torch.where(top == top, 1.0, top), others)
+    nll = -high + (torch.log1p(rest) - low)
+    return nll, powers / total, torch.where(is_top, rest, total - others) / total
+
+
+def evaluate(
+    loop: Loop,
+    reduction: str,
+    wants_target: bool,
+    pred: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    normalizer: Tensor | None,
+    parameters: Sequence[Tensor],
+) -> Evaluation:
+    """The loss, weighted and reduced, with its derivatives by the prediction and, where wanted, by the target."""
+    value, d_pred, d_target, present = entries(loop, *in_arithmetic(pred, target), parameters, wants_target)
+    derivatives = [d_pred] if d_target is None else [d_pred, d_target]
+    divisor = divisor_of(value, present, normalizer)
+    rows = isinstance(loop, RowLoop | PairLoop)
+    for factor in (factor.to(value.dtype) for factor in (present, weight) if factor is not None):
+        value = words.weighted(factor, value)
+        across = factor.unsqueeze(-1) if rows and factor.dim() else factor
+        derivatives = [words.weighted(across, derivative) for derivative in derivatives]
+    if reduction != "none":
+        # Sums are kept in float64 where the processor has it at full speed.
+        value = value.sum(dtype=torch.float64 if value.device.type == "cpu" else value.dtype)
+    if reduction == "mean":
+        value = words.quotient(value, divisor.to(value.dtype))
+        derivatives = [words.quotient(derivative, divisor.to(derivative.dtype)) for derivative in derivatives]
+    return Evaluation(value, derivatives[0], derivatives[1] if len(derivatives) > 1 else None)
+
+
+def by_weight(
+    loop: Loop,
+    reduction: str,
+    pred: Tensor,
+    target: Tensor,
+    normalizer: Tensor | None,
+    parameters: Sequence[Tensor],
+) -> Tensor:
+    """The derivative by each entry's weight: a loss is linear in its weights."""
+    value, _, _, present = entries(loop, *in_arithmetic(pred, target), parameters, False)
+    divisor = divisor_of(value, present, normalizer)
+    if present is not None:
+        value = words.weighted(present.to(value.dtype), value)
+    return words.quotient(value, divisor.to(value.dtype)) if reduction == "mean" else value
+
+
+def in_arithmetic(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Both operands in the dtype of the arithmetic; class indices stay what they are."""
+    dtype = arithmetic_dtype(pred, target)
+    return pred.to(dtype), target if target.dim() < pred.dim() else target.to(dtype)
+
+
+def divisor_of(value: Tensor, present: Tensor | None, normalizer: Tensor | None) -> Tensor:
+    """What a mean divides by: the normaliser, or the number of entries that are not ignored."""
+    if normalizer is not None:
+        return normalizer
+    return value.new_full((), value.numel()) if present is None else present.sum()

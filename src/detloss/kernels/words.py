@@ -1,0 +1,54 @@
+"""The words that formulas are written in, for torch tensors: any device, any floating dtype, differentiable."""
+
+import torch
+from torch import Tensor
+
+absolute = torch.abs
+sign = torch.sign
+exp = torch.exp
+log = torch.log
+log1p = torch.log1p
+power = torch.pow
+relu = torch.relu
+angle = torch.atan2
+minimum = torch.minimum
+maximum = torch.maximum
+where = torch.where
+
+
+def inverse(x: Tensor) -> Tensor:
+    """1 / x, and 0 where x is 0: masked before the division, so no branch makes 0 * inf."""
+    zero = x == 0
+    return torch.where(zero, 0.0, 1.0 / torch.where(zero, 1.0, x))
+
+
+def quotient(numerator: Tensor, denominator: Tensor) -> Tensor:
+    """numerator / denominator, and 0 where the denominator is 0."""
+    zero = denominator == 0
+    return torch.where(zero, 0.0, numerator / torch.where(zero, 1.0, denominator))
+
+
+def weighted(weight: Tensor, value: Tensor) -> Tensor:
+    """weight * value, and 0 where the weight is 0 even if the value is infinite or NaN: weight zero means absent."""
+    return weight * torch.where(weight == 0, 0.0, value)
+
+
+def constant(x: Tensor) -> Tensor:
+    """x, held constant in derivatives."""
+    return x.detach()
+
+
+def difference(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    """a - b as the rounded difference and the part that rounding lost (Knuth): their sum is exact."""
+    high = a - b
+    b_part = a - high
+    low = (a - (high + b_part)) + (b_part - b)
+    return high, torch.where(low == low, low, 0.0).detach()
+
+
+def scale(size: Tensor, dimensions: int) -> Tensor:
+    """The power of two that brings `size` to where squares of products of `dimensions` lengths neither overflow nor vanish."""
+    mantissa, bias, integer = (52, 1023, torch.int64) if size.dtype == torch.float64 else (23, 127, torch.int32)
+    exponent = (size.detach().view(integer) >> mantissa) - bias
+    goal = (bias - 7) // (2 * max(dimensions, 2)) - 2
+    return ((goal - exponent).clamp(1 - bias, bias) + bias << mantissa).view(size.dtype)

@@ -1,0 +1,78 @@
+"""What a mean divides by, when the batch is spread over ranks and accumulation steps."""
+
+import torch
+from torch import Tensor, distributed, nn
+
+from detloss import arguments
+
+
+class Normalizer(nn.Module):
+    """Make a normaliser from a count of positives (or a sum of weights), the same on every rank.
+
+    ``normalizer = max(mean over ranks of count, minimum)``, or of its running mean where ``momentum`` is given
+
+    When to choose it: a detection loss divided by its positives. DDP averages gradients over ranks; dividing each
+    rank's sum by the *mean* count gives the gradient of one process on the joined batch, dividing by its own count
+    does not. With gradient accumulation, pass the count of the whole step to every micro-batch.
+
+    Args:
+        minimum: Never less than this, so that a batch without positives does not blow up; more than 0.
+        momentum: In [0, 1): a running mean, ``momentum * old + (1 - momentum) * new``, kept as a buffer and updated
+            in training mode alone; None: the count itself.
+
+    Returns:
+        The call ``normalizer(count)`` gives a float32 scalar tensor on the count's device, without waiting for it.
+
+    Raises:
+        TypeError: An option or the count is no number.
+        ValueError: An option is out of range, or the count is not one number.
+
+    Edge cases:
+        Where torch.distributed does not run, the count is its own mean. The first count starts the running mean.
+
+    Example:
+        >>> import torch, detloss
+        >>> normalizer = detloss.Normalizer()
+        >>> normalizer(torch.tensor(12)), normalizer(0)
+        (tensor(12.), tensor(1.))
+
+    Sources:
+        Tian et al., FCOS (2019), the averaged number of positives in its code's issues 228 and 275,
+        https://arxiv.org/abs/1904.01355
+
+    See also:
+        The ``normalizer`` argument of every loss.
+    """
+
+    def __init__(self, *, minimum: float = 1.0, momentum: float | None = None) -> None:
+        super().__init__()
+        self.minimum = arguments.number("minimum", minimum, 0.0)
+        if self.minimum == 0.0:
+            raise ValueError("minimum: expected more than 0, got 0")
+        if momentum is not None:
+            momentum = arguments.number("momentum", momentum, 0.0, 1.0)
+            if momentum == 1.0:
+                raise ValueError("momentum: expected in [0, 1), got 1.0")
+            self.register_buffer("running", torch.full((), torch.nan))  # NaN: nothing counted yet
+        self.momentum = momentum
+
+    @torch.no_grad()
+    def forward(self, count: float | Tensor) -> Tensor:
+        if not isinstance(count, Tensor):
+            device = None if self.momentum is None else self.running.device
+            count = torch.full((), arguments.number("count", count, 0.0), device=device)
+        if count.numel() != 1:
+            raise ValueError(f"count: expected one number, got a tensor of shape {tuple(count.shape)}")
+        mean = count.detach().reshape(()).to(torch.float32, copy=True)
+        if distributed.is_available() and distributed.is_initialized():
+            distributed.all_reduce(mean)
+            mean = mean / distributed.get_world_size()
+        if self.momentum is not None:
+            if self.training:
+                smooth = self.momentum * self.running + (1.0 - self.momentum) * mean
+                self.running.copy_(torch.where(self.running.isnan(), mean, smooth))
+            mean = torch.where(self.running.isnan(), mean, self.running)
+        return mean.clamp(min=self.minimum)
+
+    def extra_repr(self) -> str:
+        return f"minimum={self.minimum}, momentum={self.momentum}"

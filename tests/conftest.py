@@ -1,0 +1,20 @@
+"""A fresh seed for every run, printed where a test fails; DETLOSS_TEST_SEED repeats one."""
+
+import os
+import random
+
+import pytest
+
+RUN_SEED = int(os.environ.get("DETLOSS_TEST_SEED", random.SystemRandom().randrange(2**31)))
+
+
+def pytest_report_header() -> str:
+    return f"DETLOSS_TEST_SEED={RUN_SEED}"
+
+
+@pytest.fixture
+def seed(request: pytest.FixtureRequest) -> int:
+    """An integer that differs from run to run and from test to test."""
+    value = random.Random(f"{RUN_SEED} {request.node.nodeid}").randrange(2**31)
+    print(f"DETLOSS_TEST_SEED={RUN_SEED}, this test's seed={value}")
+    return value
