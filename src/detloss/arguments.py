@@ -29,15 +29,13 @@ def same_device(name: str, value: Tensor, other_name: str, other: Tensor) -> Non
         raise ValueError(f"{name}: expected on {other.device} like {other_name}, got on {value.device}")
 
 
-def pair(name: str, pred: object, target_name: str, target: object) -> None:
+def pair(name: str, pred: Tensor, target_name: str, target: Tensor) -> None:
     """Two floating tensors of one shape on one device."""
     floating_tensor(name, pred)
     floating_tensor(target_name, target)
     same_device(target_name, target, name, pred)
     if target.shape != pred.shape:
-        raise ValueError(
-            f"{target_name}: expected the shape of {name}, {tuple(pred.shape)}, got {tuple(target.shape)}"
-        )
+        raise ValueError(f"{target_name}: expected the shape of {name}, {tuple(pred.shape)}, got {tuple(target.shape)}")
 
 
 def rows(name: str, value: Tensor, length: int, geometry: object) -> None:
@@ -46,7 +44,7 @@ def rows(name: str, value: Tensor, length: int, geometry: object) -> None:
         raise ValueError(f"{name}: expected (..., {length}) rows of {geometry}, got {tuple(value.shape)}")
 
 
-def class_target(logits: object, target: object, dense: str) -> None:
+def class_target(logits: Tensor, target: Tensor, dense: str) -> None:
     """Class indices with one dimension fewer than the logits, or one value a logit (`dense` says what kind)."""
     floating_tensor("logits", logits)
     if not isinstance(target, Tensor):
@@ -86,7 +84,7 @@ def number(name: str, value: object, low: float, high: float = math.inf) -> floa
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
     bounds = f"in [{low:g}, {high:g}]" if math.isfinite(high) else f"of at least {low:g}"
-    if not (low <= value <= high and math.isfinite(value)):
+    if not (math.isfinite(value) and low <= float(value) <= high):
         raise ValueError(f"{name}: expected a finite number {bounds}, got {value!r}")
     return float(value)
 

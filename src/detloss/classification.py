@@ -1,7 +1,8 @@
 """Losses of class scores, from logits: cross-entropy, binary, balanced and focal ones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -346,7 +347,7 @@ def sigmoid_focal_loss(
 
 
 def binary_loop(
-    formula: object, logits: Tensor, target: Tensor, ignore_index: int | None, label_smoothing: float
+    formula: Callable[..., Any], logits: Tensor, target: Tensor, ignore_index: int | None, label_smoothing: float
 ) -> BinaryLoop:
     """The loop of a binary loss, its operands checked."""
     arguments.class_target(logits, target, "0/1 or soft values")

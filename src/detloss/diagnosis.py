@@ -100,7 +100,9 @@ def is_validating() -> bool:
     return bool(checking) and not torch.compiler.is_compiling()
 
 
-def validate(request: "Request", pred: Tensor, target: Tensor, weight: Tensor | None, normalizer: Tensor | None) -> None:
+def validate(
+    request: "Request", pred: Tensor, target: Tensor, weight: Tensor | None, normalizer: Tensor | None
+) -> None:
     """Raise on the first row that cannot be meant."""
     name, other = request.operands
     loop = request.loop
@@ -174,7 +176,7 @@ def examine_gradients(
     for operand, gradient in zip(request.operands, (grad_pred, grad_target)):
         if gradient is None or torch.isfinite(gradient).all():
             continue
-        at = first(~torch.isfinite(gradient))
+        at = first(~torch.isfinite(gradient)) or ()
         what = f"the gradient by {operand} is {gradient[at].item()} at {list(at)}"
         rows = isinstance(request.loop, PairLoop | RowLoop)
         otherwise = "the slope is above what the dtype holds"
@@ -206,7 +208,9 @@ def report(
             index = at[:-1]
         entry = tensor[index]
         inputs.append(f"  {place(operand, index)} = {entry.tolist()}")
-        broken = entry[~entry.isfinite()] if entry.is_floating_point() else entry[:0] if entry.dim() else entry.new_empty(0)
+        broken = (
+            entry[~entry.isfinite()] if entry.is_floating_point() else entry[:0] if entry.dim() else entry.new_empty(0)
+        )
         if broken.numel():
             culprits.append(f"{place(operand, index)} holds {broken.flatten()[0].item()}")
         classes = pred.shape[-1] - (not isinstance(request.loop, BinaryLoop))

@@ -52,7 +52,12 @@ def evaluate(
     )
     if diagnosis.is_validating():
         diagnosis.validate(request, pred, target, factor, divisor)
-    value, _, _ = Evaluate.apply(request, pred, target, factor, divisor, *constants)
+    differentiable = torch.is_grad_enabled() and any(
+        operand is not None and operand.requires_grad for operand in (pred, target, factor)
+    )
+    # Dynamo miscalls an autograd function that nothing asks a gradient of, so there it is left out.
+    run = Evaluate.apply if differentiable or not torch.compiler.is_compiling() else Evaluate.forward
+    value: Tensor = run(request, pred, target, factor, divisor, *constants)[0]
     if request.on_fault:
         diagnosis.examine_value(request, value, pred, target, factor, divisor, constants)
     return value
@@ -81,7 +86,7 @@ class Evaluate(torch.autograd.Function):
         return evaluation.value.to(dtype), evaluation.d_pred, evaluation.d_target
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: tuple) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
         request, *tensors = inputs
         _, *derivatives = output
         ctx.request = request
@@ -90,25 +95,24 @@ class Evaluate(torch.autograd.Function):
         ctx.save_for_backward(*tensors, *derivatives)
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor | None, *_: None) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, upstream: Tensor | None, *_of_derivatives: None) -> tuple[Tensor | None, ...]:
         pred, target, weight, normalizer, *parameters, d_pred, d_target = ctx.saved_tensors
         _, needs_pred, needs_target, needs_weight, *_ = ctx.needs_input_grad
-        nothing = (None,) * (5 + len(parameters))
         if upstream is None:
-            return nothing
+            return (None,) * (5 + len(parameters))
         request = ctx.request
         inputs = (pred, target, weight, normalizer, parameters)
         if torch.is_grad_enabled() or (needs_target and d_target is None):  # derivatives that can be derived again
             _, d_pred, d_target = eager.evaluate(request.loop, request.reduction, needs_target, *inputs)
         grad_pred = chained(upstream, d_pred).to(pred.dtype) if needs_pred else None
         grad_target = chained(upstream, d_target).to(target.dtype) if needs_target else None
-        grad_weight = None
+        grad_weight: Tensor | None = None
         if needs_weight:
             each = eager.by_weight(request.loop, request.reduction, pred, target, normalizer, parameters)
             grad_weight = (upstream.to(each.dtype) * each).sum_to_size(weight.shape).to(weight.dtype)
         if request.on_fault:
             diagnosis.examine_gradients(request, upstream, grad_pred, grad_target, *inputs)
-        return (None, grad_pred, grad_target, grad_weight, *nothing[4:])
+        return (None, grad_pred, grad_target, grad_weight, None, *[None] * len(parameters))
 
 
 def chained(upstream: Tensor, derivative: Tensor) -> Tensor:

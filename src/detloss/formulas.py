@@ -124,9 +124,7 @@ def log_iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike):
 
 def generalized_iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike):
     """Rezatofighi et al., Generalized IoU (2019), algorithm 1. `empty` = enclosure - union."""
-    loss, measure, d_mismatch, d_shared, _, _, _, _ = iou(
-        m, mismatch, shared, empty, distance, diagonal, turn, unlike
-    )
+    loss, measure, d_mismatch, d_shared, _, _, _, _ = iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike)
     union = mismatch + shared
     per_hull = m.inverse(union + empty)
     slack = m.where(union + empty == 0.0, unlike, empty * per_hull)
@@ -145,9 +143,7 @@ def generalized_iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike
 
 def distance_iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike):
     """Zheng et al., Distance-IoU (2020), eq. 7. `distance` and `diagonal` are squared lengths."""
-    loss, measure, d_mismatch, d_shared, _, _, _, _ = iou(
-        m, mismatch, shared, empty, distance, diagonal, turn, unlike
-    )
+    loss, measure, d_mismatch, d_shared, _, _, _, _ = iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike)
     per_diagonal = m.inverse(diagonal)
     pull = distance * per_diagonal
     return loss + pull, measure - pull, d_mismatch, d_shared, 0.0, per_diagonal, -pull * per_diagonal, 0.0
@@ -268,7 +264,9 @@ def axis_cells(m, start, end, side, target_side, reach, target_reach):
     gap = m.relu(-overlap)
     enclosure = m.maximum(
         m.maximum(m.absolute(side), m.absolute(target_side)),
-        m.maximum(m.maximum(m.absolute(reach), m.absolute(target_reach)), m.maximum(m.absolute(start), m.absolute(end))),
+        m.maximum(
+            m.maximum(m.absolute(reach), m.absolute(target_reach)), m.maximum(m.absolute(start), m.absolute(end))
+        ),
     )
     touches = (overlap > 0.0) | ((overlap == 0.0) & (side == 0.0))  # moving an edge moves the overlap
     cells = (
@@ -332,7 +330,7 @@ def difference_of_angles(m, axes, differences, valid):
 
 
 def axis_aligned(m, penalty, differences_of, derivatives_by, with_angle, prediction, target):
-    """A pair of rows, (first number, second number) an axis -> loss, measure, derivatives by the prediction's numbers."""
+    """Rows as (first, second) numbers an axis -> loss, measure, derivatives by the prediction's numbers."""
     numbers = [number for axis in (*prediction, *target) for number in axis]
     scale = m.constant(m.scale(functools.reduce(m.maximum, map(m.absolute, numbers)), len(prediction)))
     differences = [
@@ -353,7 +351,7 @@ def axis_aligned(m, penalty, differences_of, derivatives_by, with_angle, predict
     distance = functools.reduce(lambda total, shift: total + shift * shift, shifts, 0.0)
     diagonal = functools.reduce(lambda total, cells: total + cells[2] * cells[2], axes, 0.0)
     turn, turn_by_side = difference_of_angles(m, axes, differences, valid) if with_angle else (0.0, [0.0] * len(axes))
-    unlike = m.where(valid & alike, 0.0, 1.0)
+    unlike = m.where(valid & alike, 0.0 * scale, 1.0)  # of the pair's own precision
 
     loss, measure, d_mismatch, d_shared, d_empty, d_distance, d_diagonal, d_turn = penalty(
         m, mismatch, shared, empty, distance, diagonal, turn, unlike

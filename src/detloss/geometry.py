@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from detloss import formulas
 
@@ -11,8 +12,8 @@ class Format:
     """How a row writes a box: the formulas from its numbers to edge differences, and back for derivatives."""
 
     meaning: str
-    differences_of: Callable
-    derivatives_by: Callable
+    differences_of: Callable[..., Any]
+    derivatives_by: Callable[..., Any]
 
 
 FORMATS = {

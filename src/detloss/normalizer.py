@@ -44,6 +44,8 @@ class Normalizer(nn.Module):
         The ``normalizer`` argument of every loss.
     """
 
+    running: Tensor
+
     def __init__(self, *, minimum: float = 1.0, momentum: float | None = None) -> None:
         super().__init__()
         self.minimum = arguments.number("minimum", minimum, 0.0)

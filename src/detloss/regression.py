@@ -188,9 +188,7 @@ def smooth_l1_loss(
     )
 
 
-def parameter_penalty(
-    parameters: nn.Module | Tensor | Iterable[Tensor], *, l1: float = 0.0, l2: float = 0.0
-) -> Tensor:
+def parameter_penalty(parameters: nn.Module | Tensor | Iterable[Tensor], *, l1: float = 0.0, l2: float = 0.0) -> Tensor:
     """A cost on the size of a model's parameters, to be added to its loss.
 
     ``penalty = l1 * sum |w| + l2 * sum w^2``

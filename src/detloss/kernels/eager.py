@@ -92,7 +92,7 @@ def _(loop: PairLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor]
     box_format = FORMATS[loop.geometry.format]
     columns, target_columns = axes_of(pred, loop.geometry.dims), axes_of(target, loop.geometry.dims)
 
-    def of(a: list, b: list) -> tuple[Tensor, Tensor]:
+    def of(a: list[tuple[Tensor, Tensor]], b: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         loss, measure, derivatives = formulas.axis_aligned(
             words, loop.formula, box_format.differences_of, box_format.derivatives_by, loop.with_angle, a, b
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from detloss.geometry import AxisAligned
 
@@ -10,14 +11,14 @@ from detloss.geometry import AxisAligned
 class ElementLoop:
     """One entry an element: `formula(m, pred, target, *parameters)`."""
 
-    formula: Callable
+    formula: Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class BinaryLoop:
     """The element loop over logits, whose targets are 0/1, soft, or class indices with one dimension fewer."""
 
-    formula: Callable
+    formula: Callable[..., Any]
     ignore_index: int | None
     label_smoothing: float
 
@@ -26,7 +27,7 @@ class BinaryLoop:
 class RowLoop:
     """One entry a row of logits: `formula(m, nll, likelihood, missing, *parameters)` of the target's class."""
 
-    formula: Callable
+    formula: Callable[..., Any]
     ignore_index: int
     label_smoothing: float
 
@@ -35,7 +36,7 @@ class RowLoop:
 class PairLoop:
     """One entry a pair of rows: a penalty on a geometry's measures; `measure` asks for the similarity instead."""
 
-    formula: Callable
+    formula: Callable[..., Any]
     geometry: AxisAligned
     with_angle: bool
     measure: bool

@@ -1,0 +1,45 @@
+# One-line verbs over a .venv in this folder; each sets up what it needs from nothing.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test test-system test-alone battery check mutate docs clean
+
+demo: .venv/study  ## compare four pairs of losses on digit scenes: out/demo/report.html
+	$(BIN)/detloss compare --box smooth_l1,giou --cls ce,focal --seeds 1 --steps 600 --out out/demo --overwrite
+
+test: .venv/test  ## everything that pip can bring
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/system
+
+test-system: .venv/test  ## what also needs a browser
+	$(BIN)/python -m pytest tests/system
+
+test-alone: .venv-alone/ready  ## the library where there is torch and nothing else
+	OMP_NUM_THREADS=1 .venv-alone/bin/python -m pytest tests/library tests/oracle tests/battery
+
+battery: .venv/test  ## the full numerics battery on ten fresh seeds, beside torch and torchvision
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.battery --seeds 10
+
+check: .venv/check  ## format, lint, types
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+mutate: .venv/test  ## flip every operator of formulas.py: the tests must notice each
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutate
+
+docs: .venv/docs  ## out/docs/index.html
+	$(BIN)/sphinx-build -W --keep-going -n -b html docs out/docs
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/study .venv/test .venv/check .venv/docs: .venv/bin/python pyproject.toml
+	$(BIN)/pip install --quiet --editable '.[$(@F)]'
+	touch $@
+
+.venv-alone/ready: pyproject.toml
+	$(PYTHON) -m venv .venv-alone
+	.venv-alone/bin/pip install --quiet torch==2.13.0 hypothesis mpmath numpy pytest
+	.venv-alone/bin/pip install --quiet --no-deps --editable .
+	touch $@
+
+clean:
+	rm -rf .venv .venv-alone out

@@ -1,0 +1,28 @@
+"""How well boxes overlap: the measures IoU, GIoU, DIoU, CIoU, and the losses made of them."""
+
+from detloss.overlap.losses import (
+    CompleteIoULoss,
+    DistanceIoULoss,
+    GeneralizedIoULoss,
+    IoULoss,
+    complete_iou_loss,
+    distance_iou_loss,
+    generalized_iou_loss,
+    iou_loss,
+)
+from detloss.overlap.measures import complete_iou, distance_iou, generalized_iou, iou
+
+__all__ = [
+    "CompleteIoULoss",
+    "DistanceIoULoss",
+    "GeneralizedIoULoss",
+    "IoULoss",
+    "complete_iou",
+    "complete_iou_loss",
+    "distance_iou",
+    "distance_iou_loss",
+    "generalized_iou",
+    "generalized_iou_loss",
+    "iou",
+    "iou_loss",
+]
