@@ -1,0 +1,157 @@
+"""The doctor finds the row; validating refuses it."""
+
+import re
+
+import pytest
+import torch
+
+import detloss
+
+NAN, INF = float("nan"), float("inf")
+
+
+def boxes(*rows: list[float]) -> torch.Tensor:
+    return torch.tensor(rows)
+
+
+GOOD = [0.0, 0.0, 2.0, 2.0]
+
+
+def examined(call: object) -> str:
+    with pytest.raises(detloss.NonFiniteLossError) as caught, detloss.doctor():
+        call()
+    return str(caught.value)
+
+
+def test_a_coordinate() -> None:
+    text = examined(lambda: detloss.generalized_iou_loss(boxes(GOOD, [0.0, NAN, 1.0, 1.0]), boxes(GOOD, GOOD)))
+    assert text.splitlines() == [
+        "generalized_iou_loss: the loss is nan at [1]: pred[1] holds nan",
+        "  pred[1] = [0.0, nan, 1.0, 1.0]",
+        "  target[1] = [0.0, 0.0, 2.0, 2.0]",
+    ]
+
+
+def test_a_measure() -> None:
+    text = examined(lambda: detloss.iou(boxes(GOOD, GOOD), boxes(GOOD, [0.0, 0.0, INF, 1.0]), pairwise=True))
+    assert text.startswith("iou: the loss is nan at [0, 1]: b[0, 1] holds inf")
+
+
+def test_logits_targets_and_weights() -> None:
+    logits = torch.zeros(2, 3)
+    logits[1, 2] = NAN
+    text = examined(lambda: detloss.sigmoid_focal_loss(logits, torch.tensor([0, 3])))
+    assert text.startswith("sigmoid_focal_loss: the loss is nan at [1, 2]: logits[1, 2] holds nan\n")
+    assert "target[1] = 3" in text
+    text = examined(lambda: detloss.cross_entropy_loss(torch.zeros(2, 3), torch.tensor([0, 7])))
+    assert "target[1] is no class index in [0, 2]" in text
+    text = examined(lambda: detloss.binary_cross_entropy_loss(torch.zeros(2, 3), torch.tensor([0, 4])))
+    assert "target[1] is no class index in [0, 3]" in text
+    text = examined(lambda: detloss.l1_loss(torch.zeros(2, 2), torch.zeros(2, 2), weight=torch.tensor([[1.0], [INF]])))
+    assert text.startswith("l1_loss: the loss is nan at [1, 0]: weight[1, 0] holds inf\n")
+    text = examined(lambda: detloss.l1_loss(torch.ones(2), torch.zeros(2), normalizer=torch.tensor(NAN)))
+    assert "normalizer is nan" in text
+
+
+def test_a_value_above_the_dtype() -> None:
+    text = examined(lambda: detloss.l2_loss(torch.tensor([1.0, 1e30]), torch.zeros(2)))
+    assert text.splitlines()[0] == "l2_loss: the loss is inf at [1]: the value is above what the dtype holds"
+
+
+def test_the_gradient_that_arrives() -> None:
+    pred = boxes(GOOD, GOOD).requires_grad_()
+    with detloss.doctor():
+        loss = detloss.iou_loss(pred, boxes([1.0, 1.0, 3.0, 3.0], GOOD), reduction="none")
+    with pytest.raises(detloss.NonFiniteLossError) as caught:  # backward runs after the block
+        (loss * torch.tensor([NAN, 1.0])).sum().backward()
+    first = "iou_loss: the gradient by pred is nan at [0, 0]: the gradient that arrives from behind the loss is nan"
+    assert str(caught.value).splitlines()[0] == first
+
+
+def test_warn_goes_on() -> None:
+    with pytest.warns(RuntimeWarning, match="pred\\[0\\] holds nan"), detloss.doctor(on_fault="warn"):
+        loss = detloss.iou_loss(boxes([NAN, 0.0, 1.0, 1.0]), boxes(GOOD))
+    assert loss.isnan()
+
+
+def test_off_outside_and_silent_on_health() -> None:
+    assert detloss.iou_loss(boxes([NAN, 0.0, 1.0, 1.0]), boxes(GOOD)).isnan()
+    pred = boxes(GOOD).requires_grad_()
+    with detloss.doctor():
+        detloss.complete_iou_loss(pred, boxes([1.0, 1.0, 3.0, 3.0])).backward()
+    assert pred.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: detloss.iou_loss(boxes(GOOD, [2.0, 0.0, 1.0, 1.0]), boxes(GOOD, GOOD)),
+            "iou_loss: pred[1]: expected maxima of at least the minima, got [2.0, 0.0, 1.0, 1.0]",
+        ),
+        (
+            lambda: detloss.iou_loss(boxes(GOOD), boxes([0.0, 3.0, 1.0, 1.0])),
+            "iou_loss: target[0]: expected maxima of at least the minima, got [0.0, 3.0, 1.0, 1.0]",
+        ),
+        (
+            lambda: detloss.iou_loss(boxes([0.0, 0.0, 1.0, -1.0]), boxes(GOOD), geometry=detloss.AxisAligned("xywh")),
+            "iou_loss: pred[0]: expected sizes of at least 0, got [0.0, 0.0, 1.0, -1.0]",
+        ),
+        (
+            lambda: detloss.iou_loss(boxes([0.0, 0.0, -1.0, 1.0]), boxes(GOOD), geometry=detloss.AxisAligned("cxcywh")),
+            "iou_loss: pred[0]: expected sizes of at least 0, got [0.0, 0.0, -1.0, 1.0]",
+        ),
+        (
+            lambda: detloss.iou_loss(boxes([1.0, 0.0, -2.0, 1.0]), boxes(GOOD), geometry=detloss.AxisAligned("ltrb")),
+            "iou_loss: pred[0]: expected distances that do not sum below 0, got [1.0, 0.0, -2.0, 1.0]",
+        ),
+        (
+            lambda: detloss.iou(boxes(GOOD), boxes([0.0, NAN, 1.0, 1.0])),
+            "iou: b[0]: expected finite coordinates, got [0.0, nan, 1.0, 1.0]",
+        ),
+        (
+            lambda: detloss.cross_entropy_loss(torch.tensor([[0.0, NAN]]), torch.tensor([0])),
+            "cross_entropy_loss: logits[0]: expected logits that are not NaN, got [0.0, nan]",
+        ),
+        (
+            lambda: detloss.cross_entropy_loss(torch.zeros(3, 2), torch.tensor([0, -100, 2])),
+            "cross_entropy_loss: target[2]: expected a class index in [0, 1], got [2]",
+        ),
+        (
+            lambda: detloss.sigmoid_focal_loss(torch.zeros(2, 2), torch.tensor([2, 3])),
+            "sigmoid_focal_loss: target[1]: expected a class index in [0, 2], got [3]",
+        ),
+        (
+            lambda: detloss.binary_cross_entropy_loss(torch.zeros(1, 2), torch.tensor([[0.0, 1.5]])),
+            "binary_cross_entropy_loss: target[0]: expected values in [0, 1], got [0.0, 1.5]",
+        ),
+        (
+            lambda: detloss.l1_loss(torch.zeros(1, 2), torch.tensor([[0.0, NAN]])),
+            "l1_loss: target[0]: expected values that are not NaN, got [0.0, nan]",
+        ),
+        (
+            lambda: detloss.l1_loss(torch.tensor([[NAN, 0.0]]), torch.zeros(1, 2)),
+            "l1_loss: pred[0]: expected values that are not NaN, got [nan, 0.0]",
+        ),
+        (
+            lambda: detloss.iou_loss(boxes(GOOD, GOOD), boxes(GOOD, GOOD), weight=torch.tensor([1.0, -1.0])),
+            "iou_loss: weight[1]: expected finite values of at least 0, got [-1.0]",
+        ),
+        (
+            lambda: detloss.iou_loss(boxes(GOOD), boxes(GOOD), normalizer=torch.tensor(INF)),
+            "iou_loss: normalizer[0]: expected finite values of at least 0, got [inf]",
+        ),
+    ],
+)
+def test_validating(call: object, message: str) -> None:
+    call()  # defined, and silent, outside
+    with detloss.validating(), pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        call()
+
+
+def test_validating_lets_good_input_pass() -> None:
+    with detloss.validating():
+        detloss.iou_loss(boxes(GOOD), boxes(GOOD), weight=1.0, normalizer=2)
+        detloss.cross_entropy_loss(torch.tensor([[0.0, -INF]]), torch.tensor([0]))
+        detloss.sigmoid_focal_loss(torch.zeros(2, 2), torch.tensor([9, 2]), ignore_index=9)
+        detloss.cross_entropy_loss(torch.zeros(1, 2), torch.tensor([[0.5, 0.5]]))
