@@ -1,6 +1,6 @@
 """detloss: the losses that object detectors train with."""
 
-from detloss import catalog
+from detloss import catalog, compat
 from detloss.balance import alpha_from_counts, class_weight_from_counts
 from detloss.classification import (
     BalancedCrossEntropyLoss,
@@ -70,6 +70,7 @@ __all__ = [
     "balanced_cross_entropy_loss",
     "binary_cross_entropy_loss",
     "catalog",
+    "compat",
     "class_weight_from_counts",
     "complete_iou",
     "complete_iou_loss",

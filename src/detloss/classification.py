@@ -31,7 +31,7 @@ def cross_entropy_loss(
     ``loss = -w_t log p_t``, with ``p = softmax(logits)``; for soft targets ``sum_j t_j w_j (-log p_j)``
 
     When to choose it: every row has exactly one class (background may be one of them), and the classes are about
-    equally frequent. Many more negatives than positives: `softmax_focal_loss`, or `class_weight`.
+    equally frequent. Many more negatives than positives: `softmax_focal_loss`, or ``class_weight``.
 
     Args:
         logits: (..., C); classes last.

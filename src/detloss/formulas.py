@@ -5,7 +5,7 @@ The words are torch's in `kernels/words.py`; another language needs the same wor
 nothing of tensors, weights, reductions or devices: `kernels/` brings entries to them, `engine` adds the rest.
 
     regression      formula(m, pred, target, ...)            -> loss, d_pred, d_target
-    binary          formula(m, logit, positive, negative, ...) -> loss, d_logit, d_target
+    binary          formula(m, logit, positive, negative, keep, ...) -> loss, d_logit, d_target
     softmax         formula(m, nll, likelihood, missing, ...)  -> loss, d_nll
     boxes           formula(m, mismatch, shared, ...)          -> loss, measure, the loss's derivative by each measure
 
@@ -40,6 +40,7 @@ def smooth_l1(m, pred, target, beta):
 
 
 # ------------------------------------------------------------------- binary: how much of a target is 1, and is 0
+# `keep` is how much of a target's change arrives in them: 1 - label smoothing.
 
 
 def sides(m, logit):
@@ -52,33 +53,36 @@ def sides(m, logit):
     return one, zero, m.log1p(tail)
 
 
-def binary_cross_entropy(m, logit, positive, negative):
+def binary_cross_entropy(m, logit, positive, negative, keep):
     one, zero, common = sides(m, logit)
     loss = common + m.weighted(positive, m.relu(-logit)) + m.weighted(negative, m.relu(logit))
-    return loss, negative * one - positive * zero, -logit
+    return loss, negative * one - positive * zero, -keep * logit
 
 
-def balanced_cross_entropy(m, logit, positive, negative, positive_weight, negative_weight):
-    surprise, d_logit, d_target = binary_cross_entropy(m, logit, positive, negative)
+def balanced_cross_entropy(m, logit, positive, negative, keep, positive_weight, negative_weight):
+    surprise, d_logit, d_target = binary_cross_entropy(m, logit, positive, negative, keep)
     balance = positive_weight * positive + negative_weight * negative
-    tilt = m.weighted(positive_weight - negative_weight, surprise)
+    tilt = m.weighted(keep * (positive_weight - negative_weight), surprise)
     return m.weighted(balance, surprise), m.weighted(balance, d_logit), m.weighted(balance, d_target) + tilt
 
 
-def sigmoid_focal(m, logit, positive, negative, positive_weight, negative_weight, gamma):
+def sigmoid_focal(m, logit, positive, negative, keep, positive_weight, negative_weight, gamma):
     """Lin et al., Focal Loss (2017), eq. 5; `missing` is 1 - p_t of the paper."""
     one, zero, _ = sides(m, logit)
-    surprise, d_logit, d_target = binary_cross_entropy(m, logit, positive, negative)
+    surprise, d_logit, d_target = binary_cross_entropy(m, logit, positive, negative, keep)
     missing = positive * zero + negative * one
     balance = positive_weight * positive + negative_weight * negative
-    strength = balance * m.power(missing, gamma)
+    strength = m.weighted(balance, m.power(missing, gamma))
     pull = m.weighted(m.quotient(one * zero, missing), surprise)
-    turn = gamma * (zero - one) * m.quotient(surprise, missing)
-    tilt = m.weighted((positive_weight - negative_weight) * m.power(missing, gamma), surprise)
+    # The target's terms may cancel near the largest float: a 64th of each is added up.
+    part = 0.015625 * surprise
+    turn = gamma * (zero - one) * keep * m.quotient(part, missing)
+    tilt = m.weighted(keep * (positive_weight - negative_weight) * m.power(missing, gamma), part)
+    shift = m.weighted(strength, 0.015625 * d_target) + m.weighted(strength, turn)
     return (
         m.weighted(strength, surprise),
         m.weighted(strength, d_logit + gamma * (negative - positive) * pull),
-        m.weighted(strength, d_target + turn) + tilt,
+        64.0 * (shift + tilt),
     )
 
 

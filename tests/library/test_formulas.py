@@ -126,7 +126,7 @@ def test_binary(name: str, seed: int) -> None:
     )
     parameters = ([0.3, 0.7] if "alpha" in options else []) + ([1.5] if "gamma" in options else [])
     recorder, (z, u, v) = record(3)
-    outputs = getattr(formulas, name)(recorder, z, u, v, *parameters)
+    outputs = getattr(formulas, name)(recorder, z, u, v, 1.0, *parameters)
     logits.requires_grad_()
     target.requires_grad_()
     ours = getattr(detloss, f"{name}_loss")(logits, target, reduction="none", **options)

@@ -15,6 +15,8 @@ forced: list[str] = []
 def backends() -> dict[str, str]:
     """Tell which backend serves each device of this machine.
 
+    When to choose it: to write down what a measurement was made with.
+
     Returns:
         Device type to the name of its active backend: ``"eager"`` is torch's own operations, the reference.
 
@@ -29,6 +31,8 @@ def backends() -> dict[str, str]:
 
 class use_backend:  # noqa: N801 - used as a function, and as a context manager
     """Force one backend for all devices that have it, until changed again or for a ``with`` block.
+
+    When to choose it: to compare backends, or to rule one out when looking for a fault.
 
     Args:
         name: A backend's name, as `backends` gives them; ``"eager"`` is always there.

@@ -39,6 +39,11 @@ def arithmetic_dtype(*operands: Tensor) -> torch.dtype:
     return torch.float64 if any(operand.dtype == torch.float64 for operand in operands) else torch.float32
 
 
+def accumulator(values: Tensor) -> torch.dtype:
+    """Sums, over entries and over classes, are kept in float64 where the processor has it at full speed."""
+    return torch.float64 if values.device.type == "cpu" else values.dtype
+
+
 @singledispatch
 def entries(loop: Loop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], wants_target: bool) -> Entries:
     """Value and derivatives of every entry."""
@@ -64,27 +69,28 @@ def _(loop: BinaryLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tenso
     keep = 1.0 - loop.label_smoothing
     positive = target * keep + 0.5 * loop.label_smoothing
     negative = (1.0 - target) * keep + 0.5 * loop.label_smoothing
-    value, d_pred, d_target = loop.formula(words, pred, positive, negative, *parameters)
-    return Entries(value, d_pred, d_target * keep if wants_target and not indices else None, present)
+    value, d_pred, d_target = loop.formula(words, pred, positive, negative, keep, *parameters)
+    return Entries(value, d_pred, d_target if wants_target and not indices else None, present)
 
 
 @entries.register
 def _(loop: RowLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], wants_target: bool) -> Entries:
     class_weight, *options = parameters
+    dtype, exact = pred.dtype, accumulator(pred)
     present = None
     if target.dim() < pred.dim():
         present = target != loop.ignore_index
         target = one_hot(torch.where(present, target, 0), pred, background=False)
     classes = max(pred.shape[-1], 1)
-    keep = (1.0 - loop.label_smoothing) * class_weight
-    share = target * keep + loop.label_smoothing / classes * class_weight
+    keep = (1.0 - loop.label_smoothing) * class_weight.to(exact)
+    share = target.to(exact) * keep + loop.label_smoothing / classes * class_weight.to(exact)
 
-    nll, likelihood, missing = softmax(pred)
+    nll, likelihood, missing = softmax(pred.to(exact))
     value, rate = loop.formula(words, nll, likelihood, missing, *options)
     rates = words.weighted(share, rate * torch.ones_like(value))
     d_pred = likelihood * (rates.sum(-1, keepdim=True) - rates) - missing * rates
-    d_target = words.weighted(keep, value) if wants_target and present is None else None
-    return Entries(words.weighted(share, value).sum(-1), d_pred, d_target, present)
+    d_target = words.weighted(keep, value).to(dtype) if wants_target and present is None else None
+    return Entries(words.weighted(share, value).sum(-1).to(dtype), d_pred.to(dtype), d_target, present)
 
 
 @entries.register
@@ -156,8 +162,7 @@ def evaluate(
         across = factor.unsqueeze(-1) if rows and factor.dim() else factor
         derivatives = [words.weighted(across, derivative) for derivative in derivatives]
     if reduction != "none":
-        # Sums are kept in float64 where the processor has it at full speed.
-        value = value.sum(dtype=torch.float64 if value.device.type == "cpu" else value.dtype)
+        value = value.sum(dtype=accumulator(value))
     if reduction == "mean":
         value = words.quotient(value, divisor.to(value.dtype))
         derivatives = [words.quotient(derivative, divisor.to(derivative.dtype)) for derivative in derivatives]

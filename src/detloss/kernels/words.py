@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 absolute = torch.abs
-sign = torch.sign
 exp = torch.exp
 log = torch.log
 log1p = torch.log1p
@@ -14,6 +13,11 @@ angle = torch.atan2
 minimum = torch.minimum
 maximum = torch.maximum
 where = torch.where
+
+
+def sign(x: Tensor) -> Tensor:
+    """-1, 0 or 1, and NaN of NaN, which torch's own makes 0."""
+    return torch.where(x == x, torch.sign(x), x)
 
 
 def inverse(x: Tensor) -> Tensor:

@@ -83,7 +83,7 @@ def generalized_iou_loss(
     ``loss = 1 - IoU + (|C| - |A u B|) / |C|``, with C the smallest box that encloses both; in [0, 2]
 
     When to choose it: predictions may miss their targets, as with anchors or proposals. It is the plain first
-    choice; `distance_iou_loss` pulls more directly, and which is better on your data `detloss compare` finds out.
+    choice; `distance_iou_loss` pulls more directly, and which is better on your data ``detloss compare`` finds out.
 
     Args:
         pred: (..., 2 * dims) boxes in the geometry's format, in any unit of length.

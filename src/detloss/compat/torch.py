@@ -1,0 +1,237 @@
+"""torch.nn.functional and torch.nn (2.14): the losses of logits and of numbers.
+
+``nll_loss`` and ``binary_cross_entropy`` are absent: they take probabilities, whose digits are lost already.
+``size_average`` and ``reduce`` work as in torch, without its warning.
+The modules are torch's own, buffers and state included, with detloss's arithmetic.
+
+Where the numbers differ:
+
+=================================== ================================= ==============================================
+case                                torch                             here, and why
+=================================== ================================= ==============================================
+cross-entropy, right by > 16.75     value, gradient 0 in float32      the true, small ones
+binary, right by > 16.75            gradient 0 in float32             the true, small one
+infinite logit on the right side    NaN                               0
+infinite loss with weight 0         NaN                               0: weight zero means absent
+mean of no rows, or of weight 0     NaN                               0, attached to the graph
+all rows ignored, mean              NaN                               0, attached to the graph
+class index that does not exist     IndexError on the CPU             NaN in its row; `detloss.validating` raises
+smooth L1, huge errors and beta     inf, from an overflowing square   finite: d (d / beta) / 2
+16-bit inputs, reduced              16 bits, soon infinite            float32
+shapes of mse, l1 that differ       broadcast, with a warning         ValueError
+=================================== ================================= ==============================================
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+import detloss
+
+__all__ = [
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "L1Loss",
+    "MSELoss",
+    "SmoothL1Loss",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "l1_loss",
+    "mse_loss",
+    "smooth_l1_loss",
+]
+
+
+def cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """`detloss.cross_entropy_loss` with classes in dimension 1; the mean of index targets divides by their weights."""
+    reduction = asked_for(size_average, reduce, reduction)
+    dense = target.dim() == input.dim()
+    if dense and ignore_index >= 0:
+        raise ValueError(f"ignore_index: expected below 0 with target probabilities, got {ignore_index}")
+    normalizer = None
+    if weight is not None and reduction == "mean" and not dense:
+        each = precise(weight)[target.clamp(0, len(weight) - 1).long()]
+        normalizer = (each * (target != ignore_index)).sum()
+    return detloss.cross_entropy_loss(
+        classes_last(input),
+        classes_last(target) if dense else target,
+        class_weight=weight,
+        ignore_index=ignore_index,
+        label_smoothing=label_smoothing,
+        reduction=reduction,
+        normalizer=normalizer,
+    )
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+) -> Tensor:
+    """`detloss.binary_cross_entropy_loss` with weights that broadcast, and a weight of the positive term alone."""
+    if target.shape != input.shape:
+        raise ValueError(f"target: expected the shape of input, {tuple(input.shape)}, got {tuple(target.shape)}")
+    reduction = asked_for(size_average, reduce, reduction)
+    weight = None if weight is None else spread("weight", weight, input)
+    return two_sided_cross_entropy(input, target, weight, pos_weight, reduction, None)
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """`detloss.mse_loss`; a weighted mean divides by the sum of the weights."""
+    return per_weight(detloss.mse_loss, input, target, weight, asked_for(size_average, reduce, reduction))
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
+    """`detloss.l1_loss`; a weighted mean divides by the sum of the weights."""
+    return per_weight(detloss.l1_loss, input, target, weight, asked_for(size_average, reduce, reduction))
+
+
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """`detloss.smooth_l1_loss`."""
+    return detloss.smooth_l1_loss(input, target, beta=beta, reduction=asked_for(size_average, reduce, reduction))
+
+
+class CrossEntropyLoss(nn.CrossEntropyLoss):
+    """Module of `cross_entropy`."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return cross_entropy(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
+
+
+class BCEWithLogitsLoss(nn.BCEWithLogitsLoss):
+    """Module of `binary_cross_entropy_with_logits`."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return binary_cross_entropy_with_logits(
+            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
+        )
+
+
+class MSELoss(nn.MSELoss):
+    """Module of `mse_loss`."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return mse_loss(input, target, reduction=self.reduction)
+
+
+class L1Loss(nn.L1Loss):
+    """Module of `l1_loss`."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return l1_loss(input, target, reduction=self.reduction)
+
+
+class SmoothL1Loss(nn.SmoothL1Loss):
+    """Module of `smooth_l1_loss`."""
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+
+
+def asked_for(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """The reduction, or what torch's two older flags mean where one of them is given."""
+    if size_average is None and reduce is None:
+        return reduction
+    if reduce not in (None, True):
+        return "none"
+    return "mean" if size_average in (None, True) else "sum"
+
+
+def classes_last(scores: Tensor) -> Tensor:
+    """Scores with the classes in the last dimension; torch has them in the second, or in the only one."""
+    return scores.movedim(min(1, scores.dim() - 1), -1)
+
+
+def precise(values: Tensor) -> Tensor:
+    """At least float32: 16 bits are too few to add or multiply in."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def spread(name: str, weight: Tensor, input: Tensor) -> Tensor:
+    """A weight in the shape of the input, its dimensions aligned at the last one."""
+    aligned = zip(weight.shape[::-1], input.shape[::-1])
+    if weight.dim() > input.dim() or not all(size in (1, full) for size, full in aligned):
+        raise ValueError(f"{name}: expected to broadcast to {tuple(input.shape)}, got {tuple(weight.shape)}")
+    return weight.expand_as(input)
+
+
+def two_sided_cross_entropy(
+    logits: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    positive_weight: Tensor | None,
+    reduction: str,
+    normalizer: float | Tensor | None,
+) -> Tensor:
+    """Binary cross-entropy with a weight of its positive term: a loss towards 1 and one towards 0, added."""
+    if positive_weight is None:
+        return detloss.binary_cross_entropy_loss(
+            logits, target, weight=weight, reduction=reduction, normalizer=normalizer
+        )
+    share = precise(target)
+    towards_one, towards_zero = share * spread("pos_weight", positive_weight, logits), 1.0 - share
+    one, zero = (
+        detloss.binary_cross_entropy_loss(
+            logits,
+            side.expand_as(logits),
+            weight=part if weight is None else part * weight,
+            reduction=reduction,
+            normalizer=normalizer,
+        )
+        for side, part in ((logits.new_ones(()), towards_one), (logits.new_zeros(()), towards_zero))
+    )
+    return one + zero
+
+
+def per_weight(
+    loss: Callable[..., Tensor], input: Tensor, target: Tensor, weight: Tensor | None, reduction: str
+) -> Tensor:
+    """A loss of numbers whose mean divides by the sum of the weights, where there are any."""
+    if weight is None:
+        return loss(input, target, reduction=reduction)
+    if weight.shape != input.shape:
+        raise ValueError(f"weight: expected the shape of input, {tuple(input.shape)}, got {tuple(weight.shape)}")
+    normalizer = precise(weight).sum() if reduction == "mean" else None
+    return loss(input, target, weight=weight, reduction=reduction, normalizer=normalizer)

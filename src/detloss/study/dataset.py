@@ -1,0 +1,205 @@
+"""The images that losses are compared on, with what had to be left out of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from detloss.study import readers, scenes
+from detloss.study.readers.annotation import (
+    WHOLE_FILE,
+    AnnotatedImage,
+    Box,
+    DatasetError,
+    Problem,
+)
+from detloss.study.readers.boxes import fault_of
+from detloss.study.readers.division import divide
+from detloss.study.readers.pictures import PictureError, open_picture, resize
+
+__all__ = ["Dataset", "DatasetError", "Problem", "Sample", "load"]
+
+LONGER_SIDE = 160
+TRAIN_SCENES = 2000
+VALIDATION_SCENES = 400
+_SHOWN_PROBLEMS = 10
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image with its objects.
+
+    Attributes:
+        name: The image's file name.
+        image: Pixels (height, width, 3), uint8.
+        boxes: x1, y1, x2, y2 in pixels of `image`, (n, 4) float32; none is without area.
+        labels: Indices into the data set's class names, (n,) int64.
+    """
+
+    name: str
+    image: np.ndarray
+    boxes: np.ndarray
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What to train on, what to judge on, and what was left out.
+
+    Attributes:
+        name: The name of its folder or file, or "digit scenes".
+        class_names: Names in the order of the labels.
+        train: Samples to train on.
+        validation: Samples to judge on; no image is in both.
+        problems: Everything that was left out, each with its file, its row and the reason.
+        split: Which rule told the two sides apart, with their sizes, as a sentence.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    train: list[Sample]
+    validation: list[Sample]
+    problems: list[Problem]
+    split: str
+
+
+def load(path: Path | None, *, size: int | None = None) -> Dataset:
+    """Reads a data set, checks it, divides it and brings its images to one size.
+
+    The format, COCO json, Pascal VOC xml or YOLO txt, is recognised by itself. A row that cannot
+    be trained on is left out and listed in `problems`; nothing is repaired. Images are resized so
+    that the longer side has `size` pixels, and their boxes with them.
+
+    Args:
+        path: A folder, a COCO json file or YOLO's data.yaml; None for scenes of 64 x 64 pixels
+            composed from the digits and photographs that ship inside scikit-learn.
+        size: Longer side of every image in pixels, 160 unless given; not for the scenes.
+
+    Returns:
+        The data set, with at least one image and one box on either side.
+
+    Raises:
+        DatasetError: If it is no data set of these formats, or a side is left without images or
+            without boxes.
+    """
+    if path is None:
+        if size is not None:
+            raise DatasetError(f"size {size} was given, but digit scenes have one size of 64 x 64")
+        return _digit_scenes()
+    longer_side = LONGER_SIDE if size is None else size
+    if longer_side < 1:
+        raise DatasetError(f"size: expected at least one pixel, got {size}")
+    listing = readers.read(path)
+    division = divide(listing)
+    problems = [*listing.problems, *division.problems]
+    train = _samples(division.train, listing.class_names, longer_side, problems)
+    validation = _samples(division.validation, listing.class_names, longer_side, problems)
+    problems = _relative_to(path if path.is_dir() else path.parent, problems)
+    for side, purpose in ((train, "train on"), (validation, "judge on")):
+        if not any(len(sample.boxes) for sample in side):
+            missing = "boxes" if side else "images"
+            raise DatasetError(f"{path}: no {missing} to {purpose}. {division.rule}{_first_of(problems)}")
+    untouched = [f"{division.test} test images are left untouched"] if division.test else []
+    return Dataset(
+        name=path.resolve().name,
+        class_names=listing.class_names,
+        train=train,
+        validation=validation,
+        problems=problems,
+        split="; ".join([division.rule, _sizes(train, validation), *untouched, *listing.remarks]) + ".",
+    )
+
+
+def _samples(
+    images: Iterable[AnnotatedImage], class_names: tuple[str, ...], longer_side: int, problems: list[Problem]
+) -> list[Sample]:
+    """Reads and checks the images; what has to be left out is added to the problems."""
+    label_of = {name: label for label, name in enumerate(class_names)}
+    samples = []
+    for image in images:
+        try:
+            picture = open_picture(image.image)
+        except PictureError as error:
+            problems.append(Problem(str(image.image), WHOLE_FILE, str(error)))
+            continue
+        if image.declared_size in (None, picture.size):
+            samples.append(_sample(image, picture, label_of, longer_side, problems))
+        else:
+            declared, width, height = "{} x {}".format(*image.declared_size), *picture.size
+            message = f"expected {declared} pixels as annotated, got an image of {width} x {height} once upright"
+            problems.append(Problem(str(image.source), f"size of {image.image.name}", message))
+    return samples
+
+
+def _sample(
+    image: AnnotatedImage, picture: Image.Image, label_of: dict[str, int], longer_side: int, problems: list[Problem]
+) -> Sample:
+    """An image with those of its boxes that can be trained on, both resized."""
+    boxes, labels = [], []
+    for annotation in image.annotations:
+        box = annotation.box if image.unit == "pixels" else _pixels(annotation.box, *picture.size)
+        fault = fault_of(box, *picture.size)
+        if fault is None:
+            boxes.append(box)
+            labels.append(label_of[annotation.class_name])
+        else:
+            problems.append(Problem(str(image.source), annotation.row, fault))
+    resized = resize(picture, longer_side)
+    scale = np.array(resized.size * 2) / np.array(picture.size * 2)
+    return Sample(
+        name=image.image.name,
+        image=np.array(resized),
+        boxes=(np.array(boxes).reshape(-1, 4) * scale).astype(np.float32),
+        labels=np.array(labels, dtype=np.int64),
+    )
+
+
+def _pixels(shares: Box, width: int, height: int) -> Box:
+    x1, y1, x2, y2 = shares
+    return x1 * width, y1 * height, x2 * width, y2 * height
+
+
+def _relative_to(folder: Path, problems: Iterable[Problem]) -> list[Problem]:
+    """Each problem once, its file named from the data set's folder on."""
+    return [
+        replace(problem, file=Path(problem.file).relative_to(folder).as_posix())
+        if Path(problem.file).is_relative_to(folder)
+        else problem
+        for problem in dict.fromkeys(problems)
+    ]
+
+
+def _first_of(problems: list[Problem]) -> str:
+    lines = [f"\n  {problem.file}, {problem.row}: {problem.message}" for problem in problems]
+    return f". Problems found: {len(lines)}" + "".join(lines[:_SHOWN_PROBLEMS])
+
+
+def _sizes(train: list[Sample], validation: list[Sample]) -> str:
+    train_boxes, validation_boxes = (sum(len(sample.boxes) for sample in samples) for samples in (train, validation))
+    return (
+        f"{len(train)} images with {train_boxes} boxes to train on, "
+        f"{len(validation)} images with {validation_boxes} boxes to judge on"
+    )
+
+
+def _digit_scenes() -> Dataset:
+    train = _scene_samples("train", TRAIN_SCENES)
+    validation = _scene_samples("validation", VALIDATION_SCENES)
+    return Dataset(
+        name="digit scenes",
+        class_names=scenes.CLASS_NAMES,
+        train=train,
+        validation=validation,
+        problems=[],
+        split=f"By the writers of the digits; {_sizes(train, validation)}.",
+    )
+
+
+def _scene_samples(part: Literal["train", "validation"], count: int) -> list[Sample]:
+    return [
+        Sample(f"{part}-{number:04}", scene.image, scene.boxes, scene.labels)
+        for number, scene in enumerate(scenes.compose(count, part))
+    ]

@@ -1,0 +1,142 @@
+"""What every reader hands over: rows as their files have them, their boxes not yet checked."""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Part = Literal["train", "validation", "test"]
+Box = tuple[float, float, float, float]
+
+WHOLE_FILE = "whole file"
+IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+
+_PART_WORDS: dict[str, Part] = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
+
+
+class DatasetError(ValueError):
+    """A data set that cannot be used at all, in words for its owner."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that was left out, and why.
+
+    Attributes:
+        file: The file it stands in, relative to the data set's folder.
+        row: The row of that file, or "whole file".
+        message: What was expected and what came.
+    """
+
+    file: str
+    row: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One labelled box as its file has it.
+
+    Attributes:
+        row: Where in the file it stands, in words.
+        class_name: A name out of the listing's `class_names`.
+        box: x1, y1, x2, y2 in the unit of its image's `unit`; any numbers at all.
+        difficult: Whether its owner marked it as hard to recognise.
+    """
+
+    row: str
+    class_name: str
+    box: Box
+    difficult: bool = False
+
+
+@dataclass(frozen=True)
+class AnnotatedImage:
+    """An image file with its labelled boxes; neither has been looked at.
+
+    Attributes:
+        image: The image file.
+        source: The file that holds the boxes.
+        annotations: Its boxes; always empty where part is "test".
+        part: Which part of the data set its owner put it in, None where the owner did not say.
+        declared_size: Width and height as the annotation file has them.
+        unit: Whether boxes are in pixels or in shares of the image's width and height.
+    """
+
+    image: Path
+    source: Path
+    annotations: tuple[Annotation, ...] = ()
+    part: Part | None = None
+    declared_size: tuple[int, int] | None = None
+    unit: Literal["pixels", "shares"] = "pixels"
+
+
+@dataclass
+class Listing:
+    """A whole data set as its files have it.
+
+    Attributes:
+        class_names: Names in the order of their labels.
+        images: Every image that has a row or a label file, of every part.
+        problems: What could not be understood and is left out.
+        remarks: Clauses for the report on what was kept although it may surprise.
+        split_rule: Which files or folders tell train and validation apart, "" if none do.
+    """
+
+    class_names: tuple[str, ...] = ()
+    images: list[AnnotatedImage] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    split_rule: str = ""
+
+    def leave_out(self, file: Path, row: str, message: str) -> None:
+        """Notes one thing that is left out."""
+        self.problems.append(Problem(str(file), row, message))
+
+
+def part_of(name: str) -> Part | None:
+    """The part that a file or folder name speaks of: "instances_train2017" of training.
+
+    Returns:
+        None where the name speaks of no part, or of more than one.
+    """
+    words = re.findall("[a-z]+", name.lower())
+    parts = {_PART_WORDS[word] for word in words if word in _PART_WORDS}
+    return parts.pop() if len(parts) == 1 else None
+
+
+def tells_apart(parts: Iterable[Part | None]) -> bool:
+    """Whether there is both a part to train on and one to judge on."""
+    return {"train", "validation"} <= set(parts)
+
+
+def images_in(folder: Path, *, nested: bool = False) -> list[Path]:
+    """The image files of a folder in the order of their names, none if there is no such folder."""
+    files = folder.rglob("*") if nested else folder.glob("*")
+    return sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
+
+
+def first_file(candidates: Iterable[Path]) -> Path | None:
+    """The first of the paths at which there is a file, None if there is none."""
+    # Unlike pathlib's, os.path's question has an answer for any text that a row may give as a name.
+    return next((candidate for candidate in candidates if os.path.isfile(candidate)), None)
+
+
+def lines_of(file: Path) -> list[str]:
+    """The lines of a text file in UTF-8, with any line ends and with or without a byte order mark.
+
+    Raises:
+        OSError: If it cannot be opened.
+        UnicodeDecodeError: If it is not UTF-8.
+    """
+    return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
