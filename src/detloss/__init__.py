@@ -14,6 +14,7 @@ from detloss.classification import (
     sigmoid_focal_loss,
     softmax_focal_loss,
 )
+from detloss.detectors import UnitBox
 from detloss.diagnosis import NonFiniteLossError, doctor, validating
 from detloss.geometry import AxisAligned
 from detloss.kernels import backends, use_backend
@@ -65,6 +66,7 @@ __all__ = [
     "SigmoidFocalLoss",
     "SmoothL1Loss",
     "SoftmaxFocalLoss",
+    "UnitBox",
     "alpha_from_counts",
     "backends",
     "balanced_cross_entropy_loss",

@@ -55,7 +55,7 @@ def boxes(generator: torch.Generator) -> tuple[Tensor, Tensor]:
 
 def near_boxes(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Every pair overlaps."""
-    pred, target = boxes(generator)
+    pred, _ = boxes(generator)
     return pred, pred + 0.2 * (torch.rand(12, 4, generator=generator, dtype=torch.float64) - 0.5)
 
 

@@ -1,0 +1,1 @@
+"""The command line: which loss is best on my data?"""
