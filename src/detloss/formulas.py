@@ -107,7 +107,7 @@ def iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike):
     """1 - IoU. `mismatch` = union - intersection; `unlike` = what 0/0 stands for: 0 for identical boxes, else 1."""
     union = mismatch + shared
     per_union = m.inverse(union)
-    loss = m.where(union == 0.0, unlike, mismatch * per_union)
+    loss = m.where(union == 0.0, unlike, m.quotient(mismatch, union))  # divided, not multiplied: one rounding less
     measure = m.where(union == 0.0, 1.0 - unlike, shared * per_union)
     return loss, measure, (shared * per_union) * per_union, -loss * per_union, 0.0, 0.0, 0.0, 0.0
 

@@ -4,6 +4,9 @@ import warnings
 
 import pytest
 import torch
+from torchvision import ops
+
+from detloss.compat import fvcore as ours
 from tests.compat.agreement import (
     REDUCTIONS,
     assert_agree,
@@ -13,9 +16,6 @@ from tests.compat.agreement import (
     random_numbers,
     random_shares,
 )
-from torchvision import ops
-
-from detloss.compat import fvcore as ours
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # its import compiles with torch.jit

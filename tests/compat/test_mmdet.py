@@ -6,6 +6,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision import ops
+
+from detloss.compat import mmdet as ours
 from tests.compat.agreement import (
     REDUCTIONS,
     assert_agree,
@@ -15,11 +20,6 @@ from tests.compat.agreement import (
     random_numbers,
     random_shares,
 )
-from torch import Tensor
-from torch.nn import functional
-from torchvision import ops
-
-from detloss.compat import mmdet as ours
 
 SQUARE = torch.tensor([[0.0, 0.0, 1.0, 1.0]])
 CALL = [("weight", None), ("avg_factor", None), ("reduction_override", None)]

@@ -6,6 +6,10 @@ import pickle
 
 import pytest
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from detloss.compat import torch as ours
 from tests.compat.agreement import (
     REDUCTIONS,
     assert_agree,
@@ -15,10 +19,6 @@ from tests.compat.agreement import (
     random_numbers,
     random_shares,
 )
-from torch import Tensor, nn
-from torch.nn import functional
-
-from detloss.compat import torch as ours
 
 MODULES = ("CrossEntropyLoss", "BCEWithLogitsLoss", "MSELoss", "L1Loss", "SmoothL1Loss")
 REGRESSIONS = ("mse_loss", "l1_loss", "smooth_l1_loss")

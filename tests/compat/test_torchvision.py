@@ -5,6 +5,10 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
+from torchvision import ops
+
+from detloss.compat import torchvision as ours
 from tests.compat.agreement import (
     REDUCTIONS,
     assert_agree,
@@ -15,10 +19,6 @@ from tests.compat.agreement import (
     random_numbers,
     random_shares,
 )
-from torch import Tensor
-from torchvision import ops
-
-from detloss.compat import torchvision as ours
 
 LOSSES = ("generalized_box_iou_loss", "distance_box_iou_loss", "complete_box_iou_loss")
 MEASURES = ("box_iou", "generalized_box_iou", "distance_box_iou", "complete_box_iou")

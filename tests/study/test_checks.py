@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.study.data_sets import PAIR, Picture, with_rows, write_coco, write_voc, write_yolo
 
 from detloss.study.dataset import DatasetError, Problem, load
 from detloss.study.readers.boxes import fault_of
+from tests.study.data_sets import PAIR, Picture, with_rows, write_coco, write_voc, write_yolo
 
 Writer = Callable[[Path, tuple[Picture, ...]], Path]
 GOOD = ("cell", 2.0, 3.0, 12.0, 13.0)

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.study.data_sets import PAIR, Picture, write_voc, write_yolo
 
 from detloss.study.dataset import load
 from detloss.study.readers.pictures import PictureError, open_picture, resize
+from tests.study.data_sets import PAIR, Picture, write_voc, write_yolo
 
 ORIENTATION = 0x0112
 

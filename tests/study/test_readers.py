@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from detloss.study.dataset import Dataset, DatasetError, load
 from tests.study.data_sets import (
     PAIR,
     Picture,
@@ -18,8 +20,6 @@ from tests.study.data_sets import (
     write_voc,
     write_yolo,
 )
-
-from detloss.study.dataset import Dataset, DatasetError, load
 
 Writer = Callable[[Path, tuple[Picture, ...]], Path]
 WRITERS = (write_coco, write_voc, write_yolo)

@@ -133,9 +133,10 @@ def softmax(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     is_top = torch.arange(logits.shape[-1], device=logits.device) == index
     # The low part matters: a rounded difference of 80 would cost its exponential forty ulps.
     high, low = words.difference(torch.where(is_top, 0.0, logits), torch.where(is_top, 0.0, top))
-    growth = torch.exp(high)
-    others = torch.where(is_top, 0.0, growth + growth * low)
-    rest = others.sum(-1, keepdim=True)
+    growth = torch.where(is_top, 0.0, torch.exp(high))
+    correction = growth * torch.where(is_top, 0.0, low)
+    rest = growth.sum(-1, keepdim=True) + correction.sum(-1, keepdim=True)
+    others = growth + correction
     total = 1.0 + rest
     powers = torch.where(is_top, torch.where(top == top, 1.0, top), others)
     nll = -high + (torch.log1p(rest) - low)

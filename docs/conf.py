@@ -1,0 +1,48 @@
+"""How the site is built: `make docs`."""
+
+import sys
+from pathlib import Path
+
+import detloss
+from detloss.catalog import LOSSES, Kind
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+project = "detloss"
+version = release = detloss.__version__
+project_copyright = "the detloss authors, Apache-2.0"
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "extension.loss_pages",
+    "extension.completeness",
+]
+exclude_patterns = ["extension"]
+default_role = "py:obj"
+nitpick_ignore_regex = [
+    ("py:.*", r"(torch|nn|collections|numbers|typing)\..*|Tensor|Callable|Sequence|Mapping|Iterable")
+]
+
+
+def names_of(*kinds: Kind) -> str:
+    """What the command line calls the losses of these kinds."""
+    return ", ".join(f"``{loss.name}``" for loss in LOSSES if loss.kind in kinds)
+
+
+nitpick_ignore = [("py:obj", name) for name in ("background", "num_classes", "out_channels", "stride", "SmallPyramid")]
+rst_epilog = f"""
+.. |box losses| replace:: {names_of(Kind.REGRESSION, Kind.BOX)}
+.. |softmax losses| replace:: {names_of(Kind.SOFTMAX)}
+.. |sigmoid losses| replace:: {names_of(Kind.SIGMOID)}
+"""
+
+add_module_names = False
+autodoc_typehints_format = "short"
+maximum_signature_line_length = 90
+napoleon_numpy_docstring = False
+napoleon_custom_sections = ["Edge cases", "Sources"]
+
+html_theme = "furo"
+html_title = f"detloss {release}"
+html_copy_source = False

@@ -1,0 +1,55 @@
+"""What a public docstring must hold; the build and a test ask the same question."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from types import ModuleType
+
+import detloss
+from detloss.catalog import LOSSES
+
+MEASURES = (detloss.iou, detloss.generalized_iou, detloss.distance_iou, detloss.complete_iou)
+
+
+def missing_parts(item: object) -> list[str]:
+    """Name the parts that a public object's docstring lacks."""
+    return [part for part, present in parts(item) if not present]
+
+
+def parts(item: object) -> Iterator[tuple[str, bool]]:
+    """Every part that the object's docstring must have, and whether it does."""
+    text = inspect.getdoc(item) or ""
+    sentence, _, body = text.partition("\n\n")
+    yield "a sentence", sentence.endswith(".")
+    if isinstance(item, ModuleType) or (isinstance(item, type) and issubclass(item, Exception)):
+        return
+    if is_another_form(item):
+        yield "the name of its function", bool(re.search(r"`[\w.]+`", sentence))
+        return
+    is_function = inspect.isfunction(item) and not hasattr(item, "__wrapped__")
+    parameters = inspect.signature(item).parameters  # type: ignore[arg-type]
+    yield "When to choose it", "When to choose it:" in body
+    if parameters:
+        yield "Args", has_section(text, "Args")
+        yield "Raises", has_section(text, "Raises")
+        for name in parameters:
+            yield f"the argument {name}", bool(re.search(rf"^    {name}: ", text, re.MULTILINE))
+    if is_function:
+        yield "Returns", has_section(text, "Returns")
+    yield "Example", has_section(text, "Example") and ">>> " in text
+    if item in MEASURES or item in [loss.function for loss in LOSSES]:
+        yield "a formula", "``" in body.split("\n\n")[0]
+        yield "Edge cases", has_section(text, "Edge cases")
+        yield "Sources", has_section(text, "Sources")
+        yield "See also", has_section(text, "See also")
+
+
+def is_another_form(item: object) -> bool:
+    """Whether it is a function documented elsewhere, as a module or with the signature of a peer."""
+    modules = [detloss.ParameterPenalty, *(loss.module for loss in LOSSES)]
+    return item in modules or item.__module__.startswith("detloss.compat.")
+
+
+def has_section(text: str, name: str) -> bool:
+    """Whether a Google section stands in a docstring, with something in it."""
+    return bool(re.search(rf"^{name}:\n    \S", text, re.MULTILINE))

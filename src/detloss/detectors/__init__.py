@@ -1,0 +1,5 @@
+"""Detectors that are trained with the losses, and what turns their predictions into detections."""
+
+from detloss.detectors.unitbox import UnitBox
+
+__all__ = ["UnitBox"]

@@ -1,0 +1,52 @@
+"""What a detector may be given: every check names the argument, what was expected and what came."""
+
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+
+def positive_integer(name: str, value: object) -> None:
+    """An integer of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name}: expected an integer, got {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"{name}: expected at least 1, got {value}")
+
+
+def share(name: str, value: float) -> None:
+    """A number between 0 and 1, neither of them."""
+    if not 0.0 < value < 1.0:
+        raise ValueError(f"{name}: expected between 0 and 1, got {value!r}")
+
+
+def backbone(value: nn.Module) -> tuple[int, int]:
+    """A module that says how many channels its features have and how many pixels a cell: both are returned."""
+    channels, stride = (getattr(value, name, None) for name in ("out_channels", "stride"))
+    if not (isinstance(channels, int) and isinstance(stride, int)):
+        raise TypeError(
+            "backbone: expected a module with integers out_channels and stride, "
+            f"got {type(value).__name__} with {channels!r} and {stride!r}"
+        )
+    return channels, stride
+
+
+def images(value: Tensor) -> None:
+    """A batch of colour images."""
+    if value.dim() != 4 or value.shape[1] != 3:
+        raise ValueError(f"images: expected (B, 3, H, W), got {tuple(value.shape)}")
+    if not value.is_floating_point():
+        raise TypeError(f"images: expected a floating dtype in [0, 1], got {value.dtype}")
+
+
+def targets(value: Sequence[Mapping[str, Tensor]], batch: int) -> None:
+    """A mapping for every image, with as many boxes as labels."""
+    if len(value) != batch:
+        raise ValueError(f"targets: expected one for each of {batch} images, got {len(value)}")
+    for index, target in enumerate(value):
+        boxes, labels = target["boxes"], target["labels"]
+        if boxes.dim() != 2 or boxes.shape[1] != 4:
+            raise ValueError(f"targets[{index}]['boxes']: expected (n, 4), got {tuple(boxes.shape)}")
+        if labels.shape != boxes.shape[:1]:
+            raise ValueError(
+                f"targets[{index}]['labels']: expected ({len(boxes)},) like its boxes, got {tuple(labels.shape)}"
+            )

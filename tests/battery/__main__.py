@@ -1,0 +1,83 @@
+"""`python -m tests.battery [--seeds 10]`: how many ulps every loss is off at worst, and its peers beside it."""
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from random import Random, SystemRandom
+
+import torch
+
+from tests.battery.cases import DTYPES, GROUPS
+from tests.battery.measure import Error, describe, measure
+
+
+@dataclass
+class Worst:
+    """The largest errors among the results that are finite, and how many are not though the truth is."""
+
+    value: float = 0.0
+    gradient: float = 0.0
+    broken: int = 0
+
+    def add(self, error: Error) -> None:
+        if error.broken:
+            self.broken += 1
+        elif error.kind == "value":
+            self.value = max(self.value, error.ulps)
+        else:
+            self.gradient = max(self.gradient, error.ulps)
+
+    def __str__(self) -> str:
+        broken = f"{self.broken} NaN or inf" if self.broken else ""
+        return f"{self.value:9.3g} {self.gradient:9.3g} {broken:>16}"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m tests.battery", description=__doc__)
+    options.add_argument("--seeds", type=int, default=10, help="how many fresh seeds")
+    options.add_argument("--seed", type=int, action="append", help="a seed to repeat")
+    options.add_argument("--group", choices=GROUPS, action="append", help="only these losses")
+    chosen = options.parse_args()
+    torch.set_num_threads(1)
+    seeds = chosen.seed or [SystemRandom().randrange(2**31) for _ in range(chosen.seeds)]
+    ours, peers, failed = _run(seeds, chosen.group or GROUPS)
+    print(f"\nseeds {' '.join(map(str, seeds))}")
+    print(f"{'worst ulps':24}{'dtype':>10} | {'ours: value':>11} {'gradient':>9} {'':>14} | peer: value, gradient")
+    for key, worst in ours.items():
+        loss, dtype = key
+        beside = str(peers[key]) if key in peers else ""
+        print(f"{loss:24}{str(dtype).removeprefix('torch.'):>10} |   {worst} | {beside}")
+    for broken in failed.values():
+        print(f"{len(broken)} results break this promise, such as {broken[0]}")
+    raise SystemExit(bool(failed))
+
+
+Table = dict[tuple[str, torch.dtype], Worst]
+
+
+def _run(seeds: Iterable[int], groups: Iterable[str]) -> tuple[Table, Table, dict[tuple[str, str], list[str]]]:
+    ours: Table = defaultdict(Worst)
+    peers: Table = defaultdict(Worst)
+    # By loss and kind of result.
+    failed: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for seed in seeds:
+        start = time.perf_counter()
+        for group in groups:
+            for dtype in DTYPES:
+                for case in GROUPS[group](Random(seed), dtype):
+                    for error in measure(case, case.ours):
+                        ours[case.loss, dtype].add(error)
+                        if not error.ulps <= error.allowed:
+                            failed[case.loss, error.kind].append(f"seed {seed}: {describe(case, error)}")
+                    if case.peer:
+                        for error in measure(case, case.peer):
+                            peers[case.loss, dtype].add(error)
+        broken = sum(map(len, failed.values()))
+        print(f"seed {seed}: {broken} broken promises so far, {time.perf_counter() - start:.0f} s", flush=True)
+    return ours, peers, failed
+
+
+if __name__ == "__main__":
+    main()

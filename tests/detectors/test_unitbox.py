@@ -1,0 +1,288 @@
+"""UnitBox: which cell speaks for which box, what the plane holds, where gradients go, and whether it learns."""
+
+import copy
+import io
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.ops import batched_nms
+
+import detloss
+from detloss.detectors import UnitBox
+from detloss.detectors.assignment import assign, cell_centres
+from detloss.detectors.suppression import suppress
+
+LTRB = detloss.AxisAligned(format="ltrb")
+BACKGROUND = 7
+
+
+def random_boxes(count: int, generator: torch.Generator, *, side: float = 12.0) -> Tensor:
+    """Boxes of many sizes on a field of 16 by 16, small enough to be without a centre or large enough to nest."""
+    corners = torch.rand(count, 2, generator=generator) * 14
+    sides = torch.rand(count, 2, generator=generator) ** 2 * side + 0.1
+    return torch.cat((corners, corners + sides), dim=1)
+
+
+@pytest.fixture
+def generator(seed: int) -> torch.Generator:
+    torch.manual_seed(seed)
+    return torch.Generator().manual_seed(seed)
+
+
+class TestAssignment:
+    def test_is_the_smallest_box_around_each_centre(self, generator: torch.Generator) -> None:
+        for count in (0, 1, 2, 9):
+            boxes = random_boxes(count, generator)
+            labels = torch.randint(BACKGROUND, (count,), generator=generator)
+            found = assign(cell_centres(16, 13), boxes, labels, background=BACKGROUND)
+            area = [((x2 - x1) * (y2 - y1)) for x1, y1, x2, y2 in boxes.tolist()]
+            owners: list[int | None] = []
+            for row in range(16):
+                for column in range(13):
+                    x, y = column + 0.5, row + 0.5
+                    around = [
+                        index for index, (x1, y1, x2, y2) in enumerate(boxes.tolist()) if x1 < x < x2 and y1 < y < y2
+                    ]
+                    owners.append(min(around, key=area.__getitem__, default=None))
+            for index, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
+                centres = [(column + 0.5, row + 0.5) for row in range(16) for column in range(13)]
+                if not any(x1 < x < x2 and y1 < y < y2 for x, y in centres):
+                    middle = ((x1 + x2) / 2, (y1 + y2) / 2)
+                    gaps = [(x - middle[0]) ** 2 + (y - middle[1]) ** 2 for x, y in centres]
+                    nearest = gaps.index(min(gaps))
+                    rival = owners[nearest]
+                    if rival is None or area[index] < area[rival]:
+                        owners[nearest] = index
+            for cell, owner in enumerate(owners):
+                x, y = cell % 13 + 0.5, cell // 13 + 0.5
+                if owner is None:
+                    assert found.labels[cell] == BACKGROUND
+                    assert not found.positive[cell]
+                    assert found.share[cell] == 0
+                    assert found.distances[cell].tolist() == [0, 0, 0, 0]
+                else:
+                    x1, y1, x2, y2 = boxes[owner].tolist()
+                    assert found.labels[cell] == labels[owner]
+                    assert found.positive[cell]
+                    assert found.distances[cell].tolist() == pytest.approx([x - x1, y - y1, x2 - x, y2 - y], abs=1e-5)
+                    assert found.share[cell].item() == pytest.approx(1 / owners.count(owner))
+
+    def test_gives_a_tiny_box_the_nearest_cell(self) -> None:
+        box = torch.tensor([[1.6, 0.6, 1.9, 0.9]])
+        found = assign(cell_centres(2, 3), box, torch.tensor([4]), background=BACKGROUND)
+        assert found.labels.tolist() == [7, 4, 7, 7, 7, 7]
+        assert found.distances[1].tolist() == pytest.approx([-0.1, -0.1, 0.4, 0.4])
+
+    def test_prefers_the_first_of_equal_boxes(self) -> None:
+        boxes = torch.tensor([[0.0, 0.0, 2.0, 1.0], [0.0, 0.0, 1.0, 2.0]])
+        found = assign(cell_centres(2, 2), boxes, torch.tensor([3, 4]), background=BACKGROUND)
+        assert found.labels.tolist() == [3, 3, 4, 7]
+
+
+class TestSuppression:
+    def test_is_that_of_torchvision(self, generator: torch.Generator) -> None:
+        for count in (0, 1, 2, 50, 400):
+            for threshold in (0.3, 0.5, 0.7):
+                boxes = random_boxes(count, generator)
+                boxes = torch.cat((boxes, boxes[: count // 3]))  # the same box under other scores and classes
+                scores = torch.rand(len(boxes), generator=generator)
+                labels = torch.randint(3, (len(boxes),), generator=generator)
+                expected = batched_nms(boxes.double(), scores.double(), labels, threshold)
+                assert suppress(boxes.double(), scores, labels, iou_threshold=threshold).tolist() == expected.tolist()
+
+    def test_keeps_the_first_of_equals(self) -> None:
+        boxes, scores = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).repeat(3, 1), torch.full((3,), 0.5)
+        assert suppress(boxes, scores, torch.tensor([0, 0, 1])).tolist() == [0, 2]
+
+    def test_lets_a_suppressed_box_suppress_nothing(self) -> None:
+        x = torch.tensor([0.0, 1.0, 2.0])
+        boxes = torch.stack((x, torch.zeros(3), x + 4, torch.ones(3)), dim=1)  # neighbours 3/5, the outer two 1/3
+        assert suppress(boxes, torch.tensor([0.9, 0.8, 0.7]), torch.zeros(3)).tolist() == [0, 2]
+
+
+class TestPlane:
+    @pytest.mark.parametrize(("background", "channels"), [(True, 3 + 1 + 4), (False, 3 + 4)])
+    def test_has_logits_and_then_distances(self, background: bool, channels: int) -> None:
+        model = UnitBox(3, background=background)
+        plane = model(torch.rand(2, 3, 33, 50))
+        assert plane.shape == (2, channels, 9, 13)
+        assert (plane[:, -4:] > 0).all()
+
+    @pytest.mark.parametrize("background", [True, False])
+    def test_expects_few_objects_before_training(self, background: bool) -> None:
+        model = UnitBox(4, background=background, prior=0.05)
+        nn.init.zeros_(model.class_head[-1].weight)
+        logits = model(torch.rand(1, 3, 16, 16))[0, :-4, 0, 0]
+        object_in_cell = logits.softmax(0)[:4].sum() if background else logits.sigmoid()[0]
+        assert object_in_cell.item() == pytest.approx(0.05, rel=1e-5)
+
+    def test_is_read_by_predict_as_it_is_written_by_the_targets(self) -> None:
+        """A plane that says exactly what the assignment asks for yields exactly the true boxes."""
+        model = UnitBox(3)
+        target = {"boxes": torch.tensor([[4.0, 6, 30, 20], [33, 9, 47, 30]]), "labels": torch.tensor([2, 0])}
+        cells = model.assign(8, 12, target)
+        logits = 20.0 * nn.functional.one_hot(cells.labels, 4)
+        plane = torch.cat((logits, cells.distances), dim=1).T.reshape(1, 8, 8, 12)
+        model.forward = lambda images: plane
+        (found,) = model.predict(torch.zeros(1, 3, 32, 48))
+        order = found["boxes"][:, 0].argsort()
+        torch.testing.assert_close(found["boxes"][order], target["boxes"])
+        assert found["labels"][order].tolist() == [2, 0]
+        assert found["scores"].min() > 0.999
+
+
+LOSSES = {
+    "softmax": dict(class_loss=detloss.softmax_focal_loss, box_loss=partial(detloss.iou_loss, geometry=LTRB)),
+    "sigmoid": dict(class_loss=detloss.sigmoid_focal_loss, background=False),
+    "balanced": dict(class_loss=detloss.balanced_cross_entropy_loss, background=False),
+    "module": dict(class_loss=detloss.CrossEntropyLoss(), box_loss=detloss.GeneralizedIoULoss(geometry=LTRB)),
+    "regression": dict(box_loss=detloss.smooth_l1_loss, each_side=True),
+}
+
+
+@pytest.fixture
+def images(generator: torch.Generator) -> Tensor:
+    return torch.rand(2, 3, 32, 40, generator=generator)
+
+
+@pytest.fixture
+def targets() -> list[dict[str, Tensor]]:
+    none = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
+    return [{"boxes": torch.tensor([[3.0, 5, 21, 25], [24, 8, 31, 13]]), "labels": torch.tensor([1, 0])}, none]
+
+
+class TestLoss:
+    @pytest.mark.parametrize("losses", LOSSES.values(), ids=LOSSES)
+    def test_reaches_every_parameter(self, losses: dict, images: Tensor, targets: list) -> None:
+        model = UnitBox(2, **losses)
+        sum(model.loss(images, targets).values()).backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.isfinite().all(), name
+
+    @pytest.mark.parametrize("losses", LOSSES.values(), ids=LOSSES)
+    def test_of_boxes_moves_distances_of_positive_cells_alone(
+        self, losses: dict, images: Tensor, targets: list
+    ) -> None:
+        model = UnitBox(2, **losses)
+        plane = model(images).detach().requires_grad_()
+        model.plane_loss(plane, targets)["box"].backward()
+        positive = torch.stack([model.assign(8, 10, target).positive for target in targets]).reshape(2, 8, 10)
+        moved = plane.grad.abs().sum(dim=1) > 0
+        assert torch.equal(moved, positive)
+        assert not plane.grad[:, :-4].any()
+
+    def test_is_the_documented_sum(self, images: Tensor, targets: list) -> None:
+        model = UnitBox(2, box_weight=3.0)
+        plane = model(images)
+        terms = model.plane_loss(plane, targets)
+        objects: dict[tuple[int, ...], list[Tensor]] = {}
+        background = torch.zeros(())
+        boxes: dict[tuple[int, ...], list[Tensor]] = {}
+        for image, target in enumerate(targets):
+            cells = model.assign(8, 10, target)
+            for cell in range(80):
+                values = plane[image, :, cell // 10, cell % 10]
+                nll = -values[:3].log_softmax(0)[cells.labels[cell]]
+                if not cells.positive[cell]:
+                    background = background + nll
+                    continue
+                key = (image, int(cells.labels[cell]))
+                left, top, right, bottom = values[-4:]
+                tl, tt, tr, tb = cells.distances[cell]
+                shared = (left.minimum(tl) + right.minimum(tr)) * (top.minimum(tt) + bottom.minimum(tb))
+                union = (left + right) * (top + bottom) + (tl + tr) * (tt + tb) - shared
+                objects.setdefault(key, []).append(nll)
+                boxes.setdefault(key, []).append(-(shared / union).log())
+        positives = sum(len(cells) for cells in objects.values())
+        means = [torch.stack(cells).mean() for cells in objects.values()]
+        torch.testing.assert_close(terms["classification"], torch.stack(means).mean() + background / positives)
+        means = [torch.stack(cells).mean() for cells in boxes.values()]
+        torch.testing.assert_close(terms["box"], 3 * torch.stack(means).mean())
+
+    @pytest.mark.parametrize("losses", LOSSES.values(), ids=LOSSES)
+    def test_without_objects_is_zero_on_the_graph(self, losses: dict, images: Tensor, targets: list) -> None:
+        model = UnitBox(2, **losses)
+        terms = model.loss(images, [targets[1], targets[1]])
+        assert terms["box"].item() == 0
+        assert terms["classification"].item() > 0
+        sum(terms.values()).backward()
+        assert all(parameter.grad is not None for parameter in model.parameters())
+
+    def test_does_not_mix_the_images_of_a_batch(self, images: Tensor) -> None:
+        model = UnitBox(2)
+        joined, apart = model(images), torch.cat([model(image[None]) for image in images])
+        torch.testing.assert_close(joined, apart)
+
+
+class TestErrors:
+    def test_name_the_argument(self, images: Tensor, targets: list) -> None:
+        model = UnitBox(2)
+        with pytest.raises(ValueError, match=r"images: expected \(B, 3, H, W\), got \(3, 32, 40\)"):
+            model(images[0])
+        with pytest.raises(TypeError, match="images: expected a floating dtype"):
+            model(images.to(torch.uint8))
+        with pytest.raises(ValueError, match="targets: expected one for each of 2 images, got 1"):
+            model.loss(images, targets[:1])
+        with pytest.raises(ValueError, match=r"targets\[0\]\['boxes'\]: expected \(n, 4\), got \(4,\)"):
+            model.loss(images, [{"boxes": torch.zeros(4), "labels": torch.zeros(1)}, targets[1]])
+        with pytest.raises(ValueError, match=r"targets\[1\]\['labels'\]: expected \(0,\) like its boxes, got \(1,\)"):
+            model.loss(images, [targets[0], {"boxes": torch.zeros(0, 4), "labels": torch.zeros(1)}])
+        with pytest.raises(ValueError, match="num_classes: expected at least 1, got 0"):
+            UnitBox(0)
+        with pytest.raises(TypeError, match="num_classes: expected an integer, got float"):
+            UnitBox(2.0)
+        with pytest.raises(ValueError, match=r"prior: expected between 0 and 1, got 1\.0"):
+            UnitBox(2, prior=1.0)
+        with pytest.raises(TypeError, match="backbone: expected a module with integers out_channels and stride"):
+            UnitBox(2, backbone=nn.Conv2d(3, 8, 1))  # out_channels, but no integer stride
+
+
+class TestModule:
+    def test_survives_copying_and_its_state(self, images: Tensor) -> None:
+        model = UnitBox(2)
+        torch.testing.assert_close(copy.deepcopy(model)(images), model(images))
+        file = io.BytesIO()
+        torch.save(model.state_dict(), file)
+        file.seek(0)
+        other = UnitBox(2)
+        other.load_state_dict(torch.load(file, weights_only=True))
+        torch.testing.assert_close(other(images), model(images))
+
+    def test_takes_any_backbone(self, images: Tensor) -> None:
+        backbone = nn.Conv2d(3, 24, 8, stride=8)
+        backbone.stride = 8
+        assert UnitBox(2, backbone=backbone)(images[:, :, :30, :37]).shape == (2, 2 + 1 + 4, 4, 5)
+
+    def test_predicts_within_the_image_surest_first_and_not_too_much(self, images: Tensor) -> None:
+        for found in UnitBox(2, prior=0.5).predict(images, score_threshold=0.01, max_detections=5):
+            assert found["boxes"].shape == (len(found["scores"]), 4)
+            assert len(found["scores"]) <= 5
+            assert found["scores"].tolist() == sorted(found["scores"].tolist(), reverse=True)
+            assert (found["boxes"] >= 0).all()
+            assert (found["boxes"] <= torch.tensor([40, 32, 40, 32])).all()
+            assert not found["boxes"].requires_grad
+
+    def test_predicts_nothing_where_nothing_is_sure(self, images: Tensor) -> None:
+        for found in UnitBox(2).predict(images, score_threshold=0.999):
+            assert found["boxes"].shape == (0, 4)
+            assert found["labels"].dtype == torch.int64
+
+    @pytest.mark.parametrize("losses", LOSSES.values(), ids=LOSSES)
+    def test_learns_one_image_by_heart(self, losses: dict, images: Tensor, targets: list) -> None:
+        target = targets[0]
+        model = UnitBox(2, **losses)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+        for _ in range(150):
+            optimizer.zero_grad()
+            sum(model.loss(images[:1], [target]).values()).backward()
+            optimizer.step()
+        (found,) = model.predict(images[:1])
+        for box, label in zip(target["boxes"], target["labels"]):
+            overlap = detloss.iou(found["boxes"], box[None], pairwise=True)[:, 0]
+            best = overlap.argmax()
+            assert overlap[best] > 0.5
+            assert found["labels"][best] == label
+            assert best < 2  # nothing surer than the two true boxes

@@ -1,0 +1,62 @@
+"""Errors in ulps: units in the last place of a dtype, against a truth in 60 digits."""
+
+from dataclasses import dataclass
+
+import torch
+from mpmath import ldexp, mag, mp, mpf
+
+from tests.oracle.answer import Rate
+
+
+@dataclass(frozen=True)
+class Format:
+    """A binary floating format and the one its arithmetic is done in."""
+
+    digits: int
+    lowest_exponent: int
+    highest_exponent: int
+    arithmetic_lowest: int
+
+    @property
+    def beyond(self) -> mpf:
+        """Where infinity stands: one step above the largest number."""
+        return ldexp(1, self.highest_exponent + 1)
+
+    def unit(self, size: mpf) -> mpf:
+        """One ulp of a number of this size."""
+        exponent = mag(size) - 1 if size else self.lowest_exponent
+        # Below the smallest normal number digits may be lost: the whole of that number is the unit.
+        if exponent < self.arithmetic_lowest:
+            return ldexp(1, max(self.arithmetic_lowest, self.lowest_exponent - self.digits + 1))
+        return ldexp(1, max(exponent, self.lowest_exponent) - self.digits + 1)
+
+
+FORMATS = {
+    torch.float64: Format(53, -1022, 1023, -1022),
+    torch.float32: Format(24, -126, 127, -126),
+    torch.bfloat16: Format(8, -126, 127, -126),
+    torch.float16: Format(11, -14, 15, -126),
+}
+
+
+def value_error(got: float, truth: mpf, dtype: torch.dtype) -> float:
+    """How many ulps of the truth lie between it and the result."""
+    return _distance(mpf(got), truth, truth, mpf(0), FORMATS[dtype])
+
+
+def rate_error(got: float, truth: Rate, dtype: torch.dtype) -> float:
+    """How many ulps of its largest term lie between a derivative and its truth."""
+    return _distance(mpf(got), truth.low, truth.high, truth.condition, FORMATS[dtype])
+
+
+def _distance(got: mpf, low: mpf, high: mpf, condition: mpf, form: Format) -> float:
+    if mp.isnan(low) or mp.isnan(got):
+        return 0.0 if mp.isnan(low) and mp.isnan(got) else float("inf")
+    got, low, high = (max(-form.beyond, min(form.beyond, end)) for end in (got, low, high))
+    nearest = max(low, min(high, got))
+    if got == nearest:
+        return 0.0
+    size = min(max(abs(nearest), condition), form.beyond / 2)
+    if size < ldexp(1, form.arithmetic_lowest) and got * nearest < 0:
+        return float("inf")
+    return float(abs(got - nearest) / form.unit(size))

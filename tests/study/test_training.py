@@ -1,0 +1,119 @@
+"""A trial: the same for the same seed, on equal terms for every loss, and the better the longer it trains."""
+
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from detloss.catalog import LOSSES, Kind
+from detloss.study.dataset import Dataset, Sample
+from detloss.study.training import Trial, batches, build, cells_of_classes, named, run_trial
+
+BOXES = [loss.name for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)]
+CLASSES = [loss.name for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.SOFTMAX)]
+TRIAL = Trial(box="giou", cls="focal", weight=1.0, seed=3, steps=4)
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    """Bright squares and dark bars on grey, images of two sizes, some of them empty."""
+    random = np.random.default_rng(0)
+    samples = []
+    for number in range(20):
+        image = random.integers(90, 110, (32 + 8 * (number % 2), 40, 3), dtype=np.uint8)
+        boxes, labels = [], []
+        if number % 5:
+            x, y = (int(value) for value in random.integers(0, 8, 2))
+            image[y : y + 12, x : x + 12] = 250
+            image[y + 3 : y + 9, x + 14 : x + 32] = 5
+            boxes, labels = [[x, y, x + 12, y + 12], [x + 14, y + 3, x + 32, y + 9]], [0, 1]
+        corners = np.array(boxes, np.float32).reshape(-1, 4)
+        samples.append(Sample(f"{number}.png", image, corners, np.array(labels, np.int64)))
+    return Dataset("shapes", ("square", "bar"), samples[:16], samples[16:], [], "")
+
+
+def test_a_seed_decides_everything(dataset: Dataset) -> None:
+    first, second = run_trial(TRIAL, dataset), run_trial(TRIAL, dataset)
+    assert first.curve == second.curve
+    assert (first.ap, first.ap50, first.ap75) == (second.ap, second.ap50, second.ap75)
+    for one, other in zip(first.predictions, second.predictions):
+        assert all(np.array_equal(a, b) for a, b in zip(one, other))
+    assert run_trial(replace(TRIAL, seed=4), dataset).curve != first.curve
+
+
+def test_losses_meet_on_equal_terms(dataset: Dataset) -> None:
+    """The initial weights are the same for all losses, but for the background's logit where there is one."""
+    focal, cross_entropy = (
+        build(named("giou", (Kind.BOX,)), named(cls, (Kind.SIGMOID, Kind.SOFTMAX)), TRIAL, dataset)
+        for cls in ("focal", "ce")
+    )
+    expected = focal.state_dict()
+    for name, value in cross_entropy.state_dict().items():
+        if not name.startswith("class_head.1"):  # one logit more
+            assert torch.equal(value, expected[name]), name
+
+
+@pytest.mark.parametrize(("box", "cls"), [*((box, "focal") for box in BOXES), *(("giou", cls) for cls in CLASSES)])
+def test_every_loss_trains(box: str, cls: str, dataset: Dataset) -> None:
+    outcome = run_trial(replace(TRIAL, box=box, cls=cls, steps=2), dataset)
+    assert [step for step, _, _ in outcome.curve] == [1, 2]
+    assert np.isfinite(outcome.curve).all()
+    assert 0 <= outcome.ap <= 1
+
+
+def test_training_finds_the_shapes(dataset: Dataset) -> None:
+    outcome = run_trial(replace(TRIAL, steps=60), dataset)
+    assert outcome.ap50 > 0.9
+    assert outcome.curve[-1][2] < outcome.curve[0][2] / 2
+
+
+def test_outcome_is_whole_and_travels(dataset: Dataset) -> None:
+    steps: list[int] = []
+    outcome = run_trial(replace(TRIAL, steps=125), dataset, on_progress=steps.append)
+    assert steps == list(range(1, 126))
+    assert outcome.curve[-1][0] == 125
+    assert 40 <= len(outcome.curve) <= 61
+    assert outcome.seconds > 0
+    assert len(outcome.predictions) == len(dataset.validation)
+    for boxes, scores, labels in outcome.predictions:
+        assert boxes.shape == (len(scores), 4)
+        assert labels.shape == scores.shape
+    assert pickle.loads(pickle.dumps(outcome)).ap == outcome.ap
+
+
+def test_batches_show_every_image_once_before_any_comes_again(dataset: Dataset) -> None:
+    samples = dataset.train
+    stream = batches(samples, seed=1)
+    for _ in range(2):
+        images, targets = next(stream)
+        assert images.shape == (16, 3, 40, 40)  # the lower images are filled up with black
+        assert 0 <= images.min() < images.max() <= 1
+        drawn = sorted(target["boxes"].tolist() for target in targets)
+        assert drawn == sorted(sample.boxes.tolist() for sample in samples)
+
+
+def test_cells_are_counted_by_class() -> None:
+    image = np.zeros((16, 30, 3), np.uint8)  # 4 by 8 cells
+    sample = Sample("one", image, np.array([[0, 0, 8, 8], [12, 4, 16, 12]], np.float32), np.array([1, 0]))
+    dataset = Dataset("one", ("a", "b"), [sample], [sample], [], "")
+    model = build(named("giou", (Kind.BOX,)), named("ce", (Kind.SOFTMAX,)), TRIAL, dataset)
+    assert cells_of_classes(model, [sample, sample]) == [4, 8, 52]
+
+
+def test_class_weights_come_from_the_data(dataset: Dataset) -> None:
+    weighted = build(named("giou", (Kind.BOX,)), named("weighted_ce", (Kind.SOFTMAX,)), TRIAL, dataset)
+    square, bar, background = weighted.class_loss.keywords["class_weight"].tolist()
+    assert bar > square / 3
+    assert background < min(square, bar)
+
+
+def test_unknown_losses_are_refused(dataset: Dataset) -> None:
+    with pytest.raises(ValueError, match=r"loss: expected one of l1, .*, got 'focal'"):
+        run_trial(replace(TRIAL, box="focal"), dataset)
+
+
+def test_a_loss_that_breaks_is_told(dataset: Dataset) -> None:
+    with pytest.raises(FloatingPointError, match="step 1: expected a finite gradient, got length nan"):
+        run_trial(replace(TRIAL, weight=float("nan")), dataset)
