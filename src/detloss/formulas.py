@@ -43,20 +43,16 @@ def smooth_l1(m, pred, target, beta):
 # `keep` is how much of a target's change arrives in them: 1 - label smoothing.
 
 
-def sides(m, logit):
-    """Both probabilities without a subtraction, and what the surprise of either side has in common."""
+def odds(m, logit):
+    """Both probabilities before they are divided by their total, 1 + tail: nothing is subtracted from 1."""
     tail = m.exp(-m.absolute(logit))
-    per_total = 1.0 + tail
-    likely, unlikely = 1.0 / per_total, tail / per_total
-    one = m.where(logit >= 0.0, likely, unlikely)
-    zero = m.where(logit >= 0.0, unlikely, likely)
-    return one, zero, m.log1p(tail)
+    return m.where(logit >= 0.0, 1.0, tail), m.where(logit >= 0.0, tail, 1.0), tail
 
 
 def binary_cross_entropy(m, logit, positive, negative, keep):
-    one, zero, common = sides(m, logit)
-    loss = common + m.weighted(positive, m.relu(-logit)) + m.weighted(negative, m.relu(logit))
-    return loss, negative * one - positive * zero, -keep * logit
+    one, zero, tail = odds(m, logit)
+    loss = m.log1p(tail) + m.weighted(positive, m.relu(-logit)) + m.weighted(negative, m.relu(logit))
+    return loss, (negative * one - positive * zero) / (1.0 + tail), -keep * logit
 
 
 def balanced_cross_entropy(m, logit, positive, negative, keep, positive_weight, negative_weight):
@@ -68,15 +64,16 @@ def balanced_cross_entropy(m, logit, positive, negative, keep, positive_weight, 
 
 def sigmoid_focal(m, logit, positive, negative, keep, positive_weight, negative_weight, gamma):
     """Lin et al., Focal Loss (2017), eq. 5; `missing` is 1 - p_t of the paper."""
-    one, zero, _ = sides(m, logit)
+    one, zero, tail = odds(m, logit)
     surprise, d_logit, d_target = binary_cross_entropy(m, logit, positive, negative, keep)
-    missing = positive * zero + negative * one
+    mixed, total = positive * zero + negative * one, 1.0 + tail
+    missing = mixed / total
     balance = positive_weight * positive + negative_weight * negative
     strength = m.weighted(balance, m.power(missing, gamma))
-    pull = m.weighted(m.quotient(one * zero, missing), surprise)
+    pull = m.weighted(m.quotient(tail, mixed * total), surprise)
     # The target's terms may cancel near the largest float: a 64th of each is added up.
     part = 0.015625 * surprise
-    turn = gamma * (zero - one) * keep * m.quotient(part, missing)
+    turn = gamma * (zero - one) * keep * m.quotient(part, mixed)
     tilt = m.weighted(keep * (positive_weight - negative_weight) * m.power(missing, gamma), part)
     shift = m.weighted(strength, 0.015625 * d_target) + m.weighted(strength, turn)
     return (

@@ -67,8 +67,9 @@ def _(loop: BinaryLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tenso
             present = present.unsqueeze(-1).expand_as(pred)
         target = one_hot(target, pred, background=True)
     keep = 1.0 - loop.label_smoothing
-    positive = target * keep + 0.5 * loop.label_smoothing
-    negative = (1.0 - target) * keep + 0.5 * loop.label_smoothing
+    exact = target.to(accumulator(pred))  # both sides rounded once: a power of them would multiply what is lost
+    positive = (exact * keep + 0.5 * loop.label_smoothing).to(pred.dtype)
+    negative = ((1.0 - exact) * keep + 0.5 * loop.label_smoothing).to(pred.dtype)
     value, d_pred, d_target = loop.formula(words, pred, positive, negative, keep, *parameters)
     return Entries(value, d_pred, d_target if wants_target and not indices else None, present)
 
