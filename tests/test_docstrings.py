@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
-from docs.extension.completeness import gaps, public_objects
-from docs.extension.docstring_parts import missing_parts
 
 import detloss
+from docs.extension.completeness import gaps, public_objects
+from docs.extension.docstring_parts import missing_parts
 
 
 @pytest.mark.parametrize("name", list(public_objects()))

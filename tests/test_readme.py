@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from benchmarks.facts import facts, table
 
+from benchmarks.facts import facts, table
 from detloss.catalog import LOSSES
 
 ROOT = Path(__file__).parents[1]

@@ -8,7 +8,7 @@ case                                torchvision                       here, and 
 identical boxes of side .001        GIoU loss .09                     0; eps = 1e-7 stands beside an area of 1e-6
 identical boxes without area        loss 1; measures NaN, from 0/0    loss 0, measure 1: the optimum
 different boxes without area        GIoU loss 1; IoU and GIoU NaN     2; 0 and -1: 0/0 is taken as 0
-CIoU of a box without height        NaN where the width is 0 too      finite: an aspect by atan2, 0 for points
+CIoU of a box without height        gradient NaN; value where w = 0   finite: an aspect by atan2, 0 for points
 inverted box (x2 < x1)              negative sides; GIoU loss 0       the empty set, never rewarded
 IoU terms of near-equal boxes       1 - IoU cancels                   accurate to the last digits
 focal, right by a logit > 16.75     exactly 0 in float32              the true, small value
@@ -25,6 +25,17 @@ Integer focal targets with one dimension fewer than the inputs are class indices
 from torch import Tensor
 
 import detloss
+
+__all__ = [
+    "box_iou",
+    "complete_box_iou",
+    "complete_box_iou_loss",
+    "distance_box_iou",
+    "distance_box_iou_loss",
+    "generalized_box_iou",
+    "generalized_box_iou_loss",
+    "sigmoid_focal_loss",
+]
 
 
 def sigmoid_focal_loss(

@@ -26,9 +26,10 @@ class UnitBox(nn.Module):
     ``loss = mean over objects of the mean over its cells of (class_loss + box_weight * box_loss)``
     ``       + sum over background cells of class_loss / number of positive cells``
 
-    Every object counts the same, however large: with every cell alike, a red blood cell would count thirty times a
-    platelet, and platelets are never learnt. Both numbers are means over ranks where torch.distributed runs, and at
-    least 1. Nothing depends on which loss it is, so a comparison of losses compares nothing else.
+    Every object counts the same, however large: were it every cell, a blood cell of 26 pixels would count seven times
+    a platelet of 10, and platelets would be learnt last. The numbers of objects and of positive cells are means over
+    ranks where torch.distributed runs, and at least 1. Nothing depends on which losses they are, so a comparison of
+    losses compares nothing else.
 
     When to choose it: to train a detector in a minute, to compare losses, or to read how a dense detector is made.
     200 thousand parameters.
@@ -46,7 +47,8 @@ class UnitBox(nn.Module):
             weights (positives, 1); overlap losses have one a box and take (positives,).
         background: Whether the background has a logit of its own, for losses over a softmax; False for sigmoid
             losses, one class against all, which take weights (cells, 1): the plane is (C + 4, H, W) then.
-        prior: How probable an object is in a cell before training: in (0, 1).
+        prior: How probable a cell thinks an object before training, or each class where `background` is False: in
+            (0, 1).
         backbone: A module from images (B, 3, H, W) to features (B, out_channels, H / stride, W / stride), with the
             integers `out_channels` and `stride` as attributes; H and W come padded to multiples of the stride. By
             default `SmallPyramid`, stride 4.

@@ -1,7 +1,8 @@
 """The reference backend: the loops in torch operations, on any device, differentiable once more.
 
 `entries` gives the loss of every entry with its derivatives; `evaluate` adds weights, absent entries and the
-reduction. Arithmetic is float32, or float64 where an operand is float64.
+reduction. Arithmetic is float32, or float64 where an operand is float64; on a CPU, losses of probabilities and all
+sums are float64 throughout and rounded once.
 """
 
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ def arithmetic_dtype(*operands: Tensor) -> torch.dtype:
 
 
 def accumulator(values: Tensor) -> torch.dtype:
-    """Sums, over entries and over classes, are kept in float64 where the processor has it at full speed."""
+    """Sums and powers of probabilities are kept in float64 where the processor has it at full speed."""
     return torch.float64 if values.device.type == "cpu" else values.dtype
 
 
@@ -67,10 +68,13 @@ def _(loop: BinaryLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tenso
             present = present.unsqueeze(-1).expand_as(pred)
         target = one_hot(target, pred, background=True)
     keep = 1.0 - loop.label_smoothing
-    exact = target.to(accumulator(pred))  # both sides rounded once: a power of them would multiply what is lost
-    positive = (exact * keep + 0.5 * loop.label_smoothing).to(pred.dtype)
-    negative = ((1.0 - exact) * keep + 0.5 * loop.label_smoothing).to(pred.dtype)
-    value, d_pred, d_target = loop.formula(words, pred, positive, negative, keep, *parameters)
+    exact = accumulator(pred)
+    target = target.to(exact)
+    positive = target * keep + 0.5 * loop.label_smoothing
+    negative = (1.0 - target) * keep + 0.5 * loop.label_smoothing
+    options = [parameter.to(exact) for parameter in parameters]
+    results = loop.formula(words, pred.to(exact), positive, negative, keep, *options)
+    value, d_pred, d_target = (result.to(pred.dtype) for result in results)
     return Entries(value, d_pred, d_target if wants_target and not indices else None, present)
 
 

@@ -1,4 +1,4 @@
-"""What a backend is asked for: which formula, over which entries. Every backend serves these three loops."""
+"""What a backend is asked for: which formula, over which entries. Every backend serves these four loops."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
