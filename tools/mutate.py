@@ -184,8 +184,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="mutants whose name contains this text")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
-    import hypothesis  # noqa: F401 - loaded once here, inherited by every fork
-    import mpmath  # noqa: F401
+    import mpmath  # noqa: F401 - loaded once here, inherited by every fork
     import torch
 
     torch.set_num_threads(1)
