@@ -30,7 +30,6 @@ def names_of(*kinds: Kind) -> str:
     return ", ".join(f"``{loss.name}``" for loss in LOSSES if loss.kind in kinds)
 
 
-nitpick_ignore = [("py:obj", name) for name in ("background", "num_classes", "out_channels", "stride", "SmallPyramid")]
 rst_epilog = f"""
 .. |box losses| replace:: {names_of(Kind.REGRESSION, Kind.BOX)}
 .. |softmax losses| replace:: {names_of(Kind.SOFTMAX)}

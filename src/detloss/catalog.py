@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -66,6 +67,14 @@ class Loss:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     weight: float = 1.0
     from_counts: Callable[[Sequence[float]], dict[str, Any]] | None = None
+
+
+def kind_of(loss: object) -> Kind | None:
+    """What a loss of this catalog is given, be it the function, a `functools.partial` of it or its module."""
+    while isinstance(loss, partial):
+        loss = loss.func
+    kinds = (row.kind for row in LOSSES if loss is row.function or isinstance(loss, row.module))
+    return next(kinds, None)
 
 
 def weights_of_classes(counts: Sequence[float]) -> dict[str, Any]:

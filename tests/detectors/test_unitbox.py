@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchvision.ops import batched_nms
 
 import detloss
+from detloss.catalog import LOSSES, Kind, Loss
 from detloss.detectors import UnitBox
 from detloss.detectors.assignment import assign, cell_centres
 from detloss.detectors.suppression import suppress
@@ -133,7 +134,7 @@ class TestPlane:
         assert found["scores"].min() > 0.999
 
 
-LOSSES = {
+SETTINGS = {
     "softmax": dict(class_loss=detloss.softmax_focal_loss, box_loss=partial(detloss.iou_loss, geometry=LTRB)),
     "sigmoid": dict(class_loss=detloss.sigmoid_focal_loss, background=False),
     "balanced": dict(class_loss=detloss.balanced_cross_entropy_loss, background=False),
@@ -154,7 +155,7 @@ def targets() -> list[dict[str, Tensor]]:
 
 
 class TestLoss:
-    @pytest.mark.parametrize("losses", LOSSES.values(), ids=LOSSES)
+    @pytest.mark.parametrize("losses", SETTINGS.values(), ids=SETTINGS)
     def test_reaches_every_parameter(self, losses: dict, images: Tensor, targets: list) -> None:
         model = UnitBox(2, **losses)
         sum(model.loss(images, targets).values()).backward()
@@ -162,7 +163,7 @@ class TestLoss:
             assert parameter.grad is not None, name
             assert parameter.grad.isfinite().all(), name
 
-    @pytest.mark.parametrize("losses", LOSSES.values(), ids=LOSSES)
+    @pytest.mark.parametrize("losses", SETTINGS.values(), ids=SETTINGS)
     def test_of_boxes_moves_distances_of_positive_cells_alone(
         self, losses: dict, images: Tensor, targets: list
     ) -> None:
@@ -202,7 +203,7 @@ class TestLoss:
         means = [torch.stack(cells).mean() for cells in boxes.values()]
         torch.testing.assert_close(terms["box"], 3 * torch.stack(means).mean())
 
-    @pytest.mark.parametrize("losses", LOSSES.values(), ids=LOSSES)
+    @pytest.mark.parametrize("losses", SETTINGS.values(), ids=SETTINGS)
     def test_without_objects_is_zero_on_the_graph(self, losses: dict, images: Tensor, targets: list) -> None:
         model = UnitBox(2, **losses)
         terms = model.loss(images, [targets[1], targets[1]])
@@ -270,7 +271,7 @@ class TestModule:
             assert found["boxes"].shape == (0, 4)
             assert found["labels"].dtype == torch.int64
 
-    @pytest.mark.parametrize("losses", LOSSES.values(), ids=LOSSES)
+    @pytest.mark.parametrize("losses", SETTINGS.values(), ids=SETTINGS)
     def test_learns_one_image_by_heart(self, losses: dict, images: Tensor, targets: list) -> None:
         target = targets[0]
         model = UnitBox(2, **losses)
@@ -286,3 +287,28 @@ class TestModule:
             assert overlap[best] > 0.5
             assert found["labels"][best] == label
             assert best < 2  # nothing surer than the two true boxes
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+def test_own_losses_are_known(loss: Loss) -> None:
+    """A function, a partial or a module of the catalog says itself what it is given."""
+    geometry = {"geometry": detloss.AxisAligned(format="ltrb")} if loss.kind is Kind.BOX else {}
+    images = torch.rand(1, 3, 32, 32)
+    targets = [{"boxes": torch.tensor([[4.0, 4.0, 20.0, 24.0]]), "labels": torch.tensor([1])}]
+    for given in (partial(loss.function, **loss.options, **geometry), loss.module(**loss.options, **geometry)):
+        box = loss.kind in (Kind.REGRESSION, Kind.BOX)
+        model = detloss.UnitBox(2, **{"box_loss" if box else "class_loss": given})
+        assert model(images).shape[1] == (2 if loss.kind is Kind.SIGMOID else 3) + 4
+        sum(model.loss(images, targets).values()).backward()
+        assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [detloss.generalized_iou_loss, detloss.IoULoss(), partial(detloss.iou_loss, geometry=detloss.AxisAligned("xywh"))],
+)
+def test_an_overlap_loss_that_reads_other_rows_is_refused(loss: object) -> None:
+    with pytest.raises(
+        ValueError, match=r"^box_loss: expected geometry=AxisAligned\(format='ltrb'\) for rows l, t, r, b, got"
+    ):
+        detloss.UnitBox(2, box_loss=loss)

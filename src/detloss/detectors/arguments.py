@@ -1,8 +1,12 @@
 """What a detector may be given: every check names the argument, what was expected and what came."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from torch import Tensor, nn
+
+import detloss
+from detloss.catalog import Kind, kind_of
 
 
 def positive_integer(name: str, value: object) -> None:
@@ -17,6 +21,16 @@ def share(name: str, value: float) -> None:
     """A number between 0 and 1, neither of them."""
     if not 0.0 < value < 1.0:
         raise ValueError(f"{name}: expected between 0 and 1, got {value!r}")
+
+
+def reads_distances(box_loss: object) -> None:
+    """No overlap loss of detloss's that would take l, t, r, b for something else."""
+    if kind_of(box_loss) is Kind.BOX:
+        given = box_loss.keywords if isinstance(box_loss, partial) else getattr(box_loss, "options", {})
+        geometry = given.get("geometry", detloss.AxisAligned())
+        if geometry != detloss.AxisAligned(format="ltrb"):
+            expected = "geometry=AxisAligned(format='ltrb') for rows l, t, r, b"
+            raise ValueError(f"box_loss: expected {expected}, got {geometry}")
 
 
 def backbone(value: nn.Module) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, softplus
 
 import detloss
+from detloss.catalog import Kind, kind_of
 from detloss.detectors import arguments
 from detloss.detectors.assignment import Assignment, assign, cell_centres
 from detloss.detectors.backbone import SmallPyramid, convolution
@@ -23,8 +24,8 @@ class UnitBox(nn.Module):
     A cell's first channels are the logits of C classes and of the background, its last four the distances l, t, r, b
     from its centre to the sides of its box, in strides. A cell is positive if its centre lies in a box:
 
-    ``loss = mean over objects of the mean over its cells of (class_loss + box_weight * box_loss)``
-    ``       + sum over background cells of class_loss / number of positive cells``
+    ``loss = mean over objects of the mean over its cells of (class_loss + box_weight * box_loss) + sum over background
+    cells of class_loss / number of positive cells``
 
     Every object counts the same, however large: were it every cell, a blood cell of 26 pixels would count seven times
     a platelet of 10, and platelets would be learnt last. The numbers of objects and of positive cells are means over
@@ -38,24 +39,28 @@ class UnitBox(nn.Module):
         num_classes: C, without the background.
         box_loss: Called as ``box_loss(distances, target_distances, weight=, normalizer=)`` with (positives, 4) rows
             l, t, r, b in strides: a regression loss as it is, an overlap loss with
-            ``geometry=AxisAligned(format="ltrb")``. By default UnitBox's own, -log IoU.
+            ``geometry=AxisAligned(format="ltrb")`` (detloss's own with another format are refused). By default
+            UnitBox's own, -log IoU.
         class_loss: Called as ``class_loss(logits, classes, weight=, normalizer=)`` with (cells, C + 1) logits, or
-            (cells, C) where `background` is False, and (cells,) indices in which C is the background. By default
-            softmax cross-entropy; where `background` is False, sigmoid focal loss.
+            (cells, C) where ``background`` is False, and (cells,) indices in which C is the background. By default
+            softmax cross-entropy; where ``background`` is False, sigmoid focal loss.
         box_weight: The factor of the box loss.
         each_side: Whether the box loss has an entry for each of the four sides, as regression losses do, and so takes
-            weights (positives, 1); overlap losses have one a box and take (positives,).
+            weights (positives, 1); overlap losses have one a box and take (positives,). None: detloss's own losses
+            are known, any other has one a box.
         background: Whether the background has a logit of its own, for losses over a softmax; False for sigmoid
-            losses, one class against all, which take weights (cells, 1): the plane is (C + 4, H, W) then.
-        prior: How probable a cell thinks an object before training, or each class where `background` is False: in
+            losses, one class against all, which take weights (cells, 1): the plane is (C + 4, H, W) then. None:
+            detloss's own losses are known, any other is over a softmax.
+        prior: How probable a cell thinks an object before training, or each class where ``background`` is False: in
             (0, 1).
         backbone: A module from images (B, 3, H, W) to features (B, out_channels, H / stride, W / stride), with the
-            integers `out_channels` and `stride` as attributes; H and W come padded to multiples of the stride. By
-            default `SmallPyramid`, stride 4.
+            integers ``out_channels`` and ``stride`` as attributes; H and W come padded to multiples of the stride. By
+            default a small pyramid, stride 4.
 
     Raises:
-        TypeError: `num_classes` is no integer, or the backbone lacks an attribute.
-        ValueError: `num_classes` is below 1, or the prior outside (0, 1).
+        TypeError: ``num_classes`` is no integer, or the backbone lacks an attribute.
+        ValueError: ``num_classes`` is below 1, the prior outside (0, 1), or an overlap loss reads rows that are not
+            l, t, r, b.
 
     Edge cases:
         A box too small to have a cell's centre in it gets the nearest cell, whose prediction can touch but not equal
@@ -87,8 +92,8 @@ class UnitBox(nn.Module):
         box_loss: Callable[..., Tensor] | None = None,
         class_loss: Callable[..., Tensor] | None = None,
         box_weight: float = 1.0,
-        each_side: bool = False,
-        background: bool = True,
+        each_side: bool | None = None,
+        background: bool | None = None,
         prior: float = 0.01,
         backbone: nn.Module | None = None,
     ) -> None:
@@ -96,11 +101,12 @@ class UnitBox(nn.Module):
         arguments.positive_integer("num_classes", num_classes)
         arguments.share("prior", prior)
         self.num_classes = num_classes
-        self.each_side = each_side
-        self.background = background
+        arguments.reads_distances(box_loss)
+        self.each_side = kind_of(box_loss) is Kind.REGRESSION if each_side is None else each_side
+        self.background = kind_of(class_loss) is not Kind.SIGMOID if background is None else background
         self.box_weight = box_weight
         self.box_loss = box_loss or detloss.IoULoss(form="log", geometry=detloss.AxisAligned(format="ltrb"))
-        self.class_loss = class_loss or (detloss.CrossEntropyLoss() if background else detloss.SigmoidFocalLoss())
+        self.class_loss = class_loss or (detloss.CrossEntropyLoss() if self.background else detloss.SigmoidFocalLoss())
         self.normalizer = detloss.Normalizer()
 
         self.backbone = backbone or SmallPyramid()
@@ -108,11 +114,12 @@ class UnitBox(nn.Module):
         distances = nn.Conv2d(channels, 4, 1)
         self.box_head = nn.Sequential(convolution(channels, channels), distances)
         class_tower = nn.Sequential(convolution(channels, channels), convolution(channels, channels))
-        logits = nn.Conv2d(channels, num_classes + background, 1)  # made last: a seed gives all else the same weights
+        # The logits are made last: so a seed gives all else the same weights, whatever their number.
+        logits = nn.Conv2d(channels, num_classes + self.background, 1)
         self.class_head = nn.Sequential(class_tower, logits)
 
         odds = math.log(prior / (1 - prior))
-        prior_logits = [odds - math.log(num_classes)] * num_classes + [0.0] if background else [odds] * num_classes
+        prior_logits = [odds - math.log(num_classes)] * num_classes + [0.0] if self.background else [odds] * num_classes
         distances.bias = nn.Parameter(torch.full((4,), math.log(math.expm1(FIRST_DISTANCE))))
         logits.bias = nn.Parameter(torch.tensor(prior_logits))
 

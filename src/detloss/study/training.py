@@ -124,8 +124,6 @@ def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> UnitBox:
         box_loss=partial(box.function, **box.options, **geometry),
         class_loss=partial(cls.function, **cls.options),
         box_weight=trial.weight,
-        each_side=box.kind is Kind.REGRESSION,
-        background=cls.kind is Kind.SOFTMAX,
     )
     if cls.from_counts is not None:
         from_data = cls.from_counts(cells_of_classes(model, dataset.train))
