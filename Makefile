@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo test test-system test-alone battery check mutate docs clean
 
 demo: .venv/study  ## compare four pairs of losses on digit scenes: out/demo/report.html
-	$(BIN)/detloss compare --box smooth_l1,giou --cls ce,focal --seeds 2 --steps 600 --out out/demo --overwrite
+	$(BIN)/detloss compare --box smooth_l1,giou --cls ce,focal --seeds 1 --steps 1200 --out out/demo --overwrite
 
 test: .venv/test  ## everything that pip can bring
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/system

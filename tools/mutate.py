@@ -24,6 +24,7 @@ EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 # Quick ones first: the first failure ends a mutant.
 TESTS = (
     "tests/library/test_losses.py",
+    "tests/library/test_edges.py",
     "tests/library/test_targets.py",
     "tests/library/test_invariances.py",
     "tests/battery/test_battery.py",

@@ -103,6 +103,17 @@ def sharing_an_edge(rng: Random, dims: int, reach: Reach) -> Pair:
     return _either_way(rng, *_corners(pred, target))
 
 
+def edges_a_rounding_apart(rng: Random, dims: int, reach: Reach) -> Pair:
+    """Two edges that would be one, were it not for the rounding of starts and sizes of unlike magnitude."""
+    pred, target = _overlapping(rng, dims)
+    axis = rng.randrange(dims)
+    low, high = rng.uniform(-1, 1), rng.uniform(200, 500)
+    start, end = rng.uniform(5, 150), rng.uniform(600, 900)
+    pred[axis] = (low, high)
+    target[axis] = rng.choice(((start, high), (low, end), (high, end)))
+    return _either_way(rng, *_corners(pred, target))
+
+
 def nested(rng: Random, dims: int, reach: Reach) -> Pair:
     large = [(_grid(rng, 0, 6), _grid(rng, 26, 31)) for _ in range(dims)]
     small = [(_grid(rng, 7, 14), _grid(rng, 18, 25)) for _ in range(dims)]
@@ -188,6 +199,7 @@ FAMILIES: dict[str, Callable[[Random, int, Reach], Pair]] = {
         speck,
         touching,
         sharing_an_edge,
+        edges_a_rounding_apart,
         nested,
         disjoint,
         one_flat,

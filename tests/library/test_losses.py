@@ -257,3 +257,19 @@ def test_target_gradient_is_the_swapped_pair(row: Row, seed: int) -> None:
 def test_mse_is_the_second_name_of_l2() -> None:
     assert detloss.mse_loss is detloss.l2_loss
     assert detloss.MSELoss is detloss.L2Loss
+
+
+@pytest.mark.parametrize("row", [row for row in BOXES if row.name != "log_iou"], ids=lambda row: row.name)
+def test_a_measure_is_one_less_its_loss(row: Row, seed: int) -> None:
+    measure = {
+        "iou": detloss.iou,
+        "giou": detloss.generalized_iou,
+        "diou": detloss.distance_iou,
+        "ciou": detloss.complete_iou,
+    }[row.name]
+    pred, target = row.inputs(seed)
+    similarity, expected = measure(pred, target), 1 - row.definition(pred, target)
+    torch.testing.assert_close(similarity, expected, rtol=1e-11, atol=1e-13)
+    slopes = torch.autograd.grad(similarity.sum(), (pred, target))
+    for ours, theirs in zip(slopes, torch.autograd.grad(expected.sum(), (pred, target))):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)

@@ -1,0 +1,77 @@
+"""The ends of the range and the odd cases that only measures and logarithms have."""
+
+import math
+from fractions import Fraction
+
+import pytest
+import torch
+
+import detloss
+
+POINT, OTHER, SQUARE = [1.0, 1.0, 1.0, 1.0], [4.0, 5.0, 4.0, 5.0], [0.0, 0.0, 2.0, 2.0]
+FLAT, INVERTED = [0.0, 1.0, 2.0, 1.0], [2.0, 2.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    ("a", "b", "iou", "giou", "diou", "ciou"),
+    [
+        (POINT, POINT, 1, 1, 1, 1),  # identical, without area
+        (FLAT, FLAT, 1, 1, 1, 1),
+        (SQUARE, SQUARE, 1, 1, 1, 1),
+        (POINT, OTHER, 0, -1, -1, -1),  # 0/0 := 0
+        (POINT, SQUARE, 0, 0, 0, 0),  # a point in the middle of a square
+        (INVERTED, SQUARE, 0, 0, 0, 0),  # the empty set over the square's own corners
+        (INVERTED, INVERTED, 0, -1, 0, 0),  # inverted wins over identical
+    ],
+)
+def test_measures_without_area(
+    a: list, b: list, iou: float, giou: float, diou: float, ciou: float, dtype: torch.dtype
+) -> None:
+    boxes = torch.tensor([a], dtype=dtype, requires_grad=True), torch.tensor([b], dtype=dtype)
+    expected = {
+        detloss.iou: iou,
+        detloss.generalized_iou: giou,
+        detloss.distance_iou: diou,
+        detloss.complete_iou: ciou,
+    }
+    for measure, value in expected.items():
+        similarity = measure(*boxes)
+        assert similarity.item() == value
+        assert torch.autograd.grad(similarity.sum(), boxes[0])[0].isfinite().all()
+
+
+@pytest.mark.parametrize("exponent", [-60, -66, -70])
+def test_a_logarithm_of_a_ratio_that_no_float_holds(exponent: int) -> None:
+    """-log IoU of a speck in a square is 2 * 70 * log 2, though the ratio of areas is 2^140."""
+    side = 2.0**exponent
+    pred = torch.tensor([[0.0, 0.0, side, side]], requires_grad=True)
+    square = torch.tensor([[0.0, 0.0, 1.0, 1.0]], requires_grad=True)
+    for loss in (detloss.iou_loss(pred, square, form="log"), detloss.iou_loss(square, pred, form="log")):
+        assert loss.item() == pytest.approx(-2 * exponent * math.log(2), rel=4e-7)
+        by_speck = torch.autograd.grad(loss, pred, retain_graph=True)[0]
+        assert by_speck[0, 2].item() == pytest.approx(-1 / side, rel=1e-6)
+        assert by_speck[0, 0].item() == pytest.approx(0.5 / side, rel=1e-6)  # a tied edge: half of inward
+        by_square = torch.autograd.grad(loss, square)[0]
+        assert by_square[0, 2].item() == pytest.approx(1, rel=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("scale", [1e-22, 1e-10, 1.0, 1e10, 1e19])
+def test_sides_from_tiny_to_huge(dtype: torch.dtype, scale: float) -> None:
+    pred = torch.tensor([[0.0, 0.0, 2.0, 3.0]], dtype=dtype) * scale
+    target = torch.tensor([[1.0, 1.0, 3.0, 2.0]], dtype=dtype) * scale
+    exact = [[Fraction(x) for x in row[0].tolist()] for row in (pred, target)]
+    (_, _, w, h), (x1, y1, x2, y2) = exact
+    shared = (w - x1) * (y2 - y1)
+    union = w * h + (x2 - x1) * (y2 - y1) - shared
+    assert detloss.iou(pred, target).item() == pytest.approx(float(shared / union), rel=1e-6)
+    hull = x2 * h
+    loss = 1 - shared / union + (hull - union) / hull
+    assert detloss.generalized_iou_loss(pred, target).item() == pytest.approx(float(loss), rel=1e-6)
+
+
+def test_a_million_pixels_from_the_origin() -> None:
+    near = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 4.5]]) + 2.0**20
+    assert detloss.iou_loss(near[:1], near[1:]).item() == pytest.approx(1 / 9, rel=2e-7)
+    assert detloss.complete_iou_loss(near[:1], near[:1]).item() == 0
