@@ -333,7 +333,7 @@ def difference_of_angles(m, axes, differences, valid):
 def axis_aligned(m, penalty, differences_of, derivatives_by, with_angle, prediction, target):
     """Rows as (first, second) numbers an axis -> loss, measure, derivatives by the prediction's numbers."""
     numbers = [number for axis in (*prediction, *target) for number in axis]
-    scale = m.constant(m.scale(functools.reduce(m.maximum, map(m.absolute, numbers)), len(prediction)))
+    scale = m.scale(functools.reduce(m.maximum, map(m.absolute, numbers)), len(prediction))
     differences = [
         differences_of(m, *(number * scale for number in (*axis, *target_axis)))
         for axis, target_axis in zip(prediction, target)
@@ -347,7 +347,7 @@ def axis_aligned(m, penalty, differences_of, derivatives_by, with_angle, predict
     alike = functools.reduce(lambda a, b: a & b, [(axis[0] == 0.0) & (axis[1] == 0.0) for axis in differences])
     _, _, enclosure, only_prediction, only_target, shared, empty, _, _ = joined(m, axes)
     mismatch = only_prediction + only_target
-    empty = m.where(valid, empty, m.relu(enclosure - mismatch))  # an inverted box is the empty set
+    empty = m.where(valid, empty, enclosure - mismatch)  # an inverted box is the empty set
     shifts = [0.5 * (axis[0] + axis[1]) for axis in differences]
     distance = functools.reduce(lambda total, shift: total + shift * shift, shifts, 0.0)
     diagonal = functools.reduce(lambda total, cells: total + cells[2] * cells[2], axes, 0.0)

@@ -75,3 +75,37 @@ def test_a_million_pixels_from_the_origin() -> None:
     near = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, 4.0, 4.5]]) + 2.0**20
     assert detloss.iou_loss(near[:1], near[1:]).item() == pytest.approx(1 / 9, rel=2e-7)
     assert detloss.complete_iou_loss(near[:1], near[:1]).item() == 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_coordinates_up_to_the_largest_float(dtype: torch.dtype) -> None:
+    largest = torch.finfo(dtype).max
+    pred = torch.tensor([[-largest, 0.0, largest, largest]], dtype=dtype, requires_grad=True)
+    target = torch.tensor([[-largest, 0.0, 0.0, largest]], dtype=dtype)
+    assert detloss.iou(pred, target).item() == 0.5
+    loss = detloss.complete_iou_loss(pred, target)
+    assert loss.isfinite()
+    assert torch.autograd.grad(loss, pred)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("form", ["xywh", "cxcywh"])
+def test_sizes_far_below_the_coordinates(form: str) -> None:
+    """A format with sizes holds boxes of 2^-40 at 1, which corners cannot."""
+    start = [1.0, 1.0] if form == "cxcywh" else [0.0, 0.0]
+    pred = torch.tensor([[*start, 2.0**-40, 2.0**-39]])
+    target = torch.tensor([[*start, 2.0**-39, 2.0**-40]])
+    v = 4 / math.pi**2 * (math.atan(2) - math.atan(0.5)) ** 2
+    distance = 0 if form == "cxcywh" else (0.5**2 + 0.5**2) / (2**2 + 2**2)
+    expected = 2 / 3 + distance + v * v / (2 / 3 + v)
+    loss = detloss.complete_iou_loss(pred, target, geometry=detloss.AxisAligned(form))
+    assert loss.item() == pytest.approx(expected, rel=4e-7)
+
+
+@pytest.mark.parametrize(("a", "b"), [(POINT, SQUARE), (SQUARE, POINT), (POINT, POINT), (POINT, OTHER), (FLAT, SQUARE)])
+def test_second_derivatives_are_finite_without_area(a: list, b: list) -> None:
+    losses = (detloss.iou_loss, detloss.generalized_iou_loss, detloss.distance_iou_loss, detloss.complete_iou_loss)
+    for loss in losses:
+        pred = torch.tensor([a], dtype=torch.float64, requires_grad=True)
+        slope = torch.autograd.grad(loss(pred, torch.tensor([b], dtype=torch.float64)), pred, create_graph=True)[0]
+        assert slope.isfinite().all()
+        assert torch.autograd.grad(slope.sum(), pred)[0].isfinite().all()

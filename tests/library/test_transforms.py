@@ -7,6 +7,7 @@ from torch.func import grad, jacrev, vmap
 import detloss
 from tests.library.table import TABLE, Row
 
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers say it of their own parts
 every_loss = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 
 

@@ -51,7 +51,7 @@ def difference(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def scale(size: Tensor, dimensions: int) -> Tensor:
-    """The power of two that brings `size` to where squared products of `dimensions` lengths stay in range."""
+    """The power of two, a constant, that brings `size` to where squared products of that many lengths are in range."""
     mantissa, bias, integer = (52, 1023, torch.int64) if size.dtype == torch.float64 else (23, 127, torch.int32)
     exponent = (size.detach().view(integer) >> mantissa) - bias
     goal = (bias - 7) // (2 * max(dimensions, 2)) - 2
