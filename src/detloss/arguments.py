@@ -99,13 +99,13 @@ def one_a_class(name: str, value: Tensor | Sequence[float], logits: Tensor, high
     """A value in [0, high] for each class (a tensor may also hold a single number), as a tensor."""
     if not isinstance(value, Tensor):
         numbers = [number(f"{name}[{k}]", each, 0.0, high) for k, each in enumerate(value)]
-        value = torch.tensor(numbers, dtype=torch.float64, device=logits.device)
+        value = torch.tensor(numbers, dtype=torch.float64)
+    elif value.dim():
+        same_device(name, value, "logits", logits)
     constant(name, value)
     classes = logits.shape[-1] if logits.dim() else 1
-    if value.dim():
-        same_device(name, value, "logits", logits)
-        if value.shape != (classes,):
-            raise ValueError(f"{name}: expected one value a class, ({classes},), got {tuple(value.shape)}")
+    if value.dim() and value.shape != (classes,):
+        raise ValueError(f"{name}: expected one value a class, ({classes},), got {tuple(value.shape)}")
     if value.device.type == "cpu" and not torch.compiler.is_compiling():  # read only where nothing has to wait
         outside = value[~((value >= 0) & (value <= high))].flatten()
         if len(outside):

@@ -44,7 +44,9 @@ def evaluate(
     divisor = None if normalizer is None else arguments.normalizer(normalizer, operands[0], pred)
     dtype = eager.arithmetic_dtype(pred, target)
     constants = [
-        value.to(dtype) if isinstance(value, Tensor) else torch.full((), value, dtype=dtype, device=pred.device)
+        value.to(dtype=dtype, device=pred.device)
+        if isinstance(value, Tensor)
+        else torch.full((), value, dtype=dtype, device=pred.device)
         for value in parameters
     ]
     request = Request(

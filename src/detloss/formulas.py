@@ -325,7 +325,7 @@ def difference_of_angles(m, axes, differences, valid):
     down = m.where(smaller, height, target_height) * (end_x - start_x)
     along = width * target_width + height * target_height
     defined = valid & (width + height > 0.0) & (target_width + target_height > 0.0)
-    turn = m.where(defined, m.angle(across - down, m.where(defined, along, 1.0)), 0.0)
+    turn = m.where(defined, m.angle(across - down, along), 0.0)
     per_square = m.inverse(width * width + height * height)
     return turn, (-height * per_square, width * per_square)
 

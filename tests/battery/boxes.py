@@ -107,10 +107,11 @@ def edges_a_rounding_apart(rng: Random, dims: int, reach: Reach) -> Pair:
     """Two edges that would be one, were it not for the rounding of starts and sizes of unlike magnitude."""
     pred, target = _overlapping(rng, dims)
     axis = rng.randrange(dims)
-    low, high = rng.uniform(-1, 1), rng.uniform(200, 500)
-    start, end = rng.uniform(5, 150), rng.uniform(600, 900)
+    high = rng.uniform(200, 500)
+    low = rng.choice((rng.uniform(-1, 1), -high * rng.uniform(0.7, 0.99)))
+    start, end, little = rng.uniform(5, 150), rng.uniform(600, 900), rng.uniform(0.1, 2)
     pred[axis] = (low, high)
-    target[axis] = rng.choice(((start, high), (low, end), (high, end)))
+    target[axis] = rng.choice(((start, high), (low, end), (high, end), (high - little, high), (low, low + little)))
     return _either_way(rng, *_corners(pred, target))
 
 

@@ -109,3 +109,12 @@ def test_second_derivatives_are_finite_without_area(a: list, b: list) -> None:
         slope = torch.autograd.grad(loss(pred, torch.tensor([b], dtype=torch.float64)), pred, create_graph=True)[0]
         assert slope.isfinite().all()
         assert torch.autograd.grad(slope.sum(), pred)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("nothing", [0.0, -0.0])
+def test_a_point_has_no_aspect_whatever_the_sign_of_its_zeros(nothing: float) -> None:
+    geometry = detloss.AxisAligned("cxcywh")
+    point, square = torch.tensor([[1.0, 1.0, nothing, nothing]]), torch.tensor([[1.0, 1.0, 2.0, 2.0]])
+    for pred, target in ((point, square), (square, point)):
+        assert detloss.complete_iou_loss(pred, target, geometry=geometry).item() == 1
+    assert detloss.complete_iou_loss(point, -point * -1, geometry=geometry).item() == 0
