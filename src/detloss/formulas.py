@@ -45,13 +45,14 @@ def smooth_l1(m, pred, target, beta):
 
 def odds(m, logit):
     """Both probabilities before they are divided by their total, 1 + tail: nothing is subtracted from 1."""
-    tail = m.exp(-m.absolute(logit))
+    tail = m.exp(m.where(logit >= 0.0, -logit, logit))  # smooth at 0 to be derived again, where |x| and relu are not
     return m.where(logit >= 0.0, 1.0, tail), m.where(logit >= 0.0, tail, 1.0), tail
 
 
 def binary_cross_entropy(m, logit, positive, negative, keep):
     one, zero, tail = odds(m, logit)
-    loss = m.log1p(tail) + m.weighted(positive, m.relu(-logit)) + m.weighted(negative, m.relu(logit))
+    below, above = m.where(logit >= 0.0, 0.0, -logit), m.where(logit >= 0.0, logit, 0.0)
+    loss = m.log1p(tail) + m.weighted(positive, below) + m.weighted(negative, above)
     return loss, (negative * one - positive * zero) / (1.0 + tail), -keep * logit
 
 
@@ -172,7 +173,8 @@ def complete_iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike):
 
 
 # --------------------------------------------- boxes: how a format's two numbers an axis become edge differences
-# Each gives, for one axis: start - start', end - end', side, side', end - start', end' - start (primes: the target).
+# Each gives, for one axis (primes: the target): start - start', end - end', side, side', end - start', end' - start,
+# side - side'.
 
 
 def corners(m, start, end, target_start, target_end):
@@ -183,6 +185,7 @@ def corners(m, start, end, target_start, target_end):
         target_end - target_start,
         end - target_start,
         target_end - start,
+        (end - target_end) - (start - target_start),
     )
 
 
@@ -199,6 +202,7 @@ def corner_and_size(m, start, side, target_start, target_side):
         target_side,
         reach + (reach_low + shift_low),
         target_reach + (target_reach_low - shift_low),
+        growth,
     )
 
 
@@ -217,6 +221,7 @@ def centre_and_size(m, centre, side, target_centre, target_side):
         target_side,
         reach + (reach_low + (shift_low + span_low)),
         target_reach + (target_reach_low + (span_low - shift_low)),
+        side - target_side,
     )
 
 
@@ -228,26 +233,28 @@ def distances_from_a_point(m, before, after, target_before, target_after):
         target_before + target_after,
         after + target_before,
         before + target_after,
+        (after - target_after) - (target_before - before),
     )
 
 
-# Each gives the derivatives by the format's two numbers from those by the two edges.
+# Each gives the derivatives by the format's two numbers. `at_start` and `at_end` are what the edges do, `pull` what
+# both do together, `stretch` what they do apart: kept apart, they cancel only where the truth does.
 
 
-def by_corners(m, d_start, d_end):
-    return d_start, d_end
+def by_corners(m, at_start, at_end, pull, stretch):
+    return at_start + pull - stretch, at_end + pull + stretch
 
 
-def by_corner_and_size(m, d_start, d_end):
-    return d_start + d_end, d_end
+def by_corner_and_size(m, at_start, at_end, pull, stretch):
+    return (at_start + at_end) + 2.0 * pull, at_end + pull + stretch
 
 
-def by_centre_and_size(m, d_start, d_end):
-    return d_start + d_end, 0.5 * (d_end - d_start)
+def by_centre_and_size(m, at_start, at_end, pull, stretch):
+    return (at_start + at_end) + 2.0 * pull, 0.5 * (at_end - at_start) + stretch
 
 
-def by_distances_from_a_point(m, d_start, d_end):
-    return -d_start, d_end
+def by_distances_from_a_point(m, at_start, at_end, pull, stretch):
+    return stretch - pull - at_start, at_end + pull + stretch
 
 
 # ---------------------------------------------------------------------- boxes: axis-aligned geometry, any dimension
@@ -317,15 +324,15 @@ def edge_slopes(m, start, end, inside, outside):
 
 
 def difference_of_angles(m, axes, differences, valid):
-    """atan(w'/h') - atan(w/h) from edge differences and the smaller box, and the derivatives by w and h per unit."""
-    (start_x, end_x, *_), (start_y, end_y, *_) = differences
+    """atan(w'/h') - atan(w/h) from differences of sides and the smaller box; its derivatives by w and by h."""
+    (*_, wider), (*_, higher) = differences
     (width, target_width, *_), (height, target_height, *_) = axes
     smaller = width + height < target_width + target_height
-    across = m.where(smaller, width, target_width) * (end_y - start_y)
-    down = m.where(smaller, height, target_height) * (end_x - start_x)
+    across = m.where(smaller, width, target_width) * higher
+    down = m.where(smaller, height, target_height) * wider
     along = width * target_width + height * target_height
     defined = valid & (width + height > 0.0) & (target_width + target_height > 0.0)
-    turn = m.where(defined, m.angle(across - down, along), 0.0)
+    turn = m.where(defined, m.angle(across - down, m.where(defined, along, 1.0)), 0.0)
     per_square = m.inverse(width * width + height * height)
     return turn, (-height * per_square, width * per_square)
 
@@ -338,7 +345,7 @@ def axis_aligned(m, penalty, differences_of, derivatives_by, with_angle, predict
         differences_of(m, *(number * scale for number in (*axis, *target_axis)))
         for axis, target_axis in zip(prediction, target)
     ]
-    described = [axis_cells(m, *axis) for axis in differences]
+    described = [axis_cells(m, *axis[:6]) for axis in differences]
     axes, touches = [cells for cells, _ in described], [touch for _, touch in described]
     # A non-finite coordinate must not hide behind a minimum: this is 0 for finite rows, NaN for the others.
     poison = 0.0 * functools.reduce(lambda total, number: total + number, [number * scale for number in numbers])
@@ -366,9 +373,8 @@ def axis_aligned(m, penalty, differences_of, derivatives_by, with_angle, predict
         swept_alone = m.where(touches[k], section_only, section)
         inside = d_mismatch * (swept_alone - swept_shared) + d_shared * swept_shared - d_empty * swept_alone
         outside = d_mismatch * section + d_empty * beside + 2.0 * d_diagonal * axes[k][2]
-        at_start, at_end = edge_slopes(m, start, end, inside, outside)
+        at_start, at_end = (m.where(valid, slope, 0.0) for slope in edge_slopes(m, start, end, inside, outside))
         pull, stretch = d_distance * shifts[k], d_turn * turn_by_side[k]
-        d_start = (m.where(valid, at_start, 0.0) + pull - stretch) * scale + poison
-        d_end = (m.where(valid, at_end, 0.0) + pull + stretch) * scale + poison
-        derivatives.append(derivatives_by(m, d_start, d_end))
+        first, second = derivatives_by(m, at_start, at_end, pull, stretch)
+        derivatives.append((first * scale + poison, second * scale + poison))
     return loss + poison, measure + poison, derivatives

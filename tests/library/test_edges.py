@@ -118,3 +118,48 @@ def test_a_point_has_no_aspect_whatever_the_sign_of_its_zeros(nothing: float) ->
     for pred, target in ((point, square), (square, point)):
         assert detloss.complete_iou_loss(pred, target, geometry=geometry).item() == 1
     assert detloss.complete_iou_loss(point, -point * -1, geometry=geometry).item() == 0
+
+
+@pytest.mark.parametrize("target", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("gamma", [0.0, 1.5, 2.0])
+def test_second_derivatives_at_logit_zero(target: float, gamma: float) -> None:
+    """Where |x| has a corner and the losses have none: freshly made heads start there."""
+    t = torch.tensor([target], dtype=torch.float64)
+
+    def curvature(loss: object) -> torch.Tensor:
+        z = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+        slope = torch.autograd.grad(loss(z), z, create_graph=True)[0]
+        return torch.autograd.grad(slope, z)[0]
+
+    def definition(z: torch.Tensor) -> torch.Tensor:
+        surprise = -t * torch.nn.functional.logsigmoid(z) - (1 - t) * torch.nn.functional.logsigmoid(-z)
+        missing = t * torch.sigmoid(-z) + (1 - t) * torch.sigmoid(z)
+        return (0.25 * t + 0.75 * (1 - t)) * missing**gamma * surprise
+
+    ours = curvature(lambda z: detloss.sigmoid_focal_loss(z, t, gamma=gamma, reduction="sum"))
+    torch.testing.assert_close(ours, curvature(definition), rtol=1e-12, atol=0)
+    ours = curvature(lambda z: detloss.binary_cross_entropy_loss(z, t, reduction="sum"))
+    torch.testing.assert_close(ours, torch.tensor([0.25], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_aspects_of_boxes_far_apart(dtype: torch.dtype) -> None:
+    """Sizes are given exactly: their difference must not pass through a shift of 1e10."""
+    rows = torch.tensor([[1e10, 0.0, 3.0, 1.0], [-1.0, 0.5, 1.0, 4.0]], dtype=dtype)
+    for a, b in ((0, 1), (1, 0)):
+        loss = detloss.complete_iou_loss(rows[a : a + 1], rows[b : b + 1], geometry=detloss.AxisAligned("xywh"))
+        v = 4 / math.pi**2 * (math.atan(3) - math.atan(0.25)) ** 2
+        assert loss.item() == pytest.approx(2 + v * v / (1 + v), rel=4e-7)
+    flat = torch.tensor([[0.0, 0.0, 3.0, 0.0], [0.0, 1e10, 0.0, 3.0]], dtype=dtype)
+    for a, b in ((0, 1), (1, 0)):
+        loss = detloss.complete_iou_loss(flat[a : a + 1], flat[b : b + 1], geometry=detloss.AxisAligned("cxcywh"))
+        assert loss.item() == pytest.approx(2.5, rel=4e-7)
+
+
+def test_smooth_l1_at_its_corner_and_at_a_subnormal_beta() -> None:
+    pred, weight = torch.tensor([1.0], requires_grad=True), torch.tensor([1.0], requires_grad=True)
+    slope = torch.autograd.grad(detloss.smooth_l1_loss(pred, torch.zeros(1)), pred, create_graph=True)[0]
+    assert torch.autograd.grad(slope, pred)[0] == 0  # |error| < beta is curved, as in torch; its end is not
+    loss = detloss.smooth_l1_loss(pred, torch.zeros(1), beta=1e-39, weight=weight)
+    by_weight = torch.autograd.grad(loss, weight, create_graph=True)[0]
+    assert torch.autograd.grad(by_weight, pred)[0] == 1

@@ -103,6 +103,7 @@ def test_data_that_cannot_be_used_is_explained_and_nothing_is_removed(tmp_path: 
 
 
 INTERRUPTIBLE = """
+import signal
 import sys
 from functools import partialmethod
 from detloss.study import cli
@@ -110,6 +111,7 @@ from detloss.study.comparison import Comparison
 from tests.study.test_cli import read_small
 from tests.study.trials import endless_trial
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background inherits that it is ignored
 cli.load = read_small
 Comparison.run = partialmethod(Comparison.run, run_trial=endless_trial)
 cli.main(["compare", "--box", "l1", "--seeds", "2", "--steps", "3", "--jobs", "1", "--out", sys.argv[1]])

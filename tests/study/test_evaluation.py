@@ -103,7 +103,7 @@ def average_precision(predictions: list[Prediction], samples: list[Sample], labe
         hits.append(hit)
     found = np.cumsum(hits)
     precision, recall = found / np.arange(1, len(hits) + 1), found / len(objects)
-    reached = [precision[recall >= point - 1e-12].max(initial=0.0) for point in np.linspace(0, 1, 101)]
+    reached = [precision[recall >= point].max(initial=0.0) for point in np.linspace(0, 1, 101)]
     return float(np.mean(reached))
 
 
