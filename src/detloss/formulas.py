@@ -104,10 +104,10 @@ def softmax_focal(m, nll, likelihood, missing, gamma):
 def iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike):
     """1 - IoU. `mismatch` = union - intersection; `unlike` = what 0/0 stands for: 0 for identical boxes, else 1."""
     union = mismatch + shared
-    per_union = m.inverse(union)
-    loss = m.where(union == 0.0, unlike, m.quotient(mismatch, union))  # divided, not multiplied: one rounding less
-    measure = m.where(union == 0.0, 1.0 - unlike, shared * per_union)
-    return loss, measure, (shared * per_union) * per_union, -loss * per_union, 0.0, 0.0, 0.0, 0.0
+    overlap = m.quotient(shared, union)  # divided each time, not multiplied by an inverse: one rounding less
+    loss = m.where(union == 0.0, unlike, m.quotient(mismatch, union))
+    measure = m.where(union == 0.0, 1.0 - unlike, overlap)
+    return loss, measure, m.quotient(overlap, union), -m.quotient(loss, union), 0.0, 0.0, 0.0, 0.0
 
 
 def log_iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike):
@@ -146,9 +146,9 @@ def generalized_iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike
 def distance_iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike):
     """Zheng et al., Distance-IoU (2020), eq. 7. `distance` and `diagonal` are squared lengths."""
     loss, measure, d_mismatch, d_shared, _, _, _, _ = iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike)
-    per_diagonal = m.inverse(diagonal)
-    pull = distance * per_diagonal
-    return loss + pull, measure - pull, d_mismatch, d_shared, 0.0, per_diagonal, -pull * per_diagonal, 0.0
+    pull = m.quotient(distance, diagonal)
+    d_diagonal = -m.quotient(pull, diagonal)
+    return loss + pull, measure - pull, d_mismatch, d_shared, 0.0, m.inverse(diagonal), d_diagonal, 0.0
 
 
 def complete_iou(m, mismatch, shared, empty, distance, diagonal, turn, unlike):
