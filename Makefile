@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-system test-alone battery check mutate docs clean
+.PHONY: demo test test-system test-alone battery bench check print mutate docs clean
 
 demo: .venv/study  ## compare four pairs of losses on digit scenes: out/demo/report.html
 	$(BIN)/detloss compare --box smooth_l1,giou --cls ce,focal --seeds 1 --steps 1200 --out out/demo --overwrite
@@ -21,6 +21,12 @@ battery: .venv/test  ## the full numerics battery on ten fresh seeds, beside tor
 
 check: .venv/check  ## format, lint, types
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+print: .venv/test  ## the C++ and Triton forms of formulas.py
+	$(BIN)/python -m tools.print_formulas
+
+bench: .venv/test  ## every loss beside what its users call today: out/bench/bench.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(ARGS)
 
 mutate: .venv/test  ## flip every operator of formulas.py: the tests must notice each
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutate

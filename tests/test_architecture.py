@@ -15,7 +15,8 @@ SOURCE = ROOT / "src" / "detloss"
 PAGE = (ROOT / "docs" / "architecture.rst").read_text(encoding="utf-8")
 USERS = ("compat", "detectors", "study")
 PUBLIC = {*detloss.__all__, "__version__"}
-FILES = sorted(path for path in SOURCE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+BUILT = {".so", ".dylib", ".pyc"}
+FILES = sorted(path for path in SOURCE.rglob("*") if path.is_file() and path.suffix not in BUILT)
 
 
 def block(name: str) -> list[str]:

@@ -141,10 +141,10 @@ def weight(value: object, name: str, pred: Tensor, shape: torch.Size) -> Tensor:
     return value
 
 
-def normalizer(value: object, name: str, pred: Tensor) -> Tensor:
+def normalizer(value: object, name: str, pred: Tensor) -> float | Tensor:
     """One number, never read by the host when it is a tensor."""
     if isinstance(value, Real) and not isinstance(value, bool):
-        return torch.full((), number("normalizer", value, 0.0), dtype=torch.float64, device="cpu")
+        return number("normalizer", value, 0.0)
     if not isinstance(value, Tensor):
         raise TypeError(f"normalizer: expected a number or a tensor, got {type(value).__name__}")
     constant("normalizer", value)

@@ -101,7 +101,11 @@ def is_validating() -> bool:
 
 
 def validate(
-    request: "Request", pred: Tensor, target: Tensor, weight: Tensor | None, normalizer: Tensor | None
+    request: "Request",
+    pred: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    normalizer: float | Tensor | None,
 ) -> None:
     """Raise on the first row that cannot be meant."""
     name, other = request.operands
@@ -129,7 +133,7 @@ def validate(
         refuse(request, name, pred, pred.isnan(), "values that are not NaN")
         refuse(request, other, target, target.isnan(), "values that are not NaN")
     for operand, value in (("weight", weight), ("normalizer", normalizer)):
-        if value is not None:
+        if isinstance(value, Tensor):
             row = value.reshape(-1, 1) if value.dim() < 2 else value
             wrong = ~(row.isfinite() & (row >= 0))
             refuse(request, operand, row, wrong, "finite values of at least 0")
@@ -148,14 +152,14 @@ def examine_value(
     pred: Tensor,
     target: Tensor,
     weight: Tensor | None,
-    normalizer: Tensor | None,
-    parameters: Sequence[Tensor],
+    normalizer: float | Tensor | None,
+    parameters: Sequence[float | Tensor],
 ) -> None:
     """Find the entry behind a loss that is not finite."""
     if torch.isfinite(value).all():
         return
     with torch.no_grad():
-        each = eager.evaluate(request.loop, "none", False, pred, target, weight, None, parameters).value
+        each = eager.evaluate(request.loop, "none", False, False, pred, target, weight, None, parameters).value
     at = first(~torch.isfinite(each))
     what = "the loss" if at is None else f"the loss is {each[at].item()} at {list(at)}"
     report(request, what, at, pred, target, weight, normalizer, "the value is above what the dtype holds")
@@ -169,8 +173,7 @@ def examine_gradients(
     pred: Tensor,
     target: Tensor,
     weight: Tensor | None,
-    normalizer: Tensor | None,
-    parameters: Sequence[Tensor],
+    normalizer: float | Tensor | None,
 ) -> None:
     """Find the entry behind a gradient that is not finite."""
     for operand, gradient in zip(request.operands, (grad_pred, grad_target)):
@@ -193,7 +196,7 @@ def report(
     pred: Tensor,
     target: Tensor,
     weight: Tensor | None,
-    normalizer: Tensor | None,
+    normalizer: float | Tensor | None,
     otherwise: str,
 ) -> None:
     """Raise or warn: the loss, the row, the term that broke, and the row's inputs."""
@@ -216,8 +219,8 @@ def report(
         classes = pred.shape[-1] - (not isinstance(request.loop, BinaryLoop))
         if operand == request.operands[1] and tensor.dim() < pred.dim() and not 0 <= entry.item() <= classes:
             culprits.append(f"{place(operand, index)} is no class index in [0, {classes}]")
-    if normalizer is not None and not math.isfinite(normalizer.item()):
-        culprits.append(f"normalizer is {normalizer.item()}")
+    if normalizer is not None and not math.isfinite(normalizer):
+        culprits.append(f"normalizer is {float(normalizer)}")
     message = "\n".join([f"{request.name}: {what}: {' and '.join(culprits) or otherwise}", *inputs])
     if request.on_fault == "warn":
         warnings.warn(message, RuntimeWarning, stacklevel=2)

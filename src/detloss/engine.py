@@ -1,20 +1,19 @@
-"""The way of every loss: checked arguments -> one autograd function -> the backend of the device -> the reduction."""
+"""The way of every loss: checked arguments -> an autograd function -> the backend of the device -> the reduction."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from detloss import arguments, diagnosis
-from detloss.kernels import backend_for, eager, words
+from detloss.kernels import backend_for, eager
 from detloss.kernels.loops import Loop, PairLoop, RowLoop
 
 
-@dataclass(frozen=True)
-class Request:
-    """What is asked for, apart from tensors."""
+class Request(NamedTuple):
+    """What is asked for, apart from tensors that gradients flow to."""
 
     name: str
     operands: tuple[str, str]
@@ -38,35 +37,103 @@ def evaluate(
 ) -> Tensor:
     """Evaluate a loss whose operands and own options have been checked."""
     arguments.reduction(reduction, normalizer)
-    rows = isinstance(loop, RowLoop | PairLoop)
-    shape = pred.shape[:-1] if rows else pred.shape
-    factor = None if weight is None else arguments.weight(weight, operands[0], pred, shape)
-    divisor = None if normalizer is None else arguments.normalizer(normalizer, operands[0], pred)
-    dtype = eager.arithmetic_dtype(pred, target)
-    constants = [
-        value.to(dtype=dtype, device=pred.device)
-        if isinstance(value, Tensor)
-        else torch.full((), value, dtype=dtype, device=pred.device)
-        for value in parameters
-    ]
-    request = Request(
-        name, operands, loop, reduction, target.is_floating_point() and target.requires_grad, diagnosis.on_fault_now()
-    )
+    if weight is not None:
+        shape = pred.shape[:-1] if isinstance(loop, RowLoop | PairLoop) else pred.shape
+        weight = arguments.weight(weight, operands[0], pred, shape)
+    if normalizer is not None:
+        normalizer = arguments.normalizer(normalizer, operands[0], pred)
+    wants_target = target.requires_grad and target.is_floating_point()
+    request = Request(name, operands, loop, reduction, wants_target, diagnosis.on_fault_now())
     if diagnosis.is_validating():
-        diagnosis.validate(request, pred, target, factor, divisor)
-    differentiable = torch.is_grad_enabled() and any(
-        operand is not None and operand.requires_grad for operand in (pred, target, factor)
+        diagnosis.validate(request, pred, target, weight, normalizer)
+    differentiable = torch.is_grad_enabled() and (
+        pred.requires_grad or wants_target or (weight is not None and weight.requires_grad)
     )
-    # Dynamo miscalls an autograd function that nothing asks a gradient of, so there it is left out.
-    run = Evaluate.apply if differentiable or not torch.compiler.is_compiling() else Evaluate.forward
-    value: Tensor = run(request, pred, target, factor, divisor, *constants)[0]
+    compiling = torch.compiler.is_compiling()
+    if compiling or torch._C._are_functorch_transforms_active():
+        # Dynamo miscalls an autograd function that nothing asks a gradient of, so there it is left out.
+        run = Traceable.apply if differentiable or not compiling else Traceable.forward
+        value: Tensor = run(request, pred, target, weight, normalizer, *parameters)[0]
+    elif differentiable:
+        value = HandOver.apply(request, pred, target, weight, normalizer, *parameters)
+    else:
+        backend = backend_for(loop, pred, target, weight)
+        value = derived(backend, request, False, False, pred, target, weight, normalizer, parameters).value
     if request.on_fault:
-        diagnosis.examine_value(request, value, pred, target, factor, divisor, constants)
+        diagnosis.examine_value(request, value, pred, target, weight, normalizer, parameters)
     return value
 
 
-class Evaluate(torch.autograd.Function):
-    """The only autograd function: the forward pass makes the derivatives too, the backward pass hands them over."""
+def derived(
+    backend: ModuleType,
+    request: Request,
+    wants_pred: bool,
+    wants_target: bool,
+    pred: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    normalizer: float | Tensor | None,
+    parameters: Sequence[float | Tensor],
+) -> eager.Evaluation:
+    """The loss in the dtype that is promised, with the derivatives that are wanted in the dtype of the arithmetic."""
+    value, d_pred, d_target = backend.evaluate(
+        request.loop, request.reduction, wants_pred, wants_target, pred, target, weight, normalizer, parameters
+    )
+    sixteen_bits = pred.dtype in (torch.bfloat16, torch.float16)
+    dtype = torch.float32 if sixteen_bits and request.reduction != "none" else pred.dtype
+    return eager.Evaluation(in_dtype(value, dtype), d_pred, d_target)
+
+
+class HandOver(torch.autograd.Function):
+    """The way of ordinary training: the forward pass makes the gradients too, the backward pass hands them over."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        request: Request,
+        pred: Tensor,
+        target: Tensor,
+        weight: Tensor | None,
+        normalizer: float | Tensor | None,
+        *parameters: float | Tensor,
+    ) -> Tensor:
+        _, wants_pred, wants_target, wants_weight, *_ = ctx.needs_input_grad
+        ctx.backend = backend_for(request.loop, pred, target, weight)
+        value, *ctx.derivatives = derived(
+            ctx.backend, request, wants_pred, wants_target, pred, target, weight, normalizer, parameters
+        )
+        ctx.request, ctx.constants = request, (normalizer, parameters)
+        ctx.ready = not (wants_weight or request.on_fault)
+        ctx.dtypes = pred.dtype, target.dtype
+        ctx.save_for_backward(pred, target, weight)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        # A reference kept here would make autograd copy the gradients that it accumulates.
+        derivatives, ctx.derivatives = ctx.derivatives, None
+        request, backend, wanted, (normalizer, parameters) = (
+            ctx.request,
+            ctx.backend,
+            ctx.needs_input_grad,
+            ctx.constants,
+        )
+        if derivatives and ctx.ready and not torch.is_grad_enabled():  # the usual case: what needs no inputs any more
+            return (
+                None,
+                *products(backend.scaled, upstream, derivatives, wanted, ctx.dtypes),
+                None,
+                None,
+                *[None] * len(parameters),
+            )
+        inputs = (*ctx.saved_tensors, normalizer, parameters)
+        if not derivatives and not torch.is_grad_enabled():
+            _, *derivatives = derived(backend, request, wanted[1], wanted[2], *inputs)
+        return gradients(request, backend.scaled, upstream, wanted, derivatives or (None, None), *inputs)
+
+
+class Traceable(torch.autograd.Function):
+    """The way of function transforms and compilers: nothing is changed in place, nothing is kept but tensors."""
 
     generate_vmap_rule = True
 
@@ -76,48 +143,85 @@ class Evaluate(torch.autograd.Function):
         pred: Tensor,
         target: Tensor,
         weight: Tensor | None,
-        normalizer: Tensor | None,
-        *parameters: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        backend = backend_for(pred)
-        evaluation = backend.evaluate(
-            request.loop, request.reduction, request.wants_target, pred, target, weight, normalizer, parameters
+        normalizer: float | Tensor | None,
+        *parameters: float | Tensor,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        value, d_pred, d_target = derived(
+            eager, request, True, request.wants_target, pred, target, weight, normalizer, parameters
         )
-        sixteen_bits = pred.dtype in (torch.bfloat16, torch.float16)
-        dtype = torch.float32 if sixteen_bits and request.reduction != "none" else pred.dtype
-        return evaluation.value.to(dtype), evaluation.d_pred, evaluation.d_target
+        return value, d_pred, d_target
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
-        request, *tensors = inputs
+        request, *operands = inputs
         _, *derivatives = output
         ctx.request = request
+        ctx.numbers = [None if isinstance(operand, Tensor) else operand for operand in operands]
         ctx.mark_non_differentiable(*[derivative for derivative in derivatives if derivative is not None])
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*tensors, *derivatives)
+        tensors = [operand if isinstance(operand, Tensor) else None for operand in operands]
+        ctx.save_for_backward(*derivatives, *tensors)
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor | None, *_of_derivatives: None) -> tuple[Tensor | None, ...]:
-        pred, target, weight, normalizer, *parameters, d_pred, d_target = ctx.saved_tensors
-        _, needs_pred, needs_target, needs_weight, *_ = ctx.needs_input_grad
         if upstream is None:
-            return (None,) * (5 + len(parameters))
-        request = ctx.request
-        inputs = (pred, target, weight, normalizer, parameters)
-        if torch.is_grad_enabled() or (needs_target and d_target is None):  # derivatives that can be derived again
-            _, d_pred, d_target = eager.evaluate(request.loop, request.reduction, needs_target, *inputs)
-        grad_pred = chained(upstream, d_pred).to(pred.dtype) if needs_pred else None
-        grad_target = chained(upstream, d_target).to(target.dtype) if needs_target else None
-        grad_weight: Tensor | None = None
-        if needs_weight:
-            each = eager.by_weight(request.loop, request.reduction, pred, target, normalizer, parameters)
-            grad_weight = (upstream.to(each.dtype) * each).sum_to_size(weight.shape).to(weight.dtype)
-        if request.on_fault:
-            diagnosis.examine_gradients(request, upstream, grad_pred, grad_target, *inputs)
-        return (None, grad_pred, grad_target, grad_weight, None, *[None] * len(parameters))
+            return (None,) * (1 + len(ctx.numbers))
+        d_pred, d_target, *tensors = ctx.saved_tensors
+        inputs = [number if tensor is None else tensor for number, tensor in zip(ctx.numbers, tensors)]
+        pred, target, weight, normalizer, *parameters = inputs
+        return gradients(
+            ctx.request, eager.scaled, upstream, ctx.needs_input_grad, (d_pred, d_target),
+            pred, target, weight, normalizer, parameters,
+        )  # fmt: skip
 
 
-def chained(upstream: Tensor, derivative: Tensor) -> Tensor:
-    """The chain rule's last product, in the precision of the arithmetic; what is not asked for stays absent."""
-    factor = upstream.to(derivative.dtype)
-    return words.weighted(factor.unsqueeze(-1) if factor.dim() == derivative.dim() - 1 else factor, derivative)
+Derivatives = Sequence[Tensor | None]  # by the prediction and by the target
+
+
+def gradients(
+    request: Request,
+    scaled: Callable[[Tensor, Tensor], Tensor],
+    upstream: Tensor,
+    wanted: Sequence[bool],
+    derivatives: Derivatives,
+    pred: Tensor,
+    target: Tensor,
+    weight: Tensor | None,
+    normalizer: float | Tensor | None,
+    parameters: Sequence[float | Tensor],
+) -> tuple[Tensor | None, ...]:
+    """The gradients by every operand that wants one."""
+    _, wants_pred, wants_target, wants_weight, *_ = wanted
+    if torch.is_grad_enabled() or (wants_target and derivatives[1] is None):  # derivatives that can be derived again
+        scaled = eager.scaled
+        _, *derivatives = eager.evaluate(
+            request.loop, request.reduction, wants_pred, wants_target, pred, target, weight, normalizer, parameters
+        )
+    grad_pred, grad_target = products(scaled, upstream, derivatives, wanted, (pred.dtype, target.dtype))
+    grad_weight: Tensor | None = None
+    if wants_weight and weight is not None:
+        each = eager.by_weight(request.loop, request.reduction, pred, target, normalizer, parameters)
+        grad_weight = (upstream.to(each.dtype) * each).sum_to_size(weight.shape).to(weight.dtype)
+    if request.on_fault:
+        diagnosis.examine_gradients(request, upstream, grad_pred, grad_target, pred, target, weight, normalizer)
+    return None, grad_pred, grad_target, grad_weight, None, *[None] * len(parameters)
+
+
+def products(
+    scaled: Callable[[Tensor, Tensor], Tensor],
+    upstream: Tensor,
+    derivatives: Derivatives,
+    wanted: Sequence[bool],
+    dtypes: tuple[torch.dtype, torch.dtype],
+) -> tuple[Tensor | None, Tensor | None]:
+    """The chain rule's last product, by the prediction and by the target."""
+    (d_pred, d_target), (_, wants_pred, wants_target, *_) = derivatives, wanted
+    return (
+        in_dtype(scaled(d_pred, upstream), dtypes[0]) if wants_pred and d_pred is not None else None,
+        in_dtype(scaled(d_target, upstream), dtypes[1]) if wants_target and d_target is not None else None,
+    )
+
+
+def in_dtype(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """The tensor itself where it has the dtype: a call of `to` costs as much as a small loss."""
+    return tensor if tensor.dtype == dtype else tensor.to(dtype)

@@ -52,7 +52,7 @@ def odds(m, logit):
 def binary_cross_entropy(m, logit, positive, negative, keep):
     one, zero, tail = odds(m, logit)
     below, above = m.where(logit >= 0.0, 0.0, -logit), m.where(logit >= 0.0, logit, 0.0)
-    loss = m.log1p(tail) + m.weighted(positive, below) + m.weighted(negative, above)
+    loss = m.log1p_of_fraction(tail) + m.weighted(positive, below) + m.weighted(negative, above)
     return loss, (negative * one - positive * zero) / (1.0 + tail), -keep * logit
 
 

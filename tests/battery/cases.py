@@ -166,8 +166,9 @@ def _focal_case(
 
 
 def without_faint_target(answer: Answer, logit: float, dtype: torch.dtype) -> Answer:
-    """No promise by a float64 target where 1 - p_t is below the smallest normal number: lost before it is a power."""
-    return replace(answer, by_target=()) if dtype == torch.float64 and 708 < abs(logit) < 1e30 else answer
+    """No promise by a target where 1 - p_t is below the smallest normal number: lost before it is a power."""
+    faint = 708 if dtype == torch.float64 else 87
+    return replace(answer, by_target=()) if faint < abs(logit) < 1e30 else answer
 
 
 def softmax_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:

@@ -85,11 +85,14 @@ def test_parameter_penalty(seed: int) -> None:
 
 
 def test_backends() -> None:
-    assert detloss.backends()["cpu"] == "eager"
+    best = detloss.backends()["cpu"]
     with detloss.use_backend("eager"):
         assert detloss.backends()["cpu"] == "eager"
+    assert detloss.backends()["cpu"] == best
     detloss.use_backend("eager")
     assert detloss.backends()["cpu"] == "eager"
+    detloss.use_backend(best)
+    assert detloss.backends()["cpu"] == best
 
 
 def test_names() -> None:

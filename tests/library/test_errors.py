@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import detloss
+from detloss.kernels import AVAILABLE
 from tests.library.table import TABLE, Row
 
 every_loss = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
@@ -328,7 +329,11 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
             "count: expected one number, got a tensor of shape (2,)",
         ),
         (lambda: detloss.Normalizer()(-1), ValueError, "count: expected a finite number of at least 0, got -1"),
-        (lambda: detloss.use_backend("cpp"), ValueError, "name: expected one of 'eager', got 'cpp'"),
+        (
+            lambda: detloss.use_backend("fast"),
+            ValueError,
+            f"name: expected one of {', '.join(sorted({repr(n) for each in AVAILABLE.values() for n in each}))}, got 'fast'",
+        ),
         (
             lambda: detloss.doctor(on_fault="stop").__enter__(),
             ValueError,

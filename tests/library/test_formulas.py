@@ -21,6 +21,7 @@ WORDS = {
     "exp": math.exp,
     "log": math.log,
     "log1p": math.log1p,
+    "log1p_of_fraction": math.log1p,
     "power": math.pow,
     "relu": lambda x: max(x, 0.0),
     "angle": math.atan2,

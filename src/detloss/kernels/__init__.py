@@ -4,11 +4,16 @@ from types import ModuleType, TracebackType
 
 import torch
 from torch import Tensor
+from torch.nn import Parameter
 
-from detloss.kernels import eager
+from detloss.kernels import cpp, eager
+from detloss.kernels.loops import Loop
 
 # What can serve each kind of device, best first.
-AVAILABLE: dict[str, dict[str, ModuleType]] = {"cpu": {"eager": eager}, "cuda": {"eager": eager}}
+AVAILABLE: dict[str, dict[str, ModuleType]] = {
+    "cpu": {"cpp": cpp, "eager": eager} if cpp.library else {"eager": eager},
+    "cuda": {"eager": eager},
+}
 forced: list[str] = []
 
 
@@ -67,7 +72,18 @@ def active(device: str) -> str:
     return forced[0] if forced and forced[0] in served else next(iter(served))
 
 
-def backend_for(operand: Tensor) -> ModuleType:
-    """The backend that serves an operand's device."""
-    device = operand.device.type
-    return AVAILABLE.get(device, AVAILABLE["cpu"])[active(device)]
+def backend_for(loop: Loop, pred: Tensor, target: Tensor, weight: Tensor | None) -> ModuleType:
+    """The best backend that serves a loop over these operands."""
+    device = "cpu" if pred.is_cpu else pred.device.type  # asking for the type costs more than a small loss
+    backend = AVAILABLE[device][active(device)] if device in AVAILABLE else eager
+    if backend is eager or (is_memory(pred, target, weight) and backend.serves(loop, pred, target)):
+        return backend
+    return eager
+
+
+def is_memory(*operands: Tensor | None) -> bool:
+    """Whether all are plain tensors with nothing watching: what else there is has no memory that a kernel may read."""
+    for operand in operands:
+        if operand is not None and type(operand) is not Tensor and type(operand) is not Parameter:
+            return False
+    return not torch._C._len_torch_dispatch_stack() and torch._C._get_tracing_state() is None

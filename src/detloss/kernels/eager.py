@@ -31,13 +31,13 @@ class Evaluation(NamedTuple):
     """A loss as it was asked for, with the derivatives that go with it, in the dtype of the arithmetic."""
 
     value: Tensor
-    d_pred: Tensor
+    d_pred: Tensor | None
     d_target: Tensor | None
 
 
-def arithmetic_dtype(*operands: Tensor) -> torch.dtype:
+def arithmetic_dtype(pred: Tensor, target: Tensor) -> torch.dtype:
     """float64 if an operand is float64, else float32."""
-    return torch.float64 if any(operand.dtype == torch.float64 for operand in operands) else torch.float32
+    return torch.float64 if pred.dtype == torch.float64 or target.dtype == torch.float64 else torch.float32
 
 
 def accumulator(values: Tensor) -> torch.dtype:
@@ -151,15 +151,18 @@ def softmax(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def evaluate(
     loop: Loop,
     reduction: str,
+    wants_pred: bool,
     wants_target: bool,
     pred: Tensor,
     target: Tensor,
     weight: Tensor | None,
-    normalizer: Tensor | None,
-    parameters: Sequence[Tensor],
+    normalizer: float | Tensor | None,
+    parameters: Sequence[float | Tensor],
 ) -> Evaluation:
     """The loss, weighted and reduced, with its derivatives by the prediction and, where wanted, by the target."""
-    value, d_pred, d_target, present = entries(loop, *in_arithmetic(pred, target), parameters, wants_target)
+    operands = in_arithmetic(pred, target)
+    constants = as_constants(parameters, operands[0])
+    value, d_pred, d_target, present = entries(loop, *operands, constants, wants_target)
     derivatives = [d_pred] if d_target is None else [d_pred, d_target]
     divisor = divisor_of(value, present, normalizer)
     rows = isinstance(loop, RowLoop | PairLoop)
@@ -172,7 +175,7 @@ def evaluate(
     if reduction == "mean":
         value = words.quotient(value, divisor.to(value.dtype))
         derivatives = [words.quotient(derivative, divisor.to(derivative.dtype)) for derivative in derivatives]
-    return Evaluation(value, derivatives[0], derivatives[1] if len(derivatives) > 1 else None)
+    return Evaluation(value, derivatives[0] if wants_pred else None, derivatives[1] if len(derivatives) > 1 else None)
 
 
 def by_weight(
@@ -180,11 +183,12 @@ def by_weight(
     reduction: str,
     pred: Tensor,
     target: Tensor,
-    normalizer: Tensor | None,
-    parameters: Sequence[Tensor],
+    normalizer: float | Tensor | None,
+    parameters: Sequence[float | Tensor],
 ) -> Tensor:
     """The derivative by each entry's weight: a loss is linear in its weights."""
-    value, _, _, present = entries(loop, *in_arithmetic(pred, target), parameters, False)
+    operands = in_arithmetic(pred, target)
+    value, _, _, present = entries(loop, *operands, as_constants(parameters, operands[0]), False)
     divisor = divisor_of(value, present, normalizer)
     if present is not None:
         value = words.weighted(present.to(value.dtype), value)
@@ -197,8 +201,25 @@ def in_arithmetic(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return pred.to(dtype), target if target.dim() < pred.dim() else target.to(dtype)
 
 
-def divisor_of(value: Tensor, present: Tensor | None, normalizer: Tensor | None) -> Tensor:
+def as_constants(parameters: Sequence[float | Tensor], pred: Tensor) -> list[Tensor]:
+    """A formula's parameters as tensors beside the prediction."""
+    return [
+        value.to(dtype=pred.dtype, device=pred.device) if isinstance(value, Tensor) else pred.new_full((), value)
+        for value in parameters
+    ]
+
+
+def divisor_of(value: Tensor, present: Tensor | None, normalizer: float | Tensor | None) -> Tensor:
     """What a mean divides by: the normaliser, or the number of entries that are not ignored."""
-    if normalizer is not None:
+    if isinstance(normalizer, Tensor):
         return normalizer
-    return value.new_full((), value.numel()) if present is None else present.sum()
+    if normalizer is not None or present is None:
+        count = value.numel() if normalizer is None else normalizer
+        return torch.full((), count, dtype=torch.float64, device="cpu")
+    return present.sum()
+
+
+def scaled(derivative: Tensor, upstream: Tensor) -> Tensor:
+    """The chain rule's last product, in the precision of the arithmetic."""
+    factor = upstream.to(derivative.dtype)
+    return words.weighted(factor.unsqueeze(-1) if factor.dim() == derivative.dim() - 1 else factor, derivative)

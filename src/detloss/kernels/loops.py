@@ -1,21 +1,18 @@
 """What a backend is asked for: which formula, over which entries. Every backend serves these four loops."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from detloss.geometry import AxisAligned
 
 
-@dataclass(frozen=True)
-class ElementLoop:
+class ElementLoop(NamedTuple):
     """One entry an element: `formula(m, pred, target, *parameters)`."""
 
     formula: Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class BinaryLoop:
+class BinaryLoop(NamedTuple):
     """The element loop over logits, whose targets are 0/1, soft, or class indices with one dimension fewer."""
 
     formula: Callable[..., Any]
@@ -23,8 +20,7 @@ class BinaryLoop:
     label_smoothing: float
 
 
-@dataclass(frozen=True)
-class RowLoop:
+class RowLoop(NamedTuple):
     """One entry a row of logits: `formula(m, nll, likelihood, missing, *parameters)` of the target's class."""
 
     formula: Callable[..., Any]
@@ -32,8 +28,7 @@ class RowLoop:
     label_smoothing: float
 
 
-@dataclass(frozen=True)
-class PairLoop:
+class PairLoop(NamedTuple):
     """One entry a pair of rows: a penalty on a geometry's measures; `measure` asks for the similarity instead."""
 
     formula: Callable[..., Any]

@@ -7,6 +7,7 @@ absolute = torch.abs
 exp = torch.exp
 log = torch.log
 log1p = torch.log1p
+log1p_of_fraction = torch.log1p  # of [0, 1]: other languages have a shorter way there
 power = torch.pow
 relu = torch.relu
 angle = torch.atan2

@@ -1,0 +1,111 @@
+// The element loop: a number and its target in, a loss and its derivatives out. The binary loop is an element loop too.
+#pragma once
+#include "loops.h"
+
+namespace detloss::ISA {
+
+template <class S>
+using ElementLanes = Lanes<S>;
+
+template <class S>
+struct ElementBlock {
+    const S *pred, *target, *weight;
+    Parameter<S> parameters[3];
+    S *value, *d_pred, *d_target;
+    int64_t count;
+    S factor;        // of the derivatives: 1 over what a mean divides by
+    S keep, spread;  // of binary targets: 1 - label smoothing, and what it adds to either side
+    template <class L>
+    INLINE L finish(L result, L factor, int64_t at) const {
+        result = weighted(factor, result);
+        return weight ? weighted(L::load(weight + at), result) : result;
+    }
+};
+
+// Applies a regression formula, or a binary one to how much of a target is 1 and is 0.
+template <class Formula, bool binary, class L, size_t... k>
+INLINE auto evaluate_element(const ElementBlock<typename L::scalar>& block, int64_t at, std::index_sequence<k...>) {
+    const L pred = L::load(block.pred + at), target = L::load(block.target + at);
+    if constexpr (binary) {
+        const L keep = block.keep, spread = block.spread, rest = 1.0 - target;
+        const L positive = block.spread == 0 ? target : target * keep + spread;
+        const L negative = block.spread == 0 ? rest : rest * keep + spread;
+        return Formula::of(pred, positive, negative, keep, block.parameters[k].template at<L>(at)...);
+    } else {
+        return Formula::of(pred, target, block.parameters[k].template at<L>(at)...);
+    }
+}
+
+template <class Formula, bool binary, size_t parameters, bool by_pred, bool by_target, class S>
+void element_block(const ElementBlock<S>& block) {
+    using L = ElementLanes<S>;
+    const L factor = block.factor;
+    for (int64_t next = 0; next < block.count; next += L::count) {
+        const int64_t at = std::max<int64_t>(0, std::min<int64_t>(next, block.count - L::count));  // the last overlaps
+        const auto [value, d_pred, d_target] =
+            evaluate_element<Formula, binary, L>(block, at, std::make_index_sequence<parameters>{});
+        block.finish(value, L(1.0), at).store(block.value + at);
+        if constexpr (by_pred) block.finish(d_pred, factor, at).store(block.d_pred + at);
+        if constexpr (by_target) block.finish(d_target, factor, at).store(block.d_target + at);
+    }
+}
+
+// Class indices become 0 and 1, NaN where the class does not exist; index `width` is background. Ignored rows get
+// weight 0.
+template <class S>
+void spread_classes(const Task& task, int64_t begin, int64_t count, S* target, S* weight) {
+    const int64_t width = task.width, end = begin + count;
+    std::fill_n(target, std::max<int64_t>(count, ElementLanes<S>::count), S(0));
+    for (int64_t row = begin / width; row * width < end; ++row) {
+        const int64_t index = static_cast<const int64_t*>(task.target.data)[row];
+        const int64_t first = std::max(row * width, begin), last = std::min((row + 1) * width, end);
+        const int64_t hot = row * width + index;
+        if (task.ignores && index == task.ignore_index)
+            std::fill(weight + (first - begin), weight + (last - begin), S(0));
+        else if (index < 0 || index > width)
+            std::fill(target + (first - begin), target + (last - begin), std::numeric_limits<S>::quiet_NaN());
+        else if (index < width && hot >= first && hot < last)
+            target[hot - begin] = S(1);
+    }
+}
+
+template <class Formula, bool binary, size_t parameters, class S>
+void elements(const Task& task, ParallelFor parallel_for) {
+    const int64_t rows = task.indices ? task.entries / task.width : 0;
+    const double divisor = divisor_of(task, task.indices ? present_rows(task, rows) * task.width : task.entries);
+    const auto work = [&](int64_t begin, int64_t count) {
+        alignas(64) S rooms[10][block_numbers];
+        ElementBlock<S> block{};
+        block.count = count;
+        block.factor = reciprocal<S>(divisor);
+        block.keep = S(1.0 - task.label_smoothing), block.spread = S(0.5 * task.label_smoothing);
+        constexpr int64_t least = ElementLanes<S>::count;
+        block.pred = staged(task.pred, begin, count, rooms[0], least);
+        block.weight = staged(task.weight, begin, count, rooms[1], least);
+        if (task.indices) {
+            if (task.ignores) {
+                const int64_t padded = std::max(count, least);
+                if (block.weight) std::copy_n(block.weight, padded, rooms[2]);
+                else std::fill_n(rooms[2], padded, S(1));
+                block.weight = rooms[2];
+            }
+            spread_classes(task, begin, count, rooms[3], rooms[2]);
+            block.target = rooms[3];
+        } else {
+            block.target = staged(task.target, begin, count, rooms[3], least);
+        }
+        for (size_t k = 0; k < parameters; ++k)
+            block.parameters[k] = {staged(task.parameters[k], begin, count, rooms[4 + k], least), S(task.constants[k])};
+        const Outlet<S> value(task.reduction ? nullptr : task.value, begin, count, 1, rooms[7], least);
+        const Outlet<S> d_pred(task.d_pred, begin, count, 1, rooms[8], least), d_target(task.d_target, begin, count, 1, rooms[9], least);
+        block.value = value.at, block.d_pred = d_pred.at, block.d_target = d_target.at;
+        if (task.d_target) element_block<Formula, binary, parameters, true, true>(block);
+        else if (task.d_pred) element_block<Formula, binary, parameters, true, false>(block);
+        else element_block<Formula, binary, parameters, false, false>(block);
+        value.finish(count, 1), d_pred.finish(count, 1), d_target.finish(count, 1);
+        return task.reduction ? total_of(value.at, count) : 0.0;
+    };
+    store_total<S>(task, over_blocks(task.entries, block_numbers, parallel_for, work), divisor);
+}
+
+}  // namespace detloss::ISA

@@ -1,0 +1,95 @@
+// What the loops share: blocks that fit the nearest cache, fixed chunks of them for threads, sums in a fixed order.
+#pragma once
+#include <memory>
+
+#include "formulas.h"
+#include "staging.h"
+
+namespace detloss::ISA {
+
+constexpr int64_t block_numbers = 2048;  // staged at a time, of each operand
+constexpr int64_t blocks_in_chunk = 16;  // fixed, so that sums do not depend on the number of threads
+
+// Calls `work(first entry, entries)` for every block, on torch's threads; the sum of what it returns.
+template <class Work>
+double over_blocks(int64_t entries, int64_t block, ParallelFor parallel_for, const Work& work) {
+    const int64_t chunk = block * blocks_in_chunk, chunks = (entries + chunk - 1) / chunk;
+    const auto chunk_total = [&](int64_t k) {
+        double total = 0.0;
+        const int64_t end = std::min(entries, (k + 1) * chunk);
+        for (int64_t begin = k * chunk; begin < end; begin += block) total += work(begin, std::min(block, end - begin));
+        return total;
+    };
+    if (chunks <= 1) return chunks ? chunk_total(0) : 0.0;
+    const std::unique_ptr<double[]> totals(new double[chunks]);
+    const auto body = [&](int64_t begin, int64_t end) {
+        for (int64_t k = begin; k < end; ++k) totals[k] = chunk_total(k);
+    };
+    using Body = decltype(body);
+    parallel_for(0, chunks, 1, [](int64_t begin, int64_t end, void* of) { (*static_cast<Body*>(of))(begin, end); },
+                 const_cast<void*>(static_cast<const void*>(&body)));
+    double total = 0.0;
+    for (int64_t k = 0; k < chunks; ++k) total += totals[k];
+    return total;
+}
+
+// Where a block's results go: in place, or to a room where they are only summed or would not fill a register.
+template <class S>
+class Outlet {
+    S *to = nullptr, *room;
+
+  public:
+    S* const at;
+    Outlet(void* base, int64_t begin, int64_t count, int64_t width, S* room, int64_t least)
+        : room(room), at(base && count >= least ? static_cast<S*>(base) + begin * width : room) {
+        if (base && at == room) to = static_cast<S*>(base) + begin * width;
+    }
+    void finish(int64_t count, int64_t width) const {
+        if (to) std::copy_n(room, count * width, to);
+    }
+};
+
+// A number that all entries share, or one an entry.
+template <class S>
+struct Parameter {
+    const S* each;
+    S all;
+    template <class L>
+    INLINE L at(int64_t k) const {
+        return each ? L::load(each + k) : L(all);
+    }
+};
+
+INLINE int64_t present_rows(const Task& task, int64_t rows) {
+    if (!task.indices || !task.ignores) return rows;
+    const auto* classes = static_cast<const int64_t*>(task.target.data);
+    return rows - std::count(classes, classes + rows, task.ignore_index);
+}
+
+INLINE double divisor_of(const Task& task, int64_t present) {
+    return task.reduction == mean_over_present ? double(present) : task.reduction == mean_over_divisor ? task.divisor : 1.0;
+}
+
+// What derivatives are multiplied with: nothing comes of nothing.
+template <class S>
+S reciprocal(double divisor) {
+    return S(divisor == 0.0 ? 0.0 : 1.0 / divisor);
+}
+
+template <class S>
+void store_total(const Task& task, double total, double divisor) {
+    if (task.reduction == sum) *static_cast<S*>(task.value) = S(total);
+    if (task.reduction > sum) *static_cast<S*>(task.value) = S(divisor == 0.0 ? 0.0 : total / divisor);
+}
+
+using Loop = void (*)(const Task&, ParallelFor);
+
+// Runs the loop that a table has for the task; false where it has none.
+template <template <class> class Table>
+bool dispatch(const Task& task, ParallelFor parallel_for) {
+    const auto loop = task.arithmetic == float64 ? Table<double>::loop(task) : Table<float>::loop(task);
+    if (loop) loop(task, parallel_for);
+    return loop;
+}
+
+}  // namespace detloss::ISA
