@@ -1,0 +1,79 @@
+"""Losses in the manner of fvcore and detectron2: columns taken apart, an epsilon of 1e-7, a mask for what overlaps."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+EPSILON = 1e-7
+
+
+def smooth_l1(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of errors that are squared below 1."""
+    size = torch.abs(prediction - target)
+    return torch.where(size < 1.0, 0.5 * size**2, size - 0.5).sum()
+
+
+def overlap(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """IoU and union of aligned pairs; only those that overlap get an intersection."""
+    x1, y1, x2, y2 = prediction.unbind(dim=-1)
+    target_x1, target_y1, target_x2, target_y2 = target.unbind(dim=-1)
+    left, top = torch.max(x1, target_x1), torch.max(y1, target_y1)
+    right, bottom = torch.min(x2, target_x2), torch.min(y2, target_y2)
+    meet = (bottom > top) & (right > left)
+    intersection = torch.zeros_like(x1)
+    intersection[meet] = (right[meet] - left[meet]) * (bottom[meet] - top[meet])
+    union = (x2 - x1) * (y2 - y1) + (target_x2 - target_x1) * (target_y2 - target_y1) - intersection
+    return intersection / (union + EPSILON), union
+
+
+def enclosure(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Width and height of the smallest box around both."""
+    x1, y1, x2, y2 = prediction.unbind(dim=-1)
+    target_x1, target_y1, target_x2, target_y2 = target.unbind(dim=-1)
+    width = torch.max(x2, target_x2) - torch.min(x1, target_x1)
+    return width, torch.max(y2, target_y2) - torch.min(y1, target_y1)
+
+
+def distance(prediction: Tensor, target: Tensor) -> Tensor:
+    """The squared distance of the centres as a share of the squared diagonal of the enclosure."""
+    width, height = enclosure(prediction, target)
+    centre, target_centre = (prediction[:, :2] + prediction[:, 2:]) / 2, (target[:, :2] + target[:, 2:]) / 2
+    return ((centre - target_centre) ** 2).sum(dim=-1) / (width**2 + height**2 + EPSILON)
+
+
+def giou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of 1 - GIoU."""
+    ratio, union = overlap(prediction, target)
+    width, height = enclosure(prediction, target)
+    area = width * height
+    return (1 - (ratio - (area - union) / (area + EPSILON))).sum()
+
+
+def diou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of 1 - DIoU."""
+    ratio, _ = overlap(prediction, target)
+    return (1 - ratio + distance(prediction, target)).sum()
+
+
+def ciou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of 1 - CIoU, the trade-off weight held constant."""
+    ratio, _ = overlap(prediction, target)
+    x1, y1, x2, y2 = prediction.unbind(dim=-1)
+    target_x1, target_y1, target_x2, target_y2 = target.unbind(dim=-1)
+    angle = torch.atan((x2 - x1) / (y2 - y1))
+    target_angle = torch.atan((target_x2 - target_x1) / (target_y2 - target_y1))
+    aspect = (4 / (math.pi**2)) * torch.pow(target_angle - angle, 2)
+    with torch.no_grad():
+        trade_off = aspect / (1 - ratio + aspect + EPSILON)
+    return (1 - ratio + distance(prediction, target) + trade_off * aspect).sum()
+
+
+def focal(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of focal losses with alpha 0.25 and gamma 2."""
+    probability = torch.sigmoid(logits)
+    surprise = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    likelihood = probability * target + (1 - probability) * (1 - target)
+    balance = 0.25 * target + 0.75 * (1 - target)
+    return (balance * (surprise * ((1 - likelihood) ** 2))).sum()

@@ -1,0 +1,126 @@
+"""Losses in the manner of mmdet: one plain operation after the other, an epsilon at every quotient, then the sum."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+EPSILON = 1e-6
+
+
+def l1(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of absolute errors."""
+    return torch.abs(prediction - target).sum()
+
+
+def l2(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of squared errors."""
+    return functional.mse_loss(prediction, target, reduction="none").sum()
+
+
+def smooth_l1(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of errors that are squared below 1."""
+    size = torch.abs(prediction - target)
+    return torch.where(size < 1.0, 0.5 * size * size, size - 0.5).sum()
+
+
+def overlap(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """IoU and union of aligned pairs."""
+    area = (prediction[:, 2] - prediction[:, 0]) * (prediction[:, 3] - prediction[:, 1])
+    target_area = (target[:, 2] - target[:, 0]) * (target[:, 3] - target[:, 1])
+    start = torch.max(prediction[:, :2], target[:, :2])
+    end = torch.min(prediction[:, 2:], target[:, 2:])
+    sides = (end - start).clamp(min=0)
+    intersection = sides[:, 0] * sides[:, 1]
+    union = (area + target_area - intersection).clamp(min=EPSILON)
+    return intersection / union, union
+
+
+def enclosure(prediction: Tensor, target: Tensor) -> Tensor:
+    """Width and height of the smallest box around both."""
+    start = torch.min(prediction[:, :2], target[:, :2])
+    end = torch.max(prediction[:, 2:], target[:, 2:])
+    return (end - start).clamp(min=0)
+
+
+def distance(prediction: Tensor, target: Tensor) -> Tensor:
+    """The squared distance of the centres as a share of the squared diagonal of the enclosure."""
+    sides = enclosure(prediction, target)
+    diagonal = sides[:, 0] ** 2 + sides[:, 1] ** 2 + EPSILON
+    across = ((target[:, 0] + target[:, 2]) - (prediction[:, 0] + prediction[:, 2])) ** 2 / 4
+    down = ((target[:, 1] + target[:, 3]) - (prediction[:, 1] + prediction[:, 3])) ** 2 / 4
+    return (across + down) / diagonal
+
+
+def iou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of 1 - IoU."""
+    ratio, _ = overlap(prediction, target)
+    return (1 - ratio.clamp(min=EPSILON)).sum()
+
+
+def log_iou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of -log IoU."""
+    ratio, _ = overlap(prediction, target)
+    return -ratio.clamp(min=EPSILON).log().sum()
+
+
+def giou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of 1 - GIoU."""
+    ratio, union = overlap(prediction, target)
+    sides = enclosure(prediction, target)
+    area = (sides[:, 0] * sides[:, 1]).clamp(min=EPSILON)
+    return (1 - (ratio - (area - union) / area)).sum()
+
+
+def diou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of 1 - DIoU."""
+    ratio, _ = overlap(prediction, target)
+    return (1 - (ratio - distance(prediction, target))).sum()
+
+
+def ciou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of 1 - CIoU, the trade-off weight held constant."""
+    ratio, _ = overlap(prediction, target)
+    width, height = prediction[:, 2] - prediction[:, 0], prediction[:, 3] - prediction[:, 1] + EPSILON
+    target_width, target_height = target[:, 2] - target[:, 0], target[:, 3] - target[:, 1] + EPSILON
+    turn = torch.atan(target_width / target_height) - torch.atan(width / height)
+    aspect = (4 / math.pi**2) * torch.pow(turn, 2)
+    with torch.no_grad():
+        trade_off = aspect / (1 - ratio + aspect)
+    return (1 - (ratio - (distance(prediction, target) + trade_off * aspect))).sum()
+
+
+def ce(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of cross-entropies."""
+    return functional.cross_entropy(logits, target, reduction="none").sum()
+
+
+def weighted_ce(logits: Tensor, target: Tensor, class_weight: Tensor) -> Tensor:
+    """The sum of cross-entropies, each times the weight of its class."""
+    return functional.cross_entropy(logits, target, weight=class_weight, reduction="none").sum()
+
+
+def softmax_focal(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of cross-entropies, each times (1 - p)^2."""
+    surprise = functional.cross_entropy(logits, target, reduction="none")
+    return ((1 - torch.exp(-surprise)) ** 2 * surprise).sum()
+
+
+def bce(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of binary cross-entropies."""
+    return functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum()
+
+
+def balanced_bce(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of binary cross-entropies, positives times 0.25 and negatives times 0.75."""
+    surprise = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (surprise * (0.25 * target + 0.75 * (1 - target))).sum()
+
+
+def focal(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of focal losses with alpha 0.25 and gamma 2."""
+    probability = logits.sigmoid()
+    missing = (1 - probability) * target + probability * (1 - target)
+    strength = (0.25 * target + 0.75 * (1 - target)) * missing.pow(2.0)
+    return (functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * strength).sum()

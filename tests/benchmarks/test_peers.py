@@ -1,0 +1,80 @@
+"""The contest is fair: all contenders compute the same numbers, from inputs that are what they claim to be."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+from torchvision import ops
+
+from benchmarks import limits
+from benchmarks.cases import CASES, Case
+from benchmarks.families import BOXES, INDICES, NEAR_BOXES, Operands
+from benchmarks.size import Size
+from detloss.catalog import LOSSES
+
+CPU = torch.device("cpu")
+CONTENDERS = [
+    pytest.param(case, loss, id=f"{case.title}: {name}")
+    for case in CASES
+    for name, loss in {**case.peers, **case.on_gpu, "lean": case.lean}.items()
+]
+
+
+def small(case: Case) -> Operands:
+    """Forty rows in float64."""
+    size = Size(40, min(case.family.main.columns, 7))
+    operands = [operand.detach() for operand in case.family.operands(size, CPU)]
+    return tuple(each.double() if each.is_floating_point() else each for each in operands)
+
+
+def value_and_gradients(loss: Callable[..., Tensor], case: Case) -> tuple[Tensor, ...]:
+    operands = small(case)
+    leaves = [operand.requires_grad_() for operand in operands[: case.family.learned]]
+    value = loss(*operands)
+    return value, *torch.autograd.grad(value, leaves)
+
+
+@pytest.mark.parametrize(("case", "loss"), CONTENDERS)
+def test_every_contender_computes_what_we_compute(case: Case, loss: Callable[..., Tensor]) -> None:
+    theirs, ours = value_and_gradients(loss, case), value_and_gradients(case.ours, case)
+    torch.testing.assert_close(theirs, ours, rtol=2e-5, atol=1e-7)  # room for their epsilons
+
+
+def test_every_loss_of_the_catalog_has_a_case() -> None:
+    assert {loss.name for loss in LOSSES} <= {case.name for case in CASES}
+
+
+def test_titles_tell_cases_apart() -> None:
+    assert len({case.title for case in CASES}) == len(CASES)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
+def test_what_is_learned_asks_for_a_gradient_and_nothing_else(case: Case) -> None:
+    operands = case.family.operands(Size(3, min(case.family.main.columns, 4)), CPU)
+    asked = [operand.requires_grad for operand in operands]
+    assert asked == [True] * case.family.learned + [False] * (len(operands) - case.family.learned)
+
+
+def test_three_predictions_of_four_overlap_with_their_targets() -> None:
+    prediction, target = BOXES.operands(Size(4000), CPU)
+    overlaps = ops.box_iou(prediction.detach(), target).diagonal() > 0
+    assert 3000 <= overlaps.sum() <= 3100
+    prediction, target = NEAR_BOXES.operands(Size(400), CPU)
+    assert (ops.box_iou(prediction.detach(), target).diagonal() > 0.1).all()
+
+
+def test_nine_rows_of_ten_are_background() -> None:
+    _, target = INDICES.operands(Size(4000, 20), CPU)
+    assert target.min() == 0
+    assert target.max() == 20
+    assert 3500 <= (target == 20).sum() <= 3700
+
+
+@pytest.mark.parametrize(
+    ("of", "columns", "bytes_moved"),
+    [(limits.of_boxes, 1, 48), (limits.of_dense_logits, 1, 12), (limits.of_rows, 3, 24)],
+)
+def test_a_twin_moves_the_bytes_of_a_fused_pass(of: Callable, columns: int, bytes_moved: int) -> None:
+    add = of(Size(10, columns), torch.zeros(10, columns), torch.zeros(10))[limits.TWIN]
+    assert sum(tensor.nbytes for tensor in (*add.args, *add.keywords.values())) == 10 * bytes_moved
