@@ -18,6 +18,11 @@ from detloss.detectors import UnitBox
 from detloss.diagnosis import NonFiniteLossError, doctor, validating
 from detloss.geometry import AxisAligned
 from detloss.kernels import backends, use_backend
+from detloss.linear import (
+    linear_binary_cross_entropy_loss,
+    linear_cross_entropy_loss,
+    linear_sigmoid_focal_loss,
+)
 from detloss.normalizer import Normalizer
 from detloss.overlap import (
     CompleteIoULoss,
@@ -86,6 +91,9 @@ __all__ = [
     "iou_loss",
     "l1_loss",
     "l2_loss",
+    "linear_binary_cross_entropy_loss",
+    "linear_cross_entropy_loss",
+    "linear_sigmoid_focal_loss",
     "mse_loss",
     "parameter_penalty",
     "sigmoid_focal_loss",
