@@ -64,7 +64,7 @@ class AnyPythonWheel(bdist_wheel):
 
 
 kernels = Extension(
-    "detloss.kernels.cpp.libdetloss",
+    "detloss.kernels.cpp.built.libdetloss",
     sources=[str(source) for source in SOURCES.glob("*.cpp")],
     depends=[str(header) for header in SOURCES.glob("*.h")],
     optional=True,

@@ -28,7 +28,7 @@ ABSENT: Fields = (0, 0, 0)
 
 def find_library() -> ctypes.CDLL | None:
     """The built library, with an instruction set and torch's threads; None where nothing was built."""
-    path = next(Path(__file__).parent.glob("libdetloss*"), None)
+    path = next((Path(__file__).parent / "built").glob("libdetloss*"), None)
     if path is None:
         return None
     library = ctypes.CDLL(str(path))
@@ -121,13 +121,15 @@ def evaluate(
         divisor = count if normalizer is None else float(normalizer)
     else:
         how, divisor = (SUM if reduction == "sum" else NONE), 1.0
-    value = torch.empty(entries if how == NONE else (), dtype=dtype)
+    value = torch.empty(entries if how == NONE else (), dtype=dtype, device=pred.device)
     d_pred = torch.empty_like(pred, dtype=dtype, memory_format=DENSE) if wants_pred or wants_target else None
     d_target = torch.empty_like(pred, dtype=dtype, memory_format=DENSE) if wants_target else None
 
     kept: list[object] = []  # what is made here and must outlive the call
     fields = operand_of(pred, dtype, kept)
     fields += indices_of(target, kept) if indices else operand_of(target, dtype, kept)
+    if weight is not None and not weight.is_cpu:
+        raise ValueError(f"weight: expected on cpu like the other operands, got on {weight.device}")
     fields += ABSENT if weight is None else operand_of(weight.expand(entries), dtype, kept)
     constants = [0.0, 0.0, 0.0]
     for k, parameter in enumerate(parameters):
@@ -150,7 +152,7 @@ def evaluate(
 def operand_of(tensor: Tensor, dtype: torch.dtype, kept: list[object]) -> Fields:
     """A tensor in place, of any floating dtype and any strides; other dtypes are converted first."""
     kind = KINDS.get(tensor.dtype)
-    if kind is None or tensor.is_neg():
+    if kind is None or not as_read(tensor):
         tensor, kind = tensor.to(dtype, copy=True), KINDS[dtype]
         kept.append(tensor)
     if tensor.is_contiguous():
@@ -160,9 +162,14 @@ def operand_of(tensor: Tensor, dtype: torch.dtype, kept: list[object]) -> Fields
     return tensor.data_ptr(), kind, layout.buffer_info()[0]
 
 
+def as_read(tensor: Tensor) -> bool:
+    """Whether memory holds what torch reads: some tensors are negated there, and some of zeros have none."""
+    return not tensor.is_neg() and tensor.data_ptr() != 0
+
+
 def indices_of(target: Tensor, kept: list[object]) -> Fields:
     """Class indices as the library reads them."""
-    target = target.to(torch.int64).contiguous()
+    target = target.to(torch.int64, copy=not as_read(target)).contiguous()
     kept.append(target)
     return target.data_ptr(), 0, 0
 

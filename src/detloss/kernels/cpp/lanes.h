@@ -7,7 +7,8 @@
 #include <type_traits>
 #include <utility>
 
-#define INLINE inline __attribute__((always_inline))
+#define INLINED __attribute__((always_inline))
+#define INLINE inline INLINED
 
 namespace detloss::ISA {
 
@@ -87,12 +88,28 @@ struct Lanes {
         for (int lane = 0; lane < count; ++lane) lanes.set(lane, S(lane));
         return lanes;
     }
-    INLINE double total() const {
-        double sums[count];
-        for (int lane = 0; lane < count; ++lane) sums[lane] = v[lane];
+    // All lanes as one number, half by half.
+    template <class Operation>
+    INLINE S folded(const Operation& operation) const {
+        S numbers[count];
+        store(numbers);
+#pragma GCC unroll 8
         for (int half = count / 2; half; half /= 2)
-            for (int lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
-        return sums[0];
+#pragma GCC unroll 16
+            for (int lane = 0; lane < half; ++lane) numbers[lane] = operation(numbers[lane], numbers[lane + half]);
+        return numbers[0];
+    }
+    // The sum of all lanes, and of what they lost.
+    INLINE double total(Lanes lost) const {
+        using Wide = Lanes<double>;
+        const auto add = [](double a, double b) { return a + b; };
+        if constexpr (sizeof(S) == sizeof(double)) return folded(add) + lost.folded(add);
+        else {
+            S numbers[count], low[count];
+            store(numbers), lost.store(low);
+            const Wide first = Wide::widened(numbers) + Wide::widened(low);
+            return (first + (Wide::widened(numbers + Wide::count) + Wide::widened(low + Wide::count))).folded(add);
+        }
     }
 };
 

@@ -19,16 +19,19 @@ struct Cover {
         return classes < L::count ? where(lane < L(double(classes)), 1.0, 0.0)
                                   : where(lane < L(double(L::count - classes % L::count)), 0.0, 1.0);
     }
-    // The sum over the row of `numbers(first class, which lanes count)`, with what every addition loses.
+    // The sum over the row of `numbers(first class)`, with what every addition loses.
     template <class Numbers>
     double total(const Numbers& numbers) const {
         L sum = 0.0, lost = 0.0;
         for (int64_t k = 0; k < whole(); k += L::count) {
-            const auto [next, low] = difference(sum, -numbers(k, L(1.0)));
+            const auto [next, low] = difference(sum, -numbers(k));
             sum = next, lost = lost + low;
         }
-        const L end = ragged() ? weighted(fresh(), numbers(last(), fresh())) : L(0.0);
-        return sum.total() + (end.total() + lost.total());
+        if (ragged()) {
+            const auto [next, low] = difference(sum, -weighted(fresh(), numbers(last())));
+            sum = next, lost = lost + low;
+        }
+        return sum.total(lost);
     }
     // Puts `numbers(first class, what is there)` in the place of a row.
     template <class Numbers>
@@ -48,47 +51,60 @@ INLINE std::tuple<L, L> margin(L logit, L top) {
 }
 
 template <class L>
-INLINE L power_of(L logit, L top) {
-    const auto [high, low] = margin(logit, top);
+INLINE L power_of(std::tuple<L, L> margin) {
+    const auto [high, low] = margin;
     const L growth = exp(high);
     return growth + growth * low;
 }
 
-// -log p, p and 1 - p.
+// -log p, p and 1 - p. `others` is the sum of all powers but the largest one, 1; `surprise` is log(1 + others).
 template <class L>
-INLINE std::tuple<L, L, L> probability(L logit, L power, L top, L others) {
-    const auto [high, low] = margin(logit, top);
-    const auto is_top = logit == top;
-    const L total = 1.0 + others;
-    return {-high + (log1p(others) - low), power / total, where(is_top, others, total - power) / total};
+INLINE std::tuple<L, L, L> probability(L logit, L top, L others, L surprise) {
+    const auto distance = margin(logit, top);
+    const auto [high, low] = distance;
+    const L power = power_of(distance), total = 1.0 + others;
+    return {(surprise - low) - high, power / total, where(logit == top, others, total - power) / total};
 }
 
 template <class S>
-S largest(const S* logits, Cover<Lanes<S>> cover) {
+struct Top {
+    S logit;
+    int64_t at = -1;  // the first of them in some lane; none in a row with NaN
+};
+
+template <class S>
+Top<S> largest(const S* logits, Cover<Lanes<S>> cover) {
     using L = Lanes<S>;
-    L top = -infinity;
-    for (int64_t k = 0; k < cover.whole(); k += L::count) top = maximum(top, L::load(logits + k));
-    if (cover.ragged()) top = maximum(top, where(cover.fresh() == 1.0, L::load(logits + cover.last()), -infinity));
-    S value = top[0];
-    for (int lane = 1; lane < L::count; ++lane) value = std::max<S>(value, top[lane]);
-    return value;
+    L body = -infinity, end = -infinity;
+    for (int64_t k = 0; k < cover.whole(); k += L::count) body = maximum(body, L::load(logits + k));
+    if (cover.ragged()) end = where(cover.fresh() == 1.0, L::load(logits + cover.last()), -infinity);
+    Top<S> top{maximum(body, end).folded([](S a, S b) { return a > b ? a : b; })};
+    S lanes[L::count];
+    body.store(lanes);
+    const int64_t lane = std::find(lanes, lanes + L::count, top.logit) - lanes;
+    for (int64_t k = lane; lane < L::count && k < cover.whole() && top.at < 0; k += L::count)
+        if (logits[k] == top.logit) top.at = k;
+    for (int64_t k = cover.whole(); k < cover.classes && top.at < 0; ++k)
+        if (logits[k] == top.logit) top.at = k;
+    return top;
 }
 
-// The sum of exp(logit - top) without the largest logit's own 1, so that 1 - p never cancels. Stores every power where
-// there is a place for them.
+// The sum of exp(logit - top) over all but one of the largest logits, so that 1 - p never cancels. Stores every power
+// where there is a place for them.
 template <class S>
-S sum_of_others(const S* logits, S top, Cover<Lanes<S>> cover, S* powers) {
+S sum_of_others(const S* logits, Top<S> most, Cover<Lanes<S>> cover, S* powers) {
     using L = Lanes<S>;
-    L tops = 0.0;
-    const double others = cover.total([&](int64_t k, L counts) {
-        const L logit = L::load(logits + k), power = power_of(logit, L(top));
+    const L top = most.logit;
+    return S(cover.total([&](int64_t k) INLINED {
+        L power = power_of(difference(L::load(logits + k), top));
+        if (k <= most.at && most.at < k + L::count) {  // infinity less infinity is not meant here
+            const auto is_top = L::counting() == L(double(most.at - k));
+            if (powers) where(is_top, 1.0, power).store(powers + k);
+            return where(is_top, 0.0, power);
+        }
         if (powers) power.store(powers + k);
-        const auto is_top = logit == L(top);
-        tops = tops + where(is_top, counts, 0.0);
-        return where(is_top, 0.0, power);
-    });
-    const double ties = tops.total() - 1.0;
-    return ties > 0.0 && std::isinf(top) ? std::numeric_limits<S>::quiet_NaN() : S(ties > 0.0 ? others + ties : others);
+        return power;
+    }));
 }
 
 template <class S>
@@ -133,38 +149,36 @@ template <class Formula, size_t parameters, class S>
 void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum) {
     using L = Lanes<S>;
     const Cover<L> cover{block.classes};
-    const L top = top_logit, others = others_sum, weight = block.weight ? block.weight[row] : S(1);
+    const L top = top_logit, others = others_sum, surprise = log1p(others), weight = block.weight ? block.weight[row] : S(1);
     const L factor = block.factor * weight[0];
     const S *logits = block.logits + row * block.pitch, *target = block.target ? block.target + row * block.pitch : nullptr;
     const int64_t index = target ? 0 : block.classes_of_rows[row];
     const bool exists = index >= 0 && index < block.classes;
     const L spread = block.label_smoothing / double(block.classes), keep = 1.0 - block.label_smoothing;
-    const auto share = [&](int64_t k) {
+    const auto share = [&](int64_t k) INLINED {
         const L hot = target ? L::load(target + k) : where(L::counting() + double(k) == L(double(index)), 1.0, 0.0);
         const L each = block.class_weight.template at<L>(k);
         return (exists ? hot : L(NAN)) * (keep * each) + spread * each;
     };
-    const auto formula = [&](int64_t k) {
+    const auto formula = [&](int64_t k) INLINED {
         const L logit = L::load(logits + k);
-        const auto [nll, likelihood, missing] = probability(logit, power_of(logit, top), top, others);
+        const auto [nll, likelihood, missing] = probability(logit, top, others, surprise);
         if constexpr (parameters == 1) return Formula::of(nll, likelihood, missing, L(block.focus.all));
         else return Formula::of(nll, likelihood, missing);
     };
-    block.value[row] = S(cover.total([&](int64_t k, L) { return weighted(share(k), L(std::get<0>(formula(k)))); }));
+    block.value[row] = S(cover.total([&](int64_t k) INLINED { return weighted(share(k), L(std::get<0>(formula(k)))); }));
     if constexpr (std::is_same_v<S, float>)
         if (std::isinf(block.value[row]))
             block.value[row] = shared_value<Formula, parameters>(block, row, top_logit, others_sum);
     if (!block.d_pred) return;
-    const auto rates = [&](int64_t k, L = 0.0) { return weighted(share(k), L(std::get<1>(formula(k)))); };
-    const L rate = cover.total(rates), total = 1.0 + others;
-    cover.replace(block.d_pred + row * block.pitch, [&](int64_t k, L power) {
-        const auto is_top = L::load(logits + k) == top;
-        const L likelihood = power / total, missing = where(is_top, others, total - power) / total;
-        const L own = rates(k);
-        return weighted(factor, likelihood * (rate - own) - missing * own);
+    const auto rates = [&](int64_t k) INLINED { return weighted(share(k), L(std::get<1>(formula(k)))); };
+    const L rate = cover.total(rates), total = 1.0 + others, slope = factor / total;
+    cover.replace(block.d_pred + row * block.pitch, [&](int64_t k, L power) INLINED {
+        const L missing = where(L::load(logits + k) == top, others, total - power), own = rates(k);
+        return weighted(slope, power * (rate - own) - missing * own);
     });
     if (block.d_target)
-        cover.replace(block.d_target + row * block.pitch, [&](int64_t k, L) {
+        cover.replace(block.d_target + row * block.pitch, [&](int64_t k, L) INLINED {
             const L value = std::get<0>(formula(k));
             return weighted(factor, weighted(keep * block.class_weight.template at<L>(k), value));
         });
@@ -183,7 +197,7 @@ void indexed_rows(const RowBlock<S>& block, int64_t first, int64_t rows, const L
         if (block.weight) weight.set(lane, block.weight[row]);
     }
     if (!block.class_weight.each) share = L(block.class_weight.all);
-    const auto [nll, likelihood, missing] = probability(logit, power_of(logit, top), top, others);
+    const auto [nll, likelihood, missing] = probability(logit, top, others, log1p(others));
     const auto [value, rate] = [&] {
         if constexpr (parameters == 1) return Formula::of(nll, likelihood, missing, L(block.focus.all));
         else return Formula::of(nll, likelihood, missing);
@@ -201,7 +215,7 @@ void indexed_rows(const RowBlock<S>& block, int64_t first, int64_t rows, const L
             std::fill_n(d_pred, block.classes, S(0));
             continue;
         }
-        Cover<L>{block.classes}.replace(d_pred, [&](int64_t, L power) { return power * each; });
+        Cover<L>{block.classes}.replace(d_pred, [&](int64_t, L power) INLINED { return power * each; });
         if (index >= 0 && index < block.classes) d_pred[index] = own[lane];
     }
 }
@@ -215,8 +229,9 @@ void row_block(const RowBlock<S>& block) {
         L top = 0.0, others = 0.0;
         for (int64_t lane = 0; lane < rows; ++lane) {
             const int64_t at = (first + lane) * block.pitch;
-            top.set(lane, largest(block.logits + at, cover));
-            others.set(lane, sum_of_others<S>(block.logits + at, top[lane], cover, block.d_pred ? block.d_pred + at : nullptr));
+            const Top<S> most = largest(block.logits + at, cover);
+            top.set(lane, most.logit);
+            others.set(lane, sum_of_others(block.logits + at, most, cover, block.d_pred ? block.d_pred + at : nullptr));
         }
         if (!block.target && block.label_smoothing == 0.0) {
             indexed_rows<Formula, parameters>(block, first, rows, top, others);
