@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from detloss import arguments, diagnosis
-from detloss.kernels import backend_for, eager
+from detloss.kernels import backend_for, eager, operator
 from detloss.kernels.loops import Loop, PairLoop, RowLoop
 
 
@@ -146,8 +146,10 @@ class Traceable(torch.autograd.Function):
         normalizer: float | Tensor | None,
         *parameters: float | Tensor,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        in_graph = not torch._C._are_functorch_transforms_active() and not torch.compiler.is_exporting()
+        backend = operator if in_graph and operator.serves(request.loop, pred) else eager
         value, d_pred, d_target = derived(
-            eager, request, True, request.wants_target, pred, target, weight, normalizer, parameters
+            backend, request, True, request.wants_target, pred, target, weight, normalizer, parameters
         )
         return value, d_pred, d_target
 

@@ -83,6 +83,27 @@ def test_autocast_changes_nothing(row: Row, seed: int) -> None:
         assert torch.equal(row(pred, target), row(pred, target))
 
 
+@every_loss
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_a_fused_backend_is_one_node_of_a_compiled_graph(row: Row, dynamic: bool, seed: int) -> None:
+    nodes = []
+
+    def keep(graph: torch.fx.GraphModule, inputs: list) -> object:
+        parts = [part for part in graph.modules() if isinstance(part, torch.fx.GraphModule)]
+        nodes.extend(str(node.target) for part in parts for node in part.graph.nodes)
+        return graph
+
+    pred, target = row.inputs(seed)
+    torch._dynamo.reset()
+    compiled = torch.compile(row, fullgraph=True, dynamic=dynamic, backend=keep)
+    for rows in (12, 5, 7) if dynamic else (12,):
+        part, beside = pred[:rows].detach().requires_grad_(), target[:rows].detach()
+        slope = torch.autograd.grad(compiled(part, beside), part)[0]
+        torch.testing.assert_close(slope, torch.autograd.grad(row(part, beside), part)[0])
+    if detloss.backends()["cpu"] != "eager":
+        assert any("detloss.evaluate" in node for node in nodes)
+
+
 def test_a_compiled_module_with_buffers(seed: int) -> None:
     torch.manual_seed(seed)
     loss = detloss.SigmoidFocalLoss(alpha=[0.1, 0.2, 0.3])

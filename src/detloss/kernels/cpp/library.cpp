@@ -2,6 +2,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "task.h"
 
 #if defined(__x86_64__)
@@ -35,13 +39,12 @@ bool has(const char* name) {
 #endif
 }
 
+using Loop = bool (*)(const Task&, ParallelFor);
+
 // One instruction set's loops; each returns whether it has the formula.
 struct Kernels {
     const char* name;
-    bool (*elements)(const Task&, ParallelFor);
-    bool (*binary)(const Task&, ParallelFor);
-    bool (*rows)(const Task&, ParallelFor);
-    bool (*pairs)(const Task&, ParallelFor);
+    Loop elements, binary, rows, pairs;
 };
 #define KERNELS(name) \
     {#name, detloss::name::run_elements, detloss::name::run_binary, detloss::name::run_rows, detloss::name::run_pairs},
@@ -53,6 +56,22 @@ ParallelFor parallel_for = nullptr;
 int32_t serial_for(int64_t begin, int64_t end, int64_t, ParallelBody body, void* context) {
     body(begin, end, context);
     return 0;
+}
+
+// Asks for huge pages under a large result: a fresh page costs as much as calculating the thousand numbers that it holds.
+void settle(void* result, int64_t numbers, int64_t arithmetic) {
+#if defined(__linux__)
+    constexpr uintptr_t huge = 1 << 21;
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(result), end = begin + numbers * (arithmetic == float64 ? 8 : 4);
+    const uintptr_t first = (begin + huge - 1) / huge * huge, last = end / huge * huge;
+    if (result && first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+#endif
+}
+
+int32_t run(Loop loop, const Task& task, int64_t numbers) {
+    settle(task.d_pred, numbers, task.arithmetic);
+    settle(task.d_target, numbers, task.arithmetic);
+    return loop(task, parallel_for);
 }
 
 }  // namespace
@@ -69,7 +88,7 @@ EXPORT const char* detloss_start(const char* wanted, ParallelFor threads) {
 }
 
 // Whether the kernels have what a task asks for; if so, it is done.
-EXPORT int32_t detloss_elements(const Task* task) { return active->elements(*task, parallel_for); }
-EXPORT int32_t detloss_binary(const Task* task) { return active->binary(*task, parallel_for); }
-EXPORT int32_t detloss_rows(const Task* task) { return active->rows(*task, parallel_for); }
-EXPORT int32_t detloss_pairs(const Task* task) { return active->pairs(*task, parallel_for); }
+EXPORT int32_t detloss_elements(const Task* task) { return run(active->elements, *task, task->entries); }
+EXPORT int32_t detloss_binary(const Task* task) { return run(active->binary, *task, task->entries); }
+EXPORT int32_t detloss_rows(const Task* task) { return run(active->rows, *task, task->entries * task->width); }
+EXPORT int32_t detloss_pairs(const Task* task) { return run(active->pairs, *task, task->entries * task->width); }
