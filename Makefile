@@ -20,7 +20,7 @@ battery: .venv/test  ## the full numerics battery on ten fresh seeds, beside tor
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.battery --seeds 10
 
 check: .venv/check  ## format, lint, types
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m tools.print_formulas --check
 
 print: .venv/test  ## the C++ and Triton forms of formulas.py
 	$(BIN)/python -m tools.print_formulas

@@ -113,6 +113,53 @@ struct Lanes {
     }
 };
 
+// Two registers that take turns in the processor's pipelines: long chains of arithmetic wait half as long.
+template <class S>
+struct Twin {
+    using L = Lanes<S>;
+    using scalar = S;
+    using integer = typename L::integer;
+    static constexpr int count = 2 * L::count;
+
+    struct Bits {
+        typename L::Bits a, b;
+        INLINE static Bits all(integer number) { return {L::Bits::all(number), L::Bits::all(number)}; }
+        friend INLINE Bits operator+(Bits x, Bits y) { return {x.a + y.a, x.b + y.b}; }
+        friend INLINE Bits operator-(Bits x, Bits y) { return {x.a - y.a, x.b - y.b}; }
+        friend INLINE Bits operator&(Bits x, Bits y) { return {x.a & y.a, x.b & y.b}; }
+        friend INLINE Bits operator|(Bits x, Bits y) { return {x.a | y.a, x.b | y.b}; }
+        friend INLINE Bits operator<<(Bits x, int by) { return {x.a << by, x.b << by}; }
+        friend INLINE Bits operator>>(Bits x, int by) { return {x.a >> by, x.b >> by}; }
+    };
+    struct Mask {
+        typename L::Mask a, b;
+    };
+
+    L a, b;
+
+    INLINE Twin(L a, L b) : a(a), b(b) {}
+    INLINE Twin(double number) : a(number), b(number) {}
+    INLINE static Twin load(const S* from) { return {L::load(from), L::load(from + L::count)}; }
+    INLINE static Twin converted(Bits from) { return {L::converted(from.a), L::converted(from.b)}; }
+    INLINE static Twin from_bits(Bits from) { return {L::from_bits(from.a), L::from_bits(from.b)}; }
+    INLINE Bits as_bits() const { return {a.as_bits(), b.as_bits()}; }
+    INLINE void store(S* to) const { a.store(to), b.store(to + L::count); }
+    INLINE S operator[](int lane) const { return lane < L::count ? a[lane] : b[lane - L::count]; }
+
+    friend INLINE Twin operator+(Twin x, Twin y) { return {x.a + y.a, x.b + y.b}; }
+    friend INLINE Twin operator-(Twin x, Twin y) { return {x.a - y.a, x.b - y.b}; }
+    friend INLINE Twin operator*(Twin x, Twin y) { return {x.a * y.a, x.b * y.b}; }
+    friend INLINE Twin operator/(Twin x, Twin y) { return {x.a / y.a, x.b / y.b}; }
+    friend INLINE Twin operator-(Twin x) { return {-x.a, -x.b}; }
+    friend INLINE Mask operator<(Twin x, Twin y) { return {x.a < y.a, x.b < y.b}; }
+    friend INLINE Mask operator>(Twin x, Twin y) { return {x.a > y.a, x.b > y.b}; }
+    friend INLINE Mask operator>=(Twin x, Twin y) { return {x.a >= y.a, x.b >= y.b}; }
+    friend INLINE Mask operator==(Twin x, Twin y) { return {x.a == y.a, x.b == y.b}; }
+    friend INLINE Twin where(Mask mask, Twin yes, Twin no) {
+        return {where(mask.a, yes.a, no.a), where(mask.b, yes.b, no.b)};
+    }
+};
+
 // A derivative that a formula does not have: what it multiplies is not calculated.
 struct absent {};
 template <class X>

@@ -172,7 +172,7 @@ void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum
             block.value[row] = shared_value<Formula, parameters>(block, row, top_logit, others_sum);
     if (!block.d_pred) return;
     const auto rates = [&](int64_t k) INLINED { return weighted(share(k), L(std::get<1>(formula(k)))); };
-    const L rate = cover.total(rates), total = 1.0 + others, slope = factor / total;
+    const L rate = cover.total(rates), total = 1.0 + others, slope = weighted(factor, 1.0 / total);
     cover.replace(block.d_pred + row * block.pitch, [&](int64_t k, L power) INLINED {
         const L missing = where(L::load(logits + k) == top, others, total - power), own = rates(k);
         return weighted(slope, power * (rate - own) - missing * own);

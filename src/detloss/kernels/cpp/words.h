@@ -228,6 +228,11 @@ INLINE Lanes<float> general_power(Lanes<float> x, double exponent) {
     return Lanes<float>::load(numbers);
 }
 
+template <class S>
+INLINE Twin<S> general_power(Twin<S> x, double exponent) {
+    return {general_power(x.a, exponent), general_power(x.b, exponent)};
+}
+
 // x^exponent for x >= 0 and an exponent that all lanes share.
 template <class L>
 INLINE L power(L x, L exponent) {
