@@ -84,9 +84,9 @@ def number(name: str, value: object, low: float, high: float = math.inf) -> floa
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
     bounds = f"in [{low:g}, {high:g}]" if math.isfinite(high) else f"of at least {low:g}"
-    if not (abs(value) < math.inf and low <= value <= high):  # compilers trace this, not math.isfinite
+    if not (abs(size := float(value)) < math.inf and low <= size <= high):  # compilers trace this, not math.isfinite
         raise ValueError(f"{name}: expected a finite number {bounds}, got {value!r}")
-    return float(value)
+    return size
 
 
 def index(name: str, value: object) -> None:

@@ -98,13 +98,13 @@ class HandOver(torch.autograd.Function):
         *parameters: float | Tensor,
     ) -> Tensor:
         _, wants_pred, wants_target, wants_weight, *_ = ctx.needs_input_grad
-        ctx.backend = backend_for(request.loop, pred, target, weight)
-        value, *ctx.derivatives = derived(
-            ctx.backend, request, wants_pred, wants_target, pred, target, weight, normalizer, parameters
+        backend = backend_for(request.loop, pred, target, weight)
+        value, d_pred, d_target = derived(
+            backend, request, wants_pred, wants_target, pred, target, weight, normalizer, parameters
         )
-        ctx.request, ctx.constants = request, (normalizer, parameters)
-        ctx.ready = not (wants_weight or request.on_fault)
-        ctx.dtypes = pred.dtype, target.dtype
+        ctx.derivatives = d_pred if wants_pred else None, d_target
+        ready = not (wants_weight or request.on_fault)  # nothing but a product is left to do
+        ctx.rest = request, backend, (pred.dtype, target.dtype), ready, (normalizer, parameters)
         ctx.save_for_backward(pred, target, weight)
         return value
 
@@ -112,24 +112,15 @@ class HandOver(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         # A reference kept here would make autograd copy the gradients that it accumulates.
         derivatives, ctx.derivatives = ctx.derivatives, None
-        request, backend, wanted, (normalizer, parameters) = (
-            ctx.request,
-            ctx.backend,
-            ctx.needs_input_grad,
-            ctx.constants,
-        )
-        if derivatives and ctx.ready and not torch.is_grad_enabled():  # the usual case: what needs no inputs any more
-            return (
-                None,
-                *products(backend.scaled, upstream, derivatives, wanted, ctx.dtypes),
-                None,
-                None,
-                *[None] * len(parameters),
-            )
-        inputs = (*ctx.saved_tensors, normalizer, parameters)
+        request, backend, dtypes, ready, constants = ctx.rest
+        if ready and derivatives and not torch.is_grad_enabled():
+            gradient, other = products(backend.scaled, upstream, derivatives, dtypes)
+            return None, gradient, other, None, None, *(None for _ in constants[1])
+        inputs = (*ctx.saved_tensors, *constants)
         if not derivatives and not torch.is_grad_enabled():
-            _, *derivatives = derived(backend, request, wanted[1], wanted[2], *inputs)
-        return gradients(request, backend.scaled, upstream, wanted, derivatives or (None, None), *inputs)
+            _, wants_pred, wants_target, *_ = ctx.needs_input_grad
+            _, *derivatives = derived(backend, request, wants_pred, wants_target, *inputs)
+        return gradients(request, backend.scaled, upstream, ctx.needs_input_grad, derivatives or (None, None), *inputs)
 
 
 class Traceable(torch.autograd.Function):
@@ -199,7 +190,9 @@ def gradients(
         _, *derivatives = eager.evaluate(
             request.loop, request.reduction, wants_pred, wants_target, pred, target, weight, normalizer, parameters
         )
-    grad_pred, grad_target = products(scaled, upstream, derivatives, wanted, (pred.dtype, target.dtype))
+    d_pred, d_target = derivatives
+    kept = d_pred if wants_pred else None, d_target if wants_target else None
+    grad_pred, grad_target = products(scaled, upstream, kept, (pred.dtype, target.dtype))
     grad_weight: Tensor | None = None
     if wants_weight and weight is not None:
         each = eager.by_weight(request.loop, request.reduction, pred, target, normalizer, parameters)
@@ -213,14 +206,13 @@ def products(
     scaled: Callable[[Tensor, Tensor], Tensor],
     upstream: Tensor,
     derivatives: Derivatives,
-    wanted: Sequence[bool],
     dtypes: tuple[torch.dtype, torch.dtype],
 ) -> tuple[Tensor | None, Tensor | None]:
     """The chain rule's last product, by the prediction and by the target."""
-    (d_pred, d_target), (_, wants_pred, wants_target, *_) = derivatives, wanted
+    d_pred, d_target = derivatives
     return (
-        in_dtype(scaled(d_pred, upstream), dtypes[0]) if wants_pred and d_pred is not None else None,
-        in_dtype(scaled(d_target, upstream), dtypes[1]) if wants_target and d_target is not None else None,
+        None if d_pred is None else in_dtype(scaled(d_pred, upstream), dtypes[0]),
+        None if d_target is None else in_dtype(scaled(d_target, upstream), dtypes[1]),
     )
 
 

@@ -332,7 +332,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.use_backend("fast"),
             ValueError,
-            f"name: expected one of {', '.join(sorted({repr(n) for each in AVAILABLE.values() for n in each}))}, got 'fast'",
+            f"name: expected one of {', '.join(sorted(repr(n) for n in AVAILABLE['cpu']))}, got 'fast'",
         ),
         (
             lambda: detloss.doctor(on_fault="stop").__enter__(),

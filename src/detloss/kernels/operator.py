@@ -3,7 +3,8 @@
 An operator's arguments are tensors and plain numbers, so a loop travels as the numbers that `printed.py` gives it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,7 +14,12 @@ from detloss.kernels import active, backend_for, eager
 from detloss.kernels.loops import BinaryLoop, ElementLoop, Loop, PairLoop, RowLoop
 from detloss.kernels.printed import BINARY, DIMENSIONS, ELEMENT, PENALTIES, ROW
 
-FORMULAS = {ElementLoop: ELEMENT, BinaryLoop: BINARY, RowLoop: ROW, PairLoop: PENALTIES}
+FORMULAS: dict[type, tuple[Callable[..., Any], ...]] = {
+    ElementLoop: ELEMENT,
+    BinaryLoop: BINARY,
+    RowLoop: ROW,
+    PairLoop: PENALTIES,
+}
 LOOPS = tuple(FORMULAS)
 
 
