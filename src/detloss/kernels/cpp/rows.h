@@ -193,10 +193,11 @@ void indexed_rows(const RowBlock<S>& block, int64_t first, int64_t rows, const L
         const int64_t row = first + lane, index = block.classes_of_rows[row];
         const bool exists = index >= 0 && index < block.classes;
         logit.set(lane, exists ? block.logits[row * block.pitch + index] : std::numeric_limits<S>::quiet_NaN());
-        if (block.class_weight.each && exists) share.set(lane, block.class_weight.each[index]);
+        share.set(lane, !exists ? std::numeric_limits<S>::quiet_NaN()
+                        : block.class_weight.each ? block.class_weight.each[index]
+                                                  : block.class_weight.all);
         if (block.weight) weight.set(lane, block.weight[row]);
     }
-    if (!block.class_weight.each) share = L(block.class_weight.all);
     const auto [nll, likelihood, missing] = probability(logit, top, others, log1p(others));
     const auto [value, rate] = [&] {
         if constexpr (parameters == 1) return Formula::of(nll, likelihood, missing, L(block.focus.all));
