@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import Parameter
 
-from detloss.kernels import cpp, eager
+from detloss.kernels import cpp, eager, triton
 from detloss.kernels.loops import Loop
 
 # What can serve each kind of device, best first.
 AVAILABLE: dict[str, dict[str, ModuleType]] = {
     "cpu": {"cpp": cpp, "eager": eager} if cpp.library else {"eager": eager},
-    "cuda": {"eager": eager},
+    "cuda": {"triton": triton, "eager": eager} if triton.installed else {"eager": eager},
 }
 forced: list[str] = []
 
@@ -32,8 +32,7 @@ def backends() -> dict[str, str]:
         >>> detloss.backends()["cpu"] in {"cpp", "eager"}
         True
     """
-    devices = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
-    return {device: active(device) for device in devices}
+    return {device: active(device) for device in devices()}
 
 
 class use_backend:  # noqa: N801 - used as a function, and as a context manager
@@ -56,7 +55,7 @@ class use_backend:  # noqa: N801 - used as a function, and as a context manager
     """
 
     def __init__(self, name: str) -> None:
-        known = sorted({each for served in AVAILABLE.values() for each in served})
+        known = sorted({each for device in devices() for each in AVAILABLE[device]})
         if name not in known:
             raise ValueError(f"name: expected one of {', '.join(map(repr, known))}, got {name!r}")
         self.before = list(forced)
@@ -67,6 +66,11 @@ class use_backend:  # noqa: N801 - used as a function, and as a context manager
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         forced[:] = self.before
+
+
+def devices() -> list[str]:
+    """The device types of this machine that backends serve."""
+    return ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 
 
 def active(device: str) -> str:

@@ -1,0 +1,1521 @@
+"""Printed from formulas.py by tools/print_formulas.py: change it there."""
+
+import triton
+import triton.language as tl
+
+from detloss.kernels.triton.words import (
+    absolute,
+    angle,
+    constant,
+    difference,
+    divide,
+    exp,
+    inverse,
+    log,
+    log1p,
+    log1p_of_fraction,
+    maximum,
+    minimum,
+    power,
+    quotient,
+    relu,
+    scale,
+    sign,
+    weighted,
+    where,
+)
+
+
+@triton.jit
+def l1(pred, target):
+    v0 = pred - target
+    v1 = sign(v0)
+    v2 = absolute(v0)
+    v3 = -v1
+    return v2, v1, v3
+
+
+@triton.jit
+def l2(pred, target):
+    v0 = pred - target
+    v1 = v0 * v0
+    v2 = 2.0 * v0
+    v3 = -2.0 * v0
+    return v1, v2, v3
+
+
+@triton.jit
+def smooth_l1(pred, target, beta):
+    v0 = pred - target
+    v1 = absolute(v0)
+    v2 = v1 < beta
+    v3 = where(v2, v0, 0.0)
+    v4 = quotient(v3, beta)
+    v5 = sign(v0)
+    v6 = where(v2, v4, v5)
+    v7 = v4 * v0
+    v8 = 0.5 * v7
+    v9 = 0.5 * beta
+    v10 = v1 - v9
+    v11 = where(v2, v8, v10)
+    v12 = -v6
+    return v11, v6, v12
+
+
+@triton.jit
+def binary_cross_entropy(logit, positive, negative, keep):
+    v0 = logit >= 0.0
+    v1 = -logit
+    v2 = where(v0, v1, logit)
+    v3 = exp(v2)
+    v4 = logit >= 0.0
+    v5 = where(v4, 1.0, v3)
+    v6 = logit >= 0.0
+    v7 = where(v6, v3, 1.0)
+    v8 = logit >= 0.0
+    v9 = -logit
+    v10 = where(v8, 0.0, v9)
+    v11 = logit >= 0.0
+    v12 = where(v11, logit, 0.0)
+    v13 = log1p_of_fraction(v3)
+    v14 = weighted(positive, v10)
+    v15 = v13 + v14
+    v16 = weighted(negative, v12)
+    v17 = v15 + v16
+    v18 = negative * v5
+    v19 = positive * v7
+    v20 = v18 - v19
+    v21 = 1.0 + v3
+    v22 = divide(v20, v21)
+    v23 = -keep
+    v24 = v23 * logit
+    return v17, v22, v24
+
+
+@triton.jit
+def balanced_cross_entropy(logit, positive, negative, keep, positive_weight, negative_weight):
+    v0 = logit >= 0.0
+    v1 = -logit
+    v2 = where(v0, v1, logit)
+    v3 = exp(v2)
+    v4 = logit >= 0.0
+    v5 = where(v4, 1.0, v3)
+    v6 = logit >= 0.0
+    v7 = where(v6, v3, 1.0)
+    v8 = logit >= 0.0
+    v9 = -logit
+    v10 = where(v8, 0.0, v9)
+    v11 = logit >= 0.0
+    v12 = where(v11, logit, 0.0)
+    v13 = log1p_of_fraction(v3)
+    v14 = weighted(positive, v10)
+    v15 = v13 + v14
+    v16 = weighted(negative, v12)
+    v17 = v15 + v16
+    v18 = negative * v5
+    v19 = positive * v7
+    v20 = v18 - v19
+    v21 = 1.0 + v3
+    v22 = divide(v20, v21)
+    v23 = -keep
+    v24 = v23 * logit
+    v25 = positive_weight * positive
+    v26 = negative_weight * negative
+    v27 = v25 + v26
+    v28 = positive_weight - negative_weight
+    v29 = keep * v28
+    v30 = weighted(v29, v17)
+    v31 = weighted(v27, v17)
+    v32 = weighted(v27, v22)
+    v33 = weighted(v27, v24)
+    v34 = v33 + v30
+    return v31, v32, v34
+
+
+@triton.jit
+def sigmoid_focal(logit, positive, negative, keep, positive_weight, negative_weight, gamma):
+    v0 = logit >= 0.0
+    v1 = -logit
+    v2 = where(v0, v1, logit)
+    v3 = exp(v2)
+    v4 = logit >= 0.0
+    v5 = where(v4, 1.0, v3)
+    v6 = logit >= 0.0
+    v7 = where(v6, v3, 1.0)
+    v8 = logit >= 0.0
+    v9 = -logit
+    v10 = where(v8, v9, logit)
+    v11 = exp(v10)
+    v12 = logit >= 0.0
+    v13 = where(v12, 1.0, v11)
+    v14 = logit >= 0.0
+    v15 = where(v14, v11, 1.0)
+    v16 = logit >= 0.0
+    v17 = -logit
+    v18 = where(v16, 0.0, v17)
+    v19 = logit >= 0.0
+    v20 = where(v19, logit, 0.0)
+    v21 = log1p_of_fraction(v11)
+    v22 = weighted(positive, v18)
+    v23 = v21 + v22
+    v24 = weighted(negative, v20)
+    v25 = v23 + v24
+    v26 = negative * v13
+    v27 = positive * v15
+    v28 = v26 - v27
+    v29 = 1.0 + v11
+    v30 = divide(v28, v29)
+    v31 = -keep
+    v32 = v31 * logit
+    v33 = positive * v7
+    v34 = negative * v5
+    v35 = v33 + v34
+    v36 = 1.0 + v3
+    v37 = divide(v35, v36)
+    v38 = positive_weight * positive
+    v39 = negative_weight * negative
+    v40 = v38 + v39
+    v41 = power(v37, gamma)
+    v42 = weighted(v40, v41)
+    v43 = v35 * v36
+    v44 = quotient(v3, v43)
+    v45 = weighted(v44, v25)
+    v46 = 0.015625 * v25
+    v47 = v7 - v5
+    v48 = gamma * v47
+    v49 = v48 * keep
+    v50 = quotient(v46, v35)
+    v51 = v49 * v50
+    v52 = positive_weight - negative_weight
+    v53 = keep * v52
+    v54 = power(v37, gamma)
+    v55 = v53 * v54
+    v56 = weighted(v55, v46)
+    v57 = 0.015625 * v32
+    v58 = weighted(v42, v57)
+    v59 = weighted(v42, v51)
+    v60 = v58 + v59
+    v61 = weighted(v42, v25)
+    v62 = negative - positive
+    v63 = gamma * v62
+    v64 = v63 * v45
+    v65 = v30 + v64
+    v66 = weighted(v42, v65)
+    v67 = v60 + v56
+    v68 = 64.0 * v67
+    return v61, v66, v68
+
+
+@triton.jit
+def cross_entropy(nll, likelihood, missing):
+    return nll, 1.0
+
+
+@triton.jit
+def softmax_focal(nll, likelihood, missing, gamma):
+    v0 = power(missing, gamma)
+    v1 = gamma * likelihood
+    v2 = quotient(nll, missing)
+    v3 = weighted(v1, v2)
+    v4 = weighted(v0, nll)
+    v5 = v3 + 1.0
+    v6 = v0 * v5
+    return v4, v6
+
+
+@triton.jit
+def iou(mismatch, shared, empty, distance, diagonal, turn, unlike):
+    v0 = mismatch + shared
+    v1 = quotient(shared, v0)
+    v2 = v0 == 0.0
+    v3 = quotient(mismatch, v0)
+    v4 = where(v2, unlike, v3)
+    v5 = v0 == 0.0
+    v6 = 1.0 - unlike
+    v7 = where(v5, v6, v1)
+    v8 = quotient(v1, v0)
+    v9 = quotient(v4, v0)
+    v10 = -v9
+    return v4, v7, v8, v10, 0.0, 0.0, 0.0, 0.0
+
+
+@triton.jit
+def log_iou(mismatch, shared, empty, distance, diagonal, turn, unlike):
+    v0 = mismatch + shared
+    v1 = quotient(shared, v0)
+    v5 = v0 == 0.0
+    v6 = 1.0 - unlike
+    v7 = where(v5, v6, v1)
+    v11 = mismatch + shared
+    v12 = inverse(v11)
+    v13 = quotient(mismatch, shared)
+    v14 = v13 - v13
+    v15 = v14 != 0.0
+    v16 = where(v15, mismatch, 1.0)
+    v17 = log(v16)
+    v18 = where(v15, shared, 1.0)
+    v19 = log(v18)
+    v20 = v17 - v19
+    v21 = where(v15, 0.0, v13)
+    v22 = log1p(v21)
+    v23 = shared > 0.0
+    v24 = where(v15, v20, v22)
+    v25 = 87.3365447505531 * unlike
+    v26 = where(v23, v24, v25)
+    v27 = shared > 0.0
+    v28 = where(v27, v12, 0.0)
+    v29 = mismatch * v12
+    v30 = -v29
+    v31 = inverse(shared)
+    v32 = v30 * v31
+    return v26, v7, v28, v32, 0.0, 0.0, 0.0, 0.0
+
+
+@triton.jit
+def generalized_iou(mismatch, shared, empty, distance, diagonal, turn, unlike):
+    v0 = mismatch + shared
+    v1 = quotient(shared, v0)
+    v2 = v0 == 0.0
+    v3 = quotient(mismatch, v0)
+    v4 = where(v2, unlike, v3)
+    v5 = v0 == 0.0
+    v6 = 1.0 - unlike
+    v7 = where(v5, v6, v1)
+    v8 = quotient(v1, v0)
+    v9 = quotient(v4, v0)
+    v10 = -v9
+    v11 = mismatch + shared
+    v12 = v11 + empty
+    v13 = inverse(v12)
+    v14 = v11 + empty
+    v15 = v14 == 0.0
+    v16 = empty * v13
+    v17 = where(v15, unlike, v16)
+    v18 = -v17
+    v19 = v18 * v13
+    v20 = v4 + v17
+    v21 = v7 - v17
+    v22 = v8 + v19
+    v23 = v10 + v19
+    v24 = v11 * v13
+    v25 = v24 * v13
+    return v20, v21, v22, v23, v25, 0.0, 0.0, 0.0
+
+
+@triton.jit
+def distance_iou(mismatch, shared, empty, distance, diagonal, turn, unlike):
+    v0 = mismatch + shared
+    v1 = quotient(shared, v0)
+    v2 = v0 == 0.0
+    v3 = quotient(mismatch, v0)
+    v4 = where(v2, unlike, v3)
+    v5 = v0 == 0.0
+    v6 = 1.0 - unlike
+    v7 = where(v5, v6, v1)
+    v8 = quotient(v1, v0)
+    v9 = quotient(v4, v0)
+    v10 = -v9
+    v11 = quotient(distance, diagonal)
+    v12 = quotient(v11, diagonal)
+    v13 = -v12
+    v14 = v4 + v11
+    v15 = v7 - v11
+    v16 = inverse(diagonal)
+    return v14, v15, v8, v10, 0.0, v16, v13, 0.0
+
+
+@triton.jit
+def complete_iou(mismatch, shared, empty, distance, diagonal, turn, unlike):
+    v0 = mismatch + shared
+    v2 = v0 == 0.0
+    v3 = quotient(mismatch, v0)
+    v4 = where(v2, unlike, v3)
+    v11 = mismatch + shared
+    v12 = quotient(shared, v11)
+    v13 = v11 == 0.0
+    v14 = quotient(mismatch, v11)
+    v15 = where(v13, unlike, v14)
+    v16 = v11 == 0.0
+    v17 = 1.0 - unlike
+    v18 = where(v16, v17, v12)
+    v19 = quotient(v12, v11)
+    v20 = quotient(v15, v11)
+    v21 = -v20
+    v22 = quotient(distance, diagonal)
+    v23 = quotient(v22, diagonal)
+    v24 = -v23
+    v25 = v15 + v22
+    v26 = v18 - v22
+    v27 = inverse(diagonal)
+    v28 = 0.4052847345693511 * turn
+    v29 = v28 * turn
+    v30 = v4 + v29
+    v31 = quotient(v29, v30)
+    v32 = constant(v31)
+    v33 = v32 * v29
+    v34 = v25 + v33
+    v35 = v26 - v33
+    v36 = 0.8105694691387022 * v32
+    v37 = v36 * turn
+    return v34, v35, v19, v21, 0.0, v27, v24, v37
+
+
+@triton.jit
+def corners(start, end, target_start, target_end):
+    v0 = start - target_start
+    v1 = end - target_end
+    v2 = end - start
+    v3 = target_end - target_start
+    v4 = end - target_start
+    v5 = target_end - start
+    v6 = end - target_end
+    v7 = start - target_start
+    v8 = v6 - v7
+    return v0, v1, v2, v3, v4, v5, v8
+
+
+@triton.jit
+def by_corners(at_start, at_end, pull, stretch):
+    v0 = at_start + pull
+    v1 = v0 - stretch
+    v2 = at_end + pull
+    v3 = v2 + stretch
+    return v1, v3
+
+
+@triton.jit
+def corner_and_size(start, side, target_start, target_side):
+    v0a, v0b = difference(start, target_start)
+    v1a, v1b = difference(side, target_side)
+    v2 = -v1a
+    v3a, v3b = difference(v0a, v2)
+    v4 = -side
+    v5a, v5b = difference(v0a, v4)
+    v6a, v6b = difference(target_side, v0a)
+    v7 = v0b + v1b
+    v8 = v3b + v7
+    v9 = v3a + v8
+    v10 = v5b + v0b
+    v11 = v5a + v10
+    v12 = v6b - v0b
+    v13 = v6a + v12
+    return v0a, v9, side, target_side, v11, v13, v1a
+
+
+@triton.jit
+def by_corner_and_size(at_start, at_end, pull, stretch):
+    v0 = at_start + at_end
+    v1 = 2.0 * pull
+    v2 = v0 + v1
+    v3 = at_end + pull
+    v4 = v3 + stretch
+    return v2, v4
+
+
+@triton.jit
+def centre_and_size(centre, side, target_centre, target_side):
+    v0a, v0b = difference(centre, target_centre)
+    v1 = 0.5 * side
+    v2 = 0.5 * target_side
+    v3a, v3b = difference(v1, v2)
+    v4 = 0.5 * side
+    v5 = -0.5 * target_side
+    v6a, v6b = difference(v4, v5)
+    v7a, v7b = difference(v0a, v3a)
+    v8 = -v3a
+    v9a, v9b = difference(v0a, v8)
+    v10 = -v6a
+    v11a, v11b = difference(v0a, v10)
+    v12a, v12b = difference(v6a, v0a)
+    v13 = v0b - v3b
+    v14 = v7b + v13
+    v15 = v7a + v14
+    v16 = v0b + v3b
+    v17 = v9b + v16
+    v18 = v9a + v17
+    v19 = v0b + v6b
+    v20 = v11b + v19
+    v21 = v11a + v20
+    v22 = v6b - v0b
+    v23 = v12b + v22
+    v24 = v12a + v23
+    v25 = side - target_side
+    return v15, v18, side, target_side, v21, v24, v25
+
+
+@triton.jit
+def by_centre_and_size(at_start, at_end, pull, stretch):
+    v0 = at_start + at_end
+    v1 = 2.0 * pull
+    v2 = v0 + v1
+    v3 = at_end - at_start
+    v4 = 0.5 * v3
+    v5 = v4 + stretch
+    return v2, v5
+
+
+@triton.jit
+def distances_from_a_point(before, after, target_before, target_after):
+    v0 = target_before - before
+    v1 = after - target_after
+    v2 = before + after
+    v3 = target_before + target_after
+    v4 = after + target_before
+    v5 = before + target_after
+    v6 = after - target_after
+    v7 = target_before - before
+    v8 = v6 - v7
+    return v0, v1, v2, v3, v4, v5, v8
+
+
+@triton.jit
+def by_distances_from_a_point(at_start, at_end, pull, stretch):
+    v0 = stretch - pull
+    v1 = v0 - at_start
+    v2 = at_end + pull
+    v3 = v2 + stretch
+    return v1, v3
+
+
+@triton.jit
+def axis_aligned_1(
+    penalty: tl.constexpr, differences_of: tl.constexpr, derivatives_by: tl.constexpr, pred0, pred1, target0, target1
+):
+    v0 = absolute(pred0)
+    v1 = absolute(pred1)
+    v2 = maximum(v0, v1)
+    v3 = absolute(target0)
+    v4 = maximum(v2, v3)
+    v5 = absolute(target1)
+    v6 = maximum(v4, v5)
+    v7 = scale(v6, 1)
+    v8 = pred0 * v7
+    v9 = pred1 * v7
+    v10 = target0 * v7
+    v11 = target1 * v7
+    v12a, v12b, v12c, v12d, v12e, v12f, _v12g = differences_of(v8, v9, v10, v11)
+    v13 = relu(v12c)
+    v14 = relu(v12d)
+    v15 = minimum(v12c, v12d)
+    v16 = minimum(v12e, v12f)
+    v17 = minimum(v15, v16)
+    v18 = -v12a
+    v19 = relu(v18)
+    v20 = relu(v12b)
+    v21 = v19 + v20
+    v22 = minimum(v21, v13)
+    v23 = relu(v12a)
+    v24 = -v12b
+    v25 = relu(v24)
+    v26 = v23 + v25
+    v27 = minimum(v26, v14)
+    v28 = -v17
+    v29 = relu(v28)
+    v30 = absolute(v12c)
+    v31 = absolute(v12d)
+    v32 = maximum(v30, v31)
+    v33 = absolute(v12e)
+    v34 = absolute(v12f)
+    v35 = maximum(v33, v34)
+    v36 = absolute(v12a)
+    v37 = absolute(v12b)
+    v38 = maximum(v36, v37)
+    v39 = maximum(v35, v38)
+    v40 = maximum(v32, v39)
+    v41 = v17 > 0.0
+    v42 = v17 == 0.0
+    v43 = v12c == 0.0
+    v44 = v42 & v43
+    v45 = v41 | v44
+    v46 = relu(v17)
+    v49 = pred0 * v7
+    v50 = pred1 * v7
+    v51 = target0 * v7
+    v52 = target1 * v7
+    v53 = v49 + v50
+    v54 = v53 + v51
+    v55 = v54 + v52
+    v56 = 0.0 * v55
+    v57 = v12c >= 0.0
+    v58 = v12d >= 0.0
+    v59 = v57 & v58
+    v60 = v12a == 0.0
+    v61 = v12b == 0.0
+    v62 = v60 & v61
+    v63 = v22 + v27
+    v64 = v40 - v63
+    v65 = where(v59, v29, v64)
+    v66 = v12a + v12b
+    v67 = 0.5 * v66
+    v68 = v67 * v67
+    v69 = 0.0 + v68
+    v70 = v40 * v40
+    v71 = 0.0 + v70
+    v72 = v59 & v62
+    v73 = 0.0 * v7
+    v74 = where(v72, v73, 1.0)
+    v75a, v75b, v75c, v75d, v75e, v75f, v75g, v75h = penalty(v63, v46, v65, v69, v71, 0.0, v74)
+    v76 = where(v45, 1.0, 0.0)
+    v77 = where(v45, 0.0, 1.0)
+    v78 = v77 - v76
+    v79 = v75c * v78
+    v80 = v75d * v76
+    v81 = v79 + v80
+    v82 = v75e * v77
+    v83 = v81 - v82
+    v84 = v75c * 1.0
+    v85 = v75e * 0.0
+    v86 = v84 + v85
+    v87 = 2.0 * v75g
+    v88 = v87 * v40
+    v89 = v86 + v88
+    v90 = v83 + v89
+    v91 = 0.5 * v90
+    v92 = v12a > 0.0
+    v93 = v12a == 0.0
+    v94 = where(v93, v91, v89)
+    v95 = where(v92, v83, v94)
+    v96 = v12b < 0.0
+    v97 = v12b == 0.0
+    v98 = where(v97, v91, v89)
+    v99 = where(v96, v83, v98)
+    v100 = -v95
+    v101 = where(v59, v100, 0.0)
+    v102 = where(v59, v99, 0.0)
+    v103 = v75f * v67
+    v104 = v75h * 0.0
+    v105a, v105b = derivatives_by(v101, v102, v103, v104)
+    v106 = v105a * v7
+    v107 = v106 + v56
+    v108 = v105b * v7
+    v109 = v108 + v56
+    v110 = v75a + v56
+    v111 = v75b + v56
+    return v110, v111, v107, v109
+
+
+@triton.jit
+def axis_aligned_2(
+    penalty: tl.constexpr,
+    differences_of: tl.constexpr,
+    derivatives_by: tl.constexpr,
+    pred0,
+    pred1,
+    pred2,
+    pred3,
+    target0,
+    target1,
+    target2,
+    target3,
+):
+    v0 = absolute(pred0)
+    v1 = absolute(pred2)
+    v2 = maximum(v0, v1)
+    v3 = absolute(pred1)
+    v4 = maximum(v2, v3)
+    v5 = absolute(pred3)
+    v6 = maximum(v4, v5)
+    v7 = absolute(target0)
+    v8 = maximum(v6, v7)
+    v9 = absolute(target2)
+    v10 = maximum(v8, v9)
+    v11 = absolute(target1)
+    v12 = maximum(v10, v11)
+    v13 = absolute(target3)
+    v14 = maximum(v12, v13)
+    v15 = scale(v14, 2)
+    v16 = pred0 * v15
+    v17 = pred2 * v15
+    v18 = target0 * v15
+    v19 = target2 * v15
+    v20a, v20b, v20c, v20d, v20e, v20f, _v20g = differences_of(v16, v17, v18, v19)
+    v21 = pred1 * v15
+    v22 = pred3 * v15
+    v23 = target1 * v15
+    v24 = target3 * v15
+    v25a, v25b, v25c, v25d, v25e, v25f, _v25g = differences_of(v21, v22, v23, v24)
+    v26 = relu(v20c)
+    v27 = relu(v20d)
+    v28 = minimum(v20c, v20d)
+    v29 = minimum(v20e, v20f)
+    v30 = minimum(v28, v29)
+    v31 = -v20a
+    v32 = relu(v31)
+    v33 = relu(v20b)
+    v34 = v32 + v33
+    v35 = minimum(v34, v26)
+    v36 = relu(v20a)
+    v37 = -v20b
+    v38 = relu(v37)
+    v39 = v36 + v38
+    v40 = minimum(v39, v27)
+    v41 = -v30
+    v42 = relu(v41)
+    v43 = absolute(v20c)
+    v44 = absolute(v20d)
+    v45 = maximum(v43, v44)
+    v46 = absolute(v20e)
+    v47 = absolute(v20f)
+    v48 = maximum(v46, v47)
+    v49 = absolute(v20a)
+    v50 = absolute(v20b)
+    v51 = maximum(v49, v50)
+    v52 = maximum(v48, v51)
+    v53 = maximum(v45, v52)
+    v54 = v30 > 0.0
+    v55 = v30 == 0.0
+    v56 = v20c == 0.0
+    v57 = v55 & v56
+    v58 = v54 | v57
+    v59 = relu(v30)
+    v60 = v40 + v42
+    v61 = v35 + v42
+    v62 = relu(v25c)
+    v63 = relu(v25d)
+    v64 = minimum(v25c, v25d)
+    v65 = minimum(v25e, v25f)
+    v66 = minimum(v64, v65)
+    v67 = -v25a
+    v68 = relu(v67)
+    v69 = relu(v25b)
+    v70 = v68 + v69
+    v71 = minimum(v70, v62)
+    v72 = relu(v25a)
+    v73 = -v25b
+    v74 = relu(v73)
+    v75 = v72 + v74
+    v76 = minimum(v75, v63)
+    v77 = -v66
+    v78 = relu(v77)
+    v79 = absolute(v25c)
+    v80 = absolute(v25d)
+    v81 = maximum(v79, v80)
+    v82 = absolute(v25e)
+    v83 = absolute(v25f)
+    v84 = maximum(v82, v83)
+    v85 = absolute(v25a)
+    v86 = absolute(v25b)
+    v87 = maximum(v85, v86)
+    v88 = maximum(v84, v87)
+    v89 = maximum(v81, v88)
+    v90 = v66 > 0.0
+    v91 = v66 == 0.0
+    v92 = v25c == 0.0
+    v93 = v91 & v92
+    v94 = v90 | v93
+    v95 = relu(v66)
+    v96 = v76 + v78
+    v98 = pred0 * v15
+    v99 = pred2 * v15
+    v100 = pred1 * v15
+    v101 = pred3 * v15
+    v102 = target0 * v15
+    v103 = target2 * v15
+    v104 = target1 * v15
+    v105 = target3 * v15
+    v106 = v98 + v99
+    v107 = v106 + v100
+    v108 = v107 + v101
+    v109 = v108 + v102
+    v110 = v109 + v103
+    v111 = v110 + v104
+    v112 = v111 + v105
+    v113 = 0.0 * v112
+    v114 = v20c >= 0.0
+    v115 = v20d >= 0.0
+    v116 = v114 & v115
+    v117 = v25c >= 0.0
+    v118 = v25d >= 0.0
+    v119 = v117 & v118
+    v120 = v116 & v119
+    v121 = v20a == 0.0
+    v122 = v20b == 0.0
+    v123 = v121 & v122
+    v124 = v25a == 0.0
+    v125 = v25b == 0.0
+    v126 = v124 & v125
+    v127 = v123 & v126
+    v130 = v53 * v89
+    v131 = v26 * v71
+    v132 = v35 * v95
+    v133 = v131 + v132
+    v134 = v27 * v76
+    v135 = v40 * v95
+    v136 = v134 + v135
+    v137 = v59 * v95
+    v138 = v60 * v71
+    v139 = v61 * v76
+    v140 = v138 + v139
+    v141 = v42 * v95
+    v142 = v53 * v78
+    v143 = v141 + v142
+    v144 = v140 + v143
+    v151 = v133 + v136
+    v152 = v130 - v151
+    v153 = where(v120, v144, v152)
+    v154 = v20a + v20b
+    v155 = 0.5 * v154
+    v156 = v25a + v25b
+    v157 = 0.5 * v156
+    v158 = v155 * v155
+    v159 = 0.0 + v158
+    v160 = v157 * v157
+    v161 = v159 + v160
+    v162 = v53 * v53
+    v163 = 0.0 + v162
+    v164 = v89 * v89
+    v165 = v163 + v164
+    v166 = v120 & v127
+    v167 = 0.0 * v15
+    v168 = where(v166, v167, 1.0)
+    v169a, v169b, v169c, v169d, v169e, v169f, v169g, v169h = penalty(v151, v137, v153, v161, v165, 0.0, v168)
+    v170 = where(v58, v95, 0.0)
+    v171 = where(v58, v71, v62)
+    v172 = v171 - v170
+    v173 = v169c * v172
+    v174 = v169d * v170
+    v175 = v173 + v174
+    v176 = v169e * v171
+    v177 = v175 - v176
+    v178 = v169c * v62
+    v179 = v169e * v96
+    v180 = v178 + v179
+    v181 = 2.0 * v169g
+    v182 = v181 * v53
+    v183 = v180 + v182
+    v184 = v177 + v183
+    v185 = 0.5 * v184
+    v186 = v20a > 0.0
+    v187 = v20a == 0.0
+    v188 = where(v187, v185, v183)
+    v189 = where(v186, v177, v188)
+    v190 = v20b < 0.0
+    v191 = v20b == 0.0
+    v192 = where(v191, v185, v183)
+    v193 = where(v190, v177, v192)
+    v194 = -v189
+    v195 = where(v120, v194, 0.0)
+    v196 = where(v120, v193, 0.0)
+    v197 = v169f * v155
+    v198 = v169h * 0.0
+    v199a, v199b = derivatives_by(v195, v196, v197, v198)
+    v200 = v199a * v15
+    v201 = v200 + v113
+    v202 = v199b * v15
+    v203 = v202 + v113
+    v204 = where(v94, v59, 0.0)
+    v205 = where(v94, v35, v26)
+    v206 = v205 - v204
+    v207 = v169c * v206
+    v208 = v169d * v204
+    v209 = v207 + v208
+    v210 = v169e * v205
+    v211 = v209 - v210
+    v212 = v169c * v26
+    v213 = v169e * v60
+    v214 = v212 + v213
+    v215 = 2.0 * v169g
+    v216 = v215 * v89
+    v217 = v214 + v216
+    v218 = v211 + v217
+    v219 = 0.5 * v218
+    v220 = v25a > 0.0
+    v221 = v25a == 0.0
+    v222 = where(v221, v219, v217)
+    v223 = where(v220, v211, v222)
+    v224 = v25b < 0.0
+    v225 = v25b == 0.0
+    v226 = where(v225, v219, v217)
+    v227 = where(v224, v211, v226)
+    v228 = -v223
+    v229 = where(v120, v228, 0.0)
+    v230 = where(v120, v227, 0.0)
+    v231 = v169f * v157
+    v232 = v169h * 0.0
+    v233a, v233b = derivatives_by(v229, v230, v231, v232)
+    v234 = v233a * v15
+    v235 = v234 + v113
+    v236 = v233b * v15
+    v237 = v236 + v113
+    v238 = v169a + v113
+    v239 = v169b + v113
+    return v238, v239, v201, v235, v203, v237
+
+
+@triton.jit
+def axis_aligned_3(
+    penalty: tl.constexpr,
+    differences_of: tl.constexpr,
+    derivatives_by: tl.constexpr,
+    pred0,
+    pred1,
+    pred2,
+    pred3,
+    pred4,
+    pred5,
+    target0,
+    target1,
+    target2,
+    target3,
+    target4,
+    target5,
+):
+    v0 = absolute(pred0)
+    v1 = absolute(pred3)
+    v2 = maximum(v0, v1)
+    v3 = absolute(pred1)
+    v4 = maximum(v2, v3)
+    v5 = absolute(pred4)
+    v6 = maximum(v4, v5)
+    v7 = absolute(pred2)
+    v8 = maximum(v6, v7)
+    v9 = absolute(pred5)
+    v10 = maximum(v8, v9)
+    v11 = absolute(target0)
+    v12 = maximum(v10, v11)
+    v13 = absolute(target3)
+    v14 = maximum(v12, v13)
+    v15 = absolute(target1)
+    v16 = maximum(v14, v15)
+    v17 = absolute(target4)
+    v18 = maximum(v16, v17)
+    v19 = absolute(target2)
+    v20 = maximum(v18, v19)
+    v21 = absolute(target5)
+    v22 = maximum(v20, v21)
+    v23 = scale(v22, 3)
+    v24 = pred0 * v23
+    v25 = pred3 * v23
+    v26 = target0 * v23
+    v27 = target3 * v23
+    v28a, v28b, v28c, v28d, v28e, v28f, _v28g = differences_of(v24, v25, v26, v27)
+    v29 = pred1 * v23
+    v30 = pred4 * v23
+    v31 = target1 * v23
+    v32 = target4 * v23
+    v33a, v33b, v33c, v33d, v33e, v33f, _v33g = differences_of(v29, v30, v31, v32)
+    v34 = pred2 * v23
+    v35 = pred5 * v23
+    v36 = target2 * v23
+    v37 = target5 * v23
+    v38a, v38b, v38c, v38d, v38e, v38f, _v38g = differences_of(v34, v35, v36, v37)
+    v39 = relu(v28c)
+    v40 = relu(v28d)
+    v41 = minimum(v28c, v28d)
+    v42 = minimum(v28e, v28f)
+    v43 = minimum(v41, v42)
+    v44 = -v28a
+    v45 = relu(v44)
+    v46 = relu(v28b)
+    v47 = v45 + v46
+    v48 = minimum(v47, v39)
+    v49 = relu(v28a)
+    v50 = -v28b
+    v51 = relu(v50)
+    v52 = v49 + v51
+    v53 = minimum(v52, v40)
+    v54 = -v43
+    v55 = relu(v54)
+    v56 = absolute(v28c)
+    v57 = absolute(v28d)
+    v58 = maximum(v56, v57)
+    v59 = absolute(v28e)
+    v60 = absolute(v28f)
+    v61 = maximum(v59, v60)
+    v62 = absolute(v28a)
+    v63 = absolute(v28b)
+    v64 = maximum(v62, v63)
+    v65 = maximum(v61, v64)
+    v66 = maximum(v58, v65)
+    v67 = v43 > 0.0
+    v68 = v43 == 0.0
+    v69 = v28c == 0.0
+    v70 = v68 & v69
+    v71 = v67 | v70
+    v72 = relu(v43)
+    v73 = v53 + v55
+    v74 = v48 + v55
+    v75 = relu(v33c)
+    v76 = relu(v33d)
+    v77 = minimum(v33c, v33d)
+    v78 = minimum(v33e, v33f)
+    v79 = minimum(v77, v78)
+    v80 = -v33a
+    v81 = relu(v80)
+    v82 = relu(v33b)
+    v83 = v81 + v82
+    v84 = minimum(v83, v75)
+    v85 = relu(v33a)
+    v86 = -v33b
+    v87 = relu(v86)
+    v88 = v85 + v87
+    v89 = minimum(v88, v76)
+    v90 = -v79
+    v91 = relu(v90)
+    v92 = absolute(v33c)
+    v93 = absolute(v33d)
+    v94 = maximum(v92, v93)
+    v95 = absolute(v33e)
+    v96 = absolute(v33f)
+    v97 = maximum(v95, v96)
+    v98 = absolute(v33a)
+    v99 = absolute(v33b)
+    v100 = maximum(v98, v99)
+    v101 = maximum(v97, v100)
+    v102 = maximum(v94, v101)
+    v103 = v79 > 0.0
+    v104 = v79 == 0.0
+    v105 = v33c == 0.0
+    v106 = v104 & v105
+    v107 = v103 | v106
+    v108 = relu(v79)
+    v109 = v89 + v91
+    v110 = v84 + v91
+    v111 = relu(v38c)
+    v112 = relu(v38d)
+    v113 = minimum(v38c, v38d)
+    v114 = minimum(v38e, v38f)
+    v115 = minimum(v113, v114)
+    v116 = -v38a
+    v117 = relu(v116)
+    v118 = relu(v38b)
+    v119 = v117 + v118
+    v120 = minimum(v119, v111)
+    v121 = relu(v38a)
+    v122 = -v38b
+    v123 = relu(v122)
+    v124 = v121 + v123
+    v125 = minimum(v124, v112)
+    v126 = -v115
+    v127 = relu(v126)
+    v128 = absolute(v38c)
+    v129 = absolute(v38d)
+    v130 = maximum(v128, v129)
+    v131 = absolute(v38e)
+    v132 = absolute(v38f)
+    v133 = maximum(v131, v132)
+    v134 = absolute(v38a)
+    v135 = absolute(v38b)
+    v136 = maximum(v134, v135)
+    v137 = maximum(v133, v136)
+    v138 = maximum(v130, v137)
+    v139 = v115 > 0.0
+    v140 = v115 == 0.0
+    v141 = v38c == 0.0
+    v142 = v140 & v141
+    v143 = v139 | v142
+    v144 = relu(v115)
+    v145 = v125 + v127
+    v147 = pred0 * v23
+    v148 = pred3 * v23
+    v149 = pred1 * v23
+    v150 = pred4 * v23
+    v151 = pred2 * v23
+    v152 = pred5 * v23
+    v153 = target0 * v23
+    v154 = target3 * v23
+    v155 = target1 * v23
+    v156 = target4 * v23
+    v157 = target2 * v23
+    v158 = target5 * v23
+    v159 = v147 + v148
+    v160 = v159 + v149
+    v161 = v160 + v150
+    v162 = v161 + v151
+    v163 = v162 + v152
+    v164 = v163 + v153
+    v165 = v164 + v154
+    v166 = v165 + v155
+    v167 = v166 + v156
+    v168 = v167 + v157
+    v169 = v168 + v158
+    v170 = 0.0 * v169
+    v171 = v28c >= 0.0
+    v172 = v28d >= 0.0
+    v173 = v171 & v172
+    v174 = v33c >= 0.0
+    v175 = v33d >= 0.0
+    v176 = v174 & v175
+    v177 = v38c >= 0.0
+    v178 = v38d >= 0.0
+    v179 = v177 & v178
+    v180 = v173 & v176
+    v181 = v180 & v179
+    v182 = v28a == 0.0
+    v183 = v28b == 0.0
+    v184 = v182 & v183
+    v185 = v33a == 0.0
+    v186 = v33b == 0.0
+    v187 = v185 & v186
+    v188 = v38a == 0.0
+    v189 = v38b == 0.0
+    v190 = v188 & v189
+    v191 = v184 & v187
+    v192 = v191 & v190
+    v193 = v39 * v75
+    v194 = v40 * v76
+    v195 = v66 * v102
+    v196 = v39 * v84
+    v197 = v48 * v108
+    v198 = v196 + v197
+    v199 = v40 * v89
+    v200 = v53 * v108
+    v201 = v199 + v200
+    v202 = v72 * v108
+    v203 = v73 * v84
+    v204 = v74 * v89
+    v205 = v203 + v204
+    v206 = v55 * v108
+    v207 = v66 * v91
+    v208 = v206 + v207
+    v209 = v205 + v208
+    v210 = v66 * v109
+    v211 = v73 * v75
+    v212 = v210 + v211
+    v213 = v66 * v110
+    v214 = v74 * v76
+    v215 = v213 + v214
+    v218 = v195 * v138
+    v219 = v193 * v120
+    v220 = v198 * v144
+    v221 = v219 + v220
+    v222 = v194 * v125
+    v223 = v201 * v144
+    v224 = v222 + v223
+    v225 = v202 * v144
+    v226 = v212 * v120
+    v227 = v215 * v125
+    v228 = v226 + v227
+    v229 = v209 * v144
+    v230 = v195 * v127
+    v231 = v229 + v230
+    v232 = v228 + v231
+    v239 = v221 + v224
+    v240 = v218 - v239
+    v241 = where(v181, v232, v240)
+    v242 = v28a + v28b
+    v243 = 0.5 * v242
+    v244 = v33a + v33b
+    v245 = 0.5 * v244
+    v246 = v38a + v38b
+    v247 = 0.5 * v246
+    v248 = v243 * v243
+    v249 = 0.0 + v248
+    v250 = v245 * v245
+    v251 = v249 + v250
+    v252 = v247 * v247
+    v253 = v251 + v252
+    v254 = v66 * v66
+    v255 = 0.0 + v254
+    v256 = v102 * v102
+    v257 = v255 + v256
+    v258 = v138 * v138
+    v259 = v257 + v258
+    v260 = v181 & v192
+    v261 = 0.0 * v23
+    v262 = where(v260, v261, 1.0)
+    v263a, v263b, v263c, v263d, v263e, v263f, v263g, v263h = penalty(v239, v225, v241, v253, v259, 0.0, v262)
+    v264 = v75 * v111
+    v267 = v75 * v120
+    v268 = v84 * v144
+    v269 = v267 + v268
+    v273 = v108 * v144
+    v281 = v102 * v145
+    v282 = v109 * v111
+    v283 = v281 + v282
+    v287 = where(v71, v273, 0.0)
+    v288 = where(v71, v269, v264)
+    v289 = v288 - v287
+    v290 = v263c * v289
+    v291 = v263d * v287
+    v292 = v290 + v291
+    v293 = v263e * v288
+    v294 = v292 - v293
+    v295 = v263c * v264
+    v296 = v263e * v283
+    v297 = v295 + v296
+    v298 = 2.0 * v263g
+    v299 = v298 * v66
+    v300 = v297 + v299
+    v301 = v294 + v300
+    v302 = 0.5 * v301
+    v303 = v28a > 0.0
+    v304 = v28a == 0.0
+    v305 = where(v304, v302, v300)
+    v306 = where(v303, v294, v305)
+    v307 = v28b < 0.0
+    v308 = v28b == 0.0
+    v309 = where(v308, v302, v300)
+    v310 = where(v307, v294, v309)
+    v311 = -v306
+    v312 = where(v181, v311, 0.0)
+    v313 = where(v181, v310, 0.0)
+    v314 = v263f * v243
+    v315 = v263h * 0.0
+    v316a, v316b = derivatives_by(v312, v313, v314, v315)
+    v317 = v316a * v23
+    v318 = v317 + v170
+    v319 = v316b * v23
+    v320 = v319 + v170
+    v321 = v39 * v111
+    v324 = v39 * v120
+    v325 = v48 * v144
+    v326 = v324 + v325
+    v330 = v72 * v144
+    v338 = v66 * v145
+    v339 = v73 * v111
+    v340 = v338 + v339
+    v344 = where(v107, v330, 0.0)
+    v345 = where(v107, v326, v321)
+    v346 = v345 - v344
+    v347 = v263c * v346
+    v348 = v263d * v344
+    v349 = v347 + v348
+    v350 = v263e * v345
+    v351 = v349 - v350
+    v352 = v263c * v321
+    v353 = v263e * v340
+    v354 = v352 + v353
+    v355 = 2.0 * v263g
+    v356 = v355 * v102
+    v357 = v354 + v356
+    v358 = v351 + v357
+    v359 = 0.5 * v358
+    v360 = v33a > 0.0
+    v361 = v33a == 0.0
+    v362 = where(v361, v359, v357)
+    v363 = where(v360, v351, v362)
+    v364 = v33b < 0.0
+    v365 = v33b == 0.0
+    v366 = where(v365, v359, v357)
+    v367 = where(v364, v351, v366)
+    v368 = -v363
+    v369 = where(v181, v368, 0.0)
+    v370 = where(v181, v367, 0.0)
+    v371 = v263f * v245
+    v372 = v263h * 0.0
+    v373a, v373b = derivatives_by(v369, v370, v371, v372)
+    v374 = v373a * v23
+    v375 = v374 + v170
+    v376 = v373b * v23
+    v377 = v376 + v170
+    v378 = v39 * v75
+    v381 = v39 * v84
+    v382 = v48 * v108
+    v383 = v381 + v382
+    v387 = v72 * v108
+    v395 = v66 * v109
+    v396 = v73 * v75
+    v397 = v395 + v396
+    v401 = where(v143, v387, 0.0)
+    v402 = where(v143, v383, v378)
+    v403 = v402 - v401
+    v404 = v263c * v403
+    v405 = v263d * v401
+    v406 = v404 + v405
+    v407 = v263e * v402
+    v408 = v406 - v407
+    v409 = v263c * v378
+    v410 = v263e * v397
+    v411 = v409 + v410
+    v412 = 2.0 * v263g
+    v413 = v412 * v138
+    v414 = v411 + v413
+    v415 = v408 + v414
+    v416 = 0.5 * v415
+    v417 = v38a > 0.0
+    v418 = v38a == 0.0
+    v419 = where(v418, v416, v414)
+    v420 = where(v417, v408, v419)
+    v421 = v38b < 0.0
+    v422 = v38b == 0.0
+    v423 = where(v422, v416, v414)
+    v424 = where(v421, v408, v423)
+    v425 = -v420
+    v426 = where(v181, v425, 0.0)
+    v427 = where(v181, v424, 0.0)
+    v428 = v263f * v247
+    v429 = v263h * 0.0
+    v430a, v430b = derivatives_by(v426, v427, v428, v429)
+    v431 = v430a * v23
+    v432 = v431 + v170
+    v433 = v430b * v23
+    v434 = v433 + v170
+    v435 = v263a + v170
+    v436 = v263b + v170
+    return v435, v436, v318, v375, v432, v320, v377, v434
+
+
+@triton.jit
+def axis_aligned_2_with_angle(
+    penalty: tl.constexpr,
+    differences_of: tl.constexpr,
+    derivatives_by: tl.constexpr,
+    pred0,
+    pred1,
+    pred2,
+    pred3,
+    target0,
+    target1,
+    target2,
+    target3,
+):
+    v0 = absolute(pred0)
+    v1 = absolute(pred2)
+    v2 = maximum(v0, v1)
+    v3 = absolute(pred1)
+    v4 = maximum(v2, v3)
+    v5 = absolute(pred3)
+    v6 = maximum(v4, v5)
+    v7 = absolute(target0)
+    v8 = maximum(v6, v7)
+    v9 = absolute(target2)
+    v10 = maximum(v8, v9)
+    v11 = absolute(target1)
+    v12 = maximum(v10, v11)
+    v13 = absolute(target3)
+    v14 = maximum(v12, v13)
+    v15 = scale(v14, 2)
+    v16 = pred0 * v15
+    v17 = pred2 * v15
+    v18 = target0 * v15
+    v19 = target2 * v15
+    v20a, v20b, v20c, v20d, v20e, v20f, v20g = differences_of(v16, v17, v18, v19)
+    v21 = pred1 * v15
+    v22 = pred3 * v15
+    v23 = target1 * v15
+    v24 = target3 * v15
+    v25a, v25b, v25c, v25d, v25e, v25f, v25g = differences_of(v21, v22, v23, v24)
+    v26 = relu(v20c)
+    v27 = relu(v20d)
+    v28 = minimum(v20c, v20d)
+    v29 = minimum(v20e, v20f)
+    v30 = minimum(v28, v29)
+    v31 = -v20a
+    v32 = relu(v31)
+    v33 = relu(v20b)
+    v34 = v32 + v33
+    v35 = minimum(v34, v26)
+    v36 = relu(v20a)
+    v37 = -v20b
+    v38 = relu(v37)
+    v39 = v36 + v38
+    v40 = minimum(v39, v27)
+    v41 = -v30
+    v42 = relu(v41)
+    v43 = absolute(v20c)
+    v44 = absolute(v20d)
+    v45 = maximum(v43, v44)
+    v46 = absolute(v20e)
+    v47 = absolute(v20f)
+    v48 = maximum(v46, v47)
+    v49 = absolute(v20a)
+    v50 = absolute(v20b)
+    v51 = maximum(v49, v50)
+    v52 = maximum(v48, v51)
+    v53 = maximum(v45, v52)
+    v54 = v30 > 0.0
+    v55 = v30 == 0.0
+    v56 = v20c == 0.0
+    v57 = v55 & v56
+    v58 = v54 | v57
+    v59 = relu(v30)
+    v60 = v40 + v42
+    v61 = v35 + v42
+    v62 = relu(v25c)
+    v63 = relu(v25d)
+    v64 = minimum(v25c, v25d)
+    v65 = minimum(v25e, v25f)
+    v66 = minimum(v64, v65)
+    v67 = -v25a
+    v68 = relu(v67)
+    v69 = relu(v25b)
+    v70 = v68 + v69
+    v71 = minimum(v70, v62)
+    v72 = relu(v25a)
+    v73 = -v25b
+    v74 = relu(v73)
+    v75 = v72 + v74
+    v76 = minimum(v75, v63)
+    v77 = -v66
+    v78 = relu(v77)
+    v79 = absolute(v25c)
+    v80 = absolute(v25d)
+    v81 = maximum(v79, v80)
+    v82 = absolute(v25e)
+    v83 = absolute(v25f)
+    v84 = maximum(v82, v83)
+    v85 = absolute(v25a)
+    v86 = absolute(v25b)
+    v87 = maximum(v85, v86)
+    v88 = maximum(v84, v87)
+    v89 = maximum(v81, v88)
+    v90 = v66 > 0.0
+    v91 = v66 == 0.0
+    v92 = v25c == 0.0
+    v93 = v91 & v92
+    v94 = v90 | v93
+    v95 = relu(v66)
+    v96 = v76 + v78
+    v98 = pred0 * v15
+    v99 = pred2 * v15
+    v100 = pred1 * v15
+    v101 = pred3 * v15
+    v102 = target0 * v15
+    v103 = target2 * v15
+    v104 = target1 * v15
+    v105 = target3 * v15
+    v106 = v98 + v99
+    v107 = v106 + v100
+    v108 = v107 + v101
+    v109 = v108 + v102
+    v110 = v109 + v103
+    v111 = v110 + v104
+    v112 = v111 + v105
+    v113 = 0.0 * v112
+    v114 = v20c >= 0.0
+    v115 = v20d >= 0.0
+    v116 = v114 & v115
+    v117 = v25c >= 0.0
+    v118 = v25d >= 0.0
+    v119 = v117 & v118
+    v120 = v116 & v119
+    v121 = v20a == 0.0
+    v122 = v20b == 0.0
+    v123 = v121 & v122
+    v124 = v25a == 0.0
+    v125 = v25b == 0.0
+    v126 = v124 & v125
+    v127 = v123 & v126
+    v130 = v53 * v89
+    v131 = v26 * v71
+    v132 = v35 * v95
+    v133 = v131 + v132
+    v134 = v27 * v76
+    v135 = v40 * v95
+    v136 = v134 + v135
+    v137 = v59 * v95
+    v138 = v60 * v71
+    v139 = v61 * v76
+    v140 = v138 + v139
+    v141 = v42 * v95
+    v142 = v53 * v78
+    v143 = v141 + v142
+    v144 = v140 + v143
+    v151 = v133 + v136
+    v152 = v130 - v151
+    v153 = where(v120, v144, v152)
+    v154 = v20a + v20b
+    v155 = 0.5 * v154
+    v156 = v25a + v25b
+    v157 = 0.5 * v156
+    v158 = v155 * v155
+    v159 = 0.0 + v158
+    v160 = v157 * v157
+    v161 = v159 + v160
+    v162 = v53 * v53
+    v163 = 0.0 + v162
+    v164 = v89 * v89
+    v165 = v163 + v164
+    v166 = v26 + v62
+    v167 = v27 + v63
+    v168 = v166 < v167
+    v169 = where(v168, v26, v27)
+    v170 = v169 * v25g
+    v171 = where(v168, v62, v63)
+    v172 = v171 * v20g
+    v173 = v26 * v27
+    v174 = v62 * v63
+    v175 = v173 + v174
+    v176 = v26 + v62
+    v177 = v176 > 0.0
+    v178 = v120 & v177
+    v179 = v27 + v63
+    v180 = v179 > 0.0
+    v181 = v178 & v180
+    v182 = v170 - v172
+    v183 = where(v181, v175, 1.0)
+    v184 = angle(v182, v183)
+    v185 = where(v181, v184, 0.0)
+    v186 = v26 * v26
+    v187 = v62 * v62
+    v188 = v186 + v187
+    v189 = inverse(v188)
+    v190 = -v62
+    v191 = v190 * v189
+    v192 = v26 * v189
+    v193 = v120 & v127
+    v194 = 0.0 * v15
+    v195 = where(v193, v194, 1.0)
+    v196a, v196b, v196c, v196d, v196e, v196f, v196g, v196h = penalty(v151, v137, v153, v161, v165, v185, v195)
+    v197 = where(v58, v95, 0.0)
+    v198 = where(v58, v71, v62)
+    v199 = v198 - v197
+    v200 = v196c * v199
+    v201 = v196d * v197
+    v202 = v200 + v201
+    v203 = v196e * v198
+    v204 = v202 - v203
+    v205 = v196c * v62
+    v206 = v196e * v96
+    v207 = v205 + v206
+    v208 = 2.0 * v196g
+    v209 = v208 * v53
+    v210 = v207 + v209
+    v211 = v204 + v210
+    v212 = 0.5 * v211
+    v213 = v20a > 0.0
+    v214 = v20a == 0.0
+    v215 = where(v214, v212, v210)
+    v216 = where(v213, v204, v215)
+    v217 = v20b < 0.0
+    v218 = v20b == 0.0
+    v219 = where(v218, v212, v210)
+    v220 = where(v217, v204, v219)
+    v221 = -v216
+    v222 = where(v120, v221, 0.0)
+    v223 = where(v120, v220, 0.0)
+    v224 = v196f * v155
+    v225 = v196h * v191
+    v226a, v226b = derivatives_by(v222, v223, v224, v225)
+    v227 = v226a * v15
+    v228 = v227 + v113
+    v229 = v226b * v15
+    v230 = v229 + v113
+    v231 = where(v94, v59, 0.0)
+    v232 = where(v94, v35, v26)
+    v233 = v232 - v231
+    v234 = v196c * v233
+    v235 = v196d * v231
+    v236 = v234 + v235
+    v237 = v196e * v232
+    v238 = v236 - v237
+    v239 = v196c * v26
+    v240 = v196e * v60
+    v241 = v239 + v240
+    v242 = 2.0 * v196g
+    v243 = v242 * v89
+    v244 = v241 + v243
+    v245 = v238 + v244
+    v246 = 0.5 * v245
+    v247 = v25a > 0.0
+    v248 = v25a == 0.0
+    v249 = where(v248, v246, v244)
+    v250 = where(v247, v238, v249)
+    v251 = v25b < 0.0
+    v252 = v25b == 0.0
+    v253 = where(v252, v246, v244)
+    v254 = where(v251, v238, v253)
+    v255 = -v250
+    v256 = where(v120, v255, 0.0)
+    v257 = where(v120, v254, 0.0)
+    v258 = v196f * v157
+    v259 = v196h * v192
+    v260a, v260b = derivatives_by(v256, v257, v258, v259)
+    v261 = v260a * v15
+    v262 = v261 + v113
+    v263 = v260b * v15
+    v264 = v263 + v113
+    v265 = v196a + v113
+    v266 = v196b + v113
+    return v265, v266, v228, v262, v230, v264
