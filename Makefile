@@ -14,7 +14,7 @@ test-system: .venv/test  ## what also needs a browser
 	$(BIN)/python -m pytest tests/system
 
 test-alone: .venv-alone/ready  ## the library where there is torch and nothing else
-	OMP_NUM_THREADS=1 .venv-alone/bin/python -m pytest -k "not against_torchvision" tests/library tests/oracle tests/battery
+	OMP_NUM_THREADS=1 .venv-alone/bin/python -m pytest -k "not against_torchvision" tests/library tests/oracle tests/battery tests/kernels
 
 battery: .venv/test  ## the full numerics battery on ten fresh seeds, beside torch and torchvision
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.battery --seeds 10
@@ -37,11 +37,13 @@ docs: .venv/docs  ## out/docs/index.html
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
-.venv/study .venv/test .venv/check .venv/docs: .venv/bin/python pyproject.toml
+KERNELS := setup.py $(wildcard src/detloss/kernels/cpp/*.h src/detloss/kernels/cpp/*.cpp)
+
+.venv/study .venv/test .venv/check .venv/docs: .venv/bin/python pyproject.toml $(KERNELS)
 	$(BIN)/pip install --quiet --editable '.[$(@F)]'
 	touch $@
 
-.venv-alone/ready: pyproject.toml
+.venv-alone/ready: pyproject.toml $(KERNELS)
 	$(PYTHON) -m venv .venv-alone
 	.venv-alone/bin/pip install --quiet torch==2.13.0 hypothesis mpmath numpy pytest
 	.venv-alone/bin/pip install --quiet --no-deps --editable .

@@ -5,7 +5,6 @@ from random import Random
 import pytest
 import torch
 
-from tests.battery import cases
 from tests.battery.cases import DTYPES, GROUPS
 from tests.battery.measure import describe, failures
 
