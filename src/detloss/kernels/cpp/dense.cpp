@@ -6,19 +6,24 @@
 namespace detloss::ISA {
 namespace {
 
-template <class S, bool binary, class... Formula>
+template <class S, class To, bool binary, class... Formula>
 Loop element_loop(const Task& task, Formulas<Formula...>) {
     constexpr size_t before = binary ? 4 : 2;
-    constexpr Loop loops[] = {elements<Formula, binary, Formula::inputs - before, S>...};
+    constexpr Loop loops[] = {elements<Formula, binary, Formula::inputs - before, S, To>...};
     return loops[task.formula];
 }
 template <class S>
 struct Elements {
-    static Loop loop(const Task& task) { return element_loop<S, false>(task, element_formulas{}); }
+    static Loop loop(const Task& task) { return element_loop<S, S, false>(task, element_formulas{}); }
 };
+// A power other than a square multiplies what its base is off: there, calculating in double costs least.
 template <class S>
 struct Binary {
-    static Loop loop(const Task& task) { return element_loop<S, true>(task, binary_formulas{}); }
+    static Loop loop(const Task& task) {
+        const double exponent = task.constants[2];
+        if (exponent == 0.0 || exponent == 1.0 || exponent == 2.0) return element_loop<S, S, true>(task, binary_formulas{});
+        return element_loop<double, S, true>(task, binary_formulas{});
+    }
 };
 
 template <class S, class... Formula>

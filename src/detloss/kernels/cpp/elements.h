@@ -69,7 +69,8 @@ void spread_classes(const Task& task, int64_t begin, int64_t count, S* target, S
     }
 }
 
-template <class Formula, bool binary, size_t parameters, class S>
+// Calculates in S what is stored as To.
+template <class Formula, bool binary, size_t parameters, class S, class To>
 void elements(const Task& task, ParallelFor parallel_for) {
     const int64_t rows = task.indices ? task.entries / task.width : 0;
     const double divisor = divisor_of(task, task.indices ? present_rows(task, rows) * task.width : task.entries);
@@ -96,8 +97,8 @@ void elements(const Task& task, ParallelFor parallel_for) {
         }
         for (size_t k = 0; k < parameters; ++k)
             block.parameters[k] = {staged(task.parameters[k], begin, count, rooms[4 + k], least), S(task.constants[k])};
-        const Outlet<S> value(task.reduction ? nullptr : task.value, begin, count, 1, rooms[7], least);
-        const Outlet<S> d_pred(task.d_pred, begin, count, 1, rooms[8], least), d_target(task.d_target, begin, count, 1, rooms[9], least);
+        const Outlet<S, To> value(task.reduction ? nullptr : task.value, begin, count, 1, rooms[7], least);
+        const Outlet<S, To> d_pred(task.d_pred, begin, count, 1, rooms[8], least), d_target(task.d_target, begin, count, 1, rooms[9], least);
         block.value = value.at, block.d_pred = d_pred.at, block.d_target = d_target.at;
         if (task.d_target) element_block<Formula, binary, parameters, true, true>(block);
         else if (task.d_pred) element_block<Formula, binary, parameters, true, false>(block);
@@ -105,7 +106,7 @@ void elements(const Task& task, ParallelFor parallel_for) {
         value.finish(count, 1), d_pred.finish(count, 1), d_target.finish(count, 1);
         return task.reduction ? total_of(value.at, count) : 0.0;
     };
-    store_total<S>(task, over_blocks(task.entries, block_numbers, parallel_for, work), divisor);
+    store_total<To>(task, over_blocks(task.entries, block_numbers, parallel_for, work), divisor);
 }
 
 }  // namespace detloss::ISA

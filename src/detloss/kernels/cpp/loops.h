@@ -33,19 +33,22 @@ double over_blocks(int64_t entries, int64_t block, ParallelFor parallel_for, con
     return total;
 }
 
-// Where a block's results go: in place, or to a room where they are only summed or would not fill a register.
-template <class S>
+// Where a block's results go: in place, or to a room where they are only summed, would not fill a register, or are to be
+// rounded to another dtype.
+template <class S, class To = S>
 class Outlet {
-    S *to = nullptr, *room;
+    To* to;
+    S* room;
 
   public:
-    S* const at;
+    S* at;
     Outlet(void* base, int64_t begin, int64_t count, int64_t width, S* room, int64_t least)
-        : room(room), at(base && count >= least ? static_cast<S*>(base) + begin * width : room) {
-        if (base && at == room) to = static_cast<S*>(base) + begin * width;
+        : to(base ? static_cast<To*>(base) + begin * width : nullptr), room(room), at(room) {
+        if constexpr (std::is_same_v<S, To>)
+            if (to && count >= least) at = to;
     }
     void finish(int64_t count, int64_t width) const {
-        if (to) std::copy_n(room, count * width, to);
+        if (to && at == room) std::copy_n(room, count * width, to);
     }
 };
 
