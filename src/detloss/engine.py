@@ -113,14 +113,15 @@ class HandOver(torch.autograd.Function):
         # A reference kept here would make autograd copy the gradients that it accumulates.
         derivatives, ctx.derivatives = ctx.derivatives, None
         request, backend, dtypes, ready, constants = ctx.rest
+        scaled = eager.scaled if is_batched(upstream) else backend.scaled
         if ready and derivatives and not torch.is_grad_enabled():
-            gradient, other = products(backend.scaled, upstream, derivatives, dtypes)
+            gradient, other = products(scaled, upstream, derivatives, dtypes)
             return None, gradient, other, None, None, *(None for _ in constants[1])
         inputs = (*ctx.saved_tensors, *constants)
         if not derivatives and not torch.is_grad_enabled():
             _, wants_pred, wants_target, *_ = ctx.needs_input_grad
             _, *derivatives = derived(backend, request, wants_pred, wants_target, *inputs)
-        return gradients(request, backend.scaled, upstream, ctx.needs_input_grad, derivatives or (None, None), *inputs)
+        return gradients(request, scaled, upstream, ctx.needs_input_grad, derivatives or (None, None), *inputs)
 
 
 class Traceable(torch.autograd.Function):
@@ -214,6 +215,12 @@ def products(
         None if d_pred is None else in_dtype(scaled(d_pred, upstream), dtypes[0]),
         None if d_target is None else in_dtype(scaled(d_target, upstream), dtypes[1]),
     )
+
+
+def is_batched(upstream: Tensor) -> bool:
+    """Whether it stands for several upstream gradients at once: then nothing may change in place."""
+    functorch = torch._C._functorch
+    return functorch.is_batchedtensor(upstream) or functorch.is_legacy_batchedtensor(upstream)
 
 
 def in_dtype(tensor: Tensor, dtype: torch.dtype) -> Tensor:

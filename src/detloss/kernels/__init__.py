@@ -4,6 +4,7 @@ from types import ModuleType, TracebackType
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 from torch.nn import Parameter
 
 from detloss.kernels import cpp, eager, triton
@@ -93,4 +94,8 @@ def is_memory(*operands: Tensor | None) -> bool:
     for operand in operands:
         if operand is not None and type(operand) is not Tensor and type(operand) is not Parameter:
             return False
-    return not torch._C._len_torch_dispatch_stack() and torch._C._get_tracing_state() is None
+    return (
+        not torch._C._len_torch_dispatch_stack()
+        and torch._C._get_tracing_state() is None
+        and forward_ad._current_level < 0
+    )

@@ -137,7 +137,8 @@ def softmax(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     top, index = logits.max(-1, keepdim=True)
     is_top = torch.arange(logits.shape[-1], device=logits.device) == index
     # The low part matters: a rounded difference of 80 would cost its exponential forty ulps.
-    high, low = words.difference(torch.where(is_top, 0.0, logits), torch.where(is_top, 0.0, top))
+    nothing = torch.where(top == top, 0.0, top)  # NaN stays NaN where it is the only logit
+    high, low = words.difference(torch.where(is_top, nothing, logits), torch.where(is_top, 0.0, top))
     growth = torch.where(is_top, 0.0, torch.exp(high))
     correction = growth * torch.where(is_top, 0.0, low)
     rest = growth.sum(-1, keepdim=True) + correction.sum(-1, keepdim=True)
