@@ -1,8 +1,7 @@
-"""The Triton backend on CPU tensors: its kernels are run by Triton's interpreter, as a GPU would calculate."""
+"""The Triton backend on CPU tensors: its kernels are run by Triton's interpreter, which rounds as a GPU does."""
 
-import os
 from collections.abc import Iterator
-from importlib.util import find_spec
+from importlib import import_module
 
 import numpy
 import pytest
@@ -11,16 +10,14 @@ import detloss
 from detloss import kernels
 from detloss.kernels import triton as backend
 
-collect_ignore_glob = [] if find_spec("triton") else ["test_*.py"]
+collect_ignore_glob = [] if backend.installed else ["test_*.py"]
 
-if not collect_ignore_glob:
-    # Triton decides where a kernel is defined whether it is interpreted; nothing else in this process needs a kernel.
-    before = os.environ.get("TRITON_INTERPRET")
-    os.environ["TRITON_INTERPRET"] = "1"
-    import detloss.kernels.triton.launch
-
-    if before is None:
-        del os.environ["TRITON_INTERPRET"]
+if backend.installed:
+    # Where a kernel is defined it is decided how it will run, and nothing else in this process runs one.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRITON_INTERPRET", "1")
+        for name in ("detloss.kernels.triton.launch", "tests.triton.words_alone"):
+            import_module(name)
 
 
 @pytest.fixture(autouse=True)
