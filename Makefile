@@ -14,7 +14,7 @@ test-system: .venv/test  ## what also needs a browser
 	$(BIN)/python -m pytest tests/system
 
 test-alone: .venv-alone/ready  ## the library where there is torch and nothing else
-	OMP_NUM_THREADS=1 .venv-alone/bin/python -m pytest -k "not against_torchvision" tests/library tests/oracle tests/battery tests/kernels
+	OMP_NUM_THREADS=1 .venv-alone/bin/python -m pytest -k "not against_torchvision" tests/library tests/oracle tests/battery tests/kernels/test_agreement.py
 
 battery: .venv/test  ## the full numerics battery on ten fresh seeds, beside torch and torchvision
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.battery --seeds 10

@@ -18,7 +18,8 @@ from setuptools.command.build_ext import build_ext
 from setuptools.modified import newer_group
 
 SOURCES = Path("src/detloss/kernels/cpp")
-FLAGS = ["-O2", "-std=c++20", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
+FLAGS = ["-O2", "-std=c++20", "-fPIC", "-fvisibility=hidden", "-Wno-psabi"]
+ARITHMETIC = ["-fno-math-errno", "-fno-trapping-math", "-fwrapv"]
 EXACT, CONTRACTED = "-ffp-contract=off", "-ffp-contract=fast"
 INSTRUCTION_SETS = ("v2", "v3", "v4") if platform.machine() in ("x86_64", "AMD64") else ("native",)
 
@@ -37,7 +38,7 @@ def make(library: Path, objects: Path) -> None:
 
     def compiled(source: str, name: str, *flags: str) -> Path:
         output = objects / f"{Path(source).stem}-{name}.o"
-        run(*FLAGS, *flags, "-c", SOURCES / source, "-o", output)
+        run(*FLAGS, *ARITHMETIC, *flags, "-c", SOURCES / source, "-o", output)
         return output
 
     run("--version")  # what is no compiler is found out once
@@ -72,7 +73,8 @@ class BuildKernels(build_ext):
             return replace(here, target)
         if not self.force and target.exists() and not newer_group(made_of, str(target)):
             return None
-        target.unlink(missing_ok=True)
+        for stale in [target, *([here] if self.editable_mode else [])]:
+            stale.unlink(missing_ok=True)
         objects = Path(self.build_temp)
         objects.mkdir(parents=True, exist_ok=True)
         try:
