@@ -5,12 +5,12 @@ BIN := .venv/bin
 .PHONY: demo test test-system test-alone battery bench check print mutate docs clean
 
 demo: .venv/study  ## compare four pairs of losses on digit scenes: out/demo/report.html
-	$(BIN)/detloss compare --box smooth_l1,giou --cls ce,focal --seeds 1 --steps 1200 --out out/demo --overwrite
+	$(BIN)/detloss compare --box smooth_l1,giou --cls ce,focal --seeds 3 --steps 500 --weights smooth_l1=2,giou=2 --out out/demo --overwrite
 
 test: .venv/test  ## everything that pip can bring
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --ignore=tests/system
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --ignore=tests/system
 
-test-system: .venv/test  ## what also needs a browser
+test-system: .venv/test  ## what also needs a compiler, valgrind, qemu and a browser
 	$(BIN)/python -m pytest tests/system
 
 test-alone: .venv-alone/ready  ## the library where there is torch and nothing else

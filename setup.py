@@ -45,7 +45,7 @@ def make(library: Path, objects: Path) -> None:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         parts = [
             pool.submit(compiled, source, name, contraction, f"-DISA={name}", *machine(name))
-            for source, contraction in (("boxes.cpp", EXACT), ("dense.cpp", CONTRACTED))
+            for source, contraction in (("boxes.cpp", EXACT), ("convex.cpp", EXACT), ("dense.cpp", CONTRACTED))
             for name in INSTRUCTION_SETS
         ]
         entries = compiled("library.cpp", "start")

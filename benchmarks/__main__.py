@@ -59,7 +59,6 @@ def main(arguments: Sequence[str]) -> int:
     choice, device = Choice(given.only, given.sizes, given.quick), torch.device(given.device)
     if not any(choice.contests(device)):
         parser.error("--sizes: none of them suits these losses; boxes and numbers have no classes")
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # what the profiler says would tear the progress bar
     torch.set_num_threads(given.threads)
     console = Console()
     if not console.is_terminal:

@@ -1,11 +1,14 @@
 """How much memory a call takes beyond what was there before, as torch's allocator sees it."""
 
+import os
 from itertools import accumulate
 from pathlib import Path
 
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.contest import Run
+
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # what the profiler says would tear tables and progress bars
 
 
 def peak_bytes(run: Run) -> int:

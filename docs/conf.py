@@ -16,12 +16,14 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "extension.loss_pages",
+    "extension.simulation_pictures",
+    "extension.shape_pictures",
     "extension.completeness",
 ]
 exclude_patterns = ["extension"]
 default_role = "py:obj"
 nitpick_ignore_regex = [
-    ("py:.*", r"(torch|nn|collections|numbers|typing)\..*|Tensor|Callable|Sequence|Mapping|Iterable")
+    ("py:.*", r"(torch|nn|collections|numbers|typing|transformers)\..*|D?Tensor|Callable|Sequence|Mapping|Iterable")
 ]
 
 

@@ -13,7 +13,8 @@ if find_spec("triton"):
         patch.setenv("TRITON_INTERPRET", "1")
         import_module("detloss.kernels.triton.launch")
 
-RUN_SEED = int(os.environ.get("DETLOSS_TEST_SEED", random.SystemRandom().randrange(2**31)))
+# Processes that share the tests of a run share its seed.
+RUN_SEED = int(os.environ.setdefault("DETLOSS_TEST_SEED", str(random.SystemRandom().randrange(2**31))))
 
 
 def pytest_report_header() -> str:

@@ -13,7 +13,7 @@ import detloss
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "detloss"
 PAGE = (ROOT / "docs" / "architecture.rst").read_text(encoding="utf-8")
-USERS = ("compat", "detectors", "study")
+USERS = ("compat", "detectors", "integrations", "study")
 PUBLIC = {*detloss.__all__, "__version__"}
 BUILT = {".so", ".dylib", ".pyc"}
 FILES = sorted(path for path in SOURCE.rglob("*") if path.is_file() and path.suffix not in BUILT)

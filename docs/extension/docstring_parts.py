@@ -7,6 +7,7 @@ from types import ModuleType
 
 import detloss
 from detloss.catalog import LOSSES
+from detloss.modules import LossModule
 
 MEASURES = (detloss.iou, detloss.generalized_iou, detloss.distance_iou, detloss.complete_iou)
 
@@ -46,8 +47,8 @@ def parts(item: object) -> Iterator[tuple[str, bool]]:
 
 def is_another_form(item: object) -> bool:
     """Whether it is a function documented elsewhere, as a module or with the signature of a peer."""
-    modules = [detloss.ParameterPenalty, *(loss.module for loss in LOSSES)]
-    return item in modules or item.__module__.startswith("detloss.compat.")
+    is_module = isinstance(item, type) and issubclass(item, LossModule)
+    return is_module or item is detloss.ParameterPenalty or item.__module__.startswith("detloss.compat.")
 
 
 def has_section(text: str, name: str) -> bool:

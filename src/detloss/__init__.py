@@ -1,7 +1,7 @@
 """detloss: the losses that object detectors train with."""
 
 from detloss import catalog, compat
-from detloss.balance import alpha_from_counts, class_weight_from_counts
+from detloss.balance import alpha_from_counts, class_weight_from_counts, prior_bias
 from detloss.classification import (
     BalancedCrossEntropyLoss,
     BinaryCrossEntropyLoss,
@@ -14,29 +14,49 @@ from detloss.classification import (
     sigmoid_focal_loss,
     softmax_focal_loss,
 )
-from detloss.detectors import UnitBox
+from detloss.converters import (
+    cuboid_from_corners,
+    cuboid_to_corners,
+    polytope_from_halfspaces,
+    polytope_from_quaternion,
+    polytope_to_halfspaces,
+    rotated_from_corners,
+    rotated_from_degrees,
+    rotated_in_range,
+    rotated_to_axis_aligned,
+    rotated_to_corners,
+    rotated_to_degrees,
+)
+from detloss.detectors import RotatedUnitBox, UnitBox
 from detloss.diagnosis import NonFiniteLossError, doctor, validating
-from detloss.geometry import AxisAligned
+from detloss.geometry import AxisAligned, Cuboid, Mixed, Polygon, Polytope, Rotated
 from detloss.kernels import backends, use_backend
 from detloss.linear import (
     linear_binary_cross_entropy_loss,
     linear_cross_entropy_loss,
     linear_sigmoid_focal_loss,
 )
+from detloss.matching import matching_cost, sigmoid_focal_cost, softmax_cost
 from detloss.normalizer import Normalizer
 from detloss.overlap import (
     CompleteIoULoss,
     DistanceIoULoss,
+    GaussianWassersteinLoss,
     GeneralizedIoULoss,
     IoULoss,
+    KullbackLeiblerLoss,
+    ProbabilisticIoULoss,
     complete_iou,
     complete_iou_loss,
     distance_iou,
     distance_iou_loss,
+    gaussian_wasserstein_loss,
     generalized_iou,
     generalized_iou_loss,
     iou,
     iou_loss,
+    kullback_leibler_loss,
+    probabilistic_iou_loss,
 )
 from detloss.regression import (
     L1Loss,
@@ -50,6 +70,12 @@ from detloss.regression import (
     parameter_penalty,
     smooth_l1_loss,
 )
+from detloss.sharded import (
+    sharded_binary_cross_entropy_loss,
+    sharded_cross_entropy_loss,
+    sharded_sigmoid_focal_loss,
+)
+from detloss.suppression import nms
 
 __version__ = "0.1.0"
 
@@ -59,15 +85,24 @@ __all__ = [
     "BinaryCrossEntropyLoss",
     "CompleteIoULoss",
     "CrossEntropyLoss",
+    "Cuboid",
     "DistanceIoULoss",
+    "GaussianWassersteinLoss",
     "GeneralizedIoULoss",
     "IoULoss",
+    "KullbackLeiblerLoss",
     "L1Loss",
     "L2Loss",
     "MSELoss",
+    "Mixed",
     "NonFiniteLossError",
     "Normalizer",
     "ParameterPenalty",
+    "Polygon",
+    "Polytope",
+    "ProbabilisticIoULoss",
+    "Rotated",
+    "RotatedUnitBox",
     "SigmoidFocalLoss",
     "SmoothL1Loss",
     "SoftmaxFocalLoss",
@@ -77,27 +112,49 @@ __all__ = [
     "balanced_cross_entropy_loss",
     "binary_cross_entropy_loss",
     "catalog",
-    "compat",
     "class_weight_from_counts",
+    "compat",
     "complete_iou",
     "complete_iou_loss",
     "cross_entropy_loss",
+    "cuboid_from_corners",
+    "cuboid_to_corners",
     "distance_iou",
     "distance_iou_loss",
     "doctor",
+    "gaussian_wasserstein_loss",
     "generalized_iou",
     "generalized_iou_loss",
     "iou",
     "iou_loss",
+    "kullback_leibler_loss",
     "l1_loss",
     "l2_loss",
     "linear_binary_cross_entropy_loss",
     "linear_cross_entropy_loss",
     "linear_sigmoid_focal_loss",
+    "matching_cost",
     "mse_loss",
+    "nms",
     "parameter_penalty",
+    "polytope_from_halfspaces",
+    "polytope_from_quaternion",
+    "polytope_to_halfspaces",
+    "prior_bias",
+    "probabilistic_iou_loss",
+    "rotated_from_corners",
+    "rotated_from_degrees",
+    "rotated_in_range",
+    "rotated_to_axis_aligned",
+    "rotated_to_corners",
+    "rotated_to_degrees",
+    "sharded_binary_cross_entropy_loss",
+    "sharded_cross_entropy_loss",
+    "sharded_sigmoid_focal_loss",
+    "sigmoid_focal_cost",
     "sigmoid_focal_loss",
     "smooth_l1_loss",
+    "softmax_cost",
     "softmax_focal_loss",
     "use_backend",
     "validating",

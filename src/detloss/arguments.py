@@ -11,6 +11,8 @@ from numbers import Real
 import torch
 from torch import Tensor
 
+from detloss.geometry import Shape
+
 FLOATING = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 REDUCTIONS = ("none", "sum", "mean")
 
@@ -38,10 +40,16 @@ def pair(name: str, pred: Tensor, target_name: str, target: Tensor) -> None:
         raise ValueError(f"{target_name}: expected the shape of {name}, {tuple(pred.shape)}, got {tuple(target.shape)}")
 
 
-def rows(name: str, value: Tensor, length: int, geometry: object) -> None:
-    """Rows of a geometry in the last dimension."""
-    if value.dim() < 1 or value.shape[-1] != length:
-        raise ValueError(f"{name}: expected (..., {length}) rows of {geometry}, got {tuple(value.shape)}")
+def rows(name: str, value: Tensor, geometry: Shape) -> None:
+    """Rows of a geometry in the last dimensions."""
+    floating_tensor(name, value)
+    row, least = geometry.row, geometry.dims + 1
+    given = value.shape[-len(row) :]
+    if given == row:
+        return
+    if len(given) < len(row) or None not in row or given[-1] != row[-1] or given[0] < least:
+        wanted = ", ".join(f"at least {least}" if size is None else str(size) for size in row)
+        raise ValueError(f"{name}: expected (..., {wanted}) rows of {geometry}, got {tuple(value.shape)}")
 
 
 def class_target(logits: Tensor, target: Tensor, dense: str) -> None:
@@ -111,7 +119,7 @@ def one_a_class(name: str, value: Tensor | Sequence[float], logits: Tensor, high
         if len(outside):
             bounds = f"in [0, {high:g}]" if math.isfinite(high) else "of at least 0"
             raise ValueError(f"{name}: expected values {bounds}, got {outside[0].item()}")
-    return value
+    return value.reshape(logits.shape[-1:]) if value.dim() else value
 
 
 def constant(name: str, value: Tensor) -> None:

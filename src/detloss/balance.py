@@ -1,5 +1,6 @@
-"""Weights that make up for classes of unequal frequency, from their counts."""
+"""What makes up for classes of unequal frequency: weights from their counts, and the bias that a head starts with."""
 
+import math
 from collections.abc import Sequence
 from numbers import Real
 
@@ -39,7 +40,7 @@ def alpha_from_counts(
         Lin et al., Focal Loss for Dense Object Detection (2017), section 3.1, https://arxiv.org/abs/1708.02002
 
     See also:
-        `class_weight_from_counts`.
+        `class_weight_from_counts`; `prior_bias`.
     """
     one, zero = counts_of("positives", positives), counts_of("negatives", negatives)
     if one.shape != zero.shape and one.dim() and zero.dim():
@@ -110,6 +111,45 @@ def class_weight_from_counts(
     if method != "inverse":
         weight = weight * (seen.sum() / weight.sum())
     return weight.to(torch.float32)
+
+
+def prior_bias(pi: float) -> float:
+    """Give the bias at which the last layer of a sigmoid head starts out by saying that objects are rare.
+
+    ``bias = -log((1 - pi) / pi)``: then ``sigmoid(bias) = pi``
+
+    When to choose it: for every head that `sigmoid_focal_loss` or a binary loss trains and that sees mostly
+    background: ``torch.nn.init.constant_(head.bias, detloss.prior_bias(0.01))``. A head that starts at one half for
+    every cell spends its first steps on unlearning that, and may diverge.
+
+    Args:
+        pi: How probable each class is in a cell before training, in (0, 1); RetinaNet's is .01.
+
+    Returns:
+        The bias, below 0 where ``pi`` is below one half.
+
+    Raises:
+        TypeError: ``pi`` is no number.
+        ValueError: ``pi`` is not between 0 and 1.
+
+    Example:
+        >>> import detloss
+        >>> detloss.prior_bias(0.5)
+        0.0
+        >>> round(detloss.prior_bias(0.01), 4)  # -log 99
+        -4.5951
+
+    Sources:
+        Lin et al., Focal Loss for Dense Object Detection (2017), section 4.1, https://arxiv.org/abs/1708.02002
+
+    See also:
+        `sigmoid_focal_loss`; `alpha_from_counts`.
+    """
+    if isinstance(pi, bool) or not isinstance(pi, Real):
+        raise TypeError(f"pi: expected a number, got {type(pi).__name__}")
+    if not 0.0 < pi < 1.0:
+        raise ValueError(f"pi: expected between 0 and 1, got {pi!r}")
+    return math.log(pi) - math.log1p(-pi)
 
 
 def counts_of(name: str, value: float | Tensor | Sequence[float]) -> Tensor:

@@ -25,12 +25,18 @@ from detloss.classification import (
 from detloss.overlap import (
     CompleteIoULoss,
     DistanceIoULoss,
+    GaussianWassersteinLoss,
     GeneralizedIoULoss,
     IoULoss,
+    KullbackLeiblerLoss,
+    ProbabilisticIoULoss,
     complete_iou_loss,
     distance_iou_loss,
+    gaussian_wasserstein_loss,
     generalized_iou_loss,
     iou_loss,
+    kullback_leibler_loss,
+    probabilistic_iou_loss,
 )
 from detloss.regression import L1Loss, L2Loss, SmoothL1Loss, l1_loss, l2_loss, smooth_l1_loss
 
@@ -40,6 +46,7 @@ class Kind(Enum):
 
     REGRESSION = "numbers"
     BOX = "boxes"
+    ROTATED = "turned boxes"
     SIGMOID = "logits of classes one against all"
     SOFTMAX = "logits of classes and background"
 
@@ -105,3 +112,10 @@ LOSSES: tuple[Loss, ...] = (
     Loss("balanced_bce", "Balanced cross-entropy", balanced_cross_entropy_loss, BalancedCrossEntropyLoss, Kind.SIGMOID),
     Loss("focal", "Sigmoid focal", sigmoid_focal_loss, SigmoidFocalLoss, Kind.SIGMOID),
 )
+
+ROTATED_LOSSES: tuple[Loss, ...] = (
+    Loss("gwd", "Gaussian Wasserstein distance", gaussian_wasserstein_loss, GaussianWassersteinLoss, Kind.ROTATED),
+    Loss("kld", "Kullback-Leibler divergence", kullback_leibler_loss, KullbackLeiblerLoss, Kind.ROTATED),
+    Loss("probiou", "Probabilistic IoU", probabilistic_iou_loss, ProbabilisticIoULoss, Kind.ROTATED),
+)
+"""Losses that have no other rows than those of `Rotated`, apart from those that every box may have."""

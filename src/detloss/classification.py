@@ -1,15 +1,13 @@
 """Losses of class scores, from logits: cross-entropy, binary, balanced and focal ones."""
 
-from collections.abc import Callable, Sequence
-from numbers import Real
-from typing import Any
+from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from detloss import arguments, formulas
+from detloss.class_loops import binary_loop, row_loop, weight_of_classes, weights_of_sides
 from detloss.engine import evaluate
-from detloss.kernels.loops import BinaryLoop, RowLoop
+from detloss.kernels.loops import RowLoop
 from detloss.modules import LossModule
 
 OPERANDS = ("logits", "target")
@@ -67,12 +65,9 @@ def cross_entropy_loss(
     See also:
         `CrossEntropyLoss`, the module; `class_weight_from_counts`.
     """
-    arguments.class_target(logits, target, "probabilities")
-    arguments.index("ignore_index", ignore_index)
-    loop = RowLoop(formulas.cross_entropy, ignore_index, arguments.number("label_smoothing", label_smoothing, 0.0, 1.0))
     return evaluate(
         "cross_entropy_loss",
-        loop,
+        row_loop(formulas.cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
@@ -344,42 +339,6 @@ def sigmoid_focal_loss(
         normalizer=normalizer,
         parameters=[*weights_of_sides(alpha, logits), exponent],
     )
-
-
-def binary_loop(
-    formula: Callable[..., Any], logits: Tensor, target: Tensor, ignore_index: int | None, label_smoothing: float
-) -> BinaryLoop:
-    """The loop of a binary loss, its operands checked."""
-    arguments.class_target(logits, target, "0/1 or soft values")
-    if ignore_index is not None:
-        arguments.index("ignore_index", ignore_index)
-        if target.dim() == logits.dim():
-            raise ValueError("ignore_index: expected None with targets that are not class indices, got a value")
-    return BinaryLoop(formula, ignore_index, arguments.number("label_smoothing", label_smoothing, 0.0, 1.0))
-
-
-def weights_of_sides(
-    alpha: float | Tensor | Sequence[float] | None, logits: Tensor
-) -> tuple[float | Tensor, float | Tensor]:
-    """The weights of t = 1 and of t = 0."""
-    if alpha is None:
-        return 1.0, 1.0
-    if isinstance(alpha, Real):
-        positive = arguments.number("alpha", alpha, 0.0, 1.0)
-        return positive, 1.0 - positive
-    if isinstance(alpha, str) or not isinstance(alpha, Tensor | Sequence):
-        raise TypeError(f"alpha: expected None, a number or one a class, got {type(alpha).__name__}")
-    each = arguments.one_a_class("alpha", alpha, logits, 1.0).to(torch.float64)
-    return each, 1.0 - each
-
-
-def weight_of_classes(class_weight: Tensor | Sequence[float] | None, logits: Tensor) -> float | Tensor:
-    """One factor a class."""
-    if class_weight is None:
-        return 1.0
-    if isinstance(class_weight, str) or not isinstance(class_weight, Tensor | Sequence):
-        raise TypeError(f"class_weight: expected None or one a class, got {type(class_weight).__name__}")
-    return arguments.one_a_class("class_weight", class_weight, logits)
 
 
 class CrossEntropyLoss(LossModule, function=cross_entropy_loss):

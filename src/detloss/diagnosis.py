@@ -4,13 +4,24 @@ import contextlib
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
 
+from detloss.geometry import Rotated, Shape
 from detloss.kernels import eager
-from detloss.kernels.loops import BinaryLoop, PairLoop, RowLoop
+from detloss.kernels.convex.validity import faults
+from detloss.kernels.loops import (
+    BY_ROW,
+    BinaryLoop,
+    ConvexLoop,
+    GaussianLoop,
+    Loop,
+    PairLoop,
+    RowLoop,
+    SpreadRowLoop,
+)
 
 if TYPE_CHECKING:
     from detloss.engine import Request
@@ -67,8 +78,8 @@ def validating() -> Iterator[None]:
 
     Outside of this block such input has a defined answer and costs nothing: a box whose maximum lies below its
     minimum is the empty set, a class index that does not exist makes its row NaN. Inside, the host waits for the
-    device and raises on: coordinates that are not finite, inverted boxes, NaN logits, class indices out of range,
-    soft targets outside [0, 1], negative or non-finite weights and normalisers.
+    device and raises on: coordinates that are not finite, inverted boxes, negative sides, polygons that are not convex,
+    NaN logits, class indices out of range, soft targets outside [0, 1], negative or non-finite weights and normalisers.
 
     When to choose it: in tests, in the first steps of a training run, while writing a data loader.
 
@@ -110,19 +121,15 @@ def validate(
     """Raise on the first row that cannot be meant."""
     name, other = request.operands
     loop = request.loop
-    if isinstance(loop, PairLoop):
-        for operand, boxes in ((name, pred), (other, target)):
-            refuse(request, operand, boxes, ~boxes.isfinite(), "finite coordinates")
-            for first, second in eager.axes_of(boxes, loop.geometry.dims):
-                inverted, expected = {
-                    "xyxy": (second < first, "maxima of at least the minima"),
-                    "ltrb": (first + second < 0, "distances that do not sum below 0"),
-                }.get(loop.geometry.format, (second < 0, "sizes of at least 0"))
-                refuse(request, operand, boxes, inverted.unsqueeze(-1), expected)
-    elif isinstance(loop, BinaryLoop | RowLoop):
+    shapes = shapes_of(loop)
+    if shapes is not None:
+        for operand, shape, rows in zip((name, other), shapes, (pred, target)):
+            for wrong, expected in faults(shape, rows):
+                refuse(request, operand, rows, wrong.unsqueeze(-1), expected)
+    elif isinstance(loop, BinaryLoop | RowLoop | SpreadRowLoop):
         refuse(request, name, pred, pred.isnan(), "logits that are not NaN")
         if target.dim() < pred.dim():
-            last = pred.shape[-1] - (0 if isinstance(loop, BinaryLoop) else 1)
+            last = loop.last_index(pred)
             wrong = (target < 0) | (target > last)
             if loop.ignore_index is not None:
                 wrong &= target != loop.ignore_index
@@ -137,6 +144,15 @@ def validate(
             row = value.reshape(-1, 1) if value.dim() < 2 else value
             wrong = ~(row.isfinite() & (row >= 0))
             refuse(request, operand, row, wrong, "finite values of at least 0")
+
+
+def shapes_of(loop: Loop) -> tuple[Shape, Shape] | None:
+    """What the rows of both operands are, where they are shapes."""
+    if isinstance(loop, ConvexLoop):
+        return loop.shapes
+    if isinstance(loop, GaussianLoop):
+        return Rotated(), Rotated()
+    return (loop.geometry, loop.geometry) if isinstance(loop, PairLoop) else None
 
 
 def refuse(request: "Request", operand: str, rows: Tensor, wrong: Tensor, expected: str) -> None:
@@ -181,7 +197,7 @@ def examine_gradients(
             continue
         at = first(~torch.isfinite(gradient)) or ()
         what = f"the gradient by {operand} is {gradient[at].item()} at {list(at)}"
-        rows = isinstance(request.loop, PairLoop | RowLoop)
+        rows = isinstance(request.loop, BY_ROW)
         otherwise = "the slope is above what the dtype holds"
         arriving = upstream if upstream.dim() == 0 else upstream[at[:-1] if rows else at]
         if not math.isfinite(arriving.item()):
@@ -216,9 +232,10 @@ def report(
         )
         if broken.numel():
             culprits.append(f"{place(operand, index)} holds {broken.flatten()[0].item()}")
-        classes = pred.shape[-1] - (not isinstance(request.loop, BinaryLoop))
-        if operand == request.operands[1] and tensor.dim() < pred.dim() and not 0 <= entry.item() <= classes:
-            culprits.append(f"{place(operand, index)} is no class index in [0, {classes}]")
+        if operand == request.operands[1] and tensor.dim() < pred.dim():
+            last = cast(BinaryLoop | RowLoop | SpreadRowLoop, request.loop).last_index(pred)
+            if not 0 <= entry.item() <= last:
+                culprits.append(f"{place(operand, index)} is no class index in [0, {last}]")
     if normalizer is not None and not math.isfinite(normalizer):
         culprits.append(f"normalizer is {float(normalizer)}")
     message = "\n".join([f"{request.name}: {what}: {' and '.join(culprits) or otherwise}", *inputs])

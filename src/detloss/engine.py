@@ -9,7 +9,7 @@ from torch import Tensor
 
 from detloss import arguments, diagnosis
 from detloss.kernels import backend_for, eager, operator
-from detloss.kernels.loops import Loop, PairLoop, RowLoop
+from detloss.kernels.loops import BY_ROW, Loop
 
 
 class Request(NamedTuple):
@@ -38,7 +38,7 @@ def evaluate(
     """Evaluate a loss whose operands and own options have been checked."""
     arguments.reduction(reduction, normalizer)
     if weight is not None:
-        shape = pred.shape[:-1] if isinstance(loop, RowLoop | PairLoop) else pred.shape
+        shape = pred.shape[:-1] if isinstance(loop, BY_ROW) else pred.shape
         weight = arguments.weight(weight, operands[0], pred, shape)
     if normalizer is not None:
         normalizer = arguments.normalizer(normalizer, operands[0], pred)

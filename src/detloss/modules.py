@@ -1,8 +1,9 @@
 """The module form of a loss, written once: a loss function's options become a module's, its tensors buffers."""
 
+import copy
 import inspect
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +52,12 @@ class LossModule(nn.Module):
     ) -> Tensor:
         options = {**self.options, **self._buffers}
         return type(self).function(pred, target, weight=weight, normalizer=normalizer, **options)
+
+    def with_reduction(self, reduction: str) -> Self:
+        """The same loss, reduced in another way; a copy, whose buffers are its own."""
+        other = copy.deepcopy(self)
+        other.options["reduction"] = reduction
+        return other
 
     def extra_repr(self) -> str:
         options = {**self.options, **{name: buffer.tolist() for name, buffer in self.named_buffers()}}

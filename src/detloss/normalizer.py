@@ -28,7 +28,8 @@ class Normalizer(nn.Module):
         ValueError: An option is out of range, or the count is not one number.
 
     Edge cases:
-        Where torch.distributed does not run, the count is its own mean. The first count starts the running mean.
+        Where torch.distributed does not run, the count is its own mean. The first count starts the running mean. The
+        minimum is a rank's: with fewer than ``minimum`` a rank altogether, ranks divide by more than one process does.
 
     Example:
         >>> import torch, detloss

@@ -1,4 +1,7 @@
-"""`python -m tests.battery [--seeds 10]`: how many ulps every loss is off at worst, and its peers beside it."""
+"""`python -m tests.battery [--seeds 10]`: how many ulps every loss is off at worst, and its peers beside it.
+
+Every backend of the processor takes part, "cpp" with the instruction set that DETLOSS_ISA says, or its best.
+"""
 
 import argparse
 import time
@@ -9,6 +12,8 @@ from random import Random, SystemRandom
 
 import torch
 
+import detloss
+from detloss.kernels import AVAILABLE
 from tests.battery.cases import DTYPES, GROUPS
 from tests.battery.measure import Error, describe, measure
 
@@ -44,33 +49,37 @@ def main() -> None:
     seeds = chosen.seed or [SystemRandom().randrange(2**31) for _ in range(chosen.seeds)]
     ours, peers, failed = _run(seeds, chosen.group or GROUPS)
     print(f"\nseeds {' '.join(map(str, seeds))}")
-    print(f"{'worst ulps':24}{'dtype':>10} | {'ours: value':>11} {'gradient':>9} {'':>14} | peer: value, gradient")
-    for key, worst in ours.items():
-        loss, dtype = key
-        beside = str(peers[key]) if key in peers else ""
-        print(f"{loss:24}{str(dtype).removeprefix('torch.'):>10} |   {worst} | {beside}")
+    print(f"{'worst ulps':24}{'dtype':>10}{'by':>7} | {'value':>9} {'gradient':>9} {'':>16} | peer: value, gradient")
+    for (loss, dtype, backend), worst in ours.items():
+        beside = str(peers[loss, dtype]) if (loss, dtype) in peers else ""
+        print(f"{loss:24}{str(dtype).removeprefix('torch.'):>10}{backend:>7} | {worst} | {beside}")
     for broken in failed.values():
         print(f"{len(broken)} results break this promise, such as {broken[0]}")
     raise SystemExit(bool(failed))
 
 
-Table = dict[tuple[str, torch.dtype], Worst]
+Ours = dict[tuple[str, torch.dtype, str], Worst]  # by loss, dtype and backend
+Peers = dict[tuple[str, torch.dtype], Worst]
+Failed = dict[tuple[str, str, str], list[str]]  # by backend, loss and kind of result
 
 
-def _run(seeds: Iterable[int], groups: Iterable[str]) -> tuple[Table, Table, dict[tuple[str, str], list[str]]]:
-    ours: Table = defaultdict(Worst)
-    peers: Table = defaultdict(Worst)
-    # By loss and kind of result.
-    failed: dict[tuple[str, str], list[str]] = defaultdict(list)
+def _run(seeds: Iterable[int], groups: Iterable[str]) -> tuple[Ours, Peers, Failed]:
+    ours: Ours = defaultdict(Worst)
+    peers: Peers = defaultdict(Worst)
+    failed: Failed = defaultdict(list)
     for seed in seeds:
         start = time.perf_counter()
         for group in groups:
             for dtype in DTYPES:
                 for case in GROUPS[group](Random(seed), dtype):
-                    for error in measure(case, case.ours):
-                        ours[case.loss, dtype].add(error)
-                        if not error.ulps <= error.allowed:
-                            failed[case.loss, error.kind].append(f"seed {seed}: {describe(case, error)}")
+                    for backend in AVAILABLE["cpu"]:
+                        with detloss.use_backend(backend):
+                            errors = list(measure(case, case.ours))
+                        for error in errors:
+                            ours[case.loss, dtype, backend].add(error)
+                            if not error.ulps <= error.allowed:
+                                told = f"{backend}, seed {seed}: {describe(case, error)}"
+                                failed[backend, case.loss, error.kind].append(told)
                     if case.peer:
                         for error in measure(case, case.peer):
                             peers[case.loss, dtype].add(error)

@@ -92,7 +92,7 @@ def box_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                     pred=pred,
                     target=target,
                     answers=[answer[name] for answer in answers],
-                    promise=promise("box", dtype),
+                    promise=promise("aspect" if name == "ciou" else "body" if dims > 2 else "box", dtype),
                 )
 
 

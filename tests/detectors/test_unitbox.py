@@ -7,13 +7,11 @@ from functools import partial
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision.ops import batched_nms
 
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss
 from detloss.detectors import UnitBox
 from detloss.detectors.assignment import assign, cell_centres
-from detloss.detectors.suppression import suppress
 
 LTRB = detloss.AxisAligned(format="ltrb")
 BACKGROUND = 7
@@ -62,45 +60,24 @@ class TestAssignment:
                     assert found.labels[cell] == BACKGROUND
                     assert not found.positive[cell]
                     assert found.share[cell] == 0
-                    assert found.distances[cell].tolist() == [0, 0, 0, 0]
+                    assert found.boxes[cell].tolist() == [0, 0, 0, 0]
                 else:
                     x1, y1, x2, y2 = boxes[owner].tolist()
                     assert found.labels[cell] == labels[owner]
                     assert found.positive[cell]
-                    assert found.distances[cell].tolist() == pytest.approx([x - x1, y - y1, x2 - x, y2 - y], abs=1e-5)
+                    assert found.boxes[cell].tolist() == pytest.approx([x - x1, y - y1, x2 - x, y2 - y], abs=1e-5)
                     assert found.share[cell].item() == pytest.approx(1 / owners.count(owner))
 
     def test_gives_a_tiny_box_the_nearest_cell(self) -> None:
         box = torch.tensor([[1.6, 0.6, 1.9, 0.9]])
         found = assign(cell_centres(2, 3), box, torch.tensor([4]), background=BACKGROUND)
         assert found.labels.tolist() == [7, 4, 7, 7, 7, 7]
-        assert found.distances[1].tolist() == pytest.approx([-0.1, -0.1, 0.4, 0.4])
+        assert found.boxes[1].tolist() == pytest.approx([-0.1, -0.1, 0.4, 0.4])
 
     def test_prefers_the_first_of_equal_boxes(self) -> None:
         boxes = torch.tensor([[0.0, 0.0, 2.0, 1.0], [0.0, 0.0, 1.0, 2.0]])
         found = assign(cell_centres(2, 2), boxes, torch.tensor([3, 4]), background=BACKGROUND)
         assert found.labels.tolist() == [3, 3, 4, 7]
-
-
-class TestSuppression:
-    def test_is_that_of_torchvision(self, generator: torch.Generator) -> None:
-        for count in (0, 1, 2, 50, 400):
-            for threshold in (0.3, 0.5, 0.7):
-                boxes = random_boxes(count, generator)
-                boxes = torch.cat((boxes, boxes[: count // 3]))  # the same box under other scores and classes
-                scores = torch.rand(len(boxes), generator=generator)
-                labels = torch.randint(3, (len(boxes),), generator=generator)
-                expected = batched_nms(boxes.double(), scores.double(), labels, threshold)
-                assert suppress(boxes.double(), scores, labels, iou_threshold=threshold).tolist() == expected.tolist()
-
-    def test_keeps_the_first_of_equals(self) -> None:
-        boxes, scores = torch.tensor([[0.0, 0.0, 1.0, 1.0]]).repeat(3, 1), torch.full((3,), 0.5)
-        assert suppress(boxes, scores, torch.tensor([0, 0, 1])).tolist() == [0, 2]
-
-    def test_lets_a_suppressed_box_suppress_nothing(self) -> None:
-        x = torch.tensor([0.0, 1.0, 2.0])
-        boxes = torch.stack((x, torch.zeros(3), x + 4, torch.ones(3)), dim=1)  # neighbours 3/5, the outer two 1/3
-        assert suppress(boxes, torch.tensor([0.9, 0.8, 0.7]), torch.zeros(3)).tolist() == [0, 2]
 
 
 class TestPlane:
@@ -125,7 +102,7 @@ class TestPlane:
         target = {"boxes": torch.tensor([[4.0, 6, 30, 20], [33, 9, 47, 30]]), "labels": torch.tensor([2, 0])}
         cells = model.assign(8, 12, target)
         logits = 20.0 * nn.functional.one_hot(cells.labels, 4)
-        plane = torch.cat((logits, cells.distances), dim=1).T.reshape(1, 8, 8, 12)
+        plane = torch.cat((logits, cells.boxes), dim=1).T.reshape(1, 8, 8, 12)
         model.forward = lambda images: plane
         (found,) = model.predict(torch.zeros(1, 3, 32, 48))
         order = found["boxes"][:, 0].argsort()
@@ -192,7 +169,7 @@ class TestLoss:
                     continue
                 key = (image, int(cells.labels[cell]))
                 left, top, right, bottom = values[-4:]
-                tl, tt, tr, tb = cells.distances[cell]
+                tl, tt, tr, tb = cells.boxes[cell]
                 shared = (left.minimum(tl) + right.minimum(tr)) * (top.minimum(tt) + bottom.minimum(tb))
                 union = (left + right) * (top + bottom) + (tl + tr) * (tt + tb) - shared
                 objects.setdefault(key, []).append(nll)

@@ -37,8 +37,16 @@ def _of_boxes(call: Call, part: str, size: Tensor) -> Tensor:
     """The pulls of overlap, distance and aspect: where they cancel in one coordinate, they show in another."""
     if part == "value":
         return torch.tensor(1.0 if call.measure else 0.0)
-    every = call.options.get("pairwise")  # a row's gradient is then a sum over rows of the other side
-    return 2 * size.amax(None if every else -1, keepdim=not every) if size.numel() else size
+    if not call.options.get("pairwise") or not size.numel():
+        return 2 * size.amax(-1, keepdim=True) if size.numel() else size
+    # A row's gradient is then a sum over the rows of the other side.
+    each = torch.broadcast_tensors(call.pred.double().unsqueeze(-2), call.target.double().unsqueeze(-3))
+    leaves = [rows.clone().requires_grad_() for rows in each]
+    with detloss.use_backend("eager"):
+        value = call.loss(*leaves, geometry=call.options["geometry"])
+    side = ("pred", "target").index(part)
+    pulls = torch.autograd.grad(value.sum(), leaves[side])[0].abs().amax(-1, keepdim=True)
+    return 4 * pulls.nan_to_num(0.0, 0.0, 0.0).sum(-2 - side)  # 4: twice the largest upstream gradient
 
 
 def _of_logits(call: Call, part: str) -> Tensor:

@@ -145,7 +145,7 @@ def test_a_function_mode_sees_every_call(row: Row, seed: int) -> None:
         assert torch.equal(row(pred, target), expected)
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit.script:FutureWarning")  # torch's own rules for tangents
+@pytest.mark.filterwarnings("ignore:.torch.jit.script")  # torch's own rules for tangents
 @every_loss
 def test_tangents_of_forward_mode(row: Row, seed: int) -> None:
     pred, target = operands(row, seed)
@@ -171,3 +171,18 @@ def test_the_only_logit_of_a_row_is_not_a_number() -> None:
     for backend in ("cpp", "eager"):
         with detloss.use_backend(backend):
             assert detloss.cross_entropy_loss(torch.tensor([[torch.nan]]), target).isnan()
+            assert detloss.softmax_focal_loss(torch.tensor([[torch.nan]]), target).isnan()
+
+
+def test_a_normalizer_whose_inverse_is_infinite() -> None:
+    gradients = []
+    for backend in ("cpp", "eager"):
+        with detloss.use_backend(backend):
+            pred = torch.tensor([1.0, 0.0]).requires_grad_()
+            detloss.l1_loss(pred, torch.zeros(2), weight=1e-10, normalizer=1e-39).backward()
+            gradients.append(pred.grad)
+    torch.testing.assert_close(*gradients)
+
+
+def test_one_alpha_a_class_of_a_single_logit() -> None:
+    agree(detloss.sigmoid_focal_loss, torch.tensor(0.3), torch.tensor(1.0), alpha=[0.3])

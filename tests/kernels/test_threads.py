@@ -32,17 +32,25 @@ assert torch.equal(detloss.complete_iou_loss(pred, target, reduction="sum"), exp
 
 def test_threads_of_torch_do_the_work() -> None:
     logits, target = torch.randn(4000, 1000), torch.randint(0, 1000, (4000,))
+
+    def seconds(threads: int) -> tuple[float, float]:
+        """Of a processor: this thread's, and all others'. This one also waits in turns, for a busy machine's core."""
+        torch.set_num_threads(threads)
+        detloss.cross_entropy_loss(logits, target)
+        mine, everybody = time.thread_time(), time.process_time()
+        for _ in range(20):
+            detloss.cross_entropy_loss(logits, target)
+        mine = time.thread_time() - mine
+        return mine, time.process_time() - everybody - mine
+
     before = torch.get_num_threads()
     try:
-        torch.set_num_threads(2)
-        detloss.cross_entropy_loss(logits, target)
-        alone, together = time.thread_time(), time.process_time()
-        for _ in range(5):
-            detloss.cross_entropy_loss(logits, target)
-        alone, together = time.thread_time() - alone, time.process_time() - together
+        whole, others = seconds(1)
+        assert others < 0.1 * whole
+        _, others = seconds(2)
     finally:
         torch.set_num_threads(before)
-    assert together > 1.5 * alone
+    assert others > 0.3 * whole  # half of it, but for clocks that tick
 
 
 @every_loss

@@ -22,6 +22,27 @@ def test_alpha_balances_the_two_sides(seed: int) -> None:
     assert each.tolist() == [0.75, 0.25]
 
 
+def test_prior_bias_is_where_the_sigmoid_says_pi(seed: int) -> None:
+    assert detloss.prior_bias(0.5) == 0.0
+    assert detloss.prior_bias(0.01) == pytest.approx(-math.log(99), rel=1e-15)
+    for pi in (random.Random(seed).random(), 1e-12, 1 - 1e-12):
+        bias = torch.tensor(detloss.prior_bias(pi), dtype=torch.float64)
+        assert bias.sigmoid().item() == pytest.approx(pi, rel=1e-14)
+    assert detloss.prior_bias(1e-300) == pytest.approx(math.log(1e-300))
+
+
+@pytest.mark.parametrize("pi", [0.0, 1.0, -0.1, 1.1, math.nan])
+def test_prior_bias_wants_a_probability(pi: float) -> None:
+    with pytest.raises(ValueError, match=f"^pi: expected between 0 and 1, got {pi}$"):
+        detloss.prior_bias(pi)
+
+
+@pytest.mark.parametrize("pi", ["0.01", torch.tensor(0.01), True])
+def test_prior_bias_wants_a_number(pi: object) -> None:
+    with pytest.raises(TypeError, match=f"^pi: expected a number, got {type(pi).__name__}$"):
+        detloss.prior_bias(pi)
+
+
 def test_class_weights() -> None:
     assert detloss.class_weight_from_counts([900, 100]).tolist() == pytest.approx([1000 / 1800, 5.0])
     root = detloss.class_weight_from_counts([4, 1], method="sqrt")

@@ -1,17 +1,17 @@
 """Two real processes: their averaged gradients are those of one process on the joined batch."""
 
-import os
-import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from torch import distributed, multiprocessing, nn
+from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 import detloss
+from tests.ranks import RANKS, on_two_ranks
 
-RANKS, STEPS = 2, 3
+STEPS = 3
 
 
 def batches(seed: int) -> list[list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]]:
@@ -49,10 +49,7 @@ def positives(batches_of_a_rank: list) -> int:
     return sum(int((target < 3).sum()) for _, target, _ in batches_of_a_rank)
 
 
-def work(rank: int, port: int, seed: int, folder: Path) -> None:
-    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    torch.set_num_threads(1)
-    distributed.init_process_group("gloo", rank=rank, world_size=RANKS)
+def work(rank: int, seed: int) -> dict[str, Any]:
     net = DistributedDataParallel(model(seed))
     mine = batches(seed)[rank]
     normalizer = detloss.Normalizer()(torch.tensor(positives(mine)))  # the count of the whole step, all its parts
@@ -66,35 +63,29 @@ def work(rank: int, port: int, seed: int, folder: Path) -> None:
     distributed.all_reduce(total)
     smooth = detloss.Normalizer(momentum=0.5)
     running = [smooth(4 * rank + 2).item(), smooth(8 * rank).item()]
+    least = detloss.Normalizer()(rank).item()
     unused = detloss.iou_loss(net(mine[0][0][:0])[:, :4], mine[0][2][:0])
-    torch.save(
-        {
-            "loss": total / RANKS,
-            "gradients": [p.grad for p in net.parameters()],
-            "running": running,
-            "unused": unused.detach(),
-        },
-        folder / f"{rank}.pt",
-    )
-    distributed.destroy_process_group()
+    return {
+        "loss": total / RANKS,
+        "gradients": [p.grad for p in net.parameters()],
+        "running": running,
+        "least": least,
+        "unused": unused.detach(),
+    }
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_two_processes_equal_one(tmp_path: Path, seed: int) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    multiprocessing.spawn(work, args=(port, seed, tmp_path), nprocs=RANKS)
-
+    results = on_two_ranks(work, seed, folder=tmp_path)
     net = model(seed)
     joined = [torch.cat(parts) for parts in zip(*(batch for rank in batches(seed) for batch in rank))]
     count = sum(map(positives, batches(seed)))
     expected = loss_of(net, tuple(joined), torch.tensor(count))
     expected.backward()
-    for rank in range(RANKS):
-        result = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+    for result in results:
         torch.testing.assert_close(result["loss"], expected.detach(), rtol=1e-12, atol=0)
         for ours, parameter in zip(result["gradients"], net.parameters()):
             torch.testing.assert_close(ours, parameter.grad, rtol=1e-10, atol=1e-15)
         assert result["running"] == [4.0, 4.0]  # means 4 and 4; half of each
+        assert result["least"] == 1.0  # one positive on one of two ranks: a mean of a half, and the minimum
         assert result["unused"] == 0

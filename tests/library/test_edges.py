@@ -1,12 +1,14 @@
 """The ends of the range and the odd cases that only measures and logarithms have."""
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
 import torch
 
 import detloss
+from detloss.kernels import AVAILABLE
 
 POINT, OTHER, SQUARE = [1.0, 1.0, 1.0, 1.0], [4.0, 5.0, 4.0, 5.0], [0.0, 0.0, 2.0, 2.0]
 FLAT, INVERTED = [0.0, 1.0, 2.0, 1.0], [2.0, 2.0, 0.0, 0.0]
@@ -163,3 +165,22 @@ def test_smooth_l1_at_its_corner_and_at_a_subnormal_beta() -> None:
     loss = detloss.smooth_l1_loss(pred, torch.zeros(1), beta=1e-39, weight=weight)
     by_weight = torch.autograd.grad(loss, weight, create_graph=True)[0]
     assert torch.autograd.grad(by_weight, pred)[0] == 1
+
+
+@pytest.mark.parametrize("backend", AVAILABLE["cpu"])
+@pytest.mark.parametrize(
+    "loss", [detloss.cross_entropy_loss, detloss.softmax_focal_loss], ids=lambda loss: loss.__name__
+)
+@pytest.mark.parametrize("given", ["class_weight", "weight"])
+def test_a_surprise_beyond_the_largest_float_may_have_a_share_within(given: str, loss: Callable, backend: str) -> None:
+    logits = torch.tensor([[3e38, -3e38], [3e38, -3e38]], requires_grad=True)  # a surprise of 6e38
+    share = {given: torch.tensor([0.0, 0.125])}
+    with detloss.use_backend(backend):
+        value = loss(logits, torch.tensor([0, 1]), reduction="none", **share)
+        total = loss(logits, torch.tensor([0, 1]), reduction="sum", **share)
+    assert value.dtype == total.dtype == torch.float32
+    expected = 2.0 * 0.125 * logits[0, 0].item()
+    assert value.tolist() == [0.0, pytest.approx(expected, rel=1e-6)]
+    assert total.item() == pytest.approx(expected, rel=1e-6)
+    (slopes,) = torch.autograd.grad(total, logits)
+    assert slopes.tolist() == [[0.0, 0.0], [0.125, -0.125]]

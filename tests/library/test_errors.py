@@ -234,26 +234,26 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (lambda: detloss.AxisAligned(dims=0), ValueError, "dims: expected at least 1, got 0"),
         (lambda: detloss.AxisAligned(dims=2.0), TypeError, "dims: expected an integer, got float"),
         (
-            lambda: detloss.generalized_iou_loss(boxes, boxes, enclosing="hull"),
+            lambda: detloss.generalized_iou_loss(boxes, boxes, geometry=detloss.AxisAligned(dims=1), enclosing="hull"),
             ValueError,
-            "enclosing: expected None or 'box' for AxisAligned(format='xyxy', dims=2), got 'hull'",
+            "enclosing: expected None or 'box' for AxisAligned(format='xyxy', dims=1), got 'hull'",
         ),
         (
             lambda: detloss.generalized_iou(boxes, boxes, enclosing="circle"),
             ValueError,
-            "enclosing: expected None or 'box' for AxisAligned(format='xyxy', dims=2), got 'circle'",
+            "enclosing: expected None, 'box' or 'hull', got 'circle'",
         ),
         (
             lambda: detloss.complete_iou_loss(torch.rand(2, 6), torch.rand(2, 6), geometry=detloss.AxisAligned(dims=3)),
             ValueError,
-            "geometry: expected two dimensions for an aspect ratio, got dims=3",
+            "geometry: expected boxes of the plane for an aspect ratio, got AxisAligned(format='xyxy', dims=3)",
         ),
         (
             lambda: detloss.complete_iou(torch.rand(2, 2), torch.rand(2, 2), geometry=detloss.AxisAligned(dims=1)),
             ValueError,
-            "geometry: expected two dimensions for an aspect ratio, got dims=1",
+            "geometry: expected boxes of the plane for an aspect ratio, got AxisAligned(format='xyxy', dims=1)",
         ),
-        (lambda: detloss.iou(boxes, torch.rand(2, 4)), ValueError, "b: expected the shape of a, (3, 4), got (2, 4)"),
+        (lambda: detloss.iou(boxes, torch.rand(2, 4)), ValueError, "b: expected as many rows as a, (3, 4), got (2, 4)"),
         (lambda: detloss.iou(boxes.int(), boxes), TypeError, "a: expected a floating dtype, got torch.int32"),
         (lambda: detloss.iou(boxes, boxes.int()), TypeError, "b: expected a floating dtype, got torch.int32"),
         (
@@ -269,7 +269,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.iou(boxes[0], boxes, pairwise=True),
             ValueError,
-            "b: expected (..., M, numbers) beside a (..., N, numbers) with the same leading dimensions for pairwise=True, got (3, 4) beside (4,)",
+            "b: expected (..., M) rows beside (..., N) rows of a with the same leading dimensions for pairwise=True, got (3,) beside ()",
         ),
         (
             lambda: detloss.parameter_penalty([], l1=1.0),

@@ -113,5 +113,5 @@ def test_softmax_losses_do_not_see_a_common_shift(z: list, shift: float) -> None
 
 
 def test_the_first_argument_is_never_broadcast() -> None:
-    with pytest.raises(ValueError, match="target: expected the shape of pred"):
+    with pytest.raises(ValueError, match="target: expected as many rows as pred"):
         detloss.iou_loss(torch.ones(3, 4), torch.ones(1, 4))

@@ -21,7 +21,7 @@ from detloss.study.dataset import Dataset
 from tests.study.trials import quick_trial, small_dataset
 
 
-def read_small(path: Path | None, *, size: int | None) -> Dataset:
+def read_small(path: Path | None, *, size: int | None, scenes: str | None) -> Dataset:
     """What `load` is replaced by; workers import it too."""
     return small_dataset()
 
@@ -37,24 +37,67 @@ def detloss_command(*words: str | Path) -> Result:
     return CliRunner().invoke(main, [str(word) for word in words])
 
 
-def test_compare_trains_every_pair_and_reports(quick: None, tmp_path: Path) -> None:
-    result = detloss_command("compare", "--seeds", 2, "--first-seed", 5, "--steps", 3, "--jobs", 1, "--out", tmp_path)
+def records_of(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+
+
+def test_compare_finds_weights_trains_every_pair_and_reports(quick: None, tmp_path: Path) -> None:
+    words = ("compare", "--seeds", 2, "--first-seed", 5, "--steps", 8, "--jobs", 1, "--out", tmp_path)
+    result = detloss_command(*words)
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
-    assert lines[0] == "two & a half: Every fifth image; 2 and 2 images."
-    assert lines[1] == "left out: labels/<7>.json, annotation 12: box (4, 4, 4, 9) has no area"
-    for number, (box, seed) in enumerate([("smooth_l1", 5), ("giou", 5), ("smooth_l1", 6), ("giou", 6)], start=1):
-        assert f"[{number}/4] {box} + focal, seed {seed}: AP 0.400, 3 s" in lines
-    assert "not a verdict" in " ".join(lines)
+    assert lines[:3] == [
+        "two & a half: Every fifth image; 2 and 2 images.",
+        "left out: labels/<7>.json, annotation 12: box (4, 4, 4, 9) has no area",
+        "plan: 10 trials of 2 steps to find the weights, then 4 trials of 8 steps: 2 pairs on 2 seeds",
+    ]
+    assert lines[3].startswith("estimate: about ")
+    assert "[1/14] smooth_l1 + focal, weight 0.25, seed 5: AP 0.400, 3 s" in lines
+    for number, (box, seed) in enumerate([("smooth_l1", 5), ("giou", 5), ("smooth_l1", 6), ("giou", 6)], start=11):
+        assert f"[{number}/14] {box} + focal, seed {seed}: AP 0.400, 3 s" in lines
+    assert "giou + focal (+0.000 [+0.000, +0.000]) is not distinguishable from smooth_l1 + focal." in lines
+    assert "Weights found by the search" in result.output
+    assert "may lie beyond: smooth_l1 + focal, giou + focal." in result.output, "of equals the first is chosen"
     assert lines[-1] == f"report: {tmp_path / 'report.html'}"
-    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 4
-    command = f"detloss compare --seeds 2 --first-seed 5 --steps 3 --jobs 1 --out {tmp_path}"
-    assert command in (tmp_path / "report.html").read_text()
+    assert [record["phase"] for record in records_of(tmp_path)] == [1] * 10 + [2] * 4
+    page = (tmp_path / "report.html").read_text()
+    assert "detloss compare --seeds 2 --first-seed 5 --steps 8 --jobs 1" in page
+    assert "not distinguishable" in page
+
+    again = detloss_command(*words)
+    assert again.exit_code == 0, again.output
+    assert "finished earlier or elsewhere: 14 of 14 trials" in again.output
+    assert "estimate" not in again.output
+    assert "[" not in "".join(line for line in again.output.splitlines() if "seed 5: AP" in line)
+    assert len(records_of(tmp_path)) == 14, "nothing is run twice"
+
+
+def test_given_weights_take_the_place_of_the_search(quick: None, tmp_path: Path) -> None:
+    words = ("--box", "l2,giou,l1", "--weights", "giou=2.5,l1=.5", "--seeds", 1, "--steps", 3, "--jobs", 1)
+    result = detloss_command("compare", *words, "--baseline", "giou", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "plan: 3 trials of 3 steps: 3 pairs on 1 seed" in result.output
+    weights = {record["box"]: (record["weight"], record["phase"]) for record in records_of(tmp_path)}
+    assert weights == {"l2": (0.2, 2), "giou": (2.5, 2), "l1": (0.5, 2)}
+    assert "difference to giou + focal" in (tmp_path / "report.html").read_text()
+    assert "with one seed there is no telling chance from merit" in result.output
+
+
+def test_a_quick_look_is_said_not_to_be_trusted(quick: None, tmp_path: Path) -> None:
+    result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("its order is not to be trusted") == 2, "before it starts, and beside the result"
+    assert "plan: 2 trials of 4 steps: 2 pairs on 1 seed" in result.output
+    assert {(record["steps"], record["seed"], record["phase"]) for record in records_of(tmp_path)} == {(4, 0, 2)}
+    assert "not to be trusted" in (tmp_path / "report.html").read_text()
+    refused = detloss_command("compare", "--quick", "--seeds", 3, "--out", tmp_path)
+    assert refused.exit_code == 2
+    assert "--quick has one seed" in refused.output
 
 
 def test_a_failing_trial_is_an_error_and_the_others_are_reported(quick: None, tmp_path: Path) -> None:
-    words = ("compare", "--box", "l1", "--seeds", 2, "--first-seed", 12, "--steps", 3, "--jobs", 1, "--out", tmp_path)
-    result = detloss_command(*words)
+    words = ("compare", "--box", "l1", "--weights", "l1=1", "--seeds", 2, "--first-seed", 12, "--steps", 3, "--jobs", 1)
+    result = detloss_command(*words, "--out", tmp_path)
     assert result.exit_code == 1
     assert "l1 + focal, seed 13 failed: RuntimeError: the thirteenth seed" in result.output
     assert f"1 of 2 trials failed; what is finished is kept in {tmp_path}" in result.output
@@ -63,13 +106,35 @@ def test_a_failing_trial_is_an_error_and_the_others_are_reported(quick: None, tm
 
 def test_results_are_overwritten_only_when_asked(quick: None, tmp_path: Path) -> None:
     (tmp_path / "results.jsonl").write_text("precious\n")
-    words = ("compare", "--box", "l1", "--seeds", 1, "--steps", 3, "--jobs", 1, "--out", tmp_path)
-    refused = detloss_command(*words)
+    words = ("compare", "--box", "l1", "--weights", "l1=1", "--seeds", 1, "--jobs", 1, "--out", tmp_path)
+    refused = detloss_command(*words, "--steps", 3)
     assert refused.exit_code == 1
     assert "--overwrite" in refused.output
     assert (tmp_path / "results.jsonl").read_text() == "precious\n"
-    assert detloss_command(*words, "--overwrite").exit_code == 0
+    assert detloss_command(*words, "--steps", 3, "--overwrite").exit_code == 0
     assert "precious" not in (tmp_path / "results.jsonl").read_text()
+    other = detloss_command(*words, "--steps", 4)
+    assert other.exit_code == 1
+    assert "steps: expected 3 as in the earlier run, got 4" in other.output
+    assert len(records_of(tmp_path)) == 1
+
+
+def test_a_torn_line_is_mended_and_told(quick: None, tmp_path: Path) -> None:
+    words = ("compare", "--box", "l1", "--weights", "l1=1", "--seeds", 1, "--steps", 3, "--jobs", 1, "--out", tmp_path)
+    assert detloss_command(*words).exit_code == 0
+    whole = (tmp_path / "results.jsonl").read_text()
+    (tmp_path / "results.jsonl").write_text(whole[:-9])
+    result = detloss_command(*words)
+    assert result.exit_code == 0
+    assert f"results.jsonl: the last line was torn after {len(whole) - 9} bytes; it was cut off" in result.output
+    assert (tmp_path / "results.jsonl").read_text() == whole
+
+
+def test_a_database_that_is_not_there_is_an_error(quick: None, tmp_path: Path) -> None:
+    url = "postgresql://me:secret@127.0.0.1:1/base"
+    result = detloss_command("compare", "--storage", url, "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "Error: storage: expected postgresql://me:***@127.0.0.1:1/base to answer, got connection" in result.output
 
 
 @pytest.mark.parametrize(
@@ -82,7 +147,20 @@ def test_results_are_overwritten_only_when_asked(quick: None, tmp_path: Path) ->
         (["--box", ""], "no such loss: ''."),
         (["--seeds", "0"], "--seeds"),
         (["--jobs", "-1"], "--jobs"),
-        (["--detector", "yolo"], "'yolo' is not 'unitbox'"),
+        (["--detector", "nothing"], "'nothing' is not"),
+        (["--weights", "focal=1"], "no such loss: 'focal'"),
+        (["--weights", "l1=1,l1=2"], "expected every loss once, got 'l1=1,l1=2'"),
+        (["--weights", "l1"], "expected LOSS=NUMBER, got 'l1'"),
+        (["--weights", "l1=0"], "l1: expected a number above 0, got 0"),
+        (["--weights", "l1=nan"], "l1: expected a number above 0, got nan"),
+        (["--baseline", "ciou"], "expected one of the pairs smooth_l1+focal, giou+focal, got 'ciou', which is none of"),
+        (["--baseline", "focal"], "got 'focal', which is several of them"),
+        (
+            ["--detector", "retinanet", "--cls", "ce"],
+            "--cls: expected one of bce, balanced_bce, focal, because retinanet",
+        ),
+        (["--detector", "faster-rcnn", "--cls", "ce,weighted_ce"], "--cls: expected one of ce, softmax_focal, because"),
+        (["--scenes", "none"], "'none' is not one of 'digits', 'sparse'"),
         (["nowhere"], "Path 'nowhere' does not exist"),
     ],
 )
@@ -114,7 +192,8 @@ from tests.study.trials import endless_trial
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background inherits that it is ignored
 cli.load = read_small
 Comparison.run = partialmethod(Comparison.run, run_trial=endless_trial)
-cli.main(["compare", "--box", "l1", "--seeds", "2", "--steps", "3", "--jobs", "1", "--out", sys.argv[1]])
+words = ["--box", "l1", "--weights", "l1=1", "--seeds", "2", "--steps", "3", "--jobs", "1", "--out", sys.argv[1]]
+cli.main(["compare", *words])
 """
 
 
@@ -158,8 +237,22 @@ def test_show_explains_what_it_cannot_draw(tmp_path: Path) -> None:
 def test_version_and_help() -> None:
     assert detloss.__version__ in detloss_command("--version").output
     help_text = detloss_command("compare", "-h").output
-    for option in ("--box", "--cls", "--detector", "--seeds", "--first-seed", "--steps", "--jobs", "--size", "--out"):
-        assert option in help_text
+    for option in (
+        "box",
+        "cls",
+        "detector",
+        "seeds",
+        "first-seed",
+        "steps",
+        "jobs",
+        "size",
+        "out",
+        "baseline",
+        "quick",
+    ):
+        assert f"--{option}" in help_text
+    for option in ("weights", "scenes", "storage", "overwrite"):
+        assert f"--{option}" in help_text
 
 
 def write_coco(folder: Path) -> Path:
@@ -183,11 +276,11 @@ def write_coco(folder: Path) -> Path:
 
 def test_real_trials_on_real_files(tmp_path: Path) -> None:
     data, out = write_coco(tmp_path / "data"), tmp_path / "out"
-    words = ("--box", "l1,ciou", "--cls", "weighted_ce", "--seeds", 1, "--steps", 2, "--size", 32, "--jobs", 2)
+    words = ("--box", "l1,ciou", "--cls", "weighted_ce", "--quick", "--steps", 4, "--size", 32, "--jobs", 2)
     result = detloss_command("compare", data, *words, "--out", out)
     assert result.exit_code == 0, result.output
     assert "left out: squares.json" in result.output
-    records = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    records = records_of(out)
     assert {(record["box"], record["cls"], record["steps"]) for record in records} == {
         ("l1", "weighted_ce", 2),
         ("ciou", "weighted_ce", 2),

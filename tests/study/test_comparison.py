@@ -1,121 +1,213 @@
-"""The plan, the run in worker processes, and the folder of results."""
+"""The run in worker processes: what is finished is kept, whatever dies, and nothing runs twice."""
 
 import json
 import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+import time
 from functools import partial
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
-from detloss.catalog import LOSSES
-from detloss.study.comparison import Comparison, append_result, fresh_results, plan, require_no_results
-from detloss.study.training import Trial
+from detloss.study.comparison import Retried, Waiting
+from detloss.study.folder import FolderError
+from detloss.study.ledger import ATTEMPTS, StorageError
+from detloss.study.plan import Pair, Plan
 from detloss.study.workers import Advanced, Failed, Finished, Started
-from tests.study.trials import endless_trial, load_and_note, outcome_of, quick_trial, small_dataset
+from tests.study.trials import (
+    begun,
+    endless_trial,
+    fixed_plan,
+    load_and_note,
+    long_trial,
+    outcome_of,
+    quick_trial,
+    slow_trial,
+    small_dataset,
+)
 
-BY_NAME = {loss.name: loss for loss in LOSSES}
-KEYS = ["box", "cls", "weight", "seed", "phase", "steps", "ap", "ap50", "ap75", "seconds"]
 
-
-def trials_of(*seeds: int) -> list[Trial]:
-    return [Trial("giou", "focal", 1.0, seed, steps=3) for seed in seeds]
-
-
-def test_the_plan_is_every_pair_on_every_seed_with_the_seeds_slowest() -> None:
-    trials = plan([BY_NAME["l2"], BY_NAME["giou"]], [BY_NAME["bce"], BY_NAME["ce"]], seeds=range(5, 7), steps=40)
-    pairs = [("l2", "bce"), ("l2", "ce"), ("giou", "bce"), ("giou", "ce")]
-    assert [(trial.seed, trial.box, trial.cls) for trial in trials] == [(s, b, c) for s in (5, 6) for b, c in pairs]
-    assert {trial.box: trial.weight for trial in trials} == {"l2": BY_NAME["l2"].weight, "giou": BY_NAME["giou"].weight}
-    assert {(trial.steps, trial.phase) for trial in trials} == {(40, 2)}
+def records_of(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
 
 
 def test_what_finishes_is_kept_although_other_trials_raise_or_die(tmp_path: Path) -> None:
-    comparison = Comparison(trials_of(0, 13, 99, 1, 2))
-    results, notes = tmp_path / "results.jsonl", tmp_path / "notes"
-    events = list(comparison.run(partial(load_and_note, notes), results, jobs=2, run_trial=quick_trial))
+    comparison, notes = begun(tmp_path, fixed_plan(0, 13, 99, 1, 2)), tmp_path / "notes"
+    events = list(comparison.run(partial(load_and_note, notes), jobs=2, run_trial=quick_trial))
 
     assert sorted(outcome.trial.seed for outcome in comparison.outcomes) == [0, 1, 2]
-    reasons = {failure.trial.seed: failure.reason for failure in comparison.failures}
-    assert reasons[13] == "RuntimeError: the thirteenth seed"
-    assert "SIGKILL" in reasons[99]
-    assert "quick_trial" in next(failure.details for failure in comparison.failures if failure.trial.seed == 13)
+    assert comparison.missing == 2
+    failures = {failure.trial.seed: failure for failure in comparison.failures}
+    assert failures[13].reason == "RuntimeError: the thirteenth seed"
+    assert "quick_trial" in failures[13].details
+    assert "SIGKILL" in failures[99].reason
+    assert [record["seed"] for record in records_of(tmp_path)] == [
+        outcome.trial.seed for outcome in comparison.outcomes
+    ]
 
-    records = [json.loads(line) for line in results.read_text().splitlines()]
-    assert [list(record) for record in records] == [KEYS] * 3
-    assert [record["seed"] for record in records] == [outcome.trial.seed for outcome in comparison.outcomes]
-
-    assert [event.trial for event in events if isinstance(event, Started)] == list(comparison.trials)
+    begins = [event.trial.seed for event in events if isinstance(event, Started)]
+    assert sorted(begins) == [0, 1, 2, 13, *[99] * ATTEMPTS]
+    assert len([event for event in events if isinstance(event, Retried)]) == ATTEMPTS - 1
     assert len([event for event in events if isinstance(event, Finished | Failed)]) == 5
     readers = notes.read_text().split()
-    assert len(readers) == len(set(readers)) <= 3, "two workers, and one in the place of the dead one, read once each"
+    assert len(readers) == len(set(readers)) <= 2 + ATTEMPTS, "one in the place of every dead one, and each reads once"
     assert multiprocessing.active_children() == []
 
 
+def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
+    comparison = begun(tmp_path, fixed_plan(0, 1))
+    killed = 0
+    for event in comparison.run(small_dataset, jobs=1, run_trial=slow_trial):
+        if isinstance(event, Advanced) and not killed:
+            [worker] = multiprocessing.active_children()
+            killed = worker.pid
+            os.kill(killed, signal.SIGKILL)
+    assert killed
+    assert sorted(record["seed"] for record in records_of(tmp_path)) == [0, 1]
+    assert comparison.failures == []
+
+
 def test_a_result_is_on_disk_before_the_event_is_told(tmp_path: Path) -> None:
-    results = tmp_path / "results.jsonl"
-    for event in Comparison(trials_of(4)).run(small_dataset, results, jobs=1, run_trial=quick_trial):
+    for event in begun(tmp_path, fixed_plan(4)).run(small_dataset, jobs=1, run_trial=quick_trial):
         if isinstance(event, Finished):
-            assert json.loads(results.read_text())["seed"] == 4
+            assert records_of(tmp_path)[0]["seed"] == 4
 
 
-def test_closing_the_run_ends_its_workers_and_keeps_the_results(tmp_path: Path) -> None:
-    comparison = Comparison(trials_of(0, 1))
-    events = comparison.run(small_dataset, tmp_path / "results.jsonl", jobs=1, run_trial=endless_trial)
+def test_closing_the_run_ends_its_workers_and_the_next_goes_on_at_once(tmp_path: Path) -> None:
+    comparison = begun(tmp_path, fixed_plan(0, 1))
+    events = comparison.run(small_dataset, jobs=1, run_trial=endless_trial)
     assert any(isinstance(event, Advanced) for event in events), "stops at the first step of the endless trial"
     assert len(multiprocessing.active_children()) == 1
     events.close()
     assert multiprocessing.active_children() == []
     assert [outcome.trial.seed for outcome in comparison.outcomes] == [0]
-    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 1
+
+    again = begun(tmp_path, fixed_plan(0, 1))
+    assert [outcome.trial.seed for outcome in again.outcomes] == [0]
+    begins = [
+        event.trial.seed
+        for event in again.run(small_dataset, jobs=1, run_trial=quick_trial)
+        if isinstance(event, Started | Waiting)
+    ]
+    assert begins == [1], "the finished one is not run twice, and nobody waits for the one that was interrupted"
+    assert [record["seed"] for record in records_of(tmp_path)] == [0, 1]
 
 
-ENDLESS = """
+def test_a_search_chooses_the_weights(tmp_path: Path) -> None:
+    pair = Pair("giou", "focal")
+    comparison = begun(tmp_path, Plan({pair: (1.0, 2.0, 4.0)}, seeds=(0, 1), steps=8))
+    for _ in comparison.run(small_dataset, jobs=2, run_trial=slow_trial):  # it is best at weight 2
+        pass
+    records = records_of(tmp_path)
+    assert [(record["phase"], record["steps"]) for record in records] == [(1, 2)] * 3 + [(2, 8)] * 2
+    assert sorted(record["weight"] for record in records[:3]) == [1, 2, 4]
+    assert [(record["seed"], record["weight"]) for record in sorted(records[3:], key=lambda row: row["seed"])] == [
+        (0, 2), (1, 2)
+    ]  # fmt: skip
+
+
+def test_lines_that_are_lost_are_written_again_and_strange_ones_refused(tmp_path: Path) -> None:
+    for _ in begun(tmp_path, fixed_plan(0, 1)).run(small_dataset, jobs=1, run_trial=quick_trial):
+        pass
+    results = tmp_path / "results.jsonl"
+    whole = results.read_text()
+    results.write_text(whole.splitlines(keepends=True)[1])
+    begun(tmp_path, fixed_plan(0, 1))
+    assert sorted(results.read_text().splitlines()) == sorted(whole.splitlines())
+    (tmp_path / "study.db").unlink()
+    with pytest.raises(FolderError, match="expected trials of the study in sqlite.*, got 2 that it lacks"):
+        begun(tmp_path, fixed_plan(0, 1))
+
+
+def test_a_result_that_the_database_does_not_take_is_delivered_by_the_next_run(tmp_path: Path) -> None:
+    comparison = begun(tmp_path, fixed_plan(0), patience=0.0)
+    trial = comparison.ledger.claim()
+    assert trial is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparison.ledger.storage, "set_trial_user_attr", no_space)
+        with pytest.raises(
+            StorageError, match="study.db to answer, got database or disk is full; .* is kept in .*-0-ph"
+        ):
+            comparison.enter(outcome_of(trial, ap=0.125))
+    again = begun(tmp_path, fixed_plan(0))
+    assert [outcome.ap for outcome in again.outcomes] == [0.125]
+    assert again.missing == 0
+    assert records_of(tmp_path)[0]["ap"] == 0.125
+    assert not list(tmp_path.glob("undelivered*"))
+
+
+def no_space(*_: object) -> None:
+    from sqlite3 import OperationalError
+
+    raise OperationalError("database or disk is full")
+
+
+RUN = """
 import sys
 from pathlib import Path
-from detloss.study.comparison import Comparison
-from detloss.study.training import Trial
 from detloss.study.workers import Advanced
-from tests.study.trials import endless_trial, small_dataset
+from tests.study import trials
 
-trials = [Trial("giou", "focal", 1.0, seed, 3) for seed in (1, 2)]
-for event in Comparison(trials).run(small_dataset, Path(sys.argv[1]), jobs=2, run_trial=endless_trial):
+folder, runner = Path(sys.argv[1]), getattr(trials, sys.argv[2])
+comparison = trials.begun(folder, trials.fixed_plan(0, 1, 2, 3), beat=1, grace=2)
+for event in comparison.run(trials.small_dataset, jobs=2, run_trial=runner):
     if isinstance(event, Advanced):
         print("busy", flush=True)
 """
 
 
-def test_workers_die_with_a_parent_that_is_killed(tmp_path: Path) -> None:
-    parent = subprocess.Popen(
-        [sys.executable, "-c", ENDLESS, tmp_path / "results.jsonl"], stdout=subprocess.PIPE, text=True
-    )
+def start(folder: Path, runner: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", RUN, folder, runner], stdout=subprocess.PIPE, text=True)
+
+
+def test_a_killed_command_takes_its_workers_along_and_the_next_finds_its_trials(tmp_path: Path) -> None:
+    parent = start(tmp_path, "endless_trial")
     assert parent.stdout is not None
     assert [parent.stdout.readline() for _ in range(2)] == ["busy\n"] * 2
     parent.kill()
     parent.communicate(timeout=60)  # returns when the last process that holds the pipe, a worker, is gone
 
-
-def test_earlier_results_are_neither_mixed_nor_lost(tmp_path: Path) -> None:
-    folder = tmp_path / "new" / "folder"
-    require_no_results(folder)
-    results = fresh_results(folder)
-    append_result(results, outcome_of(Trial("giou", "focal", 1.0, 0, 3)))
-    with pytest.raises(FileExistsError, match=r"results\.jsonl.*--out.*--overwrite"):
-        require_no_results(folder)
-    assert results.exists()
-
-    (folder / "report.html").write_text("old")
-    (folder / "notes.txt").write_text("the user's own")
-    assert fresh_results(folder) == results
-    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+    comparison = begun(tmp_path, fixed_plan(0, 1, 2, 3), beat=1, grace=2)
+    done = len(comparison.outcomes)
+    events = list(comparison.run(small_dataset, jobs=1, run_trial=quick_trial))
+    assert len([event for event in events if isinstance(event, Finished)]) == 4 - done
+    assert sorted(record["seed"] for record in records_of(tmp_path)) == [0, 1, 2, 3]
+    assert comparison.failures == []
 
 
-def test_results_are_appended_line_by_line(tmp_path: Path) -> None:
-    results = tmp_path / "results.jsonl"
-    for seed in range(3):
-        append_result(results, outcome_of(Trial("diou", "ce", 0.5, seed, 7), ap=0.25))
-    records = [json.loads(line) for line in results.read_text().splitlines()]
-    assert [record["seed"] for record in records] == [0, 1, 2]
-    first = dict(zip(KEYS, ["diou", "ce", 0.5, 0, 2, 7, 0.25, 0.45, 0.15, 3.0]))
-    assert records[0] == pytest.approx(first)
+def test_a_trial_that_takes_longer_than_the_grace_is_left_alone(tmp_path: Path) -> None:
+    comparison = begun(tmp_path, fixed_plan(0), beat=1, grace=2)
+    other = begun(tmp_path, fixed_plan(0), beat=1, grace=2).ledger
+    taken = []
+
+    def watch() -> None:
+        while other.open_trials():
+            taken.append(other.claim())
+            time.sleep(0.3)
+
+    events = comparison.run(small_dataset, jobs=1, run_trial=long_trial)
+    assert isinstance(next(events), Started)
+    watcher = Thread(target=watch)
+    watcher.start()
+    assert any(isinstance(event, Finished) for event in events)
+    watcher.join()
+    assert len(taken) > 5
+    assert set(taken) == {None}
+
+
+def test_two_commands_in_one_folder_share_the_trials(tmp_path: Path) -> None:
+    other = start(tmp_path, "slow_trial")
+    assert other.stdout is not None
+    assert other.stdout.readline() == "busy\n"
+    comparison = begun(tmp_path, fixed_plan(0, 1, 2, 3), beat=1, grace=20)
+    events = list(comparison.run(small_dataset, jobs=1, run_trial=slow_trial))
+    other.communicate(timeout=60)
+    assert other.returncode == 0
+    assert sorted(record["seed"] for record in records_of(tmp_path)) == [0, 1, 2, 3]
+    assert comparison.missing == 0
+    own = [event.outcome.trial.seed for event in events if isinstance(event, Finished)]
+    assert len(own) < 4, "the other one has done its share"

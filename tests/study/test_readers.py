@@ -274,5 +274,5 @@ def test_two_data_sets_at_once(tmp_path: Path) -> None:
 def test_sizes_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"size: expected at least one pixel, got 0"):
         load(write_coco(tmp_path / "cells", PAIR), size=0)
-    with pytest.raises(DatasetError, match=r"size 96 was given, but digit scenes have one size of 64 x 64"):
+    with pytest.raises(DatasetError, match=r"size 96 was given, but scenes have a size of their own"):
         load(None, size=96)

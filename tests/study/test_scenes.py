@@ -1,13 +1,16 @@
 """Digit scenes: tight boxes, the promised variety, nothing shared between training and validation."""
 
 import itertools
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 from detloss.study import scenes
-from detloss.study.dataset import load
+from detloss.study.dataset import DatasetError, load
+from tests.study.trials import small_dataset
 
 PARTS = ("train", "validation")
 
@@ -63,11 +66,56 @@ def test_the_promised_variety() -> None:
     assert counts[1:].min() > 0.12 * len(everything)
     boxes = np.concatenate([scene.boxes for scene in everything])
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
-    assert height.max() <= scenes.TALLEST
-    assert width.max() <= scenes.TALLEST
-    assert height.min() >= scenes.SHORTEST - 1
+    style = scenes.STYLES["digits"]
+    assert height.max() <= style.tallest
+    assert width.max() <= style.tallest
+    assert height.min() >= style.shortest - 1
     assert np.ptp(np.log2(np.percentile(height, [5, 95]))) > 1.2
     assert np.ptp(np.log2(np.percentile(width / height, [5, 95]))) > 1
+
+
+def test_sparse_scenes_have_few_positive_cells() -> None:
+    """Where objects are rare, a class loss has to cope with more than 99 cells of background for every one that is not."""
+    dataset = load(None, scenes="sparse")
+    assert (dataset.name, len(dataset.train), len(dataset.validation)) == ("sparse digit scenes", 2000, 400)
+    for samples in (dataset.train, dataset.validation):
+        cells = positive = 0
+        for sample in samples:
+            assert sample.image.shape == (128, 128, 3)
+            assert 1 <= len(sample.boxes) <= 2
+            centres = np.arange(128 // 4) * 4 + 2
+            x, y = np.meshgrid(centres, centres)
+            inside = [(x > x1) & (x < x2) & (y > y1) & (y < y2) for x1, y1, x2, y2 in sample.boxes]
+            cells += x.size
+            positive += np.any(inside, axis=0).sum()
+        assert 0.004 < positive / cells < 0.01
+    again = load(None, scenes="sparse")
+    assert all(np.array_equal(one.image, other.image) for one, other in zip(dataset.train[:20], again.train))
+
+
+def test_scenes_are_for_want_of_data(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=f"scenes 'sparse' were asked for, but there are data: {tmp_path}"):
+        load(tmp_path, scenes="sparse")
+    with pytest.raises(DatasetError, match="size 80 was given, but scenes have a size of their own"):
+        load(None, size=80, scenes="sparse")
+
+
+def test_the_fingerprint_is_of_names_sizes_boxes_and_classes() -> None:
+    dataset = small_dataset()
+    first, second = dataset.train
+    others = [
+        replace(dataset, class_names=("cat", "cow")),
+        replace(dataset, train=[second, first]),
+        replace(dataset, validation=[first]),
+        replace(dataset, train=[replace(first, name="other.png"), second]),
+        replace(dataset, train=[replace(first, boxes=first.boxes + 0.5), second]),
+        replace(dataset, train=[replace(first, labels=first.labels[::-1]), second]),
+        replace(dataset, train=[replace(first, image=first.image[:29]), second]),
+    ]
+    prints = [candidate.fingerprint() for candidate in (dataset, *others)]
+    assert len(set(prints)) == 8
+    pixels = replace(dataset, train=[replace(first, image=255 - first.image), second], name="elsewhere")
+    assert pixels.fingerprint() == dataset.fingerprint() == small_dataset().fingerprint()
 
 
 def test_digits_hardly_cover_each_other() -> None:

@@ -8,8 +8,10 @@ import pytest
 import torch
 
 from detloss.catalog import LOSSES, Kind
+from detloss.study import training
+from detloss.study.builders import cells_of_classes
 from detloss.study.dataset import Dataset, Sample
-from detloss.study.training import Trial, batches, build, cells_of_classes, named, run_trial
+from detloss.study.training import Trial, batches, build, named, pace, run_trial
 
 BOXES = [loss.name for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)]
 CLASSES = [loss.name for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.SOFTMAX)]
@@ -112,6 +114,56 @@ def test_class_weights_come_from_the_data(dataset: Dataset) -> None:
 def test_unknown_losses_are_refused(dataset: Dataset) -> None:
     with pytest.raises(ValueError, match=r"loss: expected one of l1, .*, got 'focal'"):
         run_trial(replace(TRIAL, box="focal"), dataset)
+
+
+def test_an_unknown_detector_is_refused(dataset: Dataset) -> None:
+    with pytest.raises(ValueError, match=r"detector: expected one of unitbox.*, got 'nothing'"):
+        run_trial(replace(TRIAL, detector="nothing"), dataset)
+
+
+def test_images_boxes_and_model_go_to_the_device_and_predictions_come_back(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where there is no GPU, the meta device tells what would have gone there: it has no values to train with."""
+    moved: list[str] = []
+
+    class Recorder:
+        def __init__(self, model: torch.nn.Module) -> None:
+            self.model = model
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.model, name)
+
+        def to(self, device: str) -> None:
+            moved.append(device)
+
+        def loss(self, images: torch.Tensor, targets: list[dict[str, torch.Tensor]]) -> object:
+            assert {images.device.type, *(value.device.type for target in targets for value in target.values())} == {
+                "meta"
+            }
+            moved.append("loss")
+            raise InterruptedError
+
+    monkeypatch.setattr(training, "build", lambda *arguments: Recorder(build(*arguments)))
+    with pytest.raises(InterruptedError):
+        run_trial(TRIAL, dataset, device="meta")
+    assert moved == ["meta", "loss"]
+
+
+def test_the_pace_is_that_of_the_steps_and_of_all_images(dataset: Dataset) -> None:
+    step, judging = pace(TRIAL, dataset, "cpu")
+    assert step > 0
+    assert judging > 0
+    many = replace(dataset, validation=dataset.validation * 100)
+    assert pace(TRIAL, many, "cpu")[1] > 2 * judging, "25 batches in place of one"
+
+
+def test_size_classes_are_told(dataset: Dataset) -> None:
+    outcome = run_trial(replace(TRIAL, steps=60), dataset)
+    assert np.isnan(outcome.small)
+    assert np.isnan(outcome.medium)
+    assert outcome.large == pytest.approx(outcome.ap)
+    assert outcome.matches.hits.any()
 
 
 def test_a_loss_that_breaks_is_told(dataset: Dataset) -> None:

@@ -8,9 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
+from detloss.study import report
 from detloss.study.comparison import Comparison
 from detloss.study.dataset import Dataset, Problem, Sample
+from detloss.study.evaluation import Prediction, evaluate
+from detloss.study.folder import Folder
+from detloss.study.ledger import Ledger
+from detloss.study.plan import Pair, Plan
+from detloss.study.standings import standings
 from detloss.study.training import Outcome, Trial
+
+SEARCHED = Plan({Pair("l1", "focal"): (1.0, 2.0), Pair("giou", "focal"): (1.0, 2.0)}, seeds=(0, 1, 2), steps=8)
 
 
 def small_dataset() -> Dataset:
@@ -32,13 +40,19 @@ def load_and_note(notes: Path) -> Dataset:
 def outcome_of(trial: Trial, ap: float = 0.4) -> Outcome:
     """An outcome that has found the first box of every image and misplaced the second."""
     boxes = np.array([[2, 4, 12, 18], [0, 20, 9, 29], [1, 1, 5, 5]], dtype=np.float32)
-    prediction = (boxes, np.array([0.9, 0.8, 0.1], dtype=np.float32), np.array([0, 1, 0]))
+    prediction = Prediction(boxes, np.array([0.9, 0.8, 0.1], dtype=np.float32), np.array([0, 1, 0]))
     curve = [(step, 1.0 / step, 2.0 / step + 0.1 * trial.seed) for step in range(1, trial.steps + 1)]
-    return Outcome(trial, ap, ap + 0.2, ap - 0.1, 3.0, curve, [prediction, prediction])
+    judged = evaluate([prediction, prediction], small_dataset().validation)
+    predictions, nan = [prediction, prediction], float("nan")
+    numbers = (ap, ap + 0.2, ap - 0.1, nan, ap, ap, 3.0)
+    return Outcome(trial, *numbers, curve, predictions, judged.matches, judged.found)
 
 
-def quick_trial(trial: Trial, dataset: Dataset, *, on_progress: Callable[[int], None] | None = None) -> Outcome:
+def quick_trial(
+    trial: Trial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+) -> Outcome:
     """Train nothing; seed 13 raises, seed 99 kills its process."""
+    assert device == "cpu" or device.startswith("cuda:")
     assert dataset.train
     if trial.seed == 13:
         raise RuntimeError("the thirteenth seed")
@@ -49,7 +63,9 @@ def quick_trial(trial: Trial, dataset: Dataset, *, on_progress: Callable[[int], 
     return outcome_of(trial)
 
 
-def endless_trial(trial: Trial, dataset: Dataset, *, on_progress: Callable[[int], None] | None = None) -> Outcome:
+def endless_trial(
+    trial: Trial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+) -> Outcome:
     """Finish seed 0; any other says who it is, as a step, and goes on for ever."""
     if trial.seed == 0:
         return outcome_of(trial)
@@ -59,8 +75,65 @@ def endless_trial(trial: Trial, dataset: Dataset, *, on_progress: Callable[[int]
     raise AssertionError("nobody ended this worker")
 
 
-def finished_comparison(*, seeds: int = 2) -> Comparison:
+def endless_trial_of_all(
+    trial: Trial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+) -> Outcome:
+    """Say a step, and go on for ever."""
+    assert on_progress is not None
+    on_progress(1)
+    time.sleep(600)
+    raise AssertionError("nobody ended this worker")
+
+
+def slow_trial(
+    trial: Trial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+) -> Outcome:
+    """Take a moment, so that several processes get their share; the AP follows from the trial."""
+    assert on_progress is not None
+    on_progress(1)
+    time.sleep(0.15)
+    return outcome_of(trial, ap=score_of(trial))
+
+
+def long_trial(
+    trial: Trial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+) -> Outcome:
+    """Take longer than a silence that counts as death."""
+    assert on_progress is not None
+    on_progress(1)
+    time.sleep(5)
+    return outcome_of(trial)
+
+
+def score_of(trial: Trial) -> float:
+    """An AP that a trial has wherever it runs: best at weight 2."""
+    return 0.5 - 0.1 * abs(trial.weight - 2) + 0.01 * trial.seed + 0.001 * (trial.box == "giou")
+
+
+def fixed_plan(*seeds: int, boxes: tuple[str, ...] = ("giou",), steps: int = 3) -> Plan:
+    """Phase 2 alone, at weight 1."""
+    return Plan({Pair(box, "focal"): (1.0,) for box in boxes}, seeds, steps)
+
+
+def begun(folder: Path, plan: Plan, **timing: float) -> Comparison:
+    """A comparison in a folder, its study beside it."""
+    place = Folder(folder)
+    place.begin(plan.settings(), overwrite=False)
+    return Comparison(plan, Ledger(place.study, "a study", plan, **timing), place)
+
+
+def finished_comparison(folder: Path, *, seeds: int = 2) -> Comparison:
     """Two pairs of losses, all trials finished."""
-    trials = [Trial(box, "focal", 2.0, seed, steps=4) for seed in range(seeds) for box in ("l1", "giou")]
-    outcomes = [outcome_of(trial, ap=0.4 + 0.01 * trial.seed + 0.005 * (trial.box == "giou")) for trial in trials]
-    return Comparison(trials, outcomes)
+    plan = fixed_plan(*range(seeds), boxes=("l1", "giou"), steps=4)
+    comparison = begun(folder, plan)
+    for trial in plan.comparison(plan.chosen({})):
+        comparison.enter(outcome_of(trial, ap=0.4 + 0.01 * trial.seed + 0.005 * (trial.box == "giou")))
+    return comparison
+
+
+def write_report(path: Path, comparison: Comparison, *, settings: dict[str, object], command: str) -> None:
+    """Write the page of a comparison of pairs with l1 + focal."""
+    baseline, data = Pair("l1", "focal"), small_dataset()
+    table = standings(comparison.outcomes, data, baseline)
+    remarks = ["A remark about the <search>."]
+    report.write(path, comparison, table, data, baseline=baseline, remarks=remarks, settings=settings, command=command)

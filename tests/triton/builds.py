@@ -60,6 +60,7 @@ def losses(dtype: torch.dtype) -> Iterator[tuple[str, Loop, Tensor, Tensor, tupl
     yield "softmax_focal", RowLoop(formulas.softmax_focal, -100, 0.0), logits, classes, (1.0, 2.0)
     many = torch.zeros(16, 32000, dtype=dtype)
     yield "ce, 32000 classes", RowLoop(formulas.cross_entropy, -100, 0.0), many, classes[:16], (1.0,)
+    yield "focal, several steps", BinaryLoop(focal[0], None, 0.0), *[torch.zeros(2**17, 80, dtype=dtype)] * 2, focal[1]
     boxes = torch.zeros(65536, 4, dtype=dtype)
     for penalty in printed.PENALTIES:
         loop = PairLoop(penalty, AxisAligned(), penalty is formulas.complete_iou, measure=False)

@@ -13,7 +13,7 @@ from detloss.geometry import AxisAligned
 from detloss.kernels import eager
 from detloss.kernels import triton as backend
 from detloss.kernels.loops import BinaryLoop, ElementLoop, Loop, PairLoop, RowLoop
-from detloss.kernels.triton import plans
+from detloss.kernels.triton import launch, plans
 from detloss.kernels.triton.walks import columns_of, walk
 
 GIOU = PairLoop(formulas.generalized_iou, AxisAligned(), with_angle=False, measure=False)
@@ -74,7 +74,7 @@ def test_what_is_not_served() -> None:
 def test_at_most_three_launches_forward_and_backward(launched: list[str], seed: int) -> None:
     torch.manual_seed(seed)
     boxes = torch.rand(2 * plans.PAIRS + 1, 4, requires_grad=True)
-    scores, classes = logits(2 * plans.NUMBERS_OF_ROWS // 8 + 1, 8)
+    scores, classes = logits(4 * plans.NUMBERS_A_WARP // 8 + 1, 8)
     for loss, options, kernel in (
         (detloss.generalized_iou_loss, {"pred": boxes, "target": boxes.detach()}, "pairs"),
         (detloss.smooth_l1_loss, {"pred": boxes, "target": boxes.detach(), "reduction": "sum"}, "elements"),
@@ -111,6 +111,16 @@ def test_the_host_reads_no_value(monkeypatch: pytest.MonkeyPatch, seed: int) -> 
             backend.scaled(result.d_pred, result.value)
 
 
+def test_numbers_of_the_host_go_to_the_device() -> None:
+    elsewhere = torch.empty(3, device="meta")
+    assert launch.number(0.25, elsewhere) == (0.25, None)
+    assert launch.number(torch.tensor(0.3, dtype=torch.float64), elsewhere) == (0.3, None)
+    _, place = launch.number(torch.tensor([0.1, 0.2, 0.3]), elsewhere)
+    assert (place.device, place.shape) == (elsewhere.device, (3,))
+    here = torch.tensor(0.3)
+    assert launch.number(here, torch.empty(3)).place is here
+
+
 def test_what_nobody_wants_is_not_made() -> None:
     boxes = torch.rand(5, 4)
     value, d_pred, d_target = backend.evaluate(GIOU, "none", False, False, boxes, boxes, None, None, ())
@@ -143,6 +153,16 @@ def test_numbers_of_classes(classes: int, seed: int) -> None:
     agree(CE, scores, torch.rand_like(scores), 1.0)
     agree(RowLoop(formulas.softmax_focal, -100, 0.0), scores, labels, weight, 1.5)
     agree(FOCAL, scores, labels, weight, 1.0 - weight, 2.0)
+
+
+def test_many_entries_are_few_programs(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    torch.manual_seed(seed)
+    monkeypatch.setattr(launch, "PROGRAMS", 2)
+    agree(SMOOTH_L1, *torch.randn(2, 5 * plans.ELEMENTS + 1), 0.7)
+    agree(GIOU, *torch.rand(2, 7 * plans.PAIRS + 3, 4))
+    scores, labels = logits(11 * plans.NUMBERS_A_WARP // 8 + 5, 8)
+    agree(CE, scores.detach(), labels, 1.0)
+    agree(CE, scores.detach(), scores.detach().softmax(-1), 1.0)
 
 
 @pytest.mark.parametrize("shape", [(), (1, 1, 1), (3, 1, 5), (1, 4, 1), (3, 4, 5), (1, 4, 5), (3, 4, 1)])

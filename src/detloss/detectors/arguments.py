@@ -23,14 +23,13 @@ def share(name: str, value: float) -> None:
         raise ValueError(f"{name}: expected between 0 and 1, got {value!r}")
 
 
-def reads_distances(box_loss: object) -> None:
-    """No overlap loss of detloss's that would take l, t, r, b for something else."""
+def reads_rows(box_loss: object, geometry: "detloss.AxisAligned | detloss.Rotated", expected: str) -> None:
+    """No overlap loss of detloss's that would take rows of this geometry for something else."""
     if kind_of(box_loss) is Kind.BOX:
         given = box_loss.keywords if isinstance(box_loss, partial) else getattr(box_loss, "options", {})
-        geometry = given.get("geometry", detloss.AxisAligned())
-        if geometry != detloss.AxisAligned(format="ltrb"):
-            expected = "geometry=AxisAligned(format='ltrb') for rows l, t, r, b"
-            raise ValueError(f"box_loss: expected {expected}, got {geometry}")
+        found = given.get("geometry", detloss.AxisAligned())
+        if found != geometry:
+            raise ValueError(f"box_loss: expected geometry={expected}, got {found}")
 
 
 def backbone(value: nn.Module) -> tuple[int, int]:
@@ -52,14 +51,14 @@ def images(value: Tensor) -> None:
         raise TypeError(f"images: expected a floating dtype in [0, 1], got {value.dtype}")
 
 
-def targets(value: Sequence[Mapping[str, Tensor]], batch: int) -> None:
-    """A mapping for every image, with as many boxes as labels."""
+def targets(value: Sequence[Mapping[str, Tensor]], batch: int, numbers: int) -> None:
+    """A mapping for every image, with as many boxes, of so many numbers, as labels."""
     if len(value) != batch:
         raise ValueError(f"targets: expected one for each of {batch} images, got {len(value)}")
     for index, target in enumerate(value):
         boxes, labels = target["boxes"], target["labels"]
-        if boxes.dim() != 2 or boxes.shape[1] != 4:
-            raise ValueError(f"targets[{index}]['boxes']: expected (n, 4), got {tuple(boxes.shape)}")
+        if boxes.dim() != 2 or boxes.shape[1] != numbers:
+            raise ValueError(f"targets[{index}]['boxes']: expected (n, {numbers}), got {tuple(boxes.shape)}")
         if labels.shape != boxes.shape[:1]:
             raise ValueError(
                 f"targets[{index}]['labels']: expected ({len(boxes)},) like its boxes, got {tuple(labels.shape)}"

@@ -1,24 +1,21 @@
 """UnitBox: every cell of one feature plane says what it sees, and how far the four sides of its box are."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, softplus
+from torch.nn.functional import softplus
 
 import detloss
-from detloss.catalog import Kind, kind_of
 from detloss.detectors import arguments
 from detloss.detectors.assignment import Assignment, assign, cell_centres
-from detloss.detectors.backbone import SmallPyramid, convolution
-from detloss.detectors.suppression import suppress
+from detloss.detectors.dense import DenseDetector
 
 FIRST_DISTANCE = 2.0  # strides to every side before training, so that boxes overlap from the first step
-CANDIDATES = 1000  # the surest cells of an image that enter non-maximum suppression
 
 
-class UnitBox(nn.Module):
+class UnitBox(DenseDetector):
     """Detect objects in one pass, without anchors, from a plane (C + 1 + 4, H, W).
 
     A cell's first channels are the logits of C classes and of the background, its last four the distances l, t, r, b
@@ -82,7 +79,7 @@ class UnitBox(nn.Module):
         (the prior) and 4 (the normaliser), https://arxiv.org/abs/1708.02002
 
     See also:
-        `iou_loss`, `cross_entropy_loss`, `sigmoid_focal_loss`.
+        `RotatedUnitBox`, of turned boxes; `iou_loss`, `cross_entropy_loss`, `sigmoid_focal_loss`.
     """
 
     def __init__(
@@ -97,105 +94,30 @@ class UnitBox(nn.Module):
         prior: float = 0.01,
         backbone: nn.Module | None = None,
     ) -> None:
-        super().__init__()
-        arguments.positive_integer("num_classes", num_classes)
-        arguments.share("prior", prior)
-        self.num_classes = num_classes
-        arguments.reads_distances(box_loss)
-        self.each_side = kind_of(box_loss) is Kind.REGRESSION if each_side is None else each_side
-        self.background = kind_of(class_loss) is not Kind.SIGMOID if background is None else background
-        self.box_weight = box_weight
-        self.box_loss = box_loss or detloss.IoULoss(form="log", geometry=detloss.AxisAligned(format="ltrb"))
-        self.class_loss = class_loss or (detloss.CrossEntropyLoss() if self.background else detloss.SigmoidFocalLoss())
-        self.normalizer = detloss.Normalizer()
-
-        self.backbone = backbone or SmallPyramid()
-        channels, self.stride = arguments.backbone(self.backbone)
-        distances = nn.Conv2d(channels, 4, 1)
-        self.box_head = nn.Sequential(convolution(channels, channels), distances)
-        class_tower = nn.Sequential(convolution(channels, channels), convolution(channels, channels))
-        # The logits are made last: so a seed gives all else the same weights, whatever their number.
-        logits = nn.Conv2d(channels, num_classes + self.background, 1)
-        self.class_head = nn.Sequential(class_tower, logits)
-
-        odds = math.log(prior / (1 - prior))
-        prior_logits = [odds - math.log(num_classes)] * num_classes + [0.0] if self.background else [odds] * num_classes
-        distances.bias = nn.Parameter(torch.full((4,), math.log(math.expm1(FIRST_DISTANCE))))
-        logits.bias = nn.Parameter(torch.tensor(prior_logits))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Look at images.
-
-        Args:
-            images: (B, 3, H, W) in [0, 1].
-
-        Returns:
-            The plane (B, C + 1 + 4, H', W'), or (B, C + 4, H', W') without background: logits, the background's
-            last of them, then the distances l, t, r, b in strides, all of them above 0. H' and W' are H and W by the
-            stride, rounded up.
-
-        Raises:
-            TypeError: The images are no floating tensor.
-            ValueError: The images are not (B, 3, H, W).
-        """
-        arguments.images(images)
-        height, width = images.shape[-2:]
-        features = self.backbone(pad(images, (0, -width % self.stride, 0, -height % self.stride)))
-        return torch.cat((self.class_head(features), softplus(self.box_head(features))), dim=1)
-
-    def loss(self, images: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Measure what training minimises.
-
-        Args:
-            images: (B, 3, H, W) in [0, 1].
-            targets: One an image: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, and "labels", (n,) classes from
-                0 to C - 1; n may be 0.
-
-        Returns:
-            "classification" and "box", scalars, weighted already: their sum is the training loss.
-
-        Raises:
-            TypeError: The images are no floating tensor.
-            ValueError: A shape does not fit, or there are not as many targets as images.
-        """
-        return self.plane_loss(self(images), targets)
-
-    def plane_loss(self, plane: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Measure the same on a plane that is there already.
-
-        When to choose it: under DistributedDataParallel, which synchronises gradients only for its own forward:
-        ``parallel.module.plane_loss(parallel(images), targets)``.
-
-        Args:
-            plane: What `forward` returned.
-            targets: As for `loss`.
-
-        Returns:
-            As `loss`.
-
-        Raises:
-            ValueError: A shape does not fit, or there are not as many targets as images.
-        """
-        batch, channels, height, width = plane.shape
-        arguments.targets(targets, batch)
-        assignments = [self.assign(height, width, target) for target in targets]
-        labels, distances, positive, share = (torch.cat(parts) for parts in zip(*assignments))
-        cells = plane.permute(0, 2, 3, 1).reshape(-1, channels)
-        objects, positives = self.normalizer(share.sum()), self.normalizer(positive.sum())
-        weight = torch.where(positive, share * (positives / objects), 1.0)
-        box_loss = self.box_loss(
-            cells[positive, -4:],
-            distances[positive],
-            weight=weight[positive, None] if self.each_side else weight[positive],
-            normalizer=positives,
+        distances = detloss.AxisAligned(format="ltrb")
+        arguments.reads_rows(box_loss, distances, "AxisAligned(format='ltrb') for rows l, t, r, b")
+        super().__init__(
+            num_classes,
+            box_loss=box_loss or detloss.IoULoss(form="log", geometry=distances),
+            class_loss=class_loss,
+            box_weight=box_weight,
+            each_number=each_side,
+            background=background,
+            prior=prior,
+            backbone=backbone,
+            first_numbers=[math.log(math.expm1(FIRST_DISTANCE))] * 4,
+            geometry=detloss.AxisAligned(),
         )
-        class_loss = self.class_loss(
-            cells[:, :-4],
-            labels,
-            weight=weight if self.background else weight[:, None],
-            normalizer=positives,
-        )
-        return {"classification": class_loss, "box": self.box_weight * box_loss}
+
+    def written(self, numbers: Tensor) -> Tensor:
+        """Distances l, t, r, b in strides, all of them above 0."""
+        return softplus(numbers)
+
+    def placed(self, boxes: Tensor, centres: Tensor, height: int, width: int) -> Tensor:
+        """Corners x1, y1, x2, y2 in pixels, within the image."""
+        before, after = boxes.chunk(2, dim=-1)
+        corners = torch.cat((centres - before, centres + after), dim=-1) * self.stride
+        return corners.clamp(min=0).minimum(corners.new_tensor([width, height, width, height]))
 
     def assign(self, height: int, width: int, target: Mapping[str, Tensor]) -> Assignment:
         """Say which cell of a plane has which box, as the loss does.
@@ -211,52 +133,3 @@ class UnitBox(nn.Module):
         boxes, labels = target["boxes"] / self.stride, target["labels"]
         centres = cell_centres(height, width, device=boxes.device)
         return assign(centres, boxes, labels, background=self.num_classes)
-
-    @torch.no_grad()
-    def predict(
-        self,
-        images: Tensor,
-        *,
-        score_threshold: float = 0.05,
-        iou_threshold: float = 0.5,
-        max_detections: int = 100,
-    ) -> list[dict[str, Tensor]]:
-        """Find the objects in images.
-
-        A cell speaks for the most probable of its classes, and that probability is its score; of the boxes of one
-        class that overlap too much the surest stays.
-
-        Args:
-            images: (B, 3, H, W) in [0, 1].
-            score_threshold: Boxes that are not surer are dropped.
-            iou_threshold: Above it, two boxes of a class are one object.
-            max_detections: At most this many for an image.
-
-        Returns:
-            One an image, surest first: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, within the image; "scores",
-            (n,); "labels", (n,) int64.
-
-        Raises:
-            TypeError: The images are no floating tensor.
-            ValueError: The images are not (B, 3, H, W).
-        """
-        plane = self(images)
-        centres = cell_centres(*plane.shape[-2:], device=plane.device)
-        logits, distances = plane.flatten(2).transpose(1, 2).tensor_split([plane.shape[1] - 4], dim=-1)
-        probabilities = logits.softmax(dim=-1)[..., :-1] if self.background else logits.sigmoid()
-        scores, labels = probabilities.max(dim=-1)
-        before, after = distances.chunk(2, dim=-1)
-        height, width = images.shape[-2:]
-        corners = torch.cat((centres - before, centres + after), dim=-1) * self.stride
-        boxes = corners.clamp(min=0).minimum(corners.new_tensor([width, height, width, height]))
-
-        detections = []
-        for image in range(len(images)):
-            best = scores[image].argsort(descending=True, stable=True)[:CANDIDATES]
-            best = best[scores[image, best] > score_threshold]
-            kept = suppress(boxes[image, best], scores[image, best], labels[image, best], iou_threshold=iou_threshold)
-            best = best[kept[:max_detections]]
-            detections.append(
-                {"boxes": boxes[image, best], "scores": scores[image, best], "labels": labels[image, best]}
-            )
-        return detections

@@ -1,8 +1,8 @@
 """The reference backend: the loops in torch operations, on any device, differentiable once more.
 
 `entries` gives the loss of every entry with its derivatives; `evaluate` adds weights, absent entries and the
-reduction. Arithmetic is float32, or float64 where an operand is float64; on a CPU, losses of probabilities and all
-sums are float64 throughout and rounded once.
+reduction. Arithmetic is float32, or float64 where an operand is float64; on a CPU, losses of probabilities, boxes of
+more than three dimensions and all sums are float64 throughout and rounded once.
 """
 
 from collections.abc import Sequence
@@ -12,10 +12,21 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from detloss import formulas
+from detloss import formulas, gaussians
 from detloss.geometry import FORMATS
-from detloss.kernels import words
-from detloss.kernels.loops import BinaryLoop, ElementLoop, Loop, PairLoop, RowLoop
+from detloss.kernels import convex, words
+from detloss.kernels.classes import Here, Spread
+from detloss.kernels.loops import (
+    BY_ROW,
+    BinaryLoop,
+    ConvexLoop,
+    ElementLoop,
+    GaussianLoop,
+    Loop,
+    PairLoop,
+    RowLoop,
+    SpreadRowLoop,
+)
 
 
 class Entries(NamedTuple):
@@ -66,7 +77,7 @@ def _(loop: BinaryLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tenso
             present = target != loop.ignore_index
             target = torch.where(present, target, 0)
             present = present.unsqueeze(-1).expand_as(pred)
-        target = one_hot(target, pred, background=True)
+        target = one_hot(target, pred, 0, loop.last_index(pred))
     keep = 1.0 - loop.label_smoothing
     exact = accumulator(pred)
     target = target.to(exact)
@@ -80,39 +91,77 @@ def _(loop: BinaryLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tenso
 
 @entries.register
 def _(loop: RowLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], wants_target: bool) -> Entries:
+    return rows(loop, Here(), pred, target, parameters, wants_target)
+
+
+@entries.register
+def _(loop: SpreadRowLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], wants_target: bool) -> Entries:
+    return rows(loop, loop.spread, pred, target, parameters, wants_target)
+
+
+def rows(
+    loop: RowLoop | SpreadRowLoop,
+    classes: Here | Spread,
+    pred: Tensor,
+    target: Tensor,
+    parameters: Sequence[Tensor],
+    wants_target: bool,
+) -> Entries:
+    """Value and derivatives of every row, wherever its classes are."""
     class_weight, *options = parameters
     dtype, exact = pred.dtype, accumulator(pred)
     present = None
     if target.dim() < pred.dim():
         present = target != loop.ignore_index
-        target = one_hot(torch.where(present, target, 0), pred, background=False)
-    classes = max(pred.shape[-1], 1)
+        target = one_hot(torch.where(present, target, 0), pred, classes.first, loop.last_index(pred))
     keep = (1.0 - loop.label_smoothing) * class_weight.to(exact)
-    share = target.to(exact) * keep + loop.label_smoothing / classes * class_weight.to(exact)
+    spread = loop.label_smoothing / max(classes.count(pred), 1)
+    share = target.to(exact) * keep + spread * class_weight.to(exact)
 
-    nll, likelihood, missing = softmax(pred.to(exact))
+    nll, likelihood, missing = softmax(pred.to(exact), classes)
     value, rate = loop.formula(words, nll, likelihood, missing, *options)
     rates = words.weighted(share, rate * torch.ones_like(value))
-    d_pred = likelihood * (rates.sum(-1, keepdim=True) - rates) - missing * rates
+    d_pred = likelihood * (classes.total(rates) - rates) - missing * rates
     d_target = words.weighted(keep, value).to(dtype) if wants_target and present is None else None
-    return Entries(words.weighted(share, value).sum(-1).to(dtype), d_pred.to(dtype), d_target, present)
+    total = classes.total(words.weighted(share, value)).squeeze(-1)  # its weight may bring it below the largest float
+    return Entries(total, d_pred.to(dtype), d_target, present)
 
 
 @entries.register
 def _(loop: PairLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], wants_target: bool) -> Entries:
-    box_format = FORMATS[loop.geometry.format]
-    columns, target_columns = axes_of(pred, loop.geometry.dims), axes_of(target, loop.geometry.dims)
+    box_format, dims, dtype = FORMATS[loop.geometry.format], loop.geometry.dims, pred.dtype
+    # A product of more than three lengths is rounded too often for what is promised of float32.
+    exact = accumulator(pred) if dims > 3 else dtype
+    columns, target_columns = axes_of(pred.to(exact), dims), axes_of(target.to(exact), dims)
 
     def of(a: list[tuple[Tensor, Tensor]], b: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
         loss, measure, derivatives = formulas.axis_aligned(
             words, loop.formula, box_format.differences_of, box_format.derivatives_by, loop.with_angle, a, b
         )
-        row = torch.stack([first for first, _ in derivatives] + [second for _, second in derivatives], -1)
-        return (measure, -row) if loop.measure else (loss, row)
+        row = torch.stack([first for first, _ in derivatives] + [second for _, second in derivatives], -1).to(dtype)
+        return (measure.to(dtype), -row) if loop.measure else (loss.to(dtype), row)
 
     value, d_pred = of(columns, target_columns)
     d_target = of(target_columns, columns)[1] if wants_target else None
     return Entries(value, d_pred, d_target, None)
+
+
+@entries.register
+def _(loop: ConvexLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], wants_target: bool) -> Entries:
+    value, d_pred, d_target = convex.evaluate(loop, pred, target)
+    return Entries(value, d_pred, d_target if wants_target else None, None)
+
+
+@entries.register
+def _(loop: GaussianLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], wants_target: bool) -> Entries:
+    dtype = pred.dtype
+    columns, target_columns = (rows.to(torch.float64).unbind(-1) for rows in (pred, target))
+    options = [parameter.to(torch.float64) for parameter in parameters]
+    value, d_pred, d_target = gaussians.gaussian(
+        words, loop.formula, loop.penalty, loop.is_relative, columns, target_columns, *options
+    )
+    d_rows = [torch.stack(derivatives, -1).to(dtype) for derivatives in (d_pred, d_target)]
+    return Entries(value.to(dtype), d_rows[0], d_rows[1] if wants_target else None, None)
 
 
 def axes_of(rows: Tensor, dimensions: int) -> list[tuple[Tensor, Tensor]]:
@@ -121,30 +170,33 @@ def axes_of(rows: Tensor, dimensions: int) -> list[tuple[Tensor, Tensor]]:
     return list(zip(columns[:dimensions], columns[dimensions:]))
 
 
-def one_hot(target: Tensor, logits: Tensor, background: bool) -> Tensor:
-    """Class indices as 0/1 over the classes; index C is background where there is one; any other makes its row NaN."""
-    classes = logits.shape[-1]
+def one_hot(target: Tensor, logits: Tensor, first: int, last: int) -> Tensor:
+    """Class indices as 0/1 over the classes from `first` on; an index above `last` or below 0 makes its row NaN."""
     index = target.unsqueeze(-1)
-    hot = (index == torch.arange(classes, device=logits.device)).to(logits.dtype)
-    exists = (index >= 0) & (index < classes + background)
-    return torch.where(exists, hot, torch.nan)
+    hot = (index == places(logits, first)).to(logits.dtype)
+    return torch.where((index >= 0) & (index <= last), hot, torch.nan)
 
 
-def softmax(logits: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def places(logits: Tensor, first: int) -> Tensor:
+    """The classes that the last dimension has."""
+    return torch.arange(first, first + logits.shape[-1], device=logits.device)
+
+
+def softmax(logits: Tensor, classes: Here | Spread) -> tuple[Tensor, Tensor, Tensor]:
     """-log p, p and 1 - p of every class: the largest logit is left out of the sum, so 1 - p never cancels."""
-    if logits.shape[-1] == 0:
+    if classes.count(logits) == 0:
         return logits, logits, logits
-    top, index = logits.max(-1, keepdim=True)
-    is_top = torch.arange(logits.shape[-1], device=logits.device) == index
+    top, index = classes.top(logits)
+    is_top = places(logits, classes.first) == index
     # The low part matters: a rounded difference of 80 would cost its exponential forty ulps.
-    nothing = torch.where(top == top, 0.0, top)  # NaN stays NaN where it is the only logit
-    high, low = words.difference(torch.where(is_top, nothing, logits), torch.where(is_top, 0.0, top))
+    high, low = words.difference(torch.where(is_top, 0.0, logits), torch.where(is_top, 0.0, top))
     growth = torch.where(is_top, 0.0, torch.exp(high))
     correction = growth * torch.where(is_top, 0.0, low)
-    rest = growth.sum(-1, keepdim=True) + correction.sum(-1, keepdim=True)
+    rest = classes.total(growth) + classes.total(correction)
+    rest = torch.where(top == top, rest, top)  # NaN stays NaN where it is the only logit
     others = growth + correction
     total = 1.0 + rest
-    powers = torch.where(is_top, torch.where(top == top, 1.0, top), others)
+    powers = torch.where(is_top, 1.0, others)
     nll = -high + (torch.log1p(rest) - low)
     return nll, powers / total, torch.where(is_top, rest, total - others) / total
 
@@ -166,10 +218,10 @@ def evaluate(
     value, d_pred, d_target, present = entries(loop, *operands, constants, wants_target)
     derivatives = [d_pred] if d_target is None else [d_pred, d_target]
     divisor = divisor_of(value, present, normalizer)
-    rows = isinstance(loop, RowLoop | PairLoop)
+    by_row = isinstance(loop, BY_ROW)
     for factor in (factor.to(value.dtype) for factor in (present, weight) if factor is not None):
         value = words.weighted(factor, value)
-        across = factor.unsqueeze(-1) if rows and factor.dim() else factor
+        across = factor.unsqueeze(-1) if by_row and factor.dim() else factor
         derivatives = [words.weighted(across, derivative) for derivative in derivatives]
     if reduction != "none":
         value = value.sum(dtype=accumulator(value))

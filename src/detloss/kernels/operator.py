@@ -25,7 +25,7 @@ LOOPS = tuple(FORMULAS)
 
 def serves(loop: Loop, pred: Tensor) -> bool:
     """Whether a fused backend of the operand's device has the loop."""
-    fused = active(pred.device.type) != "eager"
+    fused = active(pred.device.type) != "eager" and type(loop) in FORMULAS
     fits = not isinstance(loop, PairLoop) or loop.geometry.dims in DIMENSIONS
     return fused and fits and loop.formula in FORMULAS[type(loop)]
 

@@ -5,12 +5,15 @@ from torch import Tensor
 
 absolute = torch.abs
 exp = torch.exp
+expm1 = torch.expm1
 log = torch.log
 log1p = torch.log1p
 log1p_of_fraction = torch.log1p  # of [0, 1]: other languages have a shorter way there
 power = torch.pow
 relu = torch.relu
 angle = torch.atan2
+cosine = torch.cos
+sine = torch.sin
 minimum = torch.minimum
 maximum = torch.maximum
 where = torch.where
@@ -31,6 +34,12 @@ def quotient(numerator: Tensor, denominator: Tensor) -> Tensor:
     """numerator / denominator, and 0 where the denominator is 0."""
     zero = denominator == 0
     return torch.where(zero, 0.0, numerator / torch.where(zero, 1.0, denominator))
+
+
+def square_root(x: Tensor) -> Tensor:
+    """The root of x >= 0, whose derivative at 0 is 0."""
+    zero = x == 0
+    return torch.where(zero, 0.0, torch.sqrt(torch.where(zero, 1.0, x)))
 
 
 def weighted(weight: Tensor, value: Tensor) -> Tensor:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from detloss import arguments, formulas
-from detloss.classification import binary_loop, weight_of_classes, weights_of_sides
-from detloss.kernels.loops import RowLoop
+from detloss.class_loops import binary_loop, row_loop, weight_of_classes, weights_of_sides
 from detloss.linear.layer import evaluate, logits_to_be
 
 
@@ -67,9 +66,7 @@ def linear_cross_entropy_loss(
         `cross_entropy_loss`.
     """
     logits = logits_to_be(features, layer_weight, layer_bias)
-    arguments.class_target(logits, target, "probabilities")
-    arguments.index("ignore_index", ignore_index)
-    loop = RowLoop(formulas.cross_entropy, ignore_index, arguments.number("label_smoothing", label_smoothing, 0.0, 1.0))
+    loop = row_loop(formulas.cross_entropy, logits, target, ignore_index, label_smoothing)
     return evaluate(
         "linear_cross_entropy_loss",
         loop,

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from detloss import formulas
-from detloss.geometry import AxisAligned
+from detloss.geometry import AxisAligned, Geometry
 from detloss.modules import LossModule
 from detloss.overlap import pairs
 
@@ -15,7 +15,7 @@ def iou_loss(
     target: Tensor,
     *,
     form: str = "linear",
-    geometry: AxisAligned = AxisAligned(),
+    geometry: Geometry = AxisAligned(),
     weight: float | Tensor | None = None,
     reduction: str = "mean",
     normalizer: float | Tensor | None = None,
@@ -29,8 +29,8 @@ def iou_loss(
     logarithm pulls harder on bad boxes.
 
     Args:
-        pred: (..., 2 * dims) boxes in the geometry's format, in any unit of length.
-        target: The shape of ``pred``, same unit.
+        pred: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry, in any unit of length.
+        target: As many rows as ``pred``, same unit.
         form: ``"linear"`` or ``"log"``.
         geometry: What a row of numbers is.
         weight: A factor a box: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
@@ -72,7 +72,7 @@ def generalized_iou_loss(
     pred: Tensor,
     target: Tensor,
     *,
-    geometry: AxisAligned = AxisAligned(),
+    geometry: Geometry = AxisAligned(),
     enclosing: str | None = None,
     weight: float | Tensor | None = None,
     reduction: str = "mean",
@@ -80,16 +80,17 @@ def generalized_iou_loss(
 ) -> Tensor:
     """One less GIoU: IoU loss with a pull on boxes that are apart.
 
-    ``loss = 1 - IoU + (|C| - |A u B|) / |C|``, with C the smallest box that encloses both; in [0, 2]
+    ``loss = 1 - IoU + (|C| - |A u B|) / |C|``, with C the smallest region that encloses both; in [0, 2]
 
     When to choose it: predictions may miss their targets, as with anchors or proposals. It is the plain first
     choice; `distance_iou_loss` pulls more directly, and which is better on your data ``detloss compare`` finds out.
 
     Args:
-        pred: (..., 2 * dims) boxes in the geometry's format, in any unit of length.
-        target: The shape of ``pred``, same unit.
+        pred: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry, in any unit of length.
+        target: As many rows as ``pred``, same unit.
         geometry: What a row of numbers is.
-        enclosing: ``"box"``, the smallest axis-aligned box, or None, the geometry's own: here the same.
+        enclosing: ``"box"``, the smallest box along the axes; ``"hull"``, the convex hull; or None, the geometry's own:
+            the box for `AxisAligned`, the hull for every other shape.
         weight: A factor a box: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
         normalizer: What a mean divides by; by default the number of boxes.
@@ -119,28 +120,29 @@ def generalized_iou_loss(
     """
     pairs.enclosure(geometry, enclosing)
     formula = formulas.generalized_iou
-    return pairs.loss("generalized_iou_loss", formula, pred, target, geometry, weight, reduction, normalizer)
+    return pairs.loss("generalized_iou_loss", formula, pred, target, geometry, weight, reduction, normalizer, enclosing)
 
 
 def distance_iou_loss(
     pred: Tensor,
     target: Tensor,
     *,
-    geometry: AxisAligned = AxisAligned(),
+    geometry: Geometry = AxisAligned(),
     weight: float | Tensor | None = None,
     reduction: str = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """One less DIoU: IoU loss with a pull of the centres.
 
-    ``loss = 1 - IoU + |a - b|^2 / c^2``, with c the diagonal of the smallest box that encloses both; in [0, 2]
+    ``loss = 1 - IoU + |a - b|^2 / c^2``, with c the diagonal of the smallest box that encloses both, or, of other
+    shapes than boxes along the axes, the largest distance of two of their vertices; in [0, 2]
 
     When to choose it: predictions may miss their targets or lie inside them, where GIoU equals IoU and does not say
     which way to go.
 
     Args:
-        pred: (..., 2 * dims) boxes in the geometry's format, in any unit of length.
-        target: The shape of ``pred``, same unit.
+        pred: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry, in any unit of length.
+        target: As many rows as ``pred``, same unit.
         geometry: What a row of numbers is.
         weight: A factor a box: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
@@ -176,7 +178,7 @@ def complete_iou_loss(
     pred: Tensor,
     target: Tensor,
     *,
-    geometry: AxisAligned = AxisAligned(),
+    geometry: Geometry = AxisAligned(),
     weight: float | Tensor | None = None,
     reduction: str = "mean",
     normalizer: float | Tensor | None = None,
@@ -190,9 +192,9 @@ def complete_iou_loss(
     constant, as in the paper's code, so it is not the derivative of its value (nor is its second derivative).
 
     Args:
-        pred: (..., 4) boxes in the geometry's format, in any unit of length.
-        target: The shape of ``pred``, same unit.
-        geometry: What a row of numbers is; two dimensions.
+        pred: (..., 4) boxes in the geometry's format, or `Rotated` rows, in any unit of length.
+        target: As many rows as ``pred``, same unit.
+        geometry: What a row of numbers is: `AxisAligned` of two dimensions, or `Rotated`.
         weight: A factor a box: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
         normalizer: What a mean divides by; by default the number of boxes.
@@ -202,11 +204,12 @@ def complete_iou_loss(
 
     Raises:
         TypeError: An operand is no floating tensor, or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit, or the geometry has other than two
-            dimensions.
+        ValueError: Shapes, devices, the weight's shape or an option do not fit, or the geometry has no width and
+            height.
 
     Edge cases:
-        Identical boxes cost exactly 0. v is 0 where a box is a point or inverted; a height of 0 is no division by 0.
+        Identical boxes cost exactly 0. v is 0 where a box is a point or inverted; a height of 0 is no division by 0. A
+        `Rotated` rectangle written with its sides swapped and turned by 90 degrees is the same to all terms but v.
 
     Example:
         >>> import torch, detloss
@@ -220,7 +223,7 @@ def complete_iou_loss(
     See also:
         `CompleteIoULoss`, the module; `complete_iou`, the measure.
     """
-    pairs.planar(geometry)
+    pairs.with_sides(geometry)
     return pairs.loss("complete_iou_loss", formulas.complete_iou, pred, target, geometry, weight, reduction, normalizer)
 
 

@@ -3,11 +3,11 @@
 from torch import Tensor
 
 from detloss import formulas
-from detloss.geometry import AxisAligned
+from detloss.geometry import AxisAligned, Geometry
 from detloss.overlap import pairs
 
 
-def iou(a: Tensor, b: Tensor, *, geometry: AxisAligned = AxisAligned(), pairwise: bool = False) -> Tensor:
+def iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
     """Measure how much of two boxes is shared: 0 apart, 1 identical.
 
     ``IoU = |A n B| / |A u B|``, by area, or by volume in more dimensions
@@ -16,8 +16,8 @@ def iou(a: Tensor, b: Tensor, *, geometry: AxisAligned = AxisAligned(), pairwise
     both: `generalized_iou` and `distance_iou` can.
 
     Args:
-        a: (..., 2 * dims) boxes in the geometry's format; with ``pairwise`` (..., N, 2 * dims).
-        b: The shape of ``a``; with ``pairwise`` (..., M, 2 * dims).
+        a: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry; with ``pairwise`` (..., N, row).
+        b: As many rows as ``a``; with ``pairwise`` (..., M, row).
         geometry: What a row of numbers is.
         pairwise: Compare every row of ``a`` with every row of ``b``.
 
@@ -50,7 +50,7 @@ def generalized_iou(
     a: Tensor,
     b: Tensor,
     *,
-    geometry: AxisAligned = AxisAligned(),
+    geometry: Geometry = AxisAligned(),
     enclosing: str | None = None,
     pairwise: bool = False,
 ) -> Tensor:
@@ -61,10 +61,11 @@ def generalized_iou(
     When to choose it: to match boxes that may not touch; as `generalized_iou_loss` to train.
 
     Args:
-        a: (..., 2 * dims) boxes in the geometry's format; with ``pairwise`` (..., N, 2 * dims).
-        b: The shape of ``a``; with ``pairwise`` (..., M, 2 * dims).
+        a: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry; with ``pairwise`` (..., N, row).
+        b: As many rows as ``a``; with ``pairwise`` (..., M, row).
         geometry: What a row of numbers is.
-        enclosing: ``"box"``, the smallest axis-aligned box, or None, the geometry's own: here the same.
+        enclosing: ``"box"``, the smallest box along the axes; ``"hull"``, the convex hull; or None, the geometry's own:
+            the box for `AxisAligned`, the hull for every other shape.
         pairwise: Compare every row of ``a`` with every row of ``b``.
 
     Returns:
@@ -90,10 +91,10 @@ def generalized_iou(
         `generalized_iou_loss`.
     """
     pairs.enclosure(geometry, enclosing)
-    return pairs.measure("generalized_iou", formulas.generalized_iou, a, b, geometry, pairwise)
+    return pairs.measure("generalized_iou", formulas.generalized_iou, a, b, geometry, pairwise, enclosing)
 
 
-def distance_iou(a: Tensor, b: Tensor, *, geometry: AxisAligned = AxisAligned(), pairwise: bool = False) -> Tensor:
+def distance_iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
     """Measure IoU, less the squared distance of the centres by the enclosure's squared diagonal.
 
     ``DIoU = IoU - |a - b|^2 / c^2``
@@ -101,8 +102,8 @@ def distance_iou(a: Tensor, b: Tensor, *, geometry: AxisAligned = AxisAligned(),
     When to choose it: to suppress detections of crowded objects (DIoU-NMS); as `distance_iou_loss` to train.
 
     Args:
-        a: (..., 2 * dims) boxes in the geometry's format; with ``pairwise`` (..., N, 2 * dims).
-        b: The shape of ``a``; with ``pairwise`` (..., M, 2 * dims).
+        a: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry; with ``pairwise`` (..., N, row).
+        b: As many rows as ``a``; with ``pairwise`` (..., M, row).
         geometry: What a row of numbers is.
         pairwise: Compare every row of ``a`` with every row of ``b``.
 
@@ -130,7 +131,7 @@ def distance_iou(a: Tensor, b: Tensor, *, geometry: AxisAligned = AxisAligned(),
     return pairs.measure("distance_iou", formulas.distance_iou, a, b, geometry, pairwise)
 
 
-def complete_iou(a: Tensor, b: Tensor, *, geometry: AxisAligned = AxisAligned(), pairwise: bool = False) -> Tensor:
+def complete_iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
     """Measure DIoU, less a term for a wrong aspect ratio.
 
     ``CIoU = IoU - |a - b|^2 / c^2 - alpha v``, with ``v = 4/pi^2 (atan(w'/h') - atan(w/h))^2`` and
@@ -139,9 +140,9 @@ def complete_iou(a: Tensor, b: Tensor, *, geometry: AxisAligned = AxisAligned(),
     When to choose it: as `complete_iou_loss` to train; as a measure mostly by assigners that were trained with it.
 
     Args:
-        a: (..., 4) boxes in the geometry's format; with ``pairwise`` (..., N, 4).
-        b: The shape of ``a``; with ``pairwise`` (..., M, 4).
-        geometry: What a row of numbers is; two dimensions.
+        a: (..., 4) boxes in the geometry's format, or `Rotated` rows; with ``pairwise`` (..., N, row).
+        b: As many rows as ``a``; with ``pairwise`` (..., M, row).
+        geometry: What a row of numbers is: `AxisAligned` of two dimensions, or `Rotated`.
         pairwise: Compare every row of ``a`` with every row of ``b``.
 
     Returns:
@@ -149,7 +150,7 @@ def complete_iou(a: Tensor, b: Tensor, *, geometry: AxisAligned = AxisAligned(),
 
     Raises:
         TypeError: An operand is no floating tensor, or the geometry is none.
-        ValueError: Shapes or devices do not fit, or the geometry has other than two dimensions.
+        ValueError: Shapes or devices do not fit, or the geometry has no width and height.
 
     Edge cases:
         v is 0 where a box is a point or inverted.
@@ -165,5 +166,5 @@ def complete_iou(a: Tensor, b: Tensor, *, geometry: AxisAligned = AxisAligned(),
     See also:
         `complete_iou_loss`.
     """
-    pairs.planar(geometry)
+    pairs.with_sides(geometry)
     return pairs.measure("complete_iou", formulas.complete_iou, a, b, geometry, pairwise)

@@ -1,44 +1,41 @@
 """The command `detloss`."""
 
-import os
+import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from difflib import get_close_matches
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 from rich.console import Console
-from rich.table import Table
 
 import detloss
-from detloss.catalog import LOSSES, Kind, Loss
-from detloss.study import report, show
-from detloss.study.comparison import Comparison, fresh_results, plan, require_no_results
+from detloss.catalog import Loss
+from detloss.study import options, report, show
+from detloss.study.comparison import Comparison
 from detloss.study.dataset import Dataset, DatasetError, load
+from detloss.study.folder import Folder, FolderError
+from detloss.study.ledger import Ledger, StorageError
+from detloss.study.options import (
+    ALL_BOX_LOSSES,
+    BOX_LOSSES,
+    CLASS_LOSSES,
+    baseline_named,
+    loss_named,
+    losses_named,
+    weights_named,
+    weights_to_try,
+)
+from detloss.study.plan import Pair, Plan
 from detloss.study.progress import ProgressDisplay, name_of
-
-BOX_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)}
-CLASS_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.SOFTMAX)}
-INTERRUPTED = 130
-
-
-def loss_named(losses: Mapping[str, Loss], name: str) -> Loss:
-    """Find a loss; where there is none, say which is meant and which there are."""
-    if name not in losses:
-        near = get_close_matches(name.lower(), losses, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise click.BadParameter(f"no such loss: {name!r}.{hint} There are: {', '.join(losses)}.")
-    return losses[name]
-
-
-def losses_named(losses: Mapping[str, Loss], names: str) -> tuple[Loss, ...]:
-    """Find every loss in a list with commas."""
-    words = [word.strip() for word in names.split(",")]
-    if len(set(words)) < len(words):
-        raise click.BadParameter(f"expected every loss once, got {names!r}")
-    return tuple(loss_named(losses, word) for word in words)
+from detloss.study.simulation.command import simulate
+from detloss.study.standings import findings, standings
+from detloss.study.terminal import INTERRUPTED, QUICK, print_standings, say, say_data, say_plan, search_remarks
+from detloss.study.training import DetectorError, check_trials
+from detloss.study.tuning.command import tune
 
 
 class RecordedCommand(click.Command):
@@ -56,11 +53,11 @@ def main() -> None:
 
 
 @main.command(cls=RecordedCommand, context_settings={"show_default": True})
-@click.argument("data", required=False, type=click.Path(exists=True, path_type=Path))
+@options.data
 @click.option(
     "--box",
     "boxes",
-    callback=lambda ctx, param, names: losses_named(BOX_LOSSES, names),
+    callback=lambda ctx, param, names: losses_named(ALL_BOX_LOSSES, names),
     default="smooth_l1,giou",
     help="Box losses to compare, with commas between them.",
 )
@@ -71,25 +68,40 @@ def main() -> None:
     default="focal",
     help="Class losses to compare, with commas between them.",
 )
-@click.option("--detector", type=click.Choice(["unitbox"]), default="unitbox", help="What is trained.")
+@options.detector
 @click.option("--seeds", type=click.IntRange(min=1), default=3, help="Trials of every pair of losses.")
 @click.option("--first-seed", type=click.IntRange(min=0), default=0, help="The seeds count up from here.")
 @click.option("--steps", type=click.IntRange(min=1), default=1200, help="Training steps of every trial.")
+@click.option("--quick", is_flag=True, help="One seed, half the steps, no search: a first look, not to be trusted.")
 @click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=os.cpu_count,
-    show_default="cores",
-    help="Trials that run at the same time, one process and one thread each.",
+    "--weights",
+    callback=lambda ctx, param, words: weights_named(words),
+    metavar="LOSS=NUMBER,...",
+    help="Weights of box losses, in place of the search; a loss that is not named has its listed weight.",
 )
-@click.option("--size", type=click.IntRange(min=1), help="Longer side of every image in pixels.  [default: 160]")
+@click.option(
+    "--baseline",
+    metavar="BOX+CLS",
+    show_default="the first pair",
+    help="The pair that the others are compared with; one loss will do where a single pair has it.",
+)
+@options.jobs("Trials")
+@options.size
+@options.scenes
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("out/compare"),
-    help="Folder of the results.",
+    help="Folder of the results; the same command goes on with what is there.",
 )
-@click.option("--overwrite", is_flag=True, help="Remove the results of an earlier run from the folder.")
+@click.option(
+    "--storage",
+    metavar="URL",
+    help="Database of the trials, postgresql://... to share them between machines.  [default: SQLite in --out]",
+)
+@click.option(
+    "--overwrite", is_flag=True, help="Remove the results of an earlier run from the folder and the database."
+)
 @click.pass_context
 def compare(
     ctx: click.Context,
@@ -100,9 +112,14 @@ def compare(
     seeds: int,
     first_seed: int,
     steps: int,
+    quick: bool,
+    weights: Mapping[str, float] | None,
+    baseline: str | None,
     jobs: int,
     size: int | None,
+    scenes: str | None,
     out: Path,
+    storage: str | None,
     overwrite: bool,
 ) -> None:
     """Train a detector with every pair of a box and a class loss on DATA, and report which did best.
@@ -110,40 +127,76 @@ def compare(
     DATA is COCO json, Pascal VOC xml, YOLO txt or a folder of them; without it, scenes made of handwritten digits.
     """
     console = Console()
-    read = partial(load, data, size=size)
+    if quick:
+        seeds, steps = quick_settings(ctx, steps)
+    plan = Plan(
+        {
+            Pair(box.name, cls.name): weights_to_try(box, weights, searched=not quick)
+            for box in boxes
+            for cls in classes
+        },
+        seeds=range(first_seed, first_seed + seeds),
+        steps=steps,
+        detector=detector,
+    )
+    reference = baseline_named(list(plan.weights), baseline)
+    read = partial(load, data, size=size, scenes=scenes)
     try:
-        if not overwrite:
-            require_no_results(out)
         dataset = read()
-        print_data(console, dataset)
-        results = fresh_results(out)
-    except (OSError, DatasetError) as error:
+        say_data(console, dataset)
+        check_trials(plan.samples(), dataset)
+        comparison = begin(console, plan, dataset, Folder(out), storage, overwrite=overwrite)
+        remarks = [QUICK] if quick else []
+        say_plan(console, comparison, dataset, jobs, remarks)
+        interrupted = run(console, comparison, read, jobs=jobs)
+        if any(outcome.trial.phase == 2 for outcome in comparison.outcomes):
+            settings = {
+                "data": data or dataset.name,
+                "box": ", ".join(loss.name for loss in boxes),
+                "cls": ", ".join(loss.name for loss in classes),
+                "detector": detector,
+                "seeds": seeds,
+                "first seed": first_seed,
+                "steps": steps,
+                "weights": "searched" if plan.search() else "given" if weights else "listed",
+                "baseline": reference,
+                "jobs": jobs,
+                "size": size or "as the reader chooses",
+                "storage": comparison.ledger.place,
+            }
+            remarks += search_remarks(comparison)
+            conclude(console, comparison, dataset, reference, remarks, settings, ctx.obj)
+    except DetectorError as error:
+        raise click.UsageError(f"--{error}") from error
+    except (OSError, DatasetError, FolderError, StorageError) as error:
         raise click.ClickException(str(error)) from error
-    comparison = Comparison(plan(boxes, classes, seeds=range(first_seed, first_seed + seeds), steps=steps))
-    interrupted = run(console, comparison, read, results, jobs=jobs)
-    if comparison.outcomes:
-        page = out / "report.html"
-        settings = {
-            "data": data or dataset.name,
-            "box": ", ".join(loss.name for loss in boxes),
-            "cls": ", ".join(loss.name for loss in classes),
-            "detector": detector,
-            "seeds": seeds,
-            "first seed": first_seed,
-            "steps": steps,
-            "jobs": jobs,
-            "size": size or "as the reader chooses",
-        }
-        report.write(page, comparison, dataset, settings=settings, command=ctx.obj)
-        print_summary(console, report.pairs_of(comparison.outcomes))
-        console.print(f"report: {page}", soft_wrap=True, highlight=False)
-    end(ctx, comparison, out, interrupted=interrupted)
+    end(ctx, comparison, interrupted=interrupted)
 
 
-def run(console: Console, comparison: Comparison, read: Callable[[], Dataset], results: Path, *, jobs: int) -> bool:
+def quick_settings(ctx: click.Context, steps: int) -> tuple[int, int]:
+    """The seeds and the steps of a first look."""
+    if ctx.get_parameter_source("seeds") is ParameterSource.COMMANDLINE:
+        raise click.BadParameter("--quick has one seed: leave one of the two out", param_hint="--seeds")
+    return 1, max(steps // 2, 1)
+
+
+def begin(
+    console: Console, plan: Plan, dataset: Dataset, folder: Folder, storage: str | None, *, overwrite: bool
+) -> Comparison:
+    """Take the folder and the database, and what they have of this comparison already."""
+    settings = plan.settings() | {"data": dataset.fingerprint(), "detloss": detloss.__version__}
+    folder.begin(settings, overwrite=overwrite)
+    mended = folder.mend()
+    if mended:
+        say(console, mended)
+    name = f"detloss compare {sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]}"
+    return Comparison(plan, Ledger(storage or folder.study, name, plan, anew=overwrite), folder)
+
+
+def run(console: Console, comparison: Comparison, read: Callable[[], Dataset], *, jobs: int) -> bool:
     """Run every trial under progress bars; the answer is whether the user interrupted it."""
-    display = ProgressDisplay(console, comparison.trials)
-    with display, closing(comparison.run(read, results, jobs=jobs)) as events:
+    display = ProgressDisplay(console, comparison.plan, comparison.outcomes)
+    with display, closing(comparison.run(read, jobs=jobs)) as events:
         try:
             for event in events:
                 display.show(event)
@@ -152,34 +205,37 @@ def run(console: Console, comparison: Comparison, read: Callable[[], Dataset], r
     return False
 
 
-def print_data(console: Console, dataset: Dataset) -> None:
-    """Say what is trained and judged on, and list everything that is wrong with it."""
-    console.print(f"{dataset.name}: {dataset.split}", markup=False, highlight=False, soft_wrap=True)
-    for problem in dataset.problems:
-        line = f"left out: {problem.file}, {problem.row}: {problem.message}"
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+def conclude(
+    console: Console,
+    comparison: Comparison,
+    dataset: Dataset,
+    baseline: Pair,
+    remarks: Sequence[str],
+    settings: Mapping[str, object],
+    command: str,
+) -> None:
+    """Print the verdicts and the table, and write the report."""
+    table = standings(comparison.outcomes, dataset, baseline)
+    page = comparison.folder.report
+    report.write(
+        page, comparison, table, dataset, baseline=baseline, remarks=remarks, settings=settings, command=command
+    )
+    print_standings(console, table, baseline)
+    for line in (*findings(table, baseline), *remarks, f"report: {page}"):
+        say(console, line)
 
 
-def print_summary(console: Console, pairs: Sequence[report.Pair]) -> None:
-    """Print the table of means and ranges, and what it is worth."""
-    table = Table("box + class loss", "AP", "AP50", "AP75", "seconds", caption="mean (lowest–highest over the seeds)")
-    for pair in pairs:
-        table.add_row(pair.name, *(f"{part:.3f}" for part in (pair.ap, pair.ap50, pair.ap75)), f"{pair.seconds:.0f}")
-    console.print(table)
-    console.print(" ".join(report.findings(pairs)), markup=False, highlight=False)
-
-
-def end(ctx: click.Context, comparison: Comparison, out: Path, *, interrupted: bool) -> None:
+def end(ctx: click.Context, comparison: Comparison, *, interrupted: bool) -> None:
     """Leave with an error if a trial is missing."""
-    missing = len(comparison.trials) - len(comparison.outcomes)
-    kept = f"what is finished is kept in {out}"
+    missing, planned = comparison.missing, comparison.plan.all_trials()
+    kept = f"what is finished is kept in {comparison.folder.path}"
     if interrupted:
-        click.echo(f"Interrupted: {missing} of {len(comparison.trials)} trials are not finished; {kept}.", err=True)
+        click.echo(f"Interrupted: {missing} of {planned} trials are not finished; {kept}.", err=True)
         ctx.exit(INTERRUPTED)
     for failure in comparison.failures:
         click.echo(f"\n{name_of(failure.trial)} failed: {failure.reason}\n{failure.details}".rstrip(), err=True)
-    if comparison.failures:
-        raise click.ClickException(f"{missing} of {len(comparison.trials)} trials failed; {kept}.")
+    if missing:
+        raise click.ClickException(f"{missing} of {planned} trials failed; {kept}.")
 
 
 @main.command("show")
@@ -197,3 +253,7 @@ def show_loss(loss: Loss, out: Path | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     show.write(loss, path)
     click.echo(f"picture: {path}")
+
+
+main.add_command(simulate)
+main.add_command(tune)

@@ -1,104 +1,155 @@
-"""A comparison: the plan of its trials, its run, and the folder that keeps its results."""
+"""A comparison: trials that any number of processes share, run here, and written into this folder."""
 
-import json
-import os
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from time import monotonic
 
-from detloss.catalog import Loss
 from detloss.study.dataset import Dataset
+from detloss.study.folder import Folder, FolderError
+from detloss.study.ledger import Ledger, StorageError
+from detloss.study.plan import Plan
 from detloss.study.training import Outcome, Trial, run_trial
-from detloss.study.workers import Event, Failed, Finished, TrialRunner, run_in_workers
+from detloss.study.workers import Event, Failed, Finished, Started, TrialRunner, Workers
 
-RESULTS = "results.jsonl"
+POLL = 1.0  # seconds between two looks for a trial where a worker has nothing to do
 
 
-@dataclass
+@dataclass(frozen=True)
+class Gathered:
+    """A result that was there already, or that another process has brought."""
+
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Retried:
+    """A trial whose worker died waits again."""
+
+    failure: Failed
+
+
+@dataclass(frozen=True)
+class Late:
+    """A result that came second and was dropped."""
+
+    trial: Trial
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Nothing is left to begin here while these trials run elsewhere, or seem to."""
+
+    trials: list[Trial]
+
+
+Happening = Event | Gathered | Retried | Late | Waiting
+
+
 class Comparison:
-    """Every trial of a comparison, and what has come of it so far.
+    """The trials of a plan, and what has come of them so far.
 
     Args:
-        trials: The plan, in the order in which the trials start.
-        outcomes: The finished trials, in the order in which they finished.
-        failures: The trials that raised or whose worker died.
+        plan: Which trials there are.
+        ledger: Who has which trial; the truth about the results.
+        folder: Where they are written.
+
+    Raises:
+        FolderError: results.jsonl has results that the ledger lacks.
+
+    Attributes:
+        outcomes: The finished trials of both phases, in the order in which this process heard of them.
+        failures: The trials that ended without a result; known when the run is over.
     """
 
-    trials: Sequence[Trial]
-    outcomes: list[Outcome] = field(default_factory=list)
-    failures: list[Failed] = field(default_factory=list)
+    def __init__(self, plan: Plan, ledger: Ledger, folder: Folder) -> None:
+        self.plan, self.ledger, self.folder = plan, ledger, folder
+        self.outcomes: list[Outcome] = []
+        self.failures: list[Failed] = []
+        for file, outcome in folder.kept().items():
+            ledger.finish(outcome)
+            file.unlink(missing_ok=True)
+        self.gather()
+        strange = folder.written() - {outcome.trial for outcome in self.outcomes}
+        if strange:
+            raise FolderError(
+                f"{folder.results}: expected trials of the study in {ledger.place}, got {len(strange)} that it lacks: "
+                "give another --out, or --overwrite it"
+            )
+
+    def gather(self) -> list[Outcome]:
+        """Take over results that are new here; the answer is which."""
+        new = self.ledger.results({outcome.trial for outcome in self.outcomes})
+        self.folder.append(new)
+        self.outcomes.extend(new)
+        return new
+
+    @property
+    def missing(self) -> int:
+        """How many planned trials have no result."""
+        return self.plan.all_trials() - len(self.outcomes)
 
     def run(
-        self, load: Callable[[], Dataset], results: Path, *, jobs: int, run_trial: TrialRunner = run_trial
-    ) -> Generator[Event, None, None]:
-        """Run the plan and yield what happens; each finished trial is in `results` before it is yielded.
+        self, load: Callable[[], Dataset], *, jobs: int, run_trial: TrialRunner = run_trial
+    ) -> Generator[Happening, None, None]:
+        """Run what no other process runs, until every trial is finished, and yield what happens.
+
+        A result is in the database and in results.jsonl before it is yielded.
 
         Args:
             load: Reads the data; every worker process calls it once, so it must be picklable.
-            results: The results.jsonl to append to.
             jobs: How many trials run at the same time, one process and one torch thread each.
             run_trial: Trains and judges one trial; must be picklable.
 
         Yields:
-            The events of the run. Closing the iterator ends the workers and keeps what is finished.
+            What happens. Closing the iterator ends the workers and keeps what is finished.
+
+        Raises:
+            StorageError: The database does not answer any more. A result that it did not take is in the folder, and
+                enters it when the same comparison is run again.
+            OSError: The folder cannot be written.
         """
-        for event in run_in_workers(self.trials, load, run_trial, jobs):
-            match event:
-                case Finished(outcome):
-                    append_result(results, outcome)
-                    self.outcomes.append(outcome)
-                case Failed():
-                    self.failures.append(event)
-            yield event
+        waiting = False
+        try:
+            with Workers(load, run_trial, jobs) as workers:
+                while open_trials := self.ledger.open_trials():
+                    while workers.available and (trial := self.ledger.claim()):
+                        waiting = False
+                        workers.begin(trial)
+                        yield Started(trial)
+                    if not workers.busy and not waiting:
+                        waiting = True
+                        yield Waiting(open_trials)
+                    yield from self.listen(workers)
+                    self.ledger.beat()
+                    yield from map(Gathered, self.gather())
+            yield from map(Gathered, self.gather())
+            self.failures = self.ledger.failures()
+        finally:
+            self.ledger.close()
 
+    def listen(self, workers: Workers) -> Iterator[Happening]:
+        """Hear the workers until a trial has ended, or it is time for the next sign of life."""
+        due = monotonic() + (POLL if workers.available else self.ledger.beat_seconds)
+        while (left := due - monotonic()) > 0:
+            for event in workers.listen(left):
+                match event:
+                    case Finished(outcome):
+                        yield event if self.enter(outcome) else Late(outcome.trial)
+                        due = monotonic()
+                    case Failed():
+                        yield Retried(event) if self.ledger.fail(event) else event
+                        due = monotonic()
+                    case _:
+                        yield event
 
-def plan(boxes: Sequence[Loss], classes: Sequence[Loss], *, seeds: Sequence[int], steps: int) -> list[Trial]:
-    """List the trials of every pair of a box and a class loss on every seed, each at the box loss's listed weight.
-
-    The seeds turn slowest, so that a run that is interrupted has compared all pairs on the seeds it reached.
-    """
-    return [
-        Trial(box=box.name, cls=cls.name, weight=box.weight, seed=seed, steps=steps)
-        for seed in seeds
-        for box in boxes
-        for cls in classes
-    ]
-
-
-def require_no_results(folder: Path) -> None:
-    """Refuse a folder that has the results of an earlier run: two runs are never mixed.
-
-    Raises:
-        FileExistsError: There is a results.jsonl.
-    """
-    results = folder / RESULTS
-    if results.exists():
-        raise FileExistsError(f"{results} has the results of an earlier run: give another --out, or --overwrite it")
-
-
-def fresh_results(folder: Path) -> Path:
-    """Make the folder, remove what an earlier run left there, and return where the results go."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (RESULTS, "report.html"):
-        (folder / name).unlink(missing_ok=True)
-    return folder / RESULTS
-
-
-def append_result(results: Path, outcome: Outcome) -> None:
-    """Append one trial as a line of JSON, whole or not at all."""
-    trial = outcome.trial
-    record = {
-        "box": trial.box,
-        "cls": trial.cls,
-        "weight": trial.weight,
-        "seed": trial.seed,
-        "phase": trial.phase,
-        "steps": trial.steps,
-        "ap": outcome.ap,
-        "ap50": outcome.ap50,
-        "ap75": outcome.ap75,
-        "seconds": outcome.seconds,
-    }
-    with results.open("ab", buffering=0) as file:  # unbuffered: the line is one write, which the system appends as one
-        file.write(json.dumps(record).encode() + b"\n")
-        os.fsync(file.fileno())
+    def enter(self, outcome: Outcome) -> bool:
+        """Bring a result into the database and the folder; the answer is whether it was the first of its trial."""
+        try:
+            first = self.ledger.finish(outcome)
+        except StorageError as error:
+            file = self.folder.keep(outcome)
+            raise StorageError(f"{error}; the result of the last trial is kept in {file}") from error
+        if first:
+            self.folder.append([outcome])
+            self.outcomes.append(outcome)
+        return first

@@ -1,14 +1,16 @@
 """The images that losses are compared on, with what had to be left out of them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from PIL import Image
 
-from detloss.study import readers, scenes
+import detloss
+from detloss.study import readers
 from detloss.study.readers.annotation import (
     WHOLE_FILE,
     AnnotatedImage,
@@ -19,6 +21,7 @@ from detloss.study.readers.annotation import (
 from detloss.study.readers.boxes import fault_of
 from detloss.study.readers.division import divide
 from detloss.study.readers.pictures import PictureError, open_picture, resize
+from detloss.study.scenes import STYLES, Style, compose
 
 __all__ = ["Dataset", "DatasetError", "Problem", "Sample", "load"]
 
@@ -35,7 +38,7 @@ class Sample:
     Attributes:
         name: The image's file name.
         image: Pixels (height, width, 3), uint8.
-        boxes: x1, y1, x2, y2 in pixels of `image`, (n, 4) float32; none is without area.
+        boxes: Rows of the data set's geometry in pixels of `image`, (n, 4) or (n, 5) float32; none is without area.
         labels: Indices into the data set's class names, (n,) int64.
     """
 
@@ -43,6 +46,13 @@ class Sample:
     image: np.ndarray
     boxes: np.ndarray
     labels: np.ndarray
+
+    @property
+    def sides(self) -> np.ndarray:
+        """Widths and heights of the boxes in pixels, of turned ones along their own sides; (n, 2) float64."""
+        turned = self.boxes.shape[1] == 5
+        sides = self.boxes[:, 2:4] if turned else self.boxes[:, 2:] - self.boxes[:, :2]
+        return sides.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -56,6 +66,7 @@ class Dataset:
         validation: Samples to judge on; no image is in both.
         problems: Everything that was left out, each with its file, its row and the reason.
         split: Which rule told the two sides apart, with their sizes, as a sentence.
+        geometry: What a box is: corners x1, y1, x2, y2, or turned cx, cy, w, h, angle.
     """
 
     name: str
@@ -64,9 +75,19 @@ class Dataset:
     validation: list[Sample]
     problems: list[Problem]
     split: str
+    geometry: detloss.AxisAligned | detloss.Rotated = field(default_factory=detloss.AxisAligned)
+
+    def fingerprint(self) -> str:
+        """A short text that differs where names, sizes, boxes or classes do; pixels may vary with the decoder."""
+        digest = sha256(repr(self.class_names).encode())
+        for side in (self.train, self.validation):
+            for sample in side:
+                digest.update(repr((sample.name, sample.image.shape, sample.labels.tolist())).encode())
+                digest.update(sample.boxes.astype("<f4").tobytes())
+        return digest.hexdigest()[:16]
 
 
-def load(path: Path | None, *, size: int | None = None) -> Dataset:
+def load(path: Path | None, *, size: int | None = None, scenes: str | None = None) -> Dataset:
     """Reads a data set, checks it, divides it and brings its images to one size.
 
     The format, COCO json, Pascal VOC xml or YOLO txt, is recognised by itself. A row that cannot
@@ -74,9 +95,12 @@ def load(path: Path | None, *, size: int | None = None) -> Dataset:
     that the longer side has `size` pixels, and their boxes with them.
 
     Args:
-        path: A folder, a COCO json file or YOLO's data.yaml; None for scenes of 64 x 64 pixels
-            composed from the digits and photographs that ship inside scikit-learn.
+        path: A folder, a COCO json file or YOLO's data.yaml; None for scenes composed from the
+            digits and photographs that ship inside scikit-learn.
         size: Longer side of every image in pixels, 160 unless given; not for the scenes.
+        scenes: Which scenes: "digits" unless given, of 64 x 64 pixels with one to five digits;
+            "sparse", of 128 x 128 with one or two small ones; or "rotated", of 64 x 64 with one to
+            five turned ones, all of one class, whose boxes are turned with them.
 
     Returns:
         The data set, with at least one image and one box on either side.
@@ -87,8 +111,10 @@ def load(path: Path | None, *, size: int | None = None) -> Dataset:
     """
     if path is None:
         if size is not None:
-            raise DatasetError(f"size {size} was given, but digit scenes have one size of 64 x 64")
-        return _digit_scenes()
+            raise DatasetError(f"size {size} was given, but scenes have a size of their own")
+        return _scenes(STYLES["digits" if scenes is None else scenes])
+    if scenes is not None:
+        raise DatasetError(f"scenes {scenes!r} were asked for, but there are data: {path}")
     longer_side = LONGER_SIDE if size is None else size
     if longer_side < 1:
         raise DatasetError(f"size: expected at least one pixel, got {size}")
@@ -185,21 +211,22 @@ def _sizes(train: list[Sample], validation: list[Sample]) -> str:
     )
 
 
-def _digit_scenes() -> Dataset:
-    train = _scene_samples("train", TRAIN_SCENES)
-    validation = _scene_samples("validation", VALIDATION_SCENES)
+def _scenes(style: Style) -> Dataset:
+    train = _scene_samples("train", TRAIN_SCENES, style)
+    validation = _scene_samples("validation", VALIDATION_SCENES, style)
     return Dataset(
-        name="digit scenes",
-        class_names=scenes.CLASS_NAMES,
+        name=style.name,
+        class_names=style.class_names,
         train=train,
         validation=validation,
         problems=[],
         split=f"By the writers of the digits; {_sizes(train, validation)}.",
+        geometry=detloss.Rotated() if style.turned else detloss.AxisAligned(),
     )
 
 
-def _scene_samples(part: Literal["train", "validation"], count: int) -> list[Sample]:
+def _scene_samples(part: Literal["train", "validation"], count: int, style: Style) -> list[Sample]:
     return [
         Sample(f"{part}-{number:04}", scene.image, scene.boxes, scene.labels)
-        for number, scene in enumerate(scenes.compose(count, part))
+        for number, scene in enumerate(compose(count, part, style))
     ]

@@ -17,14 +17,11 @@ from typing import Literal
 
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_digits, load_sample_images
 
 _Box = tuple[int, int, int, int]
 
 CLASS_NAMES = tuple("0123456789")
-SIDE = 64
-MOST_DIGITS = 5
-SHORTEST, TALLEST = 10, 32
+WINDOW = 64
 NARROWEST, WIDEST = 0.5, 2.0
 # How much of the smaller of two digits the other may cover.
 MOST_COVERED = 0.15
@@ -38,13 +35,48 @@ _FAINTEST = 0.25
 
 
 @dataclass(frozen=True)
+class Style:
+    """What scenes look like.
+
+    Attributes:
+        name: What a data set of them is called.
+        side: Of the image, in pixels.
+        most_digits: At least one, at most so many.
+        shortest: The least height of a digit in pixels, before it is cut to its ink.
+        tallest: The greatest, which is also the greatest width.
+        turned: Whether each digit is turned by an angle of its own, any up to half a turn either way.
+    """
+
+    name: str
+    side: int
+    most_digits: int
+    shortest: int
+    tallest: int
+    turned: bool = False
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The digits; turned ones are all of one class, for a 6 may be a 9."""
+        return ("digit",) if self.turned else CLASS_NAMES
+
+
+STYLES = {
+    "digits": Style("digit scenes", side=64, most_digits=5, shortest=10, tallest=32),
+    # One or two small digits: of UnitBox's cells, one every four pixels, less than 1 % see one.
+    "sparse": Style("sparse digit scenes", side=128, most_digits=2, shortest=9, tallest=14),
+    "rotated": Style("turned digit scenes", side=64, most_digits=5, shortest=10, tallest=32, turned=True),
+}
+
+
+@dataclass(frozen=True)
 class Scene:
     """One composed image.
 
     Attributes:
-        image: Pixels (64, 64, 3), uint8.
-        boxes: x1, y1, x2, y2 in pixels, tight around the ink, (n, 4) float32 with 1 <= n <= 5.
-        labels: The digits, (n,) int64.
+        image: Pixels (side, side, 3), uint8.
+        boxes: x1, y1, x2, y2 in pixels, tight around the ink, (n, 4) float32 with n >= 1. Where the style is turned cx,
+            cy, w, h in pixels and the angle in radians, tight around the ink before it was turned, (n, 5).
+        labels: Indices into the style's class names, (n,) int64.
     """
 
     image: np.ndarray
@@ -67,20 +99,24 @@ _SOURCES = {
 }
 
 
-def compose(count: int, part: Literal["train", "validation"]) -> Iterator[Scene]:
+def compose(count: int, part: Literal["train", "validation"], style: Style = STYLES["digits"]) -> Iterator[Scene]:
     """Composes the first scenes of one side, the same ones every time.
 
-    A scene is a crop of a photograph with one to five digits, every class as likely as every other,
-    10 to 32 pixels tall, about half to twice as wide as tall, each brighter or darker than what is
-    behind it by an amount that varies, and covering at most 15 % of another's box.
+    A scene is a crop of a photograph with a few digits, every class as likely as every other, about
+    half to twice as wide as tall, each brighter or darker than what is behind it by an amount that
+    varies, and covering at most 15 % of another's box; of turned digits, the boxes along the axes
+    around them count.
 
     Args:
         count: How many scenes.
         part: Which side; the two share neither digits nor any part of a photograph.
+        style: How large a scene is, and how many digits of which size it has.
 
     Returns:
         The scenes, one by one.
     """
+    from sklearn.datasets import load_digits, load_sample_images  # takes a second, which worker processes can spare
+
     source = _SOURCES[part]
     digits = load_digits()
     labels = digits.target[source.digits]
@@ -89,17 +125,23 @@ def compose(count: int, part: Literal["train", "validation"]) -> Iterator[Scene]
     photographs = [photograph[:, source.columns] for photograph in load_sample_images().images]
     for number in range(count):
         random = np.random.default_rng((source.seed, number))
-        canvas = _background(photographs, random)
-        boxes: list[_Box] = []
+        canvas = _background(photographs, style.side, random)
+        places: list[_Box] = []
+        boxes: list[tuple[float, ...]] = []
         drawn: list[int] = []
-        for _ in range(random.integers(1, MOST_DIGITS, endpoint=True)):
+        for _ in range(random.integers(1, style.most_digits, endpoint=True)):
             label = int(random.integers(len(CLASS_NAMES)))
-            ink = _stretched(drawings[random.choice(by_class[label])], random)
-            box = _free_place(ink.shape, boxes, random)
-            if box is not None:
-                _draw(canvas, ink, box, _colour(canvas, box, random))
-                boxes.append(box)
-                drawn.append(label)
+            ink = _stretched(drawings[random.choice(by_class[label])], style, random)
+            upright, angle = ink.shape, 0.0
+            if style.turned:
+                angle = random.uniform(-np.pi, np.pi)
+                ink = _turned(ink, angle)
+            place = _free_place(ink.shape, places, style.side, random)
+            if place is not None:
+                _draw(canvas, ink, place, _colour(canvas, place, random))
+                places.append(place)
+                boxes.append(_row_in(place, upright, angle) if style.turned else place)
+                drawn.append(0 if style.turned else label)
         yield Scene(
             image=np.rint(canvas).astype(np.uint8),
             boxes=np.array(boxes, dtype=np.float32),
@@ -107,16 +149,16 @@ def compose(count: int, part: Literal["train", "validation"]) -> Iterator[Scene]
         )
 
 
-def _background(photographs: list[np.ndarray], random: np.random.Generator) -> np.ndarray:
-    """A crop of 64 x 64 pixels from a window of one to three times that side."""
+def _background(photographs: list[np.ndarray], side_of_scene: int, random: np.random.Generator) -> np.ndarray:
+    """A crop from a window of one to three times 64 pixels, brought to this side."""
     photograph = photographs[random.integers(len(photographs))]
-    side = int(random.integers(SIDE, 3 * SIDE, endpoint=True))
+    side = int(random.integers(WINDOW, 3 * WINDOW, endpoint=True))
     top = random.integers(photograph.shape[0] - side, endpoint=True)
     left = random.integers(photograph.shape[1] - side, endpoint=True)
     window = Image.fromarray(photograph[top : top + side, left : left + side])
     if random.random() < 0.5:
         window = window.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    resized = window.resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+    resized = window.resize((side_of_scene, side_of_scene), Image.Resampling.BILINEAR)
     return np.array(resized, dtype=np.float32)
 
 
@@ -127,14 +169,38 @@ def _cut_to_ink(drawing: np.ndarray, least: float) -> np.ndarray:
     return drawing[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _stretched(drawing: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _stretched(drawing: np.ndarray, style: Style, random: np.random.Generator) -> np.ndarray:
     """A digit at a size drawn by chance, as shares of ink, none of them faint."""
-    height = _log_uniform(random, SHORTEST, TALLEST)
+    height = _log_uniform(random, style.shortest, style.tallest)
     aspect = drawing.shape[1] / drawing.shape[0] * _log_uniform(random, 0.7, 2.0)
     width = height * min(max(aspect, NARROWEST), WIDEST)
-    size = round(min(width, TALLEST)), round(height)
+    size = round(min(width, style.tallest)), round(height)
     ink = np.asarray(Image.fromarray(drawing).resize(size, Image.Resampling.BILINEAR))
     return _cut_to_ink(np.where(ink < _FAINTEST, 0, ink), _FAINTEST)
+
+
+def _turned(ink: np.ndarray, angle: float) -> np.ndarray:
+    """Ink turned about its middle, from x toward y, on a field that just holds it."""
+    height, width = ink.shape
+    cosine, sine = np.cos(angle), np.sin(angle)
+    turned_width = int(np.ceil(width * abs(cosine) + height * abs(sine)))
+    turned_height = int(np.ceil(width * abs(sine) + height * abs(cosine)))
+    x, y = turned_width / 2, turned_height / 2
+    back = (
+        *(cosine, sine, width / 2 - cosine * x - sine * y),
+        *(-sine, cosine, height / 2 + sine * x - cosine * y),
+    )  # from a point of the field to the point of the ink that comes to lie there
+    field = Image.fromarray(ink).transform(
+        (turned_width, turned_height), Image.Transform.AFFINE, back, Image.Resampling.BILINEAR
+    )
+    return np.asarray(field)
+
+
+def _row_in(place: _Box, upright: tuple[int, ...], angle: float) -> tuple[float, ...]:
+    """The turned box of ink that was of this height and width, in the middle of its place."""
+    x1, y1, x2, y2 = place
+    height, width = upright
+    return (x1 + x2) / 2, (y1 + y2) / 2, width, height, angle
 
 
 def _log_uniform(random: np.random.Generator, low: float, high: float) -> float:
@@ -142,11 +208,13 @@ def _log_uniform(random: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(random.uniform(np.log(low), np.log(high))))
 
 
-def _free_place(shape: tuple[int, ...], taken: list[_Box], random: np.random.Generator) -> _Box | None:
+def _free_place(
+    shape: tuple[int, ...], taken: list[_Box], side_of_scene: int, random: np.random.Generator
+) -> _Box | None:
     """A box of this height and width that hardly covers the taken ones; None if none turns up."""
     height, width = shape
     for _ in range(_TRIES):
-        x, y = (int(random.integers(SIDE - side, endpoint=True)) for side in (width, height))
+        x, y = (int(random.integers(side_of_scene - side, endpoint=True)) for side in (width, height))
         box = (x, y, x + width, y + height)
         if all(_covered(box, other) <= MOST_COVERED for other in taken):
             return box

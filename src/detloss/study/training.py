@@ -1,18 +1,18 @@
 """One trial: a detector trained with one pair of losses and judged on images it never saw."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-import detloss
-from detloss.catalog import LOSSES, Kind, Loss
-from detloss.detectors import UnitBox
+from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
+from detloss.study.builders import DETECTORS, Detector, check_boxes, target_of
 from detloss.study.dataset import Dataset, Sample
 from detloss.study.evaluation import Prediction, evaluate
+from detloss.study.matching import Matches
 
 # One setting for all losses, so that a comparison compares nothing else.
 BATCH = 16
@@ -21,7 +21,12 @@ WEIGHT_DECAY = 0.05
 WARM_UP = 0.15  # the share of the steps in which the learning rate rises
 LONGEST_GRADIENT = 10.0
 POINTS_OF_CURVE = 60  # a training curve has at most about this many points
+PROBED = 6  # steps that are timed before a comparison starts
 PICTURED = 8  # validation images whose predictions a report draws
+
+
+class DetectorError(Exception):
+    """A detector that cannot have these losses, or whose package is missing; the message names the option."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Trial:
         seed: Decides the initial weights and the order of the data, for every loss alike.
         steps: Batches of 16 images to train on.
         phase: 1 where a weight is searched, 2 where losses are compared.
+        detector: What is trained.
     """
 
     box: str
@@ -43,6 +49,7 @@ class Trial:
     seed: int
     steps: int
     phase: int = 2
+    detector: str = "unitbox"
 
 
 @dataclass(frozen=True)
@@ -54,94 +61,127 @@ class Outcome:
         ap: COCO's average precision on the validation images, in [0, 1].
         ap50: The same at IoU .50.
         ap75: The same at IoU .75.
+        small: AP of objects below 1/300 of their image; NaN where there is none.
+        medium: Of objects in between.
+        large: Of objects above 3 % of their image.
         seconds: From the first step to the last validation image.
         curve: (step, classification loss, box loss), each loss the mean since the point before.
         predictions: In the first few validation images.
+        matches: Which detections found an object, for the AP of any draw of the validation images.
+        found: (objects,) uint16, by image: bit t is set where an object of the validation images was found at IoU
+            .50 + .05 t. None in results of versions that did not note it.
     """
 
     trial: Trial
     ap: float
     ap50: float
     ap75: float
+    small: float
+    medium: float
+    large: float
     seconds: float
     curve: list[tuple[int, float, float]]
     predictions: list[Prediction]
+    matches: Matches
+    found: np.ndarray | None = None
 
 
-def run_trial(trial: Trial, dataset: Dataset, *, on_progress: Callable[[int], None] | None = None) -> Outcome:
-    """Train UnitBox with a trial's losses and judge it.
+def run_trial(
+    trial: Trial, dataset: Dataset, *, device: str = "cpu", on_progress: Callable[[int], None] | None = None
+) -> Outcome:
+    """Train a detector with a trial's losses and judge it.
 
     Trials of one seed start from the same weights and see the same images in the same order, whatever their losses;
-    the same trial on the same machine has the same outcome. The process is left with one torch thread.
+    the same trial on the same processor has the same outcome. The process is left with one torch thread.
 
     Args:
-        trial: Losses, weight, seed and steps.
+        trial: Losses, weight, seed, steps and detector.
         dataset: What to train on and what to judge on.
+        device: Where to train.
         on_progress: Called after every step with the number of steps done.
 
     Returns:
         The outcome.
 
     Raises:
-        ValueError: A loss is not in the catalog, or not of a kind that its place needs.
+        ValueError: A loss is not in the catalog, or not of a kind that its place needs; there is no such detector.
         FloatingPointError: A loss or its gradient is not finite.
     """
+    return train_and_judge(*losses_of(trial), trial, dataset, device=device, on_progress=on_progress)
+
+
+def train_and_judge(
+    box: Loss,
+    cls: Loss,
+    trial: Trial,
+    dataset: Dataset,
+    *,
+    device: str,
+    on_progress: Callable[[int], None] | None,
+) -> Outcome:
+    """Run a trial with these losses, which may have other options than the catalog's."""
     torch.set_num_threads(1)  # several threads a trial slow each other down where every core has a trial
-    box = named(trial.box, (Kind.REGRESSION, Kind.BOX))
-    cls = named(trial.cls, (Kind.SIGMOID, Kind.SOFTMAX))
     start = perf_counter()
     model = build(box, cls, trial, dataset)
-    curve = train(model, dataset.train, trial, on_progress or (lambda step: None))
-    predictions = predict(model, dataset.validation)
+    model.to(device)
+    curve = train(model, dataset.train, trial, device, on_progress or (lambda step: None))
+    predictions = predict(model, dataset.validation, device)
     seconds = perf_counter() - start
-    precision = evaluate(predictions, dataset.validation)
-    return Outcome(
-        trial=trial,
-        ap=precision.ap,
-        ap50=precision.ap50,
-        ap75=precision.ap75,
-        seconds=seconds,
-        curve=curve,
-        predictions=predictions[:PICTURED],
-    )
+    precision = evaluate(predictions, dataset.validation, dataset.geometry)
+    return Outcome(trial, **vars(precision), seconds=seconds, curve=curve, predictions=predictions[:PICTURED])
+
+
+def pace(trial: Trial, dataset: Dataset, device: str) -> tuple[float, float]:
+    """Measure on a few steps how many seconds a step takes, and how many the judging of all images."""
+    torch.set_num_threads(1)
+    model = build(*losses_of(trial), trial, dataset)
+    model.to(device)
+    times: list[float] = []
+    train(model, dataset.train, replace(trial, steps=PROBED), device, lambda step: times.append(perf_counter()))
+    start = perf_counter()
+    predict(model, dataset.validation[:BATCH], device)
+    batches_to_judge = -(-len(dataset.validation) // BATCH)
+    return (times[-1] - times[0]) / (PROBED - 1), (perf_counter() - start) * batches_to_judge
+
+
+def check_trials(trials: Iterable[Trial], dataset: Dataset) -> None:
+    """Find out before anything trains what could only be found out by a trial.
+
+    Raises:
+        DetectorError: A detector cannot have a trial's losses, or its package is missing.
+    """
+    for trial in trials:
+        try:
+            build(*losses_of(trial), trial, dataset)
+        except (ValueError, ModuleNotFoundError) as error:
+            raise DetectorError(str(error)) from error
+
+
+def losses_of(trial: Trial) -> tuple[Loss, Loss]:
+    """Find a trial's box loss and its class loss."""
+    return named(trial.box, (Kind.REGRESSION, Kind.BOX, Kind.ROTATED)), named(trial.cls, (Kind.SIGMOID, Kind.SOFTMAX))
 
 
 def named(name: str, kinds: Sequence[Kind]) -> Loss:
     """Find a loss of one of these kinds in the catalog."""
-    fitting = [loss for loss in LOSSES if loss.kind in kinds]
+    fitting = [loss for loss in (*LOSSES, *ROTATED_LOSSES) if loss.kind in kinds]
     for loss in fitting:
         if loss.name == name:
             return loss
     raise ValueError(f"loss: expected one of {', '.join(loss.name for loss in fitting)}, got {name!r}")
 
 
-def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> UnitBox:
+def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> Detector:
     """Make the detector of a trial, with the initial weights of its seed."""
-    geometry = {"geometry": detloss.AxisAligned(format="ltrb")} if box.kind is Kind.BOX else {}
+    if trial.detector not in DETECTORS:
+        raise ValueError(f"detector: expected one of {', '.join(DETECTORS)}, got {trial.detector!r}")
+    check_boxes(box, trial.detector, dataset)
     torch.manual_seed(trial.seed)
-    model = UnitBox(
-        len(dataset.class_names),
-        box_loss=partial(box.function, **box.options, **geometry),
-        class_loss=partial(cls.function, **cls.options),
-        box_weight=trial.weight,
-    )
-    if cls.from_counts is not None:
-        from_data = cls.from_counts(cells_of_classes(model, dataset.train))
-        model.class_loss = partial(cls.function, **cls.options, **from_data)
-    return model
-
-
-def cells_of_classes(model: UnitBox, samples: Sequence[Sample]) -> list[float]:
-    """Count the cells that each class has in all images, the background's last."""
-    counts = torch.zeros(model.num_classes + 1, dtype=torch.int64)
-    for sample in samples:
-        height, width = (-(-side // model.stride) for side in sample.image.shape[:2])
-        counts += model.assign(height, width, target_of(sample)).labels.bincount(minlength=len(counts))
-    return counts.tolist()
+    return DETECTORS[trial.detector](box, cls, trial.weight, dataset)
 
 
 def train(
-    model: UnitBox, samples: Sequence[Sample], trial: Trial, on_progress: Callable[[int], None]
+    model: Detector, samples: Sequence[Sample], trial: Trial, device: str, on_progress: Callable[[int], None]
 ) -> list[tuple[int, float, float]]:
     """Train in place and return the curve of the losses."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
@@ -151,7 +191,8 @@ def train(
     since_point: list[Tensor] = []
     model.train()
     for step, (images, targets) in zip(range(1, trial.steps + 1), batches(samples, trial.seed)):
-        terms = model.loss(images, targets)
+        there = [{name: value.to(device) for name, value in target.items()} for target in targets]
+        terms = model.loss(images.to(device), there)
         optimizer.zero_grad()
         torch.autograd.backward(terms["classification"] + terms["box"])
         length = nn.utils.clip_grad_norm_(model.parameters(), LONGEST_GRADIENT)
@@ -170,15 +211,21 @@ def train(
 
 
 def batches(samples: Sequence[Sample], seed: int) -> Iterator[tuple[Tensor, list[dict[str, Tensor]]]]:
-    """Yield images and targets without end, every sample once before any comes again."""
+    """Yield images and targets without end."""
+    for indices in order(len(samples), seed):
+        batch = [samples[index] for index in indices]
+        yield images_of(batch), [target_of(sample) for sample in batch]
+
+
+def order(samples: int, seed: int) -> Iterator[list[int]]:
+    """Yield the samples of each batch without end, every sample once before any comes again."""
     generator = torch.Generator().manual_seed(seed)
     waiting: list[int] = []
     while True:
         while len(waiting) < BATCH:
-            waiting += torch.randperm(len(samples), generator=generator).tolist()
-        batch = [samples[index] for index in waiting[:BATCH]]
+            waiting += torch.randperm(samples, generator=generator).tolist()
+        yield waiting[:BATCH]
         del waiting[:BATCH]
-        yield images_of(batch), [target_of(sample) for sample in batch]
 
 
 def images_of(samples: Sequence[Sample]) -> Tensor:
@@ -192,17 +239,12 @@ def images_of(samples: Sequence[Sample]) -> Tensor:
     return images
 
 
-def target_of(sample: Sample) -> dict[str, Tensor]:
-    """Write a sample's boxes as the detector wants them."""
-    return {"boxes": torch.from_numpy(sample.boxes), "labels": torch.from_numpy(sample.labels)}
-
-
-def predict(model: UnitBox, samples: Sequence[Sample]) -> list[Prediction]:
+def predict(model: Detector, samples: Sequence[Sample], device: str) -> list[Prediction]:
     """Detect in images, batch by batch."""
     model.eval()
     predictions: list[Prediction] = []
     for first in range(0, len(samples), BATCH):
-        for found in model.predict(images_of(samples[first : first + BATCH])):
-            boxes, scores, labels = (found[key].numpy() for key in ("boxes", "scores", "labels"))
+        for found in model.predict(images_of(samples[first : first + BATCH]).to(device)):
+            boxes, scores, labels = (found[key].cpu().numpy() for key in ("boxes", "scores", "labels"))
             predictions.append(Prediction(boxes, scores, labels))
     return predictions

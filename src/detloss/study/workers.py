@@ -1,15 +1,15 @@
-"""Worker processes: each reads the data once and then runs one trial after another."""
+"""Worker processes: each reads the data once and then runs one trial after another, on one thread or one device."""
 
 import signal
 import threading
 import traceback
-from collections import deque
-from collections.abc import Callable, Generator, Sequence
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from os import _exit
+from types import TracebackType
 from typing import Protocol
 
 import torch
@@ -22,7 +22,7 @@ class TrialRunner(Protocol):
     """What trains and judges one trial; a worker calls it, so it must be importable there."""
 
     def __call__(
-        self, trial: Trial, dataset: Dataset, *, on_progress: Callable[[int], None] | None = None
+        self, trial: Trial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
     ) -> Outcome: ...
 
 
@@ -55,6 +55,7 @@ class Failed:
     trial: Trial
     reason: str
     details: str = ""
+    died: bool = False
 
 
 Event = Started | Advanced | Finished | Failed
@@ -63,10 +64,11 @@ Event = Started | Advanced | Finished | Failed
 class Worker:
     """One spawned process, seen from the parent."""
 
-    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner) -> None:
+    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, device: str) -> None:
         context = get_context("spawn")  # a fork would inherit torch's thread pool in an unusable state
+        self.device = device
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs, load, run_trial), daemon=True)
+        self.process = context.Process(target=work, args=(theirs, load, run_trial, device), daemon=True)
         self.process.start()
         theirs.close()  # so that the worker's death reads as the end of the pipe
 
@@ -82,7 +84,7 @@ class Worker:
             event: Event = self.connection.recv()
         except (EOFError, OSError):
             self.process.join()
-            return Failed(self.trial, f"its worker process {describe_exit(self.process.exitcode)}")
+            return Failed(self.trial, f"its worker process {describe_exit(self.process.exitcode)}", died=True)
         return event
 
     def dismiss(self) -> None:
@@ -101,40 +103,59 @@ def describe_exit(code: int | None) -> str:
     return f"ended by itself with exit code {code}"
 
 
-def run_in_workers(
-    trials: Sequence[Trial], load: Callable[[], Dataset], run_trial: TrialRunner, jobs: int
-) -> Generator[Event, None, None]:
-    """Run every trial, `jobs` at a time, and yield what happens as it happens.
+def devices() -> list[str]:
+    """Where trials run: every GPU that torch sees, or the processor."""
+    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cpu"]
 
-    A trial that raises, or whose worker dies, is reported as failed and the others go on. Closing the generator, or an
-    exception thrown into it, ends all workers.
+
+class Workers(AbstractContextManager["Workers"]):
+    """Up to `jobs` processes, started when they are needed; leaving the context ends them, whatever they are doing.
+
+    A trial that raises, or whose worker dies, is told as failed, and the others go on.
     """
-    waiting = deque(trials)
-    busy: list[Worker] = []
-    idle: list[Worker] = []
-    try:
-        while waiting or busy:
-            while waiting and len(busy) < jobs:
-                worker = idle.pop() if idle else Worker(load, run_trial)
-                busy.append(worker)
-                worker.begin(waiting.popleft())
-                yield Started(worker.trial)
-            ready = wait([worker.connection for worker in busy])
-            for worker in [worker for worker in busy if worker.connection in ready]:
-                event = worker.listen()
-                if not isinstance(event, Advanced):
-                    busy.remove(worker)
-                    if worker.process.exitcode is None:
-                        idle.append(worker)
-                    else:
-                        worker.dismiss()
-                yield event
-    finally:
-        for worker in busy + idle:
+
+    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, jobs: int) -> None:
+        self.load, self.run_trial = load, run_trial
+        places = devices()
+        self.free_devices = [places[job % len(places)] for job in reversed(range(jobs))]
+        self.busy: list[Worker] = []
+        self.idle: list[Worker] = []
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for worker in self.busy + self.idle:
             worker.dismiss()
 
+    @property
+    def available(self) -> bool:
+        """Whether another trial can begin."""
+        return bool(self.idle or self.free_devices)
 
-def work(connection: Connection, load: Callable[[], Dataset], run_trial: TrialRunner) -> None:
+    def begin(self, trial: Trial) -> None:
+        """Hand a trial to an idle process, or to a new one."""
+        worker = self.idle.pop() if self.idle else Worker(self.load, self.run_trial, self.free_devices.pop())
+        self.busy.append(worker)
+        worker.begin(trial)
+
+    def listen(self, seconds: float) -> list[Event]:
+        """Wait at most so long for what happens next; nothing is an answer too."""
+        ready = wait([worker.connection for worker in self.busy], timeout=max(seconds, 0.0))
+        events = []
+        for worker in [worker for worker in self.busy if worker.connection in ready]:
+            event = worker.listen()
+            events.append(event)
+            if not isinstance(event, Advanced):
+                self.busy.remove(worker)
+                if worker.process.exitcode is None:
+                    self.idle.append(worker)
+                else:
+                    worker.dismiss()
+                    self.free_devices.append(worker.device)
+        return events
+
+
+def work(connection: Connection, load: Callable[[], Dataset], run_trial: TrialRunner, device: str) -> None:
     """Serve trials until the parent closes the pipe; runs in the worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     threading.Thread(target=die_with_parent, daemon=True).start()
@@ -142,17 +163,17 @@ def work(connection: Connection, load: Callable[[], Dataset], run_trial: TrialRu
     dataset = load()
     with suppress(EOFError):
         while True:
-            serve(connection, connection.recv(), dataset, run_trial)
+            serve(connection, connection.recv(), dataset, run_trial, device)
 
 
-def serve(connection: Connection, trial: Trial, dataset: Dataset, run_trial: TrialRunner) -> None:
+def serve(connection: Connection, trial: Trial, dataset: Dataset, run_trial: TrialRunner, device: str) -> None:
     """Run one trial and send what happens."""
 
     def on_progress(step: int) -> None:
         connection.send(Advanced(trial, step))
 
     try:
-        connection.send(Finished(run_trial(trial, dataset, on_progress=on_progress)))
+        connection.send(Finished(run_trial(trial, dataset, device=device, on_progress=on_progress)))
     except Exception as error:  # whatever a trial raises is its result; the other trials go on
         reason = "".join(traceback.format_exception_only(error)).strip()
         connection.send(Failed(trial, reason, traceback.format_exc()))

@@ -12,14 +12,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from detloss.geometry import Polygon, Rotated
 from detloss.kernels import eager, printed
 from detloss.kernels.eager import Evaluation
-from detloss.kernels.loops import BinaryLoop, ElementLoop, Loop, PairLoop, RowLoop
+from detloss.kernels.loops import BinaryLoop, ConvexLoop, ElementLoop, Loop, PairLoop, RowLoop
 
 TASK = struct.Struct("=11q 2d 18q 3d 3q")  # `Task` of task.h, field by field
+CONVEX = struct.Struct("=4q")  # what `ConvexTask` has beyond
+SHAPES = (Rotated, Polygon)
+MOST_VERTICES = 64  # of a polygon
 KINDS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 NONE, SUM, MEAN_OVER_DIVISOR, MEAN_OVER_PRESENT = range(4)
-
+INVERTIBLE = 2.0**-126  # of what is nearer to 0 the inverse is infinite, in float32
 
 DENSE = torch.contiguous_format
 Fields = tuple[int, ...]  # of an operand: the address of its data, its kind, the address of its layout
@@ -55,6 +59,8 @@ class Plan(NamedTuple):
     by_row: bool = False
     label_smoothing: float = 0.0
     ignore_index: int | None = None
+    shapes: tuple[int, int] | None = None  # of convex bodies
+    hull: bool = False
 
 
 @functools.cache
@@ -89,12 +95,23 @@ def plan_of(loop: Loop) -> Plan | None:
                     measure,
                     by_row=True,
                 )
+        case ConvexLoop(formula, (first, second), enclosing, _, _, measure) if formula in printed.PENALTIES:
+            if isinstance(first, SHAPES) and isinstance(second, SHAPES):
+                return Plan(
+                    library.detloss_convex,
+                    printed.PENALTIES.index(formula),
+                    measure=measure,
+                    by_row=True,
+                    shapes=(SHAPES.index(type(first)), SHAPES.index(type(second))),
+                    hull=enclosing == "hull",
+                )
     return None
 
 
 def serves(loop: Loop, pred: Tensor, target: Tensor) -> bool:
     """Whether the library has the loop, and the operands memory of their own to point at."""
-    return pred.numel() > 0 and plan_of(loop) is not None
+    fits = not isinstance(loop, ConvexLoop) or max(pred.shape[-1], target.shape[-1]) <= 2 * MOST_VERTICES
+    return pred.numel() > 0 and fits and plan_of(loop) is not None
 
 
 def evaluate(
@@ -121,9 +138,11 @@ def evaluate(
         divisor = count if normalizer is None else float(normalizer)
     else:
         how, divisor = (SUM if reduction == "sum" else NONE), 1.0
+    if 0.0 < abs(divisor) < INVERTIBLE:
+        return eager.evaluate(loop, reduction, wants_pred, wants_target, pred, target, weight, normalizer, parameters)
     value = torch.empty(entries if how == NONE else (), dtype=dtype, device=pred.device)
     d_pred = torch.empty_like(pred, dtype=dtype, memory_format=DENSE) if wants_pred or wants_target else None
-    d_target = torch.empty_like(pred, dtype=dtype, memory_format=DENSE) if wants_target else None
+    d_target = torch.empty_like(target, dtype=dtype, memory_format=DENSE) if wants_target else None
 
     kept: list[object] = []  # what is made here and must outlive the call
     fields = operand_of(pred, dtype, kept)
@@ -145,6 +164,8 @@ def evaluate(
         divisor, plan.label_smoothing, *fields, *constants,
         value.data_ptr(), 0 if d_pred is None else d_pred.data_ptr(), 0 if d_target is None else d_target.data_ptr(),
     )  # fmt: skip
+    if plan.shapes is not None:
+        task += CONVEX.pack(*plan.shapes, target.shape[-1], plan.hull)
     plan.run(task)
     return Evaluation(value, d_pred, d_target)
 

@@ -16,8 +16,7 @@ struct ElementBlock {
     S factor;        // of the derivatives: 1 over what a mean divides by
     S keep, spread;  // of binary targets: 1 - label smoothing, and what it adds to either side
     template <class L>
-    INLINE L finish(L result, L factor, int64_t at) const {
-        result = weighted(factor, result);
+    INLINE L finish(L result, int64_t at) const {
         return weight ? weighted(L::load(weight + at), result) : result;
     }
 };
@@ -44,9 +43,9 @@ void element_block(const ElementBlock<S>& block) {
         const int64_t at = std::max<int64_t>(0, std::min<int64_t>(next, block.count - L::count));  // the last overlaps
         const auto [value, d_pred, d_target] =
             evaluate_element<Formula, binary, L>(block, at, std::make_index_sequence<parameters>{});
-        block.finish(value, L(1.0), at).store(block.value + at);
-        if constexpr (by_pred) block.finish(d_pred, factor, at).store(block.d_pred + at);
-        if constexpr (by_target) block.finish(d_target, factor, at).store(block.d_target + at);
+        block.finish(value, at).store(block.value + at);
+        if constexpr (by_pred) block.finish(weighted(factor, d_pred), at).store(block.d_pred + at);
+        if constexpr (by_target) block.finish(weighted(factor, d_target), at).store(block.d_target + at);
     }
 }
 

@@ -1,5 +1,9 @@
 // One register of numbers: the type that printed formulas calculate with.
 #pragma once
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -14,10 +18,13 @@ namespace detloss::ISA {
 
 #if defined(__AVX512F__)
 constexpr int register_bytes = 64;
+#define OF_REGISTER(instruction) _mm512_##instruction
 #elif defined(__AVX2__)
 constexpr int register_bytes = 32;
+#define OF_REGISTER(instruction) _mm256_##instruction
 #else
 constexpr int register_bytes = 16;
+#define OF_REGISTER(instruction) _mm_##instruction
 #endif
 
 template <class S>
@@ -47,10 +54,29 @@ struct Lanes {
         friend INLINE Bits operator<<(Bits a, int by) { return {a.v << by}; }
         friend INLINE Bits operator>>(Bits a, int by) { return {a.v >> by}; }
     };
+#if defined(__AVX512F__)
+    // A bit a lane, as the processor compares: compilers take apart what is said in whole lanes.
+    struct Mask {
+        std::conditional_t<sizeof(S) == 4, __mmask16, __mmask8> bits;
+        INLINE bool any() const { return bits != 0; }
+        INLINE operator Bits() const {
+            if constexpr (sizeof(S) == 4) return {reinterpret_cast<integers>(_mm512_movm_epi32(bits))};
+            else return {reinterpret_cast<integers>(_mm512_movm_epi64(bits))};
+        }
+        friend INLINE Mask operator&(Mask a, Mask b) { return {decltype(bits)(a.bits & b.bits)}; }
+        friend INLINE Mask operator|(Mask a, Mask b) { return {decltype(bits)(a.bits | b.bits)}; }
+    };
+#else
     struct Mask : Bits {
+        INLINE bool any() const {
+            integer found = 0;
+            for (int lane = 0; lane < count; ++lane) found |= this->v[lane];
+            return found != 0;
+        }
         friend INLINE Mask operator&(Mask a, Mask b) { return {{a.v & b.v}}; }
         friend INLINE Mask operator|(Mask a, Mask b) { return {{a.v | b.v}}; }
     };
+#endif
 
     vector v;
 
@@ -75,6 +101,23 @@ struct Lanes {
     friend INLINE Lanes operator*(Lanes a, Lanes b) { return Lanes(a.v * b.v); }
     friend INLINE Lanes operator/(Lanes a, Lanes b) { return Lanes(a.v / b.v); }
     friend INLINE Lanes operator-(Lanes a) { return Lanes(-a.v); }
+#if defined(__AVX512F__)
+    template <int how>
+    INLINE static Mask compared(Lanes a, Lanes b) {
+        if constexpr (sizeof(S) == 4) return {_mm512_cmp_ps_mask(a.v, b.v, how)};
+        else return {_mm512_cmp_pd_mask(a.v, b.v, how)};
+    }
+    friend INLINE Mask operator<(Lanes a, Lanes b) { return compared<_CMP_LT_OQ>(a, b); }
+    friend INLINE Mask operator<=(Lanes a, Lanes b) { return compared<_CMP_LE_OQ>(a, b); }
+    friend INLINE Mask operator>(Lanes a, Lanes b) { return compared<_CMP_GT_OQ>(a, b); }
+    friend INLINE Mask operator>=(Lanes a, Lanes b) { return compared<_CMP_GE_OQ>(a, b); }
+    friend INLINE Mask operator==(Lanes a, Lanes b) { return compared<_CMP_EQ_OQ>(a, b); }
+    friend INLINE Mask operator!=(Lanes a, Lanes b) { return compared<_CMP_NEQ_UQ>(a, b); }
+    friend INLINE Lanes where(Mask mask, Lanes yes, Lanes no) {
+        if constexpr (sizeof(S) == 4) return Lanes(_mm512_mask_blend_ps(mask.bits, no.v, yes.v));
+        else return Lanes(_mm512_mask_blend_pd(mask.bits, no.v, yes.v));
+    }
+#else
     friend INLINE Mask operator<(Lanes a, Lanes b) { return {{a.v < b.v}}; }
     friend INLINE Mask operator<=(Lanes a, Lanes b) { return {{a.v <= b.v}}; }
     friend INLINE Mask operator>(Lanes a, Lanes b) { return {{a.v > b.v}}; }
@@ -82,35 +125,53 @@ struct Lanes {
     friend INLINE Mask operator==(Lanes a, Lanes b) { return {{a.v == b.v}}; }
     friend INLINE Mask operator!=(Lanes a, Lanes b) { return {{a.v != b.v}}; }
     friend INLINE Lanes where(Mask mask, Lanes yes, Lanes no) { return Lanes(mask.v ? yes.v : no.v); }
+#endif
+    // a where it is less, or more; b in all other cases: compilers do not always see one instruction in that.
+#if defined(__x86_64__)
+    friend INLINE Lanes minimum(Lanes a, Lanes b) {
+        if constexpr (sizeof(S) == 4) return Lanes(OF_REGISTER(min_ps)(a.v, b.v));
+        else return Lanes(OF_REGISTER(min_pd)(a.v, b.v));
+    }
+    friend INLINE Lanes maximum(Lanes a, Lanes b) {
+        if constexpr (sizeof(S) == 4) return Lanes(OF_REGISTER(max_ps)(a.v, b.v));
+        else return Lanes(OF_REGISTER(max_pd)(a.v, b.v));
+    }
+#else
+    friend INLINE Lanes minimum(Lanes a, Lanes b) { return where(a < b, a, b); }
+    friend INLINE Lanes maximum(Lanes a, Lanes b) { return where(a > b, a, b); }
+#endif
 
     INLINE static Lanes counting() {
         Lanes lanes = 0.0;
         for (int lane = 0; lane < count; ++lane) lanes.set(lane, S(lane));
         return lanes;
     }
+    // The lanes from `first` on, and then those before them; as many of them as `k` has.
+    template <int first, int... k>
+    INLINE auto from_lane(std::integer_sequence<int, k...>) const {
+        return __builtin_shufflevector(v, v, ((first + k) % count)...);
+    }
     // All lanes as one number, half by half.
-    template <class Operation>
+    template <int half = count / 2, class Operation>
     INLINE S folded(const Operation& operation) const {
-        S numbers[count];
-        store(numbers);
-#pragma GCC unroll 8
-        for (int half = count / 2; half; half /= 2)
-#pragma GCC unroll 16
-            for (int lane = 0; lane < half; ++lane) numbers[lane] = operation(numbers[lane], numbers[lane + half]);
-        return numbers[0];
+        if constexpr (half == 0) return v[0];
+        else return operation(*this, Lanes(from_lane<half>(std::make_integer_sequence<int, count>{})))
+            .template folded<half / 2>(operation);
     }
-    // The sum of all lanes, and of what they lost.
-    INLINE double total(Lanes lost) const {
-        using Wide = Lanes<double>;
-        const auto add = [](double a, double b) { return a + b; };
-        if constexpr (sizeof(S) == sizeof(double)) return folded(add) + lost.folded(add);
-        else {
-            S numbers[count], low[count];
-            store(numbers), lost.store(low);
-            const Wide first = Wide::widened(numbers) + Wide::widened(low);
-            return (first + (Wide::widened(numbers + Wide::count) + Wide::widened(low + Wide::count))).folded(add);
-        }
+    // Half of the lanes, 0 the first or 1 the second, in double.
+    template <int half>
+    INLINE Lanes<double> wide() const {
+        constexpr int few = Lanes<double>::count;
+        const auto lanes = from_lane<half * few>(std::make_integer_sequence<int, few>{});
+        return Lanes<double>(__builtin_convertvector(lanes, typename Lanes<double>::vector));
     }
+#if defined(__AVX512F__)
+    // This times 2^k for whole k: one instruction.
+    INLINE Lanes scaled(Lanes k) const {
+        if constexpr (sizeof(S) == sizeof(double)) return Lanes(_mm512_maskz_scalef_pd(-1, v, k.v));
+        else return Lanes(_mm512_maskz_scalef_ps(-1, v, k.v));
+    }
+#endif
 };
 
 // Two registers that take turns in the processor's pipelines: long chains of arithmetic wait half as long.
@@ -145,6 +206,9 @@ struct Twin {
     INLINE Bits as_bits() const { return {a.as_bits(), b.as_bits()}; }
     INLINE void store(S* to) const { a.store(to), b.store(to + L::count); }
     INLINE S operator[](int lane) const { return lane < L::count ? a[lane] : b[lane - L::count]; }
+#if defined(__AVX512F__)
+    INLINE Twin scaled(Twin k) const { return {a.scaled(k.a), b.scaled(k.b)}; }
+#endif
 
     friend INLINE Twin operator+(Twin x, Twin y) { return {x.a + y.a, x.b + y.b}; }
     friend INLINE Twin operator-(Twin x, Twin y) { return {x.a - y.a, x.b - y.b}; }
@@ -158,6 +222,7 @@ struct Twin {
     friend INLINE Twin where(Mask mask, Twin yes, Twin no) {
         return {where(mask.a, yes.a, no.a), where(mask.b, yes.b, no.b)};
     }
+    friend INLINE Twin maximum(Twin x, Twin y) { return {maximum(x.a, y.a), maximum(x.b, y.b)}; }
 };
 
 // A derivative that a formula does not have: what it multiplies is not calculated.
@@ -199,7 +264,15 @@ INLINE std::tuple<Each...> result(Each... each) {
 // Of two registers laid end to end: every second number, from the first or the second on.
 template <int first, class L, int... k>
 INLINE L every_second(L a, L b, std::integer_sequence<int, k...>) {
-    return L(__builtin_shufflevector(a.v, b.v, (first + 2 * k)...));
+    if constexpr (register_bytes == 32) {  // each half by itself, then the quarters in the middle change places
+        constexpr int n = L::count, quarter = n / 4;
+        const auto halves = __builtin_shufflevector(
+            a.v, b.v, (first + 2 * (k % quarter) + k / (2 * quarter) * (n / 2) + k / quarter % 2 * n)...);
+        return L(__builtin_shufflevector(
+            halves, halves, (k % quarter + (k / quarter % 2 * 2 + k / quarter / 2) * quarter)...));
+    } else {
+        return L(__builtin_shufflevector(a.v, b.v, (first + 2 * k)...));
+    }
 }
 template <class L>
 INLINE std::array<L, 2> unzip(L a, L b) {

@@ -20,6 +20,7 @@
     bool run_binary(const Task&, ParallelFor);            \
     bool run_rows(const Task&, ParallelFor);              \
     bool run_pairs(const Task&, ParallelFor);             \
+    bool run_convex(const ConvexTask&, ParallelFor);      \
     }
 INSTRUCTION_SETS(DECLARE)
 
@@ -29,25 +30,29 @@ using namespace detloss;
 
 bool has(const char* name) {
 #if defined(__x86_64__)
+#define HAS(feature) bool(__builtin_cpu_supports(feature))  // older compilers know no names of whole levels
     __builtin_cpu_init();
-    if (!std::strcmp(name, "v4")) return __builtin_cpu_supports("x86-64-v4");
-    if (!std::strcmp(name, "v3")) return __builtin_cpu_supports("x86-64-v3");
-    if (!std::strcmp(name, "v2")) return __builtin_cpu_supports("x86-64-v2");
-    return false;
+    const bool v2 = HAS("sse4.2") && HAS("popcnt");
+    const bool v3 = v2 && HAS("avx2") && HAS("bmi") && HAS("bmi2") && HAS("fma");
+    const bool v4 = v3 && HAS("avx512f") && HAS("avx512bw") && HAS("avx512cd") && HAS("avx512dq") && HAS("avx512vl");
+    return !std::strcmp(name, "v4") ? v4 : !std::strcmp(name, "v3") ? v3 : !std::strcmp(name, "v2") && v2;
 #else
     return !std::strcmp(name, "native");
 #endif
 }
 
 using Loop = bool (*)(const Task&, ParallelFor);
+using ConvexLoop = bool (*)(const ConvexTask&, ParallelFor);
 
 // One instruction set's loops; each returns whether it has the formula.
 struct Kernels {
     const char* name;
     Loop elements, binary, rows, pairs;
+    ConvexLoop convex;
 };
-#define KERNELS(name) \
-    {#name, detloss::name::run_elements, detloss::name::run_binary, detloss::name::run_rows, detloss::name::run_pairs},
+#define KERNELS(name)                                                                                                  \
+    {#name, detloss::name::run_elements, detloss::name::run_binary, detloss::name::run_rows, detloss::name::run_pairs, \
+     detloss::name::run_convex},
 const Kernels all[] = {INSTRUCTION_SETS(KERNELS)};  // best last
 
 const Kernels* active = nullptr;
@@ -92,3 +97,4 @@ EXPORT int32_t detloss_elements(const Task* task) { return run(active->elements,
 EXPORT int32_t detloss_binary(const Task* task) { return run(active->binary, *task, task->entries); }
 EXPORT int32_t detloss_rows(const Task* task) { return run(active->rows, *task, task->entries * task->width); }
 EXPORT int32_t detloss_pairs(const Task* task) { return run(active->pairs, *task, task->entries * task->width); }
+EXPORT int32_t detloss_convex(const ConvexTask* task) { return active->convex(*task, parallel_for); }

@@ -4,107 +4,115 @@
 
 namespace detloss::ISA {
 
+// A sum of registers, with what every addition loses.
+template <class S>
+class Sum {
+    Lanes<S> sum = 0.0, low = 0.0;
+
+  public:
+    INLINE void add(Lanes<S> numbers) {
+        const auto [next, rest] = difference(sum, -numbers);
+        sum = next, low = low + rest;
+    }
+    INLINE void add_finite(Lanes<S> numbers) {
+        const Lanes<S> next = sum + numbers;
+        low = low + lost(sum, -numbers, next), sum = next;
+    }
+    INLINE double total() const {
+        const auto add = [](Lanes<double> a, Lanes<double> b) INLINED { return a + b; };
+        const Lanes<double> first = sum.template wide<0>() + low.template wide<0>();
+        if constexpr (std::is_same_v<S, double>) return first.folded(add);
+        else return (first + (sum.template wide<1>() + low.template wide<1>())).folded(add);
+    }
+};
+
 // How registers cover a row: whole ones, then one that ends with the row and overlaps them. Rows shorter than a
 // register lie in the room of one.
 template <class L>
 struct Cover {
-    int64_t classes;
+    using S = typename L::scalar;
+    int64_t classes, whole, last;
+    bool ragged;
+    L fresh;  // 1 in the lanes of the last register that no whole one has had, else 0
 
-    int64_t whole() const { return classes - classes % L::count; }
-    bool ragged() const { return classes % L::count != 0; }
-    int64_t last() const { return std::max<int64_t>(0, classes - L::count); }
-    // 1 in the lanes of the last register that no whole one has had, else 0.
-    L fresh() const {
-        const L lane = L::counting();
-        return classes < L::count ? where(lane < L(double(classes)), 1.0, 0.0)
-                                  : where(lane < L(double(L::count - classes % L::count)), 0.0, 1.0);
-    }
-    // The sum over the row of `numbers(first class)`, with what every addition loses.
+    explicit Cover(int64_t classes)
+        : classes(classes), whole(classes - classes % L::count), last(std::max<int64_t>(0, classes - L::count)),
+          ragged(whole != classes),
+          fresh(classes < L::count ? where(L::counting() < L(double(classes)), 1.0, 0.0)
+                                   : where(L::counting() < L(double(L::count - classes % L::count)), 0.0, 1.0)) {}
+
+    // The sum over the row of `numbers(first class)`.
     template <class Numbers>
     double total(const Numbers& numbers) const {
-        L sum = 0.0, lost = 0.0;
-        for (int64_t k = 0; k < whole(); k += L::count) {
-            const auto [next, low] = difference(sum, -numbers(k));
-            sum = next, lost = lost + low;
-        }
-        if (ragged()) {
-            const auto [next, low] = difference(sum, -weighted(fresh(), numbers(last())));
-            sum = next, lost = lost + low;
-        }
-        return sum.total(lost);
+        Sum<S> sum;
+        for (int64_t k = 0; k < whole; k += L::count) sum.add(numbers(k));
+        if (ragged) sum.add(weighted(fresh, numbers(last)));
+        return sum.total();
     }
     // Puts `numbers(first class, what is there)` in the place of a row.
     template <class Numbers>
-    void replace(typename L::scalar* row, const Numbers& numbers) const {
-        const L end = ragged() ? numbers(last(), L::load(row + last())) : L(0.0);  // before what it overlaps changes
-        for (int64_t k = 0; k < whole(); k += L::count) numbers(k, L::load(row + k)).store(row + k);
-        if (ragged()) end.store(row + last());
+    void replace(S* row, const Numbers& numbers) const {
+        const L end = ragged ? numbers(last, L::load(row + last)) : L(0.0);  // before what it overlaps changes
+        for (int64_t k = 0; k < whole; k += L::count) numbers(k, L::load(row + k)).store(row + k);
+        if (ragged) end.store(row + last);
     }
 };
 
-// logit - top in two parts, since the second matters: without it a margin of 80 would cost exp forty ulps. The largest
-// logit is 0 above itself even where it is infinite.
+// exp(logit - top), from both parts of the difference: without the second a margin of 80 would cost forty ulps.
 template <class L>
-INLINE std::tuple<L, L> margin(L logit, L top) {
-    const auto is_top = logit == top;
-    return difference(where(is_top, 0.0, logit), where(is_top, 0.0, top));
-}
-
-template <class L>
-INLINE L power_of(std::tuple<L, L> margin) {
-    const auto [high, low] = margin;
+INLINE L power_of(L high, L low) {
     const L growth = exp(high);
-    return growth + growth * low;
+    return where(low == low, growth + growth * low, growth);
 }
 
 // -log p, p and 1 - p. `others` is the sum of all powers but the largest one, 1; `surprise` is log(1 + others).
 template <class L>
 INLINE std::tuple<L, L, L> probability(L logit, L top, L others, L surprise) {
-    const auto distance = margin(logit, top);
-    const auto [high, low] = distance;
-    const L power = power_of(distance), total = 1.0 + others;
-    return {(surprise - low) - high, power / total, where(logit == top, others, total - power) / total};
+    const auto is_top = logit == top;  // 0 above itself, even where it is infinite
+    const auto [high, low] = difference(where(is_top, 0.0, logit), where(is_top, 0.0, top));
+    const L power = power_of(high, low), total = 1.0 + others;
+    return {(surprise - low) - high, power / total, where(is_top, others, total - power) / total};
 }
 
 template <class S>
-struct Top {
-    S logit;
-    int64_t at = -1;  // the first of them in some lane; none in a row with NaN
-};
-
-template <class S>
-Top<S> largest(const S* logits, Cover<Lanes<S>> cover) {
+S largest(const S* logits, const Cover<Lanes<S>>& cover) {
     using L = Lanes<S>;
-    L body = -infinity, end = -infinity;
-    for (int64_t k = 0; k < cover.whole(); k += L::count) body = maximum(body, L::load(logits + k));
-    if (cover.ragged()) end = where(cover.fresh() == 1.0, L::load(logits + cover.last()), -infinity);
-    Top<S> top{maximum(body, end).folded([](S a, S b) { return a > b ? a : b; })};
-    S lanes[L::count];
-    body.store(lanes);
-    const int64_t lane = std::find(lanes, lanes + L::count, top.logit) - lanes;
-    for (int64_t k = lane; lane < L::count && k < cover.whole() && top.at < 0; k += L::count)
-        if (logits[k] == top.logit) top.at = k;
-    for (int64_t k = cover.whole(); k < cover.classes && top.at < 0; ++k)
-        if (logits[k] == top.logit) top.at = k;
-    return top;
+    L top = -infinity;
+    for (int64_t k = 0; k < cover.whole; k += L::count) top = maximum(L::load(logits + k), top);
+    if (cover.ragged) top = maximum(where(cover.fresh == 1.0, L::load(logits + cover.last), -infinity), top);
+    return top.folded([](L a, L b) INLINED { return maximum(a, b); });
 }
 
 // The sum of exp(logit - top) over all but one of the largest logits, so that 1 - p never cancels. Stores every power
 // where there is a place for them.
 template <class S>
-S sum_of_others(const S* logits, Top<S> most, Cover<Lanes<S>> cover, S* powers) {
+S sum_of_others(const S* logits, S most, const Cover<Lanes<S>>& cover, S* powers) {
     using L = Lanes<S>;
-    const L top = most.logit;
-    return S(cover.total([&](int64_t k) INLINED {
-        L power = power_of(difference(L::load(logits + k), top));
-        if (k <= most.at && most.at < k + L::count) {  // infinity less infinity is not meant here
-            const auto is_top = L::counting() == L(double(most.at - k));
-            if (powers) where(is_top, 1.0, power).store(powers + k);
-            return where(is_top, 0.0, power);
-        }
+    const L top = most;
+    L tops = 0.0;
+    Sum<S> sum;
+    const auto add = [&](int64_t k, L fresh) INLINED {
+        const L logit = L::load(logits + k);
+        const auto is_top = logit == top;
+        const L high = logit - top, power = power_of(high, lost(logit, top, high));
         if (powers) power.store(powers + k);
-        return power;
-    }));
+        tops = tops + where(is_top, fresh, 0.0);
+        return where(is_top, 0.0, power);
+    };
+    for (int64_t k = 0; k < cover.whole; k += L::count) sum.add_finite(add(k, 1.0));
+    if (cover.ragged) sum.add_finite(weighted(cover.fresh, add(cover.last, cover.fresh)));
+    const double rivals = tops.folded([](L a, L b) INLINED { return a + b; }) - S(1);
+    if (!std::isinf(most)) return S(sum.total() + rivals);
+    for (int64_t k = 0; powers && k < cover.classes; ++k)
+        if (logits[k] == most) powers[k] = S(1);
+    return rivals > 0.0 ? std::numeric_limits<S>::quiet_NaN() : S(sum.total());  // infinity less infinity
+}
+
+template <class Formula, size_t parameters, class L>
+INLINE auto evaluate_class(const std::tuple<L, L, L>& chance, typename L::scalar focus) {
+    const auto& [nll, likelihood, missing] = chance;
+    if constexpr (parameters == 1) return Formula::of(nll, likelihood, missing, L(focus));
+    else return Formula::of(nll, likelihood, missing);
 }
 
 template <class S>
@@ -123,9 +131,10 @@ struct RowBlock {
 template <class Formula, size_t parameters, class S>
 void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum);
 
-// The value of one row in double: a class's surprise may be above the largest float where its share of it is not.
+// The value of one row in double: a surprise may be above the largest float where what is left of it, by the share of its
+// class or the weight of its row, is not.
 template <class Formula, size_t parameters>
-float shared_value(const RowBlock<float>& block, int64_t row, float top, float others) {
+double wide_value(const RowBlock<float>& block, int64_t row, float top, float others) {
     const int64_t pitch = std::max<int64_t>(block.classes, Lanes<double>::count);
     const std::unique_ptr<double[]> room(new double[3 * pitch]());
     const auto widened = [&](const float* from, double* to) {
@@ -141,14 +150,14 @@ float shared_value(const RowBlock<float>& block, int64_t row, float top, float o
     wide.class_weight = {widened(block.class_weight.each, room.get() + 2 * pitch), block.class_weight.all};
     wide.focus.all = block.focus.all, wide.factor = 1.0, wide.label_smoothing = block.label_smoothing;
     shared_row<Formula, parameters, double>(wide, 0, top, others);
-    return float(value);
+    return value;
 }
 
 // Every class has a share of the target: soft targets and label smoothing.
 template <class Formula, size_t parameters, class S>
 void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum) {
     using L = Lanes<S>;
-    const Cover<L> cover{block.classes};
+    const Cover<L> cover(block.classes);
     const L top = top_logit, others = others_sum, surprise = log1p(others), weight = block.weight ? block.weight[row] : S(1);
     const L factor = block.factor * weight[0];
     const S *logits = block.logits + row * block.pitch, *target = block.target ? block.target + row * block.pitch : nullptr;
@@ -161,15 +170,9 @@ void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum
         return (exists ? hot : L(NAN)) * (keep * each) + spread * each;
     };
     const auto formula = [&](int64_t k) INLINED {
-        const L logit = L::load(logits + k);
-        const auto [nll, likelihood, missing] = probability(logit, top, others, surprise);
-        if constexpr (parameters == 1) return Formula::of(nll, likelihood, missing, L(block.focus.all));
-        else return Formula::of(nll, likelihood, missing);
+        return evaluate_class<Formula, parameters>(probability(L::load(logits + k), top, others, surprise), block.focus.all);
     };
     block.value[row] = S(cover.total([&](int64_t k) INLINED { return weighted(share(k), L(std::get<0>(formula(k)))); }));
-    if constexpr (std::is_same_v<S, float>)
-        if (std::isinf(block.value[row]))
-            block.value[row] = shared_value<Formula, parameters>(block, row, top_logit, others_sum);
     if (!block.d_pred) return;
     const auto rates = [&](int64_t k) INLINED { return weighted(share(k), L(std::get<1>(formula(k)))); };
     const L rate = cover.total(rates), total = 1.0 + others, slope = weighted(factor, 1.0 / total);
@@ -186,66 +189,78 @@ void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum
 
 // One class has the whole target: its probability says everything. As many rows at a time as a register has lanes.
 template <class Formula, size_t parameters, class S>
-void indexed_rows(const RowBlock<S>& block, int64_t first, int64_t rows, const Lanes<S>& top, const Lanes<S>& others) {
+void indexed_rows(
+    const RowBlock<S>& block, int64_t first, int64_t rows, const S* tops, const S* others, const Cover<Lanes<S>>& cover
+) {
     using L = Lanes<S>;
-    L logit = 0.0, weight = 1.0, share = 1.0;
+    S logits[L::count] = {}, weights[L::count] = {}, shares[L::count] = {}, values[L::count], slopes[L::count],
+      factors[L::count], own[L::count];
     for (int64_t lane = 0; lane < rows; ++lane) {
         const int64_t row = first + lane, index = block.classes_of_rows[row];
         const bool exists = index >= 0 && index < block.classes;
-        logit.set(lane, exists ? block.logits[row * block.pitch + index] : std::numeric_limits<S>::quiet_NaN());
-        share.set(lane, !exists ? std::numeric_limits<S>::quiet_NaN()
-                        : block.class_weight.each ? block.class_weight.each[index]
-                                                  : block.class_weight.all);
-        if (block.weight) weight.set(lane, block.weight[row]);
+        logits[lane] = exists ? block.logits[row * block.pitch + index] : std::numeric_limits<S>::quiet_NaN();
+        shares[lane] = !exists                   ? std::numeric_limits<S>::quiet_NaN()
+                       : block.class_weight.each ? block.class_weight.each[index]
+                                                 : block.class_weight.all;
+        weights[lane] = block.weight ? block.weight[row] : S(1);
     }
-    const auto [nll, likelihood, missing] = probability(logit, top, others, log1p(others));
-    const auto [value, rate] = [&] {
-        if constexpr (parameters == 1) return Formula::of(nll, likelihood, missing, L(block.focus.all));
-        else return Formula::of(nll, likelihood, missing);
-    }();
-    const L values = weighted(share, L(value));
-    const L slope = weighted(block.factor * weight, weighted(share, L(rate)));
-    const L factor = slope / (1.0 + others), own = -missing * slope;
+    const L rest = L::load(others), share = L::load(shares);
+    const auto chance = probability(L::load(logits), L::load(tops), rest, log1p(rest));
+    const auto [value, rate] = evaluate_class<Formula, parameters>(chance, block.focus.all);
+    const L slope = weighted(block.factor * L::load(weights), weighted(share, L(rate)));
+    weighted(share, L(value)).store(values), slope.store(slopes);
+    (slope / (1.0 + rest)).store(factors), (-std::get<2>(chance) * slope).store(own);
     for (int64_t lane = 0; lane < rows; ++lane) {
         const int64_t row = first + lane, index = block.classes_of_rows[row];
         block.value[row] = values[lane];
         if (!block.d_pred) continue;
         S* d_pred = block.d_pred + row * block.pitch;
-        const L each = factor[lane];
-        if (slope[lane] == S(0)) {
+        if (slopes[lane] == S(0)) {
             std::fill_n(d_pred, block.classes, S(0));
             continue;
         }
-        Cover<L>{block.classes}.replace(d_pred, [&](int64_t, L power) INLINED { return power * each; });
+        const L each = factors[lane];
+        cover.replace(d_pred, [&](int64_t, L power) INLINED { return power * each; });
         if (index >= 0 && index < block.classes) d_pred[index] = own[lane];
     }
+}
+
+// Gives a row its weight, of which an ignored one has none.
+template <class Formula, size_t parameters, class S>
+void weigh_row(const RowBlock<S>& block, int64_t row, S top, S others) {
+    const bool ignored = block.ignores && block.classes_of_rows[row] == block.ignore_index;
+    if (ignored && block.d_pred) std::fill_n(block.d_pred + row * block.pitch, block.classes, S(0));
+    const S weight = ignored ? S(0) : block.weight ? block.weight[row] : S(1);
+    S& value = block.value[row];
+    if constexpr (std::is_same_v<S, float>)
+        if (std::isinf(value) && weight != S(0)) {
+            value = S(weight * wide_value<Formula, parameters>(block, row, top, others));
+            return;
+        }
+    value = weight == S(0) ? S(0) : weight * value;
 }
 
 template <class Formula, size_t parameters, class S>
 void row_block(const RowBlock<S>& block) {
     using L = Lanes<S>;
-    const Cover<L> cover{block.classes};
+    const Cover<L> cover(block.classes);
     for (int64_t first = 0; first < block.rows; first += L::count) {
         const int64_t rows = std::min<int64_t>(L::count, block.rows - first);
-        L top = 0.0, others = 0.0;
-        for (int64_t lane = 0; lane < rows; ++lane) {
-            const int64_t at = (first + lane) * block.pitch;
-            const Top<S> most = largest(block.logits + at, cover);
-            top.set(lane, most.logit);
-            others.set(lane, sum_of_others(block.logits + at, most, cover, block.d_pred ? block.d_pred + at : nullptr));
+        const S* logits = block.logits + first * block.pitch;
+        S* powers = block.d_pred ? block.d_pred + first * block.pitch : nullptr;
+        S tops[L::count] = {}, others[L::count] = {};
+        for (int64_t row = 0; row < rows; ++row) tops[row] = largest(logits + row * block.pitch, cover);
+        for (int64_t row = 0; row < rows; ++row) {
+            const int64_t at = row * block.pitch;
+            others[row] = sum_of_others(logits + at, tops[row], cover, powers ? powers + at : nullptr);
         }
         if (!block.target && block.label_smoothing == 0.0) {
-            indexed_rows<Formula, parameters>(block, first, rows, top, others);
+            indexed_rows<Formula, parameters>(block, first, rows, tops, others, cover);
         } else {
-            for (int64_t lane = 0; lane < rows; ++lane)
-                shared_row<Formula, parameters, S>(block, first + lane, top[lane], others[lane]);
+            for (int64_t row = 0; row < rows; ++row)
+                shared_row<Formula, parameters, S>(block, first + row, tops[row], others[row]);
         }
-    }
-    for (int64_t row = 0; row < block.rows; ++row) {
-        const bool ignored = block.ignores && block.classes_of_rows[row] == block.ignore_index;
-        if (ignored && block.d_pred) std::fill_n(block.d_pred + row * block.pitch, block.classes, S(0));
-        const S weight = ignored ? S(0) : block.weight ? block.weight[row] : S(1);
-        block.value[row] = weight == S(0) ? S(0) : weight * block.value[row];
+        for (int64_t row = 0; row < rows; ++row) weigh_row<Formula, parameters>(block, first + row, tops[row], others[row]);
     }
 }
 

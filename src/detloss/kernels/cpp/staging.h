@@ -34,12 +34,17 @@ void convert(const From* from, const int64_t* layout, int64_t begin, int64_t cou
         return;
     }
     const int64_t rank = layout[0], *sizes = layout + 1, *strides = sizes + rank;
+    const int64_t length = sizes[rank - 1], stride = strides[rank - 1];
     while (count > 0) {
         int64_t offset = 0, rest = begin;
         for (int64_t k = rank - 1; k >= 0; rest /= sizes[k--]) offset += rest % sizes[k] * strides[k];
-        const int64_t run = std::min(count, sizes[rank - 1] - begin % sizes[rank - 1]), stride = strides[rank - 1];
-        for (int64_t k = 0; k < run; ++k) to[k] = S(from[offset + k * stride]);
-        begin += run, count -= run, to += run;
+        int64_t column = begin % length, rows = rank > 1 ? sizes[rank - 2] - begin / length % sizes[rank - 2] : 1;
+        for (offset -= column * stride; rows-- && count > 0; column = 0) {  // divisions once a plane, not once a row
+            const int64_t run = std::min(count, length - column);
+            for (int64_t k = 0; k < run; ++k) to[k] = S(from[offset + (column + k) * stride]);
+            begin += run, count -= run, to += run;
+            if (rank > 1) offset += strides[rank - 2];
+        }
     }
 }
 

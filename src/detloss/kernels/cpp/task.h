@@ -24,6 +24,12 @@ struct Task {
     void *value, *d_pred, *d_target;
 };
 
+// Of pairs of convex bodies: what a row is, and how many numbers the second operand's rows have.
+struct ConvexTask {
+    Task task;
+    int64_t shape, second_shape, second_width, hull;
+};
+
 using ParallelBody = void (*)(int64_t begin, int64_t end, void* context);
 using ParallelFor = int32_t (*)(int64_t begin, int64_t end, int64_t grain, ParallelBody body, void* context);
 

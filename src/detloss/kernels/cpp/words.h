@@ -34,7 +34,7 @@ struct Float<float> {
     static constexpr auto exp = exp_series<6>();
     static constexpr double rounder = 0x1.8p23;                        // adding it rounds to an integer
     static constexpr double ln2_high = 0x1.62e4p-1, ln2_low = 0x1.7f7d1cf79abcap-20;  // a whole times high is exact
-    static constexpr double lowest = -104.0, highest = 89.0;           // beyond: 0 and infinity
+    static constexpr double lowest = -104.0;                           // below, exp is 0
     static constexpr double half_pi_low = -0x1.777a5cf72cecep-25;
     // atan(x) = x + x^3 polynomial(x^2) up to 22.5 degrees, 2 atanh(x) = 2x + x^3 polynomial(x^2) up to 1/3: minimax.
     static constexpr auto atanh = std::array{0.666666673205274125, 0.399997063319297174, 0.285923579943028388,
@@ -47,7 +47,7 @@ struct Float<double> {
     static constexpr auto exp = exp_series<12>();
     static constexpr double rounder = 0x1.8p52;
     static constexpr double ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
-    static constexpr double lowest = -746.0, highest = 710.0;
+    static constexpr double lowest = -746.0;
     static constexpr double half_pi_low = 0x1.1a62633145c07p-54;
     static constexpr auto atanh = std::array{
         0.666666666666666669, 0.399999999999995225, 0.285714285716000993, 0.222222221982367706,
@@ -66,18 +66,8 @@ INLINE L absolute(L x) {
 }
 
 template <class L>
-INLINE L minimum(L a, L b) {
-    return where(a < b, a, b);
-}
-
-template <class L>
-INLINE L maximum(L a, L b) {
-    return where(a > b, a, b);
-}
-
-template <class L>
 INLINE L relu(L x) {
-    return where(x > 0.0, x, 0.0);
+    return maximum(x, L(0.0));
 }
 
 // -1, 0 or 1, and NaN of NaN.
@@ -97,12 +87,17 @@ INLINE L constant(L x) {
     return x;
 }
 
+// What rounding lost in `high` = a - b, of finite numbers.
+template <class L>
+INLINE L lost(L a, L b, L high) {
+    const L b_part = a - high;
+    return (a - (high + b_part)) + (b_part - b);
+}
+
 // a - b as the rounded difference and the part that rounding lost.
 template <class L>
 INLINE std::tuple<L, L> difference(L a, L b) {
-    const L high = a - b;
-    const L b_part = a - high;
-    const L low = (a - (high + b_part)) + (b_part - b);
+    const L high = a - b, low = lost(a, b, high);
     return {high, where(low == low, low, 0.0)};
 }
 
@@ -121,16 +116,21 @@ INLINE L power_of_two(typename L::Bits exponent) {
     return L::from_bits((exponent + L::Bits::all(F::bias)) << F::mantissa);
 }
 
+// exp(x) for x of at most 0: no formula asks for more.
 template <class L>
 INLINE L exp(L x) {
     using F = Float<typename L::scalar>;
-    const L within = where(x < F::lowest, F::lowest, where(x > F::highest, F::highest, x));
+    const L within = maximum(L(F::lowest), x);  // and NaN is NaN
     const L rounded = within * 0x1.71547652b82fep0 + F::rounder;
     const L k = rounded - F::rounder;
     const L rest = (within - k * F::ln2_high) - k * F::ln2_low;
-    const auto exponent = rounded.as_bits() - L(F::rounder).as_bits(), half = exponent >> 1;
     const L value = 1.0 + (rest + rest * rest * polynomial(rest, F::exp));
+#if defined(__AVX512F__)
+    return value.scaled(k);
+#else
+    const auto exponent = rounded.as_bits() - L(F::rounder).as_bits(), half = exponent >> 1;
     return value * power_of_two<L>(half) * power_of_two<L>(exponent - half);  // neither factor leaves the range
+#endif
 }
 
 // How much less than f log(1 + f) is, from 2 atanh(f / (2 + f)): f itself is never rounded.
@@ -197,6 +197,12 @@ INLINE L angle(L y, L x) {
     const L turned = where(x < 0.0, (M_PI - acute) + 2.0 * F::half_pi_low, acute);
     const auto sign_bit = std::numeric_limits<typename L::integer>::min();
     return where(y == y, L::from_bits(turned.as_bits() | (y.as_bits() & L::Bits::all(sign_bit))), y);
+}
+
+template <class L>
+INLINE L root(L x) {
+    for (int lane = 0; lane < L::count; ++lane) x.set(lane, std::sqrt(x[lane]));
+    return x;
 }
 
 // numerator / denominator, and 0 where the denominator is 0.

@@ -1,7 +1,8 @@
 """What every kernel does with its entries: numbers come in, derivatives are weighted, values go out or are summed.
 
-A number is either handed to a kernel as a float64, or stands in memory; then its place is not None. A sum is made in
-a fixed order: each program's own, then the last program to arrive adds up the sums of all.
+A number is either handed to a kernel as a float64, or stands in memory; then its place is not None. A program takes its
+entries a block a step. A sum is made in a fixed order: each program's own, then the last program to arrive adds up
+the sums of all.
 """
 
 import triton
@@ -10,7 +11,7 @@ import triton.language as tl
 from detloss.kernels.triton.words import quotient, weighted
 
 COUNTERS: tl.constexpr = tl.constexpr(256)  # programs that count, at most
-ADDED_AT_ONCE: tl.constexpr = tl.constexpr(1024)
+ADDED_AT_ONCE: tl.constexpr = tl.constexpr(512)
 
 
 @triton.jit
@@ -74,6 +75,16 @@ def belonging(derivative, weight, divisor, mean: tl.constexpr):
 
 
 @triton.jit
+def deliver(values, inside, at, value, so_far, reduced: tl.constexpr):
+    """Store every entry's value, or add them to what is summed so far."""
+    if reduced:
+        so_far += tl.where(inside, values, 0.0)
+    else:
+        tl.store(value + at, values, mask=inside)
+    return so_far
+
+
+@triton.jit
 def sum_of(sums, programs):
     """The sum of all programs' sums."""
     total = tl.zeros((ADDED_AT_ONCE,), tl.float64)
@@ -92,17 +103,14 @@ def finish(total, value, divisor, mean: tl.constexpr):
 
 
 @triton.jit
-def deliver(values, inside, at, value, sums, arrivals, divisor, reduced: tl.constexpr, mean: tl.constexpr):
-    """Store every entry's value, or reduce them: the only program does, or the last of all to arrive."""
-    if not reduced:
-        tl.store(value + at, values, mask=inside)
+def reduce(so_far, value, sums, arrivals, divisor, mean: tl.constexpr):
+    """Make one loss of what the programs have summed: the only program does, or the last of all to arrive."""
+    own = tl.sum(so_far)
+    if arrivals is None:
+        finish(own.to(tl.float64), value, divisor, mean)
     else:
-        own = tl.sum(tl.where(inside, values, 0.0))
-        if arrivals is None:
-            finish(own.to(tl.float64), value, divisor, mean)
-        else:
-            programs = tl.num_programs(0)
-            tl.store(sums + tl.program_id(0), own)
-            tl.debug_barrier()  # the sum is stored before this program counts as arrived
-            if tl.atomic_add(arrivals, 1, sem="acq_rel", scope="gpu") == programs - 1:
-                finish(sum_of(sums, programs), value, divisor, mean)
+        programs = tl.num_programs(0)
+        tl.store(sums + tl.program_id(0), own)
+        tl.debug_barrier()  # the sum is stored before this program counts as arrived
+        if tl.atomic_add(arrivals, 1, sem="acq_rel", scope="gpu") == programs - 1:
+            finish(sum_of(sums, programs), value, divisor, mean)

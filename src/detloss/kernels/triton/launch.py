@@ -17,6 +17,7 @@ from detloss.kernels.triton.walks import step, walk
 
 ARITHMETIC = {torch.float32: triton.language.float32, torch.float64: triton.language.float64}
 AT_ONCE = 1024  # counted or scaled by a program
+PROGRAMS = 4096  # about, however many entries: the last one adds up the sums of all
 
 
 def serves(loop: Loop, pred: Tensor, target: Tensor) -> bool:
@@ -52,7 +53,9 @@ def evaluate(
     factor = number(1.0 if weight is None else weight, pred)
     weights = [] if factor.place is None else [factor.place.expand(entries)]
     plan = plan_of(loop, entries, pred, target, weights, [number(parameter, pred) for parameter in parameters])
-    arguments, programs = plan.arguments, triton.cdiv(entries.numel(), plan.block)
+    arguments, count = plan.arguments, entries.numel()
+    steps = max(1, count // (plan.block * PROGRAMS))
+    programs = triton.cdiv(count, plan.block * steps)
     dtype, reduced, mean = arithmetic_dtype(pred, target), reduction != "none", reduction == "mean"
 
     value = pred.new_empty(() if reduced else entries, dtype=dtype)
@@ -62,7 +65,7 @@ def evaluate(
     if reduced and programs > 1:
         sums, arrivals = pred.new_empty(programs, dtype=dtype), pred.new_empty((), dtype=torch.int32)
     counters = min(COUNTERS.value, triton.cdiv(target.numel(), AT_ONCE))
-    divisor = number(float(entries.numel()) if normalizer is None else normalizer, pred)
+    divisor = number(float(count) if normalizer is None else normalizer, pred)
     if mean and normalizer is None and arguments.get("ignore_index") is not None:
         counts = pred.new_empty(counters, dtype=torch.int64)
         divisor, arguments["counters"] = Number(0.0, counts), counters
@@ -81,7 +84,8 @@ def evaluate(
             divisors=divisor.place,
             divisor=divisor.given,
             weight=factor.given,
-            count=entries.numel(),
+            count=count,
+            steps=steps,
             columns=plan.columns,
             reduced=reduced,
             mean=mean,
@@ -103,10 +107,12 @@ def weights_of(weights: Sequence[Tensor], entries: Sequence[int], columns: int) 
 
 
 def number(value: float | Tensor, pred: Tensor) -> Number:
-    """A number for the kernels; one that the host holds is handed over, one on the device is left there."""
-    if isinstance(value, Tensor) and value.device == pred.device:
-        return Number(0.0, without_booleans(value))
-    return Number(float(value))
+    """A number for the kernels; what the host holds is handed over, what stands on the device is left there."""
+    if not isinstance(value, Tensor):
+        return Number(value)
+    if value.dim() == 0 and value.device != pred.device:
+        return Number(value.item())
+    return Number(0.0, without_booleans(value.to(pred.device, non_blocking=True)))
 
 
 def scaled(derivative: Tensor, upstream: Tensor, dtype: torch.dtype | None = None) -> Tensor:

@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from detloss.kernels.triton.entries import belonging, deliver, number, numbers, place
+from detloss.kernels.triton.entries import belonging, deliver, number, numbers, place, reduce
 from detloss.kernels.triton.words import weighted
 
 
@@ -84,6 +84,7 @@ def pairs(
     weights,
     divisors,
     count,
+    steps,
     columns,
     weight_row,
     weight_column,
@@ -106,19 +107,23 @@ def pairs(
     block: tl.constexpr,
 ):
     """Every pair's loss and derivatives; both operands may repeat rows along the rows or columns of the entries."""
-    start, lanes = tl.program_id(0).to(tl.int64) * block, tl.arange(0, block)
-    at, inside = start + lanes, lanes < count - start
-    row, column = place(start, lanes, columns)
-    of_pred = load_columns(pred, row * pred_row + column * pred_column, inside, width, padded, dtype)[:width]
-    of_target = load_columns(target, row * target_row + column * target_column, inside, width, padded, dtype)[:width]
-    factor = tl.where(inside, numbers(weight, weights, row * weight_row + column * weight_column, inside, dtype), 0.0)
     total = number(divisor, divisors, dtype)
-
-    results = geometry(penalty, differences_of, derivatives_by, *of_pred, *of_target)
-    if d_pred is not None:
-        store_slopes(results[2:], d_pred, at, inside, factor, total, measure, mean, width, padded)
-    if d_target is not None:
-        swapped = geometry(penalty, differences_of, derivatives_by, *of_target, *of_pred)
-        store_slopes(swapped[2:], d_target, at, inside, factor, total, measure, mean, width, padded)
-    loss = weighted(factor, results[1] if measure else results[0])
-    deliver(loss, inside, at, value, sums, arrivals, total, reduced, mean)
+    lanes, so_far = tl.arange(0, block), tl.zeros((block,), dtype)
+    for step in range(0, steps):
+        start = (tl.program_id(0).to(tl.int64) * steps + step) * block
+        at, inside = start + lanes, lanes < count - start
+        row, column = place(start, lanes, columns)
+        of_pred = load_columns(pred, row * pred_row + column * pred_column, inside, width, padded, dtype)
+        of_target = load_columns(target, row * target_row + column * target_column, inside, width, padded, dtype)
+        factor = numbers(weight, weights, row * weight_row + column * weight_column, inside, dtype)
+        factor = tl.where(inside, factor, 0.0)
+        results = geometry(penalty, differences_of, derivatives_by, *of_pred[:width], *of_target[:width])
+        if d_pred is not None:
+            store_slopes(results[2:], d_pred, at, inside, factor, total, measure, mean, width, padded)
+        if d_target is not None:
+            swapped = geometry(penalty, differences_of, derivatives_by, *of_target[:width], *of_pred[:width])
+            store_slopes(swapped[2:], d_target, at, inside, factor, total, measure, mean, width, padded)
+        loss = weighted(factor, results[1] if measure else results[0])
+        so_far = deliver(loss, inside, at, value, so_far, reduced)
+    if reduced:
+        reduce(so_far, value, sums, arrivals, total, mean)

@@ -1,4 +1,4 @@
-"""What a loop adds to a launch: its kernel, its share of entries, and the arguments that only this kernel has."""
+"""What a loop adds to a launch: its kernel, its blocks of entries, and the arguments that only this kernel has."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -16,8 +16,9 @@ from detloss.kernels.triton.pairs import pairs
 from detloss.kernels.triton.rows import rows
 from detloss.kernels.triton.walks import columns_of, walk
 
-ELEMENTS, PAIRS, NUMBERS_OF_ROWS = 1024, 256, 1024  # what a program takes
+ELEMENTS, PAIRS = 1024, 256  # in a block
 LONGEST_TILE = 4096  # classes of a row that is taken whole
+NUMBERS_A_WARP = 256  # of logits: eight a thread, so that few threads repeat what is of a whole row
 
 
 class Number(NamedTuple):
@@ -28,7 +29,7 @@ class Number(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A kernel, the entries of one program, the columns that entries lie in, and the kernel's own arguments."""
+    """A kernel, the entries of a block, in how many columns they lie, and the kernel's own arguments."""
 
     kernel: Any
     block: int
@@ -49,6 +50,7 @@ def plan_of(
         return plan_of_pairs(loop, entries, pred, target, weights)
     if isinstance(loop, RowLoop):
         return plan_of_rows(loop, entries, pred, target, weights, options)
+    assert isinstance(loop, ElementLoop | BinaryLoop)
     return plan_of_elements(loop, entries, pred, target, weights, options)
 
 
@@ -95,10 +97,12 @@ def plan_of_rows(
     weights: Sequence[Tensor],
     options: Sequence[Number],
 ) -> Plan:
-    """Rows go to programs whole, a few together, or alone in pieces."""
+    """Rows are taken whole, a few in a block, or alone in pieces."""
     classes, indices = pred.shape[-1], target.dim() < pred.dim()
     whole = classes <= LONGEST_TILE
     tile = triton.next_power_of_2(classes) if whole else LONGEST_TILE
+    warps = max(1, tile // NUMBERS_A_WARP)
+    block = warps * NUMBERS_A_WARP // tile
     padded = [*options, *[Number(0.0)] * (2 - len(options))]
     arguments = {
         "pred": pred.contiguous(),
@@ -118,16 +122,16 @@ def plan_of_rows(
         "counters": None,
         "whole": whole,
         "tile": tile,
-        "num_warps": 8 if tile > NUMBERS_OF_ROWS else 4,
+        "num_warps": warps,
     }
-    return Plan(rows, max(1, NUMBERS_OF_ROWS // tile), columns_of(entries, *weights), arguments)
+    return Plan(rows, block, columns_of(entries, *weights), arguments)
 
 
 def plan_of_pairs(
     loop: PairLoop, entries: Sequence[int], pred: Tensor, target: Tensor, weights: Sequence[Tensor]
 ) -> Plan:
     """Pairs lie in as few columns as their operands allow: expanded ones are never copied out."""
-    columns, width = columns_of(entries, pred, target, *weights), loop.geometry.row_length
+    columns, width = columns_of(entries, pred, target, *weights), 2 * loop.geometry.dims
     of_pred, of_target = (walk(operand, entries, columns, width) for operand in (pred, target))
     box_format = FORMATS[loop.geometry.format]
     arguments = {

@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from detloss.kernels.triton.entries import belonging, deliver, divisor_of, number, numbers, ones_of, place
+from detloss.kernels.triton.entries import belonging, deliver, divisor_of, number, numbers, ones_of, place, reduce
 from detloss.kernels.triton.words import INFINITY, difference, divide, exp_of_sum, log1p, maximum, minimum, weighted
 
 
@@ -80,13 +80,13 @@ def survey_in_pieces(pred, at, column, inside, classes, dtype: tl.constexpr):
 
 
 @triton.jit
-def share_of(target, labels, at, column, here, classes, class_weight, keep, spread):
-    """How much of its row's loss each class is: its part of the target, smoothed and weighted."""
+def wanted_of(target, labels, at, column, here, classes, dtype: tl.constexpr):
+    """How much of the target each class is, by probabilities or by the labels of rows."""
     if labels is None:
-        wanted = tl.load(target + (at + column), mask=here, other=0.0).to(keep.dtype)
+        wanted = tl.load(target + (at + column), mask=here, other=0.0).to(dtype)
     else:
-        wanted = ones_of(labels[:, None], column, classes - 1, keep.dtype)
-    return tl.where(here, wanted * (keep * class_weight) + spread * class_weight, 0.0)
+        wanted = ones_of(labels[:, None], column, classes - 1, dtype)
+    return wanted
 
 
 @triton.jit
@@ -102,6 +102,7 @@ def rows(
     divisors,
     parameters,
     count,
+    steps,
     classes,
     columns,
     weight_row,
@@ -127,70 +128,72 @@ def rows(
     block: tl.constexpr,
 ):
     """Every row's loss and derivatives; `single` is a target that is one class alone: an index without smoothing."""
-    start, lanes = tl.program_id(0).to(tl.int64) * block, tl.arange(0, block)
-    entry, inside = start + lanes, lanes < count - start
-    row, row_column = place(start, lanes, columns)
-    factor = numbers(weight, weights, row * weight_row + row_column * weight_column, inside, dtype)
-    factor, labels = tl.where(inside, factor, 0.0), None
-    if indices:
-        labels = tl.load(target + entry, mask=inside, other=0)
-        factor = tl.where(labels == ignore_index, 0.0, factor)
     total = divisor_of(divisor, divisors, counters, 1, dtype)
-    options = (number(second, parameters[1], dtype),)[:arity]
     keep, spread = number(keep, None, dtype), number(spread, None, dtype)
+    options = (number(second, parameters[1], dtype),)[:arity]
+    lanes, columns_of_tile = tl.arange(0, block), tl.arange(0, tile)[None, :]
+    at, end = lanes[:, None] * classes, tile if whole else classes
+    so_far = tl.zeros((block,), dtype)
+    for step in range(0, steps):
+        start = (tl.program_id(0).to(tl.int64) * steps + step) * block
+        corner = start * classes  # of 64 bits is only what a whole block has in common
+        entry, inside = start + lanes, lanes < count - start
+        row, row_column = place(start, lanes, columns)
+        factor = numbers(weight, weights, row * weight_row + row_column * weight_column, inside, dtype)
+        factor, labels, inside_rows = tl.where(inside, factor, 0.0), None, inside[:, None]
+        if indices:
+            labels = tl.load(target + entry, mask=inside, other=0)
+            factor = tl.where(labels == ignore_index, 0.0, factor)
+        if whole:
+            logits = piece(pred + corner, at, columns_of_tile, inside_rows, classes, dtype)
+            top, top_column, rest = survey(logits, columns_of_tile, classes)
+        else:
+            top, top_column, rest = survey_in_pieces(pred + corner, at, columns_of_tile, inside_rows, classes, dtype)
 
-    # Of 64 bits is only what is the same for a whole program.
-    corner, at = start * classes, lanes[:, None] * classes
-    inside_rows, columns_of_tile = inside[:, None], tl.arange(0, tile)[None, :]
-    end = tile if whole else classes
-    if whole:
-        logits = piece(pred + corner, at, columns_of_tile, inside_rows, classes, dtype)
-        top, top_column, rest = survey(logits, columns_of_tile, classes)
-    else:
-        top, top_column, rest = survey_in_pieces(pred + corner, at, columns_of_tile, inside_rows, classes, dtype)
-
-    if single:
-        exists = (labels >= 0) & (labels < classes)
-        label = tl.where(exists, labels, 0)
-        its_logit = tl.load(pred + corner + (lanes * classes + label), mask=inside, other=0.0).to(dtype)
-        nll, likelihood, missing = chances(its_logit, top, rest, label == top_column)
-        surprise, rate = formula(nll, likelihood, missing, *options)
-        share = tl.where(exists, numbers(first, parameters[0], label * parameter_column, inside, dtype), float("nan"))
-        loss = shared(share, surprise, its_logit, top)
-        pull = belonging(weighted(share, rate), factor, total, mean)
-        if d_pred is not None:
-            for begin in range(0, end, tile):
-                column = begin + columns_of_tile
-                here, is_top = inside_rows & (column < classes), column == top_column[:, None]
-                z = logits if whole else piece(pred + corner, at, column, inside_rows, classes, dtype)
-                _, _, others = beside(z, top[:, None], is_top)
-                slope = likelihood_of(others, top[:, None], rest[:, None], is_top)
-                slope = tl.where(column == label[:, None], -missing[:, None], slope) * pull[:, None]
-                tl.store(d_pred + corner + (at + column), tl.where(factor[:, None] == 0.0, 0.0, slope), mask=here)
-    else:
-        loss, pull = tl.zeros((block,), dtype), tl.zeros((block,), dtype)
-        for begin in range(0, end, tile):
-            column = begin + columns_of_tile
-            here, is_top = inside_rows & (column < classes), column == top_column[:, None]
-            z = logits if whole else piece(pred + corner, at, column, inside_rows, classes, dtype)
-            class_weight = numbers(first, parameters[0], column * parameter_column, here, dtype)
-            share = share_of(target + corner, labels, at, column, here, classes, class_weight, keep, spread)
-            surprise, rate = formula(*chances(z, top[:, None], rest[:, None], is_top), *options)
-            loss += sum_of_columns(shared(share, surprise, z, top[:, None]))
-            pull += sum_of_columns(weighted(share, rate))
-        for begin in range(0, end, tile):
-            column = begin + columns_of_tile
-            here, is_top = inside_rows & (column < classes), column == top_column[:, None]
-            z = logits if whole else piece(pred + corner, at, column, inside_rows, classes, dtype)
-            class_weight = numbers(first, parameters[0], column * parameter_column, here, dtype)
-            share = share_of(target + corner, labels, at, column, here, classes, class_weight, keep, spread)
-            nll, likelihood, missing = chances(z, top[:, None], rest[:, None], is_top)
+        if single:
+            exists = (labels >= 0) & (labels < classes)
+            label = tl.where(exists, labels, 0)
+            its_logit = tl.load(pred + corner + (lanes * classes + label), mask=inside, other=0.0).to(dtype)
+            nll, likelihood, missing = chances(its_logit, top, rest, label == top_column)
             surprise, rate = formula(nll, likelihood, missing, *options)
-            rates = weighted(share, rate)
+            class_weight = numbers(first, parameters[0], label * parameter_column, inside, dtype)
+            share = tl.where(exists, class_weight, float("nan"))
+            loss = shared(share, surprise, its_logit, top)
+            pull = belonging(weighted(share, rate), factor, total, mean)
             if d_pred is not None:
-                slope = likelihood * (pull[:, None] - rates) - missing * rates
-                tl.store(d_pred + corner + (at + column), belonging(slope, factor[:, None], total, mean), mask=here)
-            if d_target is not None:
-                slope = weighted(keep * class_weight, surprise)
-                tl.store(d_target + corner + (at + column), belonging(slope, factor[:, None], total, mean), mask=here)
-    deliver(weighted(factor, loss), inside, entry, value, sums, arrivals, total, reduced, mean)
+                for begin in range(0, end, tile):
+                    column = begin + columns_of_tile
+                    is_top = column == top_column[:, None]
+                    z = logits if whole else piece(pred + corner, at, column, inside_rows, classes, dtype)
+                    _, _, others = beside(z, top[:, None], is_top)
+                    slope = likelihood_of(others, top[:, None], rest[:, None], is_top)
+                    slope = tl.where(column == label[:, None], -missing[:, None], slope) * pull[:, None]
+                    slope = tl.where(factor[:, None] == 0.0, 0.0, slope)
+                    tl.store(d_pred + corner + (at + column), slope, mask=inside_rows & (column < classes))
+        else:
+            loss, pull = tl.zeros((block,), dtype), tl.zeros((block,), dtype)
+            for second_time in tl.static_range(2):  # over the row: first its sums, then its slopes
+                for begin in range(0, end, tile):
+                    column = begin + columns_of_tile
+                    here, is_top = inside_rows & (column < classes), column == top_column[:, None]
+                    z = logits if whole else piece(pred + corner, at, column, inside_rows, classes, dtype)
+                    nll, likelihood, missing = chances(z, top[:, None], rest[:, None], is_top)
+                    surprise, rate = formula(nll, likelihood, missing, *options)
+                    class_weight = numbers(first, parameters[0], column * parameter_column, here, dtype)
+                    wanted = wanted_of(target + corner, labels, at, column, here, classes, dtype)
+                    share = tl.where(here, wanted * (keep * class_weight) + spread * class_weight, 0.0)
+                    rates = weighted(share, rate)
+                    if not second_time:
+                        loss += sum_of_columns(shared(share, surprise, z, top[:, None]))
+                        pull += sum_of_columns(rates)
+                    if second_time and d_pred is not None:
+                        slope = likelihood * (pull[:, None] - rates) - missing * rates
+                        slope = belonging(slope, factor[:, None], total, mean)
+                        tl.store(d_pred + corner + (at + column), slope, mask=here)
+                    if second_time and d_target is not None:
+                        slope = belonging(weighted(keep * class_weight, surprise), factor[:, None], total, mean)
+                        tl.store(d_target + corner + (at + column), slope, mask=here)
+
+        so_far = deliver(weighted(factor, loss), inside, entry, value, so_far, reduced)
+    if reduced:
+        reduce(so_far, value, sums, arrivals, total, mean)

@@ -27,7 +27,9 @@ def open_picture(file: Path) -> Image.Image:
     except FileNotFoundError:
         raise PictureError("image is missing") from None
     except Exception as error:  # a broken file makes Pillow's decoders raise nearly anything
-        raise PictureError(f"image cannot be read: {error}") from error
+        # Packages that teach Pillow another format fail on what they lack where a file is of none.
+        cause = error.__context__ if isinstance(error, ImportError) else error
+        raise PictureError(f"image cannot be read: {cause}") from error
 
 
 def resize(picture: Image.Image, longer_side: int) -> Image.Image:

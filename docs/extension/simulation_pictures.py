@@ -1,0 +1,27 @@
+"""The pictures of the page on detloss simulate, drawn anew by the code of the command."""
+
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from detloss.study.simulation import picture
+from detloss.study.simulation.experiment import simulate
+from detloss.study.simulation.gradients import losses_with
+
+POINTS = 200
+"""Enough for the curves to look as those of all 5000."""
+
+
+def draw(app: Sphinx) -> None:
+    """Draw the losses of the paper, once by their gradients and once by the published step."""
+    folder = Path(app.srcdir, "simulation")
+    folder.mkdir(exist_ok=True)
+    for gradient in ("exact", "published"):
+        simulation = simulate(losses_with("published"), gradient=gradient, points=POINTS, seed=0)
+        picture.write(simulation, folder / f"{gradient}.png")
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register with Sphinx."""
+    app.connect("builder-inited", draw)
+    return {"parallel_read_safe": True}

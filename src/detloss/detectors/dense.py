@@ -1,0 +1,218 @@
+"""What detectors of one feature plane share: every cell says what it sees, and the numbers of its box."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+import detloss
+from detloss.catalog import Kind, kind_of
+from detloss.detectors import arguments
+from detloss.detectors.assignment import Assignment, cell_centres
+from detloss.detectors.backbone import SmallPyramid, convolution
+
+CANDIDATES = 1000  # the surest cells of an image that enter non-maximum suppression
+
+
+class DenseDetector(nn.Module, ABC):
+    """A detector of one feature plane; a subclass says what the numbers of a box are.
+
+    Args:
+        num_classes: C, without the background.
+        box_loss: Called as ``box_loss(boxes, target_boxes, weight=, normalizer=)`` with what `compared` gives.
+        class_loss: As `UnitBox` has it.
+        box_weight: The factor of the box loss.
+        each_number: Whether the box loss has an entry for each number of a box; None: detloss's own losses are known,
+            any other has one a box.
+        background: As `UnitBox` has it.
+        prior: Likewise.
+        backbone: Likewise.
+        first_numbers: What the box head says of every box before training, but for its weights.
+        geometry: What a box is, in pixels.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        *,
+        box_loss: Callable[..., Tensor],
+        class_loss: Callable[..., Tensor] | None,
+        box_weight: float,
+        each_number: bool | None,
+        background: bool | None,
+        prior: float,
+        backbone: nn.Module | None,
+        first_numbers: Sequence[float],
+        geometry: "detloss.AxisAligned | detloss.Rotated",
+    ) -> None:
+        super().__init__()
+        arguments.positive_integer("num_classes", num_classes)
+        arguments.share("prior", prior)
+        self.num_classes = num_classes
+        self.numbers = len(first_numbers)
+        self.geometry = geometry
+        self.each_number = kind_of(box_loss) is Kind.REGRESSION if each_number is None else each_number
+        self.background = kind_of(class_loss) is not Kind.SIGMOID if background is None else background
+        self.box_weight = box_weight
+        self.box_loss = box_loss
+        self.class_loss = class_loss or (detloss.CrossEntropyLoss() if self.background else detloss.SigmoidFocalLoss())
+        self.normalizer = detloss.Normalizer()
+
+        self.backbone = backbone or SmallPyramid()
+        channels, self.stride = arguments.backbone(self.backbone)
+        numbers = nn.Conv2d(channels, self.numbers, 1)
+        self.box_head = nn.Sequential(convolution(channels, channels), numbers)
+        class_tower = nn.Sequential(convolution(channels, channels), convolution(channels, channels))
+        # The logits are made last: so a seed gives all else the same weights, whatever their number.
+        logits = nn.Conv2d(channels, num_classes + self.background, 1)
+        self.class_head = nn.Sequential(class_tower, logits)
+
+        odds = detloss.prior_bias(prior)
+        prior_logits = [odds - math.log(num_classes)] * num_classes + [0.0] if self.background else [odds] * num_classes
+        numbers.bias = nn.Parameter(torch.tensor(first_numbers))
+        logits.bias = nn.Parameter(torch.tensor(prior_logits))
+
+    @abstractmethod
+    def written(self, numbers: Tensor) -> Tensor:
+        """Turn what the box head says, (B, numbers, H, W), into boxes as the plane has them."""
+
+    @abstractmethod
+    def placed(self, boxes: Tensor, centres: Tensor, height: int, width: int) -> Tensor:
+        """Turn boxes of the plane, (B, cells, numbers), at these cells into boxes in the pixels of an image."""
+
+    @abstractmethod
+    def assign(self, height: int, width: int, target: Mapping[str, Tensor]) -> Assignment:
+        """Say which cell of a plane has which box, as the loss does."""
+
+    def compared(self, boxes: Tensor) -> Tensor:
+        """Give what the box loss is to compare of boxes of the plane, (n, numbers)."""
+        return boxes
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Look at images.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1].
+
+        Returns:
+            The plane (B, C + 1 + 4, H', W'), or (B, C + 4, H', W') without background: logits, the background's last
+            of them, then the distances l, t, r, b in strides, all of them above 0; of `RotatedUnitBox`, the five
+            numbers cx, cy, w, h, angle. H' and W' are H and W by the stride, rounded up.
+
+        Raises:
+            TypeError: The images are no floating tensor.
+            ValueError: The images are not (B, 3, H, W).
+        """
+        arguments.images(images)
+        height, width = images.shape[-2:]
+        features = self.backbone(pad(images, (0, -width % self.stride, 0, -height % self.stride)))
+        return torch.cat((self.class_head(features), self.written(self.box_head(features))), dim=1)
+
+    def loss(self, images: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """Measure what training minimises.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1].
+            targets: One an image: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, or (n, 5) cx, cy, w, h, angle for
+                `RotatedUnitBox`, and "labels", (n,) classes from 0 to C - 1; n may be 0.
+
+        Returns:
+            "classification" and "box", scalars, weighted already: their sum is the training loss.
+
+        Raises:
+            TypeError: The images are no floating tensor.
+            ValueError: A shape does not fit, or there are not as many targets as images.
+        """
+        return self.plane_loss(self(images), targets)
+
+    def plane_loss(self, plane: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+        """Measure the same on a plane that is there already.
+
+        When to choose it: under DistributedDataParallel, which synchronises gradients only for its own forward:
+        ``parallel.module.plane_loss(parallel(images), targets)``.
+
+        Args:
+            plane: What `forward` returned.
+            targets: As for `loss`.
+
+        Returns:
+            As `loss`.
+
+        Raises:
+            ValueError: A shape does not fit, or there are not as many targets as images.
+        """
+        batch, channels, height, width = plane.shape
+        arguments.targets(targets, batch, self.numbers)
+        assignments = [self.assign(height, width, target) for target in targets]
+        labels, boxes, positive, share = (torch.cat(parts) for parts in zip(*assignments))
+        cells = plane.permute(0, 2, 3, 1).reshape(-1, channels)
+        objects, positives = self.normalizer(share.sum()), self.normalizer(positive.sum())
+        weight = torch.where(positive, share * (positives / objects), 1.0)
+        box_loss = self.box_loss(
+            self.compared(cells[positive, -self.numbers :]),
+            self.compared(boxes[positive]),
+            weight=weight[positive, None] if self.each_number else weight[positive],
+            normalizer=positives,
+        )
+        class_loss = self.class_loss(
+            cells[:, : -self.numbers],
+            labels,
+            weight=weight if self.background else weight[:, None],
+            normalizer=positives,
+        )
+        return {"classification": class_loss, "box": self.box_weight * box_loss}
+
+    @torch.no_grad()
+    def predict(
+        self,
+        images: Tensor,
+        *,
+        score_threshold: float = 0.05,
+        iou_threshold: float = 0.5,
+        max_detections: int = 100,
+    ) -> list[dict[str, Tensor]]:
+        """Find the objects in images.
+
+        A cell speaks for the most probable of its classes, and that probability is its score; of the boxes of one
+        class that overlap too much the surest stays.
+
+        Args:
+            images: (B, 3, H, W) in [0, 1].
+            score_threshold: Boxes that are not surer are dropped.
+            iou_threshold: Above it, two boxes of a class are one object.
+            max_detections: At most this many for an image.
+
+        Returns:
+            One an image, surest first: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, within the image, or (n, 5)
+            rows of `RotatedUnitBox`; "scores", (n,); "labels", (n,) int64.
+
+        Raises:
+            TypeError: The images are no floating tensor.
+            ValueError: The images are not (B, 3, H, W).
+        """
+        plane = self(images)
+        centres = cell_centres(*plane.shape[-2:], device=plane.device)
+        logits, numbers = plane.flatten(2).transpose(1, 2).tensor_split([plane.shape[1] - self.numbers], dim=-1)
+        probabilities = logits.softmax(dim=-1)[..., :-1] if self.background else logits.sigmoid()
+        scores, labels = probabilities.max(dim=-1)
+        boxes = self.placed(numbers, centres, *images.shape[-2:])
+
+        detections = []
+        for image in range(len(images)):
+            best = scores[image].argsort(descending=True, stable=True)[:CANDIDATES]
+            best = best[scores[image, best] > score_threshold]
+            kept = detloss.nms(
+                boxes[image, best],
+                scores[image, best],
+                iou_threshold,
+                geometry=self.geometry,
+                labels=labels[image, best],
+            )
+            best = best[kept[:max_detections]]
+            detections.append(
+                {"boxes": boxes[image, best], "scores": scores[image, best], "labels": labels[image, best]}
+            )
+        return detections

@@ -1,0 +1,152 @@
+"""What a row of the plane stands for: the vertices of a convex polygon, and the way back from them to the row."""
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from detloss.geometry import FORMATS, AxisAligned, Polygon, Rotated, Shape
+from detloss.kernels import words
+
+
+class Placed(Protocol):
+    """A body of the plane or of space, as a point of it and its vertices about that point."""
+
+    @property
+    def anchor(self) -> Tensor: ...
+
+    @property
+    def offsets(self) -> Tensor: ...
+
+
+class Body(NamedTuple):
+    """N convex polygons.
+
+    Attributes:
+        anchor: (N, 2) a point of each.
+        offsets: (N, K, 2) its vertices, anticlockwise where y points up, less the anchor.
+        size: (N,) its area.
+        centre: (N, 2) its centroid, less the anchor.
+        sides: (N, 2) width and height; None of a polygon.
+        pull: Carries derivatives by the vertices, the size, the centre and the sides back to the row.
+    """
+
+    anchor: Tensor
+    offsets: Tensor
+    size: Tensor
+    centre: Tensor
+    sides: Tensor | None
+    pull: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+
+
+def body_of(shape: Shape, rows: Tensor) -> Body:
+    """The bodies of rows (N, numbers) of a shape of the plane."""
+    if isinstance(shape, Polygon):
+        return polygon(rows)
+    if isinstance(shape, Rotated):
+        return rectangle(rows[:, :2], rows[:, 2:4], rows[:, 4], lambda *slopes: torch.cat(slopes, -1))
+    assert isinstance(shape, AxisAligned)
+    centre, sides, to_row = along_axes(shape.format, rows)
+    return rectangle(centre, sides, torch.zeros_like(sides[:, 0]), to_row)
+
+
+def cross(a: Tensor, b: Tensor) -> Tensor:
+    """The area that two vectors span."""
+    return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+
+
+def turned_back(vectors: Tensor) -> Tensor:
+    """Vectors turned by -90 degrees: of an edge of an anticlockwise polygon, its outer normal."""
+    return torch.stack((vectors[..., 1], -vectors[..., 0]), -1)
+
+
+CORNERS = ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))  # in sides, anticlockwise
+
+
+def rectangle(centre: Tensor, sides: Tensor, angle: Tensor, to_row: Callable[..., Tensor]) -> Body:
+    """Rectangles from centres, sides and angles; `to_row` joins the derivatives by these three."""
+    positive = words.relu(sides)
+    along = torch.stack((torch.cos(angle), torch.sin(angle)), -1)
+    across = -turned_back(along)
+    corners = positive.new_tensor(CORNERS)
+    steps = positive.unsqueeze(-2) * corners  # (N, 4, 2) along and across
+    offsets = steps[..., :1] * along.unsqueeze(-2) + steps[..., 1:] * across.unsqueeze(-2)
+
+    def pull(d_vertices: Tensor, d_size: Tensor, d_centre: Tensor, d_sides: Tensor) -> Tensor:
+        d_steps = torch.stack(
+            ((d_vertices * along.unsqueeze(-2)).sum(-1), (d_vertices * across.unsqueeze(-2)).sum(-1)), -1
+        )
+        by_sides = (d_steps * corners).sum(-2) + d_size.unsqueeze(-1) * positive.flip(-1) + d_sides
+        by_angle = cross(offsets, d_vertices).sum(-1)
+        return to_row(d_vertices.sum(-2) + d_centre, torch.where(sides >= 0.0, by_sides, 0.0), by_angle.unsqueeze(-1))
+
+    return Body(centre, offsets, positive.prod(-1), torch.zeros_like(centre), positive, pull)
+
+
+def along_axes(box_format: str, rows: Tensor) -> tuple[Tensor, Tensor, Callable[..., Tensor]]:
+    """The centres and sides of boxes of any format and dimension, and how derivatives by them become a row's."""
+    (first_in_centre, second_in_centre), (first_in_side, second_in_side) = FORMATS[box_format].centre_and_side
+    first, second = torch.tensor_split(rows, 2, -1)
+
+    def to_row(d_centre: Tensor, d_sides: Tensor, d_angle: Tensor) -> Tensor:
+        by_first = first_in_centre * d_centre + first_in_side * d_sides
+        return torch.cat((by_first, second_in_centre * d_centre + second_in_side * d_sides), -1)
+
+    centre = first_in_centre * first + second_in_centre * second
+    return centre, first_in_side * first + second_in_side * second, to_row
+
+
+def polygon(rows: Tensor) -> Body:
+    """Polygons from vertices in either direction round."""
+    given = rows.reshape(rows.shape[0], rows.shape[1] // 2, 2)
+    anchor = given[:, 0].detach()
+    offsets = given - anchor.unsqueeze(-2)
+    following = offsets.roll(-1, -2)
+    spans = cross(offsets, following)
+    twice = spans.sum(-1)
+    backward = (twice < 0.0).view(-1, 1, 1)
+    vertices = torch.where(backward, offsets.flip(-2), offsets)
+    size = 0.5 * twice.abs()
+    centre, by_centre = centroid(vertices, size)
+
+    def pull(d_vertices: Tensor, d_size: Tensor, d_centre: Tensor, d_sides: Tensor) -> Tensor:
+        total = d_vertices + d_size[:, None, None] * by_area(vertices) + by_centre(d_centre)
+        return torch.where(backward, total.flip(-2), total).flatten(-2)
+
+    return Body(anchor, vertices, size, centre, None, pull)
+
+
+def by_area(vertices: Tensor) -> Tensor:
+    """The derivatives of the area of anticlockwise polygons by their vertices."""
+    return 0.5 * turned_back(vertices.roll(-1, -2) - vertices.roll(1, -2))
+
+
+def centroid(vertices: Tensor, size: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """The centroids of the areas, and the way back; without area, of the edges, their lengths held constant."""
+    following = vertices.roll(-1, -2)
+    spans, sums = cross(vertices, following), vertices + following
+    per_area = words.quotient(torch.ones_like(size), 6.0 * size)[:, None]
+    of_area = (spans.unsqueeze(-1) * sums).sum(-2) * per_area
+    lengths = (following - vertices).norm(dim=-1).detach()
+    # A point has no edges: all weight on its first vertex.
+    lengths = torch.where(
+        lengths.sum(-1, keepdim=True) > 0.0, lengths, torch.eye(1, lengths.shape[-1], device=size.device)
+    )
+    shares = (lengths / lengths.sum(-1, keepdim=True)).unsqueeze(-1)
+    has_area = (size > 0.0)[:, None]
+    centre = torch.where(has_area, of_area, 0.5 * (shares * sums).sum(-2))
+
+    def pull(d_centre: Tensor) -> Tensor:
+        toward = d_centre.unsqueeze(-2)
+        along = (sums * toward).sum(-1, keepdim=True)  # of each span
+        d_spans = along * per_area.unsqueeze(-1)
+        d_sums = spans.unsqueeze(-1) * toward * per_area.unsqueeze(-1)
+        d_size = -6.0 * (of_area * d_centre).sum(-1, keepdim=True).unsqueeze(-1) * per_area.unsqueeze(-1)
+        by_vertices = d_spans * turned_back(following) + d_sums
+        by_following = -d_spans * turned_back(vertices) + d_sums
+        of_areas = by_vertices + by_following.roll(1, -2) + d_size * by_area(vertices)
+        of_edges = 0.5 * (shares + shares.roll(1, -2)) * toward
+        return torch.where(has_area.unsqueeze(-1), of_areas, of_edges)
+
+    return centre, pull

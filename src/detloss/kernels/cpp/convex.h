@@ -1,0 +1,170 @@
+// The loop over pairs of convex polygons, a pair a lane, in double: a loss and both gradients a pair out.
+#pragma once
+#include <optional>
+
+#include "loops.h"
+#include "overlap.h"
+
+namespace detloss::ISA {
+
+// atan(w'/h') - atan(w/h) of two rectangles, and its derivatives by the sides of both.
+template <class L>
+struct Turn {
+    L turn = 0.0, by_sides[2][2] = {{0.0, 0.0}, {0.0, 0.0}};
+    INLINE void measure(const Body<L>& a, const Body<L>& b) {
+        const auto defined = (a.width + a.height > 0.0) & (b.width + b.height > 0.0);
+        const L across = where(defined, a.height * b.width - a.width * b.height, 0.0);
+        turn = angle(across, where(defined, a.width * b.width + a.height * b.height, 1.0));
+        const L here = where(defined, inverse(a.width * a.width + a.height * a.height), 0.0);
+        const L there = where(defined, inverse(b.width * b.width + b.height * b.height), 0.0);
+        by_sides[0][0] = -here * a.height, by_sides[0][1] = here * a.width;
+        by_sides[1][0] = there * b.height, by_sides[1][1] = -there * b.width;
+    }
+};
+
+template <class Number>
+INLINE Lanes<double> or_zero(Number number) {
+    if constexpr (std::is_same_v<Number, absent>) return 0.0;
+    else return number;
+}
+
+template <class L>
+INLINE void load_body(Body<L>& body, const L* row, int64_t shape, int64_t width, L scale) {
+    if (shape == rotated) load_rectangle(body, row, scale);
+    else load_polygon(body, row, int(width), scale);
+    for (int k = 0; k < body.count; ++k) body.slopes[k] = {0.0, 0.0};
+}
+
+template <class L>
+INLINE L largest_length(const L* row, int64_t shape, int64_t width) {
+    L largest = 0.0;
+    for (int64_t k = 0; k < (shape == rotated ? 4 : width); ++k) largest = maximum(largest, absolute(row[k]));
+    return largest;
+}
+
+struct ConvexBlock {
+    const double *first, *second, *weight;
+    double *value, *d_first, *d_second;
+    double factor;  // of the derivatives: 1 over what a mean divides by
+};
+
+template <class Penalty, bool hull, bool by_rows>
+void convex_pairs(const ConvexTask& task, const ConvexBlock& block, int64_t at) {
+    using L = Lanes<double>;
+    constexpr bool has_enclosure = std::is_same_v<Penalty, generalized_iou>;
+    constexpr bool has_angle = std::is_same_v<Penalty, complete_iou>;
+    constexpr bool has_distance = has_angle || std::is_same_v<Penalty, distance_iou>;
+
+    const int64_t widths[2] = {task.task.width, task.second_width}, shapes[2] = {task.shape, task.second_shape};
+    const double* operands[2] = {block.first, block.second};
+    L rows[2][2 * most_vertices];
+    L total = 0.0, largest = 0.0;
+    for (int which = 0; which < 2; ++which) {
+        for (int64_t k = 0; k < widths[which]; ++k) {
+            for (int lane = 0; lane < L::count; ++lane)
+                rows[which][k].set(lane, operands[which][(at + lane) * widths[which] + k]);
+            total = total + rows[which][k];
+        }
+        largest = maximum(largest, largest_length(rows[which], shapes[which], widths[which]));
+    }
+    const L size = scale(largest, 2);
+    Body<L> a, b;
+    load_body(a, rows[0], shapes[0], widths[0], size);
+    load_body(b, rows[1], shapes[1], widths[1], size);
+    std::optional<Centroid<L>> centroids[2];
+    if constexpr (has_distance) {
+        if (shapes[0] == polygon) centroids[0].emplace(a);
+        if (shapes[1] == polygon) centroids[1].emplace(b);
+    }
+
+    Meeting<L> meeting(a, b);
+    const auto alike = meeting.alike();
+    const L shared = meeting.shared(), mismatch = (a.size - shared) + (b.size - shared);
+    const Vector<L> apart = (meeting.shift + a.centre) - (meeting.other_shift + b.centre);
+    L empty = 0.0, distance = 0.0, diagonal = 0.0;
+    typename Meeting<L>::Hull outline;
+    if constexpr (has_enclosure) {
+        if (hull) meeting.find_hull(0, outline);
+        empty = relu((hull ? outline.area : meeting.box()) - mismatch - shared);
+    }
+    if constexpr (has_distance) diagonal = meeting.diameter(), distance = dot(apart, apart);
+    Turn<L> turn;
+    if constexpr (has_angle) turn.measure(a, b);
+    const L unlike = where(alike, 0.0, 1.0);
+    const auto [loss, similarity, d_mismatch, d_shared, d_empty, d_distance, d_diagonal, d_turn] =
+        Penalty::of(mismatch, shared, empty, distance, diagonal, turn.turn, unlike);
+
+    // A number that is not finite must not hide behind a comparison: this is 0 for finite rows, NaN for the others.
+    const L poison = 0.0 * total;
+    const bool measure = task.task.measure;
+    // Bodies that are alike are as near as can be: no rounding may say otherwise.
+    const auto nearest = alike & (L(has_enclosure && !hull ? 1.0 : 0.0) == turn.turn);
+    const L best = measure ? where(nearest, 1.0, similarity) : where(nearest, 0.0, loss);
+    const L weight = block.weight ? L::load(block.weight + at) : L(1.0);
+    weighted(weight, best + poison).store(block.value + at);
+    if constexpr (by_rows) {
+        const L by_empty = or_zero(d_empty), by_distance = or_zero(d_distance), by_turn = or_zero(d_turn);
+        meeting.add_shared(d_shared - 2.0 * d_mismatch + by_empty);
+        if constexpr (has_enclosure) {
+            if (hull) {
+                meeting.add_hull(outline, by_empty);
+                meeting.find_hull(1, outline), meeting.add_hull(outline, by_empty);
+            } else {
+                meeting.add_box(by_empty);
+            }
+        }
+        if constexpr (has_distance) meeting.add_diameter(diagonal, or_zero(d_diagonal));
+        meeting.part();
+        const L factor = (measure ? -block.factor : block.factor) * weight, d_size = d_mismatch - by_empty;
+        const Vector<L> d_centre = (2.0 * by_distance) * apart;
+        const L by_sides[2][2] = {{by_turn * turn.by_sides[0][0], by_turn * turn.by_sides[0][1]},
+                                  {by_turn * turn.by_sides[1][0], by_turn * turn.by_sides[1][1]}};
+        Body<L>* bodies[2] = {&a, &b};
+        double* derivatives[2] = {block.d_first, block.d_second};
+        for (int which = 0; which < 2; ++which) {
+            if (!derivatives[which]) continue;
+            const Vector<L> by_centre = L(which ? -1.0 : 1.0) * d_centre;
+            L* row = rows[which];
+            if (shapes[which] == rotated) {
+                unload_rectangle(*bodies[which], d_size, by_centre, by_sides[which][0], by_sides[which][1], row);
+            } else {
+                if (centroids[which]) centroids[which]->pull(*bodies[which], by_centre);
+                unload_polygon(*bodies[which], d_size, row);
+            }
+            for (int64_t k = 0; k < widths[which]; ++k) {
+                const L scaled = shapes[which] == rotated && k == 4 ? row[k] : row[k] * size;
+                const L slope = weighted(factor, where(nearest, 0.0, scaled) + poison);
+                for (int lane = 0; lane < L::count; ++lane) derivatives[which][(at + lane) * widths[which] + k] = slope[lane];
+            }
+        }
+    }
+}
+
+template <class Penalty, bool hull, class To>
+void convex(const ConvexTask& all, ParallelFor parallel_for) {
+    const Task& task = all.task;
+    constexpr int64_t least = Lanes<double>::count;
+    const int64_t width = task.width, second_width = all.second_width;
+    const int64_t pairs_in_block = std::max<int64_t>(least, block_numbers / std::max(width, second_width));
+    const double divisor = divisor_of(task, task.entries);
+    const auto work = [&](int64_t begin, int64_t pairs) {
+        alignas(64) double rooms[4][block_numbers], few[2][block_numbers / 4];
+        const double* first = staged(task.pred, begin * width, pairs * width, rooms[0], least * width);
+        const double* second = staged(task.target, begin * second_width, pairs * second_width, rooms[1], least * second_width);
+        const double* weight = staged(task.weight, begin, pairs, few[0]);
+        const Outlet<double, To> value(task.reduction ? nullptr : task.value, begin, pairs, 1, few[1], least);
+        const Outlet<double, To> d_first(task.d_pred, begin, pairs, width, rooms[2], least);
+        const Outlet<double, To> d_second(task.d_target, begin, pairs, second_width, rooms[3], least);
+        const ConvexBlock block{first, second, weight, value.at, d_first.at, task.d_target ? d_second.at : nullptr, reciprocal<double>(divisor)};
+        for (int64_t next = 0; next < pairs; next += least) {
+            const int64_t at = std::max<int64_t>(0, std::min(next, pairs - least));  // the last overlaps
+            if (task.d_pred) convex_pairs<Penalty, hull, true>(all, block, at);
+            else convex_pairs<Penalty, hull, false>(all, block, at);
+        }
+        value.finish(pairs, 1), d_first.finish(pairs, width), d_second.finish(pairs, second_width);
+        return task.reduction ? total_of(value.at, pairs) : 0.0;
+    };
+    store_total<To>(task, over_blocks(task.entries, pairs_in_block, parallel_for, work), divisor);
+}
+
+}  // namespace detloss::ISA

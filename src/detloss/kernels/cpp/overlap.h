@@ -1,0 +1,292 @@
+// What two convex polygons share, as an integral along both boundaries; what encloses them both.
+#pragma once
+#include "polygons.h"
+
+namespace detloss::ISA {
+
+constexpr double coincident = 1e-12;  // of the smaller thickness: edges that are nearer to each other coincide
+constexpr double rounding = 1e-15;    // of the extent, and of the distance from the origin
+constexpr double jitter = 1e-12;      // how much a polygon is stretched, to be chosen where both offer the same vertex
+
+// Start and end of what of an edge is visible, in two views: of lines moved outwards by the slack, and inwards.
+template <class L>
+struct Piece {
+    L first[2], last[2];
+    INLINE void see_all() {
+        for (int view = 0; view < 2; ++view) first[view] = 0.0, last[view] = 1.0;
+    }
+    // What is left of it beside one more line; `start` and `end` tell how far inside it the edge starts and ends.
+    INLINE void cut(L start, L end, L along, L shift, typename L::Mask is_line) {
+        const L step = quotient(shift, start - end);
+        for (int view = 0; view < 2; ++view) {
+            const L moved = view ? -shift : shift;
+            const auto inside = start + moved >= 0.0, stays = end + moved >= 0.0;
+            const L crossing = maximum(L(0.0), minimum(L(1.0), along + (view ? -step : step)));
+            const L enters = where(inside, 0.0, where(stays, crossing, 1.0));
+            const L leaves = where(stays, 1.0, where(inside, crossing, 0.0));
+            first[view] = where(is_line, maximum(first[view], enters), first[view]);
+            last[view] = where(is_line, minimum(last[view], leaves), last[view]);
+        }
+    }
+    // The mean over the views of its length, and of its first moment.
+    INLINE std::array<L, 2> measured() const {
+        L length = 0.0, moment = 0.0;
+        for (int view = 0; view < 2; ++view) {
+            const L end = maximum(first[view], last[view]);
+            length = length + 0.5 * (end - first[view]);
+            moment = moment + 0.25 * (end * end - first[view] * first[view]);
+        }
+        return {length, moment};
+    }
+};
+
+// Vertices around the middle of the overlap of the bounding boxes, and how far the anchors are from it.
+template <class L>
+struct Meeting {
+    Body<L>&a, &b;
+    Vector<L> shift, other_shift;
+    L slack;
+    L far;         // 1 where the bounding boxes are apart
+    bool all_far;  // in every lane
+
+    INLINE Meeting(Body<L>& a, Body<L>& b) : a(a), b(b) {
+        Vector<L> low[2], high[2];
+        Body<L>* bodies[2] = {&a, &b};
+        for (int which = 0; which < 2; ++which) {
+            const Body<L>& body = *bodies[which];
+            low[which] = high[which] = body.anchor + body.vertices[0];
+            for (int k = 1; k < body.count; ++k) {
+                const Vector<L> vertex = body.anchor + body.vertices[k];
+                low[which] = {minimum(low[which].x, vertex.x), minimum(low[which].y, vertex.y)};
+                high[which] = {maximum(high[which].x, vertex.x), maximum(high[which].y, vertex.y)};
+            }
+        }
+        const Vector<L> begin = {maximum(low[0].x, low[1].x), maximum(low[0].y, low[1].y)};
+        const Vector<L> end = {minimum(high[0].x, high[1].x), minimum(high[0].y, high[1].y)};
+        far = where((begin.x > end.x) | (begin.y > end.y), 1.0, 0.0);
+        all_far = !(far == 0.0).any();
+        const Vector<L> middle = L(0.5) * begin + L(0.5) * end;
+        shift = a.anchor - middle, other_shift = b.anchor - middle;
+        const L extent = maximum(high[0].x - low[0].x, high[0].y - low[0].y);
+        const L other_extent = maximum(high[1].x - low[1].x, high[1].y - low[1].y);
+        const L thickness = minimum(quotient(a.size, extent), quotient(b.size, other_extent));
+        const L across = maximum(absolute(a.anchor.x), absolute(b.anchor.x));
+        const L place = maximum(across, maximum(absolute(a.anchor.y), absolute(b.anchor.y)));
+        slack = coincident * thickness + rounding * (minimum(extent, other_extent) + place);
+        for (int k = 0; k < a.count; ++k) a.vertices[k] = a.vertices[k] + shift;
+        for (int k = 0; k < b.count; ++k) b.vertices[k] = b.vertices[k] + other_shift;
+    }
+
+    // Back to vertices around the anchors.
+    INLINE void part() {
+        for (int k = 0; k < a.count; ++k) a.vertices[k] = a.vertices[k] - shift;
+        for (int k = 0; k < b.count; ++k) b.vertices[k] = b.vertices[k] - other_shift;
+    }
+
+    INLINE typename L::Mask alike() const {
+        L all = 1.0;
+        for (const auto& [one, other] : {std::pair{&a, &b}, std::pair{&b, &a}})
+            for (int i = 0; i < one->count; ++i) {
+                L found = 0.0;
+                for (int j = 0; j < other->count; ++j) {
+                    const Vector<L> here = one->vertices[i], there = other->vertices[j];
+                    found = where((here.x == there.x) & (here.y == there.y), 1.0, found);
+                }
+                all = minimum(all, found);
+            }
+        return all > 0.0;
+    }
+
+    // The shared area; its derivatives are kept for `add_shared`.
+    L lengths[2][most_vertices], moments[2][most_vertices];
+    typename L::Mask apart;
+
+    INLINE L shared() {
+        if (all_far) return 0.0;
+        Piece<L> pieces[most_vertices];
+        L starts[most_vertices], edge_lengths[most_vertices];  // of the first polygon's edges
+        L perimeter = 0.0, other_perimeter = 0.0;
+        for (int i = 0; i < a.count; ++i) {
+            pieces[i].see_all();
+            edge_lengths[i] = root(dot(a.edge(i), a.edge(i)));
+            perimeter = perimeter + edge_lengths[i];
+            starts[i] = cross(a.edge(i), b.vertices[0] - a.vertices[i]);  // of the other's edges, beside these lines
+        }
+        L area = 0.0;
+        for (int j = 0; j < b.count; ++j) {
+            const Vector<L> other = b.vertices[j], other_edge = b.edge(j), next = b.vertices[b.following(j)];
+            const L square = dot(other_edge, other_edge), length = root(square), per_square = inverse(square);
+            other_perimeter = other_perimeter + length;
+            Piece<L> piece;
+            piece.see_all();
+            L start = cross(other_edge, a.vertices[0] - other);
+            const L first_start = start;
+            for (int i = 0; i < a.count; ++i) {
+                const Vector<L> between = a.vertices[i] - other, edge = a.edge(i);
+                const L end = i + 1 < a.count ? cross(other_edge, a.vertices[i + 1] - other) : first_start;
+                const L along = quotient(start, start - end);
+                // One crossing for both: near-parallel edges meet who knows where, but they do meet.
+                const L other_along = dot(between + along * edge, other_edge) * per_square;
+                const L other_start = starts[i], other_end = cross(edge, next - a.vertices[i]);
+                pieces[i].cut(start, end, along, slack * length, length > 0.0);
+                piece.cut(other_start, other_end, other_along, slack * edge_lengths[i], edge_lengths[i] > 0.0);
+                start = end, starts[i] = other_end;
+            }
+            std::tie(lengths[1][j], moments[1][j]) = std::tuple_cat(piece.measured());
+            area = area + 0.5 * (where(perimeter > 0.0, lengths[1][j], 0.0) * cross(other, next));
+        }
+        for (int i = 0; i < a.count; ++i) {
+            std::tie(lengths[0][i], moments[0][i]) = std::tuple_cat(pieces[i].measured());
+            const L visible = where(other_perimeter > 0.0, lengths[0][i], 0.0);
+            area = area + 0.5 * (visible * cross(a.vertices[i], a.vertices[a.following(i)]));
+        }
+        const L smaller = minimum(a.size, b.size);
+        apart = (area <= slack * minimum(perimeter, other_perimeter)) & (area < 0.5 * smaller);
+        apart = apart | (far > 0.0);  // whatever the other lanes are
+        return where(apart, 0.0, minimum(area, smaller));
+    }
+
+    INLINE void add_shared(L slope) {
+        if (all_far) return;
+        const L factor = where(apart, 0.0, slope);
+        Body<L>* bodies[2] = {&a, &b};
+        for (int which = 0; which < 2; ++which)
+            for (int k = 0; k < bodies[which]->count; ++k) {
+                const Vector<L> normal = factor * turned_back(bodies[which]->edge(k));
+                const L length = lengths[which][k], moment = moments[which][k];
+                Vector<L>& next = bodies[which]->slopes[bodies[which]->following(k)];
+                bodies[which]->slopes[k] = bodies[which]->slopes[k] + (length - moment) * normal;
+                next = next + moment * normal;
+            }
+    }
+
+    // Vertex number k of both.
+    INLINE Vector<L> point(int k) const { return k < a.count ? a.vertices[k] : b.vertices[k - a.count]; }
+    INLINE Vector<L>& slope_of(int k) { return k < a.count ? a.slopes[k] : b.slopes[k - a.count]; }
+    INLINE int points() const { return a.count + b.count; }
+
+    INLINE std::array<Vector<L>, 2> bounds() const {
+        Vector<L> low = point(0), high = low;
+        for (int k = 1; k < points(); ++k) {
+            low = {minimum(low.x, point(k).x), minimum(low.y, point(k).y)};
+            high = {maximum(high.x, point(k).x), maximum(high.y, point(k).y)};
+        }
+        return {low, high};
+    }
+    INLINE L box() const {
+        const auto [low, high] = bounds();
+        return (high.x - low.x) * (high.y - low.y);
+    }
+    // Vertices that lie on one side of the box share its derivative.
+    INLINE void add_box(L slope) {
+        const auto [low, high] = bounds();
+        Vector<L> lowest = {0.0, 0.0}, highest = {0.0, 0.0};
+        const auto on = [](Vector<L> at, Vector<L> side) { return Vector<L>{where(at.x == side.x, L(1.0), L(0.0)), where(at.y == side.y, L(1.0), L(0.0))}; };
+        for (int k = 0; k < points(); ++k) lowest = lowest + on(point(k), low), highest = highest + on(point(k), high);
+        const Vector<L> sides = {slope * (high.y - low.y), slope * (high.x - low.x)};
+        for (int k = 0; k < points(); ++k) {
+            const Vector<L> at_low = on(point(k), low), at_high = on(point(k), high);
+            const Vector<L> share = {at_high.x / highest.x - at_low.x / lowest.x, at_high.y / highest.y - at_low.y / lowest.y};
+            slope_of(k) = slope_of(k) + Vector<L>{share.x * sides.x, share.y * sides.y};
+        }
+    }
+
+    // The squared longest way from vertex to vertex.
+    INLINE L diameter() const {
+        L longest = 0.0;
+        for (int k = 0; k < points(); ++k)
+            for (int other = 0; other < k; ++other) {
+                const Vector<L> step = point(k) - point(other);
+                longest = maximum(longest, dot(step, step));
+            }
+        return longest;
+    }
+    INLINE void add_diameter(L longest, L slope) {
+        L ways = 0.0;
+        for (int k = 0; k < points(); ++k)
+            for (int other = 0; other < k; ++other) {
+                const Vector<L> step = point(k) - point(other);
+                ways = ways + where(dot(step, step) == longest, 1.0, 0.0);
+            }
+        const L share = quotient(2.0 * slope, ways);
+        for (int k = 0; k < points(); ++k)
+            for (int other = 0; other < k; ++other) {
+                const Vector<L> step = point(k) - point(other);
+                const Vector<L> pull = where(dot(step, step) == longest, share, 0.0) * step;
+                slope_of(k) = slope_of(k) + pull, slope_of(other) = slope_of(other) - pull;
+            }
+    }
+
+    // An edge of the hull, in the lanes that have it: from which point of both to which.
+    struct HullEdge {
+        typename L::Mask exists;
+        double sign;
+        Vector<L> start, end;
+        L start_place, end_place;
+    };
+    struct Hull {
+        L area;
+        int count;
+        HullEdge edges[4 * most_vertices];
+    };
+
+    // From the first point in lexicographic order the lower chain goes on to the point under the least slope, the upper
+    // one to that under the greatest, until the last point: so both always end. `stretched` is the polygon that is a
+    // little larger.
+    INLINE void find_hull(int stretched, Hull& hull) const {
+        Vector<L> seen[2 * most_vertices];
+        for (int which = 0; which < 2; ++which) {
+            const Body<L>& body = which ? b : a;
+            Vector<L> middle = {0.0, 0.0};
+            for (int k = 0; k < body.count; ++k) middle = middle + (1.0 / body.count) * body.vertices[k];
+            for (int k = 0; k < body.count; ++k) {
+                const Vector<L> vertex = body.vertices[k];
+                seen[which * a.count + k] = which == stretched ? vertex + L(jitter) * (vertex - middle) : vertex;
+            }
+        }
+        const int count = points();
+        Vector<L> leftmost = seen[0], leftmost_point = point(0);
+        L leftmost_place = 0.0;
+        for (int k = 1; k < count; ++k) {
+            const auto earlier = (seen[k].x < leftmost.x) | ((seen[k].x == leftmost.x) & (seen[k].y < leftmost.y));
+            leftmost = where<L>(earlier, seen[k], leftmost), leftmost_point = where<L>(earlier, point(k), leftmost_point);
+            leftmost_place = where(earlier, double(k), leftmost_place);
+        }
+        hull.area = 0.0, hull.count = 0;
+        for (const double sign : {1.0, -1.0}) {
+            Vector<L> here = leftmost, corner = leftmost_point;
+            L place = leftmost_place;
+            for (int step = 1; step < count; ++step) {
+                Vector<L> next = here, next_corner = corner;
+                L next_place = -1.0;
+                for (int k = 0; k < count; ++k) {
+                    const auto later = (seen[k].x > here.x) | ((seen[k].x == here.x) & (seen[k].y > here.y));
+                    const L beyond = sign * cross(seen[k] - here, next - here);
+                    const auto better = later & ((next_place < 0.0) | (beyond > 0.0));
+                    next = where<L>(better, seen[k], next), next_corner = where<L>(better, point(k), next_corner);
+                    next_place = where(better, double(k), next_place);
+                }
+                const auto moved = next_place >= 0.0;
+                if (!moved.any()) break;
+                hull.area = hull.area + sign * 0.5 * where(moved, cross(corner, next_corner), 0.0);
+                hull.edges[hull.count++] = {moved, sign, corner, next_corner, place, next_place};
+                here = next, corner = next_corner, place = where(moved, next_place, place);
+            }
+        }
+    }
+    // Adds half of the area's derivatives, times `slope`.
+    INLINE void add_hull(const Hull& hull, L slope) {
+        for (int which = 0; which < hull.count; ++which) {
+            const HullEdge& edge = hull.edges[which];
+            const L factor = where(edge.exists, 0.25 * edge.sign * slope, 0.0);
+            const Vector<L> at_start = factor * turned_back(edge.end), at_end = factor * turned_back(edge.start);
+            for (int k = 0; k < points(); ++k) {
+                const Vector<L> none = {0.0, 0.0};
+                slope_of(k) = slope_of(k) + where<L>(edge.start_place == double(k), at_start, none) -
+                              where<L>(edge.end_place == double(k), at_end, none);
+            }
+        }
+    }
+};
+
+}  // namespace detloss::ISA

@@ -1,0 +1,100 @@
+"""What a trial can train: each detector by its name, built with a trial's losses."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+import detloss
+from detloss.catalog import Kind, Loss
+from detloss.detectors import RotatedUnitBox, UnitBox
+from detloss.study import frameworks
+from detloss.study.dataset import Dataset, Sample
+
+
+class Detector(Protocol):
+    """What a trial needs of a module: how wrong it is, and what it sees."""
+
+    def loss(self, images: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
+        """The terms "classification" and "box", weighted."""
+
+    def predict(self, images: Tensor) -> Sequence[Mapping[str, Tensor]]:
+        """Boxes, scores and labels of each image."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """What is trained."""
+
+    def train(self) -> object:
+        """Prepare for training."""
+
+    def eval(self) -> object:
+        """Prepare for judging."""
+
+    def to(self, device: str) -> object:
+        """Move to a device, in place."""
+
+
+Builder = Callable[[Loss, Loss, float, Dataset], Detector]
+"""Called with the box loss, the class loss, the weight of the box loss and the data."""
+
+
+def unitbox(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> UnitBox | RotatedUnitBox:
+    """Make the UnitBox of the data's boxes, with the options of a class loss that come from the data."""
+    made = unitbox_of(dataset)
+    rows = detloss.Rotated() if made is RotatedUnitBox else detloss.AxisAligned(format="ltrb")
+    model = made(
+        len(dataset.class_names),
+        box_loss=partial(box.function, **box.options, **({"geometry": rows} if box.kind is Kind.BOX else {})),
+        class_loss=partial(cls.function, **cls.options),
+        box_weight=weight,
+    )
+    if cls.from_counts is not None:
+        from_data = cls.from_counts(cells_of_classes(model, dataset.train))
+        model.class_loss = partial(cls.function, **cls.options, **from_data)
+    return model
+
+
+def unitbox_of(dataset: Dataset) -> type[UnitBox] | type[RotatedUnitBox]:
+    """Find the UnitBox that has boxes as the data have them."""
+    return RotatedUnitBox if dataset.geometry == detloss.Rotated() else UnitBox
+
+
+def check_boxes(box: Loss, detector: str, dataset: Dataset) -> None:
+    """Refuse what has no boxes as the data have them.
+
+    Raises:
+        ValueError: A loss of turned boxes alone, of data without; or a detector without turned boxes, of data with.
+    """
+    turned = dataset.geometry == detloss.Rotated()
+    if box.kind is Kind.ROTATED and not turned:
+        raise ValueError(f"box: expected a loss of boxes along the axes for {dataset.name}, got {box.name!r}")
+    if turned and detector != "unitbox":
+        raise ValueError(f"detector: expected 'unitbox' for the turned boxes of {dataset.name}, got {detector!r}")
+
+
+def cells_of_classes(model: UnitBox | RotatedUnitBox, samples: Sequence[Sample]) -> list[float]:
+    """Count the cells that each class has in all images, the background's last."""
+    counts = torch.zeros(model.num_classes + 1, dtype=torch.int64)
+    for sample in samples:
+        height, width = (-(-side // model.stride) for side in sample.image.shape[:2])
+        counts += model.assign(height, width, target_of(sample)).labels.bincount(minlength=len(counts))
+    return counts.tolist()
+
+
+def target_of(sample: Sample) -> dict[str, Tensor]:
+    """Write a sample's boxes as a detector wants them."""
+    return {"boxes": torch.from_numpy(sample.boxes), "labels": torch.from_numpy(sample.labels)}
+
+
+DETECTORS: Mapping[str, Builder] = MappingProxyType(
+    {
+        "unitbox": unitbox,
+        "retinanet": frameworks.retinanet,
+        "fcos": frameworks.fcos,
+        "faster-rcnn": frameworks.faster_rcnn,
+        "yolo": frameworks.yolo,
+    }
+)

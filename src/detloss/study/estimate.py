@@ -1,0 +1,39 @@
+"""What a comparison is going to do, and about how long that takes."""
+
+from collections.abc import Sequence
+
+from detloss.study.dataset import Dataset
+from detloss.study.plan import Plan
+from detloss.study.training import Outcome, pace
+from detloss.study.workers import devices
+
+
+def in_words(plan: Plan) -> str:
+    """Tell the plan as a sentence."""
+    search = plan.search()
+    searched = (
+        f"{counted(len(search), 'trial')} of {search[0].steps} steps to find the weights, then " if search else ""
+    )
+    trials = counted(len(plan.weights) * len(plan.seeds), "trial")
+    pairs, seeds = counted(len(plan.weights), "pair"), counted(len(plan.seeds), "seed")
+    return f"{searched}{trials} of {plan.steps} steps: {pairs} on {seeds}"
+
+
+def counted(number: int, thing: str) -> str:
+    """A number of things."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def seconds_left(plan: Plan, done: Sequence[Outcome], dataset: Dataset, jobs: int) -> float:
+    """Estimate how long the rest of a plan takes, from a few steps of its first pair on this machine alone."""
+    step, judging = pace(plan.samples()[0], dataset, devices()[0])
+    steps = plan.all_steps() - sum(outcome.trial.steps for outcome in done)
+    trials = plan.all_trials() - len(done)
+    return (steps * step + trials * judging) / min(jobs, max(trials, 1))
+
+
+def duration(seconds: float) -> str:
+    """A time as one says it."""
+    if seconds < 90:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 90 * 60 else f"{seconds / 3600:.1f} hours"

@@ -1,0 +1,62 @@
+"""How many cells had an object in training, and what the losses were divided by.
+
+Both follow from the data and the order of the images, whatever the losses; so they are counted after the trials.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+
+from detloss.study.builders import target_of, unitbox_of
+from detloss.study.dataset import Dataset
+from detloss.study.training import Trial, order
+
+
+@dataclass(frozen=True)
+class Positives:
+    """The cells of the batches that were trained on, over all seeds.
+
+    Attributes:
+        share: Positive ones, of all.
+        cells: In a batch; the mean, for images may differ in size.
+        normalizer: What the sums of a batch were divided by, its positive cells or 1; the mean over the steps.
+        lowest: Of a batch.
+        highest: Of a batch.
+    """
+
+    share: float
+    cells: float
+    normalizer: float
+    lowest: int
+    highest: int
+
+
+def positives(trials: Iterable[Trial], dataset: Dataset) -> Positives | None:
+    """Count for trials of UnitBox; None for other detectors, which assign their anchors themselves."""
+    runs = sorted({(trial.detector, trial.seed, trial.steps) for trial in trials})
+    if {detector for detector, _, _ in runs} != {"unitbox"}:
+        return None
+    assigning = unitbox_of(dataset)(len(dataset.class_names))
+    sizes = np.array([sample.image.shape[:2] for sample in dataset.train])
+    planes = -(-sizes // assigning.stride)
+    of_sample = np.array(
+        [
+            int(assigning.assign(height, width, target_of(sample)).positive.sum())
+            for (height, width), sample in zip(planes.tolist(), dataset.train)
+        ]
+    )
+    cells, found = [], []
+    for _, seed, steps in runs:
+        for batch in islice(order(len(dataset.train), seed), steps):
+            cells.append(len(batch) * int(planes[batch].max(axis=0).prod()))  # all are filled up to the largest
+            found.append(int(of_sample[batch].sum()))
+    normalizers = np.maximum(found, 1)
+    return Positives(
+        share=sum(found) / sum(cells),
+        cells=float(np.mean(cells)),
+        normalizer=float(normalizers.mean()),
+        lowest=int(normalizers.min()),
+        highest=int(normalizers.max()),
+    )

@@ -1,0 +1,86 @@
+"""What the terminal says before and after the trials."""
+
+from collections.abc import Sequence
+from signal import SIGINT
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from detloss.study import estimate
+from detloss.study.comparison import Comparison
+from detloss.study.dataset import Dataset
+from detloss.study.plan import Pair
+from detloss.study.standings import Standing
+
+INTERRUPTED = 128 + SIGINT  # the exit code of a program that Ctrl-C ended
+QUICK = "A quick look, at one seed, half the steps and listed weights: its order is not to be trusted."
+
+
+def bars(console: Console, *, transient: bool = False) -> Progress:
+    """Bars with the time left, where there is a terminal; every task says its `unit`."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[unit]}"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=console,
+        disable=not console.is_terminal,
+        transient=transient,
+    )
+
+
+def say(console: Console, line: str) -> None:
+    """Print a line as it is."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def say_data(console: Console, dataset: Dataset) -> None:
+    """Say what is trained and judged on, and list everything that is wrong with it."""
+    say(console, f"{dataset.name}: {dataset.split}")
+    for problem in dataset.problems:
+        say(console, f"left out: {problem.file}, {problem.row}: {problem.message}")
+
+
+def say_plan(console: Console, comparison: Comparison, dataset: Dataset, jobs: int, remarks: Sequence[str]) -> None:
+    """Say what is going to be done, and how long it takes."""
+    plan, done = comparison.plan, comparison.outcomes
+    lines = [*remarks, f"plan: {estimate.in_words(plan)}"]
+    if done:
+        lines.append(f"finished earlier or elsewhere: {len(done)} of {plan.all_trials()} trials")
+    if comparison.missing:
+        left = estimate.duration(estimate.seconds_left(plan, done, dataset, jobs))
+        lines.append(f"estimate: about {left} on this machine alone, with {jobs} at a time")
+    for line in lines:
+        say(console, line)
+
+
+def search_remarks(comparison: Comparison) -> list[str]:
+    """Say which weights the search chose, and where a better one may lie beyond its ends."""
+    plan = comparison.plan
+    if not plan.search():
+        return []
+    chosen = plan.chosen({outcome.trial: outcome.ap for outcome in comparison.outcomes})
+    told = ", ".join(f"{pair} {weight:g}" for pair, weight in chosen.items())
+    ends = [str(pair) for pair, weight in chosen.items() if weight in (plan.weights[pair][0], plan.weights[pair][-1])]
+    beyond = f" At the end of what was tried, so that a better one may lie beyond: {', '.join(ends)}." if ends else ""
+    return [f"Weights found by the search, on the first seed and the same images: {told}.{beyond}"]
+
+
+def print_standings(console: Console, table: Sequence[Standing], baseline: Pair) -> None:
+    """Print the means and ranges, and what the differences are worth."""
+    rows = Table("losses", "weight", "AP", "difference", "verdict", box=SIMPLE)
+    rows.caption = f"AP: mean (lowest–highest over the seeds); difference to {baseline}: mean [95 % interval]"
+    for standing in table:
+        verdict = standing.difference.verdict.value if standing.difference else ""
+        rows.add_row(
+            str(standing.pair).replace("+ ", "+\n"),
+            f"{standing.weight:g}",
+            f"{standing.ap:.3f}".replace(" ", "\n"),
+            f"{standing.difference:.3f}".replace(" ", "\n", 1) if standing.difference else "",
+            "baseline" if standing.pair == baseline else verdict,
+        )
+    console.print(rows)

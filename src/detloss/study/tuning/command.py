@@ -1,0 +1,116 @@
+"""detloss tune."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from detloss.catalog import Loss
+from detloss.study import options
+from detloss.study.dataset import DatasetError, load
+from detloss.study.folder import FolderError
+from detloss.study.options import BOX_LOSSES, CLASS_LOSSES, loss_named
+from detloss.study.terminal import INTERRUPTED, say
+from detloss.study.tuning.display import TuningDisplay, print_tuned
+from detloss.study.tuning.parameters import TuningError
+from detloss.study.tuning.search import TrainingError
+from detloss.study.tuning.tuning import PICTURE, RECORD
+from detloss.study.tuning.tuning import tune as run
+
+
+@click.command(context_settings={"show_default": True})
+@options.data
+@click.option(
+    "--box",
+    callback=lambda ctx, param, name: loss_named(BOX_LOSSES, name),
+    default="smooth_l1",
+    help="The box loss.",
+)
+@click.option(
+    "--cls",
+    callback=lambda ctx, param, name: loss_named(CLASS_LOSSES, name),
+    default="focal",
+    help="The class loss.",
+)
+@click.option(
+    "--over",
+    callback=lambda ctx, param, names: names and [name.strip() for name in names.split(",")],
+    show_default="the options of the class loss",
+    help="What to tune, with commas between: alpha, gamma, beta, as the losses have them, and weight, of the box loss.",
+)
+@click.option("--folds", type=click.IntRange(min=2), default=3, help="Parts of the training images.")
+@click.option("--trials", type=click.IntRange(min=2), default=20, help="Candidates to try.")
+@click.option("--steps", type=click.IntRange(min=1), default=600, help="Training steps of every training.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the proposals and the trainings.")
+@options.detector
+@options.jobs("Trainings")
+@options.size
+@options.scenes
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("out/tune"),
+    help="Folder of the results; the same command goes on with what is there, and with more --trials tries more.",
+)
+@click.option("--overwrite", is_flag=True, help="Remove the results of an earlier run from the folder.")
+@click.pass_context
+def tune(
+    ctx: click.Context,
+    data: Path | None,
+    box: Loss,
+    cls: Loss,
+    over: Sequence[str] | None,
+    folds: int,
+    trials: int,
+    steps: int,
+    seed: int,
+    detector: str,
+    jobs: int,
+    size: int | None,
+    scenes: str | None,
+    out: Path,
+    overwrite: bool,
+) -> None:
+    """Find the options of a loss that do best on DATA, by cross-validation, and print the line of code to paste.
+
+    DATA is COCO json, Pascal VOC xml, YOLO txt or a folder of them; without it, scenes made of handwritten digits.
+    """
+    console = Console()
+    try:
+        with TuningDisplay(console, jobs) as display:
+            tuned = run(
+                partial(load, data, size=size, scenes=scenes),
+                box=box.name,
+                cls=cls.name,
+                over=over,
+                folds=folds,
+                trials=trials,
+                steps=steps,
+                seed=seed,
+                detector=detector,
+                jobs=jobs,
+                out=out,
+                overwrite=overwrite,
+                watch=display.show,
+            )
+    except TuningError as error:
+        raise click.UsageError(f"--{error}") from error
+    except (OSError, DatasetError, FolderError, TrainingError) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        click.echo(
+            f"Interrupted: {display.settled} of {trials} candidates are finished; what is finished is kept in {out}.",
+            err=True,
+        )
+        ctx.exit(INTERRUPTED)
+    print_tuned(console, tuned)
+    for name in (RECORD, PICTURE):
+        say(console, f"{'picture' if name == PICTURE else 'numbers'}: {out / name}")
+    for failure in tuned.failures:
+        click.echo(f"\n{failure.trial} failed: {failure.reason}\n{failure.details}".rstrip(), err=True)
+    if tuned.failures:
+        raise click.ClickException(
+            f"{len(tuned.failures)} of {trials} candidates failed; the same command begins them again."
+        )

@@ -1,0 +1,95 @@
+"""What torchvision's detectors refuse, with which words, and that nothing is changed then."""
+
+import re
+from functools import partial
+
+import pytest
+from torch import nn
+
+import detloss
+from detloss.integrations.torchvision import use_losses
+from tests.integrations import torchvision_models as models
+from tests.integrations.torchvision_losses import FOCAL, L1, RCNN_OWN
+from tests.integrations.torchvision_models import Build
+
+
+class TestErrors:
+    def check(self, build: Build, error: type[Exception], message: str, **losses: object) -> None:
+        model = build()
+        attributes = [set(vars(module)) for module in model.modules()]
+        with pytest.raises(error, match=f"^{re.escape(message)}"):
+            use_losses(model, **losses)
+        assert [set(vars(module)) for module in model.modules()] == attributes
+
+    def test_another_model(self) -> None:
+        message = "model: expected RetinaNet, FCOS, FasterRCNN or SSD of torchvision, got Sequential"
+        self.check(nn.Sequential, TypeError, message, box=L1)
+
+    def test_nothing_given(self) -> None:
+        message = "box, classification: expected a loss for at least one place, got none"
+        self.check(models.ssd, ValueError, message)
+        self.check(models.ssd, ValueError, message, normalizer=detloss.Normalizer())
+        self.check(models.faster_rcnn, ValueError, message)
+
+    @pytest.mark.parametrize(
+        ("build", "loss", "reason"),
+        [
+            (
+                models.retinanet,
+                detloss.CrossEntropyLoss(),
+                "RetinaNet has one logit a class and none for the background",
+            ),
+            (models.fcos, detloss.SoftmaxFocalLoss(), "FCOS has one logit a class and none for the background"),
+            (models.ssd, FOCAL, "SSD has one logit a class, of which class 0 is the background"),
+            (
+                models.faster_rcnn,
+                FOCAL,
+                "Faster R-CNN's box head has one logit a class, of which class 0 is the background",
+            ),
+        ],
+        ids=["RetinaNet", "FCOS", "SSD", "box head"],
+    )
+    def test_a_class_loss_of_the_other_kind(self, build: Build, loss: nn.Module, reason: str) -> None:
+        kinds = ["logits of classes one against all", "logits of classes and background"]
+        expected, given = kinds if loss is not FOCAL else reversed(kinds)
+        message = f"classification: expected a loss of {expected}, because {reason}; got {loss!r}, of {given}"
+        self.check(build, ValueError, message, classification=loss)
+
+    def test_a_softmax_for_proposals(self) -> None:
+        message = (
+            "proposal_classification: expected a loss of logits of classes one against all, because the region "
+            "proposal network has one logit an anchor, object or not; got CrossEntropyLoss()"
+        )
+        self.check(models.faster_rcnn, ValueError, message, box=L1, proposal_classification=detloss.CrossEntropyLoss())
+
+    @pytest.mark.parametrize("name", ["box", "proposal_box"])
+    def test_a_box_loss_that_fits_no_box(self, name: str) -> None:
+        message = f"{name}: expected a loss of boxes or numbers, because it compares boxes, or what encodes them; got"
+        self.check(models.faster_rcnn, ValueError, message, **{name: FOCAL})
+        message = f"{name}: expected geometry=AxisAligned(), corners x1, y1, x2, y2, got AxisAligned(format='ltrb'"
+        distances = detloss.AxisAligned(format="ltrb")
+        self.check(models.faster_rcnn, ValueError, message, **{name: detloss.IoULoss(geometry=distances)})
+        self.check(models.faster_rcnn, ValueError, message, **{name: partial(detloss.iou_loss, geometry=distances)})
+
+    @pytest.mark.parametrize("name", list(RCNN_OWN))
+    def test_a_loss_of_somebody_else(self, name: str) -> None:
+        message = f"{name}: expected a loss of detloss, its function or its module, got SmoothL1Loss()"
+        self.check(models.faster_rcnn, TypeError, message, **{name: nn.SmoothL1Loss()})
+
+    @pytest.mark.parametrize("name", ["proposal_box", "proposal_classification"])
+    def test_proposals_where_there_are_none(self, name: str) -> None:
+        message = f"{name}: expected None for RetinaNet, which proposes no regions, got SigmoidFocalLoss()"
+        self.check(models.retinanet, ValueError, message, box=L1, **{name: FOCAL})
+
+    @pytest.mark.parametrize("build", [models.retinanet, models.fcos], ids=lambda build: build.__name__)
+    def test_a_label_that_does_not_exist(self, build: Build, seed: int) -> None:
+        images, targets = models.pictures(seed)
+        targets[0]["labels"][:] = models.CLASSES
+        model = build()
+        use_losses(model, classification=FOCAL)
+        with pytest.raises(IndexError, match=f"index {models.CLASSES} is out of bounds"):
+            model(images, targets)
+
+    def test_a_number_for_the_normalizer(self) -> None:
+        message = "normalizer: expected a detloss.Normalizer, got 3"
+        self.check(models.retinanet, TypeError, message, box=L1, normalizer=3)

@@ -1,0 +1,65 @@
+"""Every loss of the catalog trains torchvision's detectors, in every place that it fits."""
+
+import copy
+import runpy
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from detloss.catalog import LOSSES, Kind, Loss
+from detloss.integrations.torchvision import use_losses
+from tests.integrations import torchvision_models as models
+from tests.integrations.torchvision_losses import (
+    KEYS,
+    OWN,
+)
+from tests.integrations.torchvision_models import Build
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "torchvision_model.py"
+
+
+def fitting() -> Iterator[object]:
+    """Every loss of the catalog in every place of every model."""
+    boxes, sigmoid, softmax = (Kind.REGRESSION, Kind.BOX), (Kind.SIGMOID,), (Kind.SOFTMAX,)
+    for build in (models.retinanet_v2, models.fcos, models.ssd, models.faster_rcnn):
+        is_softmax = build in (models.ssd, models.faster_rcnn)
+        for place in OWN[build]:
+            classes = softmax if is_softmax and place == "classification" else sigmoid
+            for row in LOSSES:
+                if row.kind in (boxes if place.endswith("box") else classes):
+                    yield pytest.param(build, place, row, id=f"{build.__name__}-{place}-{row.name}")
+
+
+class TestTraining:
+    """Every loss of the catalog, in every place that it fits, on one batch again and again."""
+
+    @pytest.mark.parametrize(("build", "place", "row"), list(fitting()))
+    def test_goes_down(self, build: Build, place: str, row: Loss, seed: int) -> None:
+        batch = models.pictures(seed, counts=(2, 2))
+        model = build()
+        loss = row.module(**row.options)
+        if row.from_counts is not None:
+            loss = row.module(**row.options, **row.from_counts([40.0, 3.0, 2.0, 1.0]))
+        use_losses(model, **{place: loss})
+        # The backbone stays, or else the region proposal network would show the box head other rows at every step.
+        head = model.head if hasattr(model, "head") else model.rpn if place.startswith("proposal") else model.roi_heads
+        optimizer = torch.optim.Adam(head.parameters(), lr=3e-3)
+        values = []
+        for _ in range(16):
+            torch.manual_seed(seed)
+            losses = model(*copy.deepcopy(batch))
+            trained = next(losses[key] for key in KEYS[place] if key in losses)
+            optimizer.zero_grad()
+            trained.backward()
+            optimizer.step()
+            values.append(trained.item())
+        assert min(values[-3:]) < 0.95 * values[0]
+
+
+def test_the_example_trains(capsys: pytest.CaptureFixture[str]) -> None:
+    runpy.run_path(str(EXAMPLE))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[1] for line in lines] == [str(step) for step in range(0, 121, 20)]
+    assert all(float(lines[-1][column]) < 0.9 * float(lines[0][column]) for column in (3, 5))

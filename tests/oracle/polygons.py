@@ -1,0 +1,217 @@
+"""The exact answers of the losses of convex polygons, by clipping, in fractions; slopes by differences of tiny steps.
+
+A rectangle's corners are no fractions: its sine and cosine are rounded to 50 digits, nothing else is.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations, pairwise
+
+from mpmath import atan2, cos, log, mpf, nint, pi, sin
+
+from tests.oracle.answer import ZERO, number
+from tests.oracle.boxes import CAP, corner_map
+
+Point = tuple[Fraction, Fraction]
+Row = Sequence[Fraction]
+DIGITS = 10**50
+
+
+@dataclass(frozen=True)
+class Body:
+    """A convex polygon, its vertices anticlockwise; a rectangle has sides too, and a centre even without area."""
+
+    vertices: tuple[Point, ...]
+    sides: Point | None = None
+    centre: Point | None = None
+
+
+Shape = Callable[[Row], Body]
+
+
+def rectangle(row: Row) -> Body:
+    """Of centre, sides and angle; a negative side is 0."""
+    cx, cy, *sides, angle = row
+    width, height = (max(side, Fraction(0)) for side in sides)
+    along = _digits(cos(number(angle))), _digits(sin(number(angle)))
+    vertices = tuple(
+        (
+            cx + (x * width * along[0] - y * height * along[1]) / 2,
+            cy + (x * width * along[1] + y * height * along[0]) / 2,
+        )
+        for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    )
+    return Body(vertices, (width, height), (cx, cy))
+
+
+def box_of(form: str) -> Shape:
+    """Boxes along the axes in a format of the other oracle."""
+
+    def box(row: Row) -> Body:
+        x1, y1, x2, y2 = (sum(a * x for a, x in zip(line, row, strict=True)) for line in corner_map(form, 2))
+        return rectangle([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, Fraction(0)])
+
+    return box
+
+
+def polygon(row: Row) -> Body:
+    """Of vertices one after the other, in either direction."""
+    vertices = tuple(zip(row[::2], row[1::2], strict=True))
+    return Body(vertices if _twice_area(vertices) >= 0 else vertices[::-1])
+
+
+def area(vertices: Sequence[Point]) -> Fraction:
+    return _twice_area(vertices) / 2
+
+
+def intersection(vertices: Sequence[Point], others: Sequence[Point]) -> list[Point]:
+    """What is left of a polygon after each edge of another has cut away its right side (Sutherland, Hodgman)."""
+    if not _twice_area(others):
+        return []
+    left = list(vertices)
+    for start, end in _edges(others):
+        left = _cut(left, start, end) if start != end else left
+    return left
+
+
+def hull(points: Sequence[Point]) -> list[Point]:
+    """The corners of the convex hull, anticlockwise (Andrew's monotone chain)."""
+    lower, upper = (_chain(sorted(set(points), reverse=reverse)) for reverse in (False, True))
+    return lower[:-1] + upper[:-1] or lower
+
+
+def centroid(body: Body) -> Point:
+    """Of the area; without area, the middle of a segment."""
+    if body.centre is not None:
+        return body.centre
+    twice = _twice_area(body.vertices)
+    if not twice:
+        (x, y), (other_x, other_y) = min(body.vertices), max(body.vertices)
+        return (x + other_x) / 2, (y + other_y) / 2
+    spans = [(_cross(start, end), start, end) for start, end in _edges(body.vertices)]
+    x, y = (sum(span * (start[k] + end[k]) for span, start, end in spans) / (3 * twice) for k in (0, 1))
+    return x, y
+
+
+def losses(first: Body, second: Body, enclosing: str = "hull", weight: mpf | None = None) -> dict[str, mpf]:
+    """Every loss of a pair; ciou where both have sides, its weight held where it is given."""
+    points = hull([*first.vertices, *second.vertices])
+    shared = area(intersection(first.vertices, second.vertices))
+    union = area(first.vertices) + area(second.vertices) - shared
+    enclosure = area(points) if enclosing == "hull" else _box_area(points)
+    identical = hull(first.vertices) == hull(second.vertices)
+    unlike = Fraction(not identical)
+    iou = 1 - shared / union if union else unlike
+    giou = iou + (1 - union / enclosure if enclosure else unlike)
+    longest = max((_square(a, b) for a, b in combinations(points, 2)), default=Fraction(0))
+    diou = iou + (_square(centroid(first), centroid(second)) / longest if longest else 0)
+    answers = {"iou": iou, "giou": giou, "diou": diou}
+    found = {name: number(answer) for name, answer in answers.items()}
+    found["log_iou"] = log(number(union / shared)) if shared else (ZERO if identical else CAP)
+    if first.sides and second.sides:
+        turn = _turn(first.sides, second.sides)
+        if weight is None:
+            weight = turn / (found["iou"] + turn) if turn else ZERO
+        found["ciou"] = found["diou"] + weight * turn
+        found["weight"] = weight
+    return found
+
+
+@dataclass(frozen=True)
+class Slope:
+    """What a loss changes by on either side of a row's number, for a step."""
+
+    before: mpf
+    after: mpf
+
+    @property
+    def mean(self) -> mpf:
+        return (self.before + self.after) / 2
+
+    @property
+    def kink(self) -> mpf:
+        return self.after - self.before
+
+
+def slopes(
+    shapes: tuple[Shape, Shape], rows: tuple[Row, Row], chosen: Sequence[int], step: Fraction, enclosing: str = "hull"
+) -> dict[str, list[Slope]]:
+    """How every loss changes with the chosen numbers of both rows; the weight of ciou is held, as in the paper."""
+    numbers, cut = [*rows[0], *rows[1]], len(rows[0])
+
+    def answers(changed: Row, weight: mpf | None) -> dict[str, mpf]:
+        return losses(shapes[0](changed[:cut]), shapes[1](changed[cut:]), enclosing, weight)
+
+    here = answers(numbers, None)
+    weight = here.pop("weight", None)
+    found: dict[str, list[Slope]] = {name: [] for name in here}
+    for k in chosen:
+        before, after = (
+            answers([*numbers[:k], numbers[k] + move, *numbers[k + 1 :]], weight) for move in (-step, step)
+        )
+        for name, value in here.items():
+            found[name].append(Slope((value - before[name]) / number(step), (after[name] - value) / number(step)))
+    return found
+
+
+def _digits(value: mpf) -> Fraction:
+    return Fraction(int(nint(value * DIGITS)), DIGITS)
+
+
+def _cross(a: Point, b: Point) -> Fraction:
+    return a[0] * b[1] - a[1] * b[0]
+
+
+def _turn_at(a: Point, b: Point, c: Point) -> Fraction:
+    """Positive where a, b, c turn left."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def _square(a: Point, b: Point) -> Fraction:
+    return (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2
+
+
+def _edges(vertices: Sequence[Point]) -> list[tuple[Point, Point]]:
+    return list(pairwise([*vertices, *vertices[:1]]))
+
+
+def _twice_area(vertices: Sequence[Point]) -> Fraction:
+    return sum((_cross(start, end) for start, end in _edges(vertices)), Fraction(0))
+
+
+def _box_area(points: Sequence[Point]) -> Fraction:
+    width, height = (max(axis) - min(axis) for axis in zip(*points, strict=True))
+    return width * height
+
+
+def _cut(vertices: list[Point], start: Point, end: Point) -> list[Point]:
+    """What of a polygon lies on the left of a line."""
+    left = []
+    for here, following in _edges(vertices):
+        height, next_height = _turn_at(start, end, here), _turn_at(start, end, following)
+        if height >= 0:
+            left.append(here)
+        if height * next_height < 0:
+            share = height / (height - next_height)
+            x, y = (a + share * (b - a) for a, b in zip(here, following, strict=True))
+            left.append((x, y))
+    return left
+
+
+def _chain(points: list[Point]) -> list[Point]:
+    """The points from which no later one lies to the right."""
+    chain: list[Point] = []
+    for point in points:
+        while len(chain) >= 2 and _turn_at(chain[-2], chain[-1], point) <= 0:
+            chain.pop()
+        chain.append(point)
+    return chain
+
+
+def _turn(sides: Point, other_sides: Point) -> mpf:
+    """CIoU's v; none where a rectangle is a point."""
+    if not any(sides) or not any(other_sides):
+        return ZERO
+    angle, other_angle = (atan2(number(width), number(height)) for width, height in (sides, other_sides))
+    return 4 / pi**2 * (other_angle - angle) ** 2

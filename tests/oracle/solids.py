@@ -1,0 +1,158 @@
+"""The exact answers of the losses of convex bodies of space: face after face is cut, in fractions."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from itertools import combinations, pairwise
+
+from tests.oracle import polygons
+
+Point = tuple[Fraction, ...]
+Face = tuple[Point, ...]  # anticlockwise from outside
+Row = Sequence[Fraction]
+
+
+def exact(rows: Sequence[Sequence[float]]) -> list[Point]:
+    """Floats as the fractions that they are."""
+    return [tuple(Fraction(entry) for entry in row) for row in rows]
+
+
+def cuboid(row: Row) -> list[Point]:
+    """The vertices of centre, sizes and yaw; a negative size is 0."""
+    x, y, z, length, width, height, yaw = row
+    height = max(height, Fraction(0))
+    footprint = polygons.rectangle([x, y, length, width, yaw])
+    return [(*corner, z + sign * height / 2) for corner in footprint.vertices for sign in (-1, 1)]
+
+
+def corners(half_spaces: Sequence[Row]) -> list[Point]:
+    """The vertices of what half-spaces n.x <= c bound (Cramer's rule for all triples)."""
+    found = set()
+    for triple in combinations(half_spaces, 3):
+        normals = [plane[:3] for plane in triple]
+        det = _dot(normals[0], _cross(normals[1], normals[2]))
+        if det:
+            crosses = [_cross(normals[(k + 1) % 3], normals[(k + 2) % 3]) for k in range(3)]
+            point = tuple(sum(triple[k][3] * crosses[k][axis] for k in range(3)) / det for axis in range(3))
+            if all(_dot(plane[:3], point) <= plane[3] for plane in half_spaces):
+                found.add(point)
+    return sorted(found)
+
+
+def hull(points: Sequence[Point]) -> list[Face]:
+    """The faces of the convex hull; none of a flat body."""
+    points = sorted(set(points))
+    faces = {}
+    for a, b, c in combinations(points, 3):
+        normal = _cross(_minus(b, a), _minus(c, a))
+        heights = [_dot(normal, _minus(point, a)) for point in points]
+        if not any(normal) or (min(heights) < 0 < max(heights)):
+            continue
+        if max(heights) > 0:
+            normal = tuple(-entry for entry in normal)
+        on_plane = tuple(point for point, height in zip(points, heights, strict=True) if height == 0)
+        faces[on_plane] = _around(on_plane, normal)
+    return list(faces.values()) if len(faces) > 1 else []
+
+
+def intersection(first: Sequence[Face], second: Sequence[Face]) -> list[Face]:
+    """What is left of one body after every face of the other has cut away what is outside."""
+    if not second:
+        return []
+    left = list(first)
+    for face in second:
+        left = _cut(left, face[0], _normal(face))
+    return left
+
+
+def volume(faces: Sequence[Face]) -> Fraction:
+    return sum((size for size, _ in _tetrahedra(faces)), Fraction(0))
+
+
+def centroid(faces: Sequence[Face]) -> Point:
+    parts, total = list(_tetrahedra(faces)), volume(faces)
+    return tuple(sum(size * middle[axis] for size, middle in parts) / total for axis in range(3))
+
+
+def losses(first: Sequence[Point], second: Sequence[Point], enclosing: str = "hull") -> dict[str, Fraction]:
+    """Every loss of the hulls of points; those of bodies without a volume have no diou here."""
+    points = [*first, *second]
+    body, other = hull(first), hull(second)
+    shared = volume(intersection(body, other))
+    union = volume(body) + volume(other) - shared
+    enclosure = volume(hull(points)) if enclosing == "hull" else _box_volume(points)
+    unlike = Fraction(set(first) != set(second))
+    iou = 1 - shared / union if union else unlike
+    found = {"iou": iou, "giou": iou + (1 - union / enclosure if enclosure else unlike)}
+    if body and other:
+        apart = _minus(centroid(body), centroid(other))
+        longest = max(_dot(_minus(a, b), _minus(a, b)) for a, b in combinations(points, 2))
+        found["diou"] = iou + _dot(apart, apart) / longest
+    return found
+
+
+def _cut(faces: Sequence[Face], point: Point, normal: Point) -> list[Face]:
+    """What of a body lies behind a plane, closed again."""
+    if all(_dot(normal, _minus(corner, point)) <= 0 for face in faces for corner in face):
+        return list(faces)
+    left, on_plane = [], set()
+    for face in faces:
+        kept: list[Point] = []
+        for here, following in zip(face, [*face[1:], face[0]], strict=True):
+            height, next_height = (_dot(normal, _minus(corner, point)) for corner in (here, following))
+            if height <= 0:
+                kept.append(here)
+            if height * next_height < 0:
+                share = height / (height - next_height)
+                kept.append(tuple(a + share * (b - a) for a, b in zip(here, following, strict=True)))
+        on_plane.update(corner for corner in kept if _dot(normal, _minus(corner, point)) == 0)
+        if len(set(kept)) > 2 and any(_normal(kept)):
+            left.append(tuple(kept))
+    cap = _around(sorted(on_plane), normal)
+    return [*left, cap] if left and len(cap) > 2 else []
+
+
+def _around(points: Sequence[Point], normal: Point) -> Face:
+    """Points of one plane in order, anticlockwise where the normal points."""
+    axis = max(range(3), key=lambda k: abs(normal[k]))
+    places = [(axis + 1) % 3, (axis + 2) % 3]
+    flat = {tuple(point[k] for k in places): point for point in points}
+    ring = polygons.hull(list(flat))  # type: ignore[arg-type]
+    face = tuple(flat[corner] for corner in ring)
+    return face if normal[axis] > 0 else face[::-1]
+
+
+def _normal(face: Sequence[Point]) -> Point:
+    """Outward: the sum over the face's triangles."""
+    parts = [_cross(_minus(b, face[0]), _minus(c, face[0])) for b, c in pairwise(face[1:])]
+    return tuple(sum(part[axis] for part in parts) for axis in range(3))
+
+
+def _tetrahedra(faces: Sequence[Face]) -> list[tuple[Fraction, Point]]:
+    """Volume and middle of every tetrahedron from one vertex to the triangles of the faces."""
+    parts = []
+    for face in faces:
+        for b, c in pairwise(face[1:]):
+            corners_of = (faces[0][0], face[0], b, c)
+            sides = [_minus(corner, corners_of[0]) for corner in corners_of[1:]]
+            middle = tuple(sum(corner[axis] for corner in corners_of) / 4 for axis in range(3))
+            parts.append((_dot(sides[0], _cross(sides[1], sides[2])) / 6, middle))
+    return parts
+
+
+def _box_volume(points: Sequence[Point]) -> Fraction:
+    product = Fraction(1)
+    for axis in zip(*points, strict=True):
+        product *= max(axis) - min(axis)
+    return product
+
+
+def _minus(a: Point, b: Point) -> Point:
+    return tuple(x - y for x, y in zip(a, b, strict=True))
+
+
+def _dot(a: Point, b: Point) -> Fraction:
+    return sum((x * y for x, y in zip(a, b, strict=True)), Fraction(0))
+
+
+def _cross(a: Point, b: Point) -> Point:
+    return (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])

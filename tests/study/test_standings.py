@@ -1,0 +1,104 @@
+"""Who stands where: the groups, the order, the differences, and the words."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from detloss.study.evaluation import evaluate
+from detloss.study.plan import Pair
+from detloss.study.standings import Standing, findings, standings
+from detloss.study.training import Outcome, Trial
+from detloss.study.verdict import Verdict
+from tests.study.trials import outcome_of, small_dataset
+
+L1, GIOU = Pair("l1", "focal"), Pair("giou", "focal")
+
+
+def outcomes_of(**scores: list[float]) -> list[Outcome]:
+    return [
+        outcome_of(Trial(box, "focal", 1.0, seed, 2), ap) for box, aps in scores.items() for seed, ap in enumerate(aps)
+    ]
+
+
+def table_of(outcomes: list[Outcome], baseline: Pair = L1) -> list[Standing]:
+    return standings(outcomes, small_dataset(), baseline)
+
+
+def test_pairs_are_in_the_order_of_their_means_and_seeds_of_phase_2_alone() -> None:
+    outcomes = outcomes_of(l1=[0.40, 0.41, 0.42], giou=[0.50, 0.40, 0.60])
+    search = [outcome_of(Trial("l1", "focal", 4.0, 0, 2, phase=1), 0.9)]
+    table = table_of(outcomes[::-1] + search)
+    assert [standing.name for standing in table] == ["giou + focal", "l1 + focal"]
+    assert [outcome.trial.seed for outcome in table[1].outcomes] == [0, 1, 2]
+    assert [standing.weight for standing in table] == [1.0, 1.0]
+    ap = table[1].ap
+    assert (ap.mean, ap.lowest, ap.highest, ap.width) == pytest.approx((0.41, 0.40, 0.42, 0.02))
+    assert f"{ap:.3f}" == "0.410 (0.400–0.420)"
+    assert table[1].summary("ap50").mean == pytest.approx(0.61)
+
+
+def test_differences_are_paired_by_the_seeds_that_both_have() -> None:
+    outcomes = outcomes_of(l1=[0.1, 0.5], giou=[0.2, 0.6, 0.9])
+    giou, l1 = table_of(outcomes)
+    assert l1.difference is None
+    assert giou.difference is not None
+    assert (giou.difference.seeds, giou.difference.mean) == (2, pytest.approx(0.1))
+    assert giou.difference.verdict is Verdict.BETTER, "the same images found, and the seeds agree"
+    turned = next(standing.difference for standing in table_of(outcomes, GIOU) if standing.pair == L1)
+    assert turned is not None
+    assert (turned.seeds, turned.mean) == (2, pytest.approx(-0.1))
+    assert [standing.difference for standing in table_of(outcomes_of(giou=[0.5]))] == [None]
+
+
+def test_images_move_the_interval() -> None:
+    """Where one loss finds all in the first image and the other in the second, the images decide, not the loss."""
+    outcomes = outcomes_of(l1=[0.5, 0.5, 0.5], giou=[0.51, 0.51, 0.51])
+    data = small_dataset()
+    whole, part = outcomes[0].predictions[0], outcomes[0].predictions[0]
+    truth = data.validation[0]
+    whole = whole._replace(boxes=truth.boxes, scores=whole.scores[:2], labels=truth.labels)
+    none = part._replace(boxes=part.boxes[:0], scores=part.scores[:0], labels=part.labels[:0])
+    first, second = (evaluate(found, data.validation).matches for found in ([whole, none], [none, whole]))
+    moved = [replace(outcome, matches=first if outcome.trial.box == "l1" else second) for outcome in outcomes]
+    giou, _ = table_of(moved)
+    assert giou.difference is not None
+    assert giou.difference.verdict is Verdict.NOT_DISTINGUISHABLE
+    assert giou.difference.high - giou.difference.low > 0.9
+    same, _ = table_of(outcomes)
+    assert same.difference is not None
+    assert same.difference.verdict is Verdict.BETTER
+
+
+def told(baseline: Pair = L1, **scores: list[float]) -> str:
+    return " ".join(findings(table_of(outcomes_of(**scores), baseline), baseline))
+
+
+def test_the_verdict_comes_first_and_in_three_words() -> None:
+    words = told(l1=[0.30, 0.40], giou=[0.35, 0.45], ciou=[0.20, 0.30], iou=[0.31, 0.35], diou=[0.45, 0.29])
+    assert words.startswith("giou + focal (+0.050 [+0.050, +0.050]) is better than l1 + focal. ciou + focal (-0.100 [")
+    assert "]) is worse than l1 + focal. " in words
+    assert "diou + focal (+0.020 [" in words
+    assert " and iou + focal (-0.020 [" in words
+    assert "]) are not distinguishable from l1 + focal." in words
+    assert "The highest mean AP is 0.400, of giou + focal." in words
+    assert "over 2 seeds" in words
+
+
+def test_few_trials_are_told_as_what_they_are() -> None:
+    alone = told(l1=[0.3], giou=[0.5])
+    assert alone.startswith("Not distinguishable: with one seed there is no telling chance from merit.")
+    assert "better" not in alone
+    assert told(l1=[0.3, 0.4]) == "The highest mean AP is 0.350, of l1 + focal."
+
+
+def test_equal_draws_for_all_trials() -> None:
+    """A pair compared with itself under another name differs by nothing, whatever images are drawn."""
+    data, found = small_dataset(), outcome_of(Trial("l1", "focal", 1.0, 0, 2)).predictions[0]
+    none = found._replace(boxes=found.boxes[:0], scores=found.scores[:0], labels=found.labels[:0])
+    in_one = evaluate([found, none], data.validation).matches
+    outcomes = [replace(outcome, matches=in_one) for outcome in outcomes_of(l1=[0.3, 0.5, 0.4])]
+    twin = [replace(outcome, trial=replace(outcome.trial, box="giou")) for outcome in outcomes]
+    difference = next(standing.difference for standing in table_of(outcomes + twin) if standing.pair == GIOU)
+    assert difference is not None
+    np.testing.assert_allclose([difference.low, difference.mean, difference.high], 0, atol=1e-12)
