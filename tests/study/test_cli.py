@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner, Result
 from PIL import Image
 
 import detloss
-from detloss.study import cli
+from detloss.study import cli, estimate
 from detloss.study.cli import main
 from detloss.study.comparison import Comparison
 from detloss.study.dataset import Dataset
@@ -95,6 +96,27 @@ def test_a_quick_look_is_said_not_to_be_trusted(quick: None, tmp_path: Path) -> 
     assert "--quick has one seed" in refused.output
 
 
+@pytest.mark.parametrize(("faster", "told"), [(0.7, True), (0.9, False)])
+def test_bfloat16_is_named_where_it_helps(
+    faster: float, told: bool, quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    times = {"float32": 600.0, "bfloat16": 600.0 * faster}
+    monkeypatch.setattr(estimate, "seconds_left", lambda plan, *rest: times[plan.precision])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "estimate: about 10 minutes" in result.output
+    assert ("about 7 minutes with --precision bfloat16" in result.output) is told
+
+
+def test_more_devices_than_there_are_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    for command in ("compare", "tune"):
+        result = detloss_command(command, "--devices-per-trial", 2, "--out", tmp_path)
+        assert result.exit_code == 2
+        assert "--devices-per-trial: expected at most 1, the GPUs of this machine, got 2" in result.output
+
+
 def test_a_failing_trial_is_an_error_and_the_others_are_reported(quick: None, tmp_path: Path) -> None:
     words = ("compare", "--box", "l1", "--weights", "l1=1", "--seeds", 2, "--first-seed", 12, "--steps", 3, "--jobs", 1)
     result = detloss_command(*words, "--out", tmp_path)
@@ -147,6 +169,8 @@ def test_a_database_that_is_not_there_is_an_error(quick: None, tmp_path: Path) -
         (["--box", ""], "no such loss: ''."),
         (["--seeds", "0"], "--seeds"),
         (["--jobs", "-1"], "--jobs"),
+        (["--devices-per-trial", "17"], "--devices-per-trial"),
+        (["--precision", "float16"], "'float16' is not one of 'float32', 'bfloat16'"),
         (["--detector", "nothing"], "'nothing' is not"),
         (["--weights", "focal=1"], "no such loss: 'focal'"),
         (["--weights", "l1=1,l1=2"], "expected every loss once, got 'l1=1,l1=2'"),
@@ -184,7 +208,7 @@ INTERRUPTIBLE = """
 import signal
 import sys
 from functools import partialmethod
-from detloss.study import cli
+from detloss.study import cli, estimate
 from detloss.study.comparison import Comparison
 from tests.study.test_cli import read_small
 from tests.study.trials import endless_trial
@@ -251,7 +275,7 @@ def test_version_and_help() -> None:
         "quick",
     ):
         assert f"--{option}" in help_text
-    for option in ("weights", "scenes", "storage", "overwrite"):
+    for option in ("weights", "scenes", "storage", "overwrite", "precision", "devices-per-trial"):
         assert f"--{option}" in help_text
 
 
@@ -277,13 +301,14 @@ def write_coco(folder: Path) -> Path:
 def test_real_trials_on_real_files(tmp_path: Path) -> None:
     data, out = write_coco(tmp_path / "data"), tmp_path / "out"
     words = ("--box", "l1,ciou", "--cls", "weighted_ce", "--quick", "--steps", 4, "--size", 32, "--jobs", 2)
+    words = (*words, "--precision", "bfloat16", "--devices-per-trial", 2)
     result = detloss_command("compare", data, *words, "--out", out)
     assert result.exit_code == 0, result.output
     assert "left out: squares.json" in result.output
     records = records_of(out)
-    assert {(record["box"], record["cls"], record["steps"]) for record in records} == {
-        ("l1", "weighted_ce", 2),
-        ("ciou", "weighted_ce", 2),
+    assert {(record["box"], record["cls"], record["steps"], record["precision"]) for record in records} == {
+        ("l1", "weighted_ce", 2, "bfloat16"),
+        ("ciou", "weighted_ce", 2, "bfloat16"),
     }
     assert all(0 <= record["ap"] <= record["ap50"] <= 1 for record in records)
     assert "Which losses are best on data?" in (out / "report.html").read_text()

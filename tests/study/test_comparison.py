@@ -14,6 +14,7 @@ from threading import Thread
 import pytest
 
 from detloss.study.comparison import Retried, Waiting
+from detloss.study.devices import teams
 from detloss.study.folder import FolderError
 from detloss.study.ledger import ATTEMPTS, StorageError
 from detloss.study.plan import Pair, Plan
@@ -37,7 +38,7 @@ def records_of(folder: Path) -> list[dict]:
 
 def test_what_finishes_is_kept_although_other_trials_raise_or_die(tmp_path: Path) -> None:
     comparison, notes = begun(tmp_path, fixed_plan(0, 13, 99, 1, 2)), tmp_path / "notes"
-    events = list(comparison.run(partial(load_and_note, notes), jobs=2, run_trial=quick_trial))
+    events = list(comparison.run(partial(load_and_note, notes), teams=teams(2), run_trial=quick_trial))
 
     assert sorted(outcome.trial.seed for outcome in comparison.outcomes) == [0, 1, 2]
     assert comparison.missing == 2
@@ -61,7 +62,7 @@ def test_what_finishes_is_kept_although_other_trials_raise_or_die(tmp_path: Path
 def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     comparison = begun(tmp_path, fixed_plan(0, 1))
     killed = 0
-    for event in comparison.run(small_dataset, jobs=1, run_trial=slow_trial):
+    for event in comparison.run(small_dataset, teams=teams(1), run_trial=slow_trial):
         if isinstance(event, Advanced) and not killed:
             [worker] = multiprocessing.active_children()
             killed = worker.pid
@@ -72,14 +73,14 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> 
 
 
 def test_a_result_is_on_disk_before_the_event_is_told(tmp_path: Path) -> None:
-    for event in begun(tmp_path, fixed_plan(4)).run(small_dataset, jobs=1, run_trial=quick_trial):
+    for event in begun(tmp_path, fixed_plan(4)).run(small_dataset, teams=teams(1), run_trial=quick_trial):
         if isinstance(event, Finished):
             assert records_of(tmp_path)[0]["seed"] == 4
 
 
 def test_closing_the_run_ends_its_workers_and_the_next_goes_on_at_once(tmp_path: Path) -> None:
     comparison = begun(tmp_path, fixed_plan(0, 1))
-    events = comparison.run(small_dataset, jobs=1, run_trial=endless_trial)
+    events = comparison.run(small_dataset, teams=teams(1), run_trial=endless_trial)
     assert any(isinstance(event, Advanced) for event in events), "stops at the first step of the endless trial"
     assert len(multiprocessing.active_children()) == 1
     events.close()
@@ -90,7 +91,7 @@ def test_closing_the_run_ends_its_workers_and_the_next_goes_on_at_once(tmp_path:
     assert [outcome.trial.seed for outcome in again.outcomes] == [0]
     begins = [
         event.trial.seed
-        for event in again.run(small_dataset, jobs=1, run_trial=quick_trial)
+        for event in again.run(small_dataset, teams=teams(1), run_trial=quick_trial)
         if isinstance(event, Started | Waiting)
     ]
     assert begins == [1], "the finished one is not run twice, and nobody waits for the one that was interrupted"
@@ -100,7 +101,7 @@ def test_closing_the_run_ends_its_workers_and_the_next_goes_on_at_once(tmp_path:
 def test_a_search_chooses_the_weights(tmp_path: Path) -> None:
     pair = Pair("giou", "focal")
     comparison = begun(tmp_path, Plan({pair: (1.0, 2.0, 4.0)}, seeds=(0, 1), steps=8))
-    for _ in comparison.run(small_dataset, jobs=2, run_trial=slow_trial):  # it is best at weight 2
+    for _ in comparison.run(small_dataset, teams=teams(2), run_trial=slow_trial):  # it is best at weight 2
         pass
     records = records_of(tmp_path)
     assert [(record["phase"], record["steps"]) for record in records] == [(1, 2)] * 3 + [(2, 8)] * 2
@@ -111,7 +112,7 @@ def test_a_search_chooses_the_weights(tmp_path: Path) -> None:
 
 
 def test_lines_that_are_lost_are_written_again_and_strange_ones_refused(tmp_path: Path) -> None:
-    for _ in begun(tmp_path, fixed_plan(0, 1)).run(small_dataset, jobs=1, run_trial=quick_trial):
+    for _ in begun(tmp_path, fixed_plan(0, 1)).run(small_dataset, teams=teams(1), run_trial=quick_trial):
         pass
     results = tmp_path / "results.jsonl"
     whole = results.read_text()
@@ -149,12 +150,13 @@ def no_space(*_: object) -> None:
 RUN = """
 import sys
 from pathlib import Path
+from detloss.study.devices import teams
 from detloss.study.workers import Advanced
 from tests.study import trials
 
 folder, runner = Path(sys.argv[1]), getattr(trials, sys.argv[2])
 comparison = trials.begun(folder, trials.fixed_plan(0, 1, 2, 3), beat=1, grace=2)
-for event in comparison.run(trials.small_dataset, jobs=2, run_trial=runner):
+for event in comparison.run(trials.small_dataset, teams=teams(2), run_trial=runner):
     if isinstance(event, Advanced):
         print("busy", flush=True)
 """
@@ -173,7 +175,7 @@ def test_a_killed_command_takes_its_workers_along_and_the_next_finds_its_trials(
 
     comparison = begun(tmp_path, fixed_plan(0, 1, 2, 3), beat=1, grace=2)
     done = len(comparison.outcomes)
-    events = list(comparison.run(small_dataset, jobs=1, run_trial=quick_trial))
+    events = list(comparison.run(small_dataset, teams=teams(1), run_trial=quick_trial))
     assert len([event for event in events if isinstance(event, Finished)]) == 4 - done
     assert sorted(record["seed"] for record in records_of(tmp_path)) == [0, 1, 2, 3]
     assert comparison.failures == []
@@ -189,7 +191,7 @@ def test_a_trial_that_takes_longer_than_the_grace_is_left_alone(tmp_path: Path) 
             taken.append(other.claim())
             time.sleep(0.3)
 
-    events = comparison.run(small_dataset, jobs=1, run_trial=long_trial)
+    events = comparison.run(small_dataset, teams=teams(1), run_trial=long_trial)
     assert isinstance(next(events), Started)
     watcher = Thread(target=watch)
     watcher.start()
@@ -204,7 +206,7 @@ def test_two_commands_in_one_folder_share_the_trials(tmp_path: Path) -> None:
     assert other.stdout is not None
     assert other.stdout.readline() == "busy\n"
     comparison = begun(tmp_path, fixed_plan(0, 1, 2, 3), beat=1, grace=20)
-    events = list(comparison.run(small_dataset, jobs=1, run_trial=slow_trial))
+    events = list(comparison.run(small_dataset, teams=teams(1), run_trial=slow_trial))
     other.communicate(timeout=60)
     assert other.returncode == 0
     assert sorted(record["seed"] for record in records_of(tmp_path)) == [0, 1, 2, 3]

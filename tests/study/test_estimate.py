@@ -8,6 +8,8 @@ from detloss.study import estimate
 from detloss.study.plan import Pair
 from tests.study.trials import SEARCHED, fixed_plan, outcome_of, small_dataset
 
+CPU = [("cpu",)]
+
 
 def test_the_plan_in_words() -> None:
     assert estimate.in_words(SEARCHED) == (
@@ -17,15 +19,16 @@ def test_the_plan_in_words() -> None:
 
 
 def test_the_time_is_that_of_what_is_left_shared_by_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(estimate, "pace", lambda trial, dataset, device: (0.5, 10.0))
+    monkeypatch.setattr(estimate, "pace", lambda trial, dataset, place: (0.5, 10.0))
     data = small_dataset()
     whole = 0.5 * (4 * 2 + 6 * 8) + 10 * 10
-    assert estimate.seconds_left(SEARCHED, [], data, 1) == pytest.approx(whole)
-    assert estimate.seconds_left(SEARCHED, [], data, 4) == pytest.approx(whole / 4)
+    assert estimate.seconds_left(SEARCHED, [], data, CPU * 1) == pytest.approx(whole)
+    assert estimate.seconds_left(SEARCHED, [], data, CPU * 4) == pytest.approx(whole / 4)
     done = [outcome_of(trial) for trial in SEARCHED.search()]
-    assert estimate.seconds_left(SEARCHED, done, data, 2) == pytest.approx((0.5 * 6 * 8 + 10 * 6) / 2)
+    assert estimate.seconds_left(SEARCHED, done, data, CPU * 2) == pytest.approx((0.5 * 6 * 8 + 10 * 6) / 2)
     one = replace(SEARCHED, weights={Pair("l1", "focal"): (1.0,)}, seeds=(0,))
-    assert estimate.seconds_left(one, [], data, 8) == pytest.approx(0.5 * 8 + 10), "one trial has one job"
+    assert estimate.seconds_left(SEARCHED, [], data, [("cpu", "cpu")]) == pytest.approx((whole - 100) / 2 + 100)
+    assert estimate.seconds_left(one, [], data, CPU * 8) == pytest.approx(0.5 * 8 + 10), "one trial has one job"
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(42.4, "42 seconds"), (600, "10 minutes"), (9000, "2.5 hours")])

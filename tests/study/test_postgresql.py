@@ -38,6 +38,7 @@ MACHINE = """
 import sys
 from pathlib import Path
 from detloss.study.comparison import Comparison
+from detloss.study.devices import teams
 from detloss.study.folder import Folder
 from detloss.study.ledger import Ledger
 from detloss.study.workers import Advanced
@@ -46,7 +47,7 @@ from tests.study import trials
 url, folder = sys.argv[1], Folder(Path(sys.argv[2]))
 folder.begin(trials.SEARCHED.settings(), overwrite=False)
 comparison = Comparison(trials.SEARCHED, Ledger(url, "a study", trials.SEARCHED, beat=1, grace=3), folder)
-for event in comparison.run(trials.small_dataset, jobs=1, run_trial=getattr(trials, sys.argv[3])):
+for event in comparison.run(trials.small_dataset, teams=teams(1), run_trial=getattr(trials, sys.argv[3])):
     if isinstance(event, Advanced):
         print(event.trial, flush=True)
 print(comparison.missing)

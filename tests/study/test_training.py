@@ -11,6 +11,7 @@ from detloss.catalog import LOSSES, Kind
 from detloss.study import training
 from detloss.study.builders import cells_of_classes
 from detloss.study.dataset import Dataset, Sample
+from detloss.study.devices import Place
 from detloss.study.training import Trial, batches, build, named, pace, run_trial
 
 BOXES = [loss.name for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)]
@@ -146,16 +147,16 @@ def test_images_boxes_and_model_go_to_the_device_and_predictions_come_back(
 
     monkeypatch.setattr(training, "build", lambda *arguments: Recorder(build(*arguments)))
     with pytest.raises(InterruptedError):
-        run_trial(TRIAL, dataset, device="meta")
+        run_trial(TRIAL, dataset, place=Place("meta"))
     assert moved == ["meta", "loss"]
 
 
 def test_the_pace_is_that_of_the_steps_and_of_all_images(dataset: Dataset) -> None:
-    step, judging = pace(TRIAL, dataset, "cpu")
+    step, judging = pace(TRIAL, dataset, Place())
     assert step > 0
     assert judging > 0
     many = replace(dataset, validation=dataset.validation * 100)
-    assert pace(TRIAL, many, "cpu")[1] > 2 * judging, "25 batches in place of one"
+    assert pace(TRIAL, many, Place())[1] > 2 * judging, "25 batches in place of one"
 
 
 def test_size_classes_are_told(dataset: Dataset) -> None:

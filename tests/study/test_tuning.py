@@ -14,6 +14,7 @@ import pytest
 
 from detloss.study import training
 from detloss.study.dataset import Dataset
+from detloss.study.devices import Place
 from detloss.study.folder import FolderError
 from detloss.study.training import Outcome
 from detloss.study.tuning import tune
@@ -85,7 +86,7 @@ def test_a_training_has_its_settings_and_its_images(monkeypatch: pytest.MonkeyPa
     dataset = small_dataset()
     for fold in (1, None):
         with pytest.raises(InterruptedError):
-            run_tuning_trial(trial_of(settings, fold), dataset, device="cpu")
+            run_tuning_trial(trial_of(settings, fold), dataset, place=Place())
     for box, cls, weight, _ in built:
         assert (box, cls, weight) == ({"beta": 0.25}, {"alpha": 0.3, "gamma": 1.5}, 3.0)
     validation = {sample.name for sample in dataset.validation}
@@ -153,7 +154,7 @@ def test_a_candidate_that_is_not_complete_is_not_the_best() -> None:
     def lucky(trial: TuningTrial, dataset: Dataset, **options: object) -> Outcome:
         if (trial.candidate, trial.fold) == (3, 1):
             raise FloatingPointError("the gradient is gone")
-        outcome = surface(trial, dataset, device="cpu")
+        outcome = surface(trial, dataset, place=Place())
         return replace(outcome, ap=outcome.ap + (trial.candidate == 3))
 
     found = tuned(lucky)

@@ -11,6 +11,7 @@ from scipy import stats
 
 import detloss
 from detloss.study.dataset import Dataset, Sample
+from detloss.study.devices import Place
 from detloss.study.evaluation import Precision, Prediction, evaluate
 from detloss.study.training import Outcome, Trial
 from detloss.study.tuning import picture
@@ -95,7 +96,7 @@ def test_what_is_not_distinguishable_is_not_advised_though_it_be_ahead_on_valida
     equal = Surface(slope=0.0, on_validation=lambda candidate: 0.01 * (candidate == 4))
 
     def lucky(trial: TuningTrial, dataset: Dataset, **options: object) -> Outcome:
-        outcome = equal(trial, dataset, device="cpu")
+        outcome = equal(trial, dataset, place=Place())
         return replace(outcome, ap=outcome.ap + 0.1 * ((trial.candidate, trial.fold) == (4, 0)))
 
     found = tuned(lucky, over=["gamma"], trials=6)

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from detloss.study.dataset import Dataset
+from detloss.study.devices import teams
 from detloss.study.tuning import command, tune, tuning
 from detloss.study.tuning.candidates import State
 from detloss.study.tuning.display import TuningDisplay
@@ -92,7 +93,7 @@ def test_bars_tell_how_much_is_done() -> None:
         display.show(happening)
         shares.append(display.bars.tasks[0].percentage)
 
-    with TuningDisplay(terminal, jobs=2) as display:
+    with TuningDisplay(terminal, teams(2)) as display:
         found = tuned(surface, jobs=2, watch=watch)
     assert display.running == {}
     assert display.settled == 15, "all but the one that failed"

@@ -3,37 +3,30 @@
 import pytest
 import torch
 
-from detloss.study import workers
+from detloss.study.devices import teams
 from detloss.study.training import Trial
-from detloss.study.workers import Failed, Finished, Workers, devices
+from detloss.study.workers import Failed, Finished, Workers
 from tests.study.trials import endless_trial, quick_trial, small_dataset
 
 
-def test_without_a_gpu_trials_run_on_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    assert devices() == ["cpu"]
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert devices() == ["cuda:0", "cuda:1"]
-
-
 def test_gpus_are_taken_by_turns_and_that_of_a_dead_worker_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "devices", lambda: ["cuda:0", "cuda:1"])
-    with Workers(small_dataset, quick_trial, jobs=3) as team:
-        assert team.free_devices[::-1] == ["cuda:0", "cuda:1", "cuda:0"]
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    with Workers(small_dataset, quick_trial, teams(3)) as team:
+        assert team.free[::-1] == [("cuda:0",), ("cuda:1",), ("cuda:0",)]
         team.begin(Trial("giou", "focal", 1.0, 99, 3))  # kills its process
-        assert team.busy[0].device == "cuda:0"
+        assert team.busy[0].team == ("cuda:0",)
         [event] = team.listen(60)
         assert isinstance(event, Failed)
         assert event.died
         team.begin(Trial("giou", "focal", 1.0, 1, 3))
-        assert team.busy[0].device == "cuda:0"
+        assert team.busy[0].team == ("cuda:0",)
         while not any(isinstance(event, Finished) for event in team.listen(60)):
             pass
-        assert (len(team.idle), team.free_devices[::-1]) == (1, ["cuda:1", "cuda:0"])
+        assert (len(team.idle), team.free[::-1]) == (1, [("cuda:1",), ("cuda:0",)])
 
 
 def test_silence_is_an_answer_in_time() -> None:
-    with Workers(small_dataset, endless_trial, jobs=1) as team:
+    with Workers(small_dataset, endless_trial, teams(1)) as team:
         assert team.available
         assert team.listen(0.01) == []
         team.begin(Trial("giou", "focal", 1.0, 1, 3))

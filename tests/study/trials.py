@@ -11,6 +11,7 @@ import numpy as np
 from detloss.study import report
 from detloss.study.comparison import Comparison
 from detloss.study.dataset import Dataset, Problem, Sample
+from detloss.study.devices import Place
 from detloss.study.evaluation import Prediction, evaluate
 from detloss.study.folder import Folder
 from detloss.study.ledger import Ledger
@@ -49,10 +50,10 @@ def outcome_of(trial: Trial, ap: float = 0.4) -> Outcome:
 
 
 def quick_trial(
-    trial: Trial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+    trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
 ) -> Outcome:
     """Train nothing; seed 13 raises, seed 99 kills its process."""
-    assert device == "cpu" or device.startswith("cuda:")
+    assert place.device == "cpu" or place.device.startswith("cuda:")
     assert dataset.train
     if trial.seed == 13:
         raise RuntimeError("the thirteenth seed")
@@ -64,7 +65,7 @@ def quick_trial(
 
 
 def endless_trial(
-    trial: Trial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+    trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
 ) -> Outcome:
     """Finish seed 0; any other says who it is, as a step, and goes on for ever."""
     if trial.seed == 0:
@@ -76,7 +77,7 @@ def endless_trial(
 
 
 def endless_trial_of_all(
-    trial: Trial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+    trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
 ) -> Outcome:
     """Say a step, and go on for ever."""
     assert on_progress is not None
@@ -86,7 +87,7 @@ def endless_trial_of_all(
 
 
 def slow_trial(
-    trial: Trial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+    trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
 ) -> Outcome:
     """Take a moment, so that several processes get their share; the AP follows from the trial."""
     assert on_progress is not None
@@ -96,7 +97,7 @@ def slow_trial(
 
 
 def long_trial(
-    trial: Trial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+    trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
 ) -> Outcome:
     """Take longer than a silence that counts as death."""
     assert on_progress is not None

@@ -1,6 +1,6 @@
 """Stand-ins for tuning: a surface that is known, worker processes that are none, and small data."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from math import log
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from detloss.study.dataset import Dataset, Sample
+from detloss.study.devices import Place, Team
 from detloss.study.matching import Matches
 from detloss.study.scenes import CLASS_NAMES, compose
 from detloss.study.training import Outcome
@@ -67,7 +68,7 @@ class Surface:
     calls: list[TuningTrial] = field(default_factory=list)
 
     def __call__(
-        self, trial: TuningTrial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+        self, trial: TuningTrial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
     ) -> Outcome:
         self.calls.append(trial)
         if self.hopeless(trial):
@@ -93,8 +94,8 @@ class Surface:
 class Inline:
     """`Workers` without processes: one training after another, each when somebody listens."""
 
-    def __init__(self, load: Callable[[], Dataset], run_trial: Callable[..., Outcome], jobs: int) -> None:
-        self.dataset, self.run_trial, self.jobs = load(), run_trial, jobs
+    def __init__(self, load: Callable[[], Dataset], run_trial: Callable[..., Outcome], teams: Sequence[Team]) -> None:
+        self.dataset, self.run_trial, self.jobs = load(), run_trial, len(teams)
         self.busy: list[TuningTrial] = []
 
     def __enter__(self) -> Self:
@@ -118,7 +119,7 @@ class Inline:
     def events(self, trial: TuningTrial) -> Iterator[Event]:
         steps: list[int] = []
         try:
-            outcome = self.run_trial(trial, self.dataset, device="cpu", on_progress=steps.append)
+            outcome = self.run_trial(trial, self.dataset, place=Place(), on_progress=steps.append)
             yield from (Advanced(trial, step) for step in steps)
             yield Finished(outcome)
         except FloatingPointError as error:

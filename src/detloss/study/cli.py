@@ -14,7 +14,7 @@ from rich.console import Console
 
 import detloss
 from detloss.catalog import Loss
-from detloss.study import options, report, show
+from detloss.study import devices, options, report, show
 from detloss.study.comparison import Comparison
 from detloss.study.dataset import Dataset, DatasetError, load
 from detloss.study.folder import Folder, FolderError
@@ -85,7 +85,9 @@ def main() -> None:
     show_default="the first pair",
     help="The pair that the others are compared with; one loss will do where a single pair has it.",
 )
+@options.precision
 @options.jobs("Trials")
+@options.devices_per_trial
 @options.size
 @options.scenes
 @click.option(
@@ -115,7 +117,9 @@ def compare(
     quick: bool,
     weights: Mapping[str, float] | None,
     baseline: str | None,
-    jobs: int,
+    precision: str,
+    jobs: int | None,
+    devices_per_trial: int,
     size: int | None,
     scenes: str | None,
     out: Path,
@@ -138,17 +142,19 @@ def compare(
         seeds=range(first_seed, first_seed + seeds),
         steps=steps,
         detector=detector,
+        precision=precision,
     )
     reference = baseline_named(list(plan.weights), baseline)
     read = partial(load, data, size=size, scenes=scenes)
     try:
+        teams = devices.teams(jobs, devices_per_trial)
         dataset = read()
         say_data(console, dataset)
         check_trials(plan.samples(), dataset)
         comparison = begin(console, plan, dataset, Folder(out), storage, overwrite=overwrite)
         remarks = [QUICK] if quick else []
-        say_plan(console, comparison, dataset, jobs, remarks)
-        interrupted = run(console, comparison, read, jobs=jobs)
+        say_plan(console, comparison, dataset, teams, remarks)
+        interrupted = run(console, comparison, read, teams)
         if any(outcome.trial.phase == 2 for outcome in comparison.outcomes):
             settings = {
                 "data": data or dataset.name,
@@ -160,13 +166,15 @@ def compare(
                 "steps": steps,
                 "weights": "searched" if plan.search() else "given" if weights else "listed",
                 "baseline": reference,
-                "jobs": jobs,
+                "precision": precision,
+                "jobs": len(teams),
+                "devices per trial": devices_per_trial,
                 "size": size or "as the reader chooses",
                 "storage": comparison.ledger.place,
             }
             remarks += search_remarks(comparison)
             conclude(console, comparison, dataset, reference, remarks, settings, ctx.obj)
-    except DetectorError as error:
+    except (DetectorError, devices.DevicesError) as error:
         raise click.UsageError(f"--{error}") from error
     except (OSError, DatasetError, FolderError, StorageError) as error:
         raise click.ClickException(str(error)) from error
@@ -193,10 +201,10 @@ def begin(
     return Comparison(plan, Ledger(storage or folder.study, name, plan, anew=overwrite), folder)
 
 
-def run(console: Console, comparison: Comparison, read: Callable[[], Dataset], *, jobs: int) -> bool:
+def run(console: Console, comparison: Comparison, read: Callable[[], Dataset], teams: Sequence[devices.Team]) -> bool:
     """Run every trial under progress bars; the answer is whether the user interrupted it."""
     display = ProgressDisplay(console, comparison.plan, comparison.outcomes)
-    with display, closing(comparison.run(read, jobs=jobs)) as events:
+    with display, closing(comparison.run(read, teams=teams)) as events:
         try:
             for event in events:
                 display.show(event)

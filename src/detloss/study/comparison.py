@@ -1,10 +1,11 @@
 """A comparison: trials that any number of processes share, run here, and written into this folder."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
 from detloss.study.dataset import Dataset
+from detloss.study.devices import Team
 from detloss.study.folder import Folder, FolderError
 from detloss.study.ledger import Ledger, StorageError
 from detloss.study.plan import Plan
@@ -89,7 +90,11 @@ class Comparison:
         return self.plan.all_trials() - len(self.outcomes)
 
     def run(
-        self, load: Callable[[], Dataset], *, jobs: int, run_trial: TrialRunner = run_trial
+        self,
+        load: Callable[[], Dataset],
+        *,
+        teams: Sequence[Team],
+        run_trial: TrialRunner = run_trial,
     ) -> Generator[Happening, None, None]:
         """Run what no other process runs, until every trial is finished, and yield what happens.
 
@@ -97,7 +102,7 @@ class Comparison:
 
         Args:
             load: Reads the data; every worker process calls it once, so it must be picklable.
-            jobs: How many trials run at the same time, one process and one torch thread each.
+            teams: The devices of each trial that runs at the same time, one process and one torch thread a device.
             run_trial: Trains and judges one trial; must be picklable.
 
         Yields:
@@ -110,7 +115,7 @@ class Comparison:
         """
         waiting = False
         try:
-            with Workers(load, run_trial, jobs) as workers:
+            with Workers(load, run_trial, teams) as workers:
                 while open_trials := self.ledger.open_trials():
                     while workers.available and (trial := self.ledger.claim()):
                         waiting = False

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from detloss.study.dataset import Dataset
+from detloss.study.devices import Place, Team
 from detloss.study.plan import Plan
 from detloss.study.training import Outcome, pace
-from detloss.study.workers import devices
 
 
 def in_words(plan: Plan) -> str:
@@ -24,12 +24,12 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def seconds_left(plan: Plan, done: Sequence[Outcome], dataset: Dataset, jobs: int) -> float:
+def seconds_left(plan: Plan, done: Sequence[Outcome], dataset: Dataset, teams: Sequence[Team]) -> float:
     """Estimate how long the rest of a plan takes, from a few steps of its first pair on this machine alone."""
-    step, judging = pace(plan.samples()[0], dataset, devices()[0])
+    step, judging = pace(plan.samples()[0], dataset, Place(teams[0][0]))
     steps = plan.all_steps() - sum(outcome.trial.steps for outcome in done)
     trials = plan.all_trials() - len(done)
-    return (steps * step + trials * judging) / min(jobs, max(trials, 1))
+    return (steps * step / len(teams[0]) + trials * judging) / min(len(teams), max(trials, 1))
 
 
 def duration(seconds: float) -> str:

@@ -21,7 +21,7 @@ REPORT = "report.html"
 KEPT = "undelivered-*.json"
 """Files of a folder. One that was kept back is named after its trial, and removed when the database has it."""
 
-KEY = ("box", "cls", "weight", "seed", "phase", "steps", "detector")
+KEY = ("box", "cls", "weight", "seed", "phase", "steps", "detector", "precision")
 
 
 class FolderError(Exception):

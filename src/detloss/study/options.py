@@ -1,6 +1,5 @@
 """What the words of a command line mean, and what to say of those that mean nothing."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,6 +11,7 @@ from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 from detloss.study.builders import DETECTORS
 from detloss.study.plan import Pair, grid
 from detloss.study.scenes import STYLES
+from detloss.study.training import BATCH, PRECISIONS
 
 BOX_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)}
 ALL_BOX_LOSSES = BOX_LOSSES | {loss.name: loss for loss in ROTATED_LOSSES}
@@ -28,13 +28,26 @@ scenes = click.option(
 )
 
 
+precision = click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="float32",
+    help="Of convolutions and matrix products in training; bfloat16 can be faster on a GPU.",
+)
+devices_per_trial = click.option(
+    "--devices-per-trial",
+    type=click.IntRange(min=1, max=BATCH),
+    default=1,
+    help="GPUs, or processes where there are none, that share every batch of a training; with detloss[fabric].",
+)
+
+
 def jobs(what: str) -> Decorator:
     """The option that says how many of something run at the same time."""
     return click.option(
         "--jobs",
         type=click.IntRange(min=1),
-        default=os.cpu_count,
-        show_default="cores",
+        show_default="a GPU each, or a core",
         help=f"{what} that run at the same time, one process and one thread each; on GPUs by turns.",
     )
 

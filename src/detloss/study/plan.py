@@ -42,18 +42,20 @@ class Plan:
         seeds: Of phase 2.
         steps: Of a trial of phase 2.
         detector: What is trained.
+        precision: Of its training, float32 or bfloat16.
     """
 
     weights: Mapping[Pair, tuple[float, ...]]
     seeds: Sequence[int]
     steps: int
     detector: str = "unitbox"
+    precision: str = "float32"
 
     def search(self) -> list[Trial]:
         """List the trials of phase 1: every weight of every pair that has several."""
         steps = -(-self.steps // SEARCH_SHARE)
         return [
-            Trial(pair.box, pair.cls, weight, self.seeds[0], steps, phase=1, detector=self.detector)
+            self.trial(pair, weight, self.seeds[0], steps, phase=1)
             for pair, weights in self.weights.items()
             if len(weights) > 1
             for weight in weights
@@ -84,10 +86,16 @@ class Plan:
         The seeds turn slowest, so that a run that is interrupted has compared all pairs on the seeds it reached.
         """
         return [
-            Trial(pair.box, pair.cls, weight, seed, self.steps, phase=2, detector=self.detector)
+            self.trial(pair, weight, seed, self.steps, phase=2)
             for seed in self.seeds
             for pair, weight in chosen.items()
         ]
+
+    def trial(self, pair: Pair, weight: float, seed: int, steps: int, *, phase: int) -> Trial:
+        """Make one trial of a pair."""
+        return Trial(
+            pair.box, pair.cls, weight, seed, steps, phase=phase, detector=self.detector, precision=self.precision
+        )
 
     def samples(self) -> list[Trial]:
         """List one trial of every pair."""
@@ -106,6 +114,7 @@ class Plan:
         """What decides the trials, as JSON knows it."""
         return {
             "detector": self.detector,
+            "precision": self.precision,
             "weights": {str(pair): list(weights) for pair, weights in self.weights.items()},
             "seeds": list(self.seeds),
             "steps": self.steps,

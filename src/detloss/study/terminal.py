@@ -1,8 +1,10 @@
 """What the terminal says before and after the trials."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from signal import SIGINT
 
+import torch
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -11,10 +13,12 @@ from rich.table import Table
 from detloss.study import estimate
 from detloss.study.comparison import Comparison
 from detloss.study.dataset import Dataset
+from detloss.study.devices import Team
 from detloss.study.plan import Pair
 from detloss.study.standings import Standing
 
 INTERRUPTED = 128 + SIGINT  # the exit code of a program that Ctrl-C ended
+WORTH = 0.8  # a share of the time for which another precision is worth a word
 QUICK = "A quick look, at one seed, half the steps and listed weights: its order is not to be trusted."
 
 
@@ -45,15 +49,21 @@ def say_data(console: Console, dataset: Dataset) -> None:
         say(console, f"left out: {problem.file}, {problem.row}: {problem.message}")
 
 
-def say_plan(console: Console, comparison: Comparison, dataset: Dataset, jobs: int, remarks: Sequence[str]) -> None:
+def say_plan(
+    console: Console, comparison: Comparison, dataset: Dataset, teams: Sequence[Team], remarks: Sequence[str]
+) -> None:
     """Say what is going to be done, and how long it takes."""
     plan, done = comparison.plan, comparison.outcomes
     lines = [*remarks, f"plan: {estimate.in_words(plan)}"]
     if done:
         lines.append(f"finished earlier or elsewhere: {len(done)} of {plan.all_trials()} trials")
     if comparison.missing:
-        left = estimate.duration(estimate.seconds_left(plan, done, dataset, jobs))
-        lines.append(f"estimate: about {left} on this machine alone, with {jobs} at a time")
+        left = estimate.seconds_left(plan, done, dataset, teams)
+        machine = f"on this machine alone, with {len(teams)} at a time"
+        lines.append(f"estimate: about {estimate.duration(left)} {machine}")
+        half = replace(plan, precision="bfloat16")
+        if torch.cuda.is_available() and (shorter := estimate.seconds_left(half, done, dataset, teams)) < WORTH * left:
+            lines.append(f"about {estimate.duration(shorter)} with --precision bfloat16, which rounds coarser")
     for line in lines:
         say(console, line)
 

@@ -1,6 +1,7 @@
 """One trial: a detector trained with one pair of losses and judged on images it never saw."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from time import perf_counter
 
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 from detloss.study.builders import DETECTORS, Detector, check_boxes, target_of
 from detloss.study.dataset import Dataset, Sample
+from detloss.study.devices import Place
 from detloss.study.evaluation import Prediction, evaluate
 from detloss.study.matching import Matches
 
@@ -21,6 +23,7 @@ WEIGHT_DECAY = 0.05
 WARM_UP = 0.15  # the share of the steps in which the learning rate rises
 LONGEST_GRADIENT = 10.0
 POINTS_OF_CURVE = 60  # a training curve has at most about this many points
+PRECISIONS = ("float32", "bfloat16")
 PROBED = 6  # steps that are timed before a comparison starts
 PICTURED = 8  # validation images whose predictions a report draws
 
@@ -41,6 +44,7 @@ class Trial:
         steps: Batches of 16 images to train on.
         phase: 1 where a weight is searched, 2 where losses are compared.
         detector: What is trained.
+        precision: What its convolutions and matrix products calculate in while it trains; all else is float32.
     """
 
     box: str
@@ -50,6 +54,7 @@ class Trial:
     steps: int
     phase: int = 2
     detector: str = "unitbox"
+    precision: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ class Outcome:
 
 
 def run_trial(
-    trial: Trial, dataset: Dataset, *, device: str = "cpu", on_progress: Callable[[int], None] | None = None
+    trial: Trial, dataset: Dataset, *, place: Place = Place(), on_progress: Callable[[int], None] | None = None
 ) -> Outcome:
     """Train a detector with a trial's losses and judge it.
 
@@ -97,7 +102,7 @@ def run_trial(
     Args:
         trial: Losses, weight, seed, steps and detector.
         dataset: What to train on and what to judge on.
-        device: Where to train.
+        place: Where to train.
         on_progress: Called after every step with the number of steps done.
 
     Returns:
@@ -107,7 +112,7 @@ def run_trial(
         ValueError: A loss is not in the catalog, or not of a kind that its place needs; there is no such detector.
         FloatingPointError: A loss or its gradient is not finite.
     """
-    return train_and_judge(*losses_of(trial), trial, dataset, device=device, on_progress=on_progress)
+    return train_and_judge(*losses_of(trial), trial, dataset, place=place, on_progress=on_progress)
 
 
 def train_and_judge(
@@ -116,30 +121,30 @@ def train_and_judge(
     trial: Trial,
     dataset: Dataset,
     *,
-    device: str,
+    place: Place,
     on_progress: Callable[[int], None] | None,
 ) -> Outcome:
     """Run a trial with these losses, which may have other options than the catalog's."""
     torch.set_num_threads(1)  # several threads a trial slow each other down where every core has a trial
     start = perf_counter()
     model = build(box, cls, trial, dataset)
-    model.to(device)
-    curve = train(model, dataset.train, trial, device, on_progress or (lambda step: None))
-    predictions = predict(model, dataset.validation, device)
+    model.to(place.device)
+    curve = train(model, dataset.train, trial, place, on_progress or (lambda step: None))
+    predictions = predict(model, dataset.validation, place.device)
     seconds = perf_counter() - start
     precision = evaluate(predictions, dataset.validation, dataset.geometry)
     return Outcome(trial, **vars(precision), seconds=seconds, curve=curve, predictions=predictions[:PICTURED])
 
 
-def pace(trial: Trial, dataset: Dataset, device: str) -> tuple[float, float]:
+def pace(trial: Trial, dataset: Dataset, place: Place) -> tuple[float, float]:
     """Measure on a few steps how many seconds a step takes, and how many the judging of all images."""
     torch.set_num_threads(1)
     model = build(*losses_of(trial), trial, dataset)
-    model.to(device)
+    model.to(place.device)
     times: list[float] = []
-    train(model, dataset.train, replace(trial, steps=PROBED), device, lambda step: times.append(perf_counter()))
+    train(model, dataset.train, replace(trial, steps=PROBED), place, lambda step: times.append(perf_counter()))
     start = perf_counter()
-    predict(model, dataset.validation[:BATCH], device)
+    predict(model, dataset.validation[:BATCH], place.device)
     batches_to_judge = -(-len(dataset.validation) // BATCH)
     return (times[-1] - times[0]) / (PROBED - 1), (perf_counter() - start) * batches_to_judge
 
@@ -181,9 +186,11 @@ def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> Detector:
 
 
 def train(
-    model: Detector, samples: Sequence[Sample], trial: Trial, device: str, on_progress: Callable[[int], None]
+    model: Detector, samples: Sequence[Sample], trial: Trial, place: Place, on_progress: Callable[[int], None]
 ) -> list[tuple[int, float, float]]:
-    """Train in place and return the curve of the losses."""
+    """Train the model and return the curve of the losses."""
+    device, loss_of = place.device, place.loss_of(model)
+    half = torch.autocast(torch.device(device).type, torch.bfloat16) if trial.precision == "bfloat16" else nullcontext()
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=trial.steps, pct_start=WARM_UP)
     point = -(-trial.steps // POINTS_OF_CURVE)  # steps from one point of the curve to the next
@@ -191,8 +198,9 @@ def train(
     since_point: list[Tensor] = []
     model.train()
     for step, (images, targets) in zip(range(1, trial.steps + 1), batches(samples, trial.seed)):
-        there = [{name: value.to(device) for name, value in target.items()} for target in targets]
-        terms = model.loss(images.to(device), there)
+        there = [{name: value.to(device) for name, value in target.items()} for target in targets[place.part]]
+        with half:
+            terms = loss_of(images[place.part].to(device), there)
         optimizer.zero_grad()
         torch.autograd.backward(terms["classification"] + terms["box"])
         length = nn.utils.clip_grad_norm_(model.parameters(), LONGEST_GRADIENT)
@@ -203,7 +211,7 @@ def train(
         schedule.step()
         since_point.append(torch.stack((terms["classification"], terms["box"])).detach())
         if step % point == 0 or step == trial.steps:
-            classification, box = torch.stack(since_point).mean(dim=0).tolist()
+            classification, box = place.mean(torch.stack(since_point).mean(dim=0)).tolist()
             curve.append((step, classification, box))
             since_point.clear()
         on_progress(step)

@@ -1,28 +1,29 @@
-"""Worker processes: each reads the data once and then runs one trial after another, on one thread or one device."""
+"""Worker processes: each reads the data once and then runs one trial after another, on one thread or its devices."""
 
 import signal
-import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from os import _exit
 from types import TracebackType
 from typing import Protocol
 
 import torch
 
 from detloss.study.dataset import Dataset
+from detloss.study.devices import Place, Team, on_each, tie_to_parent
 from detloss.study.training import Outcome, Trial
+
+PATIENCE = 5.0  # seconds in which a process that has nothing to do ends by itself
 
 
 class TrialRunner(Protocol):
     """What trains and judges one trial; a worker calls it, so it must be importable there."""
 
     def __call__(
-        self, trial: Trial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+        self, trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
     ) -> Outcome: ...
 
 
@@ -62,13 +63,14 @@ Event = Started | Advanced | Finished | Failed
 
 
 class Worker:
-    """One spawned process, seen from the parent."""
+    """One spawned process, seen from the parent; where its trials have several devices, it has a process for each."""
 
-    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, device: str) -> None:
+    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, team: Team) -> None:
         context = get_context("spawn")  # a fork would inherit torch's thread pool in an unusable state
-        self.device = device
+        self.team = team
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs, load, run_trial, device), daemon=True)
+        # Not a daemon, which could have no processes of its own.
+        self.process = context.Process(target=work, args=(theirs, load, run_trial, team))
         self.process.start()
         theirs.close()  # so that the worker's death reads as the end of the pipe
 
@@ -87,9 +89,10 @@ class Worker:
             return Failed(self.trial, f"its worker process {describe_exit(self.process.exitcode)}", died=True)
         return event
 
-    def dismiss(self) -> None:
-        """End the process, whatever it is doing."""
+    def dismiss(self, patience: float = 0.0) -> None:
+        """End the process: at once, whatever it is doing, or when it has had so many seconds to end by itself."""
         self.connection.close()
+        self.process.join(patience)
         self.process.kill()
         self.process.join()
 
@@ -103,38 +106,34 @@ def describe_exit(code: int | None) -> str:
     return f"ended by itself with exit code {code}"
 
 
-def devices() -> list[str]:
-    """Where trials run: every GPU that torch sees, or the processor."""
-    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cpu"]
-
-
 class Workers(AbstractContextManager["Workers"]):
-    """Up to `jobs` processes, started when they are needed; leaving the context ends them, whatever they are doing.
+    """A process for each of these teams of devices, started when they are needed; leaving the context ends them.
 
     A trial that raises, or whose worker dies, is told as failed, and the others go on.
     """
 
-    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, jobs: int) -> None:
+    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, teams: Sequence[Team]) -> None:
         self.load, self.run_trial = load, run_trial
-        places = devices()
-        self.free_devices = [places[job % len(places)] for job in reversed(range(jobs))]
+        self.free = list(reversed(teams))
         self.busy: list[Worker] = []
         self.idle: list[Worker] = []
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self.busy + self.idle:
+        for worker in self.busy:
             worker.dismiss()
+        for worker in self.idle:
+            worker.dismiss(PATIENCE)
 
     @property
     def available(self) -> bool:
         """Whether another trial can begin."""
-        return bool(self.idle or self.free_devices)
+        return bool(self.idle or self.free)
 
     def begin(self, trial: Trial) -> None:
         """Hand a trial to an idle process, or to a new one."""
-        worker = self.idle.pop() if self.idle else Worker(self.load, self.run_trial, self.free_devices.pop())
+        worker = self.idle.pop() if self.idle else Worker(self.load, self.run_trial, self.free.pop())
         self.busy.append(worker)
         worker.begin(trial)
 
@@ -151,37 +150,43 @@ class Workers(AbstractContextManager["Workers"]):
                     self.idle.append(worker)
                 else:
                     worker.dismiss()
-                    self.free_devices.append(worker.device)
+                    self.free.append(worker.team)
         return events
 
 
-def work(connection: Connection, load: Callable[[], Dataset], run_trial: TrialRunner, device: str) -> None:
+def work(connection: Connection, load: Callable[[], Dataset], run_trial: TrialRunner, team: Team) -> None:
     """Serve trials until the parent closes the pipe; runs in the worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    threading.Thread(target=die_with_parent, daemon=True).start()
+    tie_to_parent()
+    on_each(team, serve_all, connection, load, run_trial)
+
+
+def serve_all(place: Place, connection: Connection, load: Callable[[], Dataset], run_trial: TrialRunner) -> None:
+    """Run one trial after another; several devices run each together."""
     torch.set_num_threads(1)
     dataset = load()
+    while trial := place.agreed(next_trial(connection) if place.leads else None):
+        serve(place, connection, trial, dataset, run_trial)
+
+
+def next_trial(connection: Connection) -> Trial | None:
+    """Wait for what the parent sends; None: it has closed the pipe."""
     with suppress(EOFError):
-        while True:
-            serve(connection, connection.recv(), dataset, run_trial, device)
+        trial: Trial = connection.recv()
+        return trial
+    return None
 
 
-def serve(connection: Connection, trial: Trial, dataset: Dataset, run_trial: TrialRunner, device: str) -> None:
-    """Run one trial and send what happens."""
+def serve(place: Place, connection: Connection, trial: Trial, dataset: Dataset, run_trial: TrialRunner) -> None:
+    """Run one trial; the process that leads sends what happens."""
 
-    def on_progress(step: int) -> None:
-        connection.send(Advanced(trial, step))
+    def tell(event: Event) -> None:
+        if place.leads:
+            connection.send(event)
 
     try:
-        connection.send(Finished(run_trial(trial, dataset, device=device, on_progress=on_progress)))
+        tell(Finished(run_trial(trial, dataset, place=place, on_progress=lambda step: tell(Advanced(trial, step)))))
     except Exception as error:  # whatever a trial raises is its result; the other trials go on
         reason = "".join(traceback.format_exception_only(error)).strip()
-        connection.send(Failed(trial, reason, traceback.format_exc()))
-
-
-def die_with_parent() -> None:
-    """End this process when its parent is gone, however it went."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        _exit(1)
+        tell(Failed(trial, reason, traceback.format_exc()))
+        if not place.survives(error):
+            raise

@@ -8,7 +8,7 @@ import click
 from rich.console import Console
 
 from detloss.catalog import Loss
-from detloss.study import options
+from detloss.study import devices, options
 from detloss.study.dataset import DatasetError, load
 from detloss.study.folder import FolderError
 from detloss.study.options import BOX_LOSSES, CLASS_LOSSES, loss_named
@@ -45,7 +45,9 @@ from detloss.study.tuning.tuning import tune as run
 @click.option("--steps", type=click.IntRange(min=1), default=600, help="Training steps of every training.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the proposals and the trainings.")
 @options.detector
+@options.precision
 @options.jobs("Trainings")
+@options.devices_per_trial
 @options.size
 @options.scenes
 @click.option(
@@ -67,7 +69,9 @@ def tune(
     steps: int,
     seed: int,
     detector: str,
-    jobs: int,
+    precision: str,
+    jobs: int | None,
+    devices_per_trial: int,
     size: int | None,
     scenes: str | None,
     out: Path,
@@ -79,7 +83,8 @@ def tune(
     """
     console = Console()
     try:
-        with TuningDisplay(console, jobs) as display:
+        teams = devices.teams(jobs, devices_per_trial)
+        with TuningDisplay(console, teams) as display:
             tuned = run(
                 partial(load, data, size=size, scenes=scenes),
                 box=box.name,
@@ -90,12 +95,14 @@ def tune(
                 steps=steps,
                 seed=seed,
                 detector=detector,
-                jobs=jobs,
+                precision=precision,
+                jobs=len(teams),
+                devices_per_trial=devices_per_trial,
                 out=out,
                 overwrite=overwrite,
                 watch=display.show,
             )
-    except TuningError as error:
+    except (TuningError, devices.DevicesError) as error:
         raise click.UsageError(f"--{error}") from error
     except (OSError, DatasetError, FolderError, TrainingError) as error:
         raise click.ClickException(str(error)) from error

@@ -7,7 +7,7 @@ from typing import Any
 from detloss.catalog import Loss
 from detloss.study.builders import DETECTORS
 from detloss.study.options import BOX_LOSSES, CLASS_LOSSES
-from detloss.study.training import Trial
+from detloss.study.training import PRECISIONS, Trial
 from detloss.study.tuning.candidates import Candidate
 from detloss.study.tuning.folds import TuningTrial
 from detloss.study.tuning.parameters import WEIGHT, Parameter, TuningError, parameters_over
@@ -26,6 +26,7 @@ class Design:
         steps: Of every training.
         seed: Of the sampler and of the first fold; the next fold has the next one.
         detector: What is trained.
+        precision: Of its training, float32 or bfloat16.
     """
 
     box: Loss
@@ -36,10 +37,19 @@ class Design:
     steps: int
     seed: int
     detector: str
+    precision: str
 
     def sample(self) -> Trial:
         """A trial with the losses as they are."""
-        return Trial(self.box.name, self.cls.name, self.box.weight, self.seed, self.steps, detector=self.detector)
+        return Trial(
+            self.box.name,
+            self.cls.name,
+            self.box.weight,
+            self.seed,
+            self.steps,
+            detector=self.detector,
+            precision=self.precision,
+        )
 
     def trial(self, candidate: Candidate, fold: int | None) -> TuningTrial:
         """The training of a candidate on all folds but this; on all images if it is None."""
@@ -50,6 +60,7 @@ class Design:
             self.seed + (fold or 0),
             self.steps,
             detector=self.detector,
+            precision=self.precision,
             candidate=candidate.number,
             settings=tuple(candidate.settings.items()),
             fold=fold,
@@ -60,6 +71,7 @@ class Design:
         """What decides the outcome of a candidate, as JSON knows it."""
         return {
             "detector": self.detector,
+            "precision": self.precision,
             "box": self.box.name,
             "cls": self.cls.name,
             "over": [parameter.name for parameter in self.parameters],
@@ -79,7 +91,9 @@ def designed(
     steps: int,
     seed: int,
     detector: str,
+    precision: str,
     jobs: int,
+    devices_per_trial: int,
 ) -> Design:
     """Check what is asked.
 
@@ -90,12 +104,19 @@ def designed(
         ("box", box, BOX_LOSSES),
         ("cls", cls, CLASS_LOSSES),
         ("detector", detector, DETECTORS),
+        ("precision", precision, PRECISIONS),
     ):
         if chosen not in there:
             raise TuningError(f"{name}: expected one of {', '.join(there)}, got {chosen!r}")
-    least_of = {"folds": 2, "trials": 2, "steps": 1, "seed": 0, "jobs": 1}
-    for (name, least), number in zip(least_of.items(), (folds, trials, steps, seed, jobs)):
+    for name, number, least in (
+        ("folds", folds, 2),
+        ("trials", trials, 2),
+        ("steps", steps, 1),
+        ("seed", seed, 0),
+        ("jobs", jobs, 1),
+        ("devices_per_trial", devices_per_trial, 1),
+    ):
         if number < least:
             raise TuningError(f"{name}: expected at least {least}, got {number}")
     losses = BOX_LOSSES[box], CLASS_LOSSES[cls]
-    return Design(*losses, parameters_over(*losses, over), folds, trials, steps, seed, detector)
+    return Design(*losses, parameters_over(*losses, over), folds, trials, steps, seed, detector, precision)

@@ -1,5 +1,6 @@
 """What the terminal shows of a tuning: a bar with the time left, a line for every candidate, and what was found."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
@@ -10,12 +11,13 @@ from rich.progress import TaskID
 from rich.table import Table
 
 from detloss.study import estimate
+from detloss.study.devices import Place, Team
 from detloss.study.terminal import bars, say, say_data
 from detloss.study.training import Trial, pace
 from detloss.study.tuning.candidates import Candidate, State
 from detloss.study.tuning.result import Tuned
 from detloss.study.tuning.search import Happening, Opened, Settled
-from detloss.study.workers import Advanced, Failed, Finished, Started, devices
+from detloss.study.workers import Advanced, Failed, Finished, Started
 
 COMPARED = 2  # trainings on all training images, after the folds: the best and the start
 
@@ -23,8 +25,8 @@ COMPARED = 2  # trainings on all training images, after the folds: the best and 
 class TuningDisplay(AbstractContextManager["TuningDisplay"]):
     """One bar for the whole search and one for every training that runs; a line for every candidate that ends."""
 
-    def __init__(self, console: Console, jobs: int) -> None:
-        self.console, self.jobs = console, jobs
+    def __init__(self, console: Console, teams: Sequence[Team]) -> None:
+        self.console, self.teams = console, teams
         self.candidates = self.settled = 0
         self.trainings = self.finished = 0
         self.running: dict[Trial, TaskID] = {}
@@ -69,7 +71,7 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
         left_out = sum(self.folds - len(candidate.outcomes) for candidate in ended)
         self.trainings = self.candidates * self.folds - left_out + COMPARED
         say_data(self.console, opened.dataset)
-        for line in plan_of(opened, self.settled, self.trainings - self.finished, self.jobs):
+        for line in plan_of(opened, self.settled, self.trainings - self.finished, self.teams):
             say(self.console, line)
         self.bars.start()
 
@@ -81,7 +83,7 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
         say(self.console, f"{trial}: {result}")
 
 
-def plan_of(opened: Opened, settled: int, trainings: int, jobs: int) -> list[str]:
+def plan_of(opened: Opened, settled: int, trainings: int, teams: Sequence[Team]) -> list[str]:
     """Say what is going to be done, and how long it takes at most."""
     design, dataset = opened.design, opened.dataset
     names = ", ".join(parameter.name for parameter in design.parameters)
@@ -92,10 +94,10 @@ def plan_of(opened: Opened, settled: int, trainings: int, jobs: int) -> list[str
     if settled:
         lines.append(f"finished earlier: {settled} of {design.trials} candidates")
     if settled < design.trials:
-        step, judging = pace(design.sample(), dataset, devices()[0])
+        step, judging = pace(design.sample(), dataset, Place(teams[0][0]))
         judging *= len(dataset.train) / design.folds / len(dataset.validation)
-        seconds = trainings * (design.steps * step + judging) / min(jobs, trainings)
-        lines.append(f"estimate: at most about {estimate.duration(seconds)}, with {jobs} at a time")
+        seconds = trainings * (design.steps * step / len(teams[0]) + judging) / min(len(teams), trainings)
+        lines.append(f"estimate: at most about {estimate.duration(seconds)}, with {len(teams)} at a time")
     return lines
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from detloss.study.dataset import Dataset, Sample
+from detloss.study.devices import Place
 from detloss.study.options import BOX_LOSSES, CLASS_LOSSES
 from detloss.study.training import Outcome, Trial, train_and_judge
 from detloss.study.tuning.parameters import Settings, TuningError, in_words, with_settings
@@ -32,7 +33,7 @@ class TuningTrial(Trial):
 
     def plain(self) -> Trial:
         """What every trial has."""
-        return Trial(self.box, self.cls, self.weight, self.seed, self.steps, self.phase, self.detector)
+        return Trial(self.box, self.cls, self.weight, self.seed, self.steps, self.phase, self.detector, self.precision)
 
 
 def fold_of_images(samples: Sequence[Sample], folds: int) -> list[int]:
@@ -74,11 +75,11 @@ def check_folds(dataset: Dataset, folds: int) -> None:
 
 
 def run_tuning_trial(
-    trial: TuningTrial, dataset: Dataset, *, device: str, on_progress: Callable[[int], None] | None = None
+    trial: TuningTrial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
 ) -> Outcome:
     """Train a detector with a candidate's settings and judge it on images that it was not trained on."""
     part = dataset if trial.fold is None else held_out(dataset, trial.fold, trial.folds)
     settings: Settings = dict(trial.settings)
     box, cls = with_settings(BOX_LOSSES[trial.box], settings), with_settings(CLASS_LOSSES[trial.cls], settings)
-    outcome = train_and_judge(box, cls, trial, part, device=device, on_progress=on_progress)
+    outcome = train_and_judge(box, cls, trial, part, place=place, on_progress=on_progress)
     return replace(outcome, curve=[], predictions=[])  # which nothing of a tuning shows

@@ -11,6 +11,7 @@ from typing import cast
 import detloss
 from detloss.study.builders import cells_of_classes, unitbox_of
 from detloss.study.dataset import Dataset
+from detloss.study.devices import teams
 from detloss.study.folder import Folder, FolderError, write_whole
 from detloss.study.training import DetectorError, Outcome, check_trials
 from detloss.study.tuning import picture
@@ -36,7 +37,9 @@ def tune(
     steps: int = 600,
     seed: int = 0,
     detector: str = "unitbox",
+    precision: str = "float32",
     jobs: int = 1,
+    devices_per_trial: int = 1,
     out: Path | None = None,
     overwrite: bool = False,
     watch: Watch = lambda happening: None,
@@ -66,7 +69,9 @@ def tune(
         steps: Batches of 16 images in every training.
         seed: Decides the proposals, the initial weights and the order of the data.
         detector: What is trained.
+        precision: What its convolutions and matrix products calculate in, ``float32`` or ``bfloat16``.
         jobs: Trainings at the same time, one process and one thread each.
+        devices_per_trial: GPUs that a training has, or processes where there are none; each has a part of every batch.
         out: Folder of the results: ``tune.json``, ``tune.png`` and the study, by which the same call goes on where it
             was interrupted. None: nothing is kept.
         overwrite: Whether what the folder has of an earlier run is removed.
@@ -80,6 +85,7 @@ def tune(
         ValueError: There is no such loss, parameter or detector, or they do not fit together, a number is too small, or
             a fold has no boxes.
         FolderError: The folder has other results, or is in use.
+        DevicesError: A training cannot have so many devices here.
         TrainingError: No start could be trained, or one of the last trainings failed.
         DatasetError: The data cannot be read.
 
@@ -106,7 +112,17 @@ def tune(
         `detloss.alpha_from_counts`; `detloss.study.compare`.
     """
     design = designed(
-        box=box, cls=cls, over=over, folds=folds, trials=trials, steps=steps, seed=seed, detector=detector, jobs=jobs
+        box=box,
+        cls=cls,
+        over=over,
+        folds=folds,
+        trials=trials,
+        steps=steps,
+        seed=seed,
+        detector=detector,
+        precision=precision,
+        jobs=jobs,
+        devices_per_trial=devices_per_trial,
     )
     dataset = load()
     check_folds(dataset, folds)
@@ -124,7 +140,7 @@ def tune(
         candidates = Candidates(url, design.parameters, starts, folds=folds, seed=seed)
         watch(Opened(design, dataset, candidates.all()))
         # Workers hand a trial to its runner as it is, so this runner gets none but its own kind.
-        workers = stack.enter_context(Workers(load, cast(TrialRunner, run_trial), jobs))
+        workers = stack.enter_context(Workers(load, cast(TrialRunner, run_trial), teams(jobs, devices_per_trial)))
         search = Search(design, candidates, workers, watch)
         search.try_candidates()
         tried = candidates.all()
