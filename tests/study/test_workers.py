@@ -1,5 +1,11 @@
 """Worker processes on devices: who gets which, and that a dead one's is free again."""
 
+import os
+import signal
+from collections.abc import Iterator
+from threading import Timer
+from time import monotonic
+
 import pytest
 import torch
 
@@ -23,6 +29,83 @@ def test_gpus_are_taken_by_turns_and_that_of_a_dead_worker_again(monkeypatch: py
         while not any(isinstance(event, Finished) for event in team.listen(60)):
             pass
         assert (len(team.idle), team.free[::-1]) == (1, [("cuda:1",), ("cuda:0",)])
+
+
+TRIAL = Trial("giou", "focal", 1.0, 1, 3)
+
+
+@pytest.fixture
+def team() -> Iterator[Workers]:
+    """A worker that will not end by itself, in a process that has not been told to leave Ctrl-C alone."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield Workers(small_dataset, endless_trial, teams(1))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def interrupt() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_waits_until_it_is_listened_for(team: Workers) -> None:
+    reached = []
+
+    def interrupted() -> None:
+        with team:
+            interrupt()
+            team.begin(TRIAL)
+            reached.append("after begin")
+            team.listen(600)
+            reached.append("after listen")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert reached == ["after begin"]
+    assert team.busy[0].process.exitcode == -signal.SIGKILL
+
+
+def test_an_interrupt_wakes_who_listens(team: Workers) -> None:
+    def listen() -> None:
+        with team:
+            team.begin(TRIAL)
+            team.listen(60)  # it says a step, and then nothing
+            Timer(0.2, interrupt).start()
+            team.listen(600)
+
+    start = monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        listen()
+    assert monotonic() - start < 300
+
+
+def test_a_second_interrupt_comes_at_once(team: Workers) -> None:
+    reached = []
+
+    def interrupted() -> None:
+        with team:
+            interrupt()
+            reached.append("after the first")
+            interrupt()
+            reached.append("after the second")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert reached == ["after the first"]
+
+
+def test_an_interrupt_at_the_end_is_not_lost(team: Workers) -> None:
+    with pytest.raises(KeyboardInterrupt):  # noqa: SIM117
+        with team:
+            interrupt()
+
+
+def test_what_others_do_with_an_interrupt_is_left_to_them(team: Workers) -> None:
+    seen: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
+    with team:
+        interrupt()
+        assert team.listen(0.01) == []
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    assert seen == [signal.SIGINT]
 
 
 def test_silence_is_an_answer_in_time() -> None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, Self
 
 import torch
 
 from detloss.study.dataset import Dataset
 from detloss.study.devices import Place, Team, on_each, tie_to_parent
+from detloss.study.interrupts import Interrupts
 from detloss.study.training import Outcome, Trial
 
 PATIENCE = 5.0  # seconds in which a process that has nothing to do ends by itself
@@ -109,7 +110,8 @@ def describe_exit(code: int | None) -> str:
 class Workers(AbstractContextManager["Workers"]):
     """A process for each of these teams of devices, started when they are needed; leaving the context ends them.
 
-    A trial that raises, or whose worker dies, is told as failed, and the others go on.
+    A trial that raises, or whose worker dies, is told as failed, and the others go on. Within the context Ctrl-C comes
+    while it is listened, and nowhere else.
     """
 
     def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, teams: Sequence[Team]) -> None:
@@ -117,6 +119,11 @@ class Workers(AbstractContextManager["Workers"]):
         self.free = list(reversed(teams))
         self.busy: list[Worker] = []
         self.idle: list[Worker] = []
+        self.interrupts = Interrupts()
+
+    def __enter__(self) -> Self:
+        self.interrupts.__enter__()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -125,6 +132,7 @@ class Workers(AbstractContextManager["Workers"]):
             worker.dismiss()
         for worker in self.idle:
             worker.dismiss(PATIENCE)
+        self.interrupts.__exit__(kind, error, trace)
 
     @property
     def available(self) -> bool:
@@ -138,8 +146,13 @@ class Workers(AbstractContextManager["Workers"]):
         worker.begin(trial)
 
     def listen(self, seconds: float) -> list[Event]:
-        """Wait at most so long for what happens next; nothing is an answer too."""
-        ready = wait([worker.connection for worker in self.busy], timeout=max(seconds, 0.0))
+        """Wait at most so long for what happens next; nothing is an answer too.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C, now or since the last time.
+        """
+        ready = wait([self.interrupts.reader, *(worker.connection for worker in self.busy)], timeout=max(seconds, 0.0))
+        self.interrupts.check()
         events = []
         for worker in [worker for worker in self.busy if worker.connection in ready]:
             event = worker.listen()
