@@ -24,10 +24,8 @@ Team = tuple[str, ...]
 LOSS = "loss"  # the method of a detector that training calls
 PATIENCE = timedelta(days=365)  # processes that wait for their next trial wait as long as it takes
 
-for chatty in ("distributed", "rank_zero"):
-    logging.getLogger(f"lightning_fabric.utilities.{chatty}").setLevel(
-        logging.WARNING
-    )  # they say of every process that it has begun
+for chatty in ("distributed", "rank_zero"):  # they say of every process that it has begun
+    logging.getLogger(f"lightning_fabric.utilities.{chatty}").setLevel(logging.WARNING)
 
 
 class DevicesError(Exception):
