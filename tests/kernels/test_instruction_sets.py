@@ -38,6 +38,12 @@ def test_every_set_gives_the_same_answers(seed: int, tmp_path: Path) -> None:
         assert any(not torch.equal(one.value, other.value) for one, other in zip(best, others)), "it was another set"
 
 
+@pytest.mark.parametrize("name", instruction_sets())
+def test_a_vast_gradient_has_the_bits_of_its_parts(name: str, seed: int) -> None:
+    done = python(name, "-m", "tests.kernels.vast", str(seed))
+    assert done.returncode == 0, f"seed {seed}\n{done.stderr}"
+
+
 @pytest.mark.parametrize("wrong", ["v9", "avx2", "V3", " "])
 def test_a_set_that_does_not_exist_is_an_error_that_names_those_that_do(wrong: str) -> None:
     done = python(wrong, "-c", "import detloss")

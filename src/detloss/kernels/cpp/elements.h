@@ -11,7 +11,8 @@ template <class S>
 struct ElementBlock {
     const S *pred, *target, *weight;
     Parameter<S> parameters[3];
-    S *value, *d_pred, *d_target;
+    S* value;
+    Sink<S> d_pred, d_target;
     int64_t count;
     S factor;        // of the derivatives: 1 over what a mean divides by
     S keep, spread;  // of binary targets: 1 - label smoothing, and what it adds to either side
@@ -44,8 +45,8 @@ void element_block(const ElementBlock<S>& block) {
         const auto [value, d_pred, d_target] =
             evaluate_element<Formula, binary, L>(block, at, std::make_index_sequence<parameters>{});
         block.finish(value, at).store(block.value + at);
-        if constexpr (by_pred) block.finish(weighted(factor, d_pred), at).store(block.d_pred + at);
-        if constexpr (by_target) block.finish(weighted(factor, d_target), at).store(block.d_target + at);
+        if constexpr (by_pred) block.d_pred.put(block.finish(weighted(factor, d_pred), at), at);
+        if constexpr (by_target) block.d_target.put(block.finish(weighted(factor, d_target), at), at);
     }
 }
 
@@ -98,7 +99,7 @@ void elements(const Task& task, ParallelFor parallel_for) {
             block.parameters[k] = {staged(task.parameters[k], begin, count, rooms[4 + k], least), S(task.constants[k])};
         const Outlet<S, To> value(task.reduction ? nullptr : task.value, begin, count, 1, rooms[7], least);
         const Outlet<S, To> d_pred(task.d_pred, begin, count, 1, rooms[8], least), d_target(task.d_target, begin, count, 1, rooms[9], least);
-        block.value = value.at, block.d_pred = d_pred.at, block.d_target = d_target.at;
+        block.value = value.at, block.d_pred = d_pred.sink(task.entries), block.d_target = d_target.sink(task.entries);
         if (task.d_target) element_block<Formula, binary, parameters, true, true>(block);
         else if (task.d_pred) element_block<Formula, binary, parameters, true, false>(block);
         else element_block<Formula, binary, parameters, false, false>(block);

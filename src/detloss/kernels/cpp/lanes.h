@@ -93,6 +93,15 @@ struct Lanes {
     INLINE static Lanes from_bits(Bits from) { return Lanes(reinterpret_cast<vector>(from.v)); }
     INLINE Bits as_bits() const { return {reinterpret_cast<integers>(v)}; }
     INLINE void store(S* to) const { *reinterpret_cast<unaligned*>(to) = v; }
+    // Past the caches, where there is such a store; `to` is a multiple of the register's size.
+    INLINE void stream(S* to) const {
+#if defined(__x86_64__)
+        if constexpr (sizeof(S) == 4) OF_REGISTER(stream_ps)(to, v);
+        else OF_REGISTER(stream_pd)(to, v);
+#else
+        store(to);
+#endif
+    }
     INLINE S operator[](int lane) const { return v[lane]; }
     INLINE void set(int lane, S number) { v[lane] = number; }
 
@@ -174,6 +183,13 @@ struct Lanes {
 #endif
 };
 
+// Lets other threads see what was streamed.
+INLINE void publish() {
+#if defined(__x86_64__)
+    _mm_sfence();
+#endif
+}
+
 // Two registers that take turns in the processor's pipelines: long chains of arithmetic wait half as long.
 template <class S>
 struct Twin {
@@ -205,6 +221,7 @@ struct Twin {
     INLINE static Twin from_bits(Bits from) { return {L::from_bits(from.a), L::from_bits(from.b)}; }
     INLINE Bits as_bits() const { return {a.as_bits(), b.as_bits()}; }
     INLINE void store(S* to) const { a.store(to), b.store(to + L::count); }
+    INLINE void stream(S* to) const { a.stream(to), b.stream(to + L::count); }
     INLINE S operator[](int lane) const { return lane < L::count ? a[lane] : b[lane - L::count]; }
 #if defined(__AVX512F__)
     INLINE Twin scaled(Twin k) const { return {a.scaled(k.a), b.scaled(k.b)}; }

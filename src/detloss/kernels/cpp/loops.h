@@ -18,6 +18,7 @@ double over_blocks(int64_t entries, int64_t block, ParallelFor parallel_for, con
         double total = 0.0;
         const int64_t end = std::min(entries, (k + 1) * chunk);
         for (int64_t begin = k * chunk; begin < end; begin += block) total += work(begin, std::min(block, end - begin));
+        publish();
         return total;
     };
     if (chunks <= 1) return chunks ? chunk_total(0) : 0.0;
@@ -33,6 +34,25 @@ double over_blocks(int64_t entries, int64_t block, ParallelFor parallel_for, con
     return total;
 }
 
+constexpr int64_t vast = 1 << 21;  // bytes that no cache near a core holds
+
+// Where the registers of a derivative go. A vast one is written past the caches: an ordinary store would first read what
+// it overwrites.
+template <class S>
+struct Sink {
+    S* to = nullptr;
+    bool streams = false;
+
+    static Sink of(S* to, int64_t numbers_in_all) {
+        return {to, numbers_in_all * int64_t(sizeof(S)) >= vast && reinterpret_cast<uintptr_t>(to) % register_bytes == 0};
+    }
+    template <class L>
+    INLINE void put(L numbers, int64_t at) const {
+        if (streams && at % L::count == 0) numbers.stream(to + at);
+        else numbers.store(to + at);
+    }
+};
+
 // Where a block's results go: in place, or to a room where they are only summed, would not fill a register, or are to be
 // rounded to another dtype.
 template <class S, class To = S>
@@ -47,6 +67,7 @@ class Outlet {
         if constexpr (std::is_same_v<S, To>)
             if (to && count >= least) at = to;
     }
+    Sink<S> sink(int64_t numbers_in_all) const { return Sink<S>::of(at, at == room ? 0 : numbers_in_all); }
     void finish(int64_t count, int64_t width) const {
         if (to && at == room) std::copy_n(room, count * width, to);
     }
