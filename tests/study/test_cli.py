@@ -84,6 +84,18 @@ def test_given_weights_take_the_place_of_the_search(quick: None, tmp_path: Path)
     assert "with one seed there is no telling chance from merit" in result.output
 
 
+def test_a_weight_may_be_that_of_one_pair(quick: None, tmp_path: Path) -> None:
+    words = ("--box", "l2,giou", "--cls", "ce,bce", "--weights", "giou+ce = 4, giou=2.5", "--seeds", 1, "--steps", 3)
+    result = detloss_command("compare", *words, "--jobs", 1, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert {(record["box"], record["cls"]): record["weight"] for record in records_of(tmp_path)} == {
+        ("l2", "ce"): 0.2,
+        ("l2", "bce"): 0.2,
+        ("giou", "ce"): 4,
+        ("giou", "bce"): 2.5,
+    }
+
+
 def test_a_quick_look_is_said_not_to_be_trusted(quick: None, tmp_path: Path) -> None:
     result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
     assert result.exit_code == 0, result.output
@@ -174,6 +186,10 @@ def test_a_database_that_is_not_there_is_an_error(quick: None, tmp_path: Path) -
         (["--detector", "nothing"], "'nothing' is not"),
         (["--weights", "focal=1"], "no such loss: 'focal'"),
         (["--weights", "l1=1,l1=2"], "expected every loss once, got 'l1=1,l1=2'"),
+        (["--weights", "l1+ce=1,l1+ce=2"], "expected every loss once, got 'l1+ce=1,l1+ce=2'"),
+        (["--weights", "l1+giou=1"], "no such loss: 'giou'. There are: ce,"),
+        (["--weights", "l1+=1"], "no such loss: ''."),
+        (["--weights", "l1+ce=0"], "l1+ce: expected a number above 0, got 0"),
         (["--weights", "l1"], "expected LOSS=NUMBER, got 'l1'"),
         (["--weights", "l1=0"], "l1: expected a number above 0, got 0"),
         (["--weights", "l1=nan"], "l1: expected a number above 0, got nan"),

@@ -77,7 +77,8 @@ def main() -> None:
     "--weights",
     callback=lambda ctx, param, words: weights_named(words),
     metavar="LOSS=NUMBER,...",
-    help="Weights of box losses, in place of the search; a loss that is not named has its listed weight.",
+    help="Weights of box losses, or of one in a pair, BOX+CLS=NUMBER, in place of the search; a loss that is not named "
+    "has its listed weight.",
 )
 @click.option(
     "--baseline",
@@ -115,7 +116,7 @@ def compare(
     first_seed: int,
     steps: int,
     quick: bool,
-    weights: Mapping[str, float] | None,
+    weights: Mapping[Pair, float] | None,
     baseline: str | None,
     precision: str,
     jobs: int | None,
@@ -135,7 +136,7 @@ def compare(
         seeds, steps = quick_settings(ctx, steps)
     plan = Plan(
         {
-            Pair(box.name, cls.name): weights_to_try(box, weights, searched=not quick)
+            Pair(box.name, cls.name): weights_to_try(box, cls, weights, searched=not quick)
             for box in boxes
             for cls in classes
         },

@@ -69,29 +69,33 @@ def losses_named(losses: Mapping[str, Loss], names: str) -> tuple[Loss, ...]:
     return tuple(loss_named(losses, word) for word in words)
 
 
-def weights_named(words: str | None) -> dict[str, float] | None:
-    """Read the weights of box losses: giou=2,l2=0.2."""
+def weights_named(words: str | None) -> dict[Pair, float] | None:
+    """Read the weights of box losses, or of one in a pair: giou=2,giou+ce=4; no class loss: in all pairs."""
     if words is None:
         return None
-    weights: dict[str, float] = {}
+    weights: dict[Pair, float] = {}
     for word in words.split(","):
-        name, _, number = (part.strip() for part in word.partition("="))
-        loss_named(ALL_BOX_LOSSES, name)
-        if name in weights:
+        names, _, number = (part.strip() for part in word.partition("="))
+        box, plus, cls = (name.strip() for name in names.partition("+"))
+        loss_named(ALL_BOX_LOSSES, box)
+        if plus:
+            loss_named(CLASS_LOSSES, cls)
+        if Pair(box, cls) in weights:
             raise click.BadParameter(f"expected every loss once, got {words!r}")
         try:
-            weights[name] = float(number)
+            weight = float(number)
         except ValueError as error:
             raise click.BadParameter(f"expected LOSS=NUMBER, got {word.strip()!r}") from error
-        if not 0 < weights[name] < float("inf"):
-            raise click.BadParameter(f"{name}: expected a number above 0, got {number}")
+        if not 0 < weight < float("inf"):
+            raise click.BadParameter(f"{names}: expected a number above 0, got {number}")
+        weights[Pair(box, cls)] = weight
     return weights
 
 
-def weights_to_try(box: Loss, given: Mapping[str, float] | None, *, searched: bool) -> tuple[float, ...]:
-    """The weights of a box loss: a grid where they are searched, else one."""
+def weights_to_try(box: Loss, cls: Loss, given: Mapping[Pair, float] | None, *, searched: bool) -> tuple[float, ...]:
+    """The weights of a box loss beside a class loss: a grid where they are searched, else one."""
     if given is not None:
-        return (given.get(box.name, box.weight),)
+        return (given.get(Pair(box.name, cls.name), given.get(Pair(box.name), box.weight)),)
     return grid(box.weight) if searched else (box.weight,)
 
 
