@@ -316,7 +316,7 @@ def write_coco(folder: Path) -> Path:
 
 def test_real_trials_on_real_files(tmp_path: Path) -> None:
     data, out = write_coco(tmp_path / "data"), tmp_path / "out"
-    words = ("--box", "l1,ciou", "--cls", "weighted_ce", "--quick", "--steps", 4, "--size", 32, "--jobs", 2)
+    words = ("--box", "l1,ciou", "--cls", "weighted_ce", "--quick", "--steps", 4, "--size", 32, "--jobs", 1)
     words = (*words, "--precision", "bfloat16", "--devices-per-trial", 2)
     result = detloss_command("compare", data, *words, "--out", out)
     assert result.exit_code == 0, result.output
