@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from mpmath import atan2, log, mpf, pi
 
-from tests.oracle.answer import ZERO, Answer, Rate, all_finite, number, sum_of, undefined
+from tests.oracle.answer import ZERO, Answer, Rate, all_finite, number, undefined
 from tests.oracle.rated import NOTHING, Rated, largest, product, smallest
 
 FORMATS = ("xyxy", "xywh", "cxcywh", "ltrb")
@@ -242,24 +242,23 @@ def _angle(width: Rated, height: Rated) -> mpf:
 
 def _answer(loss: Part, maps: list[list[Fraction]]) -> Answer:
     size = len(maps)
-    by_edge = [
-        [term.factor * number(term.measure.rates[k]) for term in loss.terms if k in term.measure.rates]
-        for k in range(2 * size)
+    by_term = [
+        [term.factor * number(term.measure.rates.get(k, Fraction(0))) for k in range(2 * size)] for term in loss.terms
     ]
-    return Answer(loss.value, _by_entry(by_edge[:size], maps), _by_entry(by_edge[size:], maps))
+    sides = ([pulls[:size] for pulls in by_term], [pulls[size:] for pulls in by_term])
+    return Answer(loss.value, *(_by_entry(side, maps) for side in sides))
 
 
-def _by_entry(by_edge: list[list[mpf]], maps: list[list[Fraction]]) -> tuple[Rate, ...]:
-    """The chain rule through the format: what each entry of a row moves."""
-    return tuple(
-        sum_of(
-            number(maps[edge][entry]) * term
-            for edge, terms in enumerate(by_edge)
-            if maps[edge][entry]
-            for term in terms
-        )
-        for entry in range(len(maps))
-    )
+def _by_entry(by_term: list[list[mpf]], maps: list[list[Fraction]]) -> tuple[Rate, ...]:
+    """The chain rule through the format: an entry of a row moves edges, and by them each term's measure."""
+    found = []
+    for entry in range(len(maps)):
+        pulls = [[number(line[entry]) * pull for line, pull in zip(maps, edges, strict=True)] for edges in by_term]
+        by_measure = [sum(edges, ZERO) for edges in pulls]
+        largest_term = max((abs(pull) for edges in (*pulls, by_measure) for pull in edges), default=ZERO)
+        total = sum(by_measure, ZERO)
+        found.append(Rate(total, total, largest_term))
+    return tuple(found)
 
 
 def _apply(maps: list[list[Fraction]], row: list[Fraction]) -> list[Fraction]:

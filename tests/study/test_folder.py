@@ -10,7 +10,7 @@ from detloss.study.folder import Folder, FolderError
 from detloss.study.training import Trial
 from tests.study.trials import outcome_of
 
-KEYS = ["box", "cls", "weight", "seed", "phase", "steps", "detector"]
+KEYS = ["box", "cls", "weight", "seed", "phase", "steps", "detector", "precision"]
 NUMBERS = ["ap", "ap50", "ap75", "small", "medium", "large", "seconds"]
 SETTINGS = {"seeds": [0, 1], "steps": 3}
 
@@ -26,7 +26,7 @@ def test_results_are_appended_line_by_line_and_each_once(tmp_path: Path) -> None
     records = [json.loads(line) for line in folder.results.read_text().splitlines()]
     assert [record["seed"] for record in records] == [0, 1, 2]
     assert list(records[0]) == [*KEYS, *NUMBERS]
-    first = ["diou", "ce", 0.5, 0, 2, 7, "unitbox", 0.25, 0.45, 0.15, None, 0.25, 0.25, 3.0]
+    first = ["diou", "ce", 0.5, 0, 2, 7, "unitbox", "float32", 0.25, 0.45, 0.15, None, 0.25, 0.25, 3.0]
     assert list(records[0].values()) == pytest.approx(first)
 
 

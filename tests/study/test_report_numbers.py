@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from detloss.catalog import Kind
 from detloss.study.dataset import Dataset, Sample
+from detloss.study.devices import Place
 from detloss.study.evaluation import Prediction, evaluate
 from detloss.study.matching import RECALLS, Matches
 from detloss.study.plan import Pair
@@ -231,7 +232,7 @@ def test_positives_are_those_of_a_training_that_is_watched(seed: int) -> None:
         assert isinstance(model, nn.Module)
         model.normalizer = watched = Watched(model.normalizer)
         model.register_forward_hook(lambda _, inputs, plane: cells.append(plane[:, 0].numel()))
-        train(model, dataset.train, trial, "cpu", lambda step: None)
+        train(model, dataset.train, trial, Place(), lambda step: None)
         counts += watched.counts[1::2]  # first the objects, then the positive cells
         values += watched.values[1::2]
     found = positives([*trials, replace(trials[0], box="l1")], dataset)

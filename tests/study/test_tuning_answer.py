@@ -122,7 +122,7 @@ def test_tune_json_has_everything(tmp_path: Path) -> None:
     record = json.loads((tmp_path / "tune.json").read_text())
     assert record == found.record()
     assert list(record) == [
-        *("detector", "box", "cls", "over", "folds", "seed", "steps", "candidates", "start", "best"),
+        *("detector", "precision", "box", "cls", "over", "folds", "seed", "steps", "candidates", "start", "best"),
         *("difference", "interval", "verdict", "confirmed", "line"),
     ]
     assert (record["folds"], record["over"], record["verdict"]) == ([8, 8, 8], ["alpha", "gamma"], found.verdict)
