@@ -15,6 +15,7 @@ from detloss.kernels import words
 
 JITTER = 1e-12  # of the extent
 NEAR = 1e-11  # of the largest offset: what a first look takes for inside
+SINGULAR = 1e-14  # the determinant of unit normals that rounding makes of repeated planes
 NUMBERS_AT_ONCE = 1 << 17  # what a choice keeps at a time
 
 
@@ -52,12 +53,15 @@ def facets_among(choice: "Choice", points: Tensor, moves: Tensor) -> Tensor:
 
 
 def corners_among(choice: "Choice", rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Of half-spaces (N, M, 4), n.x <= c, the triples that meet in a corner, (N, 2M - 4, 3), and whether each does."""
+    """Of half-spaces (N, M, 4), n.x <= c, the triples that meet in a corner, (N, 2M - 4, 3), and whether each does.
+
+    The normals have length 1.
+    """
     place, det = meeting_point(rows[:, choice.quadruples[:, :3]])
     last = rows[:, choice.quadruples[:, 3]]
     below, above = choice.one_sided(((last[..., :3] * place).sum(-1) - last[..., 3] * det).mT)
     _, det = meeting_point(rows[:, choice.triples])
-    best = ((below & (det > 0.0)) | (above & (det < 0.0))).to(torch.uint8).topk(choice.kept, dim=-1)
+    best = ((below & (det > SINGULAR)) | (above & (det < -SINGULAR))).to(torch.uint8).topk(choice.kept, dim=-1)
     return choice.triples[best.indices], best.values > 0
 
 
