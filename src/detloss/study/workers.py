@@ -128,11 +128,13 @@ class Workers(AbstractContextManager["Workers"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self.busy:
-            worker.dismiss()
-        for worker in self.idle:
-            worker.dismiss(PATIENCE)
-        self.interrupts.__exit__(kind, error, trace)
+        try:
+            for worker in self.busy:
+                worker.dismiss()
+            for worker in self.idle:
+                worker.dismiss(PATIENCE)
+        finally:  # a second Ctrl-C may come meanwhile
+            self.interrupts.__exit__(kind, error, trace)
 
     @property
     def available(self) -> bool:
