@@ -12,6 +12,7 @@ from detloss.detectors import UnitBox
 from tests.ranks import RANKS, on_two_ranks
 
 STEPS, SIZE, CLASSES = 4, 32, 3
+CLOSE = {"rtol": 1e-4, "atol": 1e-7}  # counts are summed in float32, and a step enlarges what differs up to 60 times
 Batch = tuple[Tensor, list[dict[str, Tensor]]]
 
 
@@ -63,9 +64,9 @@ def test_two_ranks_are_one_process_on_the_joined_batch(tmp_path: Path, seed: int
             torch.cat([images for images, _ in parts]), [each for _, targets in parts for each in targets]
         )
         mean = sum(rank["losses"][step] for rank in ranks) / RANKS
-        torch.testing.assert_close(mean, torch.stack((terms["classification"], terms["box"])).detach())
+        torch.testing.assert_close(mean, torch.stack((terms["classification"], terms["box"])).detach(), **CLOSE)
         optimizer.zero_grad()
         torch.autograd.backward(terms["classification"] + terms["box"])
         optimizer.step()
     for rank in ranks:
-        torch.testing.assert_close(rank["weights"], [weight.detach() for weight in model.parameters()])
+        torch.testing.assert_close(rank["weights"], [weight.detach() for weight in model.parameters()], **CLOSE)
