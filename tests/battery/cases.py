@@ -1,8 +1,8 @@
 """The cases of the battery: a loss, its inputs and their exact answers."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, lru_cache, partial
 from random import Random
 
 import torch
@@ -23,7 +23,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Case:
-    """One call of a loss; rows of pred and target are the rows of answers."""
+    """One call of a loss, and what is exactly right for a row of pred and of target."""
 
     loss: str
     family: str
@@ -32,8 +32,13 @@ class Case:
     peer: Loss | None
     pred: Tensor
     target: Tensor
-    answers: Sequence[Answer]
+    exact: Callable[..., Answer]
     promise: Promise
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """Once for all backends, and only for cases that are measured: 60 digits take their time."""
+        return [self.exact(*rows) for rows in zip(self.pred.tolist(), self.target.tolist(), strict=True)]
 
 
 BOX_LOSSES: dict[str, Loss] = {
@@ -81,19 +86,29 @@ def box_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                 torch.tensor([boxes.in_format(row, form) for row in rows], dtype=dtype)
                 for rows in zip(*pairs, strict=True)
             )
-            answers = [exact_boxes.losses(*rows, form) for rows in zip(pred.tolist(), target.tolist(), strict=True)]
-            for name in answers[0]:
+            for name, loss in BOX_LOSSES.items():
+                if name == "ciou" and dims != 2:
+                    continue
                 yield Case(
                     loss=name,
                     family=f"{family} {form} {dims}-D",
                     dtype=dtype,
-                    ours=partial(BOX_LOSSES[name], geometry=geometry, reduction="none"),
+                    ours=partial(loss, geometry=geometry, reduction="none"),
                     peer=BOX_PEERS.get(name) if (form, dims) == ("xyxy", 2) else None,
                     pred=pred,
                     target=target,
-                    answers=[answer[name] for answer in answers],
+                    exact=partial(_box_answer, name, form),
                     promise=promise("aspect" if name == "ciou" else "body" if dims > 2 else "box", dtype),
                 )
+
+
+def _box_answer(name: str, form: str, pred: list[float], target: list[float]) -> Answer:
+    return _box_answers(form, tuple(pred), tuple(target))[name]
+
+
+@lru_cache(maxsize=max(LAYOUTS.values()))  # the losses of a family ask one after another for the same rows
+def _box_answers(form: str, pred: tuple[float, ...], target: tuple[float, ...]) -> dict[str, Answer]:
+    return exact_boxes.losses(pred, target, form)
 
 
 def binary_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
@@ -103,7 +118,6 @@ def binary_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
     families = {"hard": hard, "soft": soft, "NaN": [(float("nan"), 1.0), (0.5, 0.0), (1.0, float("nan"))]}
     for family, entries in families.items():
         logit, target = torch.tensor(entries, dtype=dtype).unbind(1)
-        pairs = list(zip(logit.tolist(), target.tolist(), strict=True))
         for smoothing in (0.0, 0.125):
             yield Case(
                 loss="binary_cross_entropy",
@@ -113,7 +127,7 @@ def binary_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                 peer=None if smoothing else partial(functional.binary_cross_entropy_with_logits, reduction="none"),
                 pred=logit,
                 target=target,
-                answers=[classification.binary_cross_entropy(*pair, smoothing) for pair in pairs],
+                exact=partial(classification.binary_cross_entropy, label_smoothing=smoothing),
                 promise=promise("dense", dtype),
             )
         for alpha in (0.0, 0.25, 1.0):
@@ -128,7 +142,7 @@ def binary_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                 peer=None,
                 pred=logit,
                 target=target,
-                answers=[classification.balanced_cross_entropy(*pair, alpha, smoothing) for pair in pairs],
+                exact=partial(classification.balanced_cross_entropy, alpha=alpha, label_smoothing=smoothing),
                 promise=promise("dense", dtype),
             )
         for gamma in logits.GAMMAS:
@@ -157,16 +171,16 @@ def _focal_case(
         else partial(of_torchvision, "sigmoid_focal_loss", alpha=-1 if alpha is None else alpha, **options),
         pred=logit,
         target=target,
-        answers=[
-            without_faint_target(classification.sigmoid_focal(*pair, alpha, gamma, smoothing), pair[0], dtype)
-            for pair in zip(logit.tolist(), target.tolist(), strict=True)
-        ],
+        exact=partial(_focal_answer, dtype, alpha, gamma, smoothing),
         promise=promise("focal", dtype, gamma),
     )
 
 
-def without_faint_target(answer: Answer, logit: float, dtype: torch.dtype) -> Answer:
+def _focal_answer(
+    dtype: torch.dtype, alpha: float | None, gamma: float, smoothing: float, logit: float, target: float
+) -> Answer:
     """No promise by a target where 1 - p_t is below the smallest normal number: lost before it is a power."""
+    answer = classification.sigmoid_focal(logit, target, alpha, gamma, smoothing)
     faint = 708 if dtype == torch.float64 else 87
     return replace(answer, by_target=()) if faint < abs(logit) < 1e30 else answer
 
@@ -187,7 +201,7 @@ def softmax_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
 
 
 def _softmax_rows(rng: Random, family: str, pred: Tensor, labels: list[int], weight: Tensor) -> Iterator[Case]:
-    dtype, classes, rows = pred.dtype, pred.shape[1], pred.tolist()
+    dtype, classes = pred.dtype, pred.shape[1]
     target = torch.tensor(labels)
     for class_weight in (None, weight):
         weights = None if class_weight is None else class_weight.tolist()
@@ -201,10 +215,7 @@ def _softmax_rows(rng: Random, family: str, pred: Tensor, labels: list[int], wei
             peer=partial(functional.cross_entropy, weight=class_weight, **options),
             pred=pred,
             target=target,
-            answers=[
-                classification.cross_entropy(row, label, weights, smoothing)
-                for row, label in zip(rows, labels, strict=True)
-            ],
+            exact=partial(classification.cross_entropy, class_weight=weights, label_smoothing=smoothing),
             promise=promise("cross_entropy", dtype),
         )
         gamma = rng.choice(logits.GAMMAS)
@@ -216,15 +227,12 @@ def _softmax_rows(rng: Random, family: str, pred: Tensor, labels: list[int], wei
             peer=None,
             pred=pred,
             target=target,
-            answers=[
-                classification.softmax_focal(row, label, gamma, weights)
-                for row, label in zip(rows, labels, strict=True)
-            ],
+            exact=partial(classification.softmax_focal, gamma=gamma, class_weight=weights),
             promise=promise("focal", dtype, gamma),
         )
     # Probabilities over 1000 classes cost a logarithm for each of them.
     if classes < 100 and pred.isfinite().all():
-        shares = torch.tensor([[rng.random() ** 3 for _ in range(classes)] for _ in rows], dtype=torch.float64)
+        shares = torch.tensor([[rng.random() ** 3 for _ in range(classes)] for _ in labels], dtype=torch.float64)
         shares = (shares / shares.sum(1, keepdim=True)).to(dtype)
         yield Case(
             loss="soft_cross_entropy",
@@ -234,9 +242,7 @@ def _softmax_rows(rng: Random, family: str, pred: Tensor, labels: list[int], wei
             peer=partial(functional.cross_entropy, reduction="none"),
             pred=pred,
             target=shares,
-            answers=[
-                classification.cross_entropy(row, share) for row, share in zip(rows, shares.tolist(), strict=True)
-            ],
+            exact=classification.cross_entropy,
             promise=promise("cross_entropy", dtype),
         )
 
@@ -271,7 +277,7 @@ def regression_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                     peer=partial(peer, reduction="none", **options),
                     pred=pred,
                     target=target,
-                    answers=[exact(*pair, **options) for pair in zip(pred.tolist(), target.tolist(), strict=True)],
+                    exact=partial(exact, **options),
                     promise=promise("dense", dtype),
                 )
 

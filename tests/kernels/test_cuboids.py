@@ -184,12 +184,11 @@ def test_slopes_on_a_tie_lie_between_those_on_its_sides(height: float) -> None:
     for name in ("iou", "giou"):
         moved = a.clone().requires_grad_()
         (slopes,) = torch.autograd.grad(loss(name, moved, b).sum(), moved)
-        step = 2.0**-20
+        step, here = 2.0**-20, exact(name, a[0], b[0])
         for k in range(7):
             ends = [a[0].clone() for _ in range(2)]
             ends[0][k] -= step
             ends[1][k] += step
-            here = exact(name, a[0], b[0])
             sides = (here - exact(name, ends[0], b[0])) / step, (exact(name, ends[1], b[0]) - here) / step
             assert min(sides) - 1e-4 <= slopes[0, k].item() <= max(sides) + 1e-4
 

@@ -1,6 +1,7 @@
 """Errors in ulps: units in the last place of a dtype, against a truth in 60 digits."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from mpmath import ldexp, mag, mp, mpf
@@ -17,7 +18,7 @@ class Format:
     highest_exponent: int
     arithmetic_lowest: int
 
-    @property
+    @cached_property
     def beyond(self) -> mpf:
         """Where infinity stands: one step above the largest number."""
         return ldexp(1, self.highest_exponent + 1)
@@ -52,11 +53,12 @@ def rate_error(got: float, truth: Rate, dtype: torch.dtype) -> float:
 def _distance(got: mpf, low: mpf, high: mpf, condition: mpf, form: Format) -> float:
     if mp.isnan(low) or mp.isnan(got):
         return 0.0 if mp.isnan(low) and mp.isnan(got) else float("inf")
-    got, low, high = (max(-form.beyond, min(form.beyond, end)) for end in (got, low, high))
+    beyond = form.beyond
+    got, low, high = (max(-beyond, min(beyond, end)) for end in (got, low, high))
     nearest = max(low, min(high, got))
     if got == nearest:
         return 0.0
-    size = min(max(abs(nearest), condition), form.beyond / 2)
+    size = min(max(abs(nearest), condition), beyond / 2)
     if size < ldexp(1, form.arithmetic_lowest) and got * nearest < 0:
         return float("inf")
     return float(abs(got - nearest) / form.unit(size))
