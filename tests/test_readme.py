@@ -50,6 +50,14 @@ def test_the_two_have_the_same_names_and_paths() -> None:
     assert names(CHINESE) == names(ENGLISH)
 
 
+def test_the_two_have_the_same_pictures_which_are_there() -> None:
+    pictures = re.findall(r"^!\[.*\]\((.*)\)$", ENGLISH, re.MULTILINE)
+    assert pictures
+    assert pictures == re.findall(r"^!\[.*\]\((.*)\)$", CHINESE, re.MULTILINE)
+    for path in pictures:
+        assert (ROOT / path).read_bytes().startswith(b"\x89PNG"), path
+
+
 def test_nothing_is_left_to_fill_in() -> None:
     assert "<!--" not in ENGLISH
 
