@@ -177,7 +177,8 @@ def test_derivatives(name: str, pair: str, seed: int) -> None:
     geometry, make = PAIRS[pair]
     rows = tuple(each.requires_grad_() for each in make(generator_of(seed)))
     assert torch.autograd.gradcheck(lambda a, b: loss(name, a, b, geometry), rows)
-    assert torch.autograd.gradgradcheck(lambda a, b: loss(name, a, b, geometry), rows, fast_mode=True)
+    one = tuple(each[:1].detach().requires_grad_() for each in rows)
+    assert torch.autograd.gradgradcheck(lambda a, b: loss(name, a, b, geometry), one)
 
 
 @pytest.mark.parametrize("name", ["iou", "giou"])
