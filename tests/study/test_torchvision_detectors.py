@@ -108,21 +108,22 @@ def test_images_come_to_the_backbone_as_they_are(name: str, seed: int) -> None:
 
 @every_detector
 def test_detections_lie_in_the_image_and_labels_count_from_0(name: str, seed: int) -> None:
-    detector = make(name, seed)
-    dataset = scenes(seed, height=50, width=70)
-    losses_while_training(detector, dataset, steps=3)
-    detector.network.score_thresh = 0.0
-    if name == "faster-rcnn":
-        detector.network.roi_heads.score_thresh = 0.0
     seen = set()
-    for boxes, scores, labels in predict(detector, dataset.validation, "cpu"):
-        assert 0 < len(boxes) <= 100
-        assert (boxes >= 0).all()
-        assert (boxes <= np.array([70, 50, 70, 50])).all()
-        assert (boxes[:, 2:] >= boxes[:, :2]).all()
-        assert ((scores >= 0) & (scores <= 1)).all()
-        assert (np.diff(scores) <= 0).all()
-        seen |= set(labels.tolist())
+    for again in range(8):  # a detector that has hardly learnt may see one class everywhere
+        detector = make(name, seed + again)
+        dataset = scenes(seed + again, height=50, width=70)
+        losses_while_training(detector, dataset, steps=3)
+        detector.network.score_thresh = 0.0
+        if name == "faster-rcnn":
+            detector.network.roi_heads.score_thresh = 0.0
+        for boxes, scores, labels in predict(detector, dataset.validation, "cpu"):
+            assert 0 < len(boxes) <= 100
+            assert (boxes >= 0).all()
+            assert (boxes <= np.array([70, 50, 70, 50])).all()
+            assert (boxes[:, 2:] >= boxes[:, :2]).all()
+            assert ((scores >= 0) & (scores <= 1)).all()
+            assert (np.diff(scores) <= 0).all()
+            seen |= set(labels.tolist())
     assert seen <= {0, 1, 2}
     assert 0 in seen
 
