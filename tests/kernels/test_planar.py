@@ -180,12 +180,12 @@ def test_first_and_second_derivatives(geometry: Geometry, loss: str, enclosing: 
     first, second = rows_of(geometry, torch.Generator().manual_seed(seed), 30)
     overlapping = detloss.iou(first, second, geometry=geometry) > 0.05  # elsewhere the logarithm is too steep
     rows = tuple(each[overlapping][:4].requires_grad_() for each in (first, second))
+    one = tuple(each[:1].detach().requires_grad_() for each in rows)
     chosen = options(loss, enclosing)
     for backend in BACKENDS:
         with detloss.use_backend(backend):
             call = partial(LOSSES[loss], geometry=geometry, reduction="none", **chosen)
             assert torch.autograd.gradcheck(call, rows, rtol=1e-5, atol=1e-7)
-            one = tuple(each[:1].detach().requires_grad_() for each in rows)
             assert torch.autograd.gradgradcheck(call, one, rtol=1e-4, atol=1e-6)
 
 

@@ -53,12 +53,11 @@ def rate_error(got: float, truth: Rate, dtype: torch.dtype) -> float:
 def _distance(got: mpf, low: mpf, high: mpf, condition: mpf, form: Format) -> float:
     if mp.isnan(low) or mp.isnan(got):
         return 0.0 if mp.isnan(low) and mp.isnan(got) else float("inf")
-    beyond = form.beyond
-    got, low, high = (max(-beyond, min(beyond, end)) for end in (got, low, high))
+    got, low, high = (max(-form.beyond, min(form.beyond, end)) for end in (got, low, high))
     nearest = max(low, min(high, got))
     if got == nearest:
         return 0.0
-    size = min(max(abs(nearest), condition), beyond / 2)
+    size = min(max(abs(nearest), condition), form.beyond / 2)
     if size < ldexp(1, form.arithmetic_lowest) and got * nearest < 0:
         return float("inf")
     return float(abs(got - nearest) / form.unit(size))
