@@ -21,7 +21,7 @@ def memory(call: Call) -> Tensor:
     return torch.cat([torch.empty(0, dtype=torch.uint8).set_(storage) for storage in storages])
 
 
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.exhaustive) for part in (1, 2))])
 @pytest.mark.parametrize("kind", KINDS)
 def test_random_calls(kind: str, part: int, seed: int) -> None:
     for k in range(CALLS):
