@@ -85,7 +85,7 @@ def _read(known: _Format, tree: Tree, file: Path | None) -> Listing:
     """Reads one data set; where it comes to no image, what there is says more than the problems alone."""
     listing = known.read(tree, file)
     if not listing.images:
-        listing.found = f"It was read as {known.name} and has:{tree.inventory()}{_beside(tree)}"
+        listing.found = f"It was read as {known.name} and has:{tree.inventory()}{_advice(tree)}"
     return listing
 
 
@@ -98,11 +98,14 @@ def _nothing_found(tree: Tree) -> str:
     ]
     reasons = "".join(refused) or ("\n  There are images, but no annotations." if tree.images else "")
     looked_for = "".join(f"\n  {known.name}: {known.looked_for}" for known in _FORMATS)
-    return f"{tree.root}: no data set found. It has:{tree.inventory()}{_beside(tree)}{reasons}\nLooked for{looked_for}"
+    return f"{tree.root}: no data set found. It has:{tree.inventory()}{_advice(tree)}{reasons}\nLooked for{looked_for}"
 
 
-def _beside(tree: Tree) -> str:
-    """Where a folder has no images, the folders beside it that are named for images."""
+def _advice(tree: Tree) -> str:
+    """Where the images may be, for a folder that has none."""
+    if tree.images:
+        return ""
     folder = tree.root.resolve()
-    beside = [] if tree.images else [other.name for other in sorted(folder.parent.iterdir()) if is_for_images(other)]
-    return f"\n  The images may be in {beside[0]} beside it: name the folder that has both." if beside else ""
+    beside = [other.name for other in sorted(folder.parent.iterdir()) if is_for_images(other)]
+    advice = f"{beside[0]}/ is beside it: name the folder that has both" if beside else "put them into images/ in it"
+    return f"\n  It has no images: {advice}."

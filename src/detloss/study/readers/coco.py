@@ -29,7 +29,7 @@ from detloss.study.readers.annotation import (
 )
 from detloss.study.readers.tree import Tree
 
-LOOKED_FOR = "*.json with images and annotations, annotations/*.json, train/*.json, valid/*.json, test/*.json"
+LOOKED_FOR = "*.json with images, annotations and categories, in the folder, annotations/, or train/ and valid/"
 
 Value = TypeVar("Value")
 

@@ -36,7 +36,7 @@ from detloss.study.readers.annotation import (
 from detloss.study.readers.tree import IMAGE_SUFFIXES, Tree
 
 LOOKED_FOR = (
-    "a folder of *.xml beside images/, JPEGImages/ or imgs/, or *.xml beside their images; also in train/, valid/"
+    "a folder of *.xml beside images/, JPEGImages/ or imgs/, or *.xml among their images; also in train/ and valid/"
 )
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")

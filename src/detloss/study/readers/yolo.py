@@ -31,8 +31,7 @@ from detloss.study.readers.tree import IMAGE_SUFFIXES, Tree
 from detloss.study.readers.yolo_settings import Settings
 
 LOOKED_FOR = (
-    "data.yaml with names; images/ and labels/, both with train/ and val/ in them or without; train/ and "
-    "valid/ with images/ and labels/ in them; *.txt beside their images"
+    "images/ and labels/ with *.txt, or *.txt among their images; also in train/ and valid/; data.yaml with names"
 )
 
 _HEAD = 4096  # bytes of a text file that show whether it has labels
@@ -108,9 +107,11 @@ def _is_number(text: bytes) -> bool:
 def _listed(tree: Tree, settings: Settings, listing: Listing) -> list[_Placed]:
     """The images of the folders and lists that the settings name, each with its part."""
     images: dict[Part, list[Path]] = defaultdict(list)
+    names = []
     for written, part in settings.places:
         place = tree.at(written, settings.base, part)
         if place is not None:
+            names += [tree.shown(place)] if part != "test" else []
             images[part] += tree.below(place, tree.images) if place.is_dir() else _of_list(tree, place, listing)
         elif part != "test":
             message = f"expected a folder or a list of images in the data set's folder, got {written!r:.200}"
@@ -121,7 +122,6 @@ def _listed(tree: Tree, settings: Settings, listing: Listing) -> list[_Placed]:
     if images["train"] and set(images["train"]) == set(images["validation"]):
         listing.remarks.append(f"{settings.file.name} has the same images for train and val, so they were divided anew")
         return [(image, part) for image, part in placed if part != "validation"]
-    names = (written for written, part in settings.places if part != "test")
     listing.split_rule = "folders and lists " + " and ".join(names)
     return placed
 
