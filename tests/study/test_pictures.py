@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from detloss.study.dataset import load
-from detloss.study.readers.pictures import PictureError, open_picture, resize
+from detloss.study.readers.pictures import PictureError, open_picture, resized
 from tests.study.data_sets import PAIR, Picture, write_voc, write_yolo
 
 ORIENTATION = 0x0112
@@ -82,11 +82,11 @@ def test_truncated_missing_and_broken_images_are_left_out(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("size", "resized"),
+    ("size", "expected"),
     [((640, 480), (160, 120)), ((333, 500), (107, 160)), ((16, 8), (160, 80)), ((900, 1), (160, 1))],
 )
-def test_the_longer_side_is_as_asked(size: tuple[int, int], resized: tuple[int, int]) -> None:
-    assert resize(Image.new("RGB", size), 160).size == resized
+def test_the_longer_side_is_as_asked(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert resized(size, 160) == expected
 
 
 def test_boxes_are_scaled_by_what_the_image_was_scaled(tmp_path: Path) -> None:
