@@ -84,8 +84,8 @@ class DenseDetector(nn.Module, ABC):
         """Turn boxes of the plane, (B, cells, numbers), at these cells into boxes in the pixels of an image."""
 
     @abstractmethod
-    def assign(self, height: int, width: int, target: Mapping[str, Tensor]) -> Assignment:
-        """Say which cell of a plane has which box, as the loss does."""
+    def assign(self, height: int, width: int, targets: Sequence[Mapping[str, Tensor]]) -> Assignment:
+        """Say which cell of the images' planes has which box, as the loss does."""
 
     def compared(self, boxes: Tensor) -> Tensor:
         """Give what the box loss is to compare of boxes of the plane, (n, numbers)."""
@@ -146,8 +146,7 @@ class DenseDetector(nn.Module, ABC):
         """
         batch, channels, height, width = plane.shape
         arguments.targets(targets, batch, self.numbers)
-        assignments = [self.assign(height, width, target) for target in targets]
-        labels, boxes, positive, share = (torch.cat(parts) for parts in zip(*assignments))
+        labels, boxes, positive, share = self.assign(height, width, targets)
         cells = plane.permute(0, 2, 3, 1).reshape(-1, channels)
         objects, positives = self.normalizer(share.sum()), self.normalizer(positive.sum())
         weight = torch.where(positive, share * (positives / objects), 1.0)

@@ -1,7 +1,7 @@
 """UnitBox: every cell of one feature plane says what it sees, and how far the four sides of its box are."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 
 import detloss
 from detloss.detectors import arguments
-from detloss.detectors.assignment import Assignment, assign, cell_centres
+from detloss.detectors.assignment import Assignment, Objects, assign, cell_centres
 from detloss.detectors.dense import DenseDetector
 
 FIRST_DISTANCE = 2.0  # strides to every side before training, so that boxes overlap from the first step
@@ -119,17 +119,18 @@ class UnitBox(DenseDetector):
         corners = torch.cat((centres - before, centres + after), dim=-1) * self.stride
         return corners.clamp(min=0).minimum(corners.new_tensor([width, height, width, height]))
 
-    def assign(self, height: int, width: int, target: Mapping[str, Tensor]) -> Assignment:
-        """Say which cell of a plane has which box, as the loss does.
+    def assign(self, height: int, width: int, targets: Sequence[Mapping[str, Tensor]]) -> Assignment:
+        """Say which cell of the images' planes has which box, as the loss does.
 
         Args:
             height: Cells from top to bottom.
             width: Cells from left to right.
-            target: One image's, as for `loss`.
+            targets: One an image, as for `loss`.
 
         Returns:
-            The labels of the cells, row by row, C in the background; their distances in strides; which have a box.
+            The labels of the cells, image by image and row by row, C in the background; their distances in strides;
+            which have a box.
         """
-        boxes, labels = target["boxes"] / self.stride, target["labels"]
-        centres = cell_centres(height, width, device=boxes.device)
-        return assign(centres, boxes, labels, background=self.num_classes)
+        objects = Objects.of(targets)
+        centres = cell_centres(height, width, device=objects.boxes.device)
+        return assign(centres, objects._replace(boxes=objects.boxes / self.stride), background=self.num_classes)

@@ -80,13 +80,14 @@ def cells_of_classes(model: UnitBox | RotatedUnitBox, samples: Sequence[Sample])
     counts = torch.zeros(model.num_classes + 1, dtype=torch.int64)
     for sample in samples:
         height, width = (-(-side // model.stride) for side in sample.image.shape[:2])
-        counts += model.assign(height, width, target_of(sample)).labels.bincount(minlength=len(counts))
+        counts += model.assign(height, width, [target_of(sample)]).labels.bincount(minlength=len(counts))
     return counts.tolist()
 
 
-def target_of(sample: Sample) -> dict[str, Tensor]:
-    """Write a sample's boxes as a detector wants them."""
-    return {"boxes": torch.from_numpy(sample.boxes), "labels": torch.from_numpy(sample.labels)}
+def target_of(sample: Sample, device: str = "cpu") -> dict[str, Tensor]:
+    """Write a sample's boxes as a detector takes them."""
+    boxes, labels = torch.from_numpy(sample.boxes), torch.from_numpy(sample.labels)
+    return {"boxes": boxes.to(device), "labels": labels.to(device)}
 
 
 DETECTORS: Mapping[str, Builder] = MappingProxyType(

@@ -43,7 +43,7 @@ def positives(trials: Iterable[Trial], dataset: Dataset) -> Positives | None:
     planes = -(-sizes // assigning.stride)
     of_sample = np.array(
         [
-            int(assigning.assign(height, width, target_of(sample)).positive.sum())
+            int(assigning.assign(height, width, [target_of(sample)]).positive.sum())
             for (height, width), sample in zip(planes.tolist(), dataset.train)
         ]
     )
