@@ -11,7 +11,7 @@ from detloss.study.report.looks import COLOURS
 from detloss.study.report.photographs import Finding, marks
 from detloss.study.training import Trial
 from detloss.study.workers import Failed
-from tests.study.trials import finished_comparison, outcome_of, small_dataset, write_report
+from tests.study.trials import finished_comparison, outcome_of, request_of, small_dataset, write_report
 
 VOID = {"meta", "wbr", "br", "link", "img", "input", "hr"}
 
@@ -51,8 +51,7 @@ class Page(HTMLParser):
 
 def page_of(tmp_path: Path, comparison: Comparison) -> Page:
     path = tmp_path / "report.html"
-    settings = {"seeds": 2, "steps": 4, "data": "<none>"}
-    write_report(path, comparison, settings=settings, command="detloss compare --seeds 2")
+    write_report(path, comparison, request_of("detloss compare --seeds 2", steps=4, data="<none>"))
     return Page(path.read_text())
 
 
@@ -115,10 +114,9 @@ def test_what_other_detectors_assign_is_not_invented(tmp_path: Path) -> None:
     comparison.outcomes[:] = [
         replace(outcome, trial=replace(outcome.trial, detector="fcos")) for outcome in comparison.outcomes
     ]
-    settings: dict[str, object] = {"seeds": 2, "detector": "fcos"}
-    write_report(tmp_path / "report.html", comparison, settings=settings, command="detloss compare")
-    text = Page((tmp_path / "report.html").read_text()).text
-    assert "The share of positives and the normaliser are not known: fcos assigns them itself" in text
+    comparison.plan = replace(comparison.plan, detector="fcos")
+    text = page_of(tmp_path, comparison).text
+    assert "The share of positives and the normalizer are not known: fcos assigns them itself" in text
     assert "cells were" not in text
 
 
@@ -134,8 +132,8 @@ def test_the_page_tells_the_numbers_the_data_and_how_it_was_made(tmp_path: Path)
     text = page_of(tmp_path, finished_comparison(tmp_path)).text
     for words in (
         "Which losses are best on two & a half?",
-        "giou + focal (+0.005 [+0.005, +0.005]) is better than l1 + focal. The highest mean AP is 0.410, of giou + focal.",
-        "A remark about the <search>.",
+        "giou + focal is better than l1 + focal: AP +0.005 [+0.005, +0.005] over 2 seeds. The highest mean AP is 0.410,",
+        "A quick look, at one seed",
         "difference to l1 + focal",
         "better +0.005 [+0.005, +0.005]",
         "baseline",
@@ -167,7 +165,7 @@ def test_the_page_tells_the_numbers_the_data_and_how_it_was_made(tmp_path: Path)
 def test_the_verdict_comes_first(tmp_path: Path) -> None:
     text = page_of(tmp_path, finished_comparison(tmp_path)).text
     parts = [text.rindex(words) for words in (
-        "Which losses are best", "is better than l1 + focal.", "A remark", "AP, seed by seed", "Precision and recall",
+        "Which losses are best", "is better than l1 + focal", "A quick look", "AP, seed by seed", "Precision and recall",
         "Convergence", "Where each pair is good", "The same images", "Positives and", "Data", "How it was made",
     )]  # fmt: skip
     assert parts == sorted(parts)

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind
-from detloss.study import cli
+from detloss.study import request
 from detloss.study.builders import unitbox_of
 from detloss.study.cli import main
 from detloss.study.dataset import Dataset, Sample, load
@@ -35,7 +35,7 @@ def few_scenes(path: Path | None = None, *, size: int | None = None, scenes: str
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "load", few_scenes)
+    monkeypatch.setattr(request, "load", few_scenes)
 
 
 SHORT = ("--quick", "--steps", "2", "--jobs", "1")  # where nothing is refused, this ends soon
