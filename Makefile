@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-system test-alone battery bench check print mutate docs clean
+.PHONY: demo test test-system test-alone battery gpu bench check print mutate docs clean
 
 demo: .venv/study  ## compare four pairs of losses on digit scenes: out/demo/report.html
 	$(BIN)/detloss compare --box smooth_l1,giou --cls ce,focal --seeds 3 --steps 500 --weights smooth_l1=2,giou=2 --out out/demo --overwrite
@@ -18,6 +18,9 @@ test-alone: .venv-alone/ready  ## the library where there is torch and nothing e
 
 battery: .venv/test  ## the full numerics battery on ten fresh seeds, beside torch and torchvision
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.battery --seeds 10
+
+gpu:  ## check the Triton kernels on this machine's GPU, in five minutes; installs nothing
+	PYTHONPATH=src $(PYTHON) -m tools.gpu $(ARGS)
 
 check: .venv/check  ## format, lint, types
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m tools.print_formulas --check
