@@ -6,7 +6,7 @@ import pytest
 
 from detloss.study.dataset import Dataset, DatasetError, load
 from tests.study.data_sets import Picture, voc_text
-from tests.study.layouts import DIVIDED, NAMES, PICTURES, UNDIVIDED, Writer, voc, write, yolo
+from tests.study.layouts import ALIKE, DIVIDED, NAMES, PICTURES, UNDIVIDED, Writer, voc, write, yolo
 
 
 def shown(dataset: Dataset) -> list[list[tuple[str, str, list[float]]]]:
@@ -32,6 +32,26 @@ def test_a_layout_is_read(layout: str, tmp_path: Path) -> None:
     assert dataset.class_names == tuple(NAMES)
     assert not dataset.problems
     assert dataset.split.startswith("Every fifth" if layout in UNDIVIDED else "By the data set's own ")
+
+
+def test_the_page_lists_every_layout(tmp_path: Path) -> None:
+    """Each block of the page is a layout, each layout a block, but for those that differ in nothing but names."""
+    layouts = set()
+    for number, (name, make) in enumerate((UNDIVIDED | DIVIDED).items()):
+        make(tmp_path / str(number))
+        if name not in ALIKE:
+            layouts.add(listed(tmp_path / str(number)))
+    page = (Path(__file__).parents[2] / "docs" / "data.rst").read_text(encoding="utf-8")
+    blocks = [block.split("\n\n")[0] for block in page.split(".. code-block:: text\n\n")[1:]]
+    assert {frozenset(line.strip() for line in block.splitlines()) for block in blocks} == layouts
+
+
+def listed(folder: Path) -> frozenset[str]:
+    """The paths of its files, the names of images and of their annotations as * and the images as jpg."""
+    own = {picture.name[0] for picture in PICTURES} | {"t"}
+    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    stars = [path.with_name(f"*{path.suffix}") if path.stem in own else path for path in paths]
+    return frozenset(path.as_posix().replace(".png", ".jpg") for path in stars)
 
 
 def error_of(folder: Path) -> str:
@@ -115,6 +135,9 @@ def test_the_nearest_of_several_images_is_taken(tmp_path: Path) -> None:
         UNDIVIDED[layout](tmp_path / layout)
         other.write(tmp_path / layout / "images")
         assert shown(load(tmp_path / layout, size=40)) == [FIRST, SECOND]
+    UNDIVIDED["yolo: LabelImg"](tmp_path / "yolo")
+    other.write(tmp_path / "yolo" / "images")
+    assert "images without a label file are kept as empty (1)" in load(tmp_path / "yolo").split
     DIVIDED["coco: images/train"](tmp_path / "parts")
     other.write(tmp_path / "parts" / "images")
     assert shown(load(tmp_path / "parts", size=40)) == [SECOND, FIRST]
