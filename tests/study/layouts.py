@@ -229,3 +229,22 @@ DIVIDED: dict[str, Writer] = {
         texts=DARKNET | {"train.txt": "data/obj_train_data/b.png\n", "valid.txt": "data/obj_valid_data/a.png\n"},
     ),
 }
+
+ALIKE = {
+    "voc: annots, images",
+    "voc: Annotations, JPEGImages",
+    "voc: ANNOTATIONS, Images",
+    "voc: my boxes, imgs",
+    "voc: xml, the images of folder",
+    "voc: two folders down",
+    "voc: path on another machine",
+    "voc: images by part, xml not",
+    "coco: Label Studio on Windows",
+    "coco: path on another machine",
+    "coco: Roboflow, train alone",
+    "yolo: Images, Labels",
+    "yolo: train alone",
+    "yolo: Roboflow, from Colab",
+    "yolo: yaml of its own folder",
+}
+"""Layouts that have the folders of another under other names, or other paths in their files."""

@@ -6,7 +6,7 @@ import pytest
 
 from detloss.study.dataset import Dataset, DatasetError, load
 from tests.study.data_sets import Picture, voc_text
-from tests.study.layouts import DIVIDED, NAMES, PICTURES, UNDIVIDED, Writer, voc, write, yolo
+from tests.study.layouts import ALIKE, DIVIDED, NAMES, PICTURES, UNDIVIDED, Writer, voc, write, yolo
 
 
 def shown(dataset: Dataset) -> list[list[tuple[str, str, list[float]]]]:
@@ -32,6 +32,26 @@ def test_a_layout_is_read(layout: str, tmp_path: Path) -> None:
     assert dataset.class_names == tuple(NAMES)
     assert not dataset.problems
     assert dataset.split.startswith("Every fifth" if layout in UNDIVIDED else "By the data set's own ")
+
+
+def test_the_page_lists_every_layout(tmp_path: Path) -> None:
+    """Each block of the page is a layout, each layout a block, but for those that differ in nothing but names."""
+    layouts = set()
+    for number, (name, make) in enumerate((UNDIVIDED | DIVIDED).items()):
+        make(tmp_path / str(number))
+        if name not in ALIKE:
+            layouts.add(listed(tmp_path / str(number)))
+    page = (Path(__file__).parents[2] / "docs" / "data.rst").read_text(encoding="utf-8")
+    blocks = [block.split("\n\n")[0] for block in page.split(".. code-block:: text\n\n")[1:]]
+    assert {frozenset(line.strip() for line in block.splitlines()) for block in blocks} == layouts
+
+
+def listed(folder: Path) -> frozenset[str]:
+    """The paths of its files, the names of images and of their annotations as * and the images as jpg."""
+    own = {picture.name[0] for picture in PICTURES} | {"t"}
+    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    stars = [path.with_name(f"*{path.suffix}") if path.stem in own else path for path in paths]
+    return frozenset(path.as_posix().replace(".png", ".jpg") for path in stars)
 
 
 def error_of(folder: Path) -> str:
@@ -109,6 +129,48 @@ def test_ambiguous_names_in_coco_and_in_lists(tmp_path: Path) -> None:
     }
 
 
+def test_the_nearest_of_several_images_is_taken(tmp_path: Path) -> None:
+    other = Picture("a.png", size=(30, 40))
+    for layout in ("voc: LabelImg", "coco: beside the images"):
+        UNDIVIDED[layout](tmp_path / layout)
+        other.write(tmp_path / layout / "images")
+        assert shown(load(tmp_path / layout, size=40)) == [FIRST, SECOND]
+    UNDIVIDED["yolo: LabelImg"](tmp_path / "yolo")
+    other.write(tmp_path / "yolo" / "images")
+    assert "images without a label file are kept as empty (1)" in load(tmp_path / "yolo").split
+    DIVIDED["coco: images/train"](tmp_path / "parts")
+    other.write(tmp_path / "parts" / "images")
+    assert shown(load(tmp_path / "parts", size=40)) == [SECOND, FIRST]
+
+
+def test_a_folder_that_is_named_has_to_be_the_one(tmp_path: Path) -> None:
+    UNDIVIDED["coco: one file, images"](tmp_path)
+    (tmp_path / "images").rename(tmp_path / "camera 1")
+    file = tmp_path / "cells.json"
+    file.write_text(file.read_text().replace("a.png", "camera 1/a.png").replace("b.png", "camera 2/b.png"))
+    assert "images[1]: image 'camera 2/b.png' is missing in the data set's folder" in error_of(tmp_path)
+    file.write_text(file.read_text().replace("camera 2/b.png", "camera 1/b.png"))
+    assert shown(load(tmp_path, size=40)) == [FIRST, SECOND]
+
+
+def test_a_place_elsewhere_is_not_found_by_its_last_name_alone(tmp_path: Path) -> None:
+    DIVIDED["yolo: images/train, labels/train"](tmp_path)
+    write(tmp_path, {"data.yaml": "train: images/train\nval: /elsewhere/images\nnames: [cell, egg]\n"})
+    assert "data.yaml, validation: expected a folder or a list of images in the data set's folder" in error_of(tmp_path)
+    write(tmp_path, {"data.yaml": "train: images/train\nval: /elsewhere/eggs/images/val\nnames: [cell, egg]\n"})
+    assert shown(load(tmp_path, size=40)) == [SECOND, FIRST]
+
+
+@pytest.mark.parametrize("layout", ["voc: LabelImg", "coco: one file, images", "yolo: LabelImg"])
+def test_two_data_sets_side_by_side(layout: str, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        UNDIVIDED[layout](tmp_path / name)
+        assert shown(load(tmp_path / name, size=40)) == [FIRST, SECOND]
+    assert "expected one data set, found 2; name the folder or file of the one that is meant\n" in error_of(tmp_path)
+    UNDIVIDED[layout](tmp_path / "deeper" / "down")
+    assert "found 2" in error_of(tmp_path)
+
+
 def test_two_label_files_for_one_image(tmp_path: Path) -> None:
     UNDIVIDED["yolo: images, labels"](tmp_path)
     write(tmp_path, {"images/a.txt": "a caption\n"})
@@ -123,6 +185,7 @@ def test_images_of_no_part_beside_others(tmp_path: Path) -> None:
     DIVIDED["yolo: images/train, labels/train"](tmp_path)
     Picture("c.png").write(tmp_path / "images")
     message = "left out: its folder says neither train nor val, and others' do"
+    assert shown(load(tmp_path, size=40)) == [SECOND, FIRST]
     assert problems_of(tmp_path) == {("images/c.png", "whole file"): message}
 
 

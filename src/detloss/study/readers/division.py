@@ -46,10 +46,9 @@ def divide(listing: Listing) -> Division:
     usable = [image for image in images if image.part != "test"]
     if listing.split_rule:
         rule = f"By the data set's own {listing.split_rule}"
-        for image in [image for image in usable if image.part is None]:
-            message = "left out: its folder says neither train nor val, and others' do"
-            problems.append(Problem(str(image.image), WHOLE_FILE, message))
-            usable.remove(image)
+        message = "left out: its folder says neither train nor val, and others' do"
+        problems += [Problem(str(image.image), WHOLE_FILE, message) for image in usable if image.part is None]
+        usable = [image for image in usable if image.part is not None]
         validation = [image for image in usable if image.part == "validation"]
     else:
         rule = "Every fifth image is for validation (crc32 of its file name divisible by 5)"
