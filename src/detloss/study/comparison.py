@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import monotonic
 
 from detloss.study.dataset import Dataset
 from detloss.study.devices import Team
 from detloss.study.folder import Folder, FolderError
+from detloss.study.glimpses import Glimpse
 from detloss.study.ledger import Ledger, StorageError
 from detloss.study.plan import Plan
 from detloss.study.training import Outcome, Trial, run_trial
-from detloss.study.workers import Event, Failed, Finished, Started, TrialRunner, Workers
+from detloss.study.workers import Advanced, Event, Failed, Finished, Started, TrialRunner, Workers
 
 POLL = 1.0  # seconds between two looks for a trial where a worker has nothing to do
 
@@ -55,11 +56,13 @@ class Results:
         plan: Which trials there are.
         outcomes: The finished trials of both phases, in the order in which this process heard of them.
         failures: The trials that ended without a result.
+        running: What was seen of the trials that run here.
     """
 
     plan: Plan
     outcomes: list[Outcome]
     failures: list[Failed]
+    running: dict[Trial, list[Glimpse]] = field(default_factory=dict)
 
     @property
     def missing(self) -> int:
@@ -131,7 +134,8 @@ class Comparison(Results):
 
     def snapshot(self) -> Results:
         """What is known now, for another thread."""
-        return Results(self.plan, list(self.outcomes), list(self.failures))
+        running = {trial: list(glimpses) for trial, glimpses in self.running.items()}
+        return Results(self.plan, list(self.outcomes), list(self.failures), running)
 
     def run(
         self,
@@ -181,6 +185,7 @@ class Comparison(Results):
         due = monotonic() + (POLL if workers.available else self.ledger.beat_seconds)
         while (left := due - monotonic()) > 0:
             for event in workers.listen(left):
+                self.watch(event)
                 match event:
                     case Finished(outcome):
                         yield event if self.enter(outcome) else Late(outcome.trial)
@@ -194,6 +199,14 @@ class Comparison(Results):
                         due = monotonic()
                     case _:
                         yield event
+
+    def watch(self, event: Event) -> None:
+        """Keep what is seen of a trial as long as it runs."""
+        match event:
+            case Advanced(trial, glimpse=Glimpse() as glimpse):
+                self.running.setdefault(trial, []).append(glimpse)
+            case Finished(Outcome(trial=trial)) | Failed(trial):
+                self.running.pop(trial, None)
 
     def enter(self, outcome: Outcome) -> bool:
         """Bring a result into the database and the folder; the answer is whether it was the first of its trial."""

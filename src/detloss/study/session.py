@@ -23,6 +23,7 @@ from detloss.study.request import Request
 from detloss.study.standings import Bootstrap, standings
 from detloss.study.terminal import print_standings, remarks_on, say, say_data, say_plan
 from detloss.study.training import check_trials
+from detloss.study.workers import Advanced
 
 
 class Session:
@@ -64,7 +65,8 @@ class Session:
                 try:
                     for event in events:
                         display.show(event)
-                        page.show(comparison.snapshot())
+                        if not isinstance(event, Advanced) or event.glimpse is not None:
+                            page.show(comparison.snapshot())
                 except KeyboardInterrupt as interruption:
                     code = exit_code(interruption)
         self.conclude(comparison)

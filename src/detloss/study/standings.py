@@ -50,8 +50,8 @@ class Standing:
     weight: float
     outcomes: Sequence[Outcome]
     difference: Difference | None
-    verdict: Verdict | None
-    failed: Sequence[int]
+    verdict: Verdict | None = None
+    failed: Sequence[int] = ()
 
     @property
     def name(self) -> str:

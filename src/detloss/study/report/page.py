@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Sequence
 from importlib.metadata import version
+from math import isnan
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,12 @@ from detloss.study.comparison import Results
 from detloss.study.dataset import Dataset
 from detloss.study.findings import findings
 from detloss.study.folder import write_whole
+from detloss.study.glimpses import Glimpse, evenly
+from detloss.study.plan import pair_of
 from detloss.study.printable import printable
 from detloss.study.report import charts
+from detloss.study.report.choice import Album
 from detloss.study.report.looks import COLOURS, looks_of
-from detloss.study.report.photographs import Mark, marks, photograph
 from detloss.study.report.positives import positives
 from detloss.study.report.recall import FEWEST_IMAGES, breakdowns
 from detloss.study.request import Request
@@ -27,6 +30,7 @@ JUDGING = ("torch", "numpy", "faster-coco-eval")
 """Packages whose versions may move a number of the page."""
 
 
+SCENES = 6  # images shown before there are predictions
 REFRESH = 5  # seconds after which a browser reads the page again while trials run
 
 
@@ -40,13 +44,18 @@ def versions() -> dict[str, str]:
     }
 
 
-def pictures_of(standing: Standing, dataset: Dataset) -> list[list[Mark]]:
-    """What to draw on each of the first validation images, as the pair's first seed predicts it."""
-    predictions = standing.outcomes[0].predictions
-    return [
-        marks(sample, prediction, dataset.class_names, dataset.geometry)
-        for sample, prediction in zip(dataset.validation, predictions)
-    ]
+def glimpses_of(results: Results) -> dict[str, Sequence[Glimpse]]:
+    """What was seen of each pair in training, on its first seed of which something was seen."""
+    seen = {outcome.trial: outcome.glimpses for outcome in results.outcomes if outcome.glimpses} | results.running
+    of_pairs: dict[str, Sequence[Glimpse]] = {}
+    for trial in sorted(seen, key=lambda trial: trial.seed):
+        of_pairs.setdefault(str(pair_of(trial)), seen[trial])
+    return of_pairs
+
+
+def scenes_of(dataset: Dataset) -> list[int]:
+    """A few validation images with objects."""
+    return evenly([image for image, sample in enumerate(dataset.validation) if len(sample.boxes)], SCENES)
 
 
 def write(
@@ -69,11 +78,14 @@ def write(
         running: Whether trials are running, so that the page refreshes itself.
     """
     baseline = request.baseline
-    shown = min((len(standing.outcomes[0].predictions) for standing in standings), default=0)
     looks = looks_of([str(pair) for pair in results.plan.weights])
     objects = np.bincount(
         np.concatenate([sample.labels for sample in dataset.validation]), minlength=len(dataset.class_names)
     )
+    album, glimpses = Album(dataset), glimpses_of(results)
+    filmed = list(dict.fromkeys([*[standing.name for standing in standings], *looks]))
+    films = album.films({name: glimpses[name] for name in filmed if name in glimpses})
+    galleries = album.galleries(standings)
     loader = PackageLoader("detloss.study", "report")
     environment = Environment(
         loader=loader,
@@ -100,8 +112,16 @@ def write(
         breakdowns=breakdowns(standings, dataset, baseline),
         fewest_images=FEWEST_IMAGES,
         positives=positives([outcome.trial for standing in standings for outcome in standing.outcomes], dataset),
-        photographs=[photograph(sample) for sample in dataset.validation[:shown]],
-        pictures={standing.name: pictures_of(standing, dataset) for standing in standings},
+        learning=charts.learning(standings, looks),
+        films=films,
+        galleries=galleries,
+        sizes=[
+            size
+            for size in ("small", "medium", "large")
+            if not all(isnan(standing.summary(size).mean) for standing in standings)
+        ],
+        scenes=[] if films or galleries else [album.picture(image, None) for image in scenes_of(dataset)],
+        photographs=list(album.photographs.values()),
         request=request,
         versions=versions(),
     )
