@@ -1,15 +1,13 @@
-"""The promises of the battery, kept by the Triton kernels on a sample of it that is fresh in every run."""
-
-from random import Random
+"""The promises of the battery, kept by the Triton kernels on a sample of it."""
 
 import pytest
 import torch
 
-from tests.battery.cases import GROUPS, Case
+from tests.battery.cases import GROUPS, Case, sample
 from tests.battery.measure import Error, describe, measure
 
 SHOWN = 20
-SHARES = {"boxes": 0.04, "binary": 0.2, "softmax": 0.15, "regression": 1.0}  # of a group's cases
+SHARES = {"boxes": 0.04, "binary": 0.2, "softmax": 0.15, "regression": 1.0}  # of a group's families
 
 pytestmark = pytest.mark.filterwarnings("ignore:All-NaN slice")  # of numpy, for rows of padding
 
@@ -27,7 +25,6 @@ def broken(case: Case) -> list[Error]:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("group", GROUPS)
 def test_promises(group: str, dtype: torch.dtype, seed: int) -> None:
-    rng = Random(seed)
-    chosen = [case for case in GROUPS[group](Random(seed), dtype) if rng.random() < SHARES[group]]
+    chosen = sample(group, dtype, seed, SHARES[group])
     found = [describe(case, error) for case in chosen for error in broken(case)]
     assert not found, "\n".join([f"seed {seed}: {len(found)} results break their promise", *found[:SHOWN]])
