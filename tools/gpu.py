@@ -76,7 +76,7 @@ def battery(part: Part, device: torch.device, extent: Extent, seed: int) -> None
     """Every loss on inputs that break losses, against exact answers."""
     from tests.battery.cases import GROUPS, Case
     from tests.battery.measure import Worst, describe, measure
-    from tests.battery.sample import DTYPES, broken, sampled
+    from tests.battery.sample import DTYPES, SHARES, broken, sampled
 
     worst: dict[tuple[str, torch.dtype], Worst] = defaultdict(Worst)
 
@@ -90,7 +90,7 @@ def battery(part: Part, device: torch.device, extent: Extent, seed: int) -> None
     random, cases = Random(seed), []
     for group in GROUPS:
         for dtype in DTYPES:
-            some = sampled(group, dtype, seed)
+            some = sampled(group, dtype, seed, SHARES[group])
             cases += random.sample(some, min(extent.cases, len(some)))
     random.shuffle(cases)  # so that every loss has its turn where time is short
     part.in_time([partial(check, case) for case in cases])

@@ -8,14 +8,14 @@ import torch
 from tests.battery.cases import GROUPS, Case
 from tests.battery.measure import Error
 
-SHARES = {"boxes": 0.04, "binary": 0.2, "softmax": 0.15, "regression": 1.0}  # of a group's cases
+SHARES = {"boxes": 0.04, "binary": 0.2, "softmax": 0.15, "regression": 1.0}  # of a group's families
 DTYPES = (torch.float64, torch.float32, torch.bfloat16)
 
 
-def sampled(group: str, dtype: torch.dtype, seed: int) -> list[Case]:
-    """Some of a group's cases, the same for a seed."""
-    rng = Random(seed)
-    return [case for case in GROUPS[group](Random(seed), dtype) if rng.random() < SHARES[group]]
+def sampled(group: str, dtype: torch.dtype, seed: int, share: float) -> list[Case]:
+    """A fraction of a group's families, each with all of its losses, which need the same exact answers."""
+    cases = GROUPS[group](Random(seed), dtype)
+    return [case for case in cases if Random(f"{seed} {case.family}").random() < share]
 
 
 def broken(case: Case, errors: Iterable[Error]) -> list[Error]:

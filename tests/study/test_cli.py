@@ -15,10 +15,11 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import detloss
-from detloss.study import estimate, request
+from detloss.study import comparison, estimate, request
 from detloss.study.cli import main
 from detloss.study.comparison import Comparison
 from detloss.study.dataset import Dataset
+from tests.study.inline import Inline
 from tests.study.trials import quick_trial, small_dataset
 
 
@@ -31,6 +32,7 @@ def read_small(path: Path | None, *, size: int | None, scenes: str | None) -> Da
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials that train nothing, on two small images."""
     monkeypatch.setattr(request, "load", read_small)
+    monkeypatch.setattr(comparison, "Workers", Inline)
     monkeypatch.setattr(Comparison, "run", partialmethod(Comparison.run, run_trial=quick_trial))
 
 
@@ -318,6 +320,7 @@ def write_coco(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.exhaustive
 def test_real_trials_on_real_files(tmp_path: Path) -> None:
     data, out = write_coco(tmp_path / "data"), tmp_path / "out"
     words = ("--box", "l1,ciou", "--cls", "weighted_ce", "--quick", "--steps", 4, "--size", 32, "--jobs", 1)
