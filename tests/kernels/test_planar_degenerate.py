@@ -117,6 +117,9 @@ def test_long_pairs(name: str, dtype: torch.dtype, seed: int) -> None:
         numbers = [*exact[0], *exact[1]]
         values = oracle.losses(*map(oracle.rectangle, exact))
         truth = oracle.slopes(pairs.shapes, exact, range(10), pairs.step)
+        # The part of a segment inside a box is a fraction of its length, so its rounding grows with the length.
+        segments = [max(row[2:4]) for row in exact if min(row[2:4]) <= 0 < max(row[2:4])]
+        coarse = 1e-15 * float(max(segments, default=0))
         for (loss, backend), (value, slopes) in found.items():
             assert abs(value[k].item() - values[loss]) <= rounding, (loss, backend, pair)
             assert slopes[k].isfinite().all()
@@ -124,7 +127,7 @@ def test_long_pairs(name: str, dtype: torch.dtype, seed: int) -> None:
                 slope, size = truth[loss][entry], max(1.0, abs(float(numbers[entry])))
                 if numbers[entry] or entry % 5 < 2:  # a body without height gets one in several right ways
                     off = abs(slopes[k, entry].item() - slope.mean) - abs(slope.kink)
-                    assert float(off) * size <= 10 * rounding, (loss, backend, pair, entry)
+                    assert float(off) * size <= 10 * rounding + coarse, (loss, backend, pair, entry)
 
 
 @pytest.mark.parametrize("swapped", [False, True])
