@@ -168,6 +168,9 @@ def test_file_names_that_are_not_utf_8(tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as caught:
         load(Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff")))
     str(caught.value).encode()
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    UNDIVIDED["voc: LabelImg"](folder)
+    assert load(folder).name == "\\udcff"
 
 
 def test_lone_surrogates_in_class_names(tmp_path: Path) -> None:
