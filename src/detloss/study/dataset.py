@@ -42,12 +42,14 @@ class Sample:
         image: Pixels (height, width, 3), uint8.
         boxes: Rows of the data set's geometry in pixels of `image`, (n, 4) or (n, 5) float32; none is without area.
         labels: Indices into the data set's class names, (n,) int64.
+        file: The image file, which may be larger than `image`; None for scenes.
     """
 
     name: str
     image: np.ndarray
     boxes: np.ndarray
     labels: np.ndarray
+    file: Path | None = None
 
     @property
     def sides(self) -> np.ndarray:
@@ -191,6 +193,7 @@ def _sample(
         image=pixels,
         boxes=(np.array(boxes).reshape(-1, 4) * scale).astype(np.float32),
         labels=np.array(labels, dtype=np.int64),
+        file=image.image,
     )
 
 
