@@ -77,6 +77,13 @@ def test_other_files_lie_about(hidden: str, tmp_path: Path) -> None:
     assert not dataset.problems
 
 
+def test_other_images_lie_about(tmp_path: Path) -> None:
+    voc(tmp_path, xml="annotations", images="images")
+    Picture("curve.png").write(tmp_path / "plots")
+    assert shown(load(tmp_path, size=40)) == [FIRST, SECOND]
+    assert not problems_of(tmp_path)
+
+
 def test_classes_without_names_are_numbered(tmp_path: Path) -> None:
     yolo(tmp_path, labels="labels", images="images")
     (tmp_path / "labels" / "a.txt").write_text("10 .5 .5 .2 .2\n2 .5 .5 .2 .2\n")

@@ -75,6 +75,17 @@ def test_no_list_and_no_xml_leads_out_of_the_folder(outside: Path, tmp_path: Pat
     assert problems_of(tmp_path / "voc") == {("annotations/c.xml", "whole file"): missing}
 
 
+@pytest.mark.parametrize("line", ["{outside}/c", "../outside/images/c", "no/such/folder/c", "c\0", "/"])
+def test_no_list_of_voc_leads_out_of_the_folder(line: str, outside: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cells"
+    DIVIDED["voc: Annotations, JPEGImages, lists"](folder)
+    write(outside, {"c.xml": voc_text(Picture("private.png"))})
+    write(folder, {"ImageSets/Main/train.txt": f"b\n{line.format(outside=outside)}\n"})
+    [((file, row), message)] = problems_of(folder).items()
+    assert Path(file).parent == Path("Annotations")
+    assert (row, message) == ("whole file", "stands in a list of ImageSets/Main, but there is no such file")
+
+
 @pytest.mark.parametrize("layout", ["voc: annotations, images", "coco: one file, images", "yolo: images, labels"])
 def test_pipes_folders_devices_and_loops_stop_nothing(layout: str, tmp_path: Path) -> None:
     UNDIVIDED[layout](tmp_path)
@@ -168,6 +179,9 @@ def test_file_names_that_are_not_utf_8(tmp_path: Path) -> None:
     with pytest.raises(DatasetError) as caught:
         load(Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff")))
     str(caught.value).encode()
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff"))
+    UNDIVIDED["voc: LabelImg"](folder)
+    assert load(folder).name == "\\udcff"
 
 
 def test_lone_surrogates_in_class_names(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def load(path: Path | None, *, size: int | None = None, scenes: str | None = Non
             )
     untouched = [f"{division.test} test images are left untouched"] if division.test else []
     return Dataset(
-        name=path.resolve().name,
+        name=well_formed(path.resolve().name),
         class_names=tuple(map(well_formed, listing.class_names)),
         train=train,
         validation=validation,

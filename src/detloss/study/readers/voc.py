@@ -115,7 +115,8 @@ def _files_of_list(tree: Tree, names: Path, everything: list[Path]) -> list[Path
     for line in filter(None, lines):
         stem = line.removesuffix(Path(line).suffix) if Path(line).suffix.lower() in IMAGE_SUFFIXES else line
         found = [file for file in tree.named(f"{stem}.xml") if file in known]
-        files.append(found[0] if found else everything[0].parent / f"{stem}.xml")
+        # A missing one is listed where it should be; its own folders may lead anywhere.
+        files.append(found[0] if found else everything[0].parent / f"{PureWindowsPath(stem).name}.xml")
     return files
 
 
