@@ -4,7 +4,6 @@ import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from detloss.study.options import (
 )
 from detloss.study.plan import Pair, Plan
 from detloss.study.progress import ProgressDisplay, name_of
+from detloss.study.sharing import SharedDataset
 from detloss.study.simulation.command import simulate
 from detloss.study.standings import findings, standings
 from detloss.study.terminal import INTERRUPTED, QUICK, print_standings, say, say_data, say_plan, search_remarks
@@ -146,16 +146,15 @@ def compare(
         precision=precision,
     )
     reference = baseline_named(list(plan.weights), baseline)
-    read = partial(load, data, size=size, scenes=scenes)
     try:
         teams = devices.teams(jobs, devices_per_trial)
-        dataset = read()
+        dataset = load(data, size=size, scenes=scenes)
         say_data(console, dataset)
         check_trials(plan.samples(), dataset)
         comparison = begin(console, plan, dataset, Folder(out), storage, overwrite=overwrite)
         remarks = [QUICK] if quick else []
         say_plan(console, comparison, dataset, teams, remarks)
-        interrupted = run(console, comparison, read, teams)
+        interrupted = run(console, comparison, SharedDataset(dataset), teams)
         if any(outcome.trial.phase == 2 for outcome in comparison.outcomes):
             settings = {
                 "data": data or dataset.name,
