@@ -93,6 +93,12 @@ class TestAssignment:
         diamond = [[abs(x - 2) + abs(y - 2) <= 2 for x in range(5)] for y in range(5)]
         assert found.positive.reshape(5, 5).tolist() == diamond
 
+    def test_of_the_middle_of_a_turned_box_alone(self) -> None:
+        upright = torch.tensor([[5.0, 4.0, 6.0, 8.0, math.pi / 2]])  # from 1 to 9 and from 1 to 7
+        found = assign_rotated(cell_centres(8, 10), objects_of(upright, torch.tensor([4])), background=0, middle=0.4)
+        rows, columns = found.positive.reshape(8, 10).nonzero(as_tuple=True)
+        assert (sorted({*rows.tolist()}), sorted({*columns.tolist()})) == ([3, 4], [3, 4, 5, 6])
+
 
 class TestPlane:
     @pytest.mark.parametrize(("background", "channels"), [(True, 3 + 1 + 5), (False, 3 + 5)])

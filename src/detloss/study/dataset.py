@@ -103,8 +103,9 @@ def load(path: Path | None, *, size: int | None = None, scenes: str | None = Non
             digits and photographs that ship inside scikit-learn.
         size: Longer side of every image in pixels, 160 unless given; not for the scenes.
         scenes: Which scenes: "digits" unless given, of 64 x 64 pixels with one to five digits;
-            "sparse", of 128 x 128 with one or two small ones; or "rotated", of 64 x 64 with one to
-            five turned ones, all of one class, whose boxes are turned with them.
+            "boxes", the same with all digits of one class; "sparse", of 128 x 128 with one or two
+            small ones; or "rotated", of 64 x 64 with one to five turned ones, all of one class,
+            whose boxes are turned with them.
 
     Returns:
         The data set, with at least one image and one box on either side.
