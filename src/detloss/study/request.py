@@ -35,7 +35,7 @@ class Request:
     @property
     def reader(self) -> Callable[[], Dataset]:
         """Reads the data; worker processes call it too."""
-        return partial(load, self.data and Path(self.data), size=self.size, scenes=self.scenes)
+        return partial(load, None if self.data is None else Path(self.data), size=self.size, scenes=self.scenes)
 
     def moved_to(self, data: Path) -> "Request":
         """The same request where the data lie elsewhere now."""
