@@ -182,7 +182,7 @@ def compare(
     reference, folder = baseline_named(list(plan.weights), baseline), Folder(out)
     with reported_errors():
         teams = devices.teams(jobs, devices_per_trial)
-        settings = {
+        settings: dict[str, str | int] = {
             "data": str(data or "digit scenes"),
             "box": ", ".join(loss.name for loss in boxes),
             "cls": ", ".join(loss.name for loss in classes),

@@ -10,7 +10,7 @@ from detloss.study.evaluation import Prediction, evaluate
 
 MOMENTS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # shares of the steps
 MOST_IMAGES = 100
-STEPS_AN_IMAGE = 4  # fewer images where a training is short, so that looking takes a few percent of its time
+STEPS_AN_IMAGE = 10  # fewer images where a training is short, so that looking takes two or three percent of its time
 FILMED = 4  # images whose predictions are kept
 MOST_OBJECTS = 8  # in an image that is filmed, if there are such
 

@@ -5,14 +5,14 @@ import signal
 import threading
 from contextlib import AbstractContextManager
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
 
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM has come: how a batch system, Docker or `timeout` asks a process to end."""
 
 
-DEFAULTS = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+DEFAULTS: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 
 class Interrupts(AbstractContextManager["Interrupts"]):

@@ -39,7 +39,7 @@ class Session:
 
     def __init__(self, console: Console, plan: Plan, request: Request, folder: Folder) -> None:
         self.console, self.plan, self.request, self.folder = console, plan, request, folder
-        self.dataset = request.reader()
+        self.dataset = request.read()
         self.bootstrap = Bootstrap(self.dataset)
 
     def compare(self, storage: str | None, teams: Sequence[Team], *, overwrite: bool) -> tuple[Comparison, int]:

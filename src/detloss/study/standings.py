@@ -102,12 +102,12 @@ def standings(
         difference = None if pair == baseline else paired(group, groups.get(baseline, {}), bootstrap)
         seeds, of_baseline = ([seed for one, seed in sorted(failed) if one == asked] for asked in (pair, baseline))
         weight = next(iter(group.values())).trial.weight
-        verdict = difference and verdict_of(difference, failed=bool(seeds), baseline_failed=bool(of_baseline))
+        verdict = None if difference is None else verdict_of(difference, bool(seeds), bool(of_baseline))
         found.append(Standing(pair, weight, list(group.values()), difference, verdict, seeds))
     return sorted(found, key=lambda standing: -standing.ap.mean)
 
 
-def verdict_of(difference: Difference, *, failed: bool, baseline_failed: bool) -> Verdict:
+def verdict_of(difference: Difference, failed: bool, baseline_failed: bool) -> Verdict:
     """The verdict, unless it favors a side of which a seed failed: what that seed would have scored is not known."""
     favored_failed = failed if difference.verdict is Verdict.BETTER else baseline_failed
     return Verdict.NOT_DISTINGUISHABLE if favored_failed else difference.verdict

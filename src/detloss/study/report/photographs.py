@@ -83,9 +83,9 @@ def photograph(sample: Sample, id: str) -> Photograph:
         with suppress(PictureError):
             picture = open_picture(sample.file)
     scale = min(LONGER_SIDE / max(picture.size), MOST_ENLARGED)
-    size = tuple(max(1, round(side * scale)) for side in picture.size)
+    size = [max(1, round(side * scale)) for side in picture.size]
     buffer = BytesIO()
-    picture.resize(size, Image.Resampling.LANCZOS).save(buffer, format="JPEG", quality=85)
+    picture.resize((size[0], size[1]), Image.Resampling.LANCZOS).save(buffer, format="JPEG", quality=85)
     url = f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"
     return Photograph(id, sample.name, width, height, url, crowded=len(sample.boxes) > MOST_LABELLED)
 
