@@ -243,6 +243,7 @@ cli.main(["compare", *words])
 """
 
 
+@pytest.mark.exhaustive
 def test_an_interrupt_ends_the_workers_and_keeps_what_is_finished(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, tmp_path],

@@ -12,12 +12,14 @@ from threading import Thread
 
 import pytest
 
+from detloss.study import comparison
 from detloss.study.comparison import Retried, Waiting
 from detloss.study.devices import teams
 from detloss.study.folder import FolderError
 from detloss.study.ledger import ATTEMPTS, StorageError
 from detloss.study.plan import Pair, Plan
 from detloss.study.workers import Advanced, Failed, Finished, Started
+from tests.study.inline import Inline
 from tests.study.trials import (
     await_sign_of_life,
     begun,
@@ -31,6 +33,12 @@ from tests.study.trials import (
     small_dataset,
     trial_until,
 )
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials run in this process."""
+    monkeypatch.setattr(comparison, "Workers", Inline)
 
 
 def records_of(folder: Path) -> list[dict]:
@@ -60,6 +68,7 @@ def test_what_finishes_is_kept_although_other_trials_raise_or_die(tmp_path: Path
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.exhaustive
 def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
     comparison, go, killed = begun(tmp_path, fixed_plan(0, 1)), tmp_path / "go", 0
     for event in comparison.run(small_dataset, teams=teams(1), run_trial=partial(trial_until, go)):
@@ -73,7 +82,7 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> 
     assert comparison.failures == []
 
 
-def test_a_result_is_on_disk_before_the_event_is_told(tmp_path: Path) -> None:
+def test_a_result_is_on_disk_before_the_event_is_told(inline: None, tmp_path: Path) -> None:
     for event in begun(tmp_path, fixed_plan(4)).run(small_dataset, teams=teams(1), run_trial=quick_trial):
         if isinstance(event, Finished):
             assert records_of(tmp_path)[0]["seed"] == 4
@@ -99,7 +108,7 @@ def test_closing_the_run_ends_its_workers_and_the_next_goes_on_at_once(tmp_path:
     assert [record["seed"] for record in records_of(tmp_path)] == [0, 1]
 
 
-def test_a_search_chooses_the_weights(tmp_path: Path) -> None:
+def test_a_search_chooses_the_weights(inline: None, tmp_path: Path) -> None:
     pair = Pair("giou", "focal")
     comparison = begun(tmp_path, Plan({pair: (1.0, 2.0, 4.0)}, seeds=(0, 1), steps=8))
     for _ in comparison.run(small_dataset, teams=teams(2), run_trial=scored_trial):  # it is best at weight 2
@@ -112,7 +121,7 @@ def test_a_search_chooses_the_weights(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_lines_that_are_lost_are_written_again_and_strange_ones_refused(tmp_path: Path) -> None:
+def test_lines_that_are_lost_are_written_again_and_strange_ones_refused(inline: None, tmp_path: Path) -> None:
     for _ in begun(tmp_path, fixed_plan(0, 1)).run(small_dataset, teams=teams(1), run_trial=quick_trial):
         pass
     results = tmp_path / "results.jsonl"
@@ -167,6 +176,7 @@ def start(folder: Path, runner: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", RUN, folder, runner], stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.exhaustive
 def test_a_killed_command_takes_its_workers_along_and_the_next_finds_its_trials(tmp_path: Path) -> None:
     parent = start(tmp_path, "endless_trial")
     assert parent.stdout is not None
@@ -183,6 +193,7 @@ def test_a_killed_command_takes_its_workers_along_and_the_next_finds_its_trials(
     assert comparison.failures == []
 
 
+@pytest.mark.exhaustive
 def test_a_trial_that_takes_longer_than_the_grace_is_left_alone(tmp_path: Path) -> None:
     comparison, other = (begun(tmp_path, fixed_plan(0), beat=1, grace=600) for _ in range(2))
     go, taken = tmp_path / "go", []
@@ -202,6 +213,7 @@ def test_a_trial_that_takes_longer_than_the_grace_is_left_alone(tmp_path: Path) 
     assert taken == [None]
 
 
+@pytest.mark.exhaustive
 def test_two_commands_in_one_folder_share_the_trials(tmp_path: Path) -> None:
     other = start(tmp_path, "scored_trial")
     assert other.stdout is not None

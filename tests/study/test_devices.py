@@ -111,6 +111,7 @@ def await_end(process: int) -> None:
         os.close(descriptor)
 
 
+@pytest.mark.exhaustive
 def test_two_devices_train_every_detector_where_one_has_no_box() -> None:
     trials = [
         replace(TRIAL, detector=detector, cls=cls, steps=2)
@@ -142,6 +143,7 @@ def fails_on(
     return outcome_of(trial)
 
 
+@pytest.mark.exhaustive
 def test_what_fails_on_a_device_is_told_and_another_trial_runs(capfd: pytest.CaptureFixture[str]) -> None:
     told = []
     with Workers(small_dataset, fails_on, PAIR) as workers:

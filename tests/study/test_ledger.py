@@ -201,6 +201,7 @@ while (trial := ledger.claim()) is not None:
 """
 
 
+@pytest.mark.exhaustive
 def test_processes_that_start_together_share_the_trials(tmp_path: Path) -> None:
     processes = [
         subprocess.Popen([sys.executable, "-c", SHARER, tmp_path], stdout=subprocess.PIPE, text=True) for _ in range(2)

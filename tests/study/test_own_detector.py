@@ -115,6 +115,7 @@ print(len(found["a"].scores) + len(found["b"].scores), flush=True)
 """
 
 
+@pytest.mark.exhaustive
 def test_processes_share_the_trainings(tmp_path: Path) -> None:
     words = [sys.executable, "-c", SHARER, f"sqlite:///{tmp_path / 'mine.db'}"]
     processes = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]

@@ -58,6 +58,7 @@ def machine(url: str, folder: Path, runner: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", MACHINE, url, folder, runner], stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.exhaustive
 def test_machines_share_the_trials_and_one_that_is_killed_is_replaced(server: Any, tmp_path: Path) -> None:
     url = url_of(server, "shared")
     folders = [tmp_path / "one", tmp_path / "other"]

@@ -117,5 +117,6 @@ def test_the_losses_of_all_boxes_fit_both() -> None:
         check_trials([Trial(loss.name, "focal", 1.0, 0, 1) for loss in LOSSES if loss.name in BOXES], dataset)
 
 
+@pytest.mark.exhaustive
 def test_read_like_any_data() -> None:
     assert partial(load, None, scenes="rotated")().fingerprint() != load(None).fingerprint()

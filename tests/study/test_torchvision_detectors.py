@@ -128,6 +128,7 @@ def test_detections_lie_in_the_image_and_labels_count_from_0(name: str, seed: in
     assert 0 in seen
 
 
+@pytest.mark.exhaustive
 @every_detector
 def test_two_images_are_learnt_by_heart(name: str, seed: int) -> None:
     dataset = scenes(seed)

@@ -311,6 +311,7 @@ def test_without_a_start_or_the_last_trainings_there_is_no_answer(hopeless: Call
     assert told in str(caught.value)
 
 
+@pytest.mark.exhaustive
 def test_a_true_search_on_scenes(tmp_path: Path) -> None:
     found = tune(small_scenes, over=["gamma"], folds=2, trials=3, steps=3, jobs=1, out=tmp_path)
     assert found.failures == []
