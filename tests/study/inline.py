@@ -7,6 +7,7 @@ from typing import Self
 
 from detloss.study.dataset import Dataset
 from detloss.study.devices import Place, Team
+from detloss.study.glimpses import Glimpse
 from detloss.study.training import Outcome, Trial
 from detloss.study.workers import Advanced, Event, Failed, Finished
 
@@ -37,10 +38,14 @@ class Inline:
         return list(self.events(self.busy.pop(0))) if self.busy else []
 
     def events(self, trial: Trial) -> Iterator[Event]:
-        steps: list[int] = []
+        advances: list[Advanced] = []
+
+        def advance(step: int, glimpse: Glimpse | None = None) -> None:
+            advances.append(Advanced(trial, step, glimpse))
+
         try:
-            outcome = self.run_trial(trial, self.dataset, place=Place(), on_progress=steps.append)
-            yield from (Advanced(trial, step) for step in steps)
+            outcome = self.run_trial(trial, self.dataset, place=Place(), on_progress=advance)
+            yield from advances
             yield Finished(outcome)
         except Exception as error:
             yield Failed(trial, "".join(format_exception_only(error)).strip(), format_exc())

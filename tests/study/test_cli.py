@@ -206,7 +206,7 @@ def test_a_database_that_is_not_there_is_an_error(quick: None, tmp_path: Path) -
             "--cls: expected one of bce, balanced_bce, focal, because retinanet",
         ),
         (["--detector", "faster-rcnn", "--cls", "ce,weighted_ce"], "--cls: expected one of ce, softmax_focal, because"),
-        (["--scenes", "none"], "'none' is not one of 'digits', 'sparse'"),
+        (["--scenes", "none"], "'none' is not one of 'digits', 'boxes', 'sparse'"),
         (["nowhere"], "Path 'nowhere' does not exist"),
     ],
 )
