@@ -70,6 +70,8 @@ def problems_of(folder: Path) -> dict[tuple[str, str], str]:
 def test_other_files_lie_about(hidden: str, tmp_path: Path) -> None:
     UNDIVIDED["yolo: images, labels"](tmp_path)
     write(tmp_path, {hidden: "<annotation></annotation>" if hidden.startswith(".git") else "<project>"})
+    if hidden == "a.json":
+        write(tmp_path, {hidden: '{"images": 3}'})
     if hidden.startswith("__"):
         write(tmp_path, {hidden: '{"images": [], "annotations": []}'})
     dataset = load(tmp_path, size=40)
