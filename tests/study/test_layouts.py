@@ -194,7 +194,7 @@ def test_images_of_no_part_beside_others(tmp_path: Path) -> None:
     DIVIDED["yolo: images/train, labels/train"](tmp_path)
     Picture("c.png").write(tmp_path / "images")
     message = "left out: its folder says neither train nor val, and others' do"
-    assert shown(load(tmp_path, size=40)) == [SECOND, FIRST]
+    assert [sample.name for sample in load(tmp_path).train] == ["b.png"]
     assert problems_of(tmp_path) == {("images/c.png", "whole file"): message}
 
 
