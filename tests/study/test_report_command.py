@@ -248,3 +248,10 @@ def test_sigterm_gives_back_what_runs_and_leaves_a_report(tmp_path: Path) -> Non
         session.Plan.from_settings(plan),
     ).outcomes
     assert waiting.trial.seed == 0
+
+
+def test_the_commands_are_declared_without_what_only_running_them_needs() -> None:
+    heavy = ("optuna", "sqlalchemy", "matplotlib", "scipy", "sklearn", "jinja2", "rich")
+    script = f"import sys, detloss.study.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -57,7 +57,7 @@ def surface(monkeypatch: pytest.MonkeyPatch) -> Surface:
     known = Surface(noise=1e-4)
     monkeypatch.setattr(tuning, "Workers", Inline)
     monkeypatch.setattr(command, "load", read_small)
-    monkeypatch.setattr(command, "run", partial(tune, run_trial=known))
+    monkeypatch.setattr(tuning, "tune", partial(tune, run_trial=known))
     return known
 
 

@@ -5,6 +5,7 @@ little of it.
 """
 
 import io
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -74,6 +75,8 @@ def reported_errors() -> Iterator[None]:
 @click.version_option(detloss.__version__, prog_name="detloss")
 def main() -> None:
     """Find out which detector losses are best on your own data, and look at them."""
+    # Semaphores of a worker that is ended are left to Python's tracker, which warns of them in a process of its own.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may not have every character

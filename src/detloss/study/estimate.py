@@ -14,11 +14,13 @@ def in_words(plan: Plan) -> str:
     """Tell the plan as a sentence."""
     search = plan.search()
     searched = (
-        f"{counted(len(search), 'trial')} of {search[0].steps} steps to find the weights, then " if search else ""
+        f"{counted(len(search), 'trial')} of {counted(search[0].steps, 'step')} to find the weights, then "
+        if search
+        else ""
     )
     trials = counted(len(plan.weights) * len(plan.seeds), "trial")
     pairs, seeds = counted(len(plan.weights), "pair"), counted(len(plan.seeds), "seed")
-    return f"{searched}{trials} of {plan.steps} steps: {pairs} on {seeds}"
+    return f"{searched}{trials} of {counted(plan.steps, 'step')}: {pairs} on {seeds}"
 
 
 def counted(number: int, thing: str) -> str:

@@ -145,12 +145,13 @@ def train_and_judge(
     glimpses: list[Glimpse] = []
 
     def after_step(step: int) -> None:
-        looked = watch is not None and step in watch.steps[:-1]
-        if watch is not None and looked:
-            glimpses.append(watch.glimpse(step, predict(model, watch.samples, place.device)))
+        seen: list[Glimpse] = []
+        if watch is not None and step in watch.steps[:-1]:
+            seen.append(watch.glimpse(step, predict(model, watch.samples, place.device)))
             model.train()
+        glimpses.extend(seen)
         if on_progress is not None:
-            on_progress(step, glimpses[-1] if looked else None)
+            on_progress(step, *seen)
 
     curve = train(model, dataset.train, trial, place, after_step)
     predictions = predict(model, dataset.validation, place.device)
