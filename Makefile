@@ -5,7 +5,7 @@ PYTEST := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(BIN)/python -m pytest --numproces
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-alone fuzz mutants mutate bench check print docs clean
+.PHONY: help demo test test-all test-alone fuzz mutants mutate gpu bench check print docs clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 14
@@ -34,6 +34,9 @@ mutants: .venv/test  ## break the code in many places, one at a time: the tests 
 
 mutate: .venv/test  ## flip every operator of formulas.py: the tests must notice each
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutate
+
+gpu:  ## check the Triton kernels on this machine's GPU, in five minutes; installs nothing
+	PYTHONPATH=src $(PYTHON) -m tools.gpu $(ARGS)
 
 check: .venv/check  ## format, lint, types
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m tools.print_formulas --check

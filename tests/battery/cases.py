@@ -288,10 +288,3 @@ GROUPS: dict[str, Callable[[Random, torch.dtype], Iterator[Case]]] = {
     "softmax": softmax_cases,
     "regression": regression_cases,
 }
-
-
-def sample(group: str, dtype: torch.dtype, seed: int, share: float) -> Iterator[Case]:
-    """A share of a group's families, each with all of its losses, which ask for the same exact answers."""
-    for case in GROUPS[group](Random(seed), dtype):
-        if Random(f"{seed} {case.family}").random() < share:
-            yield case

@@ -5,8 +5,9 @@ import torch
 
 import detloss
 from detloss.kernels import AVAILABLE
-from tests.battery.cases import DTYPES, GROUPS, sample
+from tests.battery.cases import DTYPES, GROUPS
 from tests.battery.measure import describe, failures
+from tests.battery.sample import sampled
 from tests.marks import share
 
 SHOWN = 20
@@ -18,7 +19,7 @@ SHARES = {"boxes": 0.1, "binary": 0.3, "softmax": 0.1, "regression": 1.0}  # of 
 @pytest.mark.parametrize("whole", share(False, True))
 def test_promises(group: str, dtype: torch.dtype, whole: bool, seed: int) -> None:
     found = []
-    for case in sample(group, dtype, seed, 1.0 if whole else SHARES[group]):
+    for case in sampled(group, dtype, seed, 1.0 if whole else SHARES[group]):
         for backend in AVAILABLE["cpu"]:
             with detloss.use_backend(backend):
                 found += [f"{backend}: {describe(case, error)}" for error in failures(case)]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
-from detloss.detectors.assignment import assign_rotated, cell_centres
+from detloss.detectors.assignment import Objects, assign_rotated, cell_centres
 from tests.marks import some
 
 BACKGROUND = 7
@@ -21,6 +21,11 @@ def called(loss: Loss) -> partial:
     """A loss of the catalog, for turned boxes."""
     geometry = {"geometry": detloss.Rotated()} if loss.kind is Kind.BOX else {}
     return partial(loss.function, **loss.options, **geometry)
+
+
+def objects_of(boxes: Tensor, labels: Tensor) -> Objects:
+    """The objects of a single image."""
+    return Objects.of([{"boxes": boxes, "labels": labels}])
 
 
 @pytest.fixture
@@ -57,7 +62,7 @@ class TestAssignment:
             angles = torch.rand(count, 1, generator=generator) * 8 - 4
             boxes = torch.cat((middles, sides, angles), dim=1)
             labels = torch.randint(BACKGROUND, (count,), generator=generator)
-            found = assign_rotated(cell_centres(16, 13), boxes, labels, background=BACKGROUND)
+            found = assign_rotated(cell_centres(16, 13), objects_of(boxes, labels), background=BACKGROUND)
             owners: list[int | None] = [None] * len(centres)
             for index in boxes[:, 2:4].prod(dim=1).argsort(descending=True).tolist():  # the smallest has the last word
                 row = boxes[index].tolist()
@@ -79,15 +84,21 @@ class TestAssignment:
 
     def test_the_smaller_area_wins_not_the_shorter_sides(self) -> None:
         boxes = torch.tensor([[4.5, 2.5, 4.0, 4.0, 0.0], [4.5, 2.5, 1.0, 9.0, math.pi / 2]])
-        found = assign_rotated(cell_centres(5, 9), boxes, torch.tensor([3, 4]), background=BACKGROUND)
+        found = assign_rotated(cell_centres(5, 9), objects_of(boxes, torch.tensor([3, 4])), background=BACKGROUND)
         assert found.labels.reshape(5, 9)[2].tolist() == [4] * 9
         assert found.labels.reshape(5, 9)[1].tolist() == [7, 7, 7, 3, 3, 3, 7, 7, 7]
 
     def test_a_corner_that_an_upright_box_would_have_is_not_in_a_turned_one(self) -> None:
         square = torch.tensor([[2.5, 2.5, 4.0, 4.0, math.pi / 4]])
-        found = assign_rotated(cell_centres(5, 5), square, torch.tensor([1]), background=0)
+        found = assign_rotated(cell_centres(5, 5), objects_of(square, torch.tensor([1])), background=0)
         diamond = [[abs(x - 2) + abs(y - 2) <= 2 for x in range(5)] for y in range(5)]
         assert found.positive.reshape(5, 5).tolist() == diamond
+
+    def test_of_the_middle_of_a_turned_box_alone(self) -> None:
+        upright = torch.tensor([[5.0, 4.0, 6.0, 8.0, math.pi / 2]])  # from 1 to 9 and from 1 to 7
+        found = assign_rotated(cell_centres(8, 10), objects_of(upright, torch.tensor([4])), background=0, middle=0.4)
+        rows, columns = found.positive.reshape(8, 10).nonzero(as_tuple=True)
+        assert (sorted({*rows.tolist()}), sorted({*columns.tolist()})) == ([3, 4], [3, 4, 5, 6])
 
 
 class TestPlane:
@@ -102,7 +113,7 @@ class TestPlane:
         model = detloss.RotatedUnitBox(3)
         boxes = torch.tensor([[17.0, 13, 26, 10, 0.5], [38, 20, 9, 17, 2.0], [13, 25, 8, 15, -2.5]])
         target = {"boxes": boxes, "labels": torch.tensor([2, 0, 0])}
-        cells = model.assign(8, 12, target)
+        cells = model.assign(8, 12, [target])
         logits = 20.0 * torch.nn.functional.one_hot(cells.labels, 4)
         plane = torch.cat((logits, cells.boxes), dim=1).T.reshape(1, 9, 8, 12)
         model.forward = lambda images: plane

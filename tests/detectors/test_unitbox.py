@@ -11,7 +11,8 @@ from torch import Tensor, nn
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss
 from detloss.detectors import UnitBox
-from detloss.detectors.assignment import assign, cell_centres
+from detloss.detectors.assignment import Objects, assign, cell_centres
+from detloss.detectors.backbone import convolution
 
 LTRB = detloss.AxisAligned(format="ltrb")
 BACKGROUND = 7
@@ -22,6 +23,11 @@ def random_boxes(count: int, generator: torch.Generator, *, side: float = 12.0) 
     corners = torch.rand(count, 2, generator=generator) * 14
     sides = torch.rand(count, 2, generator=generator) ** 2 * side + 0.1
     return torch.cat((corners, corners + sides), dim=1)
+
+
+def objects_of(boxes: Tensor, labels: Tensor) -> Objects:
+    """The objects of a single image."""
+    return Objects.of([{"boxes": boxes, "labels": labels}])
 
 
 @pytest.fixture
@@ -35,7 +41,7 @@ class TestAssignment:
         for count in (0, 1, 2, 9):
             boxes = random_boxes(count, generator)
             labels = torch.randint(BACKGROUND, (count,), generator=generator)
-            found = assign(cell_centres(16, 13), boxes, labels, background=BACKGROUND)
+            found = assign(cell_centres(16, 13), objects_of(boxes, labels), background=BACKGROUND)
             area = [((x2 - x1) * (y2 - y1)) for x1, y1, x2, y2 in boxes.tolist()]
             owners: list[int | None] = []
             for row in range(16):
@@ -70,14 +76,36 @@ class TestAssignment:
 
     def test_gives_a_tiny_box_the_nearest_cell(self) -> None:
         box = torch.tensor([[1.6, 0.6, 1.9, 0.9]])
-        found = assign(cell_centres(2, 3), box, torch.tensor([4]), background=BACKGROUND)
+        found = assign(cell_centres(2, 3), objects_of(box, torch.tensor([4])), background=BACKGROUND)
         assert found.labels.tolist() == [7, 4, 7, 7, 7, 7]
         assert found.boxes[1].tolist() == pytest.approx([-0.1, -0.1, 0.4, 0.4])
 
     def test_prefers_the_first_of_equal_boxes(self) -> None:
         boxes = torch.tensor([[0.0, 0.0, 2.0, 1.0], [0.0, 0.0, 1.0, 2.0]])
-        found = assign(cell_centres(2, 2), boxes, torch.tensor([3, 4]), background=BACKGROUND)
+        found = assign(cell_centres(2, 2), objects_of(boxes, torch.tensor([3, 4])), background=BACKGROUND)
         assert found.labels.tolist() == [3, 3, 4, 7]
+
+    def test_of_the_middle_of_a_box_alone(self) -> None:
+        """Of a box from 1 to 9 and from 1 to 7, the middle half is from 3 to 7 and from 2.5 to 5.5, without its edge."""
+        target = objects_of(torch.tensor([[1.0, 1.0, 9.0, 7.0]]), torch.tensor([4]))
+        found = assign(cell_centres(8, 10), target, background=BACKGROUND, middle=0.5)
+        rows, columns = found.positive.reshape(8, 10).nonzero(as_tuple=True)
+        assert sorted({*rows.tolist()}) == [3, 4]
+        assert sorted({*columns.tolist()}) == [3, 4, 5, 6]
+        assert len(rows) == 8
+        assert found.boxes.reshape(8, 10, 4)[3, 4].tolist() == [3.5, 2.5, 4.5, 3.5], "to the sides of the whole box"
+
+    def test_knows_the_images_of_a_batch_apart(self, generator: torch.Generator) -> None:
+        """What a cell is trained on does not depend on the other images, of which some are empty."""
+        targets = []
+        for count in (3, 0, 7, 1, 0):
+            labels = torch.randint(BACKGROUND, (count,), generator=generator)
+            targets.append({"boxes": random_boxes(count, generator), "labels": labels})
+        centres = cell_centres(16, 13)
+        joined = assign(centres, Objects.of(targets), background=BACKGROUND)
+        apart = [assign(centres, Objects.of([target]), background=BACKGROUND) for target in targets]
+        for found, expected in zip(joined, zip(*apart), strict=True):
+            torch.testing.assert_close(found, torch.cat(expected), rtol=0, atol=0)
 
 
 class TestPlane:
@@ -100,7 +128,7 @@ class TestPlane:
         """A plane that says exactly what the assignment asks for yields exactly the true boxes."""
         model = UnitBox(3)
         target = {"boxes": torch.tensor([[4.0, 6, 30, 20], [33, 9, 47, 30]]), "labels": torch.tensor([2, 0])}
-        cells = model.assign(8, 12, target)
+        cells = model.assign(8, 12, [target])
         logits = 20.0 * nn.functional.one_hot(cells.labels, 4)
         plane = torch.cat((logits, cells.boxes), dim=1).T.reshape(1, 8, 8, 12)
         model.forward = lambda images: plane
@@ -147,7 +175,7 @@ class TestLoss:
         model = UnitBox(2, **losses)
         plane = model(images).detach().requires_grad_()
         model.plane_loss(plane, targets)["box"].backward()
-        positive = torch.stack([model.assign(8, 10, target).positive for target in targets]).reshape(2, 8, 10)
+        positive = model.assign(8, 10, targets).positive.reshape(2, 8, 10)
         moved = plane.grad.abs().sum(dim=1) > 0
         assert torch.equal(moved, positive)
         assert not plane.grad[:, :-4].any()
@@ -160,7 +188,7 @@ class TestLoss:
         background = torch.zeros(())
         boxes: dict[tuple[int, ...], list[Tensor]] = {}
         for image, target in enumerate(targets):
-            cells = model.assign(8, 10, target)
+            cells = model.assign(8, 10, [target])
             for cell in range(80):
                 values = plane[image, :, cell // 10, cell % 10]
                 nll = -values[:3].log_softmax(0)[cells.labels[cell]]
@@ -214,11 +242,25 @@ class TestErrors:
             UnitBox(2.0)
         with pytest.raises(ValueError, match=r"prior: expected between 0 and 1, got 1\.0"):
             UnitBox(2, prior=1.0)
+        for share in (0.0, 1.1):
+            with pytest.raises(ValueError, match=f"center_sampling: expected above 0 and at most 1, got {share}"):
+                UnitBox(2, center_sampling=share)
         with pytest.raises(TypeError, match="backbone: expected a module with integers out_channels and stride"):
             UnitBox(2, backbone=nn.Conv2d(3, 8, 1))  # out_channels, but no integer stride
 
 
 class TestModule:
+    def test_what_all_inputs_of_a_filter_have_in_common_does_not_pass(self, generator: torch.Generator) -> None:
+        layer = convolution(5, 32)
+        features = torch.rand(2, 5, 9, 9, generator=generator)
+        near, far = (layer[0](features + shift)[..., 1:-1, 1:-1] for shift in (0.0, 3.0))  # beyond the border are zeros
+        torch.testing.assert_close(near, far)
+
+    def test_center_sampling_makes_fewer_cells_positive(self, targets: list) -> None:
+        whole, middle = (UnitBox(2, center_sampling=share).assign(8, 10, targets).positive for share in (1.0, 0.5))
+        assert middle.sum() < whole.sum()
+        assert not (middle & ~whole).any()
+
     def test_survives_copying_and_its_state(self, images: Tensor) -> None:
         model = UnitBox(2)
         torch.testing.assert_close(copy.deepcopy(model)(images), model(images))

@@ -31,7 +31,7 @@ def scenes(seed: int, count: int = 2, height: int = 64, width: int = 64) -> Data
 
 def batch(dataset: Dataset) -> tuple[Tensor, list[dict[str, Tensor]]]:
     """All images of a data set."""
-    return images_of(dataset.train), [target_of(sample) for sample in dataset.train]
+    return images_of(dataset.train, "cpu"), [target_of(sample) for sample in dataset.train]
 
 
 def losses_while_training(detector: torch.nn.Module, dataset: Dataset, steps: int) -> list[float]:

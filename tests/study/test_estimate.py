@@ -20,6 +20,7 @@ def test_the_plan_in_words() -> None:
 
 def test_the_time_is_that_of_what_is_left_shared_by_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimate, "pace", lambda trial, dataset, place: (0.5, 10.0))
+    monkeypatch.setattr(estimate, "process_time", lambda: 0.0)
     data = small_dataset()
     whole = 0.5 * (4 * 2 + 6 * 8) + 10 * 10
     assert estimate.seconds_left(SEARCHED, [], data, CPU * 1) == pytest.approx(whole)

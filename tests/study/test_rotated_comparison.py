@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind
-from detloss.study import cli, comparison
+from detloss.study import comparison, request
 from detloss.study.builders import unitbox_of
 from detloss.study.cli import main
 from detloss.study.dataset import Dataset, Sample, load
@@ -36,7 +36,7 @@ def few_scenes(path: Path | None = None, *, size: int | None = None, scenes: str
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "load", few_scenes)
+    monkeypatch.setattr(request, "load", few_scenes)
     monkeypatch.setattr(comparison, "Workers", Inline)
 
 

@@ -205,9 +205,9 @@ from detloss.catalog import LOSSES
 from detloss.study.builders import DETECTORS
 from detloss.study.cli import main
 from tests.study.shape_scenes import ROWS, scenes
-for name, build in DETECTORS.items():
+for name, recipe in DETECTORS.items():
     try:
-        build(ROWS["giou"], ROWS["ce" if name == "faster-rcnn" else "bce"], 1.0, scenes(0))
+        recipe.build(ROWS["giou"], ROWS["ce" if name == "faster-rcnn" else "bce"], 1.0, scenes(0))
         print(name, "is there")
     except ModuleNotFoundError as error:
         print(error)

@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from detloss.study import training
 from detloss.study.builders import cells_of_classes
 from detloss.study.dataset import Dataset, Sample
 from detloss.study.devices import Place
-from detloss.study.training import Trial, batches, build, named, pace, run_trial
+from detloss.study.training import Trial, build, images_of, named, order, pace, run_trial
 
 BOXES = [loss.name for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)]
 CLASSES = [loss.name for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.SOFTMAX)]
@@ -86,15 +87,24 @@ def test_outcome_is_whole_and_travels(dataset: Dataset) -> None:
     assert pickle.loads(pickle.dumps(outcome)).ap == outcome.ap
 
 
-def test_batches_show_every_image_once_before_any_comes_again(dataset: Dataset) -> None:
-    samples = dataset.train
-    stream = batches(samples, seed=1)
-    for _ in range(2):
-        images, targets = next(stream)
-        assert images.shape == (16, 3, 40, 40)  # the lower images are filled up with black
-        assert 0 <= images.min() < images.max() <= 1
-        drawn = sorted(target["boxes"].tolist() for target in targets)
-        assert drawn == sorted(sample.boxes.tolist() for sample in samples)
+def test_every_sample_comes_once_before_any_comes_again() -> None:
+    stream = order(24, seed=1)
+    three = [next(stream) for _ in range(3)]
+    assert [len(batch) for batch in three] == [16] * 3
+    drawn = [*chain.from_iterable(three)]
+    assert sorted(drawn[:24]) == sorted(drawn[24:]) == list(range(24))
+    assert drawn[:24] != drawn[24:]
+
+
+def test_images_of_a_batch_are_filled_up_with_black(dataset: Dataset) -> None:
+    images = images_of(dataset.train[:4], "cpu")
+    assert (images.shape, images.dtype) == ((4, 3, 40, 40), torch.float32)
+    assert images.is_contiguous(memory_format=torch.channels_last)
+    for image, sample in zip(images, dataset.train[:4]):
+        height, width, _ = sample.image.shape
+        expected = torch.from_numpy(sample.image.astype(np.float32) / 255).permute(2, 0, 1)
+        torch.testing.assert_close(image[:, :height, :width], expected)
+        assert not image[:, height:].any()
 
 
 def test_cells_are_counted_by_class() -> None:

@@ -4,22 +4,24 @@ import os
 import signal
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 from detloss.study import report
-from detloss.study.comparison import Comparison
+from detloss.study.comparison import Comparison, Happening, Results
 from detloss.study.dataset import Dataset, Problem, Sample
-from detloss.study.devices import Place
+from detloss.study.devices import Place, Team
 from detloss.study.evaluation import Prediction, evaluate
 from detloss.study.folder import Folder
 from detloss.study.ledger import Ledger
 from detloss.study.plan import Pair, Plan
-from detloss.study.standings import standings
+from detloss.study.request import Request
+from detloss.study.standings import Bootstrap, standings
 from detloss.study.training import Outcome, Trial
+from detloss.study.workers import Failed, Finished, Started
 
 SEARCHED = Plan({Pair("l1", "focal"): (1.0, 2.0), Pair("giou", "focal"): (1.0, 2.0)}, seeds=(0, 1, 2), steps=8)
 
@@ -64,6 +66,22 @@ def quick_trial(
     if on_progress is not None:
         on_progress(trial.steps)
     return outcome_of(trial)
+
+
+def run_here(comparison: Comparison, load: Callable[[], Dataset], *, teams: Sequence[Team]) -> Iterator[Happening]:
+    """`Comparison.run` with `quick_trial`, in this process."""
+    dataset = load()
+    while trial := comparison.ledger.claim():
+        yield Started(trial)
+        try:
+            outcome = quick_trial(trial, dataset, place=Place())
+        except RuntimeError as error:
+            comparison.ledger.fail(Failed(trial, f"RuntimeError: {error}"))
+        else:
+            comparison.enter(outcome)
+            yield Finished(outcome)
+    comparison.failures = comparison.ledger.failures()
+    comparison.ledger.close()
 
 
 def endless_trial(
@@ -154,9 +172,13 @@ def finished_comparison(folder: Path, *, seeds: int = 2) -> Comparison:
     return comparison
 
 
-def write_report(path: Path, comparison: Comparison, *, settings: dict[str, object], command: str) -> None:
-    """Write the page of a comparison of pairs with l1 + focal."""
-    baseline, data = Pair("l1", "focal"), small_dataset()
-    table = standings(comparison.outcomes, data, baseline)
-    remarks = ["A remark about the <search>."]
-    report.write(path, comparison, table, data, baseline=baseline, remarks=remarks, settings=settings, command=command)
+def request_of(command: str = "detloss compare", **settings: str | int) -> Request:
+    """A quick look at pairs compared with l1 + focal."""
+    return Request(command, None, None, None, Pair("l1", "focal"), quick=True, settings=settings)
+
+
+def write_report(path: Path, results: Results, request: Request, *, running: bool = False) -> None:
+    """Write the page of a comparison on the small data set."""
+    data = small_dataset()
+    table = standings(results.outcomes, Bootstrap(data), request.baseline, results.failures)
+    report.write(path, results, table, data, request, running=running)

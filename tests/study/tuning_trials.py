@@ -12,7 +12,7 @@ import pytest
 from detloss.study.dataset import Dataset, Sample
 from detloss.study.devices import Place
 from detloss.study.matching import Matches
-from detloss.study.scenes import CLASS_NAMES, compose
+from detloss.study.scenes import DIGITS, compose
 from detloss.study.training import Outcome
 from detloss.study.tuning import tune, tuning
 from detloss.study.tuning.folds import TuningTrial
@@ -42,7 +42,7 @@ def small_scenes() -> Dataset:
         ]
         for part, count in (("train", 12), ("validation", 4))
     )
-    return Dataset("a few scenes", CLASS_NAMES, train, validation, [], "By the writers.")
+    return Dataset("a few scenes", DIGITS, train, validation, [], "By the writers.")
 
 
 @dataclass

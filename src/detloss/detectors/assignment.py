@@ -1,13 +1,38 @@
-"""Which cell of a feature plane speaks for which ground-truth box."""
+"""Label assignment: which cell of a feature plane is trained on which ground-truth box."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 
+class Objects(NamedTuple):
+    """The ground-truth objects of a batch of images, in one tensor each.
+
+    Attributes:
+        boxes: (n, numbers): their boxes.
+        labels: (n,) int64: their classes.
+        images: (n,) int64: the image of each.
+        batch: How many images there are.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    images: Tensor
+    batch: int
+
+    @classmethod
+    def of(cls, targets: Sequence[Mapping[str, Tensor]]) -> Self:
+        """Join the targets of all images, each with its "boxes" and "labels"."""
+        boxes, labels = (torch.cat([target[key] for target in targets]) for key in ("boxes", "labels"))
+        counts = torch.tensor([len(target["labels"]) for target in targets])
+        images = torch.arange(len(targets)).repeat_interleave(counts).to(boxes.device)
+        return cls(boxes, labels.to(torch.int64), images, len(targets))
+
+
 class Assignment(NamedTuple):
-    """What the cells of one image are to say.
+    """What every cell of a batch of planes is trained on: image by image, row by row.
 
     Attributes:
         labels: (cells,) int64: the class of a cell's box, or the background's index.
@@ -42,27 +67,28 @@ def cell_centres(height: int, width: int, *, device: torch.device | None = None)
     return torch.cartesian_prod(y, x).flip(-1)
 
 
-def assign(centres: Tensor, boxes: Tensor, labels: Tensor, *, background: int) -> Assignment:
-    """Give every cell the smallest box that its centre lies in.
+def assign(centres: Tensor, objects: Objects, *, background: int, middle: float = 1.0) -> Assignment:
+    """Give every cell the smallest box of its image that its centre lies in.
 
     Args:
-        centres: (cells, 2): x, y.
-        boxes: (n, 4): corners x1, y1, x2, y2 in the unit of `centres`.
-        labels: (n,) integers.
+        centres: (cells, 2): x, y in every plane.
+        objects: Their boxes are (n, 4) corners x1, y1, x2, y2 in the unit of `centres`.
         background: The label of a cell without a box.
+        middle: The share of a box's sides, about its center, in which a cell's centre has to lie.
 
     Returns:
         An `Assignment`; a cell's box is the distances from its centre to the left, top, right and bottom side, in the
         unit of `centres`.
 
     Edge cases:
-        A box with no centre in it gets the cell nearest to its middle, so that small objects are learnt too; some of
-        that cell's distances are negative. A box that smaller ones cover cell by cell gets none. Of equally small
-        boxes the first wins. No boxes make everything background.
+        A box that no cell's centre lies in gets the cell nearest to its center, so that small objects are learned too;
+        some of that cell's distances are negative. A box that smaller ones cover cell by cell gets none. Of equally
+        small boxes the first wins. No boxes make everything background.
 
     Example:
         >>> boxes = torch.tensor([[0.0, 0.0, 2.0, 1.0], [1.0, 0.0, 2.0, 1.0]])
-        >>> assign(cell_centres(1, 3), boxes, torch.tensor([5, 6]), background=9).labels.tolist()
+        >>> objects = Objects.of([{"boxes": boxes, "labels": torch.tensor([5, 6])}])
+        >>> assign(cell_centres(1, 3), objects, background=9).labels.tolist()
         [5, 6, 9]
 
     Sources:
@@ -70,28 +96,23 @@ def assign(centres: Tensor, boxes: Tensor, labels: Tensor, *, background: int) -
         image has one face; the smallest box from Tian et al., FCOS (2019), section 3.1,
         https://arxiv.org/abs/1904.01355
     """
-    boxes = boxes.to(centres.dtype)
-    x, y = centres[:, :1], centres[:, 1:]
-    distances = torch.stack((x - boxes[:, 0], y - boxes[:, 1], boxes[:, 2] - x, boxes[:, 3] - y), dim=-1)
-    return to_the_smallest(
-        centres,
-        holds=(distances > 0).all(dim=-1),
-        middles=(boxes[:, :2] + boxes[:, 2:]) / 2,
-        areas=(boxes[:, 2:] - boxes[:, :2]).prod(dim=1),
-        boxes=distances,
-        labels=labels,
-        background=background,
-    )
+    first, last = objects.boxes.to(centres.dtype).chunk(2, dim=1)
+    margin = (last - first) * ((1 - middle) / 2)
+    inside = ((centres > (first + margin)[:, None]) & (centres < (last - margin)[:, None])).all(dim=-1)
+    owners = smallest(centres, objects, inside, middles=(first + last) / 2, areas=(last - first).prod(dim=1))
+    here = centres.repeat(objects.batch, 1)
+    distances = torch.cat((here - behind_all(first)[owners], behind_all(last)[owners] - here), dim=1)
+    return written(owners, distances, objects.labels, background)
 
 
-def assign_rotated(centres: Tensor, boxes: Tensor, labels: Tensor, *, background: int) -> Assignment:
-    """Give every cell the smallest turned box that its centre lies in.
+def assign_rotated(centres: Tensor, objects: Objects, *, background: int, middle: float = 1.0) -> Assignment:
+    """Give every cell the smallest rotated box of its image that its centre lies in.
 
     Args:
-        centres: (cells, 2): x, y.
-        boxes: (n, 5): cx, cy, w, h in the unit of `centres`, angle in radians.
-        labels: (n,) integers.
+        centres: (cells, 2): x, y in every plane.
+        objects: Their boxes are (n, 5): cx, cy, w, h in the unit of `centres`, angle in radians.
         background: The label of a cell without a box.
+        middle: The share of a box's sides, about its center, in which a cell's centre has to lie.
 
     Returns:
         An `Assignment`; a cell's box is its row with cx and cy from the cell's centre.
@@ -101,62 +122,57 @@ def assign_rotated(centres: Tensor, boxes: Tensor, labels: Tensor, *, background
 
     Example:
         >>> upright = torch.tensor([[1.5, 1.5, 3.0, 1.0, torch.pi / 2]])
-        >>> assign_rotated(cell_centres(3, 3), upright, torch.tensor([5]), background=9).labels.reshape(3, 3).tolist()
+        >>> objects = Objects.of([{"boxes": upright, "labels": torch.tensor([5])}])
+        >>> assign_rotated(cell_centres(3, 3), objects, background=9).labels.reshape(3, 3).tolist()
         [[9, 5, 9], [9, 5, 9], [9, 5, 9]]
     """
-    boxes = boxes.to(centres.dtype)
+    boxes = objects.boxes.to(centres.dtype)
     middles, sides, angles = boxes.tensor_split((2, 4), dim=1)
-    offsets = middles - centres[:, None]
-    (x, y), cosine, sine = offsets.unbind(-1), angles[:, 0].cos(), angles[:, 0].sin()
+    (x, y), cosine, sine = (middles[:, None] - centres).unbind(-1), angles.cos(), angles.sin()
     along_the_sides = torch.stack((x * cosine + y * sine, y * cosine - x * sine), dim=-1)
-    return to_the_smallest(
-        centres,
-        holds=(along_the_sides.abs() < sides / 2).all(dim=-1),
-        middles=middles,
-        areas=sides.prod(dim=1),
-        boxes=torch.cat((offsets, boxes[:, 2:].expand(len(centres), -1, -1)), dim=-1),
-        labels=labels,
-        background=background,
-    )
+    inside = (along_the_sides.abs() < sides[:, None] * (middle / 2)).all(dim=-1)
+    owners = smallest(centres, objects, inside, middles=middles, areas=sides.prod(dim=1))
+    rows = behind_all(boxes)[owners]
+    offsets = rows[:, :2] - centres.repeat(objects.batch, 1)
+    return written(owners, torch.cat((offsets, rows[:, 2:]), dim=1), objects.labels, background)
 
 
-def to_the_smallest(
-    centres: Tensor,
-    *,
-    holds: Tensor,
-    middles: Tensor,
-    areas: Tensor,
-    boxes: Tensor,
-    labels: Tensor,
-    background: int,
-) -> Assignment:
-    """Give every cell the smallest of the boxes that hold it, and every box without a cell the nearest one.
+def smallest(centres: Tensor, objects: Objects, inside: Tensor, *, middles: Tensor, areas: Tensor) -> Tensor:
+    """Find the smallest box around every cell, after every box without a cell has got the nearest one.
 
     Args:
-        centres: (cells, 2): x, y.
-        holds: (cells, n) bool: which box a cell's centre lies in.
+        centres: (cells, 2): x, y in every plane.
+        objects: The objects of all planes.
+        inside: (n, cells) bool: which centres lie in which box.
         middles: (n, 2) of the boxes.
         areas: (n,) of the boxes.
-        boxes: (cells, n, numbers): each box as each cell writes it.
-        labels: (n,) integers.
-        background: The label of a cell without a box.
-    """
-    order = areas.argsort(stable=True)
-    holds, boxes, labels = holds[:, order], boxes[:, order], labels[order]
-    nearest = (middles[order] - centres[:, None]).square().sum(dim=-1).argmin(dim=0)
-    missed = ~holds.any(dim=0)
-    holds[nearest[missed], missed.nonzero().squeeze(1)] = True
 
-    # The background stands behind all boxes as one more that holds every cell.
-    holds = torch.cat((holds, holds.new_ones(len(centres), 1)), dim=1)
-    winner = torch.where(holds, torch.arange(len(labels) + 1, device=centres.device), len(labels)).amin(dim=1)
-    boxes = torch.cat((boxes, boxes.new_zeros(len(centres), 1, boxes.shape[-1])), dim=1)
-    cells = winner.bincount(minlength=len(labels) + 1)
-    positive = winner < len(labels)
-    labels = torch.cat((labels.to(torch.int64), winner.new_tensor([background])))
+    Returns:
+        (batch * cells,) int64: the index of an object, n in the background.
+    """
+    count, cells = inside.shape
+    missed = (~inside.any(dim=1)).nonzero().squeeze(1)
+    inside[missed, (middles[missed, None] - centres).square().sum(dim=-1).argmin(dim=1)] = True
+
+    by_area = areas.argsort(stable=True)
+    rank, cell = inside[by_area].nonzero(as_tuple=True)
+    first = torch.full((objects.batch * cells,), count, device=centres.device)
+    first.scatter_reduce_(0, objects.images[by_area][rank] * cells + cell, rank, "amin")
+    return torch.cat((by_area, by_area.new_tensor([count])))[first]
+
+
+def behind_all(rows: Tensor) -> Tensor:
+    """Add the background's row, 0, to those of the objects."""
+    return torch.cat((rows, rows.new_zeros(1, rows.shape[1])))
+
+
+def written(owners: Tensor, boxes: Tensor, labels: Tensor, background: int) -> Assignment:
+    """Write an assignment down from the object of every cell, and its box there."""
+    positive = owners < len(labels)
+    cells = owners.bincount(minlength=len(labels) + 1)
     return Assignment(
-        labels=labels[winner],
-        boxes=boxes.take_along_dim(winner[:, None, None], dim=1).squeeze(1),
+        labels=torch.cat((labels, labels.new_tensor([background])))[owners],
+        boxes=boxes * positive[:, None],
         positive=positive,
-        share=positive / cells[winner],
+        share=positive / cells[owners],
     )

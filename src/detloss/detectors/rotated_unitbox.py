@@ -1,7 +1,7 @@
 """UnitBox for turned boxes: every cell says where the centre of its box is, how long its sides are, and its angle."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 
 import detloss
 from detloss.detectors import arguments
-from detloss.detectors.assignment import Assignment, assign_rotated, cell_centres
+from detloss.detectors.assignment import Assignment, Objects, assign_rotated, cell_centres
 from detloss.detectors.dense import DenseDetector
 
 FIRST_SIDE = 4.0  # strides before training, as long as UnitBox's
@@ -46,11 +46,13 @@ class RotatedUnitBox(DenseDetector):
             None: detloss's own losses are known, any other has one a box.
         background: As `UnitBox` has it.
         prior: As `UnitBox` has it.
+        center_sampling: As `UnitBox` has it, along the box's own sides.
         backbone: As `UnitBox` has it.
 
     Raises:
         TypeError: ``num_classes`` is no integer, or the backbone lacks an attribute.
-        ValueError: ``num_classes`` is below 1, the prior outside (0, 1), or an overlap loss reads other rows.
+        ValueError: ``num_classes`` is below 1, the prior outside (0, 1), the center sampling outside
+            (0, 1], or an overlap loss reads other rows.
 
     Edge cases:
         A box too small to have a cell's centre in it gets the nearest cell. A side of 0 has no logarithm: a regression
@@ -88,6 +90,7 @@ class RotatedUnitBox(DenseDetector):
         each_number: bool | None = None,
         background: bool | None = None,
         prior: float = 0.01,
+        center_sampling: float = 1.0,
         backbone: nn.Module | None = None,
     ) -> None:
         rotated = detloss.Rotated()
@@ -100,6 +103,7 @@ class RotatedUnitBox(DenseDetector):
             each_number=each_number,
             background=background,
             prior=prior,
+            center_sampling=center_sampling,
             backbone=backbone,
             first_numbers=[0.0, 0.0, FIRST_NUMBER, FIRST_NUMBER, 0.0],
             geometry=rotated,
@@ -123,22 +127,25 @@ class RotatedUnitBox(DenseDetector):
         rows = torch.cat(((centres + offsets) * self.stride, sides * self.stride, angle), dim=-1)
         return longer_side_first(rows)
 
-    def assign(self, height: int, width: int, target: Mapping[str, Tensor]) -> Assignment:
-        """Say which cell of a plane has which box, as the loss does.
+    def assign(self, height: int, width: int, targets: Sequence[Mapping[str, Tensor]]) -> Assignment:
+        """Say which cell of the images' planes has which box, as the loss does.
 
         Args:
             height: Cells from top to bottom.
             width: Cells from left to right.
-            target: One image's, as for `loss`.
+            targets: One an image, as for `loss`.
 
         Returns:
-            The labels of the cells, row by row, C in the background; their boxes, as the plane has them, the longer
-            side first; which have a box.
+            The labels of the cells, image by image and row by row, C in the background; their boxes, as the plane has
+            them, the longer side first; which have a box.
         """
-        rows, labels = longer_side_first(target["boxes"]), target["labels"]
-        boxes = torch.cat((rows[:, :4] / self.stride, rows[:, 4:]), dim=1)
-        centres = cell_centres(height, width, device=boxes.device)
-        return assign_rotated(centres, boxes, labels, background=self.num_classes)
+        objects = Objects.of(targets)
+        centres = cell_centres(height, width, device=objects.boxes.device)
+        rows = longer_side_first(objects.boxes)
+        rows = torch.cat((rows[:, :4] / self.stride, rows[:, 4:]), dim=1)
+        return assign_rotated(
+            centres, objects._replace(boxes=rows), background=self.num_classes, middle=self.center_sampling
+        )
 
 
 def longer_side_first(rows: Tensor) -> Tensor:

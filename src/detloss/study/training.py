@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,18 +15,24 @@ from detloss.study.builders import DETECTORS, Detector, check_boxes, target_of
 from detloss.study.dataset import Dataset, Sample
 from detloss.study.devices import Place
 from detloss.study.evaluation import Prediction, evaluate
+from detloss.study.glimpses import Glimpse, Watch, evenly, surest
 from detloss.study.matching import Matches
 
 # One setting for all losses, so that a comparison compares nothing else.
 BATCH = 16
-LEARNING_RATE = 6e-3
 WEIGHT_DECAY = 0.05
-WARM_UP = 0.15  # the share of the steps in which the learning rate rises
+WARM_UP = 0.3  # the share of the steps in which the learning rate rises
 LONGEST_GRADIENT = 10.0
 POINTS_OF_CURVE = 60  # a training curve has at most about this many points
 PRECISIONS = ("float32", "bfloat16")
 PROBED = 6  # steps that are timed before a comparison starts
-PICTURED = 8  # validation images whose predictions a report draws
+PICTURED = 48  # validation images whose predictions are kept, for a report to choose from
+
+
+class Progress(Protocol):
+    """Called after every step with the steps done, and with what the detector can do where that was looked at."""
+
+    def __call__(self, step: int, glimpse: Glimpse | None = None) -> None: ...
 
 
 class DetectorError(Exception):
@@ -71,10 +78,12 @@ class Outcome:
         large: Of objects above 3 % of their image.
         seconds: From the first step to the last validation image.
         curve: (step, classification loss, box loss), each loss the mean since the point before.
-        predictions: In the first few validation images.
+        predictions: In some validation images, the surest, as many as each has objects.
         matches: Which detections found an object, for the AP of any draw of the validation images.
         found: (objects,) uint16, by image: bit t is set where an object of the validation images was found at IoU
             .50 + .05 t. None in results of versions that did not note it.
+        pictured: Which validation images the predictions are for; none: the first ones.
+        glimpses: How far the detector had come on the way; none in a search, and in results of earlier versions.
     """
 
     trial: Trial
@@ -89,10 +98,12 @@ class Outcome:
     predictions: list[Prediction]
     matches: Matches
     found: np.ndarray | None = None
+    pictured: Sequence[int] = ()
+    glimpses: Sequence[Glimpse] = ()
 
 
 def run_trial(
-    trial: Trial, dataset: Dataset, *, place: Place = Place(), on_progress: Callable[[int], None] | None = None
+    trial: Trial, dataset: Dataset, *, place: Place = Place(), on_progress: Progress | None = None
 ) -> Outcome:
     """Train a detector with a trial's losses and judge it.
 
@@ -103,7 +114,7 @@ def run_trial(
         trial: Losses, weight, seed, steps and detector.
         dataset: What to train on and what to judge on.
         place: Where to train.
-        on_progress: Called after every step with the number of steps done.
+        on_progress: Called after every step.
 
     Returns:
         The outcome.
@@ -112,7 +123,8 @@ def run_trial(
         ValueError: A loss is not in the catalog, or not of a kind that its place needs; there is no such detector.
         FloatingPointError: A loss or its gradient is not finite.
     """
-    return train_and_judge(*losses_of(trial), trial, dataset, place=place, on_progress=on_progress)
+    watch = Watch(dataset, trial.steps) if trial.phase == 2 else None
+    return train_and_judge(*losses_of(trial), trial, dataset, place=place, on_progress=on_progress, watch=watch)
 
 
 def train_and_judge(
@@ -122,18 +134,40 @@ def train_and_judge(
     dataset: Dataset,
     *,
     place: Place,
-    on_progress: Callable[[int], None] | None,
+    on_progress: Progress | None,
+    watch: Watch | None = None,
 ) -> Outcome:
-    """Run a trial with these losses, which may have other options than the catalog's."""
+    """Run a trial with these losses, which may have other options than the catalog's, and look at it meanwhile."""
     torch.set_num_threads(1)  # several threads a trial slow each other down where every core has a trial
     start = perf_counter()
     model = build(box, cls, trial, dataset)
     model.to(place.device)
-    curve = train(model, dataset.train, trial, place, on_progress or (lambda step: None))
+    glimpses: list[Glimpse] = []
+
+    def after_step(step: int) -> None:
+        looked = watch is not None and step in watch.steps[:-1]
+        if watch is not None and looked:
+            glimpses.append(watch.glimpse(step, predict(model, watch.samples, place.device)))
+            model.train()
+        if on_progress is not None:
+            on_progress(step, glimpses[-1] if looked else None)
+
+    curve = train(model, dataset.train, trial, place, after_step)
     predictions = predict(model, dataset.validation, place.device)
     seconds = perf_counter() - start
     precision = evaluate(predictions, dataset.validation, dataset.geometry)
-    return Outcome(trial, **vars(precision), seconds=seconds, curve=curve, predictions=predictions[:PICTURED])
+    if watch is not None:
+        glimpses.append(watch.glimpse(trial.steps, [predictions[image] for image in watch.images]))
+    pictured = evenly([image for image, sample in enumerate(dataset.validation) if len(sample.boxes)], PICTURED)
+    return Outcome(
+        trial,
+        **vars(precision),
+        seconds=seconds,
+        curve=curve,
+        predictions=[surest(predictions[image], dataset.validation[image]) for image in pictured],
+        pictured=pictured,
+        glimpses=glimpses,
+    )
 
 
 def pace(trial: Trial, dataset: Dataset, place: Place) -> tuple[float, float]:
@@ -182,7 +216,7 @@ def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> Detector:
         raise ValueError(f"detector: expected one of {', '.join(DETECTORS)}, got {trial.detector!r}")
     check_boxes(box, trial.detector, dataset)
     torch.manual_seed(trial.seed)
-    return DETECTORS[trial.detector](box, cls, trial.weight, dataset)
+    return DETECTORS[trial.detector].build(box, cls, trial.weight, dataset)
 
 
 def train(
@@ -191,16 +225,18 @@ def train(
     """Train the model and return the curve of the losses."""
     device, loss_of = place.device, place.loss_of(model)
     half = torch.autocast(torch.device(device).type, torch.bfloat16) if trial.precision == "bfloat16" else nullcontext()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=trial.steps, pct_start=WARM_UP)
+    rate = DETECTORS[trial.detector].learning_rate
+    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=WEIGHT_DECAY, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=trial.steps, pct_start=WARM_UP)
     point = -(-trial.steps // POINTS_OF_CURVE)  # steps from one point of the curve to the next
     curve: list[tuple[int, float, float]] = []
     since_point: list[Tensor] = []
     model.train()
-    for step, (images, targets) in zip(range(1, trial.steps + 1), batches(samples, trial.seed)):
-        there = [{name: value.to(device) for name, value in target.items()} for target in targets[place.part]]
+    for step, indices in zip(range(1, trial.steps + 1), order(len(samples), trial.seed)):
+        batch = [samples[index] for index in indices]
+        images = images_of(batch, device)[place.part]
         with half:
-            terms = loss_of(images[place.part].to(device), there)
+            terms = loss_of(images, [target_of(sample, device) for sample in batch[place.part]])
         optimizer.zero_grad()
         torch.autograd.backward(terms["classification"] + terms["box"])
         length = nn.utils.clip_grad_norm_(model.parameters(), LONGEST_GRADIENT)
@@ -218,13 +254,6 @@ def train(
     return curve
 
 
-def batches(samples: Sequence[Sample], seed: int) -> Iterator[tuple[Tensor, list[dict[str, Tensor]]]]:
-    """Yield images and targets without end."""
-    for indices in order(len(samples), seed):
-        batch = [samples[index] for index in indices]
-        yield images_of(batch), [target_of(sample) for sample in batch]
-
-
 def order(samples: int, seed: int) -> Iterator[list[int]]:
     """Yield the samples of each batch without end, every sample once before any comes again."""
     generator = torch.Generator().manual_seed(seed)
@@ -236,15 +265,16 @@ def order(samples: int, seed: int) -> Iterator[list[int]]:
         del waiting[:BATCH]
 
 
-def images_of(samples: Sequence[Sample]) -> Tensor:
-    """Put images into one batch, black where one is smaller than the largest."""
+def images_of(samples: Sequence[Sample], device: str) -> Tensor:
+    """Put images into one batch in [0, 1], black where one is smaller than the largest."""
     height = max(sample.image.shape[0] for sample in samples)
     width = max(sample.image.shape[1] for sample in samples)
-    images = torch.zeros(len(samples), 3, height, width)
-    for image, sample in zip(images, samples):
-        pixels = torch.from_numpy(sample.image).permute(2, 0, 1)
-        image[:, : pixels.shape[1], : pixels.shape[2]] = pixels / 255
-    return images
+    pixels = np.zeros((len(samples), height, width, 3), np.uint8)
+    for image, sample in zip(pixels, samples):
+        image[: sample.image.shape[0], : sample.image.shape[1]] = sample.image
+    return (
+        torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2) / 255
+    )  # channels last, the faster layout for convolutions
 
 
 def predict(model: Detector, samples: Sequence[Sample], device: str) -> list[Prediction]:
@@ -252,7 +282,7 @@ def predict(model: Detector, samples: Sequence[Sample], device: str) -> list[Pre
     model.eval()
     predictions: list[Prediction] = []
     for first in range(0, len(samples), BATCH):
-        for found in model.predict(images_of(samples[first : first + BATCH]).to(device)):
+        for found in model.predict(images_of(samples[first : first + BATCH], device)):
             boxes, scores, labels = (found[key].cpu().numpy() for key in ("boxes", "scores", "labels"))
             predictions.append(Prediction(boxes, scores, labels))
     return predictions

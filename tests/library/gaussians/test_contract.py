@@ -99,7 +99,9 @@ def test_transforms(function: Callable[..., Tensor], seed: int) -> None:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers say it of their own parts
 @pytest.mark.parametrize(
-    "function", some(FUNCTIONS, lambda function: function is detloss.kullback_leibler_loss), ids=lambda each: each.__name__
+    "function",
+    some(FUNCTIONS, lambda function: function is detloss.kullback_leibler_loss),
+    ids=lambda each: each.__name__,
 )
 def test_compilation(function: Callable[..., Tensor], seed: int) -> None:
     def step(pred: Tensor, target: Tensor) -> Tensor:

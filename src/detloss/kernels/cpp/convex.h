@@ -71,13 +71,19 @@ void convex_pairs(const ConvexTask& task, const ConvexBlock& block, int64_t at) 
     Body<L> a, b;
     load_body(a, rows[0], shapes[0], widths[0], size);
     load_body(b, rows[1], shapes[1], widths[1], size);
+    const L across = maximum(absolute(a.anchor.x), absolute(b.anchor.x));
+    const L place = maximum(across, maximum(absolute(a.anchor.y), absolute(b.anchor.y)));
+    std::optional<View<L>> view;
+    if constexpr (hull || !has_enclosure)  // a box around both has axes of its own
+        if (shapes[0] == rotated || shapes[1] == rotated) view.emplace(a, b);
+    if (view && view->turned) view->see(a, shapes[0] == rotated), view->see(b, shapes[1] == rotated);
     std::optional<Centroid<L>> centroids[2];
     if constexpr (has_distance) {
         if (shapes[0] == polygon) centroids[0].emplace(a);
         if (shapes[1] == polygon) centroids[1].emplace(b);
     }
 
-    Meeting<L> meeting(a, b);
+    Meeting<L> meeting(a, b, place);
     const auto alike = meeting.alike();
     const L shared = meeting.shared(), mismatch = (a.size - shared) + (b.size - shared);
     const Vector<L> apart = (meeting.shift + a.centre) - (meeting.other_shift + b.centre);
@@ -131,6 +137,8 @@ void convex_pairs(const ConvexTask& task, const ConvexBlock& block, int64_t at) 
                 if (centroids[which]) centroids[which]->pull(*bodies[which], by_centre);
                 unload_polygon(*bodies[which], d_size, row);
             }
+            if (view && view->turned)
+                for (int k = 0; k < (shapes[which] == rotated ? 1 : bodies[which]->count); ++k) view->back(row + 2 * k);
             for (int64_t k = 0; k < widths[which]; ++k) {
                 const L scaled = shapes[which] == rotated && k == 4 ? row[k] : row[k] * size;
                 const L slope = weighted(factor, where(nearest, 0.0, scaled) + poison);
