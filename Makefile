@@ -1,7 +1,7 @@
 # One-line verbs over a .venv in this folder; each sets up what it needs from nothing.
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(BIN)/python -m pytest --numprocesses=2
+PYTEST := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
 MINUTES ?= 10
 
 .DEFAULT_GOAL := help
