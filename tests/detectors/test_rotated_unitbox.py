@@ -10,6 +10,7 @@ from torch import Tensor
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 from detloss.detectors.assignment import Objects, assign_rotated, cell_centres
+from tests.marks import some
 
 BACKGROUND = 7
 BOX_LOSSES = [*(loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)), *ROTATED_LOSSES]
@@ -196,7 +197,9 @@ class TestLoss:
         assert all(parameter.grad is not None for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("name", ["smooth_l1", "giou", "kld", "gwd", "probiou"])
+@pytest.mark.parametrize(
+    "name", some(["smooth_l1", "giou", "kld", "gwd", "probiou"], lambda name: name in ("giou", "kld"))
+)
 def test_learns_one_image_by_heart(name: str, images: Tensor, targets: list) -> None:
     model = detloss.RotatedUnitBox(2, box_loss=called(next(loss for loss in BOX_LOSSES if loss.name == name)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)

@@ -5,7 +5,10 @@ from dataclasses import replace
 import pytest
 
 from detloss.study import estimate
+from detloss.study.dataset import Dataset
+from detloss.study.devices import Place
 from detloss.study.plan import Pair
+from detloss.study.training import Trial
 from tests.study.trials import SEARCHED, fixed_plan, outcome_of, small_dataset
 
 CPU = [("cpu",)]
@@ -20,6 +23,7 @@ def test_the_plan_in_words() -> None:
 
 def test_the_time_is_that_of_what_is_left_shared_by_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(estimate, "pace", lambda trial, dataset, place: (0.5, 10.0))
+    monkeypatch.setattr(estimate, "process_time", lambda: 0.0)
     data = small_dataset()
     whole = 0.5 * (4 * 2 + 6 * 8) + 10 * 10
     assert estimate.seconds_left(SEARCHED, [], data, CPU * 1) == pytest.approx(whole)
@@ -31,6 +35,24 @@ def test_the_time_is_that_of_what_is_left_shared_by_the_jobs(monkeypatch: pytest
     assert estimate.seconds_left(one, [], data, CPU * 8) == pytest.approx(0.5 * 8 + 10), "one trial has one job"
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(42.4, "42 seconds"), (600, "10 minutes"), (9000, "2.5 hours")])
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0.4, "1 second"), (1.4, "1 second"), (42.4, "42 seconds"), (600, "10 minutes"), (9000, "2.5 hours")],
+)
 def test_a_time_as_one_says_it(seconds: float, told: str) -> None:
     assert estimate.duration(seconds) == told
+
+
+def test_a_pair_that_diverges_at_once_does_not_end_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    def pace(trial: Trial, dataset: Dataset, place: Place) -> tuple[float, float]:
+        if trial.box in diverging:
+            raise FloatingPointError("step 1: expected a finite gradient")
+        return 1.0, 0.0
+
+    monkeypatch.setattr(estimate, "pace", pace)
+    monkeypatch.setattr(estimate, "process_time", lambda: 7.0)
+    plan, data = fixed_plan(0, boxes=("l2", "giou"), steps=3), small_dataset()
+    diverging = {"l2"}
+    assert estimate.seconds_left(plan, [], data, CPU) == pytest.approx(7 + 2 * 3), "what a worker loads first counts"
+    diverging = {"l2", "giou"}
+    assert estimate.seconds_left(plan, [], data, CPU) is None

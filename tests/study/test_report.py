@@ -1,17 +1,23 @@
 """The page: complete, self-contained, and honest about few seeds."""
 
 import re
+from base64 import b64decode
 from dataclasses import replace
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 
-from detloss.study.comparison import Comparison
+import numpy as np
+from PIL import Image
+
+from detloss.study.comparison import Comparison, Results
 from detloss.study.evaluation import Prediction
+from detloss.study.glimpses import Glimpse
 from detloss.study.report.looks import COLOURS
-from detloss.study.report.photographs import Finding, marks
+from detloss.study.report.photographs import Finding, marks, photograph
 from detloss.study.training import Trial
 from detloss.study.workers import Failed
-from tests.study.trials import finished_comparison, outcome_of, small_dataset, write_report
+from tests.study.trials import finished_comparison, fixed_plan, outcome_of, request_of, small_dataset, write_report
 
 VOID = {"meta", "wbr", "br", "link", "img", "input", "hr"}
 
@@ -51,8 +57,7 @@ class Page(HTMLParser):
 
 def page_of(tmp_path: Path, comparison: Comparison) -> Page:
     path = tmp_path / "report.html"
-    settings = {"seeds": 2, "steps": 4, "data": "<none>"}
-    write_report(path, comparison, settings=settings, command="detloss compare --seeds 2")
+    write_report(path, comparison, request_of("detloss compare --seeds 2", steps=4, data="<none>"))
     return Page(path.read_text())
 
 
@@ -63,7 +68,7 @@ def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
     assert not page.all("link")
     for _, attributes in page.elements:
         for key in ("src", "href", "xlink:href", "srcset", "data", "action"):
-            assert (attributes.get(key) or "#").startswith(("#", "data:image/png;base64,"))
+            assert (attributes.get(key) or "#").startswith(("#", "data:image/jpeg;base64,"))
     sources = (tmp_path / "report.html").read_text()
     assert "@import" not in sources
     assert set(re.findall(r"url\(([^)]*)\)", sources)) <= {f"#{name['id']}" for name in page.all("clippath")}
@@ -79,9 +84,9 @@ def test_every_loss_has_its_curves_and_every_pair_the_same_pictures(tmp_path: Pa
     assert pictures == [
         f"{box} + focal on {image}: 1 of 2 found" for image in ("image-0.png", "image-1.png") for box in ("giou", "l1")
     ]
-    assert [image["id"] for image in page.all("image")] == ["photograph-1", "photograph-2"]
+    assert [image["id"] for image in page.all("image")] == ["photograph-0", "photograph-1"]
     shown = [use["href"] for use in page.all("use") if "href" in use]
-    assert shown == ["#photograph-1"] * 2 + ["#photograph-2"] * 2
+    assert shown == ["#photograph-0"] * 2 + ["#photograph-1"] * 2
     drawn = [rectangle.get("class") for rectangle in page.all("rect")]
     for kind in ("found", "missed", "hit", "false"):
         assert drawn.count(kind) == 2 * 2 + 1, "one a picture, and one in the legend"
@@ -115,10 +120,9 @@ def test_what_other_detectors_assign_is_not_invented(tmp_path: Path) -> None:
     comparison.outcomes[:] = [
         replace(outcome, trial=replace(outcome.trial, detector="fcos")) for outcome in comparison.outcomes
     ]
-    settings: dict[str, object] = {"seeds": 2, "detector": "fcos"}
-    write_report(tmp_path / "report.html", comparison, settings=settings, command="detloss compare")
-    text = Page((tmp_path / "report.html").read_text()).text
-    assert "The share of positives and the normaliser are not known: fcos assigns them itself" in text
+    comparison.plan = replace(comparison.plan, detector="fcos")
+    text = page_of(tmp_path, comparison).text
+    assert "The share of positives and the normalizer are not known: fcos assigns them itself" in text
     assert "cells were" not in text
 
 
@@ -134,8 +138,8 @@ def test_the_page_tells_the_numbers_the_data_and_how_it_was_made(tmp_path: Path)
     text = page_of(tmp_path, finished_comparison(tmp_path)).text
     for words in (
         "Which losses are best on two & a half?",
-        "giou + focal (+0.005 [+0.005, +0.005]) is better than l1 + focal. The highest mean AP is 0.410, of giou + focal.",
-        "A remark about the <search>.",
+        "giou + focal is better than l1 + focal: AP +0.005 [+0.005, +0.005] over 2 seeds. The highest mean AP is 0.410,",
+        "A quick look, at one seed",
         "difference to l1 + focal",
         "better +0.005 [+0.005, +0.005]",
         "baseline",
@@ -167,8 +171,8 @@ def test_the_page_tells_the_numbers_the_data_and_how_it_was_made(tmp_path: Path)
 def test_the_verdict_comes_first(tmp_path: Path) -> None:
     text = page_of(tmp_path, finished_comparison(tmp_path)).text
     parts = [text.rindex(words) for words in (
-        "Which losses are best", "is better than l1 + focal.", "A remark", "AP, seed by seed", "Precision and recall",
-        "Convergence", "Where each pair is good", "The same images", "Positives and", "Data", "How it was made",
+        "Which losses are best", "is better than l1 + focal", "A quick look", "AP, seed by seed", "Precision and recall",
+        "The same images", "Convergence", "Where each pair is good", "Positives and", "Data", "How it was made",
     )]  # fmt: skip
     assert parts == sorted(parts)
 
@@ -185,11 +189,11 @@ def test_trials_that_did_not_finish_are_named(tmp_path: Path) -> None:
 def test_a_true_box_is_found_once_and_by_its_own_class() -> None:
     sample = small_dataset().validation[0]
     boxes, scores, _ = outcome_of(Trial("l1", "ce", 1.0, 0, 2)).predictions[0]
-    twice = boxes[[0, 0, 2]], scores, [0, 0, 0]
+    twice = Prediction(boxes[[0, 0, 2]], scores, np.array([0, 0, 0]))
     assert [mark.finding for mark in marks(sample, twice, ("cat", "dog"))] == [
         Finding.FOUND, Finding.MISSED, Finding.HIT, Finding.FALSE
     ]  # fmt: skip
-    other_class = boxes, scores, [1, 1, 1]
+    other_class = Prediction(boxes, scores, np.array([1, 1, 1]))
     found = marks(sample, other_class, ("cat", "dog"))
     assert [mark.finding for mark in found] == [Finding.MISSED, Finding.MISSED, Finding.FALSE, Finding.FALSE]
     assert (found[0].x, found[0].y, found[0].width, found[0].height, found[0].label) == (2, 3, 10, 15, "cat")
@@ -198,5 +202,79 @@ def test_a_true_box_is_found_once_and_by_its_own_class() -> None:
 def test_an_image_with_few_or_no_predictions() -> None:
     sample = small_dataset().validation[0]
     boxes, scores, labels = outcome_of(Trial("l1", "ce", 1.0, 0, 2)).predictions[0]
-    none = boxes[:0], scores[:0], labels[:0]
+    none = Prediction(boxes[:0], scores[:0], labels[:0])
     assert [mark.finding for mark in marks(sample, none, ("cat", "dog"))] == [Finding.MISSED, Finding.MISSED]
+
+
+def watched_comparison(folder: Path) -> Comparison:
+    """Two pairs that were looked at twice on their way, the second time with a better AP."""
+    comparison = finished_comparison(folder)
+    for index, outcome in enumerate(comparison.outcomes):
+        first, second = outcome.predictions
+        glimpses = [Glimpse(2, 0.2, [0, 1], [first, second]), Glimpse(4, 0.4, [0, 1], [first, second])]
+        comparison.outcomes[index] = replace(outcome, glimpses=glimpses)
+    return comparison
+
+
+def test_a_page_shows_how_each_pair_learned(tmp_path: Path) -> None:
+    page = page_of(tmp_path, watched_comparison(tmp_path))
+    labels = [attributes.get("aria-label") or "" for attributes in page.all("svg")]
+    assert "AP on validation images over the training steps, a line a pair of losses" in labels
+    assert [label for label in labels if "after step" in label] == [
+        f"{box} + focal on image-{image}.png after step {step}: 1 of 2 found"
+        for image in (0, 1)
+        for box in ("giou", "l1")
+        for step in (2, 4)
+    ]
+
+
+def test_a_page_before_anything_has_finished_shows_the_images_and_then_what_is_seen(tmp_path: Path) -> None:
+    plan = fixed_plan(0, 1, boxes=("l1", "giou"), steps=4)
+    nothing = Results(plan, [], [])
+    write_report(tmp_path / "report.html", nothing, request_of(), running=True)
+    page = Page((tmp_path / "report.html").read_text())
+    assert {"http-equiv": "refresh", "content": "5"} in page.all("meta")
+    assert "No trial of the comparison has finished yet. " in page.text
+    assert "0 of 4 trials have finished." in page.text
+    labels = [attributes.get("aria-label") or "" for attributes in page.all("svg")]
+    assert [label for label in labels if "objects" in label] == ["image-0.png: 2 objects", "image-1.png: 2 objects"]
+    trial = Trial("giou", "focal", 1.0, 0, 4)
+    nothing.running[trial] = [Glimpse(2, 0.2, [1], [outcome_of(trial).predictions[0]])]
+    write_report(tmp_path / "report.html", nothing, request_of(), running=True)
+    page = Page((tmp_path / "report.html").read_text())
+    labels = [attributes.get("aria-label") or "" for attributes in page.all("svg")]
+    assert "giou + focal on image-1.png after step 2: 1 of 2 found" in labels
+    write_report(tmp_path / "report.html", nothing, request_of())
+    assert "http-equiv" not in (tmp_path / "report.html").read_text()
+
+
+def test_images_where_pairs_differ_come_first(tmp_path: Path) -> None:
+    comparison = finished_comparison(tmp_path)
+    for index, outcome in enumerate(comparison.outcomes):
+        if outcome.trial.box == "giou":
+            first, second = outcome.predictions
+            none = Prediction(*(column[:0] for column in second))
+            comparison.outcomes[index] = replace(outcome, predictions=[first, none])
+    page = page_of(tmp_path, comparison)
+    pictures = [label for svg in page.all("svg") if (label := svg.get("aria-label") or "").endswith("found")]
+    assert [picture.partition(" on ")[2] for picture in pictures] == [
+        "image-1.png: 0 of 2 found", "image-1.png: 1 of 2 found",
+        "image-0.png: 1 of 2 found", "image-0.png: 1 of 2 found",
+    ]  # fmt: skip
+    text = page.text
+    assert text.index("Where the pairs differ most") < text.index("Typical images")
+
+
+def test_a_picture_is_that_of_the_file_where_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "photo.png"
+    Image.new("RGB", (400, 300), (200, 30, 40)).save(file)
+    sample = replace(small_dataset().validation[0], file=file)
+    for changed, size, red in (
+        (sample, (480, 360), True),
+        (replace(sample, file=tmp_path / "gone"), (160, 120), False),
+    ):
+        shown = photograph(changed, "a")
+        picture = Image.open(BytesIO(b64decode(shown.url.partition(",")[2]))).convert("RGB")
+        assert (shown.width, shown.height) == (40, 30), "boxes are in pixels of what was judged"
+        assert picture.size == size
+        assert (np.abs(np.asarray(picture).astype(int) - (200, 30, 40)).max() < 10) == red

@@ -136,7 +136,7 @@ def raising(error: BaseException) -> Callable[..., None]:
 
 
 @pytest.mark.parametrize("before", ["", "precious"])
-@pytest.mark.parametrize("where", ["run", "picture.write"])
+@pytest.mark.parametrize("where", ["command.run", "picture.write"])
 @pytest.mark.parametrize(
     ("error", "code", "told"),
     [
@@ -150,7 +150,7 @@ def test_what_ends_early_leaves_nothing_half_written(
 ) -> None:  # fmt: skip
     if before:
         (tmp_path / "simulate.json").write_text(before)
-    monkeypatch.setattr(f"detloss.study.simulation.command.{where}", raising(error))
+    monkeypatch.setattr(f"detloss.study.simulation.{where}", raising(error))
     result = detloss_simulate("--out", tmp_path, "--overwrite")
     assert result.exit_code == code
     assert told in result.output

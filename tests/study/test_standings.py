@@ -7,7 +7,7 @@ import pytest
 
 from detloss.study.evaluation import evaluate
 from detloss.study.plan import Pair
-from detloss.study.standings import Standing, findings, standings
+from detloss.study.standings import Bootstrap, Standing, standings
 from detloss.study.training import Outcome, Trial
 from detloss.study.verdict import Verdict
 from tests.study.trials import outcome_of, small_dataset
@@ -22,7 +22,7 @@ def outcomes_of(**scores: list[float]) -> list[Outcome]:
 
 
 def table_of(outcomes: list[Outcome], baseline: Pair = L1) -> list[Standing]:
-    return standings(outcomes, small_dataset(), baseline)
+    return standings(outcomes, Bootstrap(small_dataset()), baseline)
 
 
 def test_pairs_are_in_the_order_of_their_means_and_seeds_of_phase_2_alone() -> None:
@@ -68,28 +68,6 @@ def test_images_move_the_interval() -> None:
     same, _ = table_of(outcomes)
     assert same.difference is not None
     assert same.difference.verdict is Verdict.BETTER
-
-
-def told(baseline: Pair = L1, **scores: list[float]) -> str:
-    return " ".join(findings(table_of(outcomes_of(**scores), baseline), baseline))
-
-
-def test_the_verdict_comes_first_and_in_three_words() -> None:
-    words = told(l1=[0.30, 0.40], giou=[0.35, 0.45], ciou=[0.20, 0.30], iou=[0.31, 0.35], diou=[0.45, 0.29])
-    assert words.startswith("giou + focal (+0.050 [+0.050, +0.050]) is better than l1 + focal. ciou + focal (-0.100 [")
-    assert "]) is worse than l1 + focal. " in words
-    assert "diou + focal (+0.020 [" in words
-    assert " and iou + focal (-0.020 [" in words
-    assert "]) are not distinguishable from l1 + focal." in words
-    assert "The highest mean AP is 0.400, of giou + focal." in words
-    assert "over 2 seeds" in words
-
-
-def test_few_trials_are_told_as_what_they_are() -> None:
-    alone = told(l1=[0.3], giou=[0.5])
-    assert alone.startswith("Not distinguishable: with one seed there is no telling chance from merit.")
-    assert "better" not in alone
-    assert told(l1=[0.3, 0.4]) == "The highest mean AP is 0.350, of l1 + focal."
 
 
 def test_equal_draws_for_all_trials() -> None:

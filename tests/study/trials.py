@@ -2,22 +2,26 @@
 
 import os
 import signal
+import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 from detloss.study import report
-from detloss.study.comparison import Comparison
+from detloss.study.comparison import Comparison, Happening, Results
 from detloss.study.dataset import Dataset, Problem, Sample
-from detloss.study.devices import Place
+from detloss.study.devices import Place, Team
 from detloss.study.evaluation import Prediction, evaluate
 from detloss.study.folder import Folder
 from detloss.study.ledger import Ledger
 from detloss.study.plan import Pair, Plan
-from detloss.study.standings import standings
+from detloss.study.request import Request
+from detloss.study.standings import Bootstrap, standings
 from detloss.study.training import Outcome, Trial
+from detloss.study.workers import Failed, Finished, Started
 
 SEARCHED = Plan({Pair("l1", "focal"): (1.0, 2.0), Pair("giou", "focal"): (1.0, 2.0)}, seeds=(0, 1, 2), steps=8)
 
@@ -64,6 +68,22 @@ def quick_trial(
     return outcome_of(trial)
 
 
+def run_here(comparison: Comparison, load: Callable[[], Dataset], *, teams: Sequence[Team]) -> Iterator[Happening]:
+    """`Comparison.run` with `quick_trial`, in this process."""
+    dataset = load()
+    while trial := comparison.ledger.claim():
+        yield Started(trial)
+        try:
+            outcome = quick_trial(trial, dataset, place=Place())
+        except RuntimeError as error:
+            comparison.ledger.fail(Failed(trial, f"RuntimeError: {error}"))
+        else:
+            comparison.enter(outcome)
+            yield Finished(outcome)
+    comparison.failures = comparison.ledger.failures()
+    comparison.ledger.close()
+
+
 def endless_trial(
     trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
 ) -> Outcome:
@@ -72,8 +92,8 @@ def endless_trial(
         return outcome_of(trial)
     assert on_progress is not None
     on_progress(os.getpid())
-    time.sleep(600)
-    raise AssertionError("nobody ended this worker")
+    while True:
+        signal.pause()
 
 
 def endless_trial_of_all(
@@ -82,33 +102,53 @@ def endless_trial_of_all(
     """Say a step, and go on for ever."""
     assert on_progress is not None
     on_progress(1)
-    time.sleep(600)
-    raise AssertionError("nobody ended this worker")
+    while True:
+        signal.pause()
 
 
-def slow_trial(
+def scored_trial(
     trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
 ) -> Outcome:
-    """Take a moment, so that several processes get their share; the AP follows from the trial."""
+    """Say a step; the AP follows from the trial."""
     assert on_progress is not None
     on_progress(1)
-    time.sleep(0.15)
     return outcome_of(trial, ap=score_of(trial))
 
 
-def long_trial(
-    trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
+def trial_until(
+    file: Path,
+    trial: Trial,
+    dataset: Dataset,
+    *,
+    place: Place,
+    on_progress: Callable[[int], None] | None = None,
 ) -> Outcome:
-    """Take longer than a silence that counts as death."""
+    """Say a step, and go on until there is such a file."""
     assert on_progress is not None
     on_progress(1)
-    time.sleep(5)
+    while not file.exists():
+        time.sleep(0.01)
     return outcome_of(trial)
 
 
 def score_of(trial: Trial) -> float:
     """An AP that a trial has wherever it runs: best at weight 2."""
     return 0.5 - 0.1 * abs(trial.weight - 2) + 0.01 * trial.seed + 0.001 * (trial.box == "giou")
+
+
+def fall_silent(study: Path) -> None:
+    """Move the last signs of life of all trials in an SQLite file to yesterday."""
+    with closing(sqlite3.connect(study)) as database, database:
+        database.execute("UPDATE trial_heartbeats SET heartbeat = datetime(heartbeat, '-1 day')")
+
+
+def await_sign_of_life(study: Path) -> None:
+    """Return when a trial has given a sign of life since yesterday."""
+    with closing(sqlite3.connect(study)) as database:
+        while not database.execute(
+            "SELECT max(heartbeat) > datetime('now', '-1 hour') FROM trial_heartbeats"
+        ).fetchone()[0]:
+            time.sleep(0.01)
 
 
 def fixed_plan(*seeds: int, boxes: tuple[str, ...] = ("giou",), steps: int = 3) -> Plan:
@@ -132,9 +172,13 @@ def finished_comparison(folder: Path, *, seeds: int = 2) -> Comparison:
     return comparison
 
 
-def write_report(path: Path, comparison: Comparison, *, settings: dict[str, object], command: str) -> None:
-    """Write the page of a comparison of pairs with l1 + focal."""
-    baseline, data = Pair("l1", "focal"), small_dataset()
-    table = standings(comparison.outcomes, data, baseline)
-    remarks = ["A remark about the <search>."]
-    report.write(path, comparison, table, data, baseline=baseline, remarks=remarks, settings=settings, command=command)
+def request_of(command: str = "detloss compare", **settings: str | int) -> Request:
+    """A quick look at pairs compared with l1 + focal."""
+    return Request(command, None, None, None, Pair("l1", "focal"), quick=True, settings=settings)
+
+
+def write_report(path: Path, results: Results, request: Request, *, running: bool = False) -> None:
+    """Write the page of a comparison on the small data set."""
+    data = small_dataset()
+    table = standings(results.outcomes, Bootstrap(data), request.baseline, results.failures)
+    report.write(path, results, table, data, request, running=running)

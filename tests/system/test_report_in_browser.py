@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from detloss.study.plan import Pair, Plan
-from tests.study.trials import begun, outcome_of, write_report
+from tests.study.trials import begun, outcome_of, request_of, write_report
 
 PHONE = 360
 HEIGHT = 2400
@@ -54,14 +54,14 @@ def page(tmp_path: Path) -> Path:
     comparison = begun(tmp_path, plan)
     for trial in plan.comparison(plan.chosen({})):
         comparison.enter(outcome_of(trial, ap=0.4 + 0.01 * trial.seed + 0.005 * (trial.cls == "softmax_focal")))
-    settings = {"seeds": 2, "data": "/a/rather/long/path/without/any/space/" + "folder/" * 12}
-    write_report(path, comparison, settings=settings, command="detloss compare " * 9)
+    data = "/a/rather/long/path/without/any/space/" + "folder/" * 12
+    write_report(path, comparison, request_of("detloss compare " * 9, data=data))
     return path
 
 
 def chromium(profile: Path, *arguments: str) -> str:
     command = [*CHROMIUM, f"--user-data-dir={profile}", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def layout(page: Path, width: int) -> dict[str, object]:
@@ -103,7 +103,10 @@ def test_no_screen_needs_sideways_scrolling_and_the_verdict_is_first(page: Path,
     assert found["beyond"] == []
     lines = [line for line in str(found["text"]).splitlines() if line]
     assert lines[0] == "Which losses are best on two & a half?"
-    assert lines[1] == "smooth_l1 + softmax_focal (+0.005 [+0.005, +0.005]) is better than l1 + focal."
+    assert lines[1] == (
+        "Compared with l1 + focal over 2 seeds, smooth_l1 + softmax_focal (AP +0.005 [+0.005, +0.005]) is better and"
+        " smooth_l1 + balanced_bce (AP +0.000 [+0.000, +0.000]) is not distinguishable."
+    )
     assert found["verdict"] < FIRST_SCREEN
     assert found["smallest"] > 9, "pixels: what a chart says can be read"
 

@@ -1,23 +1,24 @@
-"""The command `detloss`."""
+"""The command `detloss`.
 
-import json
+What a command needs is imported when it is called: `detloss --help` and worker processes, which import this file, need
+little of it.
+"""
+
+import io
+import os
 import shlex
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
-from hashlib import sha256
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
-from rich.console import Console
 
 import detloss
 from detloss.catalog import Loss
-from detloss.study import devices, options, report, show
-from detloss.study.comparison import Comparison
-from detloss.study.dataset import Dataset, DatasetError, load
-from detloss.study.folder import Folder, FolderError
-from detloss.study.ledger import Ledger, StorageError
+from detloss.study import options
 from detloss.study.options import (
     ALL_BOX_LOSSES,
     BOX_LOSSES,
@@ -29,27 +30,56 @@ from detloss.study.options import (
     weights_to_try,
 )
 from detloss.study.plan import Pair, Plan
-from detloss.study.progress import ProgressDisplay, name_of
-from detloss.study.sharing import SharedDataset
+from detloss.study.printable import printable
 from detloss.study.simulation.command import simulate
-from detloss.study.standings import findings, standings
-from detloss.study.terminal import INTERRUPTED, QUICK, print_standings, say, say_data, say_plan, search_remarks
-from detloss.study.training import DetectorError, check_trials
 from detloss.study.tuning.command import tune
+
+if TYPE_CHECKING:
+    from detloss.study.comparison import Results
+    from detloss.study.folder import Folder
 
 
 class RecordedCommand(click.Command):
-    """A command that keeps what the user typed in its context's `obj`."""
+    """A command that keeps what the user typed, without the password of a database, in its context's `obj`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.obj = shlex.join([*ctx.command_path.split(), *args])
-        return super().parse_args(ctx, args)
+        typed = list(args)
+        rest = super().parse_args(ctx, args)
+        storage = ctx.params.get("storage")
+        if storage:
+            from detloss.study.address import shown
+
+            typed = [word.replace(storage, shown(storage)) for word in typed]
+        ctx.obj = shlex.join([*ctx.command_path.split(), *typed])
+        return rest
+
+
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """Turn what a user can put right into an error message."""
+    from detloss.study.dataset import DatasetError
+    from detloss.study.devices import DevicesError
+    from detloss.study.folder import FolderError
+    from detloss.study.ledger import StorageError
+    from detloss.study.training import DetectorError
+
+    try:
+        yield
+    except (DetectorError, DevicesError) as error:
+        raise click.UsageError(f"--{error}") from error
+    except (OSError, DatasetError, FolderError, StorageError) as error:
+        raise click.ClickException(printable(str(error))) from error
 
 
 @click.group("detloss", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(detloss.__version__, prog_name="detloss")
 def main() -> None:
     """Find out which detector losses are best on your own data, and look at them."""
+    # Semaphores of a worker that is ended are left to Python's tracker, which warns of them in a process of its own.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may not have every character
 
 
 @main.command(cls=RecordedCommand, context_settings={"show_default": True})
@@ -131,7 +161,14 @@ def compare(
 
     DATA is COCO json, Pascal VOC xml, YOLO txt or a folder of them; without it, scenes made of handwritten digits.
     """
-    console = Console()
+    from rich.console import Console
+
+    from detloss.study import devices
+    from detloss.study.address import shown
+    from detloss.study.folder import Folder
+    from detloss.study.request import Request
+    from detloss.study.session import Session
+
     if quick:
         seeds, steps = quick_settings(ctx, steps)
     plan = Plan(
@@ -145,40 +182,29 @@ def compare(
         detector=detector,
         precision=precision,
     )
-    reference = baseline_named(list(plan.weights), baseline)
-    try:
+    reference, folder = baseline_named(list(plan.weights), baseline), Folder(out)
+    with reported_errors():
         teams = devices.teams(jobs, devices_per_trial)
-        dataset = load(data, size=size, scenes=scenes)
-        say_data(console, dataset)
-        check_trials(plan.samples(), dataset)
-        comparison = begin(console, plan, dataset, Folder(out), storage, overwrite=overwrite)
-        remarks = [QUICK] if quick else []
-        say_plan(console, comparison, dataset, teams, remarks)
-        interrupted = run(console, comparison, SharedDataset(dataset), teams)
-        if any(outcome.trial.phase == 2 for outcome in comparison.outcomes):
-            settings = {
-                "data": data or dataset.name,
-                "box": ", ".join(loss.name for loss in boxes),
-                "cls": ", ".join(loss.name for loss in classes),
-                "detector": detector,
-                "seeds": seeds,
-                "first seed": first_seed,
-                "steps": steps,
-                "weights": "searched" if plan.search() else "given" if weights else "listed",
-                "baseline": reference,
-                "precision": precision,
-                "jobs": len(teams),
-                "devices per trial": devices_per_trial,
-                "size": size or "as the reader chooses",
-                "storage": comparison.ledger.place,
-            }
-            remarks += search_remarks(comparison)
-            conclude(console, comparison, dataset, reference, remarks, settings, ctx.obj)
-    except (DetectorError, devices.DevicesError) as error:
-        raise click.UsageError(f"--{error}") from error
-    except (OSError, DatasetError, FolderError, StorageError) as error:
-        raise click.ClickException(str(error)) from error
-    end(ctx, comparison, interrupted=interrupted)
+        settings: dict[str, str | int] = {
+            "data": str(data or "digit scenes"),
+            "box": ", ".join(loss.name for loss in boxes),
+            "cls": ", ".join(loss.name for loss in classes),
+            "detector": detector,
+            "seeds": seeds,
+            "first seed": first_seed,
+            "steps": steps,
+            "weights": "searched" if plan.search() else "given" if weights else "listed",
+            "baseline": str(reference),
+            "precision": precision,
+            "jobs": len(teams),
+            "devices per trial": devices_per_trial,
+            "size": size or "as the reader chooses",
+            "storage": shown(storage or folder.study),
+        }
+        place = None if data is None else str(data.resolve())
+        request = Request(ctx.obj, place, size, scenes, reference, quick, settings)
+        comparison, code = Session(Console(), plan, request, folder).compare(storage, teams, overwrite=overwrite)
+    end(ctx, comparison, folder, code)
 
 
 def quick_settings(ctx: click.Context, steps: int) -> tuple[int, int]:
@@ -188,62 +214,43 @@ def quick_settings(ctx: click.Context, steps: int) -> tuple[int, int]:
     return 1, max(steps // 2, 1)
 
 
-def begin(
-    console: Console, plan: Plan, dataset: Dataset, folder: Folder, storage: str | None, *, overwrite: bool
-) -> Comparison:
-    """Take the folder and the database, and what they have of this comparison already."""
-    settings = plan.settings() | {"data": dataset.fingerprint(), "detloss": detloss.__version__}
-    folder.begin(settings, overwrite=overwrite)
-    mended = folder.mend()
-    if mended:
-        say(console, mended)
-    name = f"detloss compare {sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]}"
-    return Comparison(plan, Ledger(storage or folder.study, name, plan, anew=overwrite), folder)
+def end(ctx: click.Context, results: "Results", folder: "Folder", code: int) -> None:
+    """Leave with an error if a trial is missing; `code` is not 0 where the command was interrupted."""
+    from detloss.study.progress import name_of
 
-
-def run(console: Console, comparison: Comparison, read: Callable[[], Dataset], teams: Sequence[devices.Team]) -> bool:
-    """Run every trial under progress bars; the answer is whether the user interrupted it."""
-    display = ProgressDisplay(console, comparison.plan, comparison.outcomes)
-    with display, closing(comparison.run(read, teams=teams)) as events:
-        try:
-            for event in events:
-                display.show(event)
-        except KeyboardInterrupt:
-            return True
-    return False
-
-
-def conclude(
-    console: Console,
-    comparison: Comparison,
-    dataset: Dataset,
-    baseline: Pair,
-    remarks: Sequence[str],
-    settings: Mapping[str, object],
-    command: str,
-) -> None:
-    """Print the verdicts and the table, and write the report."""
-    table = standings(comparison.outcomes, dataset, baseline)
-    page = comparison.folder.report
-    report.write(
-        page, comparison, table, dataset, baseline=baseline, remarks=remarks, settings=settings, command=command
-    )
-    print_standings(console, table, baseline)
-    for line in (*findings(table, baseline), *remarks, f"report: {page}"):
-        say(console, line)
-
-
-def end(ctx: click.Context, comparison: Comparison, *, interrupted: bool) -> None:
-    """Leave with an error if a trial is missing."""
-    missing, planned = comparison.missing, comparison.plan.all_trials()
-    kept = f"what is finished is kept in {comparison.folder.path}"
-    if interrupted:
-        click.echo(f"Interrupted: {missing} of {planned} trials are not finished; {kept}.", err=True)
-        ctx.exit(INTERRUPTED)
-    for failure in comparison.failures:
-        click.echo(f"\n{name_of(failure.trial)} failed: {failure.reason}\n{failure.details}".rstrip(), err=True)
+    missing, planned = results.missing, results.plan.all_trials()
+    kept = f"what is finished is kept in {folder.path}"
+    if code:
+        click.echo(printable(f"Interrupted: {missing} of {planned} trials are not finished; {kept}."), err=True)
+        ctx.exit(code)
+    for failure in results.failures:
+        told = f"\n{name_of(failure.trial)} failed: {failure.reason}\n{failure.details}".rstrip()
+        click.echo(printable(told), err=True)
     if missing:
-        raise click.ClickException(f"{missing} of {planned} trials failed; {kept}.")
+        raise click.ClickException(printable(f"{missing} of {planned} trials failed; {kept}."))
+
+
+@main.command("report")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--data", type=click.Path(exists=True, path_type=Path), help="Where the data are, if they have been moved since."
+)
+@click.option("--storage", metavar="URL", help="Database of the trials, if the comparison was given one.")
+def write_report(folder: Path, data: Path | None, storage: str | None) -> None:
+    """Write the report of the comparison in FOLDER from what has finished, and train nothing.
+
+    FOLDER is the --out of detloss compare, which was interrupted or is still running.
+    """
+    from rich.console import Console
+
+    from detloss.study.folder import Folder
+    from detloss.study.session import rewrite
+
+    with reported_errors():
+        place = Folder(folder)
+        place.settings()  # so that a folder without a comparison is named as such
+        request = place.request()
+        rewrite(Console(), place, request if data is None else request.moved_to(data), storage)
 
 
 @main.command("show")
@@ -258,6 +265,8 @@ def show_loss(loss: Loss, out: Path | None) -> None:
     path = out or Path(f"{loss.name}.png")
     if path.suffix not in (".png", ".svg"):
         raise click.BadParameter(f"expected a file that ends in .png or .svg, got {path}", param_hint="--out")
+    from detloss.study import show
+
     path.parent.mkdir(parents=True, exist_ok=True)
     show.write(loss, path)
     click.echo(f"picture: {path}")

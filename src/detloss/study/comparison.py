@@ -1,16 +1,18 @@
 """A comparison: trials that any number of processes share, run here, and written into this folder."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from time import monotonic
 
 from detloss.study.dataset import Dataset
 from detloss.study.devices import Team
 from detloss.study.folder import Folder, FolderError
+from detloss.study.glimpses import Glimpse
 from detloss.study.ledger import Ledger, StorageError
 from detloss.study.plan import Plan
 from detloss.study.training import Outcome, Trial, run_trial
-from detloss.study.workers import Event, Failed, Finished, Started, TrialRunner, Workers
+from detloss.study.workers import Advanced, Event, Failed, Finished, Started, TrialRunner, Workers
 
 POLL = 1.0  # seconds between two looks for a trial where a worker has nothing to do
 
@@ -46,8 +48,56 @@ class Waiting:
 Happening = Event | Gathered | Retried | Late | Waiting
 
 
-class Comparison:
-    """The trials of a plan, and what has come of them so far.
+@dataclass
+class Results:
+    """What has come of a plan so far.
+
+    Attributes:
+        plan: Which trials there are.
+        outcomes: The finished trials of both phases, in the order in which this process heard of them.
+        failures: The trials that ended without a result.
+        running: What was seen of the trials that run here.
+    """
+
+    plan: Plan
+    outcomes: list[Outcome]
+    failures: list[Failed]
+    running: dict[Trial, list[Glimpse]] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> int:
+        """How many planned trials have no result."""
+        return self.plan.all_trials() - len(self.outcomes)
+
+    @property
+    def unfinished(self) -> int:
+        """How many trials may still get a result."""
+        return self.missing - len(self.failures)
+
+
+def results_in(folder: Folder, storage: str, name: str, plan: Plan) -> Results:
+    """Read what has come of a comparison, without beginning anything.
+
+    Args:
+        folder: Of the comparison; results that no database took are read too.
+        storage: Address of the database.
+        name: Of the study in it.
+        plan: Of the comparison.
+
+    Raises:
+        StorageError: The database cannot be read, or has no such study.
+        FolderError: A result in the folder is damaged.
+    """
+    with closing(Ledger(storage, name, plan, reading=True)) as ledger:
+        outcomes, failures = ledger.results(()), ledger.failures()
+    known = {outcome.trial for outcome in outcomes}
+    outcomes += [outcome for outcome in folder.kept().values() if outcome.trial not in known]
+    known = {outcome.trial for outcome in outcomes}
+    return Results(plan, outcomes, [failure for failure in failures if failure.trial not in known])
+
+
+class Comparison(Results):
+    """The trials of a plan, run here and by others.
 
     Args:
         plan: Which trials there are.
@@ -57,20 +107,18 @@ class Comparison:
     Raises:
         FolderError: results.jsonl has results that the ledger lacks.
 
-    Attributes:
-        outcomes: The finished trials of both phases, in the order in which this process heard of them.
-        failures: The trials that ended without a result; known when the run is over.
+    Failures of other processes are known when the run is over.
     """
 
     def __init__(self, plan: Plan, ledger: Ledger, folder: Folder) -> None:
-        self.plan, self.ledger, self.folder = plan, ledger, folder
-        self.outcomes: list[Outcome] = []
-        self.failures: list[Failed] = []
+        super().__init__(plan, [], [])
+        self.ledger, self.folder = ledger, folder
         for file, outcome in folder.kept().items():
             ledger.finish(outcome)
             file.unlink(missing_ok=True)
+        written = folder.written()  # before the study is read, which has every result before its line is written
         self.gather()
-        strange = folder.written() - {outcome.trial for outcome in self.outcomes}
+        strange = written - {outcome.trial for outcome in self.outcomes}
         if strange:
             raise FolderError(
                 f"{folder.results}: expected trials of the study in {ledger.place}, got {len(strange)} that it lacks: "
@@ -84,10 +132,10 @@ class Comparison:
         self.outcomes.extend(new)
         return new
 
-    @property
-    def missing(self) -> int:
-        """How many planned trials have no result."""
-        return self.plan.all_trials() - len(self.outcomes)
+    def snapshot(self) -> Results:
+        """What is known now, for another thread."""
+        running = {trial: list(glimpses) for trial, glimpses in self.running.items()}
+        return Results(self.plan, list(self.outcomes), list(self.failures), running)
 
     def run(
         self,
@@ -137,15 +185,28 @@ class Comparison:
         due = monotonic() + (POLL if workers.available else self.ledger.beat_seconds)
         while (left := due - monotonic()) > 0:
             for event in workers.listen(left):
+                self.watch(event)
                 match event:
                     case Finished(outcome):
                         yield event if self.enter(outcome) else Late(outcome.trial)
                         due = monotonic()
                     case Failed():
-                        yield Retried(event) if self.ledger.fail(event) else event
+                        if self.ledger.fail(event):
+                            yield Retried(event)
+                        else:
+                            self.failures.append(event)
+                            yield event
                         due = monotonic()
                     case _:
                         yield event
+
+    def watch(self, event: Event) -> None:
+        """Keep what is seen of a trial as long as it runs."""
+        match event:
+            case Advanced(trial, glimpse=Glimpse() as glimpse):
+                self.running.setdefault(trial, []).append(glimpse)
+            case Finished(Outcome(trial=trial)) | Failed(trial):
+                self.running.pop(trial, None)
 
     def enter(self, outcome: Outcome) -> bool:
         """Bring a result into the database and the folder; the answer is whether it was the first of its trial."""

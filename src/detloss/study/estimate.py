@@ -1,6 +1,8 @@
 """What a comparison is going to do, and about how long that takes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from time import process_time
 
 from detloss.study.dataset import Dataset
 from detloss.study.devices import Place, Team
@@ -12,11 +14,13 @@ def in_words(plan: Plan) -> str:
     """Tell the plan as a sentence."""
     search = plan.search()
     searched = (
-        f"{counted(len(search), 'trial')} of {search[0].steps} steps to find the weights, then " if search else ""
+        f"{counted(len(search), 'trial')} of {counted(search[0].steps, 'step')} to find the weights, then "
+        if search
+        else ""
     )
     trials = counted(len(plan.weights) * len(plan.seeds), "trial")
     pairs, seeds = counted(len(plan.weights), "pair"), counted(len(plan.seeds), "seed")
-    return f"{searched}{trials} of {plan.steps} steps: {pairs} on {seeds}"
+    return f"{searched}{trials} of {counted(plan.steps, 'step')}: {pairs} on {seeds}"
 
 
 def counted(number: int, thing: str) -> str:
@@ -24,16 +28,26 @@ def counted(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def seconds_left(plan: Plan, done: Sequence[Outcome], dataset: Dataset, teams: Sequence[Team]) -> float:
-    """Estimate how long the rest of a plan takes, from a few steps of its first pair on this machine alone."""
-    step, judging = pace(plan.samples()[0], dataset, Place(teams[0][0]))
+def seconds_left(plan: Plan, done: Sequence[Outcome], dataset: Dataset, teams: Sequence[Team]) -> float | None:
+    """Estimate how long the rest of a plan takes on this machine alone, from a few steps of one pair.
+
+    A worker process loads and reads first what this process has loaded and read until now, which counts too. None:
+    no pair can be trained for so few steps; the trials will tell why.
+    """
+    startup = process_time()
+    for trial in plan.samples():
+        with suppress(FloatingPointError):
+            step, judging = pace(trial, dataset, Place(teams[0][0]))
+            break
+    else:
+        return None
     steps = plan.all_steps() - sum(outcome.trial.steps for outcome in done)
     trials = plan.all_trials() - len(done)
-    return (steps * step / len(teams[0]) + trials * judging) / min(len(teams), max(trials, 1))
+    return startup + (steps * step / len(teams[0]) + trials * judging) / min(len(teams), max(trials, 1))
 
 
 def duration(seconds: float) -> str:
     """A time as one says it."""
     if seconds < 90:
-        return f"{seconds:.0f} seconds"
+        return counted(max(round(seconds), 1), "second")
     return f"{seconds / 60:.0f} minutes" if seconds < 90 * 60 else f"{seconds / 3600:.1f} hours"

@@ -8,14 +8,17 @@ from contextlib import contextmanager
 from math import isnan
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 from detloss.study.lock import locked_folder
 from detloss.study.packing import NUMBERS, pack, unpack
 from detloss.study.plan import pair_of
+from detloss.study.request import Request
 from detloss.study.training import Outcome, Trial
 
 RESULTS = "results.jsonl"
 SETTINGS = "plan.json"
+REQUEST = "request.json"
 STUDY = "study.db"
 REPORT = "report.html"
 KEPT = "undelivered-*.json"
@@ -57,7 +60,7 @@ class Folder:
             OSError: The folder cannot be written.
         """
         if overwrite:
-            for name in (RESULTS, SETTINGS, REPORT, STUDY, KEPT):
+            for name in (RESULTS, SETTINGS, REQUEST, REPORT, STUDY, KEPT):
                 for file in self.path.glob(name):
                     file.unlink()
         file = self.path / SETTINGS
@@ -121,8 +124,49 @@ class Folder:
         return file
 
     def kept(self) -> dict[Path, Outcome]:
-        """Read what was kept back."""
-        return {file: unpack(json.loads(file.read_text(encoding="utf-8"))) for file in sorted(self.path.glob(KEPT))}
+        """Read what was kept back.
+
+        Raises:
+            FolderError: A file is no result of a trial.
+        """
+        outcomes = {}
+        for file in sorted(self.path.glob(KEPT)):
+            try:
+                outcomes[file] = unpack(json.loads(file.read_text(encoding="utf-8")))
+            except (ValueError, KeyError, TypeError, BadZipFile) as error:
+                remedy = "remove the file, and the command trains this trial again"
+                raise FolderError(f"{file}: expected the result of a trial, got a damaged file: {remedy}") from error
+        return outcomes
+
+    def note(self, request: Request) -> None:
+        """Save what was asked."""
+        write_whole(self.path / REQUEST, json.dumps(request.to_json(), indent=1))
+
+    def settings(self) -> dict[str, Any]:
+        """Read what decides the results here.
+
+        Raises:
+            FolderError: There is no comparison here.
+        """
+        file = self.path / SETTINGS
+        if not file.exists():
+            raise FolderError(f"{self.path}: expected the folder of a comparison, found no {SETTINGS} in it")
+        return settings_in(file)
+
+    def request(self) -> Request:
+        """Read what was asked.
+
+        Raises:
+            FolderError: It is not known.
+        """
+        file = self.path / REQUEST
+        try:
+            return Request.from_json(json.loads(file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            remedy = "the comparison is of an earlier version; repeat its command, which trains nothing twice"
+            raise FolderError(f"{self.path}: expected {REQUEST}, found none: {remedy}") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise FolderError(f"{file}: expected the request of a comparison as JSON, got {error!r}") from error
 
 
 def settings_in(file: Path) -> dict[str, Any]:
@@ -144,10 +188,13 @@ def line_of(outcome: Outcome) -> dict[str, Any]:
 
 
 def write_whole(file: Path, content: str) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all, even if the power fails."""
     part = file.with_name(f"{file.name}.part")
     with told_as(file):
-        part.write_text(content, encoding="utf-8")
+        with part.open("w", encoding="utf-8") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
         os.replace(part, file)
 
 

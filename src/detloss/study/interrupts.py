@@ -1,37 +1,45 @@
-"""Ctrl-C, where it does no harm."""
+"""Ctrl-C and SIGTERM, where they do no harm."""
 
 import os
 import signal
 import threading
 from contextlib import AbstractContextManager
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has come: how a batch system, Docker or `timeout` asks a process to end."""
+
+
+DEFAULTS: dict[signal.Signals, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
 
 
 class Interrupts(AbstractContextManager["Interrupts"]):
-    """Keeps a Ctrl-C until it is looked for; `reader` is a file that can be read once it has come.
+    """Keeps a Ctrl-C or SIGTERM until it is looked for; `reader` is a file that can be read once it has come.
 
     An exception that may come anywhere comes where a destructor loses it, or between the start of a process and the
-    line that remembers it. A second Ctrl-C comes at once. Where something else handles Ctrl-C, and in other threads
-    than the main one, nothing is kept.
+    line that remembers it. A second signal is raised at once. A signal that something else handles is left to that,
+    and in other threads than the main one nothing is kept.
     """
 
     def __init__(self) -> None:
-        self.came = self.kept = False
+        self.came: int | None = None
+        self.kept: list[signal.Signals] = []
 
     def __enter__(self) -> Self:
         self.reader, self.writer = os.pipe()
         main = threading.current_thread() is threading.main_thread()
-        self.kept = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if self.kept:
-            signal.signal(signal.SIGINT, self.keep)
+        self.kept = [number for number, default in DEFAULTS.items() if main and signal.getsignal(number) is default]
+        for number in self.kept:
+            signal.signal(number, self.keep)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.kept:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in self.kept:
+            signal.signal(number, DEFAULTS[number])
         os.close(self.reader)
         os.close(self.writer)
         if error is None:
@@ -39,12 +47,18 @@ class Interrupts(AbstractContextManager["Interrupts"]):
 
     def keep(self, number: int, frame: FrameType | None) -> None:
         """Handle the signal."""
-        if self.came:
-            signal.default_int_handler(number, frame)
-        self.came = True
+        again = self.came is not None
+        self.came = number
+        if again:
+            self.check()
         os.write(self.writer, b"\0")
 
     def check(self) -> None:
         """Raise what has come."""
-        if self.came:
-            raise KeyboardInterrupt
+        if self.came is not None:
+            raise Terminated if self.came == signal.SIGTERM else KeyboardInterrupt
+
+
+def exit_code(interruption: KeyboardInterrupt) -> int:
+    """The exit code of a program that was ended so."""
+    return 128 + (signal.SIGTERM if isinstance(interruption, Terminated) else signal.SIGINT)

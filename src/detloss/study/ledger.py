@@ -19,10 +19,11 @@ import optuna
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage, fail_stale_trials, get_storage
 from optuna.trial import FrozenTrial, TrialState, create_trial
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from detloss.study.address import HIDDEN, AddressError, parsed, secrets_of, without_secrets
 from detloss.study.lock import locked
 from detloss.study.packing import pack, unpack
 from detloss.study.plan import Plan, pair_of
@@ -60,7 +61,10 @@ def exclusively(
                     return step(self, *arguments, **options)
             except DATABASE_ERRORS as error:
                 if monotonic() >= deadline:
-                    raise StorageError(f"storage: expected {self.place} to answer, got {cause_of(error)}") from error
+                    cause = cause_of(error)
+                    for secret in self.secrets:
+                        cause = cause.replace(secret, HIDDEN)
+                    raise StorageError(f"storage: expected {self.place} to answer, got {cause}") from error
                 sleep(min(1.0, self.patience))
 
     return under_lock
@@ -92,6 +96,7 @@ class Ledger:
         name: Of the study; the same for all processes that share it, and no other plan's.
         plan: Which trials there are.
         anew: Whether what the database has under this name is deleted.
+        reading: Whether the study is only read: it must exist, and no trial of it is begun again.
         beat: Seconds between the signs of life of a trial.
         grace: Seconds of silence after which its process counts as dead.
         patience: Seconds in which a database that went away may come back.
@@ -107,6 +112,7 @@ class Ledger:
         plan: Plan,
         *,
         anew: bool = False,
+        reading: bool = False,
         beat: int = BEAT,
         grace: int = GRACE,
         patience: float = PATIENCE,
@@ -114,24 +120,22 @@ class Ledger:
         self.name, self.plan, self.beat_seconds, self.patience = name, plan, beat, 0.0
         self.claimed: dict[Trial, int] = {}
         try:
-            address = make_url(url)
-            self.place = address.render_as_string()  # without the password
-            if address.get_backend_name() not in ("sqlite", "postgresql") or address.database in (None, "", ":memory:"):
-                raise StorageError(f"storage: expected sqlite:///FILE or postgresql://..., got {self.place}")
+            address = parsed(url)
+            self.place, self.secrets = without_secrets(address), secrets_of(address)
             # A file is opened anew for every step; connections to a server are kept, and tried before they are used.
             self.pool: dict[str, Any] = (
                 {"poolclass": NullPool} if address.get_backend_name() == "sqlite" else {"pool_pre_ping": True}
             )
             self.engine = create_engine(address, **self.pool)
-        except ArgumentError as error:
-            raise StorageError(f"storage: expected sqlite:///FILE or postgresql://..., got {url!r}") from error
-        except ImportError as error:
+        except AddressError as error:
+            raise StorageError(str(error)) from None
+        except (ArgumentError, ImportError) as error:
             raise StorageError(f"storage: {self.place} needs detloss[postgresql] ({error})") from error
-        self._open(url, anew, beat, grace)
+        self._open(url, anew, reading, beat, grace)
         self.patience = patience
 
     @exclusively
-    def _open(self, url: str, anew: bool, beat: int, grace: int) -> None:
+    def _open(self, url: str, anew: bool, reading: bool, beat: int, grace: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with without_warnings():
             backend = RDBStorage(url, self.pool, heartbeat_interval=beat, grace_period=grace)
@@ -139,6 +143,8 @@ class Ledger:
         self.storage: Any = get_storage(backend)
         if anew and self.name in [study.study_name for study in self.storage.get_all_studies()]:
             optuna.delete_study(study_name=self.name, storage=self.storage)
+        if reading and self.name not in [study.study_name for study in self.storage.get_all_studies()]:
+            raise StorageError(f"storage: expected the study {self.name!r} in {self.place}, found none")
         self.study = optuna.create_study(
             storage=self.storage, study_name=self.name, direction="maximize", load_if_exists=True
         )
@@ -146,7 +152,8 @@ class Ledger:
         if self._identity() is None:
             self.storage.set_study_user_attr(self.study_id, "identity", uuid4().hex)
         self.identity = self._identity()
-        self._replenish(opening=True)
+        if not reading:
+            self._replenish(opening=True)
 
     def claim(self) -> Trial | None:
         """Take up the next trial that waits, if there is one; phase 2 waits until phase 1 is over."""

@@ -110,6 +110,12 @@ class Plan:
         """Count the steps of both phases."""
         return sum(trial.steps for trial in self.search()) + len(self.seeds) * len(self.weights) * self.steps
 
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> "Plan":
+        """Read what `settings` wrote; other entries are ignored."""
+        weights = {Pair(*pair.split(" + ")): tuple(of_pair) for pair, of_pair in settings["weights"].items()}
+        return cls(weights, settings["seeds"], settings["steps"], settings["detector"], settings["precision"])
+
     def settings(self) -> dict[str, Any]:
         """What decides the trials, as JSON knows it."""
         return {

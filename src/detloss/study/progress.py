@@ -49,8 +49,10 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
         match event:
             case Started(trial):
                 self.running[trial] = self.bars.add_task(name_of(trial), total=trial.steps, unit="steps")
-            case Advanced(trial, step):
+            case Advanced(trial, step, glimpse):
                 self.bars.update(self.running[trial], completed=step)
+                if glimpse is not None:
+                    self.bars.update(self.running[trial], description=f"{name_of(trial)}, AP {glimpse.ap:.3f}")
                 self.count(trial, step)
             case Finished(outcome):
                 self.end(outcome.trial, f"AP {outcome.ap:.3f}, {outcome.seconds:.0f} s")

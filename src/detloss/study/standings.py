@@ -1,6 +1,6 @@
 """How the pairs of losses stand to each other: means, ranges, and what the differences to the baseline are worth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -9,8 +9,9 @@ import numpy as np
 from detloss.study.dataset import Dataset
 from detloss.study.matching import average_precisions
 from detloss.study.plan import Pair, pair_of
-from detloss.study.training import Outcome
+from detloss.study.training import Outcome, Trial
 from detloss.study.verdict import Difference, Verdict, difference, draws_of_images
+from detloss.study.workers import Failed
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,16 @@ class Standing:
         weight: The factor of the box loss.
         outcomes: One a seed.
         difference: To the baseline's AP; None for the baseline, and where no seed is finished for both.
+        verdict: What the difference is worth; None where there is no difference.
+        failed: The seeds that ended without a result.
     """
 
     pair: Pair
     weight: float
     outcomes: Sequence[Outcome]
     difference: Difference | None
+    verdict: Verdict | None = None
+    failed: Sequence[int] = ()
 
     @property
     def name(self) -> str:
@@ -64,37 +69,51 @@ class Standing:
         return Summary(fmean(values), min(values), max(values))
 
 
-def standings(outcomes: Sequence[Outcome], dataset: Dataset, baseline: Pair) -> list[Standing]:
+class Bootstrap:
+    """The AP of trials on the same draws of the validation images, each computed once."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.draws = draws_of_images(len(dataset.validation))
+        classes = len(dataset.class_names)
+        self.objects = np.stack([np.bincount(sample.labels, minlength=classes) for sample in dataset.validation])
+        self.known: dict[Trial, np.ndarray] = {}
+
+    def __call__(self, outcome: Outcome) -> np.ndarray:
+        """The AP of a trial on every draw."""
+        if outcome.trial not in self.known:
+            self.known[outcome.trial] = average_precisions(outcome.matches, self.objects, self.draws)
+        return self.known[outcome.trial]
+
+
+def standings(
+    outcomes: Iterable[Outcome],
+    bootstrap: Bootstrap,
+    baseline: Pair,
+    failures: Iterable[Failed] = (),
+) -> list[Standing]:
     """Gather the seeds of every pair and compare them with the baseline's; the highest mean AP comes first."""
     groups: dict[Pair, dict[int, Outcome]] = {}
     for outcome in sorted(outcomes, key=lambda outcome: outcome.trial.seed):
         if outcome.trial.phase == 2:
             groups.setdefault(pair_of(outcome.trial), {})[outcome.trial.seed] = outcome
-    drawn = drawn_precisions([outcome for group in groups.values() for outcome in group.values()], dataset)
-    found = [
-        Standing(
-            pair=pair,
-            weight=next(iter(group.values())).trial.weight,
-            outcomes=list(group.values()),
-            difference=None if pair == baseline else paired(group, groups.get(baseline, {}), drawn),
-        )
-        for pair, group in groups.items()
-    ]
+    failed = {(pair_of(failure.trial), failure.trial.seed) for failure in failures if failure.trial.phase == 2}
+    found = []
+    for pair, group in groups.items():
+        difference = None if pair == baseline else paired(group, groups.get(baseline, {}), bootstrap)
+        seeds, of_baseline = ([seed for one, seed in sorted(failed) if one == asked] for asked in (pair, baseline))
+        weight = next(iter(group.values())).trial.weight
+        verdict = None if difference is None else verdict_of(difference, bool(seeds), bool(of_baseline))
+        found.append(Standing(pair, weight, list(group.values()), difference, verdict, seeds))
     return sorted(found, key=lambda standing: -standing.ap.mean)
 
 
-def drawn_precisions(outcomes: Sequence[Outcome], dataset: Dataset) -> dict[int, np.ndarray]:
-    """Compute the AP of each trial on the same draws of the validation images, by the trial's identity."""
-    draws = draws_of_images(len(dataset.validation))
-    objects = np.stack(
-        [np.bincount(sample.labels, minlength=len(dataset.class_names)) for sample in dataset.validation]
-    )
-    return {id(outcome): average_precisions(outcome.matches, objects, draws) for outcome in outcomes}
+def verdict_of(difference: Difference, failed: bool, baseline_failed: bool) -> Verdict:
+    """The verdict, unless it favors a side of which a seed failed: what that seed would have scored is not known."""
+    favored_failed = failed if difference.verdict is Verdict.BETTER else baseline_failed
+    return Verdict.NOT_DISTINGUISHABLE if favored_failed else difference.verdict
 
 
-def paired(
-    group: Mapping[int, Outcome], baseline: Mapping[int, Outcome], drawn: Mapping[int, np.ndarray]
-) -> Difference | None:
+def paired(group: Mapping[int, Outcome], baseline: Mapping[int, Outcome], bootstrap: Bootstrap) -> Difference | None:
     """Compare the seeds that both have."""
     seeds = [seed for seed in group if seed in baseline]
     if not seeds:
@@ -102,44 +121,6 @@ def paired(
     return difference(
         [group[seed].ap for seed in seeds],
         [baseline[seed].ap for seed in seeds],
-        drawn_scores=np.stack([drawn[id(group[seed])] for seed in seeds]),
-        drawn_baseline=np.stack([drawn[id(baseline[seed])] for seed in seeds]),
+        drawn_scores=np.stack([bootstrap(group[seed]) for seed in seeds]),
+        drawn_baseline=np.stack([bootstrap(baseline[seed]) for seed in seeds]),
     )
-
-
-def findings(standings: Sequence[Standing], baseline: Pair) -> list[str]:
-    """Say in sentences what was found, the verdict first."""
-    seeds = max(len(standing.outcomes) for standing in standings)
-    others = [standing for standing in standings if standing.difference is not None]
-    first = standings[0]
-    highest = f"The highest mean AP is {first.ap.mean:.3f}, of {first.name}."
-    if not others:
-        return [highest]
-    if seeds == 1:
-        return [
-            "Not distinguishable: with one seed there is no telling chance from merit.",
-            highest,
-            "Another seed may turn the order.",
-        ]
-    told = []
-    for verdict, words in (
-        (Verdict.BETTER, "better than"),
-        (Verdict.WORSE, "worse than"),
-        (Verdict.NOT_DISTINGUISHABLE, "not distinguishable from"),
-    ):
-        of_this = [standing for standing in others if standing.difference and standing.difference.verdict is verdict]
-        if of_this:
-            names = [f"{standing.name} ({standing.difference:.3f})" for standing in of_this]
-            told.append(f"{in_words(names)} {'is' if len(names) == 1 else 'are'} {words} {baseline}.")
-    return [
-        *told,
-        highest,
-        f"In brackets: the mean difference of AP over {seeds} seeds and its 95 % interval, for seeds and images drawn"
-        " anew. Of losses that do not differ, one in twenty is called better or worse by chance.",
-    ]
-
-
-def in_words(names: Sequence[str]) -> str:
-    """A list as part of a sentence."""
-    *others, last = names
-    return f"{', '.join(others)} and {last}" if others else last

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from signal import SIGINT
 
 import torch
 from rich.box import SIMPLE
@@ -11,13 +10,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from detloss.study import estimate
-from detloss.study.comparison import Comparison
+from detloss.study.comparison import Results
 from detloss.study.dataset import Dataset
 from detloss.study.devices import Team
 from detloss.study.plan import Pair
+from detloss.study.printable import printable
+from detloss.study.request import Request
 from detloss.study.standings import Standing
 
-INTERRUPTED = 128 + SIGINT  # the exit code of a program that Ctrl-C ended
 WORTH = 0.8  # a share of the time for which another precision is worth a word
 QUICK = "A quick look, at one seed, half the steps and listed weights: its order is not to be trusted."
 
@@ -38,8 +38,8 @@ def bars(console: Console, *, transient: bool = False) -> Progress:
 
 
 def say(console: Console, line: str) -> None:
-    """Print a line as it is."""
-    console.print(line, markup=False, highlight=False, soft_wrap=True)
+    """Print a line; what would control the terminal is written as an escape."""
+    console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def say_data(console: Console, dataset: Dataset) -> None:
@@ -50,30 +50,37 @@ def say_data(console: Console, dataset: Dataset) -> None:
 
 
 def say_plan(
-    console: Console, comparison: Comparison, dataset: Dataset, teams: Sequence[Team], remarks: Sequence[str]
+    console: Console, results: Results, dataset: Dataset, teams: Sequence[Team], remarks: Sequence[str]
 ) -> None:
     """Say what is going to be done, and how long it takes."""
-    plan, done = comparison.plan, comparison.outcomes
+    plan, done = results.plan, results.outcomes
     lines = [*remarks, f"plan: {estimate.in_words(plan)}"]
     if done:
         lines.append(f"finished earlier or elsewhere: {len(done)} of {plan.all_trials()} trials")
-    if comparison.missing:
+    if results.missing:
         left = estimate.seconds_left(plan, done, dataset, teams)
         machine = f"on this machine alone, with {len(teams)} at a time"
-        lines.append(f"estimate: about {estimate.duration(left)} {machine}")
-        half = replace(plan, precision="bfloat16")
-        if torch.cuda.is_available() and (shorter := estimate.seconds_left(half, done, dataset, teams)) < WORTH * left:
-            lines.append(f"about {estimate.duration(shorter)} with --precision bfloat16, which rounds coarser")
+        if left is not None:
+            lines.append(f"estimate: about {estimate.duration(left)} {machine}")
+        if left is not None and torch.cuda.is_available():
+            shorter = estimate.seconds_left(replace(plan, precision="bfloat16"), done, dataset, teams)
+            if shorter is not None and shorter < WORTH * left:
+                lines.append(f"about {estimate.duration(shorter)} with --precision bfloat16, which rounds coarser")
     for line in lines:
         say(console, line)
 
 
-def search_remarks(comparison: Comparison) -> list[str]:
+def remarks_on(request: Request, results: Results | None = None) -> list[str]:
+    """Say what limits the results: that it is a quick look, and which weights the search chose."""
+    return [QUICK] * request.quick + (search_remarks(results) if results else [])
+
+
+def search_remarks(results: Results) -> list[str]:
     """Say which weights the search chose, and where a better one may lie beyond its ends."""
-    plan = comparison.plan
-    if not plan.search():
+    plan = results.plan
+    if not plan.search() or not any(outcome.trial.phase == 2 for outcome in results.outcomes):
         return []
-    chosen = plan.chosen({outcome.trial: outcome.ap for outcome in comparison.outcomes})
+    chosen = plan.chosen({outcome.trial: outcome.ap for outcome in results.outcomes})
     told = ", ".join(f"{pair} {weight:g}" for pair, weight in chosen.items())
     ends = [str(pair) for pair, weight in chosen.items() if weight in (plan.weights[pair][0], plan.weights[pair][-1])]
     beyond = f" At the end of what was tried, so that a better one may lie beyond: {', '.join(ends)}." if ends else ""
@@ -85,12 +92,11 @@ def print_standings(console: Console, table: Sequence[Standing], baseline: Pair)
     rows = Table("losses", "weight", "AP", "difference", "verdict", box=SIMPLE)
     rows.caption = f"AP: mean (lowest–highest over the seeds); difference to {baseline}: mean [95 % interval]"
     for standing in table:
-        verdict = standing.difference.verdict.value if standing.difference else ""
         rows.add_row(
             str(standing.pair).replace("+ ", "+\n"),
             f"{standing.weight:g}",
             f"{standing.ap:.3f}".replace(" ", "\n"),
             f"{standing.difference:.3f}".replace(" ", "\n", 1) if standing.difference else "",
-            "baseline" if standing.pair == baseline else verdict,
+            "baseline" if standing.pair == baseline else standing.verdict or "",
         )
     console.print(rows)

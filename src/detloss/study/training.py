@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from detloss.study.builders import DETECTORS, Detector, check_boxes, target_of
 from detloss.study.dataset import Dataset, Sample
 from detloss.study.devices import Place
 from detloss.study.evaluation import Prediction, evaluate
+from detloss.study.glimpses import Glimpse, Watch, evenly, surest
 from detloss.study.matching import Matches
 
 # One setting for all losses, so that a comparison compares nothing else.
@@ -24,7 +26,13 @@ LONGEST_GRADIENT = 10.0
 POINTS_OF_CURVE = 60  # a training curve has at most about this many points
 PRECISIONS = ("float32", "bfloat16")
 PROBED = 6  # steps that are timed before a comparison starts
-PICTURED = 8  # validation images whose predictions a report draws
+PICTURED = 48  # validation images whose predictions are kept, for a report to choose from
+
+
+class Progress(Protocol):
+    """Called after every step with the steps done, and with what the detector can do where that was looked at."""
+
+    def __call__(self, step: int, glimpse: Glimpse | None = None) -> None: ...
 
 
 class DetectorError(Exception):
@@ -70,10 +78,12 @@ class Outcome:
         large: Of objects above 3 % of their image.
         seconds: From the first step to the last validation image.
         curve: (step, classification loss, box loss), each loss the mean since the point before.
-        predictions: In the first few validation images.
+        predictions: In some validation images, the surest, as many as each has objects.
         matches: Which detections found an object, for the AP of any draw of the validation images.
         found: (objects,) uint16, by image: bit t is set where an object of the validation images was found at IoU
             .50 + .05 t. None in results of versions that did not note it.
+        pictured: Which validation images the predictions are for; none: the first ones.
+        glimpses: How far the detector had come on the way; none in a search, and in results of earlier versions.
     """
 
     trial: Trial
@@ -88,10 +98,12 @@ class Outcome:
     predictions: list[Prediction]
     matches: Matches
     found: np.ndarray | None = None
+    pictured: Sequence[int] = ()
+    glimpses: Sequence[Glimpse] = ()
 
 
 def run_trial(
-    trial: Trial, dataset: Dataset, *, place: Place = Place(), on_progress: Callable[[int], None] | None = None
+    trial: Trial, dataset: Dataset, *, place: Place = Place(), on_progress: Progress | None = None
 ) -> Outcome:
     """Train a detector with a trial's losses and judge it.
 
@@ -102,7 +114,7 @@ def run_trial(
         trial: Losses, weight, seed, steps and detector.
         dataset: What to train on and what to judge on.
         place: Where to train.
-        on_progress: Called after every step with the number of steps done.
+        on_progress: Called after every step.
 
     Returns:
         The outcome.
@@ -111,7 +123,8 @@ def run_trial(
         ValueError: A loss is not in the catalog, or not of a kind that its place needs; there is no such detector.
         FloatingPointError: A loss or its gradient is not finite.
     """
-    return train_and_judge(*losses_of(trial), trial, dataset, place=place, on_progress=on_progress)
+    watch = Watch(dataset, trial.steps) if trial.phase == 2 else None
+    return train_and_judge(*losses_of(trial), trial, dataset, place=place, on_progress=on_progress, watch=watch)
 
 
 def train_and_judge(
@@ -121,18 +134,41 @@ def train_and_judge(
     dataset: Dataset,
     *,
     place: Place,
-    on_progress: Callable[[int], None] | None,
+    on_progress: Progress | None,
+    watch: Watch | None = None,
 ) -> Outcome:
-    """Run a trial with these losses, which may have other options than the catalog's."""
+    """Run a trial with these losses, which may have other options than the catalog's, and look at it meanwhile."""
     torch.set_num_threads(1)  # several threads a trial slow each other down where every core has a trial
     start = perf_counter()
     model = build(box, cls, trial, dataset)
     model.to(place.device)
-    curve = train(model, dataset.train, trial, place, on_progress or (lambda step: None))
+    glimpses: list[Glimpse] = []
+
+    def after_step(step: int) -> None:
+        seen: list[Glimpse] = []
+        if watch is not None and step in watch.steps[:-1]:
+            seen.append(watch.glimpse(step, predict(model, watch.samples, place.device)))
+            model.train()
+        glimpses.extend(seen)
+        if on_progress is not None:
+            on_progress(step, *seen)
+
+    curve = train(model, dataset.train, trial, place, after_step)
     predictions = predict(model, dataset.validation, place.device)
     seconds = perf_counter() - start
     precision = evaluate(predictions, dataset.validation, dataset.geometry)
-    return Outcome(trial, **vars(precision), seconds=seconds, curve=curve, predictions=predictions[:PICTURED])
+    if watch is not None:
+        glimpses.append(watch.glimpse(trial.steps, [predictions[image] for image in watch.images]))
+    pictured = evenly([image for image, sample in enumerate(dataset.validation) if len(sample.boxes)], PICTURED)
+    return Outcome(
+        trial,
+        **vars(precision),
+        seconds=seconds,
+        curve=curve,
+        predictions=[surest(predictions[image], dataset.validation[image]) for image in pictured],
+        pictured=pictured,
+        glimpses=glimpses,
+    )
 
 
 def pace(trial: Trial, dataset: Dataset, place: Place) -> tuple[float, float]:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf, sqrt
+from math import hypot, inf, nan, sqrt
 
 import numpy as np
-from scipy import stats  # type: ignore[import-untyped]
+from scipy.special import stdtrit  # type: ignore[import-untyped]
 
 CONFIDENCE = 0.95
 DRAWS = 1000  # bootstrap draws of the images
+MOST_SEEDS = 100  # more are never advised
 BOOTSTRAP_SEED = 0  # the same draws for every trial, and in every report of the same results
 
 
@@ -30,12 +31,16 @@ class Difference:
         low: Lower end of the interval; minus infinity with one seed.
         high: Its upper end; infinity with one seed.
         seeds: How many seeds both have.
+        scatter: Standard deviation of the seeds' differences; NaN with one seed.
+        by_images: How much of the interval, to either side of the mean, comes from the choice of the images.
     """
 
     mean: float
     low: float
     high: float
     seeds: int
+    scatter: float = nan
+    by_images: float = 0.0
 
     @property
     def verdict(self) -> Verdict:
@@ -43,6 +48,15 @@ class Difference:
         if self.low > 0:
             return Verdict.BETTER
         return Verdict.WORSE if self.high < 0 else Verdict.NOT_DISTINGUISHABLE
+
+    @property
+    def seeds_to_show(self) -> int | None:
+        """About how many seeds would show a difference of this size, at most `MOST_SEEDS`; None: not even so many."""
+        for seeds in range(max(self.seeds, 1) + 1, MOST_SEEDS + 1):
+            by_seeds = float(stdtrit(seeds - 1, (1 + CONFIDENCE) / 2)) * self.scatter / sqrt(seeds)
+            if hypot(by_seeds, self.by_images) < abs(self.mean):
+                return seeds
+        return None
 
     def __format__(self, spec: str) -> str:
         """The mean with its sign and, if there is one, the interval; `spec` formats each number."""
@@ -97,6 +111,15 @@ def difference(
         moved = (drawn_scores - drawn_baseline).mean(axis=0)
         by_images = moved[np.isfinite(moved)] - np.nanmean(moved)
     # Quantiles of t in place of random draws: with every draw of the images stand equally many of each.
-    by_seeds = standard_error * stats.t(seeds - 1).ppf((np.arange(DRAWS) + 0.5) / DRAWS)
-    low, high = np.quantile(np.add.outer(by_seeds, by_images), [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Difference(mean, mean + float(low), mean + float(high), seeds)
+    by_seeds = standard_error * stdtrit(seeds - 1, (np.arange(DRAWS) + 0.5) / DRAWS)
+    ends = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    low, high = np.quantile(np.add.outer(by_seeds, by_images), ends)
+    image_low, image_high = np.quantile(by_images, ends)
+    return Difference(
+        mean,
+        mean + float(low),
+        mean + float(high),
+        seeds,
+        scatter=float(differences.std(ddof=1)),
+        by_images=float(image_high - image_low) / 2,
+    )

@@ -14,8 +14,9 @@ import torch
 
 from detloss.study.dataset import Dataset
 from detloss.study.devices import Place, Team, on_each, tie_to_parent
+from detloss.study.glimpses import Glimpse
 from detloss.study.interrupts import Interrupts
-from detloss.study.training import Outcome, Trial
+from detloss.study.training import Outcome, Progress, Trial
 
 PATIENCE = 5.0  # seconds in which a process that has nothing to do ends by itself
 
@@ -24,7 +25,7 @@ class TrialRunner(Protocol):
     """What trains and judges one trial; a worker calls it, so it must be importable there."""
 
     def __call__(
-        self, trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
+        self, trial: Trial, dataset: Dataset, *, place: Place, on_progress: Progress | None = None
     ) -> Outcome: ...
 
 
@@ -37,10 +38,11 @@ class Started:
 
 @dataclass(frozen=True)
 class Advanced:
-    """A trial has trained this many steps."""
+    """A trial has trained this many steps; now and then with what its detector can do."""
 
     trial: Trial
     step: int
+    glimpse: Glimpse | None = None
 
 
 @dataclass(frozen=True)
@@ -198,8 +200,11 @@ def serve(place: Place, connection: Connection, trial: Trial, dataset: Dataset, 
         if place.leads:
             connection.send(event)
 
+    def advance(step: int, glimpse: Glimpse | None = None) -> None:
+        tell(Advanced(trial, step, glimpse))
+
     try:
-        tell(Finished(run_trial(trial, dataset, place=place, on_progress=lambda step: tell(Advanced(trial, step)))))
+        tell(Finished(run_trial(trial, dataset, place=place, on_progress=advance)))
     except Exception as error:  # whatever a trial raises is its result; the other trials go on
         reason = "".join(traceback.format_exception_only(error)).strip()
         tell(Failed(trial, reason, traceback.format_exc()))

@@ -91,12 +91,23 @@ def convergence(standings: Sequence[Standing], looks: Mapping[str, Look]) -> lis
     for name in dict.fromkeys(standing.pair.cls for standing in standings):
         having = [standing for standing in standings if standing.pair.cls == name]
         curves = [curve_of(one, one.pair.box, looks[one.name], class_loss) for one in having]
-        charts.append(loss_chart(f"class loss: {name}", curves))
+        charts.append(line_chart(f"class loss: {name}", "training loss", curves))
     for name in dict.fromkeys(standing.pair.box for standing in standings):
         having = [standing for standing in standings if standing.pair.box == name]
         curves = [curve_of(one, one.pair.cls, looks[one.name], box_loss) for one in having]
-        charts.append(loss_chart(f"box loss: {name}", curves))
+        charts.append(line_chart(f"box loss: {name}", "training loss", curves))
     return charts
+
+
+def learning(standings: Sequence[Standing], looks: Mapping[str, Look]) -> str:
+    """Draw the AP over the training steps; nothing where it was not looked at."""
+    curves = []
+    for standing in standings:
+        steps = [[glimpse.step for glimpse in outcome.glimpses] for outcome in standing.outcomes]
+        if steps[0] and all(of_seed == steps[0] for of_seed in steps):
+            values = [[glimpse.ap for glimpse in outcome.glimpses] for outcome in standing.outcomes]
+            curves.append(Curve(standing.name, looks[standing.name], np.array(steps[0]), np.array(values)))
+    return line_chart("AP on validation images", "AP", curves, legend=True) if curves else ""
 
 
 def class_loss(outcome: Outcome) -> list[float]:
@@ -117,19 +128,27 @@ def curve_of(standing: Standing, label: str, look: Look, loss: Callable[[Outcome
     return Curve(label, look, steps[:full], values[:, :full])
 
 
-def loss_chart(title: str, curves: Sequence[Curve]) -> str:
-    """Draw one training loss: the mean of the seeds in a band of their range, each line labelled at its end."""
+def line_chart(title: str, quantity: str, curves: Sequence[Curve], *, legend: bool = False) -> str:
+    """Draw a quantity over the training steps: the mean of the seeds in a band of their range.
+
+    Each line is labelled at its end, or in a legend below where labels are long.
+    """
     with style():
-        height = max(2.1, 0.8 + LINE * len(curves))
+        height = 2.6 + LINE * len(curves) if legend else max(2.1, 0.8 + LINE * len(curves))
         figure = Figure(figsize=(WIDTH, height))
         axes = figure.subplots()
         for curve in curves:
             low, high = curve.values.min(axis=0), curve.values.max(axis=0)
             axes.fill_between(curve.steps, low, high, color=curve.look.colour, alpha=0.2, linewidth=0)
             axes.plot(curve.steps, curve.values.mean(axis=0), **line_style(curve.look))
-        axes.set(title=title, xlabel="training step", ylabel="training loss", xlim=(0, curves[0].steps[-1]))
+        axes.set(title=title, xlabel="training step", ylabel=quantity, xlim=(0, curves[0].steps[-1]))
         axes.set_ylim(bottom=0)
-        label_ends(axes, curves, height)
+        if legend:
+            labels = [f"{curve.label}: {curve.values[:, -1].mean():.3f}" for curve in curves]
+            lines = axes.get_lines()
+            figure.legend(lines, labels, loc="outside lower left", fontsize=8.5, borderpad=0, handlelength=3)
+        else:
+            label_ends(axes, curves, height)
         return svg(figure, f"{title} over the training steps, a line a pair of losses")
 
 

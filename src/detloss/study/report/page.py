@@ -1,26 +1,37 @@
 """The page as a whole: everything gathered, and written into the template."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
+from math import isnan
 from pathlib import Path
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import detloss
-from detloss.study.comparison import Comparison
+from detloss.study.comparison import Results
 from detloss.study.dataset import Dataset
-from detloss.study.plan import Pair
+from detloss.study.findings import findings
+from detloss.study.folder import write_whole
+from detloss.study.glimpses import Glimpse, evenly
+from detloss.study.plan import pair_of
+from detloss.study.printable import printable
 from detloss.study.report import charts
+from detloss.study.report.choice import Album
 from detloss.study.report.looks import COLOURS, looks_of
-from detloss.study.report.photographs import Mark, marks, photograph
 from detloss.study.report.positives import positives
 from detloss.study.report.recall import FEWEST_IMAGES, breakdowns
-from detloss.study.standings import Standing, findings
+from detloss.study.request import Request
+from detloss.study.standings import Standing
+from detloss.study.terminal import remarks_on
 
 JUDGING = ("torch", "numpy", "faster-coco-eval")
 """Packages whose versions may move a number of the page."""
+
+
+SCENES = 6  # images shown before there are predictions
+REFRESH = 5  # seconds after which a browser reads the page again while trials run
 
 
 def versions() -> dict[str, str]:
@@ -33,67 +44,85 @@ def versions() -> dict[str, str]:
     }
 
 
-def pictures_of(standing: Standing, dataset: Dataset) -> list[list[Mark]]:
-    """What to draw on each of the first validation images, as the pair's first seed predicts it."""
-    predictions = standing.outcomes[0].predictions
-    return [
-        marks(sample, prediction, dataset.class_names, dataset.geometry)
-        for sample, prediction in zip(dataset.validation, predictions)
-    ]
+def glimpses_of(results: Results) -> dict[str, Sequence[Glimpse]]:
+    """What was seen of each pair in training, on its first seed of which something was seen."""
+    seen = {outcome.trial: outcome.glimpses for outcome in results.outcomes if outcome.glimpses} | results.running
+    of_pairs: dict[str, Sequence[Glimpse]] = {}
+    for trial in sorted(seen, key=lambda trial: trial.seed):
+        of_pairs.setdefault(str(pair_of(trial)), seen[trial])
+    return of_pairs
+
+
+def scenes_of(dataset: Dataset) -> list[int]:
+    """A few validation images with objects."""
+    return evenly([image for image, sample in enumerate(dataset.validation) if len(sample.boxes)], SCENES)
 
 
 def write(
     path: Path,
-    comparison: Comparison,
+    results: Results,
     standings: Sequence[Standing],
     dataset: Dataset,
+    request: Request,
     *,
-    baseline: Pair,
-    remarks: Sequence[str],
-    settings: Mapping[str, object],
-    command: str,
+    running: bool = False,
 ) -> None:
-    """Write the page.
+    """Write the page, whole or not at all.
 
     Args:
         path: The file to write.
-        comparison: What was planned, and what has come of it.
-        standings: How the pairs stand to each other; at least one.
+        results: What was planned, and what has come of it.
+        standings: How the pairs stand to each other; none before the first trial of a comparison has finished.
         dataset: What was trained and judged on.
-        baseline: The pair that the others are compared with.
-        remarks: Sentences about the search and the settings.
-        settings: The options of the run, by their names.
-        command: What the user typed.
+        request: What was asked.
+        running: Whether trials are running, so that the page refreshes itself.
     """
-    shown = min(len(standing.outcomes[0].predictions) for standing in standings)
-    looks = looks_of([str(pair) for pair in comparison.plan.weights])
+    baseline = request.baseline
+    looks = looks_of([str(pair) for pair in results.plan.weights])
     objects = np.bincount(
         np.concatenate([sample.labels for sample in dataset.validation]), minlength=len(dataset.class_names)
     )
+    album, glimpses = Album(dataset), glimpses_of(results)
+    filmed = list(dict.fromkeys([*[standing.name for standing in standings], *looks]))
+    films = album.films({name: glimpses[name] for name in filmed if name in glimpses})
+    galleries = album.galleries(standings)
     loader = PackageLoader("detloss.study", "report")
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
     )
     page = environment.get_template("page.html.j2").render(
         standings=standings,
         baseline=baseline,
-        findings=findings(standings, baseline),
-        remarks=remarks,
-        comparison=comparison,
+        findings=findings(standings, baseline, results),
+        remarks=remarks_on(request, results),
+        results=results,
+        refresh=REFRESH if running else None,
         dataset=dataset,
         colours=COLOURS,
         looks=looks,
         swatches={name: charts.swatch(look) for name, look in looks.items()},
-        spread=charts.spread(standings, looks),
-        precision_recall=charts.precision_recall(standings, objects, looks),
+        spread=charts.spread(standings, looks) if standings else "",
+        precision_recall=charts.precision_recall(standings, objects, looks) if standings else "",
         convergence=charts.convergence(standings, looks),
         breakdowns=breakdowns(standings, dataset, baseline),
         fewest_images=FEWEST_IMAGES,
         positives=positives([outcome.trial for standing in standings for outcome in standing.outcomes], dataset),
-        photographs=[photograph(sample) for sample in dataset.validation[:shown]],
-        pictures={standing.name: pictures_of(standing, dataset) for standing in standings},
-        settings=settings,
+        learning=charts.learning(standings, looks),
+        films=films,
+        galleries=galleries,
+        sizes=[
+            size
+            for size in ("small", "medium", "large")
+            if not all(isnan(standing.summary(size).mean) for standing in standings)
+        ],
+        scenes=[] if films or galleries else [album.picture(image, None) for image in scenes_of(dataset)],
+        photographs=list(album.photographs.values()),
+        request=request,
         versions=versions(),
-        command=command,
     )
-    path.write_text(page, encoding="utf-8")
+    write_whole(path, page)

@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from io import BytesIO
@@ -13,11 +14,14 @@ from PIL import Image
 
 import detloss
 from detloss.study.dataset import Sample
+from detloss.study.evaluation import Prediction
+from detloss.study.glimpses import surest
+from detloss.study.readers.pictures import PictureError, open_picture
 
 MATCHING_IOU = 0.5
-
-Prediction = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Boxes, scores and labels of one image."""
+LONGER_SIDE = 480  # pixels of a picture in the page
+MOST_ENLARGED = 4.0
+MOST_LABELLED = 8  # objects
 
 
 class Finding(Enum):
@@ -52,25 +56,43 @@ class Mark:
 
 @dataclass(frozen=True)
 class Photograph:
-    """A validation image, ready to stand in a page: `png` is base64."""
+    """A validation image, ready to stand in a page.
 
+    Attributes:
+        id: What pictures of the page call it.
+        name: Its file name.
+        width: In pixels of the image that was judged, in which boxes are.
+        height: Likewise.
+        url: The picture itself, sharper than that image where its file is.
+        crowded: Whether it has so many objects that labels would hide them.
+    """
+
+    id: str
     name: str
     width: int
     height: int
-    png: str
+    url: str
+    crowded: bool
 
 
-def photograph(sample: Sample) -> Photograph:
-    """Encode a validation image for the page."""
+def photograph(sample: Sample, id: str) -> Photograph:
+    """Encode a validation image for the page, from its file if that is still there."""
     height, width, _ = sample.image.shape
+    picture = Image.fromarray(sample.image)
+    if sample.file is not None:
+        with suppress(PictureError):
+            picture = open_picture(sample.file)
+    scale = min(LONGER_SIDE / max(picture.size), MOST_ENLARGED)
+    size = [max(1, round(side * scale)) for side in picture.size]
     buffer = BytesIO()
-    Image.fromarray(sample.image).save(buffer, format="PNG")
-    return Photograph(sample.name, width, height, b64encode(buffer.getvalue()).decode())
+    picture.resize((size[0], size[1]), Image.Resampling.LANCZOS).save(buffer, format="JPEG", quality=85)
+    url = f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"
+    return Photograph(id, sample.name, width, height, url, crowded=len(sample.boxes) > MOST_LABELLED)
 
 
 def marks(
     sample: Sample,
-    prediction: Prediction,
+    prediction: Prediction | None,
     class_names: Sequence[str],
     geometry: detloss.AxisAligned | detloss.Rotated = detloss.AxisAligned(),
 ) -> list[Mark]:
@@ -80,16 +102,19 @@ def marks(
     are true boxes, the highest scores first. A prediction is a hit where its class is right and it overlaps a true box
     that is not taken yet by an IoU of at least .5.
 
+    Without a prediction, the true boxes alone.
+
     Returns:
         The true boxes, each found or missed, then the predictions, each a hit or false.
     """
-    boxes, scores, labels = prediction
-    best = np.argsort(-scores, kind="stable")[: len(sample.boxes)]
-    predictions, truths = torch.as_tensor(boxes[best]), torch.as_tensor(sample.boxes)
+    if prediction is None:
+        return [mark(box, class_names[label], Finding.FOUND) for box, label in zip(sample.boxes, sample.labels)]
+    boxes, _, labels = surest(prediction, sample)
+    predictions, truths = torch.as_tensor(boxes), torch.as_tensor(sample.boxes)
     overlaps = detloss.iou(predictions, truths, geometry=geometry, pairwise=True).numpy()
     free = np.ones(len(sample.boxes), dtype=bool)
     predicted = []
-    for row, index in zip(overlaps, best, strict=True):
+    for index, row in enumerate(overlaps):
         candidates = np.where(free & (sample.labels == labels[index]), row, 0.0)
         nearest = int(candidates.argmax())
         hit = candidates[nearest] >= MATCHING_IOU

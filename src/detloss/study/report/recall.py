@@ -171,8 +171,11 @@ def group_of(
                 draws @ found_in_image, drawn_objects, out=np.full(len(draws), np.nan), where=drawn_objects > 0
             )
     differences = {}
+    baseline_failed = any(standing.failed for standing in standings if standing.pair == baseline)
     for standing in standings:
         pair = standing.pair
+        if standing.failed or baseline_failed:
+            continue
         seeds = [seed for seed in recalls[pair] if seed in recalls.get(baseline, {})]
         if pair != baseline and seeds and np.count_nonzero(objects) >= FEWEST_IMAGES:
             differences[standing.name] = difference(

@@ -3,20 +3,21 @@
 import json
 import os
 from pathlib import Path
+from signal import SIGINT
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from detloss.catalog import Loss
 from detloss.study.options import BOX_LOSSES, CLASS_LOSSES, losses_named
-from detloss.study.simulation import picture
 from detloss.study.simulation.cases import ALL_POINTS
 from detloss.study.simulation.experiment import Simulation, SimulationError
 from detloss.study.simulation.experiment import simulate as run
 from detloss.study.simulation.gradients import GRADIENTS, losses_with
-from detloss.study.terminal import INTERRUPTED, bars, say
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 RECORD, PICTURE = "simulate.json", "simulate.png"
 FEWER_POINTS = 500
@@ -70,6 +71,10 @@ def simulate(
         raise click.UsageError(f"--full: expected without --points, got --points {points} too")
     losses = losses or losses_with(gradient)
     points = ALL_POINTS if full else points or FEWER_POINTS
+    from rich.console import Console
+
+    from detloss.study.terminal import bars, say
+
     console = Console()
     try:
         require_no_record(out, overwrite=overwrite)
@@ -91,7 +96,7 @@ def simulate(
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo("Interrupted: no results were written.", err=True)
-        ctx.exit(INTERRUPTED)
+        ctx.exit(128 + SIGINT)
     print_table(console, simulation)
     for name in (RECORD, PICTURE):
         say(console, f"{'picture' if name == PICTURE else 'numbers'}: {out / name}")
@@ -111,6 +116,8 @@ def require_no_record(out: Path, *, overwrite: bool) -> None:
 
 def write(simulation: Simulation, unfinished: Path, out: Path) -> None:
     """Write the results aside and then put them in place: whoever sees the numbers sees their picture too."""
+    from detloss.study.simulation import picture
+
     (unfinished / RECORD).write_text(json.dumps(simulation.record(), allow_nan=False) + "\n", encoding="utf-8")
     picture.write(simulation, unfinished / PICTURE)
     (out / RECORD).unlink(missing_ok=True)
@@ -118,8 +125,10 @@ def write(simulation: Simulation, unfinished: Path, out: Path) -> None:
         os.replace(unfinished / name, out / name)
 
 
-def print_table(console: Console, simulation: Simulation) -> None:
+def print_table(console: "Console", simulation: Simulation) -> None:
     """Print the error of every loss at some of the steps."""
+    from rich.table import Table
+
     caption = [f"|dx| + |dy| + |dw| + |dh|, the sum over {simulation.cases:,} cases"]
     if any(course.is_trivial for course in simulation.courses):
         caption.append("* wins trivially: it regresses the very numbers that the error is measured on")

@@ -5,19 +5,12 @@ from functools import partial
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from detloss.catalog import Loss
-from detloss.study import devices, options
+from detloss.study import options
 from detloss.study.dataset import DatasetError, load
-from detloss.study.folder import FolderError
 from detloss.study.options import BOX_LOSSES, CLASS_LOSSES, loss_named
-from detloss.study.terminal import INTERRUPTED, say
-from detloss.study.tuning.display import TuningDisplay, print_tuned
-from detloss.study.tuning.parameters import TuningError
-from detloss.study.tuning.search import TrainingError
-from detloss.study.tuning.tuning import PICTURE, RECORD
-from detloss.study.tuning.tuning import tune as run
+from detloss.study.printable import printable
 
 
 @click.command(context_settings={"show_default": True})
@@ -81,6 +74,18 @@ def tune(
 
     DATA is COCO json, Pascal VOC xml, YOLO txt or a folder of them; without it, scenes made of handwritten digits.
     """
+    from rich.console import Console
+
+    from detloss.study import devices
+    from detloss.study.folder import FolderError
+    from detloss.study.interrupts import exit_code
+    from detloss.study.terminal import say
+    from detloss.study.tuning.display import TuningDisplay, print_tuned
+    from detloss.study.tuning.parameters import TuningError
+    from detloss.study.tuning.search import TrainingError
+    from detloss.study.tuning.tuning import PICTURE, RECORD
+    from detloss.study.tuning.tuning import tune as run
+
     console = Console()
     try:
         teams = devices.teams(jobs, devices_per_trial)
@@ -105,13 +110,13 @@ def tune(
     except (TuningError, devices.DevicesError) as error:
         raise click.UsageError(f"--{error}") from error
     except (OSError, DatasetError, FolderError, TrainingError) as error:
-        raise click.ClickException(str(error)) from error
-    except KeyboardInterrupt:
+        raise click.ClickException(printable(str(error))) from error
+    except KeyboardInterrupt as interruption:
         click.echo(
             f"Interrupted: {display.settled} of {trials} candidates are finished; what is finished is kept in {out}.",
             err=True,
         )
-        ctx.exit(INTERRUPTED)
+        ctx.exit(exit_code(interruption))
     print_tuned(console, tuned)
     for name in (RECORD, PICTURE):
         say(console, f"{'picture' if name == PICTURE else 'numbers'}: {out / name}")

@@ -1,13 +1,13 @@
 """One training of a candidate: on all folds but one, judged on that one; or on all, judged on the validation images."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from zlib import crc32
 
 from detloss.study.dataset import Dataset, Sample
 from detloss.study.devices import Place
 from detloss.study.options import BOX_LOSSES, CLASS_LOSSES
-from detloss.study.training import Outcome, Trial, train_and_judge
+from detloss.study.training import Outcome, Progress, Trial, train_and_judge
 from detloss.study.tuning.parameters import Settings, TuningError, in_words, with_settings
 
 
@@ -41,7 +41,9 @@ def fold_of_images(samples: Sequence[Sample], folds: int) -> list[int]:
 
     The remainder of the checksum would not do: it may have divided training from validation images already.
     """
-    order = sorted(range(len(samples)), key=lambda index: (crc32(samples[index].name.encode()), index))
+    order = sorted(
+        range(len(samples)), key=lambda index: (crc32(samples[index].name.encode(errors="backslashreplace")), index)
+    )
     members = [0] * len(samples)
     for place, index in enumerate(order):
         members[index] = place % folds
@@ -75,11 +77,11 @@ def check_folds(dataset: Dataset, folds: int) -> None:
 
 
 def run_tuning_trial(
-    trial: TuningTrial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
+    trial: TuningTrial, dataset: Dataset, *, place: Place, on_progress: Progress | None = None
 ) -> Outcome:
     """Train a detector with a candidate's settings and judge it on images that it was not trained on."""
     part = dataset if trial.fold is None else held_out(dataset, trial.fold, trial.folds)
     settings: Settings = dict(trial.settings)
     box, cls = with_settings(BOX_LOSSES[trial.box], settings), with_settings(CLASS_LOSSES[trial.cls], settings)
     outcome = train_and_judge(box, cls, trial, part, place=place, on_progress=on_progress)
-    return replace(outcome, curve=[], predictions=[])  # which nothing of a tuning shows
+    return replace(outcome, curve=[], predictions=[], pictured=[])  # which nothing of a tuning shows
