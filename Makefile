@@ -10,8 +10,8 @@ MINUTES ?= 10
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 14
 
-demo: .venv/study  ## compare four pairs of losses on digit scenes: out/demo/report.html
-	$(BIN)/detloss compare --box smooth_l1,giou --cls ce,focal --seeds 3 --steps 500 --weights smooth_l1=2,giou=2 --out out/demo --overwrite
+demo: .venv/study  ## compare three box losses on digit scenes: out/demo/report.html
+	$(BIN)/detloss compare --scenes boxes --box l2,smooth_l1,giou --cls focal --seeds 5 --steps 200 --weights l2=3,smooth_l1=8,giou=8 --out out/demo --overwrite
 
 test: .venv/test  ## what to run many times a day: every loss, dtype, backend and command
 	@echo "Running the tests in two processes, up to five minutes."
