@@ -1,23 +1,42 @@
 # One-line verbs over a .venv in this folder; each sets up what it needs from nothing.
 PYTHON ?= python3
 BIN := .venv/bin
+PYTEST := OMP_NUM_THREADS=1 PYTHONHASHSEED=0 $(BIN)/python -m pytest --numprocesses=2 --dist=worksteal
+MINUTES ?= 10
 
-.PHONY: demo test test-system test-alone battery bench check print mutate docs clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all test-alone fuzz mutants mutate gpu bench check print docs clean
+
+help:  ## list the verbs
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 14
 
 demo: .venv/study  ## compare four pairs of losses on digit scenes: out/demo/report.html
 	$(BIN)/detloss compare --box smooth_l1,giou --cls ce,focal --seeds 3 --steps 500 --weights smooth_l1=2,giou=2 --out out/demo --overwrite
 
-test: .venv/test  ## everything that pip can bring
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses=2 --ignore=tests/system
+test: .venv/test  ## what to run many times a day: every loss, dtype, backend and command
+	@echo "Running the tests in two processes, up to five minutes."
+	$(PYTEST) -m "not exhaustive"
 
-test-system: .venv/test  ## what also needs a compiler, valgrind, qemu and a browser
-	$(BIN)/python -m pytest tests/system
+test-all: .venv/test  ## what make test leaves out; some of it needs a compiler, valgrind, qemu and a browser
+	@echo "Running the exhaustive tests in two processes, about ten minutes."
+	$(PYTEST) -m exhaustive
 
 test-alone: .venv-alone/ready  ## the library where there is torch and nothing else
-	OMP_NUM_THREADS=1 .venv-alone/bin/python -m pytest -k "not against_torchvision" tests/library tests/oracle tests/battery tests/kernels/test_agreement.py
+	@echo "Running the library's tests beside torch alone."
+	OMP_NUM_THREADS=1 PYTHONHASHSEED=0 .venv-alone/bin/python -m pytest -m "not exhaustive" -k "not against_torchvision" tests/library tests/oracle tests/battery tests/kernels/test_agreement.py
 
-battery: .venv/test  ## the full numerics battery on ten fresh seeds, beside torch and torchvision
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.battery --seeds 10
+fuzz: .venv/test  ## the tests that draw their inputs, with fresh seeds, for MINUTES (10): each failure with its reproduction
+	@echo "Running tests with fresh seeds for $(MINUTES) minutes."
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.fuzz --minutes $(MINUTES) $(ARGS)
+
+mutants: .venv/test  ## break the code in many places, one at a time: the tests must notice each
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutants $(ARGS)
+
+mutate: .venv/test  ## flip every operator of formulas.py: the tests must notice each
+	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutate
+
+gpu:  ## check the Triton kernels on this machine's GPU, in five minutes; installs nothing
+	PYTHONPATH=src $(PYTHON) -m tools.gpu $(ARGS)
 
 check: .venv/check  ## format, lint, types
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m tools.print_formulas --check
@@ -26,12 +45,11 @@ print: .venv/test  ## the C++ and Triton forms of formulas.py
 	$(BIN)/python -m tools.print_formulas
 
 bench: .venv/test  ## every loss beside what its users call today: out/bench/bench.md
+	@echo "Measuring every loss, several minutes."
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(ARGS)
 
-mutate: .venv/test  ## flip every operator of formulas.py: the tests must notice each
-	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutate
-
 docs: .venv/docs  ## out/docs/index.html
+	@echo "Building out/docs/index.html, some minutes."
 	$(BIN)/sphinx-build -W --keep-going -n -b html docs out/docs
 
 .venv/bin/python:
@@ -40,12 +58,14 @@ docs: .venv/docs  ## out/docs/index.html
 KERNELS := setup.py $(wildcard src/detloss/kernels/cpp/*.h src/detloss/kernels/cpp/*.cpp)
 
 .venv/study .venv/test .venv/check .venv/docs: .venv/bin/python pyproject.toml $(KERNELS)
+	@echo "Installing what $(@F) needs into .venv: downloads and a compilation, some minutes."
 	$(BIN)/pip install --quiet --editable '.[$(@F)]'
 	touch $@
 
 .venv-alone/ready: pyproject.toml $(KERNELS)
+	@echo "Installing torch alone into .venv-alone: downloads and a compilation, some minutes."
 	$(PYTHON) -m venv .venv-alone
-	.venv-alone/bin/pip install --quiet torch==2.13.0 hypothesis mpmath numpy pytest
+	.venv-alone/bin/pip install --quiet torch==2.13.0 mpmath numpy pytest
 	.venv-alone/bin/pip install --quiet --no-deps --editable .
 	touch $@
 

@@ -21,6 +21,7 @@ SOURCES = Path("src/detloss/kernels/cpp")
 FLAGS = ["-O2", "-std=c++20", "-fPIC", "-fvisibility=hidden", "-Wno-psabi"]
 ARITHMETIC = ["-fno-math-errno", "-fno-trapping-math", "-fwrapv"]
 EXACT, CONTRACTED = "-ffp-contract=off", "-ffp-contract=fast"
+CONTRACTION = {"boxes": EXACT, "convex": EXACT, "dense": CONTRACTED}  # of what is compiled for each instruction set
 INSTRUCTION_SETS = ("v2", "v3", "v4") if platform.machine() in ("x86_64", "AMD64") else ("native",)
 
 
@@ -34,21 +35,22 @@ def make(library: Path, objects: Path) -> None:
     compiler = shlex.split(os.environ.get("CXX", "c++"))
 
     def run(*arguments: str | Path) -> None:
-        subprocess.run([*compiler, *arguments], check=True)
+        subprocess.run([*compiler, *arguments], check=True, stdout=subprocess.DEVNULL)
 
     def compiled(source: str, name: str, *flags: str) -> Path:
-        output = objects / f"{Path(source).stem}-{name}.o"
-        run(*FLAGS, *ARITHMETIC, *flags, "-c", SOURCES / source, "-o", output)
+        output = objects / f"{source}-{name}.o"
+        run(*FLAGS, *ARITHMETIC, *flags, "-c", SOURCES / f"{source}.cpp", "-o", output)
         return output
 
     run("--version")  # what is no compiler is found out once
+    print(f"compiling the C++ kernels ({', '.join(CONTRACTION)}) for {', '.join(INSTRUCTION_SETS)}", flush=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         parts = [
             pool.submit(compiled, source, name, contraction, f"-DISA={name}", *machine(name))
-            for source, contraction in (("boxes.cpp", EXACT), ("convex.cpp", EXACT), ("dense.cpp", CONTRACTED))
+            for source, contraction in CONTRACTION.items()
             for name in INSTRUCTION_SETS
         ]
-        entries = compiled("library.cpp", "start")
+        entries = compiled("library", "start")
         runtime = ["-static-libstdc++", "-static-libgcc"] if sys.platform == "linux" else []
         run("-shared", *runtime, entries, *[part.result() for part in parts], "-o", library)
 

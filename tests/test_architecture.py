@@ -98,10 +98,7 @@ def test_the_package_itself_imports_no_part_of_the_command_line() -> None:
 
 
 def test_import_loads_torch_and_nothing_else() -> None:
-    def loaded(package: str) -> set[str]:
-        program = f"import {package}, sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
-        return set(
-            subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
-        )
-
-    assert loaded("detloss") - loaded("torch") - sys.stdlib_module_names == {"detloss"}
+    program = "import sys, torch; before = {*sys.modules}; import detloss; print(*{*sys.modules} - before)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert loaded - {"torch"} - sys.stdlib_module_names == {"detloss"}

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from detloss.geometry import FORMATS
 from detloss.kernels import printed
-from tools.trace import OPERATORS, Program, Symbol
+from tools.trace import OPEN, OPERATORS, Program, Step, Symbol, needed
 
 
 def header(programs: Iterable[Program]) -> str:
@@ -22,12 +22,6 @@ def header(programs: Iterable[Program]) -> str:
         "formats": list(FORMATS),
     }
     numbered = [f"using {name} = Formulas<{', '.join(members)}>;" for name, members in lists.items()]
-    geometries = [
-        f"template <>\nstruct AxisAligned<{dimensions}, {penalty.__name__}> {{\n    using geometry = {name};\n}};"
-        for dimensions in printed.DIMENSIONS
-        for penalty in printed.PENALTIES
-        if (name := printed.geometry_name(dimensions, penalty))
-    ]
     parts = [
         '// Printed from formulas.py by tools/print_formulas.py: change it there.\n#pragma once\n#include "words.h"',
         "namespace detloss::ISA {",
@@ -35,42 +29,74 @@ def header(programs: Iterable[Program]) -> str:
         *formats,
         "template <class... Each>\nstruct Formulas {};",
         "\n".join(numbered),
-        "template <int dimensions, class Penalty>\nstruct AxisAligned {\n    using geometry = void;\n};",
-        *geometries,
         "}  // namespace detloss::ISA\n",
     ]
     return "\n\n".join(parts)
 
 
 def cpp(program: Program) -> str:
-    """A C++ function template over any vector of floats."""
-    inputs = ", ".join(f"auto {name}" for name in program.inputs)
-    lines = [f"struct {program.name} {{", f"    static constexpr size_t inputs = {len(program.inputs)};"]
-    called = {step.word for step in program.steps} & {"penalty", "differences_of", "derivatives_by"}
-    if called:
-        lines += ["    template <class Penalty, class Format>"]
-    lines += [f"    INLINE static auto of({inputs}) {{"]
-    for step in program.steps:
-        names = step.names[0] if len(step.names) == 1 else f"[{', '.join(step.names)}]"
-        lines.append(
-            f"        const auto {names} = {cpp_expression(step.word, [cpp_operand(o) for o in step.operands])};"
-        )
-    outputs = ", ".join(
-        cpp_operand(output) if isinstance(output, Symbol) or output else "absent{}" for output in program.outputs
+    """A C++ function template over any vector of floats, and over the functions that the program leaves open."""
+    called = {step.word for step in program.steps}
+    handed = [name for name in OPEN if name in called]
+    inputs = ", ".join(f"auto {name}" for name in (*handed, *["value", "derivatives"] * bool(handed), *program.inputs))
+    body = value_then_derivatives(program) if handed else value_and_derivatives(program)
+    return "\n".join(
+        [
+            f"struct {program.name} {{",
+            f"    static constexpr size_t inputs = {len(program.inputs)};",
+            f"    INLINE static auto of({inputs}) {{",
+            *(f"        {line}" for line in body),
+            "    }",
+            "};",
+        ]
     )
-    return "\n".join([*lines, f"        return result({outputs});", "    }", "};"])
 
 
-def cpp_expression(word: str, operands: list[str]) -> str:
+def value_and_derivatives(program: Program) -> list[str]:
+    """The lines of a formula that returns all at once; a derivative that is always 0 is absent."""
+    outputs = [cpp_operand(each) if isinstance(each, Symbol) or each else "absent{}" for each in program.outputs]
+    return [*map(cpp_step, program.steps), f"return result({', '.join(outputs)});"]
+
+
+def value_then_derivatives(program: Program) -> list[str]:
+    """The lines of a geometry: whatever derivatives alone need comes last, so that it can be left out."""
+    value, derivatives = program.outputs[:2], program.outputs[2:]
+    steps = []
+    for step in program.steps:
+        if step.word == "penalty":
+            steps += [
+                Step(step.names[:2], "penalty.value", step.operands),
+                Step(step.names[2:], "penalty.derivatives", step.operands),
+            ]
+        else:
+            steps.append(step)
+    first = needed(tuple(steps), value)
+    rest = [step for step in steps if step not in first]
+    return [
+        *map(cpp_step, first),
+        f"if (!{cpp_call('value', value)}) return;",
+        *map(cpp_step, rest),
+        f"{cpp_call('derivatives', derivatives)};",
+    ]
+
+
+def cpp_step(step: Step) -> str:
+    """One line."""
+    names = step.names[0] if len(step.names) == 1 else f"[{', '.join(step.names)}]"
+    return f"const auto {names} = {cpp_expression(step.word, step.operands)};"
+
+
+def cpp_expression(word: str, operands: tuple[Symbol | float, ...]) -> str:
     """An operator or a call."""
-    if word in OPERATORS.values():
-        return f"{operands[0]} {word} {operands[1]}" if len(operands) == 2 else f"{word}{operands[0]}"
-    function = {
-        "penalty": "Penalty::of",
-        "differences_of": "Format::differences::of",
-        "derivatives_by": "Format::derivatives::of",
-    }
-    return f"{function.get(word, word)}({', '.join(operands)})"
+    if word not in OPERATORS.values():
+        return cpp_call(word, operands)
+    numbers = [cpp_operand(operand) for operand in operands]
+    return f"{numbers[0]} {word} {numbers[1]}" if len(numbers) == 2 else f"{word}{numbers[0]}"
+
+
+def cpp_call(function: str, operands: tuple[Symbol | float, ...]) -> str:
+    """A call."""
+    return f"{function}({', '.join(map(cpp_operand, operands))})"
 
 
 def cpp_operand(operand: Symbol | float) -> str:

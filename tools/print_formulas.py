@@ -10,7 +10,7 @@ from detloss import formulas
 from detloss.geometry import FORMATS
 from detloss.kernels import printed
 from tools import cpp_printer, triton_printer
-from tools.trace import Program, traced
+from tools.trace import OPEN, Program, traced
 
 KERNELS = Path(__file__).parents[1] / "src/detloss/kernels"
 
@@ -40,13 +40,9 @@ def geometry(dimensions: int, with_angle: bool) -> Program:
     def formula(m: Any, *numbers: Any) -> tuple[Any, ...]:
         pred, target = numbers[: 2 * dimensions], numbers[2 * dimensions :]
         pairs = [list(zip(row[:dimensions], row[dimensions:])) for row in (pred, target)]
+        penalty, differences_of, derivatives_by = map(m.function, OPEN)
         loss, measure, derivatives = formulas.axis_aligned(
-            m,
-            m.function("penalty", 8),
-            m.function("differences_of", 7),
-            m.function("derivatives_by", 2),
-            with_angle,
-            *pairs,
+            m, penalty, differences_of, derivatives_by, with_angle, *pairs
         )
         return loss, measure, *(first for first, _ in derivatives), *(second for _, second in derivatives)
 

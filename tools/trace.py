@@ -13,6 +13,9 @@ OPERATORS = {
     "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!=", "and": "&", "or": "|",
 }  # fmt: skip
 
+# The functions that a program may leave open, and how much each returns.
+OPEN = {"penalty": 8, "differences_of": 7, "derivatives_by": 2}
+
 
 @dataclass(frozen=True)
 class Step:
@@ -42,9 +45,9 @@ class Trace:
         """The one word with two results."""
         return self.write("difference", (a, b), 2)
 
-    def function(self, name: str, results: int) -> Callable[..., Any]:
+    def function(self, name: str) -> Callable[..., Any]:
         """A function that the program calls and another program defines."""
-        return lambda _, *operands: self.write(name, operands, results)
+        return lambda _, *operands: self.write(name, operands, OPEN[name])
 
     def __getattr__(self, word: str) -> Callable[..., "Symbol"]:
         if word not in WORDS:
@@ -92,10 +95,15 @@ def traced(name: str, inputs: tuple[str, ...], formula: Callable[..., tuple[Any,
     """The program of `formula(m, *inputs)`, without the steps that no output needs."""
     trace = Trace()
     outputs = tuple(formula(trace, *(Symbol(trace, each) for each in inputs)))
-    needed = {output.name for output in outputs if isinstance(output, Symbol)}
-    steps = []
-    for step in reversed(trace.steps):
-        if needed.intersection(step.names):
-            needed.update(operand.name for operand in step.operands if isinstance(operand, Symbol))
-            steps.append(step)
-    return Program(name, inputs, tuple(reversed(steps)), outputs)
+    return Program(name, inputs, needed(tuple(trace.steps), outputs), outputs)
+
+
+def needed(steps: tuple[Step, ...], outputs: tuple[Symbol | float, ...]) -> tuple[Step, ...]:
+    """The steps that outputs depend on."""
+    names = {output.name for output in outputs if isinstance(output, Symbol)}
+    kept = []
+    for step in reversed(steps):
+        if names.intersection(step.names):
+            names.update(operand.name for operand in step.operands if isinstance(operand, Symbol))
+            kept.append(step)
+    return tuple(reversed(kept))

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable
 
-from tools.trace import OPERATORS, Program, Step, Symbol
+from tools.trace import OPEN, OPERATORS, Program, Step, Symbol
 
 WIDTH = 120
-OPEN = ("penalty", "differences_of", "derivatives_by")  # functions that a program is handed
 # Operators that Triton's own signs do not calculate as IEEE does.
 SPELLED = {"/": "divide"}
 HEAD = '''"""Printed from formulas.py by tools/print_formulas.py: change it there."""

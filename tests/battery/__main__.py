@@ -7,7 +7,6 @@ import argparse
 import time
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from random import Random, SystemRandom
 
 import torch
@@ -15,28 +14,7 @@ import torch
 import detloss
 from detloss.kernels import AVAILABLE
 from tests.battery.cases import DTYPES, GROUPS
-from tests.battery.measure import Error, describe, measure
-
-
-@dataclass
-class Worst:
-    """The largest errors among the results that are finite, and how many are not though the truth is."""
-
-    value: float = 0.0
-    gradient: float = 0.0
-    broken: int = 0
-
-    def add(self, error: Error) -> None:
-        if error.broken:
-            self.broken += 1
-        elif error.kind == "value":
-            self.value = max(self.value, error.ulps)
-        else:
-            self.gradient = max(self.gradient, error.ulps)
-
-    def __str__(self) -> str:
-        broken = f"{self.broken} NaN or inf" if self.broken else ""
-        return f"{self.value:9.3g} {self.gradient:9.3g} {broken:>16}"
+from tests.battery.measure import Worst, describe, measure
 
 
 def main() -> None:

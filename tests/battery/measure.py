@@ -33,6 +33,27 @@ class Error:
         return math.isinf(self.ulps) or (math.isinf(self.got) and self.ulps > 1e4)
 
 
+@dataclass
+class Worst:
+    """The largest errors among the results that are finite, and how many are not though the truth is."""
+
+    value: float = 0.0
+    gradient: float = 0.0
+    broken: int = 0
+
+    def add(self, error: Error) -> None:
+        if error.broken:
+            self.broken += 1
+        elif error.kind == "value":
+            self.value = max(self.value, error.ulps)
+        else:
+            self.gradient = max(self.gradient, error.ulps)
+
+    def __str__(self) -> str:
+        broken = f"{self.broken} NaN or inf" if self.broken else ""
+        return f"{self.value:9.3g} {self.gradient:9.3g} {broken:>16}"
+
+
 def measure(case: Case, loss: Loss) -> Iterator[Error]:
     """The errors of one loss, ours or a peer's, on a case's inputs."""
     values, by_pred, by_target = _differentiate(loss, case)

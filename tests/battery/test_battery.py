@@ -1,6 +1,4 @@
-"""Every loss keeps its promises on the whole battery, on every backend of the processor and inputs fresh in every run."""
-
-from random import Random
+"""Every loss keeps its promises on the whole battery, on every backend of the processor."""
 
 import pytest
 import torch
@@ -9,15 +7,19 @@ import detloss
 from detloss.kernels import AVAILABLE
 from tests.battery.cases import DTYPES, GROUPS
 from tests.battery.measure import describe, failures
+from tests.battery.sample import sampled
+from tests.marks import share
 
 SHOWN = 20
+SHARES = {"boxes": 0.1, "binary": 0.3, "softmax": 0.1, "regression": 1.0}  # of a group's families
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("group", GROUPS)
-def test_promises(group: str, dtype: torch.dtype, seed: int) -> None:
+@pytest.mark.parametrize("whole", share(False, True))
+def test_promises(group: str, dtype: torch.dtype, whole: bool, seed: int) -> None:
     found = []
-    for case in GROUPS[group](Random(seed), dtype):
+    for case in sampled(group, dtype, seed, 1.0 if whole else SHARES[group]):
         for backend in AVAILABLE["cpu"]:
             with detloss.use_backend(backend):
                 found += [f"{backend}: {describe(case, error)}" for error in failures(case)]

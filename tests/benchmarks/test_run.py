@@ -102,6 +102,7 @@ def test_a_gpu_is_asked_about_64_megabytes() -> None:
     assert [size.rows for size in boxes.family.sizes_on(torch.device("cuda"))] == [65_536, 1_000_000, 8_000_000]
 
 
+@pytest.mark.exhaustive
 def test_every_loss_and_contender_in_the_small(stage: Stage) -> None:
     with Console(quiet=True) as console:
         report = measured(Choice(sizes=(Size(16),)), stage, console)

@@ -54,6 +54,7 @@ def work(rank: int, seed: int) -> dict[str, list[Tensor]]:
     return {"losses": losses, "weights": [weight.detach() for weight in parallel.parameters()]}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_two_ranks_are_one_process_on_the_joined_batch(tmp_path: Path, seed: int) -> None:
     ranks = on_two_ranks(work, seed, folder=tmp_path)

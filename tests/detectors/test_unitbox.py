@@ -12,6 +12,7 @@ import detloss
 from detloss.catalog import LOSSES, Kind, Loss
 from detloss.detectors import UnitBox
 from detloss.detectors.assignment import Objects, assign, cell_centres
+from detloss.detectors.backbone import convolution
 
 LTRB = detloss.AxisAligned(format="ltrb")
 BACKGROUND = 7
@@ -83,6 +84,16 @@ class TestAssignment:
         boxes = torch.tensor([[0.0, 0.0, 2.0, 1.0], [0.0, 0.0, 1.0, 2.0]])
         found = assign(cell_centres(2, 2), objects_of(boxes, torch.tensor([3, 4])), background=BACKGROUND)
         assert found.labels.tolist() == [3, 3, 4, 7]
+
+    def test_of_the_middle_of_a_box_alone(self) -> None:
+        """Of a box from 1 to 9 and from 1 to 7, the middle half is from 3 to 7 and from 2.5 to 5.5, without its edge."""
+        target = objects_of(torch.tensor([[1.0, 1.0, 9.0, 7.0]]), torch.tensor([4]))
+        found = assign(cell_centres(8, 10), target, background=BACKGROUND, middle=0.5)
+        rows, columns = found.positive.reshape(8, 10).nonzero(as_tuple=True)
+        assert sorted({*rows.tolist()}) == [3, 4]
+        assert sorted({*columns.tolist()}) == [3, 4, 5, 6]
+        assert len(rows) == 8
+        assert found.boxes.reshape(8, 10, 4)[3, 4].tolist() == [3.5, 2.5, 4.5, 3.5], "to the sides of the whole box"
 
     def test_knows_the_images_of_a_batch_apart(self, generator: torch.Generator) -> None:
         """What a cell is trained on does not depend on the other images, of which some are empty."""
@@ -231,11 +242,25 @@ class TestErrors:
             UnitBox(2.0)
         with pytest.raises(ValueError, match=r"prior: expected between 0 and 1, got 1\.0"):
             UnitBox(2, prior=1.0)
+        for share in (0.0, 1.1):
+            with pytest.raises(ValueError, match=f"center_sampling: expected above 0 and at most 1, got {share}"):
+                UnitBox(2, center_sampling=share)
         with pytest.raises(TypeError, match="backbone: expected a module with integers out_channels and stride"):
             UnitBox(2, backbone=nn.Conv2d(3, 8, 1))  # out_channels, but no integer stride
 
 
 class TestModule:
+    def test_what_all_inputs_of_a_filter_have_in_common_does_not_pass(self, generator: torch.Generator) -> None:
+        layer = convolution(5, 32)
+        features = torch.rand(2, 5, 9, 9, generator=generator)
+        near, far = (layer[0](features + shift)[..., 1:-1, 1:-1] for shift in (0.0, 3.0))  # beyond the border are zeros
+        torch.testing.assert_close(near, far)
+
+    def test_center_sampling_makes_fewer_cells_positive(self, targets: list) -> None:
+        whole, middle = (UnitBox(2, center_sampling=share).assign(8, 10, targets).positive for share in (1.0, 0.5))
+        assert middle.sum() < whole.sum()
+        assert not (middle & ~whole).any()
+
     def test_survives_copying_and_its_state(self, images: Tensor) -> None:
         model = UnitBox(2)
         torch.testing.assert_close(copy.deepcopy(model)(images), model(images))

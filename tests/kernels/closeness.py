@@ -51,7 +51,7 @@ def differences(call: Call, ours: Results, theirs: Results, exact: bool = False)
 def upstream(call: Call, value: Tensor) -> Tensor:
     """A gradient of each entry of a value, small whole numbers and 0 among them."""
     generator = torch.Generator().manual_seed(call.upstream)
-    return torch.randint(-2, 3, value.shape, generator=generator).to(value.dtype)
+    return torch.randint(-2, 3, value.shape, generator=generator).to(value)
 
 
 def _difference(part: str, ours: Tensor, theirs: Tensor, allowed: Tensor) -> Iterator[str]:

@@ -9,9 +9,9 @@ from torch import Tensor
 from detloss import kernels
 from tests.kernels.calls import KINDS, Call, draw
 from tests.kernels.closeness import differences, results
+from tests.marks import share
 
 pytestmark = pytest.mark.skipif("cpp" not in kernels.AVAILABLE["cpu"], reason="installed without a C++ compiler")
-CALLS = 1000
 
 
 def memory(call: Call) -> Tensor:
@@ -21,10 +21,10 @@ def memory(call: Call) -> Tensor:
     return torch.cat([torch.empty(0, dtype=torch.uint8).set_(storage) for storage in storages])
 
 
-@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("calls", share(300, 2000))
 @pytest.mark.parametrize("kind", KINDS)
-def test_random_calls(kind: str, part: int, seed: int) -> None:
-    for k in range(CALLS):
+def test_random_calls(kind: str, calls: int, seed: int) -> None:
+    for k in range(calls):
         call = draw(Random(f"{seed} {k}"), kind)
         before = memory(call)
         ours = results(call, "cpp")

@@ -12,6 +12,7 @@ from detloss import kernels
 from tests.kernels.answers import calls
 from tests.kernels.closeness import Results, differences
 from tests.kernels.processor import instruction_sets
+from tests.marks import some
 
 pytestmark = pytest.mark.skipif("cpp" not in kernels.AVAILABLE["cpu"], reason="installed without a C++ compiler")
 ROOT = Path(__file__).parents[2]
@@ -19,11 +20,10 @@ ROOT = Path(__file__).parents[2]
 
 def python(instruction_set: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DETLOSS_ISA": instruction_set}
-    return subprocess.run(
-        [sys.executable, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
+    return subprocess.run([sys.executable, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True)
 
 
+@pytest.mark.exhaustive
 def test_every_set_gives_the_same_answers(seed: int, tmp_path: Path) -> None:
     found = {}
     for name in instruction_sets():
@@ -38,13 +38,14 @@ def test_every_set_gives_the_same_answers(seed: int, tmp_path: Path) -> None:
         assert any(not torch.equal(one.value, other.value) for one, other in zip(best, others)), "it was another set"
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", instruction_sets())
 def test_a_vast_gradient_has_the_bits_of_its_parts(name: str, seed: int) -> None:
     done = python(name, "-m", "tests.kernels.vast", str(seed))
     assert done.returncode == 0, f"seed {seed}\n{done.stderr}"
 
 
-@pytest.mark.parametrize("wrong", ["v9", "avx2", "V3", " "])
+@pytest.mark.parametrize("wrong", some(["v9", "avx2", "V3", " "], lambda name: name == "V3"))
 def test_a_set_that_does_not_exist_is_an_error_that_names_those_that_do(wrong: str) -> None:
     done = python(wrong, "-c", "import detloss")
     assert done.returncode != 0

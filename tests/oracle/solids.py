@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations, pairwise
+from math import lcm
 
 from tests.oracle import polygons
 
@@ -41,10 +42,12 @@ def corners(half_spaces: Sequence[Row]) -> list[Point]:
 def hull(points: Sequence[Point]) -> list[Face]:
     """The faces of the convex hull; none of a flat body."""
     points = sorted(set(points))
+    scale = lcm(*(entry.denominator for point in points for entry in point))
+    whole = [tuple(int(entry * scale) for entry in point) for point in points]  # far quicker than fractions
     faces = {}
-    for a, b, c in combinations(points, 3):
+    for a, b, c in combinations(whole, 3):
         normal = _cross(_minus(b, a), _minus(c, a))
-        heights = [_dot(normal, _minus(point, a)) for point in points]
+        heights = [_dot(normal, _minus(point, a)) for point in whole]
         if not any(normal) or (min(heights) < 0 < max(heights)):
             continue
         if max(heights) > 0:
@@ -151,7 +154,7 @@ def _minus(a: Point, b: Point) -> Point:
 
 
 def _dot(a: Point, b: Point) -> Fraction:
-    return sum((x * y for x, y in zip(a, b, strict=True)), Fraction(0))
+    return sum(x * y for x, y in zip(a, b, strict=True))
 
 
 def _cross(a: Point, b: Point) -> Point:

@@ -100,7 +100,7 @@ def test_coco_images_and_categories(tmp_path: Path) -> None:
 
     edit_json(folder, change)
     messages = {row: message for file, row, message in listed(folder)}
-    assert messages.pop("images[2]").startswith("image 'gone.png' is missing; looked in ")
+    assert messages.pop("images[2]").startswith("image 'gone.png' is missing in the data set's folder")
     assert messages == {
         "images[1]": "image id 1 is taken by 'one.png'",
         "images[3]": "expected an id and a file_name, got 4 and None",
@@ -116,7 +116,7 @@ def test_coco_file_that_is_not_json(tmp_path: Path) -> None:
     file = folder / "annotations" / "instances_train.json"
     file.write_text(file.read_text()[:50])
     with pytest.raises(
-        DatasetError, match=r"(?s)cells: no images to train on.*instances_train.json, whole file: is not r"
+        DatasetError, match=r"(?s)cells: no images for training.*instances_train.json, whole file: is not r"
     ):
         load(folder)
 
@@ -178,7 +178,7 @@ def test_voc_images_and_annotations_without_each_other(tmp_path: Path) -> None:
     (folder / "Annotations" / "four.xml").unlink()
     messages = {(file, row): message for file, row, message in listed(folder)}
     missing = messages.pop(("Annotations/three.xml", "whole file"))
-    assert missing.startswith("image 'three.png' is missing, as is any named three; looked in ")
+    assert missing.startswith("image 'three.png' is missing, and no other image is named three")
     unlisted = "stands in a list of ImageSets/Main, but there is no such file"
     assert messages == {("Annotations/four.xml", "whole file"): unlisted}
     for name in ("train.txt", "val.txt"):
@@ -224,7 +224,7 @@ def test_yolo_settings_that_are_broken_or_name_nothing(tmp_path: Path) -> None:
     assert {(file, row) for file, row, _ in listed(folder)} == {("data.yaml", "whole file")}
     (folder / "data.yaml").write_text("train: images/train\nval: elsewhere\nnames: [cell]\n")
     with pytest.raises(
-        DatasetError, match=r"(?s)no images to judge on.*data\.yaml, validation: expected a folder or a list"
+        DatasetError, match=r"(?s)no images for validation.*data\.yaml, validation: expected a folder or a list"
     ):
         load(folder)
 
@@ -246,12 +246,12 @@ def test_an_image_in_two_lists_is_only_trained_on(tmp_path: Path) -> None:
 
 
 def test_test_images_only(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"no images to train on"):
+    with pytest.raises(DatasetError, match=r"no images for training"):
         load(write_yolo(tmp_path / "cells", (Picture("one.png", "test"),)))
 
 
-@pytest.mark.parametrize(("part", "purpose"), [("train", "train on"), ("val", "judge on")])
+@pytest.mark.parametrize(("part", "purpose"), [("train", "training"), ("val", "validation")])
 def test_a_side_without_boxes(part: str, purpose: str, tmp_path: Path) -> None:
     folder = write_voc(tmp_path / "cells", with_rows(("cell", 5, 5, 5, 5), part=part))
-    with pytest.raises(DatasetError, match=rf"(?s)cells: no boxes to {purpose}\. .*Problems found: 1.* has no area"):
+    with pytest.raises(DatasetError, match=rf"(?s)cells: no boxes for {purpose}\. .*Problems found: 1.* has no area"):
         load(folder)

@@ -15,10 +15,11 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import detloss
-from detloss.study import estimate, request
+from detloss.study import comparison, estimate, request
 from detloss.study.cli import main
 from detloss.study.comparison import Comparison
 from detloss.study.dataset import Dataset
+from tests.study.inline import Inline
 from tests.study.trials import quick_trial, small_dataset
 
 
@@ -31,6 +32,7 @@ def read_small(path: Path | None, *, size: int | None, scenes: str | None) -> Da
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials that train nothing, on two small images."""
     monkeypatch.setattr(request, "load", read_small)
+    monkeypatch.setattr(comparison, "Workers", Inline)
     monkeypatch.setattr(Comparison, "run", partialmethod(Comparison.run, run_trial=quick_trial))
 
 
@@ -204,7 +206,7 @@ def test_a_database_that_is_not_there_is_an_error(quick: None, tmp_path: Path) -
             "--cls: expected one of bce, balanced_bce, focal, because retinanet",
         ),
         (["--detector", "faster-rcnn", "--cls", "ce,weighted_ce"], "--cls: expected one of ce, softmax_focal, because"),
-        (["--scenes", "none"], "'none' is not one of 'digits', 'sparse'"),
+        (["--scenes", "none"], "'none' is not one of 'digits', 'boxes', 'sparse'"),
         (["nowhere"], "Path 'nowhere' does not exist"),
     ],
 )
@@ -241,6 +243,7 @@ cli.main(["compare", *words])
 """
 
 
+@pytest.mark.exhaustive
 def test_an_interrupt_ends_the_workers_and_keeps_what_is_finished(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, tmp_path],
@@ -252,7 +255,7 @@ def test_an_interrupt_ends_the_workers_and_keeps_what_is_finished(tmp_path: Path
     assert process.stdout is not None
     assert any("[1/2] l1 + focal, seed 0" in line for line in process.stdout)
     os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the command and its workers
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate()
     assert process.returncode == 130
     assert f"Interrupted: 1 of 2 trials are not finished; what is finished is kept in {tmp_path}" in errors
     assert "Traceback" not in errors
@@ -318,6 +321,7 @@ def write_coco(folder: Path) -> Path:
     return folder
 
 
+@pytest.mark.exhaustive
 def test_real_trials_on_real_files(tmp_path: Path) -> None:
     data, out = write_coco(tmp_path / "data"), tmp_path / "out"
     words = ("--box", "l1,ciou", "--cls", "weighted_ce", "--quick", "--steps", 4, "--size", 32, "--jobs", 1)

@@ -6,30 +6,39 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from detloss.study import comparison
 from detloss.study.comparison import Retried, Waiting
 from detloss.study.devices import teams
 from detloss.study.folder import FolderError
 from detloss.study.ledger import ATTEMPTS, StorageError
 from detloss.study.plan import Pair, Plan
 from detloss.study.workers import Advanced, Failed, Finished, Started
+from tests.study.inline import Inline
 from tests.study.trials import (
+    await_sign_of_life,
     begun,
     endless_trial,
+    fall_silent,
     fixed_plan,
     load_and_note,
-    long_trial,
     outcome_of,
     quick_trial,
-    slow_trial,
+    scored_trial,
     small_dataset,
+    trial_until,
 )
+
+
+@pytest.fixture
+def inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials run in this process."""
+    monkeypatch.setattr(comparison, "Workers", Inline)
 
 
 def records_of(folder: Path) -> list[dict]:
@@ -59,20 +68,21 @@ def test_what_finishes_is_kept_although_other_trials_raise_or_die(tmp_path: Path
     assert multiprocessing.active_children() == []
 
 
+@pytest.mark.exhaustive
 def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
-    comparison = begun(tmp_path, fixed_plan(0, 1))
-    killed = 0
-    for event in comparison.run(small_dataset, teams=teams(1), run_trial=slow_trial):
+    comparison, go, killed = begun(tmp_path, fixed_plan(0, 1)), tmp_path / "go", 0
+    for event in comparison.run(small_dataset, teams=teams(1), run_trial=partial(trial_until, go)):
         if isinstance(event, Advanced) and not killed:
             [worker] = multiprocessing.active_children()
             killed = worker.pid
             os.kill(killed, signal.SIGKILL)
+            go.touch()
     assert killed
     assert sorted(record["seed"] for record in records_of(tmp_path)) == [0, 1]
     assert comparison.failures == []
 
 
-def test_a_result_is_on_disk_before_the_event_is_told(tmp_path: Path) -> None:
+def test_a_result_is_on_disk_before_the_event_is_told(inline: None, tmp_path: Path) -> None:
     for event in begun(tmp_path, fixed_plan(4)).run(small_dataset, teams=teams(1), run_trial=quick_trial):
         if isinstance(event, Finished):
             assert records_of(tmp_path)[0]["seed"] == 4
@@ -98,10 +108,10 @@ def test_closing_the_run_ends_its_workers_and_the_next_goes_on_at_once(tmp_path:
     assert [record["seed"] for record in records_of(tmp_path)] == [0, 1]
 
 
-def test_a_search_chooses_the_weights(tmp_path: Path) -> None:
+def test_a_search_chooses_the_weights(inline: None, tmp_path: Path) -> None:
     pair = Pair("giou", "focal")
     comparison = begun(tmp_path, Plan({pair: (1.0, 2.0, 4.0)}, seeds=(0, 1), steps=8))
-    for _ in comparison.run(small_dataset, teams=teams(2), run_trial=slow_trial):  # it is best at weight 2
+    for _ in comparison.run(small_dataset, teams=teams(2), run_trial=scored_trial):  # it is best at weight 2
         pass
     records = records_of(tmp_path)
     assert [(record["phase"], record["steps"]) for record in records] == [(1, 2)] * 3 + [(2, 8)] * 2
@@ -111,7 +121,7 @@ def test_a_search_chooses_the_weights(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_lines_that_are_lost_are_written_again_and_strange_ones_refused(tmp_path: Path) -> None:
+def test_lines_that_are_lost_are_written_again_and_strange_ones_refused(inline: None, tmp_path: Path) -> None:
     for _ in begun(tmp_path, fixed_plan(0, 1)).run(small_dataset, teams=teams(1), run_trial=quick_trial):
         pass
     results = tmp_path / "results.jsonl"
@@ -155,7 +165,7 @@ from detloss.study.workers import Advanced
 from tests.study import trials
 
 folder, runner = Path(sys.argv[1]), getattr(trials, sys.argv[2])
-comparison = trials.begun(folder, trials.fixed_plan(0, 1, 2, 3), beat=1, grace=2)
+comparison = trials.begun(folder, trials.fixed_plan(0, 1, 2, 3))
 for event in comparison.run(trials.small_dataset, teams=teams(2), run_trial=runner):
     if isinstance(event, Advanced):
         print("busy", flush=True)
@@ -166,14 +176,16 @@ def start(folder: Path, runner: str) -> subprocess.Popen[str]:
     return subprocess.Popen([sys.executable, "-c", RUN, folder, runner], stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.exhaustive
 def test_a_killed_command_takes_its_workers_along_and_the_next_finds_its_trials(tmp_path: Path) -> None:
     parent = start(tmp_path, "endless_trial")
     assert parent.stdout is not None
     assert [parent.stdout.readline() for _ in range(2)] == ["busy\n"] * 2
     parent.kill()
-    parent.communicate(timeout=60)  # returns when the last process that holds the pipe, a worker, is gone
+    parent.communicate()  # returns when the last process that holds the pipe, a worker, is gone
+    fall_silent(tmp_path / "study.db")
 
-    comparison = begun(tmp_path, fixed_plan(0, 1, 2, 3), beat=1, grace=2)
+    comparison = begun(tmp_path, fixed_plan(0, 1, 2, 3))
     done = len(comparison.outcomes)
     events = list(comparison.run(small_dataset, teams=teams(1), run_trial=quick_trial))
     assert len([event for event in events if isinstance(event, Finished)]) == 4 - done
@@ -181,33 +193,34 @@ def test_a_killed_command_takes_its_workers_along_and_the_next_finds_its_trials(
     assert comparison.failures == []
 
 
+@pytest.mark.exhaustive
 def test_a_trial_that_takes_longer_than_the_grace_is_left_alone(tmp_path: Path) -> None:
-    comparison = begun(tmp_path, fixed_plan(0), beat=1, grace=2)
-    other = begun(tmp_path, fixed_plan(0), beat=1, grace=2).ledger
-    taken = []
+    comparison, other = (begun(tmp_path, fixed_plan(0), beat=1, grace=600) for _ in range(2))
+    go, taken = tmp_path / "go", []
 
     def watch() -> None:
-        while other.open_trials():
-            taken.append(other.claim())
-            time.sleep(0.3)
+        fall_silent(tmp_path / "study.db")
+        await_sign_of_life(tmp_path / "study.db")
+        taken.append(other.ledger.claim())
+        go.touch()
 
-    events = comparison.run(small_dataset, teams=teams(1), run_trial=long_trial)
-    assert isinstance(next(events), Started)
+    events = comparison.run(small_dataset, teams=teams(1), run_trial=partial(trial_until, go))
+    assert any(isinstance(event, Advanced) for event in events)
     watcher = Thread(target=watch)
     watcher.start()
     assert any(isinstance(event, Finished) for event in events)
     watcher.join()
-    assert len(taken) > 5
-    assert set(taken) == {None}
+    assert taken == [None]
 
 
+@pytest.mark.exhaustive
 def test_two_commands_in_one_folder_share_the_trials(tmp_path: Path) -> None:
-    other = start(tmp_path, "slow_trial")
+    other = start(tmp_path, "scored_trial")
     assert other.stdout is not None
     assert other.stdout.readline() == "busy\n"
-    comparison = begun(tmp_path, fixed_plan(0, 1, 2, 3), beat=1, grace=20)
-    events = list(comparison.run(small_dataset, teams=teams(1), run_trial=slow_trial))
-    other.communicate(timeout=60)
+    comparison = begun(tmp_path, fixed_plan(0, 1, 2, 3))
+    events = list(comparison.run(small_dataset, teams=teams(1), run_trial=scored_trial))
+    other.communicate()
     assert other.returncode == 0
     assert sorted(record["seed"] for record in records_of(tmp_path)) == [0, 1, 2, 3]
     assert comparison.missing == 0

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from detloss.study.dataset import load
-from detloss.study.readers.pictures import PictureError, open_picture, resize
+from detloss.study.readers.pictures import PictureError, open_picture, resized, small_picture
 from tests.study.data_sets import PAIR, Picture, write_voc, write_yolo
 
 ORIENTATION = 0x0112
@@ -82,11 +82,11 @@ def test_truncated_missing_and_broken_images_are_left_out(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("size", "resized"),
+    ("size", "expected"),
     [((640, 480), (160, 120)), ((333, 500), (107, 160)), ((16, 8), (160, 80)), ((900, 1), (160, 1))],
 )
-def test_the_longer_side_is_as_asked(size: tuple[int, int], resized: tuple[int, int]) -> None:
-    assert resize(Image.new("RGB", size), 160).size == resized
+def test_the_longer_side_is_as_asked(size: tuple[int, int], expected: tuple[int, int]) -> None:
+    assert resized(size, 160) == expected
 
 
 def test_boxes_are_scaled_by_what_the_image_was_scaled(tmp_path: Path) -> None:
@@ -94,3 +94,55 @@ def test_boxes_are_scaled_by_what_the_image_was_scaled(tmp_path: Path) -> None:
     [sample] = load(write_voc(tmp_path / "cells", pictures)).train
     assert sample.image.shape == (160, 107, 3)
     np.testing.assert_allclose(sample.boxes, [[33 * 107 / 333, 16, 107, 160]], rtol=1e-6)
+
+
+def photograph(width: int, height: int) -> Image.Image:
+    """Smooth colours with a white square in the top left eighth."""
+    x, y = np.meshgrid(np.linspace(0, 200, width), np.linspace(0, 200, height))
+    pixels = np.stack([x, y, 200 - x], axis=-1).astype(np.uint8)
+    pixels[: height // 8, : width // 8] = 255
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize("size", [(640, 480), (643, 481), (1600, 1200), (1280, 90), (150, 200), (80, 60)])
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+@pytest.mark.parametrize("orientation", [1, 6, 8])
+def test_a_quickly_reduced_image_is_that_of_all_pixels(
+    size: tuple[int, int], kind: str, orientation: int, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    photograph(*size).save(tmp_path / f"photo.{kind}", exif=exif, quality=95)
+    full = open_picture(tmp_path / f"photo.{kind}")
+    small, upright = small_picture(tmp_path / f"photo.{kind}", 160)
+    assert upright == full.size == (size if orientation == 1 else size[::-1])
+    wanted = np.asarray(full.resize(small.size, Image.Resampling.LANCZOS), dtype=float)
+    assert np.abs(np.asarray(small) - wanted).mean() < 1
+    assert np.abs(np.asarray(small) - wanted).max() < 60
+    assert max(small.size) == 160
+
+
+def test_a_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded = []
+    transposed = ImageOps.exif_transpose
+    monkeypatch.setattr(
+        ImageOps, "exif_transpose", lambda picture: (decoded.append(picture.size), transposed(picture))[1]
+    )
+    for size in ((2560, 1920), (1280, 960), (640, 480), (642, 481), (320, 320), (318, 240)):
+        photograph(*size).save(tmp_path / "photo.jpg")
+        small_picture(tmp_path / "photo.jpg", 160)
+    assert decoded == [(320, 240), (320, 240), (320, 240), (642, 481), (320, 320), (318, 240)]
+
+
+def test_a_truncated_jpeg_is_noticed_at_any_size(tmp_path: Path) -> None:
+    photograph(1600, 1200).save(tmp_path / "photo.jpg")
+    whole = (tmp_path / "photo.jpg").read_bytes()
+    (tmp_path / "photo.jpg").write_bytes(whole[: len(whole) * 3 // 4])
+    with pytest.raises(PictureError, match="image file is truncated"):
+        small_picture(tmp_path / "photo.jpg", 160)
+
+
+def test_an_image_of_two_pictures_is_a_jpeg(tmp_path: Path) -> None:
+    first, second = photograph(64, 48), photograph(64, 48)
+    first.save(tmp_path / "photo.jpg", format="MPO", save_all=True, append_images=[second])
+    assert open_picture(tmp_path / "photo.jpg").size == (64, 48)

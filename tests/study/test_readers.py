@@ -103,18 +103,18 @@ def test_own_split_and_untouched_test(write: Writer, tmp_path: Path) -> None:
     assert [sample.name for sample in dataset.train] == ["one.png"]
     assert [sample.name for sample in dataset.validation] == ["two.png"]
     assert dataset.split.startswith("By the data set's own ")
-    assert "1 images with 1 boxes to train on, 1 images with 1 boxes to judge on; 1 test images" in dataset.split
+    assert "1 images with 1 boxes for training, 1 images with 1 boxes for validation; 1 test images" in dataset.split
 
 
 @each_format
-def test_without_an_own_split_every_fifth_image_judges(write: Writer, tmp_path: Path, seed: int) -> None:
+def test_without_an_own_split_every_fifth_image_is_for_validation(write: Writer, tmp_path: Path, seed: int) -> None:
     names = [f"{seed}-{number}.png" for number in range(60)]
     everything = tuple(Picture(name) for name in names)
     dataset = load(write(tmp_path / "cells", (*everything, Picture("apart.png", "test"))), size=8)
-    judging = {name for name in names if zlib.crc32(name.encode()) % 5 == 0}
-    assert {sample.name for sample in dataset.validation} == judging
-    assert {sample.name for sample in dataset.train} == set(names) - judging
-    assert dataset.split.startswith("Every fifth image judges (crc32 of its file name divisible by 5)")
+    validation = {name for name in names if zlib.crc32(name.encode()) % 5 == 0}
+    assert {sample.name for sample in dataset.validation} == validation
+    assert {sample.name for sample in dataset.train} == set(names) - validation
+    assert dataset.split.startswith("Every fifth image is for validation (crc32 of its file name divisible by 5)")
 
 
 @each_format
@@ -221,7 +221,7 @@ def test_yolo_layouts(layout: str, tmp_path: Path) -> None:
         ["one.png"],
         ["two.png"],
     ]
-    assert dataset.class_names == (("0",) if layout == "folders" else ("cell",))
+    assert dataset.class_names == (("class 0",) if layout == "folders" else ("cell",))
     assert dataset.train[0].boxes.tolist() == [[8, 12, 48, 52]]
     assert not dataset.problems
 

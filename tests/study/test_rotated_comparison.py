@@ -11,12 +11,13 @@ from click.testing import CliRunner, Result
 
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind
-from detloss.study import request
+from detloss.study import comparison, request
 from detloss.study.builders import unitbox_of
 from detloss.study.cli import main
 from detloss.study.dataset import Dataset, Sample, load
 from detloss.study.scenes import STYLES, compose
 from detloss.study.training import Trial, check_trials, run_trial
+from tests.study.inline import Inline
 from tests.study.trials import small_dataset
 
 BOXES = [loss.name for loss in (*LOSSES, *ROTATED_LOSSES) if loss.kind in (Kind.REGRESSION, Kind.BOX, Kind.ROTATED)]
@@ -36,6 +37,7 @@ def few_scenes(path: Path | None = None, *, size: int | None = None, scenes: str
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request, "load", few_scenes)
+    monkeypatch.setattr(comparison, "Workers", Inline)
 
 
 SHORT = ("--quick", "--steps", "2", "--jobs", "1")  # where nothing is refused, this ends soon
@@ -72,6 +74,7 @@ def test_every_class_loss_trains(cls: str) -> None:
     assert np.isfinite(outcome.curve).all()
 
 
+@pytest.mark.exhaustive
 def test_training_finds_turned_digits() -> None:
     """A few scenes by heart: judged on what was trained on."""
     scenes = few_scenes()
@@ -114,5 +117,6 @@ def test_the_losses_of_all_boxes_fit_both() -> None:
         check_trials([Trial(loss.name, "focal", 1.0, 0, 1) for loss in LOSSES if loss.name in BOXES], dataset)
 
 
+@pytest.mark.exhaustive
 def test_read_like_any_data() -> None:
     assert partial(load, None, scenes="rotated")().fingerprint() != load(None).fingerprint()

@@ -93,6 +93,15 @@ def test_sparse_scenes_have_few_positive_cells() -> None:
     assert all(np.array_equal(one.image, other.image) for one, other in zip(dataset.train[:20], again.train))
 
 
+def test_scenes_of_one_class_differ_from_digits_in_their_labels_alone() -> None:
+    digits, boxes = load(None), load(None, scenes="boxes")
+    assert (boxes.name, boxes.class_names) == ("digit scenes of one class", ("digit",))
+    for ours, theirs in zip(boxes.train + boxes.validation, digits.train + digits.validation, strict=True):
+        np.testing.assert_array_equal(ours.image, theirs.image)
+        np.testing.assert_array_equal(ours.boxes, theirs.boxes)
+        assert ours.labels.tolist() == [0] * len(theirs.labels)
+
+
 def test_scenes_are_for_want_of_data(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=f"scenes 'sparse' were asked for, but there are data: {tmp_path}"):
         load(tmp_path, scenes="sparse")

@@ -14,6 +14,7 @@ from detloss.study.simulation.cases import cases_at, points_in_disc
 from detloss.study.simulation.descent import descend
 from detloss.study.simulation.experiment import Simulation, simulate
 from detloss.study.simulation.gradients import GRADIENTS, losses_with
+from tests.marks import some
 from tests.study import simulation_oracle as oracle
 
 BY_NAME = {loss.name: loss for loss in LOSSES}
@@ -106,8 +107,18 @@ def test_identical_boxes_have_a_finite_published_step(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("which", "name"), [("exact", "giou"), ("exact", "smooth_l1"), ("detach", "ciou"), ("published", "giou"), ("published", "ciou")]
-)  # fmt: skip
+    ("which", "name"),
+    some(
+        [
+            ("exact", "giou"),
+            ("exact", "smooth_l1"),
+            ("detach", "ciou"),
+            ("published", "giou"),
+            ("published", "ciou"),
+        ],
+        lambda case: case[1] == "ciou",
+    ),
+)
 def test_the_course_of_the_error_is_that_of_scalars(which: str, name: str, seed: int) -> None:
     point = points_in_disc(1, seed)
     course = descend(BY_NAME[name], GRADIENTS[which], point)
@@ -174,7 +185,7 @@ def points() -> torch.Tensor:
     return 10 + 3 * share.sqrt()[:, None] * torch.stack([turn.cos(), turn.sin()], dim=-1)
 
 
-@pytest.mark.parametrize(("which", "name"), MEASURED)
+@pytest.mark.parametrize(("which", "name"), some(MEASURED, lambda case: case[1] == "giou"))
 def test_the_experiment_gives_what_was_measured(which: str, name: str, points: torch.Tensor) -> None:
     course = descend(BY_NAME[name], GRADIENTS[which], points)
     in_millions = 5000 / len(points) / 1e6

@@ -3,15 +3,17 @@
 import os
 import signal
 from collections.abc import Iterator
-from threading import Timer
-from time import monotonic
+from multiprocessing import connection
+from multiprocessing.connection import Connection
+from threading import Thread
 
 import pytest
 import torch
 
+from detloss.study import workers
 from detloss.study.devices import teams
 from detloss.study.training import Trial
-from detloss.study.workers import Failed, Finished, Workers
+from detloss.study.workers import Advanced, Failed, Finished, Workers
 from tests.study.trials import endless_trial, quick_trial, small_dataset
 
 
@@ -21,12 +23,12 @@ def test_gpus_are_taken_by_turns_and_that_of_a_dead_worker_again(monkeypatch: py
         assert team.free[::-1] == [("cuda:0",), ("cuda:1",), ("cuda:0",)]
         team.begin(Trial("giou", "focal", 1.0, 99, 3))  # kills its process
         assert team.busy[0].team == ("cuda:0",)
-        [event] = team.listen(60)
+        [event] = team.listen(600)
         assert isinstance(event, Failed)
         assert event.died
         team.begin(Trial("giou", "focal", 1.0, 1, 3))
         assert team.busy[0].team == ("cuda:0",)
-        while not any(isinstance(event, Finished) for event in team.listen(60)):
+        while not any(isinstance(event, Finished) for event in team.listen(600)):
             pass
         assert (len(team.idle), team.free[::-1]) == (1, [("cuda:1",), ("cuda:0",)])
 
@@ -63,18 +65,25 @@ def test_an_interrupt_waits_until_it_is_listened_for(team: Workers) -> None:
     assert team.busy[0].process.exitcode == -signal.SIGKILL
 
 
-def test_an_interrupt_wakes_who_listens(team: Workers) -> None:
+def test_an_interrupt_wakes_who_listens(team: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready: list[object] = []
+
+    def wait(connections: list[Connection], timeout: float) -> list[object]:
+        Thread(target=interrupt).start()
+        ready.extend(connection.wait(connections))  # for ever, if nothing wakes it
+        return ready
+
     def listen() -> None:
         with team:
             team.begin(TRIAL)
-            team.listen(60)  # it says a step, and then nothing
-            Timer(0.2, interrupt).start()
+            [step] = team.listen(600)
+            assert isinstance(step, Advanced)  # and then nothing
+            monkeypatch.setattr(workers, "wait", wait)
             team.listen(600)
 
-    start = monotonic()
     with pytest.raises(KeyboardInterrupt):
         listen()
-    assert monotonic() - start < 300
+    assert ready == [team.interrupts.reader]
 
 
 def test_a_second_interrupt_comes_at_once(team: Workers) -> None:

@@ -1,25 +1,23 @@
-"""Stand-ins for tuning: a surface that is known, worker processes that are none, and small data."""
+"""Stand-ins for tuning: a surface that is known, and small data."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from math import log
 from random import Random
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import pytest
 
 from detloss.study.dataset import Dataset, Sample
-from detloss.study.devices import Place, Team
+from detloss.study.devices import Place
 from detloss.study.matching import Matches
-from detloss.study.scenes import CLASS_NAMES, compose
+from detloss.study.scenes import DIGITS, compose
 from detloss.study.training import Outcome
 from detloss.study.tuning import tune, tuning
 from detloss.study.tuning.folds import TuningTrial
 from detloss.study.tuning.result import Tuned
-from detloss.study.workers import Advanced, Event, Failed, Finished
+from tests.study.inline import Inline
 
 IMAGES = 24
 EASE_OF_FOLDS = (0.0, 0.02, -0.01)
@@ -44,7 +42,7 @@ def small_scenes() -> Dataset:
         ]
         for part, count in (("train", 12), ("validation", 4))
     )
-    return Dataset("a few scenes", CLASS_NAMES, train, validation, [], "By the writers.")
+    return Dataset("a few scenes", DIGITS, train, validation, [], "By the writers.")
 
 
 @dataclass
@@ -89,41 +87,6 @@ class Surface:
             "weight": lambda weight: log(weight / 2),
         }
         return 0.5 - self.slope * sum(off[name](value) ** 2 for name, value in settings.items())
-
-
-class Inline:
-    """`Workers` without processes: one training after another, each when somebody listens."""
-
-    def __init__(self, load: Callable[[], Dataset], run_trial: Callable[..., Outcome], teams: Sequence[Team]) -> None:
-        self.dataset, self.run_trial, self.jobs = load(), run_trial, len(teams)
-        self.busy: list[TuningTrial] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.busy.clear()
-
-    @property
-    def available(self) -> bool:
-        return len(self.busy) < self.jobs
-
-    def begin(self, trial: TuningTrial) -> None:
-        self.busy.append(trial)
-
-    def listen(self, seconds: float) -> list[Event]:
-        return list(self.events(self.busy.pop(0)))
-
-    def events(self, trial: TuningTrial) -> Iterator[Event]:
-        steps: list[int] = []
-        try:
-            outcome = self.run_trial(trial, self.dataset, place=Place(), on_progress=steps.append)
-            yield from (Advanced(trial, step) for step in steps)
-            yield Finished(outcome)
-        except FloatingPointError as error:
-            yield Failed(trial, str(error), "the traceback")
 
 
 def tuned(surface: Callable[..., Outcome], **asked: object) -> Tuned:

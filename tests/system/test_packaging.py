@@ -65,6 +65,7 @@ def test_a_wheel_is_of_the_platform_and_of_every_python(project: Path, compiler:
     assert "-py3-none-" in wheel.name
     assert wheel.name.endswith(f"{platform.machine()}.whl")
     assert "no C++ kernels" not in said
+    assert said.count("compiling the C++ kernels") == 1
     names = zipfile.ZipFile(wheel).namelist()
     assert LIBRARY in names
     assert not [name for name in names if name.endswith((".h", ".cpp", ".o"))]

@@ -61,7 +61,7 @@ def page(tmp_path: Path) -> Path:
 
 def chromium(profile: Path, *arguments: str) -> str:
     command = [*CHROMIUM, f"--user-data-dir={profile}", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def layout(page: Path, width: int) -> dict[str, object]:

@@ -13,6 +13,8 @@ import pytest
 APPROXIMATE = r"\.approx|div\.full|\b(ex2|lg2|rcp|rsqrt|sqrt|sin|cos|tanh)\.|\.ftz|\bfma\."
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.exhaustive  # a minute of compilation
+
 
 @pytest.fixture(scope="module")
 def kernels() -> list[dict[str, Any]]:

@@ -17,10 +17,11 @@ def positive_integer(name: str, value: object) -> None:
         raise ValueError(f"{name}: expected at least 1, got {value}")
 
 
-def share(name: str, value: float) -> None:
-    """A number between 0 and 1, neither of them."""
-    if not 0.0 < value < 1.0:
-        raise ValueError(f"{name}: expected between 0 and 1, got {value!r}")
+def share(name: str, value: float, *, up_to_all: bool = False) -> None:
+    """A number between 0 and 1: not 0, and 1 only where a share may be all."""
+    if not (0.0 < value < 1.0 or (up_to_all and value == 1.0)):
+        expected = "above 0 and at most 1" if up_to_all else "between 0 and 1"
+        raise ValueError(f"{name}: expected {expected}, got {value!r}")
 
 
 def reads_rows(box_loss: object, geometry: "detloss.AxisAligned | detloss.Rotated", expected: str) -> None:

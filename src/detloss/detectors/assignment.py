@@ -67,22 +67,23 @@ def cell_centres(height: int, width: int, *, device: torch.device | None = None)
     return torch.cartesian_prod(y, x).flip(-1)
 
 
-def assign(centres: Tensor, objects: Objects, *, background: int) -> Assignment:
+def assign(centres: Tensor, objects: Objects, *, background: int, middle: float = 1.0) -> Assignment:
     """Give every cell the smallest box of its image that its centre lies in.
 
     Args:
         centres: (cells, 2): x, y in every plane.
         objects: Their boxes are (n, 4) corners x1, y1, x2, y2 in the unit of `centres`.
         background: The label of a cell without a box.
+        middle: The share of a box's sides, about its center, in which a cell's centre has to lie.
 
     Returns:
         An `Assignment`; a cell's box is the distances from its centre to the left, top, right and bottom side, in the
         unit of `centres`.
 
     Edge cases:
-        A box with no centre in it gets the cell nearest to its middle, so that small objects are learnt too; some of
-        that cell's distances are negative. A box that smaller ones cover cell by cell gets none. Of equally small
-        boxes the first wins. No boxes make everything background.
+        A box that no cell's centre lies in gets the cell nearest to its center, so that small objects are learned too;
+        some of that cell's distances are negative. A box that smaller ones cover cell by cell gets none. Of equally
+        small boxes the first wins. No boxes make everything background.
 
     Example:
         >>> boxes = torch.tensor([[0.0, 0.0, 2.0, 1.0], [1.0, 0.0, 2.0, 1.0]])
@@ -96,20 +97,22 @@ def assign(centres: Tensor, objects: Objects, *, background: int) -> Assignment:
         https://arxiv.org/abs/1904.01355
     """
     first, last = objects.boxes.to(centres.dtype).chunk(2, dim=1)
-    inside = ((centres > first[:, None]) & (centres < last[:, None])).all(dim=-1)
+    margin = (last - first) * ((1 - middle) / 2)
+    inside = ((centres > (first + margin)[:, None]) & (centres < (last - margin)[:, None])).all(dim=-1)
     owners = smallest(centres, objects, inside, middles=(first + last) / 2, areas=(last - first).prod(dim=1))
     here = centres.repeat(objects.batch, 1)
     distances = torch.cat((here - behind_all(first)[owners], behind_all(last)[owners] - here), dim=1)
     return written(owners, distances, objects.labels, background)
 
 
-def assign_rotated(centres: Tensor, objects: Objects, *, background: int) -> Assignment:
+def assign_rotated(centres: Tensor, objects: Objects, *, background: int, middle: float = 1.0) -> Assignment:
     """Give every cell the smallest rotated box of its image that its centre lies in.
 
     Args:
         centres: (cells, 2): x, y in every plane.
         objects: Their boxes are (n, 5): cx, cy, w, h in the unit of `centres`, angle in radians.
         background: The label of a cell without a box.
+        middle: The share of a box's sides, about its center, in which a cell's centre has to lie.
 
     Returns:
         An `Assignment`; a cell's box is its row with cx and cy from the cell's centre.
@@ -127,7 +130,7 @@ def assign_rotated(centres: Tensor, objects: Objects, *, background: int) -> Ass
     middles, sides, angles = boxes.tensor_split((2, 4), dim=1)
     (x, y), cosine, sine = (middles[:, None] - centres).unbind(-1), angles.cos(), angles.sin()
     along_the_sides = torch.stack((x * cosine + y * sine, y * cosine - x * sine), dim=-1)
-    inside = (along_the_sides.abs() < sides[:, None] / 2).all(dim=-1)
+    inside = (along_the_sides.abs() < sides[:, None] * (middle / 2)).all(dim=-1)
     owners = smallest(centres, objects, inside, middles=middles, areas=sides.prod(dim=1))
     rows = behind_all(boxes)[owners]
     offsets = rows[:, :2] - centres.repeat(objects.batch, 1)

@@ -1,18 +1,19 @@
-"""The small convolutional network through which UnitBox looks unless it is given another."""
+"""The small convolutional network that UnitBox uses unless it is given another."""
 
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import conv2d, interpolate
 
-CHANNELS_A_GROUP = 24
+CHANNELS_A_GROUP = 16
 
 
 class SmallPyramid(nn.Module):
-    """Features at a quarter of the image's resolution that know their wide surroundings.
+    """Features at a quarter of the image's resolution that see a wide neighborhood.
 
-    Four halvings, and back up two of them, where every level adds its own detail. Normalised in groups of channels,
-    so that a prediction does not depend on the other images of the batch.
+    Four halvings, and back up two of them, where every level adds its own detail. The channels of a level are few where
+    its cells are many. Normalized in groups of channels, so that a prediction does not depend on the other images of
+    the batch.
 
-    When to choose it: small images and few minutes: 139 thousand parameters.
+    When to choose it: small images and few minutes: 210 thousand parameters.
 
     Attributes:
         out_channels: Channels of the features, 48.
@@ -33,30 +34,48 @@ class SmallPyramid(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.halves = convolution(3, 24, stride=2)
-        self.quarters = convolution(24, 48, stride=2)
-        self.eighths = nn.Sequential(convolution(48, 48, stride=2), convolution(48, 48))
-        self.sixteenths = nn.Sequential(convolution(48, 72, stride=2), convolution(72, 72))
-        self.from_quarters = nn.Conv2d(48, self.out_channels, 1)
-        self.from_eighths = nn.Conv2d(48, self.out_channels, 1)
-        self.from_sixteenths = nn.Conv2d(72, self.out_channels, 1)
+        self.halves = convolution(3, 16, stride=2)
+        self.quarters = convolution(16, 32, stride=2)
+        self.eighths = nn.Sequential(convolution(32, 64, stride=2), convolution(64, 64))
+        self.sixteenths = nn.Sequential(convolution(64, 96, stride=2), convolution(96, 96))
+        self.from_sixteenths = nn.Conv2d(96, 64, 1)
+        self.from_eighths = nn.Conv2d(64, self.out_channels, 1)
+        self.from_quarters = nn.Conv2d(32, self.out_channels, 1)
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, 3, H, W) in [0, 1] to (B, out_channels, H / 4, W / 4), both rounded up."""
         quarters = self.quarters(self.halves(2 * images - 1))
         eighths = self.eighths(quarters)
         sixteenths = self.from_sixteenths(self.sixteenths(eighths))
-        joined = self.from_eighths(eighths) + interpolate(sixteenths, size=eighths.shape[-2:])
+        joined = self.from_eighths(eighths + interpolate(sixteenths, size=eighths.shape[-2:]))
         features: Tensor = self.from_quarters(quarters) + interpolate(joined, size=quarters.shape[-2:])
         return features
 
 
-def convolution(channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequential:
-    """Stack a 3 x 3 convolution, group normalisation and a ReLU.
+class CenteredConv2d(nn.Conv2d):
+    """A convolution each of whose filters has mean 0, so that what all its inputs have in common does not pass.
+
+    Behind a ReLU inputs are positive, and without this their common part dominates every output. Half of weight
+    standardization: the other half, division by the deviation of the weights, the normalization that follows undoes.
+
+    Sources:
+        Qiao et al., Micro-Batch Training with Batch-Channel Normalization and Weight Standardization (2019),
+        https://arxiv.org/abs/1903.10520
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, in_channels, H, W) to (B, out_channels, H', W')."""
+        weight = self.weight - self.weight.mean(dim=(1, 2, 3), keepdim=True)
+        return conv2d(features, weight, self.bias, self.stride, self.padding)
+
+
+def convolution(channels: int, out_channels: int, *, size: int = 3, stride: int = 1) -> nn.Sequential:
+    """Stack a convolution with centered filters, group normalization and a ReLU.
 
     Args:
         channels: Channels that come in.
         out_channels: Channels that go out.
+        size: Of the filters, odd.
         stride: 2 halves the resolution, rounding up.
 
     Example:
@@ -65,7 +84,22 @@ def convolution(channels: int, out_channels: int, *, stride: int = 1) -> nn.Sequ
         torch.Size([1, 48, 5, 4])
     """
     return nn.Sequential(
-        nn.Conv2d(channels, out_channels, 3, stride, padding=1, bias=False),
+        CenteredConv2d(channels, out_channels, size, stride, padding=size // 2, bias=False),
         nn.GroupNorm(max(1, out_channels // CHANNELS_A_GROUP), out_channels),
         nn.ReLU(inplace=True),
     )
+
+
+def separable_convolution(channels: int) -> nn.Sequential:
+    """Stack a 3 x 3 convolution of each channel alone and a 1 x 1 `convolution`: a quarter of the cost of a full one.
+
+    Args:
+        channels: Channels that come in and go out.
+
+    Example:
+        >>> import torch
+        >>> separable_convolution(48)(torch.zeros(1, 48, 9, 8)).shape
+        torch.Size([1, 48, 9, 8])
+    """
+    depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=False)
+    return nn.Sequential(depthwise, convolution(channels, channels, size=1))

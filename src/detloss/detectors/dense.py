@@ -12,7 +12,7 @@ import detloss
 from detloss.catalog import Kind, kind_of
 from detloss.detectors import arguments
 from detloss.detectors.assignment import Assignment, cell_centres
-from detloss.detectors.backbone import SmallPyramid, convolution
+from detloss.detectors.backbone import SmallPyramid, separable_convolution
 
 CANDIDATES = 1000  # the surest cells of an image that enter non-maximum suppression
 
@@ -29,6 +29,7 @@ class DenseDetector(nn.Module, ABC):
             any other has one a box.
         background: As `UnitBox` has it.
         prior: Likewise.
+        center_sampling: Likewise.
         backbone: Likewise.
         first_numbers: What the box head says of every box before training, but for its weights.
         geometry: What a box is, in pixels.
@@ -44,6 +45,7 @@ class DenseDetector(nn.Module, ABC):
         each_number: bool | None,
         background: bool | None,
         prior: float,
+        center_sampling: float,
         backbone: nn.Module | None,
         first_numbers: Sequence[float],
         geometry: "detloss.AxisAligned | detloss.Rotated",
@@ -51,12 +53,14 @@ class DenseDetector(nn.Module, ABC):
         super().__init__()
         arguments.positive_integer("num_classes", num_classes)
         arguments.share("prior", prior)
+        arguments.share("center_sampling", center_sampling, up_to_all=True)
         self.num_classes = num_classes
         self.numbers = len(first_numbers)
         self.geometry = geometry
         self.each_number = kind_of(box_loss) is Kind.REGRESSION if each_number is None else each_number
         self.background = kind_of(class_loss) is not Kind.SIGMOID if background is None else background
         self.box_weight = box_weight
+        self.center_sampling = center_sampling
         self.box_loss = box_loss
         self.class_loss = class_loss or (detloss.CrossEntropyLoss() if self.background else detloss.SigmoidFocalLoss())
         self.normalizer = detloss.Normalizer()
@@ -64,8 +68,8 @@ class DenseDetector(nn.Module, ABC):
         self.backbone = backbone or SmallPyramid()
         channels, self.stride = arguments.backbone(self.backbone)
         numbers = nn.Conv2d(channels, self.numbers, 1)
-        self.box_head = nn.Sequential(convolution(channels, channels), numbers)
-        class_tower = nn.Sequential(convolution(channels, channels), convolution(channels, channels))
+        self.box_head = nn.Sequential(separable_convolution(channels), numbers)
+        class_tower = separable_convolution(channels)
         # The logits are made last: so a seed gives all else the same weights, whatever their number.
         logits = nn.Conv2d(channels, num_classes + self.background, 1)
         self.class_head = nn.Sequential(class_tower, logits)

@@ -46,11 +46,13 @@ class RotatedUnitBox(DenseDetector):
             None: detloss's own losses are known, any other has one a box.
         background: As `UnitBox` has it.
         prior: As `UnitBox` has it.
+        center_sampling: As `UnitBox` has it, along the box's own sides.
         backbone: As `UnitBox` has it.
 
     Raises:
         TypeError: ``num_classes`` is no integer, or the backbone lacks an attribute.
-        ValueError: ``num_classes`` is below 1, the prior outside (0, 1), or an overlap loss reads other rows.
+        ValueError: ``num_classes`` is below 1, the prior outside (0, 1), the center sampling outside
+            (0, 1], or an overlap loss reads other rows.
 
     Edge cases:
         A box too small to have a cell's centre in it gets the nearest cell. A side of 0 has no logarithm: a regression
@@ -88,6 +90,7 @@ class RotatedUnitBox(DenseDetector):
         each_number: bool | None = None,
         background: bool | None = None,
         prior: float = 0.01,
+        center_sampling: float = 1.0,
         backbone: nn.Module | None = None,
     ) -> None:
         rotated = detloss.Rotated()
@@ -100,6 +103,7 @@ class RotatedUnitBox(DenseDetector):
             each_number=each_number,
             background=background,
             prior=prior,
+            center_sampling=center_sampling,
             backbone=backbone,
             first_numbers=[0.0, 0.0, FIRST_NUMBER, FIRST_NUMBER, 0.0],
             geometry=rotated,
@@ -139,7 +143,9 @@ class RotatedUnitBox(DenseDetector):
         centres = cell_centres(height, width, device=objects.boxes.device)
         rows = longer_side_first(objects.boxes)
         rows = torch.cat((rows[:, :4] / self.stride, rows[:, 4:]), dim=1)
-        return assign_rotated(centres, objects._replace(boxes=rows), background=self.num_classes)
+        return assign_rotated(
+            centres, objects._replace(boxes=rows), background=self.num_classes, middle=self.center_sampling
+        )
 
 
 def longer_side_first(rows: Tensor) -> Tensor:

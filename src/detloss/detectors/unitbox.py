@@ -30,7 +30,7 @@ class UnitBox(DenseDetector):
     losses compares nothing else.
 
     When to choose it: to train a detector in a minute, to compare losses, or to read how a dense detector is made.
-    200 thousand parameters.
+    216 thousand parameters.
 
     Args:
         num_classes: C, without the background.
@@ -50,14 +50,16 @@ class UnitBox(DenseDetector):
             detloss's own losses are known, any other is over a softmax.
         prior: How probable a cell thinks an object before training, or each class where ``background`` is False: in
             (0, 1).
+        center_sampling: The share of a box's width and height, about its center, in which a cell's centre has to lie
+            for the cell to be positive, in (0, 1]; below 1 fewer cells near a box's sides, which predict it worst.
         backbone: A module from images (B, 3, H, W) to features (B, out_channels, H / stride, W / stride), with the
             integers ``out_channels`` and ``stride`` as attributes; H and W come padded to multiples of the stride. By
             default a small pyramid, stride 4.
 
     Raises:
         TypeError: ``num_classes`` is no integer, or the backbone lacks an attribute.
-        ValueError: ``num_classes`` is below 1, the prior outside (0, 1), or an overlap loss reads rows that are not
-            l, t, r, b.
+        ValueError: ``num_classes`` is below 1, the prior outside (0, 1), the center sampling outside
+            (0, 1], or an overlap loss reads rows that are not l, t, r, b.
 
     Edge cases:
         A box too small to have a cell's centre in it gets the nearest cell, whose prediction can touch but not equal
@@ -92,6 +94,7 @@ class UnitBox(DenseDetector):
         each_side: bool | None = None,
         background: bool | None = None,
         prior: float = 0.01,
+        center_sampling: float = 1.0,
         backbone: nn.Module | None = None,
     ) -> None:
         distances = detloss.AxisAligned(format="ltrb")
@@ -104,6 +107,7 @@ class UnitBox(DenseDetector):
             each_number=each_side,
             background=background,
             prior=prior,
+            center_sampling=center_sampling,
             backbone=backbone,
             first_numbers=[math.log(math.expm1(FIRST_DISTANCE))] * 4,
             geometry=detloss.AxisAligned(),
@@ -133,4 +137,9 @@ class UnitBox(DenseDetector):
         """
         objects = Objects.of(targets)
         centres = cell_centres(height, width, device=objects.boxes.device)
-        return assign(centres, objects._replace(boxes=objects.boxes / self.stride), background=self.num_classes)
+        return assign(
+            centres,
+            objects._replace(boxes=objects.boxes / self.stride),
+            background=self.num_classes,
+            middle=self.center_sampling,
+        )

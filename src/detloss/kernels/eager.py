@@ -272,6 +272,11 @@ def divisor_of(value: Tensor, present: Tensor | None, normalizer: float | Tensor
     return present.sum()
 
 
+def as_read(tensor: Tensor) -> bool:
+    """Whether memory holds what torch reads: some tensors are negated there, and some of zeros have none."""
+    return not tensor.is_neg() and tensor.data_ptr() != 0
+
+
 def scaled(derivative: Tensor, upstream: Tensor) -> Tensor:
     """The chain rule's last product, in the precision of the arithmetic."""
     factor = upstream.to(derivative.dtype)

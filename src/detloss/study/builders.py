@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -37,16 +37,25 @@ class Detector(Protocol):
         """Move to a device, in place."""
 
 
-Builder = Callable[[Loss, Loss, float, Dataset], Detector]
-"""Called with the box loss, the class loss, the weight of the box loss and the data."""
+class Recipe(NamedTuple):
+    """How a detector is built and trained, for all losses alike.
+
+    Attributes:
+        build: Called with the box loss, the class loss, the weight of the box loss and the data.
+        learning_rate: The highest of the schedule.
+    """
+
+    build: Callable[[Loss, Loss, float, Dataset], Detector]
+    learning_rate: float
+
+
+CENTER_SAMPLING = 0.7  # of UnitBox: with all cells of a box positive it learns less from as many steps
 
 
 def unitbox(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> UnitBox | RotatedUnitBox:
     """Make the UnitBox of the data's boxes, with the options of a class loss that come from the data."""
-    made = unitbox_of(dataset)
-    rows = detloss.Rotated() if made is RotatedUnitBox else detloss.AxisAligned(format="ltrb")
-    model = made(
-        len(dataset.class_names),
+    rows = detloss.Rotated() if dataset.geometry == detloss.Rotated() else detloss.AxisAligned(format="ltrb")
+    model = unitbox_of(dataset)(
         box_loss=partial(box.function, **box.options, **({"geometry": rows} if box.kind is Kind.BOX else {})),
         class_loss=partial(cls.function, **cls.options),
         box_weight=weight,
@@ -57,9 +66,10 @@ def unitbox(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> UnitBox | 
     return model
 
 
-def unitbox_of(dataset: Dataset) -> type[UnitBox] | type[RotatedUnitBox]:
-    """Find the UnitBox that has boxes as the data have them."""
-    return RotatedUnitBox if dataset.geometry == detloss.Rotated() else UnitBox
+def unitbox_of(dataset: Dataset) -> Callable[..., UnitBox | RotatedUnitBox]:
+    """Find the UnitBox for the classes and the boxes of the data; what is left to choose are its losses."""
+    made = RotatedUnitBox if dataset.geometry == detloss.Rotated() else UnitBox
+    return partial(made, len(dataset.class_names), center_sampling=CENTER_SAMPLING)
 
 
 def check_boxes(box: Loss, detector: str, dataset: Dataset) -> None:
@@ -90,12 +100,12 @@ def target_of(sample: Sample, device: str = "cpu") -> dict[str, Tensor]:
     return {"boxes": boxes.to(device), "labels": labels.to(device)}
 
 
-DETECTORS: Mapping[str, Builder] = MappingProxyType(
+DETECTORS: Mapping[str, Recipe] = MappingProxyType(
     {
-        "unitbox": unitbox,
-        "retinanet": frameworks.retinanet,
-        "fcos": frameworks.fcos,
-        "faster-rcnn": frameworks.faster_rcnn,
-        "yolo": frameworks.yolo,
+        "unitbox": Recipe(unitbox, learning_rate=2e-2),
+        "retinanet": Recipe(frameworks.retinanet, learning_rate=6e-3),
+        "fcos": Recipe(frameworks.fcos, learning_rate=6e-3),
+        "faster-rcnn": Recipe(frameworks.faster_rcnn, learning_rate=6e-3),
+        "yolo": Recipe(frameworks.yolo, learning_rate=6e-3),
     }
 )

@@ -1,13 +1,13 @@
 """The images that losses are compared on, with what had to be left out of them."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
 import detloss
 from detloss.study import readers
@@ -16,11 +16,13 @@ from detloss.study.readers.annotation import (
     AnnotatedImage,
     Box,
     DatasetError,
+    Listing,
     Problem,
+    well_formed,
 )
 from detloss.study.readers.boxes import fault_of
-from detloss.study.readers.division import divide
-from detloss.study.readers.pictures import PictureError, open_picture, resize
+from detloss.study.readers.division import Division, divide
+from detloss.study.readers.pictures import PictureError, small_picture
 from detloss.study.scenes import STYLES, Style, compose
 
 __all__ = ["Dataset", "DatasetError", "Problem", "Sample", "load"]
@@ -101,8 +103,9 @@ def load(path: Path | None, *, size: int | None = None, scenes: str | None = Non
             digits and photographs that ship inside scikit-learn.
         size: Longer side of every image in pixels, 160 unless given; not for the scenes.
         scenes: Which scenes: "digits" unless given, of 64 x 64 pixels with one to five digits;
-            "sparse", of 128 x 128 with one or two small ones; or "rotated", of 64 x 64 with one to
-            five turned ones, all of one class, whose boxes are turned with them.
+            "boxes", the same with all digits of one class; "sparse", of 128 x 128 with one or two
+            small ones; or "rotated", of 64 x 64 with one to five turned ones, all of one class,
+            whose boxes are turned with them.
 
     Returns:
         The data set, with at least one image and one box on either side.
@@ -125,61 +128,70 @@ def load(path: Path | None, *, size: int | None = None, scenes: str | None = Non
     problems = [*listing.problems, *division.problems]
     train = _samples(division.train, listing.class_names, longer_side, problems)
     validation = _samples(division.validation, listing.class_names, longer_side, problems)
-    problems = _relative_to(path if path.is_dir() else path.parent, problems)
-    for side, purpose in ((train, "train on"), (validation, "judge on")):
+    problems = _presentable(path if path.is_dir() else path.parent, problems)
+    for side, purpose in ((train, "training"), (validation, "validation")):
         if not any(len(sample.boxes) for sample in side):
             missing = "boxes" if side else "images"
-            raise DatasetError(f"{path}: no {missing} to {purpose}. {division.rule}{_first_of(problems)}")
+            raise DatasetError(
+                f"{path}: no {missing} for {purpose}. {_explained(listing, division)}{_first_of(problems)}"
+            )
     untouched = [f"{division.test} test images are left untouched"] if division.test else []
     return Dataset(
-        name=path.resolve().name,
-        class_names=listing.class_names,
+        name=well_formed(path.resolve().name),
+        class_names=tuple(map(well_formed, listing.class_names)),
         train=train,
         validation=validation,
         problems=problems,
-        split="; ".join([division.rule, _sizes(train, validation), *untouched, *listing.remarks]) + ".",
+        split=well_formed("; ".join([division.rule, _sizes(train, validation), *untouched, *listing.remarks])) + ".",
     )
 
 
 def _samples(
-    images: Iterable[AnnotatedImage], class_names: tuple[str, ...], longer_side: int, problems: list[Problem]
+    images: Sequence[AnnotatedImage], class_names: tuple[str, ...], longer_side: int, problems: list[Problem]
 ) -> list[Sample]:
     """Reads and checks the images; what has to be left out is added to the problems."""
     label_of = {name: label for label, name in enumerate(class_names)}
     samples = []
-    for image in images:
-        try:
-            picture = open_picture(image.image)
-        except PictureError as error:
-            problems.append(Problem(str(image.image), WHOLE_FILE, str(error)))
-            continue
-        if image.declared_size in (None, picture.size):
-            samples.append(_sample(image, picture, label_of, longer_side, problems))
-        else:
-            declared, width, height = "{} x {}".format(*image.declared_size), *picture.size
-            message = f"expected {declared} pixels as annotated, got an image of {width} x {height} once upright"
-            problems.append(Problem(str(image.source), f"size of {image.image.name}", message))
+    with ThreadPoolExecutor() as threads:  # Pillow decodes and resizes without Python's lock
+        for image, picture in zip(images, threads.map(lambda image: _picture(image, longer_side), images)):
+            if isinstance(picture, Problem):
+                problems.append(picture)
+            else:
+                samples.append(_sample(image, *picture, label_of, problems))
     return samples
 
 
+def _picture(image: AnnotatedImage, longer_side: int) -> tuple[np.ndarray, tuple[int, int]] | Problem:
+    """The pixels of an image, resized, and the size that it had; or what is wrong with it."""
+    try:
+        picture, size = small_picture(image.image, longer_side)
+    except PictureError as error:
+        return Problem(str(image.image), WHOLE_FILE, str(error))
+    if image.declared_size in (None, size):
+        return np.array(picture), size
+    declared, width, height = "{} x {}".format(*image.declared_size), *size
+    message = f"expected {declared} pixels as annotated, got an image of {width} x {height} once upright"
+    return Problem(str(image.source), f"size of {image.image.name}", message)
+
+
 def _sample(
-    image: AnnotatedImage, picture: Image.Image, label_of: dict[str, int], longer_side: int, problems: list[Problem]
+    image: AnnotatedImage, pixels: np.ndarray, size: tuple[int, int], label_of: dict[str, int], problems: list[Problem]
 ) -> Sample:
-    """An image with those of its boxes that can be trained on, both resized."""
+    """An image with those of its boxes that can be trained on; the boxes are resized as it was."""
     boxes, labels = [], []
     for annotation in image.annotations:
-        box = annotation.box if image.unit == "pixels" else _pixels(annotation.box, *picture.size)
-        fault = fault_of(box, *picture.size)
+        box = annotation.box if image.unit == "pixels" else _pixels(annotation.box, *size)
+        fault = fault_of(box, *size)
         if fault is None:
             boxes.append(box)
             labels.append(label_of[annotation.class_name])
         else:
             problems.append(Problem(str(image.source), annotation.row, fault))
-    resized = resize(picture, longer_side)
-    scale = np.array(resized.size * 2) / np.array(picture.size * 2)
+    height, width, _ = pixels.shape
+    scale = np.array([width, height] * 2) / np.array(size * 2)
     return Sample(
-        name=image.image.name,
-        image=np.array(resized),
+        name=well_formed(image.image.name),
+        image=pixels,
         boxes=(np.array(boxes).reshape(-1, 4) * scale).astype(np.float32),
         labels=np.array(labels, dtype=np.int64),
         file=image.image,
@@ -191,26 +203,42 @@ def _pixels(shares: Box, width: int, height: int) -> Box:
     return x1 * width, y1 * height, x2 * width, y2 * height
 
 
-def _relative_to(folder: Path, problems: Iterable[Problem]) -> list[Problem]:
-    """Each problem once, its file named from the data set's folder on."""
+def _presentable(folder: Path, problems: Iterable[Problem]) -> list[Problem]:
+    """Each problem once, its file named from the data set's folder on, its texts such that they can be written."""
     return [
-        replace(problem, file=Path(problem.file).relative_to(folder).as_posix())
-        if Path(problem.file).is_relative_to(folder)
-        else problem
+        Problem(
+            well_formed(file.relative_to(folder).as_posix() if file.is_relative_to(folder) else problem.file),
+            well_formed(problem.row),
+            well_formed(problem.message),
+        )
         for problem in dict.fromkeys(problems)
+        for file in [Path(problem.file)]
     ]
+
+
+def _explained(listing: Listing, division: Division) -> str:
+    """What was found, and the rule of the division where that is why a side is empty."""
+    if listing.found:
+        return listing.found
+    images = [image for image in listing.images if image.part != "test"]
+    boxes = sum(len(image.annotations) for image in images)
+    found = f"Found {len(images)} annotated images with {boxes} boxes, and {division.test} test images"
+    if images and not listing.split_rule and not (division.train and division.validation):
+        return f"{found}. {division.rule}: add images, or divide them into folders train and val"
+    return f"{found}. {division.rule}" if images and listing.split_rule else found
 
 
 def _first_of(problems: list[Problem]) -> str:
     lines = [f"\n  {problem.file}, {problem.row}: {problem.message}" for problem in problems]
-    return f". Problems found: {len(lines)}" + "".join(lines[:_SHOWN_PROBLEMS])
+    shown = f"\nProblems found: {len(lines)}" + "".join(lines[:_SHOWN_PROBLEMS])
+    return shown + "\n  ..." * (len(lines) > _SHOWN_PROBLEMS) if lines else ""
 
 
 def _sizes(train: list[Sample], validation: list[Sample]) -> str:
     train_boxes, validation_boxes = (sum(len(sample.boxes) for sample in samples) for samples in (train, validation))
     return (
-        f"{len(train)} images with {train_boxes} boxes to train on, "
-        f"{len(validation)} images with {validation_boxes} boxes to judge on"
+        f"{len(train)} images with {train_boxes} boxes for training, "
+        f"{len(validation)} images with {validation_boxes} boxes for validation"
     )
 
 

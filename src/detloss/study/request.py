@@ -1,8 +1,7 @@
 """What was asked of a comparison beyond its plan: where the data are, what the others are compared with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +31,9 @@ class Request:
     quick: bool
     settings: Mapping[str, str | int]
 
-    @property
-    def reader(self) -> Callable[[], Dataset]:
-        """Reads the data; worker processes call it too."""
-        return partial(load, None if self.data is None else Path(self.data), size=self.size, scenes=self.scenes)
+    def read(self) -> Dataset:
+        """Read the data."""
+        return load(None if self.data is None else Path(self.data), size=self.size, scenes=self.scenes)
 
     def moved_to(self, data: Path) -> "Request":
         """The same request where the data lie elsewhere now."""

@@ -20,7 +20,8 @@ from PIL import Image
 
 _Box = tuple[int, int, int, int]
 
-CLASS_NAMES = tuple("0123456789")
+DIGITS = tuple("0123456789")
+ONE_CLASS = ("digit",)
 WINDOW = 64
 NARROWEST, WIDEST = 0.5, 2.0
 # How much of the smaller of two digits the other may cover.
@@ -44,6 +45,7 @@ class Style:
         most_digits: At least one, at most so many.
         shortest: The least height of a digit in pixels, before it is cut to its ink.
         tallest: The greatest, which is also the greatest width.
+        class_names: What each digit is labeled as: itself, or "digit" where there is one class only.
         turned: Whether each digit is turned by an angle of its own, any up to half a turn either way.
     """
 
@@ -52,19 +54,20 @@ class Style:
     most_digits: int
     shortest: int
     tallest: int
+    class_names: tuple[str, ...] = DIGITS
     turned: bool = False
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """The digits; turned ones are all of one class, for a 6 may be a 9."""
-        return ("digit",) if self.turned else CLASS_NAMES
 
 
 STYLES = {
     "digits": Style("digit scenes", side=64, most_digits=5, shortest=10, tallest=32),
+    # Where a digit is takes far fewer steps to learn than which one it is.
+    "boxes": Style("digit scenes of one class", side=64, most_digits=5, shortest=10, tallest=32, class_names=ONE_CLASS),
     # One or two small digits: of UnitBox's cells, one every four pixels, less than 1 % see one.
     "sparse": Style("sparse digit scenes", side=128, most_digits=2, shortest=9, tallest=14),
-    "rotated": Style("turned digit scenes", side=64, most_digits=5, shortest=10, tallest=32, turned=True),
+    # Turned, a 6 may be a 9.
+    "rotated": Style(
+        "turned digit scenes", side=64, most_digits=5, shortest=10, tallest=32, class_names=ONE_CLASS, turned=True
+    ),
 }
 
 
@@ -121,7 +124,7 @@ def compose(count: int, part: Literal["train", "validation"], style: Style = STY
     digits = load_digits()
     labels = digits.target[source.digits]
     drawings = [_cut_to_ink((drawing / 16).astype(np.float32), 0.35) for drawing in digits.images[source.digits]]
-    by_class = [np.flatnonzero(labels == label) for label in range(len(CLASS_NAMES))]
+    by_class = [np.flatnonzero(labels == label) for label in range(len(DIGITS))]
     photographs = [photograph[:, source.columns] for photograph in load_sample_images().images]
     for number in range(count):
         random = np.random.default_rng((source.seed, number))
@@ -130,7 +133,7 @@ def compose(count: int, part: Literal["train", "validation"], style: Style = STY
         boxes: list[tuple[float, ...]] = []
         drawn: list[int] = []
         for _ in range(random.integers(1, style.most_digits, endpoint=True)):
-            label = int(random.integers(len(CLASS_NAMES)))
+            label = int(random.integers(len(DIGITS)))
             ink = _stretched(drawings[random.choice(by_class[label])], style, random)
             upright, angle = ink.shape, 0.0
             if style.turned:
@@ -141,7 +144,7 @@ def compose(count: int, part: Literal["train", "validation"], style: Style = STY
                 _draw(canvas, ink, place, _colour(canvas, place, random))
                 places.append(place)
                 boxes.append(_row_in(place, upright, angle) if style.turned else place)
-                drawn.append(0 if style.turned else label)
+                drawn.append(label if style.class_names == DIGITS else 0)
         yield Scene(
             image=np.rint(canvas).astype(np.uint8),
             boxes=np.array(boxes, dtype=np.float32),

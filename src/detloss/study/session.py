@@ -20,6 +20,7 @@ from detloss.study.live import LivePage
 from detloss.study.plan import Plan
 from detloss.study.progress import ProgressDisplay
 from detloss.study.request import Request
+from detloss.study.sharing import SharedDataset
 from detloss.study.standings import Bootstrap, standings
 from detloss.study.terminal import print_standings, remarks_on, say, say_data, say_plan
 from detloss.study.training import check_trials
@@ -38,7 +39,7 @@ class Session:
 
     def __init__(self, console: Console, plan: Plan, request: Request, folder: Folder) -> None:
         self.console, self.plan, self.request, self.folder = console, plan, request, folder
-        self.dataset = request.reader()
+        self.dataset = request.read()
         self.bootstrap = Bootstrap(self.dataset)
 
     def compare(self, storage: str | None, teams: Sequence[Team], *, overwrite: bool) -> tuple[Comparison, int]:
@@ -61,7 +62,7 @@ class Session:
         with LivePage[Results](self.write_running) as page:
             page.show(comparison.snapshot())
             display = ProgressDisplay(self.console, comparison.plan, comparison.outcomes)
-            with display, closing(comparison.run(self.request.reader, teams=teams)) as events:
+            with display, closing(comparison.run(SharedDataset(self.dataset), teams=teams)) as events:
                 try:
                     for event in events:
                         display.show(event)

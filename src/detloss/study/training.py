@@ -20,9 +20,8 @@ from detloss.study.matching import Matches
 
 # One setting for all losses, so that a comparison compares nothing else.
 BATCH = 16
-LEARNING_RATE = 6e-3
 WEIGHT_DECAY = 0.05
-WARM_UP = 0.15  # the share of the steps in which the learning rate rises
+WARM_UP = 0.3  # the share of the steps in which the learning rate rises
 LONGEST_GRADIENT = 10.0
 POINTS_OF_CURVE = 60  # a training curve has at most about this many points
 PRECISIONS = ("float32", "bfloat16")
@@ -218,7 +217,7 @@ def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> Detector:
         raise ValueError(f"detector: expected one of {', '.join(DETECTORS)}, got {trial.detector!r}")
     check_boxes(box, trial.detector, dataset)
     torch.manual_seed(trial.seed)
-    return DETECTORS[trial.detector](box, cls, trial.weight, dataset)
+    return DETECTORS[trial.detector].build(box, cls, trial.weight, dataset)
 
 
 def train(
@@ -227,8 +226,9 @@ def train(
     """Train the model and return the curve of the losses."""
     device, loss_of = place.device, place.loss_of(model)
     half = torch.autocast(torch.device(device).type, torch.bfloat16) if trial.precision == "bfloat16" else nullcontext()
-    optimizer = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=trial.steps, pct_start=WARM_UP)
+    rate = DETECTORS[trial.detector].learning_rate
+    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=WEIGHT_DECAY, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=trial.steps, pct_start=WARM_UP)
     point = -(-trial.steps // POINTS_OF_CURVE)  # steps from one point of the curve to the next
     curve: list[tuple[int, float, float]] = []
     since_point: list[Tensor] = []

@@ -20,6 +20,23 @@ class Placed(Protocol):
     def offsets(self) -> Tensor: ...
 
 
+class View(NamedTuple):
+    """The axes that pairs are seen in, constants: (N, 2) the origin, and a unit vector along x."""
+
+    origin: Tensor
+    along: Tensor
+
+    def seen(self, vectors: Tensor) -> Tensor:
+        """Vectors (N, ..., 2) in these axes."""
+        along = self.along.view(-1, *[1] * (vectors.dim() - 2), 2)
+        return torch.stack(((along * vectors).sum(-1), cross(along, vectors)), -1)
+
+    def back(self, derivatives: Tensor) -> Tensor:
+        """Derivatives by vectors (N, ..., 2), in the axes that rows are written in."""
+        mirrored = View(self.origin, self.along * self.along.new_tensor([1.0, -1.0]))
+        return mirrored.seen(derivatives)
+
+
 class Body(NamedTuple):
     """N convex polygons.
 
@@ -29,7 +46,9 @@ class Body(NamedTuple):
         size: (N,) its area.
         centre: (N, 2) its centroid, less the anchor.
         sides: (N, 2) width and height; None of a polygon.
+        along: (N, 2) the direction of the width; None of a polygon.
         pull: Carries derivatives by the vertices, the size, the centre and the sides back to the row.
+        seen_in: The same bodies in other axes.
     """
 
     anchor: Tensor
@@ -37,18 +56,20 @@ class Body(NamedTuple):
     size: Tensor
     centre: Tensor
     sides: Tensor | None
+    along: Tensor | None
     pull: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
+    seen_in: Callable[[View], "Body"]
 
 
 def body_of(shape: Shape, rows: Tensor) -> Body:
     """The bodies of rows (N, numbers) of a shape of the plane."""
     if isinstance(shape, Polygon):
-        return polygon(rows)
+        return polygon(rows.reshape(rows.shape[0], rows.shape[1] // 2, 2), lambda slopes: slopes.flatten(-2))
     if isinstance(shape, Rotated):
-        return rectangle(rows[:, :2], rows[:, 2:4], rows[:, 4], lambda *slopes: torch.cat(slopes, -1))
+        return rectangle(rows[:, :2], rows[:, 2:4], direction(rows[:, 4]), lambda *slopes: torch.cat(slopes, -1))
     assert isinstance(shape, AxisAligned)
     centre, sides, to_row = along_axes(shape.format, rows)
-    return rectangle(centre, sides, torch.zeros_like(sides[:, 0]), to_row)
+    return rectangle(centre, sides, direction(torch.zeros_like(sides[:, 0])), to_row)
 
 
 def cross(a: Tensor, b: Tensor) -> Tensor:
@@ -64,10 +85,14 @@ def turned_back(vectors: Tensor) -> Tensor:
 CORNERS = ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))  # in sides, anticlockwise
 
 
-def rectangle(centre: Tensor, sides: Tensor, angle: Tensor, to_row: Callable[..., Tensor]) -> Body:
-    """Rectangles from centres, sides and angles; `to_row` joins the derivatives by these three."""
+def direction(angle: Tensor) -> Tensor:
+    """Unit vectors (N, 2)."""
+    return torch.stack((torch.cos(angle), torch.sin(angle)), -1)
+
+
+def rectangle(centre: Tensor, sides: Tensor, along: Tensor, to_row: Callable[..., Tensor]) -> Body:
+    """Rectangles from centres, sides and directions; `to_row` joins the derivatives by centre, sides and angle."""
     positive = words.relu(sides)
-    along = torch.stack((torch.cos(angle), torch.sin(angle)), -1)
     across = -turned_back(along)
     corners = positive.new_tensor(CORNERS)
     steps = positive.unsqueeze(-2) * corners  # (N, 4, 2) along and across
@@ -81,7 +106,13 @@ def rectangle(centre: Tensor, sides: Tensor, angle: Tensor, to_row: Callable[...
         by_angle = cross(offsets, d_vertices).sum(-1)
         return to_row(d_vertices.sum(-2) + d_centre, torch.where(sides >= 0.0, by_sides, 0.0), by_angle.unsqueeze(-1))
 
-    return Body(centre, offsets, positive.prod(-1), torch.zeros_like(centre), positive, pull)
+    def seen_in(view: View) -> Body:
+        def to_turned_row(d_centre: Tensor, *slopes: Tensor) -> Tensor:
+            return to_row(view.back(d_centre), *slopes)
+
+        return rectangle(view.seen(centre - view.origin), sides, view.seen(along), to_turned_row)
+
+    return Body(centre, offsets, positive.prod(-1), torch.zeros_like(centre), positive, along, pull, seen_in)
 
 
 def along_axes(box_format: str, rows: Tensor) -> tuple[Tensor, Tensor, Callable[..., Tensor]]:
@@ -97,9 +128,8 @@ def along_axes(box_format: str, rows: Tensor) -> tuple[Tensor, Tensor, Callable[
     return centre, first_in_side * first + second_in_side * second, to_row
 
 
-def polygon(rows: Tensor) -> Body:
-    """Polygons from vertices in either direction round."""
-    given = rows.reshape(rows.shape[0], rows.shape[1] // 2, 2)
+def polygon(given: Tensor, to_row: Callable[[Tensor], Tensor]) -> Body:
+    """Polygons from vertices (N, K, 2) in either direction round; `to_row` flattens the derivatives by them."""
     anchor = given[:, 0].detach()
     offsets = given - anchor.unsqueeze(-2)
     following = offsets.roll(-1, -2)
@@ -112,9 +142,12 @@ def polygon(rows: Tensor) -> Body:
 
     def pull(d_vertices: Tensor, d_size: Tensor, d_centre: Tensor, d_sides: Tensor) -> Tensor:
         total = d_vertices + d_size[:, None, None] * by_area(vertices) + by_centre(d_centre)
-        return torch.where(backward, total.flip(-2), total).flatten(-2)
+        return to_row(torch.where(backward, total.flip(-2), total))
 
-    return Body(anchor, vertices, size, centre, None, pull)
+    def seen_in(view: View) -> Body:
+        return polygon(view.seen(given - view.origin.unsqueeze(-2)), lambda slopes: to_row(view.back(slopes)))
+
+    return Body(anchor, vertices, size, centre, None, None, pull, seen_in)
 
 
 def by_area(vertices: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from detloss.geometry import AxisAligned, Cuboid, Shape
 from detloss.kernels import words
 from detloss.kernels.convex import planar, prisms
-from detloss.kernels.convex.bodies import Body, along_axes, rectangle
+from detloss.kernels.convex.bodies import Body, along_axes, direction, rectangle
 from detloss.kernels.convex.hulls import box_around
 from detloss.kernels.convex.meeting import Meeting, Slopes
 from detloss.kernels.loops import ConvexLoop
@@ -42,7 +42,7 @@ def upright_of(shape: Shape, rows: Tensor) -> Upright:
 
 def upright(centre: Tensor, sides: Tensor, yaw: Tensor, to_row: Callable[..., Tensor]) -> Upright:
     """Cuboids from centres, sides and yaws; `to_row` joins the derivatives by these three."""
-    footprint = rectangle(centre[:, :2], sides[:, :2], yaw, lambda *slopes: torch.cat(slopes, -1))
+    footprint = rectangle(centre[:, :2], sides[:, :2], direction(yaw), lambda *slopes: torch.cat(slopes, -1))
 
     def pull(d_footprint: Tensor, d_middle: Tensor, d_height: Tensor) -> Tensor:
         d_height = torch.where(sides[:, 2] >= 0.0, d_height, 0.0)

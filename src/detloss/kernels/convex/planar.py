@@ -6,20 +6,26 @@ import torch
 from torch import Tensor
 
 from detloss.kernels import words
-from detloss.kernels.convex.bodies import Placed, body_of, cross, turned_back
+from detloss.kernels.convex.bodies import Body, Placed, View, body_of, cross, turned_back
 from detloss.kernels.convex.hulls import Region, box_around, diameter, hull_of
 from detloss.kernels.convex.meeting import Meeting, Slopes
 from detloss.kernels.loops import ConvexLoop
 
 SLACK = 1e-12  # of the smaller thickness: edges that are nearer to each other coincide
-ROUNDING = 1e-15  # of the extent, and of the distance from the origin, where the numbers of a row are coarser
+LONG = 1e3  # how many times its breadth a pair is long that is seen along its length
+ROUNDING = (
+    1e-15  # of the breadth along an axis, and of the distance from the origin, where the numbers of a row are coarser
+)
 
 
 def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> Meeting:
     """What two bodies of the plane have in common."""
     bodies = [body_of(shape, rows) for shape, rows in zip(loop.shapes, (first, second))]
-    vertices, shifts = around_overlap(*bodies)
     places = torch.maximum(*(body.anchor.abs().amax(-1) for body in bodies))
+    view = view_of(*bodies) if loop.enclosing != "box" else None  # which has axes of its own
+    if view is not None:
+        bodies = [body.seen_in(view) for body in bodies]
+    vertices, shifts = around_overlap(*bodies)
     zero = torch.zeros_like(bodies[0].size)
     nothing = Region(zero, torch.zeros_like(vertices[0]), torch.zeros_like(vertices[1]))
     shared = intersection(*vertices, bodies[0].size, bodies[1].size, places)
@@ -58,6 +64,27 @@ def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> Meeting:
     )
 
 
+def view_of(first: Body, second: Body) -> View | None:
+    """The axes in which corners are exact enough for a hull; None of polygons.
+
+    The corners of a long rectangle are rounded by more than its width, and corners far from each other by more than the
+    size of both, unless an axis runs along the greatest length.
+    """
+    rectangles = [(body.sides, body.along) for body in (first, second) if body.sides is not None]
+    if not rectangles:
+        return None
+    way = (second.anchor - first.anchor).detach()
+    candidates = [(sides.detach().amax(-1), along.detach()) for sides, along in rectangles if along is not None]
+    candidates.append((way.abs().amax(-1), words.quotient(way, way.norm(dim=-1, keepdim=True))))
+    lengths, directions = (torch.stack(each, 1) for each in zip(*candidates))
+    length, longest = lengths.max(-1)
+    breadth = torch.stack([sides.detach().amin(-1) for sides, _ in rectangles], -1).amax(-1)
+    is_long = (length > LONG * breadth).unsqueeze(-1)
+    along = directions.gather(1, longest.view(-1, 1, 1).expand(-1, 1, 2)).squeeze(1)
+    origin = torch.where(is_long, first.anchor.detach(), 0.0)
+    return View(origin, torch.where(is_long, along, along.new_tensor([1.0, 0.0])))
+
+
 def around_overlap(first: Placed, second: Placed) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
     """The vertices of both, and their anchors, less the middle of the overlap of their bounding boxes, a constant."""
     bounds = []
@@ -78,9 +105,10 @@ def are_alike(first: Tensor, second: Tensor) -> Tensor:
 
 def slack_of(first: Tensor, second: Tensor, size: Tensor, other_size: Tensor, places: Tensor) -> Tensor:
     """How near to each other edges coincide."""
-    extents = [(vertices.amax(-2) - vertices.amin(-2)).amax(-1) for vertices in (first, second)]
-    thickness = torch.minimum(words.quotient(size, extents[0]), words.quotient(other_size, extents[1]))
-    return (SLACK * thickness + ROUNDING * (torch.minimum(*extents) + places)).detach()
+    sides, other_sides = (vertices.amax(-2) - vertices.amin(-2) for vertices in (first, second))
+    thickness = torch.minimum(words.quotient(size, sides.amax(-1)), words.quotient(other_size, other_sides.amax(-1)))
+    breadth = torch.minimum(sides, other_sides).amin(-1)
+    return (SLACK * thickness + ROUNDING * (breadth + places)).detach()
 
 
 def intersection(first: Tensor, second: Tensor, size: Tensor, other_size: Tensor, places: Tensor) -> Region:
@@ -114,18 +142,24 @@ def along_boundaries(first: Tensor, second: Tensor, size: Tensor, other_size: Te
     pieces, other_pieces = lines.pieces(slack)
     area = torch.zeros_like(size)
     derivatives = []
-    for vertices, edge, (start, end) in ((first, edges, pieces), (second, other_edges, other_pieces)):
-        length = 0.5 * (end - start).sum(0)  # the mean of both views, in edges
-        moment = 0.25 * (end.square() - start.square()).sum(0)
+    for vertices, edge, (start, end), around in (
+        (first, edges, pieces, other_size),
+        (second, other_edges, other_pieces, size),
+    ):
+        seen = torch.where(around > 0.0, 0.5, 0.0).unsqueeze(-1)  # half for each view; none in a body without area
+        length = seen * (end - start).sum(0)  # in edges
+        moment = 0.5 * seen * (end.square() - start.square()).sum(0)
         area = area + 0.5 * (length * cross(vertices, vertices + edge)).sum(-1)
         normal = turned_back(edge)
         by_end = moment.unsqueeze(-1) * normal
         derivatives.append(length.unsqueeze(-1) * normal - by_end + by_end.roll(1, -2))
     # Bodies that only touch share nothing, as boxes along the axes that touch; one without area may lie inside.
     extent = torch.minimum(*(lengths.sum(-1) for lengths in (lines.length[..., 0], lines.other_length[..., 0, :])))
-    apart = (area <= slack * extent) & (area < 0.5 * torch.minimum(size, other_size))
+    smaller = words.minimum(size, other_size)
+    inside = words.minimum(words.relu(area), smaller)
+    apart = (inside <= slack * extent) & (inside < 0.5 * smaller)
     # The value is kept in bounds; its derivatives are left as they are.
-    excess = area - words.minimum(area, words.minimum(size, other_size))
+    excess = area - inside
     d_first, d_second = (words.where(apart[:, None, None], 0.0, derivative) for derivative in derivatives)
     return Region(words.where(apart, 0.0, area - excess.detach()), d_first, d_second)
 
@@ -196,5 +230,4 @@ def visible(
     leaves = torch.where(stays, 1.0, torch.where(inside, crossing, 0.0))
     first = torch.where(is_line, enters, 0.0).amax(lines)
     last = torch.where(is_line, leaves, 1.0).amin(lines)
-    nothing = ~is_line.any(lines)  # a point has no inside
-    return first, torch.where(nothing, first, torch.maximum(first, last))
+    return first, torch.maximum(first, last)

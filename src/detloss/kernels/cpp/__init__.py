@@ -173,7 +173,7 @@ def evaluate(
 def operand_of(tensor: Tensor, dtype: torch.dtype, kept: list[object]) -> Fields:
     """A tensor in place, of any floating dtype and any strides; other dtypes are converted first."""
     kind = KINDS.get(tensor.dtype)
-    if kind is None or not as_read(tensor):
+    if kind is None or not eager.as_read(tensor):
         tensor, kind = tensor.to(dtype, copy=True), KINDS[dtype]
         kept.append(tensor)
     if tensor.is_contiguous():
@@ -183,14 +183,9 @@ def operand_of(tensor: Tensor, dtype: torch.dtype, kept: list[object]) -> Fields
     return tensor.data_ptr(), kind, layout.buffer_info()[0]
 
 
-def as_read(tensor: Tensor) -> bool:
-    """Whether memory holds what torch reads: some tensors are negated there, and some of zeros have none."""
-    return not tensor.is_neg() and tensor.data_ptr() != 0
-
-
 def indices_of(target: Tensor, kept: list[object]) -> Fields:
     """Class indices as the library reads them."""
-    target = target.to(torch.int64, copy=not as_read(target)).contiguous()
+    target = target.to(torch.int64, copy=not eager.as_read(target)).contiguous()
     kept.append(target)
     return target.data_ptr(), 0, 0
 

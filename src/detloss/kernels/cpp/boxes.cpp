@@ -5,34 +5,37 @@
 namespace detloss::ISA {
 namespace {
 
-template <class S, int dimensions, class Format, class... Penalty>
-Loop penalty_loop(const Task& task, Formulas<Penalty...>) {
-    constexpr Loop loops[] = {[] {
-        using Geometry = typename AxisAligned<dimensions, Penalty>::geometry;
-        if constexpr (std::is_void_v<Geometry>) return Loop{};
-        else return Loop{pairs<Geometry, Penalty, Format, 2 * dimensions, S>};
-    }()...};
-    return loops[task.formula];
+// In the plane each penalty has a loop of its own; elsewhere one serves all: speed matters less there than how much there
+// is to compile.
+template <int dimensions, class S, class Penalty>
+auto block_of() -> void (*)(const PairBlock<S>&) {
+    if constexpr (dimensions == 2) return pair_block<Penalty, dimensions, S>;
+    else if constexpr (Any::includes<Penalty, Lanes<S>>) return pair_block<Any, dimensions, S>;
+    else return nullptr;  // an angle is only of the plane
 }
-template <class S, int dimensions, class... Format>
-Loop format_loop(const Task& task, Formulas<Format...>) {
-    const Loop loops[] = {penalty_loop<S, dimensions, Format>(task, penalties{})...};
-    return loops[task.format];
+
+template <int dimensions, class S, class... Penalty>
+bool loop(const Task& task, ParallelFor parallel_for, Formulas<Penalty...>) {
+    void (*const blocks[])(const PairBlock<S>&) = {block_of<dimensions, S, Penalty>()...};
+    const auto block = blocks[task.formula];
+    if (block) pairs(task, parallel_for, block);
+    return block;
 }
+
 template <class S>
-struct Pairs {
-    static Loop loop(const Task& task) {
-        switch (task.dimensions) {
-            case 1: return format_loop<S, 1>(task, formats{});
-            case 2: return format_loop<S, 2>(task, formats{});
-            case 3: return format_loop<S, 3>(task, formats{});
-            default: return nullptr;
-        }
+bool run(const Task& task, ParallelFor parallel_for) {
+    switch (task.dimensions) {
+        case 1: return loop<1, S>(task, parallel_for, penalties{});
+        case 2: return loop<2, S>(task, parallel_for, penalties{});
+        case 3: return loop<3, S>(task, parallel_for, penalties{});
+        default: return false;
     }
-};
+}
 
 }  // namespace
 
-bool run_pairs(const Task& task, ParallelFor parallel_for) { return dispatch<Pairs>(task, parallel_for); }
+bool run_pairs(const Task& task, ParallelFor parallel_for) {
+    return task.arithmetic == float64 ? run<double>(task, parallel_for) : run<float>(task, parallel_for);
+}
 
 }  // namespace detloss::ISA

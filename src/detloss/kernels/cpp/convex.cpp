@@ -5,20 +5,18 @@
 namespace detloss::ISA {
 namespace {
 
-using ConvexLoop = void (*)(const ConvexTask&, ParallelFor);
-
-template <class To, class... Penalty>
-ConvexLoop convex_loop(const ConvexTask& task, Formulas<Penalty...>) {
-    constexpr ConvexLoop of_hull[] = {convex<Penalty, true, To>...};
-    constexpr ConvexLoop of_box[] = {convex<Penalty, !std::is_same_v<Penalty, generalized_iou>, To>...};
-    return (task.hull ? of_hull : of_box)[task.task.formula];
+template <class... Penalty>
+const ConvexPenalty& penalty_of(const ConvexTask& task, Formulas<Penalty...>) {
+    static constexpr const ConvexPenalty* all[] = {&convex_penalty<Penalty>...};
+    return *all[task.task.formula];
 }
 
 }  // namespace
 
 bool run_convex(const ConvexTask& task, ParallelFor parallel_for) {
-    const auto loop = task.task.arithmetic == float64 ? convex_loop<double>(task, penalties{}) : convex_loop<float>(task, penalties{});
-    loop(task, parallel_for);
+    const ConvexPenalty& penalty = penalty_of(task, penalties{});
+    if (task.task.arithmetic == float64) convex<double>(task, penalty, parallel_for);
+    else convex<float>(task, penalty, parallel_for);
     return true;
 }
 

@@ -22,11 +22,27 @@ struct Turn {
     }
 };
 
-template <class Number>
-INLINE Lanes<double> or_zero(Number number) {
-    if constexpr (std::is_same_v<Number, absent>) return 0.0;
-    else return number;
+// What penalties add to the loop, which serves them all: the measures they need are those they have derivatives by.
+struct ConvexPenalty {
+    using L = Lanes<double>;
+    using Measures = std::array<L, 7>;
+    using Outcome = std::array<L, 8>;  // loss, similarity and the derivatives by measures
+    void (*of)(const Measures& measures, Outcome& outcome);
+    bool has_enclosure, has_distance, has_angle;
+};
+
+INLINE Lanes<double> or_zero(Lanes<double> number) { return number; }
+INLINE Lanes<double> or_zero(absent) { return 0.0; }
+
+template <class Penalty>
+void penalize(const ConvexPenalty::Measures& measures, ConvexPenalty::Outcome& outcome) {
+    const auto keep = [&](auto... each) INLINED { outcome = {or_zero(each)...}; };
+    std::apply(keep, std::apply([](auto... each) INLINED { return Penalty::of(each...); }, measures));
 }
+
+template <class Penalty>
+constexpr ConvexPenalty convex_penalty = {
+    penalize<Penalty>, has_enclosure<Penalty, Lanes<double>>, has_distance<Penalty, Lanes<double>>, has_angle<Penalty, Lanes<double>>};
 
 template <class L>
 INLINE void load_body(Body<L>& body, const L* row, int64_t shape, int64_t width, L scale) {
@@ -48,12 +64,10 @@ struct ConvexBlock {
     double factor;  // of the derivatives: 1 over what a mean divides by
 };
 
-template <class Penalty, bool hull, bool by_rows>
-void convex_pairs(const ConvexTask& task, const ConvexBlock& block, int64_t at) {
+inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, const ConvexBlock& block, int64_t at) {
     using L = Lanes<double>;
-    constexpr bool has_enclosure = std::is_same_v<Penalty, generalized_iou>;
-    constexpr bool has_angle = std::is_same_v<Penalty, complete_iou>;
-    constexpr bool has_distance = has_angle || std::is_same_v<Penalty, distance_iou>;
+    const auto [of, has_enclosure, has_distance, has_angle] = penalty;
+    const bool hull = task.hull;
 
     const int64_t widths[2] = {task.task.width, task.second_width}, shapes[2] = {task.shape, task.second_shape};
     const double* operands[2] = {block.first, block.second};
@@ -71,28 +85,35 @@ void convex_pairs(const ConvexTask& task, const ConvexBlock& block, int64_t at) 
     Body<L> a, b;
     load_body(a, rows[0], shapes[0], widths[0], size);
     load_body(b, rows[1], shapes[1], widths[1], size);
+    const L across = maximum(absolute(a.anchor.x), absolute(b.anchor.x));
+    const L place = maximum(across, maximum(absolute(a.anchor.y), absolute(b.anchor.y)));
+    std::optional<View<L>> view;
+    if constexpr (hull || !has_enclosure)  // a box around both has axes of its own
+        if (shapes[0] == rotated || shapes[1] == rotated) view.emplace(a, b);
+    if (view && view->turned) view->see(a, shapes[0] == rotated), view->see(b, shapes[1] == rotated);
     std::optional<Centroid<L>> centroids[2];
-    if constexpr (has_distance) {
+    if (has_distance) {
         if (shapes[0] == polygon) centroids[0].emplace(a);
         if (shapes[1] == polygon) centroids[1].emplace(b);
     }
 
-    Meeting<L> meeting(a, b);
+    Meeting<L> meeting(a, b, place);
     const auto alike = meeting.alike();
     const L shared = meeting.shared(), mismatch = (a.size - shared) + (b.size - shared);
     const Vector<L> apart = (meeting.shift + a.centre) - (meeting.other_shift + b.centre);
     L empty = 0.0, distance = 0.0, diagonal = 0.0;
     typename Meeting<L>::Hull outline;
-    if constexpr (has_enclosure) {
+    if (has_enclosure) {
         if (hull) meeting.find_hull(0, outline);
         empty = relu((hull ? outline.area : meeting.box()) - mismatch - shared);
     }
-    if constexpr (has_distance) diagonal = meeting.diameter(), distance = dot(apart, apart);
+    if (has_distance) diagonal = meeting.diameter(), distance = dot(apart, apart);
     Turn<L> turn;
-    if constexpr (has_angle) turn.measure(a, b);
+    if (has_angle) turn.measure(a, b);
     const L unlike = where(alike, 0.0, 1.0);
-    const auto [loss, similarity, d_mismatch, d_shared, d_empty, d_distance, d_diagonal, d_turn] =
-        Penalty::of(mismatch, shared, empty, distance, diagonal, turn.turn, unlike);
+    ConvexPenalty::Outcome outcome;
+    of({mismatch, shared, empty, distance, diagonal, turn.turn, unlike}, outcome);
+    const auto& [loss, similarity, d_mismatch, d_shared, by_empty, by_distance, by_diagonal, by_turn] = outcome;
 
     // A number that is not finite must not hide behind a comparison: this is 0 for finite rows, NaN for the others.
     const L poison = 0.0 * total;
@@ -102,10 +123,9 @@ void convex_pairs(const ConvexTask& task, const ConvexBlock& block, int64_t at) 
     const L best = measure ? where(nearest, 1.0, similarity) : where(nearest, 0.0, loss);
     const L weight = block.weight ? L::load(block.weight + at) : L(1.0);
     weighted(weight, best + poison).store(block.value + at);
-    if constexpr (by_rows) {
-        const L by_empty = or_zero(d_empty), by_distance = or_zero(d_distance), by_turn = or_zero(d_turn);
+    if (task.task.d_pred) {
         meeting.add_shared(d_shared - 2.0 * d_mismatch + by_empty);
-        if constexpr (has_enclosure) {
+        if (has_enclosure) {
             if (hull) {
                 meeting.add_hull(outline, by_empty);
                 meeting.find_hull(1, outline), meeting.add_hull(outline, by_empty);
@@ -113,7 +133,7 @@ void convex_pairs(const ConvexTask& task, const ConvexBlock& block, int64_t at) 
                 meeting.add_box(by_empty);
             }
         }
-        if constexpr (has_distance) meeting.add_diameter(diagonal, or_zero(d_diagonal));
+        if (has_distance) meeting.add_diameter(diagonal, by_diagonal);
         meeting.part();
         const L factor = (measure ? -block.factor : block.factor) * weight, d_size = d_mismatch - by_empty;
         const Vector<L> d_centre = (2.0 * by_distance) * apart;
@@ -131,6 +151,8 @@ void convex_pairs(const ConvexTask& task, const ConvexBlock& block, int64_t at) 
                 if (centroids[which]) centroids[which]->pull(*bodies[which], by_centre);
                 unload_polygon(*bodies[which], d_size, row);
             }
+            if (view && view->turned)
+                for (int k = 0; k < (shapes[which] == rotated ? 1 : bodies[which]->count); ++k) view->back(row + 2 * k);
             for (int64_t k = 0; k < widths[which]; ++k) {
                 const L scaled = shapes[which] == rotated && k == 4 ? row[k] : row[k] * size;
                 const L slope = weighted(factor, where(nearest, 0.0, scaled) + poison);
@@ -140,8 +162,8 @@ void convex_pairs(const ConvexTask& task, const ConvexBlock& block, int64_t at) 
     }
 }
 
-template <class Penalty, bool hull, class To>
-void convex(const ConvexTask& all, ParallelFor parallel_for) {
+template <class To>
+void convex(const ConvexTask& all, const ConvexPenalty& penalty, ParallelFor parallel_for) {
     const Task& task = all.task;
     constexpr int64_t least = Lanes<double>::count;
     const int64_t width = task.width, second_width = all.second_width;
@@ -158,8 +180,7 @@ void convex(const ConvexTask& all, ParallelFor parallel_for) {
         const ConvexBlock block{first, second, weight, value.at, d_first.at, task.d_target ? d_second.at : nullptr, reciprocal<double>(divisor)};
         for (int64_t next = 0; next < pairs; next += least) {
             const int64_t at = std::max<int64_t>(0, std::min(next, pairs - least));  // the last overlaps
-            if (task.d_pred) convex_pairs<Penalty, hull, true>(all, block, at);
-            else convex_pairs<Penalty, hull, false>(all, block, at);
+            convex_pairs(all, penalty, block, at);
         }
         value.finish(pairs, 1), d_first.finish(pairs, width), d_second.finish(pairs, second_width);
         return task.reduction ? total_of(value.at, pairs) : 0.0;

@@ -499,8 +499,7 @@ struct by_distances_from_a_point {
 
 struct axis_aligned_1 {
     static constexpr size_t inputs = 4;
-    template <class Penalty, class Format>
-    INLINE static auto of(auto pred0, auto pred1, auto target0, auto target1) {
+    INLINE static auto of(auto penalty, auto differences_of, auto derivatives_by, auto value, auto derivatives, auto pred0, auto pred1, auto target0, auto target1) {
         const auto v0 = absolute(pred0);
         const auto v1 = absolute(pred1);
         const auto v2 = maximum(v0, v1);
@@ -513,7 +512,7 @@ struct axis_aligned_1 {
         const auto v9 = pred1 * v7;
         const auto v10 = target0 * v7;
         const auto v11 = target1 * v7;
-        const auto [v12a, v12b, v12c, v12d, v12e, v12f, v12g] = Format::differences::of(v8, v9, v10, v11);
+        const auto [v12a, v12b, v12c, v12d, v12e, v12f, v12g] = differences_of(v8, v9, v10, v11);
         const auto v13 = relu(v12c);
         const auto v14 = relu(v12d);
         const auto v15 = minimum(v12c, v12d);
@@ -542,11 +541,6 @@ struct axis_aligned_1 {
         const auto v38 = maximum(v36, v37);
         const auto v39 = maximum(v35, v38);
         const auto v40 = maximum(v32, v39);
-        const auto v41 = v17 > 0.0;
-        const auto v42 = v17 == 0.0;
-        const auto v43 = v12c == 0.0;
-        const auto v44 = v42 & v43;
-        const auto v45 = v41 | v44;
         const auto v46 = relu(v17);
         const auto v49 = pred0 * v7;
         const auto v50 = pred1 * v7;
@@ -574,7 +568,16 @@ struct axis_aligned_1 {
         const auto v72 = v59 & v62;
         const auto v73 = 0.0 * v7;
         const auto v74 = where(v72, v73, 1.0);
-        const auto [v75a, v75b, v75c, v75d, v75e, v75f, v75g, v75h] = Penalty::of(v63, v46, v65, v69, v71, 0.0, v74);
+        const auto [v75a, v75b] = penalty.value(v63, v46, v65, v69, v71, 0.0, v74);
+        const auto v110 = v75a + v56;
+        const auto v111 = v75b + v56;
+        if (!value(v110, v111)) return;
+        const auto v41 = v17 > 0.0;
+        const auto v42 = v17 == 0.0;
+        const auto v43 = v12c == 0.0;
+        const auto v44 = v42 & v43;
+        const auto v45 = v41 | v44;
+        const auto [v75c, v75d, v75e, v75f, v75g, v75h] = penalty.derivatives(v63, v46, v65, v69, v71, 0.0, v74);
         const auto v76 = where(v45, 1.0, 0.0);
         const auto v77 = where(v45, 0.0, 1.0);
         const auto v78 = v77 - v76;
@@ -604,21 +607,18 @@ struct axis_aligned_1 {
         const auto v102 = where(v59, v99, 0.0);
         const auto v103 = v75f * v67;
         const auto v104 = v75h * 0.0;
-        const auto [v105a, v105b] = Format::derivatives::of(v101, v102, v103, v104);
+        const auto [v105a, v105b] = derivatives_by(v101, v102, v103, v104);
         const auto v106 = v105a * v7;
         const auto v107 = v106 + v56;
         const auto v108 = v105b * v7;
         const auto v109 = v108 + v56;
-        const auto v110 = v75a + v56;
-        const auto v111 = v75b + v56;
-        return result(v110, v111, v107, v109);
+        derivatives(v107, v109);
     }
 };
 
 struct axis_aligned_2 {
     static constexpr size_t inputs = 8;
-    template <class Penalty, class Format>
-    INLINE static auto of(auto pred0, auto pred1, auto pred2, auto pred3, auto target0, auto target1, auto target2, auto target3) {
+    INLINE static auto of(auto penalty, auto differences_of, auto derivatives_by, auto value, auto derivatives, auto pred0, auto pred1, auto pred2, auto pred3, auto target0, auto target1, auto target2, auto target3) {
         const auto v0 = absolute(pred0);
         const auto v1 = absolute(pred2);
         const auto v2 = maximum(v0, v1);
@@ -639,12 +639,12 @@ struct axis_aligned_2 {
         const auto v17 = pred2 * v15;
         const auto v18 = target0 * v15;
         const auto v19 = target2 * v15;
-        const auto [v20a, v20b, v20c, v20d, v20e, v20f, v20g] = Format::differences::of(v16, v17, v18, v19);
+        const auto [v20a, v20b, v20c, v20d, v20e, v20f, v20g] = differences_of(v16, v17, v18, v19);
         const auto v21 = pred1 * v15;
         const auto v22 = pred3 * v15;
         const auto v23 = target1 * v15;
         const auto v24 = target3 * v15;
-        const auto [v25a, v25b, v25c, v25d, v25e, v25f, v25g] = Format::differences::of(v21, v22, v23, v24);
+        const auto [v25a, v25b, v25c, v25d, v25e, v25f, v25g] = differences_of(v21, v22, v23, v24);
         const auto v26 = relu(v20c);
         const auto v27 = relu(v20d);
         const auto v28 = minimum(v20c, v20d);
@@ -673,11 +673,6 @@ struct axis_aligned_2 {
         const auto v51 = maximum(v49, v50);
         const auto v52 = maximum(v48, v51);
         const auto v53 = maximum(v45, v52);
-        const auto v54 = v30 > 0.0;
-        const auto v55 = v30 == 0.0;
-        const auto v56 = v20c == 0.0;
-        const auto v57 = v55 & v56;
-        const auto v58 = v54 | v57;
         const auto v59 = relu(v30);
         const auto v60 = v40 + v42;
         const auto v61 = v35 + v42;
@@ -709,13 +704,7 @@ struct axis_aligned_2 {
         const auto v87 = maximum(v85, v86);
         const auto v88 = maximum(v84, v87);
         const auto v89 = maximum(v81, v88);
-        const auto v90 = v66 > 0.0;
-        const auto v91 = v66 == 0.0;
-        const auto v92 = v25c == 0.0;
-        const auto v93 = v91 & v92;
-        const auto v94 = v90 | v93;
         const auto v95 = relu(v66);
-        const auto v96 = v76 + v78;
         const auto v98 = pred0 * v15;
         const auto v99 = pred2 * v15;
         const auto v100 = pred1 * v15;
@@ -779,7 +768,22 @@ struct axis_aligned_2 {
         const auto v166 = v120 & v127;
         const auto v167 = 0.0 * v15;
         const auto v168 = where(v166, v167, 1.0);
-        const auto [v169a, v169b, v169c, v169d, v169e, v169f, v169g, v169h] = Penalty::of(v151, v137, v153, v161, v165, 0.0, v168);
+        const auto [v169a, v169b] = penalty.value(v151, v137, v153, v161, v165, 0.0, v168);
+        const auto v238 = v169a + v113;
+        const auto v239 = v169b + v113;
+        if (!value(v238, v239)) return;
+        const auto v54 = v30 > 0.0;
+        const auto v55 = v30 == 0.0;
+        const auto v56 = v20c == 0.0;
+        const auto v57 = v55 & v56;
+        const auto v58 = v54 | v57;
+        const auto v90 = v66 > 0.0;
+        const auto v91 = v66 == 0.0;
+        const auto v92 = v25c == 0.0;
+        const auto v93 = v91 & v92;
+        const auto v94 = v90 | v93;
+        const auto v96 = v76 + v78;
+        const auto [v169c, v169d, v169e, v169f, v169g, v169h] = penalty.derivatives(v151, v137, v153, v161, v165, 0.0, v168);
         const auto v170 = where(v58, v95, 0.0);
         const auto v171 = where(v58, v71, v62);
         const auto v172 = v171 - v170;
@@ -809,7 +813,7 @@ struct axis_aligned_2 {
         const auto v196 = where(v120, v193, 0.0);
         const auto v197 = v169f * v155;
         const auto v198 = v169h * 0.0;
-        const auto [v199a, v199b] = Format::derivatives::of(v195, v196, v197, v198);
+        const auto [v199a, v199b] = derivatives_by(v195, v196, v197, v198);
         const auto v200 = v199a * v15;
         const auto v201 = v200 + v113;
         const auto v202 = v199b * v15;
@@ -843,21 +847,18 @@ struct axis_aligned_2 {
         const auto v230 = where(v120, v227, 0.0);
         const auto v231 = v169f * v157;
         const auto v232 = v169h * 0.0;
-        const auto [v233a, v233b] = Format::derivatives::of(v229, v230, v231, v232);
+        const auto [v233a, v233b] = derivatives_by(v229, v230, v231, v232);
         const auto v234 = v233a * v15;
         const auto v235 = v234 + v113;
         const auto v236 = v233b * v15;
         const auto v237 = v236 + v113;
-        const auto v238 = v169a + v113;
-        const auto v239 = v169b + v113;
-        return result(v238, v239, v201, v235, v203, v237);
+        derivatives(v201, v235, v203, v237);
     }
 };
 
 struct axis_aligned_3 {
     static constexpr size_t inputs = 12;
-    template <class Penalty, class Format>
-    INLINE static auto of(auto pred0, auto pred1, auto pred2, auto pred3, auto pred4, auto pred5, auto target0, auto target1, auto target2, auto target3, auto target4, auto target5) {
+    INLINE static auto of(auto penalty, auto differences_of, auto derivatives_by, auto value, auto derivatives, auto pred0, auto pred1, auto pred2, auto pred3, auto pred4, auto pred5, auto target0, auto target1, auto target2, auto target3, auto target4, auto target5) {
         const auto v0 = absolute(pred0);
         const auto v1 = absolute(pred3);
         const auto v2 = maximum(v0, v1);
@@ -886,17 +887,17 @@ struct axis_aligned_3 {
         const auto v25 = pred3 * v23;
         const auto v26 = target0 * v23;
         const auto v27 = target3 * v23;
-        const auto [v28a, v28b, v28c, v28d, v28e, v28f, v28g] = Format::differences::of(v24, v25, v26, v27);
+        const auto [v28a, v28b, v28c, v28d, v28e, v28f, v28g] = differences_of(v24, v25, v26, v27);
         const auto v29 = pred1 * v23;
         const auto v30 = pred4 * v23;
         const auto v31 = target1 * v23;
         const auto v32 = target4 * v23;
-        const auto [v33a, v33b, v33c, v33d, v33e, v33f, v33g] = Format::differences::of(v29, v30, v31, v32);
+        const auto [v33a, v33b, v33c, v33d, v33e, v33f, v33g] = differences_of(v29, v30, v31, v32);
         const auto v34 = pred2 * v23;
         const auto v35 = pred5 * v23;
         const auto v36 = target2 * v23;
         const auto v37 = target5 * v23;
-        const auto [v38a, v38b, v38c, v38d, v38e, v38f, v38g] = Format::differences::of(v34, v35, v36, v37);
+        const auto [v38a, v38b, v38c, v38d, v38e, v38f, v38g] = differences_of(v34, v35, v36, v37);
         const auto v39 = relu(v28c);
         const auto v40 = relu(v28d);
         const auto v41 = minimum(v28c, v28d);
@@ -925,11 +926,6 @@ struct axis_aligned_3 {
         const auto v64 = maximum(v62, v63);
         const auto v65 = maximum(v61, v64);
         const auto v66 = maximum(v58, v65);
-        const auto v67 = v43 > 0.0;
-        const auto v68 = v43 == 0.0;
-        const auto v69 = v28c == 0.0;
-        const auto v70 = v68 & v69;
-        const auto v71 = v67 | v70;
         const auto v72 = relu(v43);
         const auto v73 = v53 + v55;
         const auto v74 = v48 + v55;
@@ -961,11 +957,6 @@ struct axis_aligned_3 {
         const auto v100 = maximum(v98, v99);
         const auto v101 = maximum(v97, v100);
         const auto v102 = maximum(v94, v101);
-        const auto v103 = v79 > 0.0;
-        const auto v104 = v79 == 0.0;
-        const auto v105 = v33c == 0.0;
-        const auto v106 = v104 & v105;
-        const auto v107 = v103 | v106;
         const auto v108 = relu(v79);
         const auto v109 = v89 + v91;
         const auto v110 = v84 + v91;
@@ -997,13 +988,7 @@ struct axis_aligned_3 {
         const auto v136 = maximum(v134, v135);
         const auto v137 = maximum(v133, v136);
         const auto v138 = maximum(v130, v137);
-        const auto v139 = v115 > 0.0;
-        const auto v140 = v115 == 0.0;
-        const auto v141 = v38c == 0.0;
-        const auto v142 = v140 & v141;
-        const auto v143 = v139 | v142;
         const auto v144 = relu(v115);
-        const auto v145 = v125 + v127;
         const auto v147 = pred0 * v23;
         const auto v148 = pred3 * v23;
         const auto v149 = pred1 * v23;
@@ -1112,7 +1097,27 @@ struct axis_aligned_3 {
         const auto v260 = v181 & v192;
         const auto v261 = 0.0 * v23;
         const auto v262 = where(v260, v261, 1.0);
-        const auto [v263a, v263b, v263c, v263d, v263e, v263f, v263g, v263h] = Penalty::of(v239, v225, v241, v253, v259, 0.0, v262);
+        const auto [v263a, v263b] = penalty.value(v239, v225, v241, v253, v259, 0.0, v262);
+        const auto v435 = v263a + v170;
+        const auto v436 = v263b + v170;
+        if (!value(v435, v436)) return;
+        const auto v67 = v43 > 0.0;
+        const auto v68 = v43 == 0.0;
+        const auto v69 = v28c == 0.0;
+        const auto v70 = v68 & v69;
+        const auto v71 = v67 | v70;
+        const auto v103 = v79 > 0.0;
+        const auto v104 = v79 == 0.0;
+        const auto v105 = v33c == 0.0;
+        const auto v106 = v104 & v105;
+        const auto v107 = v103 | v106;
+        const auto v139 = v115 > 0.0;
+        const auto v140 = v115 == 0.0;
+        const auto v141 = v38c == 0.0;
+        const auto v142 = v140 & v141;
+        const auto v143 = v139 | v142;
+        const auto v145 = v125 + v127;
+        const auto [v263c, v263d, v263e, v263f, v263g, v263h] = penalty.derivatives(v239, v225, v241, v253, v259, 0.0, v262);
         const auto v264 = v75 * v111;
         const auto v267 = v75 * v120;
         const auto v268 = v84 * v144;
@@ -1150,7 +1155,7 @@ struct axis_aligned_3 {
         const auto v313 = where(v181, v310, 0.0);
         const auto v314 = v263f * v243;
         const auto v315 = v263h * 0.0;
-        const auto [v316a, v316b] = Format::derivatives::of(v312, v313, v314, v315);
+        const auto [v316a, v316b] = derivatives_by(v312, v313, v314, v315);
         const auto v317 = v316a * v23;
         const auto v318 = v317 + v170;
         const auto v319 = v316b * v23;
@@ -1192,7 +1197,7 @@ struct axis_aligned_3 {
         const auto v370 = where(v181, v367, 0.0);
         const auto v371 = v263f * v245;
         const auto v372 = v263h * 0.0;
-        const auto [v373a, v373b] = Format::derivatives::of(v369, v370, v371, v372);
+        const auto [v373a, v373b] = derivatives_by(v369, v370, v371, v372);
         const auto v374 = v373a * v23;
         const auto v375 = v374 + v170;
         const auto v376 = v373b * v23;
@@ -1234,21 +1239,18 @@ struct axis_aligned_3 {
         const auto v427 = where(v181, v424, 0.0);
         const auto v428 = v263f * v247;
         const auto v429 = v263h * 0.0;
-        const auto [v430a, v430b] = Format::derivatives::of(v426, v427, v428, v429);
+        const auto [v430a, v430b] = derivatives_by(v426, v427, v428, v429);
         const auto v431 = v430a * v23;
         const auto v432 = v431 + v170;
         const auto v433 = v430b * v23;
         const auto v434 = v433 + v170;
-        const auto v435 = v263a + v170;
-        const auto v436 = v263b + v170;
-        return result(v435, v436, v318, v375, v432, v320, v377, v434);
+        derivatives(v318, v375, v432, v320, v377, v434);
     }
 };
 
 struct axis_aligned_2_with_angle {
     static constexpr size_t inputs = 8;
-    template <class Penalty, class Format>
-    INLINE static auto of(auto pred0, auto pred1, auto pred2, auto pred3, auto target0, auto target1, auto target2, auto target3) {
+    INLINE static auto of(auto penalty, auto differences_of, auto derivatives_by, auto value, auto derivatives, auto pred0, auto pred1, auto pred2, auto pred3, auto target0, auto target1, auto target2, auto target3) {
         const auto v0 = absolute(pred0);
         const auto v1 = absolute(pred2);
         const auto v2 = maximum(v0, v1);
@@ -1269,12 +1271,12 @@ struct axis_aligned_2_with_angle {
         const auto v17 = pred2 * v15;
         const auto v18 = target0 * v15;
         const auto v19 = target2 * v15;
-        const auto [v20a, v20b, v20c, v20d, v20e, v20f, v20g] = Format::differences::of(v16, v17, v18, v19);
+        const auto [v20a, v20b, v20c, v20d, v20e, v20f, v20g] = differences_of(v16, v17, v18, v19);
         const auto v21 = pred1 * v15;
         const auto v22 = pred3 * v15;
         const auto v23 = target1 * v15;
         const auto v24 = target3 * v15;
-        const auto [v25a, v25b, v25c, v25d, v25e, v25f, v25g] = Format::differences::of(v21, v22, v23, v24);
+        const auto [v25a, v25b, v25c, v25d, v25e, v25f, v25g] = differences_of(v21, v22, v23, v24);
         const auto v26 = relu(v20c);
         const auto v27 = relu(v20d);
         const auto v28 = minimum(v20c, v20d);
@@ -1303,11 +1305,6 @@ struct axis_aligned_2_with_angle {
         const auto v51 = maximum(v49, v50);
         const auto v52 = maximum(v48, v51);
         const auto v53 = maximum(v45, v52);
-        const auto v54 = v30 > 0.0;
-        const auto v55 = v30 == 0.0;
-        const auto v56 = v20c == 0.0;
-        const auto v57 = v55 & v56;
-        const auto v58 = v54 | v57;
         const auto v59 = relu(v30);
         const auto v60 = v40 + v42;
         const auto v61 = v35 + v42;
@@ -1339,13 +1336,7 @@ struct axis_aligned_2_with_angle {
         const auto v87 = maximum(v85, v86);
         const auto v88 = maximum(v84, v87);
         const auto v89 = maximum(v81, v88);
-        const auto v90 = v66 > 0.0;
-        const auto v91 = v66 == 0.0;
-        const auto v92 = v25c == 0.0;
-        const auto v93 = v91 & v92;
-        const auto v94 = v90 | v93;
         const auto v95 = relu(v66);
-        const auto v96 = v76 + v78;
         const auto v98 = pred0 * v15;
         const auto v99 = pred2 * v15;
         const auto v100 = pred1 * v15;
@@ -1426,6 +1417,24 @@ struct axis_aligned_2_with_angle {
         const auto v183 = where(v181, v175, 1.0);
         const auto v184 = angle(v182, v183);
         const auto v185 = where(v181, v184, 0.0);
+        const auto v193 = v120 & v127;
+        const auto v194 = 0.0 * v15;
+        const auto v195 = where(v193, v194, 1.0);
+        const auto [v196a, v196b] = penalty.value(v151, v137, v153, v161, v165, v185, v195);
+        const auto v265 = v196a + v113;
+        const auto v266 = v196b + v113;
+        if (!value(v265, v266)) return;
+        const auto v54 = v30 > 0.0;
+        const auto v55 = v30 == 0.0;
+        const auto v56 = v20c == 0.0;
+        const auto v57 = v55 & v56;
+        const auto v58 = v54 | v57;
+        const auto v90 = v66 > 0.0;
+        const auto v91 = v66 == 0.0;
+        const auto v92 = v25c == 0.0;
+        const auto v93 = v91 & v92;
+        const auto v94 = v90 | v93;
+        const auto v96 = v76 + v78;
         const auto v186 = v26 * v26;
         const auto v187 = v62 * v62;
         const auto v188 = v186 + v187;
@@ -1433,10 +1442,7 @@ struct axis_aligned_2_with_angle {
         const auto v190 = -v62;
         const auto v191 = v190 * v189;
         const auto v192 = v26 * v189;
-        const auto v193 = v120 & v127;
-        const auto v194 = 0.0 * v15;
-        const auto v195 = where(v193, v194, 1.0);
-        const auto [v196a, v196b, v196c, v196d, v196e, v196f, v196g, v196h] = Penalty::of(v151, v137, v153, v161, v165, v185, v195);
+        const auto [v196c, v196d, v196e, v196f, v196g, v196h] = penalty.derivatives(v151, v137, v153, v161, v165, v185, v195);
         const auto v197 = where(v58, v95, 0.0);
         const auto v198 = where(v58, v71, v62);
         const auto v199 = v198 - v197;
@@ -1466,7 +1472,7 @@ struct axis_aligned_2_with_angle {
         const auto v223 = where(v120, v220, 0.0);
         const auto v224 = v196f * v155;
         const auto v225 = v196h * v191;
-        const auto [v226a, v226b] = Format::derivatives::of(v222, v223, v224, v225);
+        const auto [v226a, v226b] = derivatives_by(v222, v223, v224, v225);
         const auto v227 = v226a * v15;
         const auto v228 = v227 + v113;
         const auto v229 = v226b * v15;
@@ -1500,14 +1506,12 @@ struct axis_aligned_2_with_angle {
         const auto v257 = where(v120, v254, 0.0);
         const auto v258 = v196f * v157;
         const auto v259 = v196h * v192;
-        const auto [v260a, v260b] = Format::derivatives::of(v256, v257, v258, v259);
+        const auto [v260a, v260b] = derivatives_by(v256, v257, v258, v259);
         const auto v261 = v260a * v15;
         const auto v262 = v261 + v113;
         const auto v263 = v260b * v15;
         const auto v264 = v263 + v113;
-        const auto v265 = v196a + v113;
-        const auto v266 = v196b + v113;
-        return result(v265, v266, v228, v262, v230, v264);
+        derivatives(v228, v262, v230, v264);
     }
 };
 
@@ -1539,75 +1543,5 @@ using binary_formulas = Formulas<binary_cross_entropy, balanced_cross_entropy, s
 using row_formulas = Formulas<cross_entropy, softmax_focal>;
 using penalties = Formulas<iou, log_iou, generalized_iou, distance_iou, complete_iou>;
 using formats = Formulas<xyxy, xywh, cxcywh, ltrb>;
-
-template <int dimensions, class Penalty>
-struct AxisAligned {
-    using geometry = void;
-};
-
-template <>
-struct AxisAligned<1, iou> {
-    using geometry = axis_aligned_1;
-};
-
-template <>
-struct AxisAligned<1, log_iou> {
-    using geometry = axis_aligned_1;
-};
-
-template <>
-struct AxisAligned<1, generalized_iou> {
-    using geometry = axis_aligned_1;
-};
-
-template <>
-struct AxisAligned<1, distance_iou> {
-    using geometry = axis_aligned_1;
-};
-
-template <>
-struct AxisAligned<2, iou> {
-    using geometry = axis_aligned_2;
-};
-
-template <>
-struct AxisAligned<2, log_iou> {
-    using geometry = axis_aligned_2;
-};
-
-template <>
-struct AxisAligned<2, generalized_iou> {
-    using geometry = axis_aligned_2;
-};
-
-template <>
-struct AxisAligned<2, distance_iou> {
-    using geometry = axis_aligned_2;
-};
-
-template <>
-struct AxisAligned<2, complete_iou> {
-    using geometry = axis_aligned_2_with_angle;
-};
-
-template <>
-struct AxisAligned<3, iou> {
-    using geometry = axis_aligned_3;
-};
-
-template <>
-struct AxisAligned<3, log_iou> {
-    using geometry = axis_aligned_3;
-};
-
-template <>
-struct AxisAligned<3, generalized_iou> {
-    using geometry = axis_aligned_3;
-};
-
-template <>
-struct AxisAligned<3, distance_iou> {
-    using geometry = axis_aligned_3;
-};
 
 }  // namespace detloss::ISA

@@ -273,6 +273,25 @@ INLINE X operator-(absent, X x) {
 INLINE absent operator-(absent, absent) { return {}; }
 INLINE absent operator-(absent) { return {}; }
 
+// A derivative that some formulas have and others do not: where it does not exist, all is as if it were `absent`.
+template <class L>
+struct Perhaps {
+    L number;
+    bool exists;
+    INLINE Perhaps(L number, bool exists = true) : number(number), exists(exists) {}
+    INLINE Perhaps(absent) : number(0.0), exists(false) {}
+    friend INLINE Perhaps operator*(Perhaps a, L b) { return {a.number * b, a.exists}; }
+    friend INLINE Perhaps operator*(L a, Perhaps b) { return {a * b.number, b.exists}; }
+    friend INLINE L operator+(L a, Perhaps b) { return where(b.exists, a + b.number, a); }
+    friend INLINE L operator-(L a, Perhaps b) { return where(b.exists, a - b.number, a); }
+    friend INLINE L operator-(Perhaps a, L b) { return where(a.exists, a.number - b, -b); }
+    friend INLINE Perhaps operator-(absent, Perhaps a) { return {-a.number, a.exists}; }
+    INLINE static L where(bool exists, L yes, L no) {
+        if (exists) return yes;
+        return no;
+    }
+};
+
 template <class... Each>
 INLINE std::tuple<Each...> result(Each... each) {
     return {each...};
@@ -292,9 +311,9 @@ INLINE L every_second(L a, L b, std::integer_sequence<int, k...>) {
     }
 }
 template <class L>
-INLINE std::array<L, 2> unzip(L a, L b) {
+INLINE auto unzip(L a, L b) {
     using every = std::make_integer_sequence<int, L::count>;
-    return {every_second<0>(a, b, every{}), every_second<1>(a, b, every{})};
+    return result(every_second<0>(a, b, every{}), every_second<1>(a, b, every{}));
 }
 
 // The numbers of two registers in turns: the first half of them, or the second.
@@ -303,9 +322,9 @@ INLINE L in_turns(L a, L b, std::integer_sequence<int, k...>) {
     return L(__builtin_shufflevector(a.v, b.v, (half * L::count / 2 + k / 2 + (k % 2) * L::count)...));
 }
 template <class L>
-INLINE std::array<L, 2> zip(L even, L odd) {
+INLINE auto zip(L even, L odd) {
     using every = std::make_integer_sequence<int, L::count>;
-    return {in_turns<0>(even, odd, every{}), in_turns<1>(even, odd, every{})};
+    return result(in_turns<0>(even, odd, every{}), in_turns<1>(even, odd, every{}));
 }
 
 }  // namespace detloss::ISA

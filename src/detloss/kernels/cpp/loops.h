@@ -1,11 +1,30 @@
 // What the loops share: blocks that fit the nearest cache, fixed chunks of them for threads, sums in a fixed order.
 #pragma once
-#include <memory>
-
 #include "formulas.h"
 #include "staging.h"
 
 namespace detloss::ISA {
+
+// Numbers of its own, not yet written. No unique_ptr: <memory> is what the compiler would read longest.
+template <class S>
+struct Room {
+    S* const numbers;
+    explicit Room(int64_t count) : numbers(new S[count]) {}
+    Room(const Room&) = delete;
+    ~Room() { delete[] numbers; }
+};
+
+// Loss, similarity and the derivatives by measures, `absent` where a penalty has none.
+template <class Penalty, class L>
+using Outcome = decltype(Penalty::of(L(), L(), L(), L(), L(), L(), L()));
+template <class Penalty, class L, size_t place>
+constexpr bool has_derivative = !std::is_same_v<std::tuple_element_t<place, Outcome<Penalty, L>>, absent>;
+template <class Penalty, class L>
+constexpr bool has_enclosure = has_derivative<Penalty, L, 4>;
+template <class Penalty, class L>
+constexpr bool has_distance = has_derivative<Penalty, L, 5>;
+template <class Penalty, class L>
+constexpr bool has_angle = has_derivative<Penalty, L, 7>;
 
 constexpr int64_t block_numbers = 2048;  // staged at a time, of each operand
 constexpr int64_t blocks_in_chunk = 16;  // fixed, so that sums do not depend on the number of threads
@@ -22,7 +41,8 @@ double over_blocks(int64_t entries, int64_t block, ParallelFor parallel_for, con
         return total;
     };
     if (chunks <= 1) return chunks ? chunk_total(0) : 0.0;
-    const std::unique_ptr<double[]> totals(new double[chunks]);
+    const Room<double> room(chunks);
+    double* const totals = room.numbers;
     const auto body = [&](int64_t begin, int64_t end) {
         for (int64_t k = begin; k < end; ++k) totals[k] = chunk_total(k);
     };

@@ -5,7 +5,7 @@
 namespace detloss::ISA {
 
 constexpr double coincident = 1e-12;  // of the smaller thickness: edges that are nearer to each other coincide
-constexpr double rounding = 1e-15;    // of the extent, and of the distance from the origin
+constexpr double rounding = 1e-15;    // of the breadth along an axis, and of the distance from the origin
 constexpr double jitter = 1e-12;      // how much a polygon is stretched, to be chosen where both offer the same vertex
 
 // Start and end of what of an edge is visible, in two views: of lines moved outwards by the slack, and inwards.
@@ -28,15 +28,15 @@ struct Piece {
             last[view] = where(is_line, minimum(last[view], leaves), last[view]);
         }
     }
-    // The mean over the views of its length, and of its first moment.
-    INLINE std::array<L, 2> measured() const {
+    // The mean over the views of its length, and of its first moment; none in a body without area.
+    INLINE std::array<L, 2> measured(typename L::Mask has_area) const {
         L length = 0.0, moment = 0.0;
         for (int view = 0; view < 2; ++view) {
             const L end = maximum(first[view], last[view]);
             length = length + 0.5 * (end - first[view]);
             moment = moment + 0.25 * (end * end - first[view] * first[view]);
         }
-        return {length, moment};
+        return {where(has_area, length, 0.0), where(has_area, moment, 0.0)};
     }
 };
 
@@ -49,7 +49,7 @@ struct Meeting {
     L far;         // 1 where the bounding boxes are apart
     bool all_far;  // in every lane
 
-    INLINE Meeting(Body<L>& a, Body<L>& b) : a(a), b(b) {
+    INLINE Meeting(Body<L>& a, Body<L>& b, L place) : a(a), b(b) {
         Vector<L> low[2], high[2];
         Body<L>* bodies[2] = {&a, &b};
         for (int which = 0; which < 2; ++which) {
@@ -67,12 +67,10 @@ struct Meeting {
         all_far = !(far == 0.0).any();
         const Vector<L> middle = L(0.5) * begin + L(0.5) * end;
         shift = a.anchor - middle, other_shift = b.anchor - middle;
-        const L extent = maximum(high[0].x - low[0].x, high[0].y - low[0].y);
-        const L other_extent = maximum(high[1].x - low[1].x, high[1].y - low[1].y);
-        const L thickness = minimum(quotient(a.size, extent), quotient(b.size, other_extent));
-        const L across = maximum(absolute(a.anchor.x), absolute(b.anchor.x));
-        const L place = maximum(across, maximum(absolute(a.anchor.y), absolute(b.anchor.y)));
-        slack = coincident * thickness + rounding * (minimum(extent, other_extent) + place);
+        const Vector<L> sides = high[0] - low[0], other_sides = high[1] - low[1];
+        const L thickness = minimum(quotient(a.size, maximum(sides.x, sides.y)), quotient(b.size, maximum(other_sides.x, other_sides.y)));
+        const L breadth = minimum(minimum(sides.x, sides.y), minimum(other_sides.x, other_sides.y));
+        slack = coincident * thickness + rounding * (breadth + place);
         for (int k = 0; k < a.count; ++k) a.vertices[k] = a.vertices[k] + shift;
         for (int k = 0; k < b.count; ++k) b.vertices[k] = b.vertices[k] + other_shift;
     }
@@ -132,14 +130,14 @@ struct Meeting {
                 piece.cut(other_start, other_end, other_along, slack * edge_lengths[i], edge_lengths[i] > 0.0);
                 start = end, starts[i] = other_end;
             }
-            std::tie(lengths[1][j], moments[1][j]) = std::tuple_cat(piece.measured());
-            area = area + 0.5 * (where(perimeter > 0.0, lengths[1][j], 0.0) * cross(other, next));
+            std::tie(lengths[1][j], moments[1][j]) = std::tuple_cat(piece.measured(a.size > 0.0));
+            area = area + 0.5 * (lengths[1][j] * cross(other, next));
         }
         for (int i = 0; i < a.count; ++i) {
-            std::tie(lengths[0][i], moments[0][i]) = std::tuple_cat(pieces[i].measured());
-            const L visible = where(other_perimeter > 0.0, lengths[0][i], 0.0);
-            area = area + 0.5 * (visible * cross(a.vertices[i], a.vertices[a.following(i)]));
+            std::tie(lengths[0][i], moments[0][i]) = std::tuple_cat(pieces[i].measured(b.size > 0.0));
+            area = area + 0.5 * (lengths[0][i] * cross(a.vertices[i], a.vertices[a.following(i)]));
         }
+        area = relu(area);
         const L smaller = minimum(a.size, b.size);
         apart = (area <= slack * minimum(perimeter, other_perimeter)) & (area < 0.5 * smaller);
         apart = apart | (far > 0.0);  // whatever the other lanes are

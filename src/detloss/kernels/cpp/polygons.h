@@ -4,6 +4,7 @@
 
 namespace detloss::ISA {
 
+constexpr double long_pair = 1e3;  // how many times its breadth a pair is long that is seen along its length
 constexpr int most_vertices = 64;  // of a polygon; larger ones are left to torch's operations
 enum Shape : int64_t { rotated, polygon };
 
@@ -52,6 +53,13 @@ struct Body {
 
 constexpr double corner_signs[4][2] = {{-0.5, -0.5}, {0.5, -0.5}, {0.5, 0.5}, {-0.5, 0.5}};
 
+template <class L>
+INLINE void place_corners(Body<L>& body) {
+    const Vector<L> across = {-body.along.y, body.along.x};
+    for (int k = 0; k < 4; ++k)
+        body.vertices[k] = (body.width * corner_signs[k][0]) * body.along + (body.height * corner_signs[k][1]) * across;
+}
+
 // cx, cy, w, h, angle.
 template <class L>
 INLINE void load_rectangle(Body<L>& body, const L* row, L scale) {
@@ -65,9 +73,7 @@ INLINE void load_rectangle(Body<L>& body, const L* row, L scale) {
     body.width_counts = width >= 0.0, body.height_counts = height >= 0.0;
     body.size = body.width * body.height;
     body.centre = {0.0, 0.0};
-    const Vector<L> across = {-sine, cosine};
-    for (int k = 0; k < 4; ++k)
-        body.vertices[k] = (body.width * corner_signs[k][0]) * body.along + (body.height * corner_signs[k][1]) * across;
+    place_corners(body);
 }
 
 template <class L>
@@ -98,7 +104,7 @@ INLINE void load_polygon(Body<L>& body, const L* row, int width, L scale) {
     body.backward = twice < 0.0;
     body.size = 0.5 * absolute(twice);
     for (int k = 0; k < body.count; ++k) body.vertices[k] = where(body.backward, given[body.count - 1 - k], given[k]);
-    body.width = 0.0, body.height = 0.0;
+    body.width = 0.0, body.height = 0.0, body.along = {1.0, 0.0};
     body.centre = {0.0, 0.0};  // unless a centroid is asked for
 }
 
@@ -112,6 +118,40 @@ INLINE void unload_polygon(const Body<L>& body, L d_size, L* row) {
         row[2 * k] = slope.x, row[2 * k + 1] = slope.y;
     }
 }
+
+// The axes that a pair is seen in. The corners of a long rectangle are rounded by more than its width, and corners far
+// from each other by more than the size of both, unless an axis runs along the greatest length.
+template <class L>
+struct View {
+    Vector<L> origin = {0.0, 0.0}, along = {1.0, 0.0};
+    bool turned = false;
+
+    INLINE View(const Body<L>& a, const Body<L>& b) {
+        const Vector<L> way = b.anchor - a.anchor;
+        const L distance = maximum(absolute(way.x), absolute(way.y));
+        const L length = maximum(a.width, a.height), other_length = maximum(b.width, b.height);
+        const L longer = maximum(length, other_length);
+        const L breadth = maximum(minimum(a.width, a.height), minimum(b.width, b.height));
+        const auto is_long = maximum(distance, longer) > long_pair * breadth;
+        turned = is_long.any();
+        if (!turned) return;
+        const Vector<L> of_longer = where<L>(length >= other_length, a.along, b.along);
+        const Vector<L> greatest = where<L>(distance > longer, inverse(root(dot(way, way))) * way, of_longer);
+        along = where<L>(is_long, greatest, along), origin = where<L>(is_long, a.anchor, origin);
+    }
+
+    INLINE Vector<L> seen(Vector<L> v) const { return {dot(along, v), cross(along, v)}; }
+    INLINE void see(Body<L>& body, bool is_rectangle) const {
+        body.anchor = seen(body.anchor - origin);
+        if (is_rectangle) body.along = seen(body.along), place_corners(body);
+        else for (int k = 0; k < body.count; ++k) body.vertices[k] = seen(body.vertices[k]);
+    }
+    // A derivative by a point, in the axes that the rows are written in.
+    INLINE void back(L* point) const {
+        const Vector<L> v = point[0] * along + point[1] * Vector<L>{-along.y, along.x};
+        point[0] = v.x, point[1] = v.y;
+    }
+};
 
 // What the centroid of a polygon's area is made of; without area, of its edges, whose lengths are held constant.
 template <class L>

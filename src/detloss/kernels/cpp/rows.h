@@ -136,7 +136,8 @@ void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum
 template <class Formula, size_t parameters>
 double wide_value(const RowBlock<float>& block, int64_t row, float top, float others) {
     const int64_t pitch = std::max<int64_t>(block.classes, Lanes<double>::count);
-    const std::unique_ptr<double[]> room(new double[3 * pitch]());
+    const Room<double> room(3 * pitch);
+    std::fill_n(room.numbers, 3 * pitch, 0.0);
     const auto widened = [&](const float* from, double* to) {
         if (from) std::copy_n(from, block.classes, to);
         return from ? to : nullptr;
@@ -144,10 +145,10 @@ double wide_value(const RowBlock<float>& block, int64_t row, float top, float ot
     double value, one = 1.0;
     RowBlock<double> wide{};
     wide.rows = 1, wide.classes = block.classes, wide.pitch = pitch, wide.value = &value, wide.weight = &one;
-    wide.logits = widened(block.logits + row * block.pitch, room.get());
-    wide.target = widened(block.target ? block.target + row * block.pitch : nullptr, room.get() + pitch);
+    wide.logits = widened(block.logits + row * block.pitch, room.numbers);
+    wide.target = widened(block.target ? block.target + row * block.pitch : nullptr, room.numbers + pitch);
     wide.classes_of_rows = block.classes_of_rows + row;
-    wide.class_weight = {widened(block.class_weight.each, room.get() + 2 * pitch), block.class_weight.all};
+    wide.class_weight = {widened(block.class_weight.each, room.numbers + 2 * pitch), block.class_weight.all};
     wide.focus.all = block.focus.all, wide.factor = 1.0, wide.label_smoothing = block.label_smoothing;
     shared_row<Formula, parameters, double>(wide, 0, top, others);
     return value;
@@ -281,15 +282,15 @@ void rows(const Task& task, ParallelFor parallel_for) {
     const double divisor = divisor_of(task, present_rows(task, task.entries));
     const auto work = [&](int64_t begin, int64_t count) {
         const int64_t numbers = std::max(count * pitch, block_numbers);
-        const std::unique_ptr<S[]> room(new S[5 * numbers]);
+        const Room<S> room(5 * numbers);
         S few[2][block_numbers];
         RowBlock<S> block{};
         block.rows = count, block.classes = classes, block.pitch = pitch;
-        block.logits = staged_rows(task.pred, begin, count, classes, pitch, room.get());
+        block.logits = staged_rows(task.pred, begin, count, classes, pitch, room.numbers);
         if (task.indices) block.classes_of_rows = static_cast<const int64_t*>(task.target.data) + begin;
-        else block.target = staged_rows(task.target, begin, count, classes, pitch, room.get() + numbers);
+        else block.target = staged_rows(task.target, begin, count, classes, pitch, room.numbers + numbers);
         block.weight = staged(task.weight, begin, count, few[0]);
-        block.class_weight = {staged(task.parameters[0], 0, classes, room.get() + 2 * numbers), S(task.constants[0])};
+        block.class_weight = {staged(task.parameters[0], 0, classes, room.numbers + 2 * numbers), S(task.constants[0])};
         block.focus = {nullptr, S(task.constants[1])};
         block.ignores = task.indices, block.ignore_index = task.ignore_index;
         block.factor = reciprocal<S>(divisor), block.label_smoothing = task.label_smoothing;
@@ -297,8 +298,8 @@ void rows(const Task& task, ParallelFor parallel_for) {
         const auto place = [&](void* base, S* from) {
             return !base ? nullptr : padded ? from : static_cast<S*>(base) + begin * classes;
         };
-        block.d_pred = place(task.d_pred, room.get() + 3 * numbers);
-        block.d_target = place(task.d_target, room.get() + 4 * numbers);
+        block.d_pred = place(task.d_pred, room.numbers + 3 * numbers);
+        block.d_target = place(task.d_target, room.numbers + 4 * numbers);
         block.value = task.reduction ? few[1] : static_cast<S*>(task.value) + begin;
         row_block<Formula, parameters>(block);
         for (const auto& [base, from] : {std::pair{task.d_pred, block.d_pred}, std::pair{task.d_target, block.d_target}})

@@ -8,7 +8,7 @@ import triton
 from torch import Tensor
 
 from detloss.kernels import printed
-from detloss.kernels.eager import Evaluation, arithmetic_dtype
+from detloss.kernels.eager import Evaluation, arithmetic_dtype, as_read
 from detloss.kernels.loops import BinaryLoop, ElementLoop, Loop, PairLoop, RowLoop
 from detloss.kernels.triton.backward import scale
 from detloss.kernels.triton.entries import COUNTERS, begin
@@ -50,6 +50,7 @@ def evaluate(
 ) -> Evaluation:
     """The loss, weighted and reduced, with the derivatives that are wanted, in one pass over the operands."""
     entries = pred.shape[:-1] if isinstance(loop, RowLoop | PairLoop) else pred.shape
+    pred, target = in_memory(pred), in_memory(target)
     factor = number(1.0 if weight is None else weight, pred)
     weights = [] if factor.place is None else [factor.place.expand(entries)]
     plan = plan_of(loop, entries, pred, target, weights, [number(parameter, pred) for parameter in parameters])
@@ -112,12 +113,18 @@ def number(value: float | Tensor, pred: Tensor) -> Number:
         return Number(value)
     if value.dim() == 0 and value.device != pred.device:
         return Number(value.item())
-    return Number(0.0, without_booleans(value.to(pred.device, non_blocking=True)))
+    return Number(0.0, without_booleans(in_memory(value.to(pred.device, non_blocking=True))))
+
+
+def in_memory(tensor: Tensor) -> Tensor:
+    """The tensor in memory that kernels read as torch does."""
+    return tensor if as_read(tensor) else tensor.to(tensor.dtype, copy=True)
 
 
 def scaled(derivative: Tensor, upstream: Tensor, dtype: torch.dtype | None = None) -> Tensor:
     """The chain rule's last product, in the derivative's own memory unless another dtype is asked for."""
     result = None if dtype in (None, derivative.dtype) else derivative.new_empty(derivative.shape, dtype=dtype)
+    upstream = in_memory(upstream)
     one = step(upstream.shape, upstream.stride()) == 0
     numbers_an_entry = derivative.numel() // upstream.numel()
     with torch.cuda.device(derivative.get_device()):

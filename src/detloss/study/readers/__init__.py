@@ -1,31 +1,46 @@
-"""Readers of annotated images, and how a data set's format is recognised."""
+"""Readers of annotated images, and how a data set's format and folder are recognised."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from detloss.study.readers import coco, voc, yolo, yolo_settings
 from detloss.study.readers.annotation import DatasetError, Listing
+from detloss.study.readers.tree import Tree, is_for_images
 
 
 @dataclass(frozen=True)
 class _Format:
     name: str
     looked_for: str
-    find: Callable[[Path], Path | None]
-    read: Callable[[Path], Listing]
+    suffixes: tuple[str, ...]
+    refused: str
+    evidence: Callable[[Tree], Iterator[Path]]
+    read: Callable[[Tree, Path | None], Listing]
 
 
-_COCO = _Format("COCO json", coco.LOOKED_FOR, coco.find, coco.read)
-_VOC = _Format("Pascal VOC xml", voc.LOOKED_FOR, voc.find, voc.read)
-_YOLO = _Format("YOLO txt", yolo.LOOKED_FOR, yolo.find, yolo.read)
+_COCO = _Format(
+    "COCO json",
+    coco.LOOKED_FOR,
+    (".json",),
+    'expected lists "images" and "annotations" in it',
+    coco.evidence,
+    coco.read,
+)
+_VOC = _Format("Pascal VOC xml", voc.LOOKED_FOR, (".xml",), "expected <annotation> as its root", voc.evidence, voc.read)
+_YOLO = _Format(
+    "YOLO txt",
+    yolo.LOOKED_FOR,
+    (".txt",),
+    "expected rows of class, centre x, centre y, width, height",
+    yolo.evidence,
+    yolo.read,
+)
 _FORMATS = (_COCO, _VOC, _YOLO)
 
 
 def read(path: Path) -> Listing:
-    """Reads a data set of whichever format it is.
-
-    A folder is looked into itself and, should it hold no data set, one folder deeper.
+    """Reads a data set of whichever format it is, from its folder or one that has it somewhere in it.
 
     Raises:
         DatasetError: If there is nothing at the path, no data set or more than one.
@@ -34,37 +49,63 @@ def read(path: Path) -> Listing:
         return _read_folder(path)
     if not path.exists():
         raise DatasetError(f"{path}: there is no such file or folder")
-    if path.suffix.lower() == ".json":
-        return coco.read(path)
-    if path.suffix.lower() in yolo_settings.SUFFIXES:
-        return yolo.read(path)
-    raise DatasetError(
-        f"{path}: expected a folder, a COCO json file or YOLO's data.yaml, "
-        f"got a file that ends in {path.suffix or 'nothing'}"
-    )
+    known = {".json": _COCO, **dict.fromkeys(yolo_settings.SUFFIXES, _YOLO)}.get(path.suffix.lower())
+    if known is None:
+        raise DatasetError(
+            f"{path}: expected a folder, a COCO json file or YOLO's data.yaml, "
+            f"got a file that ends in {path.suffix or 'nothing'}"
+        )
+    folder = path.parent
+    # By custom the json files of COCO lie in a folder of their own, with the images beside it.
+    tree = Tree(folder.parent if folder.name.lower() == "annotations" else folder)
+    return _read(known, tree, path)
 
 
 def _read_folder(folder: Path) -> Listing:
-    subfolders = sorted(entry for entry in folder.iterdir() if entry.is_dir())
-    found = _recognise([folder]) or _recognise(subfolders)
+    tree = Tree(folder)
+    found: dict[tuple[Path, str], tuple[_Format, Path]] = {}
+    for known in _FORMATS:
+        for file in known.evidence(tree):
+            found.setdefault((tree.home(file.parent), known.name), (known, file))
     if not found:
-        looked_for = "".join(f"\n  {known.name}: {known.looked_for}" for known in _FORMATS)
-        raise DatasetError(f"{folder}: no data set found, here or one folder deeper; looked for{looked_for}")
-    if len(found) > 1:
-        seen = "".join(f"\n  {known.name}: {evidence}" for known, _, evidence in found)
+        raise DatasetError(_nothing_found(tree))
+    depth = min(len(home.parts) for home, _ in found)
+    nearest = [(home, *evidence) for (home, _), evidence in found.items() if len(home.parts) == depth]
+    if len(nearest) > 1:
+        seen = "".join(f"\n  {known.name}: {file}" for _, known, file in nearest)
         raise DatasetError(
-            f"{folder}: expected one data set, found {len(found)}; "
+            f"{folder}: expected one data set, found {len(nearest)}; "
             f"name the folder or file of the one that is meant{seen}"
         )
-    [(known, place, _)] = found
-    return known.read(place)
+    [(home, known, _)] = nearest
+    return _read(known, tree if home == folder else Tree(home), None)
 
 
-def _recognise(folders: list[Path]) -> list[tuple[_Format, Path, Path]]:
-    """Every data set in these folders: its format, its folder and the file that gave it away."""
-    return [
-        (known, folder, evidence)
-        for folder in folders
+def _read(known: _Format, tree: Tree, file: Path | None) -> Listing:
+    """Reads one data set; where it comes to no image, what there is says more than the problems alone."""
+    listing = known.read(tree, file)
+    if not listing.images:
+        listing.found = f"It was read as {known.name} and has:{tree.inventory()}{_advice(tree)}"
+    return listing
+
+
+def _nothing_found(tree: Tree) -> str:
+    """What is there, why it is none of the formats, and what would be one."""
+    refused = [
+        f"\n  {tree.shown(files[0])} is no {known.name}: {known.refused}"
         for known in _FORMATS
-        if (evidence := known.find(folder)) is not None
+        if (files := tree.readable(*known.suffixes))
     ]
+    reasons = "".join(refused) or ("\n  There are images, but no annotations." if tree.images else "")
+    looked_for = "".join(f"\n  {known.name}: {known.looked_for}" for known in _FORMATS)
+    return f"{tree.root}: no data set found. It has:{tree.inventory()}{_advice(tree)}{reasons}\nLooked for{looked_for}"
+
+
+def _advice(tree: Tree) -> str:
+    """Where the images may be, for a folder that has none."""
+    if tree.images:
+        return ""
+    folder = tree.root.resolve()
+    beside = [other.name for other in sorted(folder.parent.iterdir()) if is_for_images(other)]
+    advice = f"{beside[0]}/ is beside it: name the folder that has both" if beside else "put them into images/ in it"
+    return f"\n  It has no images: {advice}."

@@ -11,7 +11,10 @@ Part = Literal["train", "validation", "test"]
 Box = tuple[float, float, float, float]
 
 WHOLE_FILE = "whole file"
-IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+PARTS: tuple[Part, ...] = ("train", "validation", "test")
+# A COCO json of a large set has some hundred megabytes; what has more is none, and would not fit into memory.
+LARGEST_JSON = 2**32
+LARGEST_TEXT = 2**26
 
 _PART_WORDS: dict[str, Part] = {
     "train": "train",
@@ -26,6 +29,9 @@ _PART_WORDS: dict[str, Part] = {
 
 class DatasetError(ValueError):
     """A data set that cannot be used at all, in words for its owner."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(well_formed(message))
 
 
 @dataclass(frozen=True)
@@ -91,6 +97,7 @@ class Listing:
         problems: What could not be understood and is left out.
         remarks: Clauses for the report on what was kept although it may surprise.
         split_rule: Which files or folders tell train and validation apart, "" if none do.
+        found: What there is instead, in sentences, where there are no images.
     """
 
     class_names: tuple[str, ...] = ()
@@ -98,6 +105,7 @@ class Listing:
     problems: list[Problem] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     split_rule: str = ""
+    found: str = ""
 
     def leave_out(self, file: Path, row: str, message: str) -> None:
         """Notes one thing that is left out."""
@@ -120,23 +128,29 @@ def tells_apart(parts: Iterable[Part | None]) -> bool:
     return {"train", "validation"} <= set(parts)
 
 
-def images_in(folder: Path, *, nested: bool = False) -> list[Path]:
-    """The image files of a folder in the order of their names, none if there is no such folder."""
-    files = folder.rglob("*") if nested else folder.glob("*")
-    return sorted(file for file in files if file.suffix.lower() in IMAGE_SUFFIXES)
+def contents_of(file: Path, largest: int = LARGEST_TEXT) -> bytes:
+    """The bytes of a regular file of no more than so many.
 
-
-def first_file(candidates: Iterable[Path]) -> Path | None:
-    """The first of the paths at which there is a file, None if there is none."""
-    # Unlike pathlib's, os.path's question has an answer for any text that a row may give as a name.
-    return next((candidate for candidate in candidates if os.path.isfile(candidate)), None)
+    Raises:
+        OSError: If it is larger, no regular file, or cannot be opened.
+    """
+    if not os.path.isfile(file):
+        raise OSError("it is missing or not a regular file")
+    if (size := os.path.getsize(file)) > largest:
+        raise OSError(f"expected at most {largest} bytes, got {size}")
+    return file.read_bytes()
 
 
 def lines_of(file: Path) -> list[str]:
     """The lines of a text file in UTF-8, with any line ends and with or without a byte order mark.
 
     Raises:
-        OSError: If it cannot be opened.
+        OSError: If it cannot be read.
         UnicodeDecodeError: If it is not UTF-8.
     """
-    return [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines()]
+    return [line.strip() for line in contents_of(file).decode("utf-8-sig").splitlines()]
+
+
+def well_formed(text: str) -> str:
+    r"""The text with what no encoding can write, as in file names that are not UTF-8, spelt as \\udcff."""
+    return text.encode("utf-8", "backslashreplace").decode()

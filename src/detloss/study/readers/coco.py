@@ -9,23 +9,27 @@ https://cocodataset.org/#format-data
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
 from detloss.study.readers.annotation import (
+    LARGEST_JSON,
     WHOLE_FILE,
     AnnotatedImage,
     Annotation,
     Box,
     Listing,
     Part,
-    first_file,
+    contents_of,
     part_of,
     tells_apart,
 )
+from detloss.study.readers.tree import Tree
 
-LOOKED_FOR = "*.json with images and annotations, annotations/*.json, train/*.json, valid/*.json, test/*.json"
+LOOKED_FOR = "*.json with images, annotations and categories, in the folder, annotations/, or train/ and valid/"
 
 Value = TypeVar("Value")
 
@@ -40,59 +44,48 @@ class _ImageRow:
     annotations: list[Annotation] = field(default_factory=list)
 
 
-def find(folder: Path) -> Path | None:
-    """A file that shows that this folder holds COCO json; None if there is none."""
-    return next(iter(_annotation_files(folder)), None)
+def evidence(tree: Tree) -> Iterator[Path]:
+    """Every COCO json; of other files of the same images, such as captions, none where there are instances."""
+    files = [file for file in tree.readable(".json") if _is_coco(file)]
+    instances = [file for file in files if file.name.startswith("instances_")]
+    yield from instances or files
 
 
-def read(source: Path) -> Listing:
+def read(tree: Tree, source: Path | None = None) -> Listing:
     """Reads one json file, or all of a folder: those that say train and val where any do."""
     listing = Listing()
-    folder = source if source.is_dir() else source.parent
-    files = _annotation_files(source) if source.is_dir() else [source]
-    part_of_file = {file: _part(file, folder) for file in files}
+    files = [source] if source else [file for file in evidence(tree) if tree.home(file.parent) == tree.root]
+    part_of_file = {file: part_of(file.stem) or tree.part(file) for file in files}
     if tells_apart(part_of_file.values()):
         for file in [file for file in files if part_of_file[file] is None]:
             message = "left out: its name says neither train nor val, and others' names do"
             listing.leave_out(file, WHOLE_FILE, message)
             del part_of_file[file]
-        listing.split_rule = "json files: " + " and ".join(
-            file.name if file.parent == folder else f"{file.parent.name}/{file.name}"
-            for file, part in part_of_file.items()
-            if part != "test"
-        )
+        names = (tree.shown(file) for file, part in part_of_file.items() if part != "test")
+        listing.split_rule = "json files " + " and ".join(names)
     for file, part in part_of_file.items():
-        _read_file(file, part, listing)
+        _read_file(tree, file, part, listing)
     return listing
 
 
-def _annotation_files(folder: Path) -> list[Path]:
-    places = [folder, folder / "annotations"]
-    places += [entry for entry in folder.iterdir() if entry.is_dir() and part_of(entry.name)]
-    files = sorted(file for place in places for file in place.glob("*.json") if _is_coco(file))
-    # COCO itself lays captions and keypoints of the same images beside the instances.
-    instances = [file for file in files if file.name.startswith("instances_")]
-    return instances or files
-
-
 def _is_coco(file: Path) -> bool:
-    named_so = file.name.startswith("instances_") or file.name.endswith(".coco.json")
-    return named_so or b'"images"' in file.read_bytes()
+    size = file.stat().st_size
+    if file.name.startswith("instances_") or file.name.endswith(".coco.json"):
+        return True
+    if not 0 < size <= LARGEST_JSON:
+        return False
+    with file.open("rb") as opened, mmap(opened.fileno(), 0, access=ACCESS_READ) as content:
+        return content.find(b'"images"') >= 0 and max(map(content.find, (b'"annotations"', b'"categories"'))) >= 0
 
 
-def _part(file: Path, folder: Path) -> Part | None:
-    """The part that the file's name speaks of, or else its folder's name."""
-    return part_of(file.stem) or (part_of(file.parent.name) if file.parent != folder else None)
-
-
-def _read_file(file: Path, part: Part | None, listing: Listing) -> None:
+def _read_file(tree: Tree, file: Path, part: Part | None, listing: Listing) -> None:
     try:
-        content = json.loads(file.read_bytes())
+        content = json.loads(contents_of(file, LARGEST_JSON))
     except (OSError, ValueError, RecursionError) as error:
         listing.leave_out(file, WHOLE_FILE, f"is not readable as json: {error}")
         return
     # Of a test set nothing is wanted but which images to leave alone.
-    rows = _image_rows(file, content, Listing() if part == "test" else listing)
+    rows = _image_rows(tree, file, part, content, Listing() if part == "test" else listing)
     if part != "test":
         name_of_category = _categories(file, content, listing)
         _add_annotations(file, content, rows, name_of_category, listing)
@@ -124,25 +117,28 @@ def _rows(file: Path, content: Any, table: str, listing: Listing) -> list[tuple[
 def _categories(file: Path, content: Any, listing: Listing) -> dict[int | str, str]:
     """Class names by category id, in the order of the ids."""
     names: dict[int | str, str] = {}
+    taken = set()
     for place, row in _rows(file, content, "categories", listing):
         identity, name = row.get("id"), row.get("name")
         if not _is_whole(identity) or not isinstance(name, str):
             message = f"expected a whole number as id and a name, got {identity!r} and {name!r}"
         elif identity in names:
             message = f"category id {identity} is taken by {names[identity]!r}"
-        elif name in names.values():
+        elif name in taken:
             message = f"category name {name!r} is taken"
         else:
             names[identity] = name
+            taken.add(name)
             continue
         listing.leave_out(file, place, message)
     return dict(sorted(names.items(), key=lambda item: item[0]))
 
 
-def _image_rows(file: Path, content: Any, listing: Listing) -> dict[int | str, _ImageRow]:
+def _image_rows(
+    tree: Tree, file: Path, part: Part | None, content: Any, listing: Listing
+) -> dict[int | str, _ImageRow]:
     """The images by their id; a missing one too, so that its annotations are not listed as well."""
     rows: dict[int | str, _ImageRow] = {}
-    folders = _image_folders(file)
     for place, row in _rows(file, content, "images", listing):
         identity, name = row.get("id"), row.get("file_name")
         if not isinstance(identity, int | str) or not isinstance(name, str):
@@ -150,14 +146,15 @@ def _image_rows(file: Path, content: Any, listing: Listing) -> dict[int | str, _
         elif identity in rows:
             message = f"image id {identity!r} is taken by {rows[identity].name!r}"
         else:
-            image = first_file(folder / name for folder in folders)
+            images = tree.nearest(tree.named(name), file, part)
+            image = images[0] if len(images) == 1 else None
             width, height = row.get("width"), row.get("height")
             declared = (width, height) if _is_length(width) and _is_length(height) else None
             rows[identity] = _ImageRow(name, image, declared)
             if image is not None:
                 continue
-            searched = ", ".join(str(folder) for folder in folders)
-            message = f"image {name!r} is missing; looked in {searched}"
+            found = f"{len(images)} images are named so: " + ", ".join(map(tree.shown, images))
+            message = f"image {name!r}: {found}" if images else f"image {name!r} is missing in the data set's folder"
         listing.leave_out(file, place, message)
     return rows
 
@@ -187,14 +184,6 @@ def _add_annotations(
             image.annotations.append(Annotation(place, name, box))
             continue
         listing.leave_out(file, place, message)
-
-
-def _image_folders(file: Path) -> list[Path]:
-    """Where the images of a json file lie by custom, the nearest first."""
-    base = file.parent.parent if file.parent.name == "annotations" else file.parent
-    part_name = file.stem.removeprefix("instances_")
-    places = [file.parent, base, base / "images", base / part_name, base / "images" / part_name]
-    return [place for place in dict.fromkeys(places) if place.is_dir()]
 
 
 def _looked_up(table: dict[int | str, Value], key: Any) -> Value | None:

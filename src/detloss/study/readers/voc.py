@@ -8,11 +8,14 @@ http://host.robots.ox.ac.uk/pascal/VOC/
   before resizing. A box with xmin = xmax is therefore one without area.
 - Objects marked difficult are objects like any other: they are kept, and counted in the report.
 - The classes are the names that occur outside the test images, in alphabetical order.
+- An image belongs to the file of its name; only where there is none do the file's own filename,
+  folder and path say which it is, since images are renamed more often than their files are edited.
 - Test images are known by their names only: their annotation files are not opened.
 """
 
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 from xml.etree.ElementTree import Element, ParseError
 
@@ -25,43 +28,47 @@ from detloss.study.readers.annotation import (
     DatasetError,
     Listing,
     Part,
-    first_file,
-    images_in,
+    contents_of,
     lines_of,
     part_of,
     tells_apart,
 )
+from detloss.study.readers.tree import IMAGE_SUFFIXES, Tree
 
-LOOKED_FOR = "Annotations/*.xml and JPEGImages/, or *.xml beside their images, also in train/, valid/"
+LOOKED_FOR = (
+    "a folder of *.xml beside images/, JPEGImages/ or imgs/, or *.xml among their images; also in train/ and valid/"
+)
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
-_LISTS: dict[str, Part] = {"train.txt": "train", "val.txt": "validation", "test.txt": "test"}
+_HEAD = 4096  # bytes in which the root element of an xml file stands
 
 
-def find(folder: Path) -> Path | None:
-    """A file that shows that this folder holds Pascal VOC xml; None if there is none."""
-    apart = sorted((folder / "Annotations").glob("*.xml"))
-    beside = (file for file in _beside_images(folder) if b"<annotation" in file.read_bytes())
-    return apart[0] if apart else next(beside, None)
+def evidence(tree: Tree) -> Iterator[Path]:
+    """One Pascal VOC xml of every folder that has any."""
+    folders: set[Path] = set()
+    for file in tree.readable(".xml"):
+        if file.parent not in folders and _is_voc(file):
+            folders.add(file.parent)
+            yield file
 
 
-def read(folder: Path) -> Listing:
-    """Reads a folder with Annotations/ and JPEGImages/, or with xml files beside their images."""
+def read(tree: Tree, source: Path | None = None) -> Listing:
+    """Reads all Pascal VOC xml of a folder."""
     listing = Listing()
-    if (folder / "Annotations").is_dir():
-        image_folders = [folder / "JPEGImages", folder / "images"]
-        _read_files(_listed(folder, listing), image_folders, listing)
-    else:
-        files = _beside_images(folder)
-        parts = {file.parent: part_of(file.parent.name) if file.parent != folder else None for file in files}
-        for place, part in parts.items():
-            if part == "test":
-                listing.images += [AnnotatedImage(i, i, part=part) for i in images_in(place)]
-            else:
-                _read_files([(file, part) for file in files if file.parent == place], [place], listing)
-        if tells_apart(parts.values()):
-            names = (place.name for place, part in parts.items() if part != "test")
-            listing.split_rule = "folders " + " and ".join(names)
+    folders = {file.parent for file in evidence(tree) if tree.home(file.parent) == tree.root}
+    everything = [file for file in tree.readable(".xml") if file.parent in folders]
+    files = _listed(tree, everything, listing)
+    pairs = tree.pair({file for file, _ in files})
+    taken = {images[0] for images in pairs.values() if len(images) == 1}
+    for file, part in files:
+        images = pairs[file]
+        part = part or tree.part(file) or (tree.part(images[0]) if images else None)
+        if part == "test":
+            listing.images += [AnnotatedImage(image, file, part=part) for image in images[:1]]
+        elif (root := _root(file, listing)) is not None:
+            _read_file(tree, file, root, part, _chosen(tree, file, root, part, images, taken), listing)
+    _add_images_without_file(tree, {file.stem for file in (*everything, *pairs)}, listing)
+    listing.split_rule = listing.split_rule or tree.split_rule(image.image for image in listing.images)
     rows = [row for image in listing.images for row in image.annotations]
     listing.class_names = tuple(sorted({row.class_name for row in rows}))
     if difficult := sum(row.difficult for row in rows):
@@ -69,80 +76,111 @@ def read(folder: Path) -> Listing:
     return listing
 
 
-def _beside_images(folder: Path) -> list[Path]:
-    """The xml files of the folder itself, or else of those in it that are named for a part."""
-    parts = (entry for entry in folder.iterdir() if entry.is_dir() and part_of(entry.name))
-    here = sorted(folder.glob("*.xml"))
-    return here or sorted(file for place in parts for file in place.glob("*.xml"))
+def _is_voc(file: Path) -> bool:
+    with file.open("rb") as head:
+        return re.search(rb"<annotation[\s>]", head.read(_HEAD)) is not None
 
 
-def _listed(folder: Path, listing: Listing) -> list[tuple[Path, Part | None]]:
+def _listed(tree: Tree, everything: list[Path], listing: Listing) -> list[tuple[Path, Part | None]]:
     """The annotation files with their parts, as the lists in ImageSets/Main have them.
 
     Without a list to train or validate on, all files but those of the test list have no part.
     """
-    lists = {folder / "ImageSets" / "Main" / name: part for name, part in _LISTS.items()}
-    lists = {names: part for names, part in lists.items() if names.is_file()}
+    lists = {
+        file: part
+        for file in tree.readable(".txt")
+        if (part := part_of(file.stem))
+        and file.stem.isalpha()
+        and tree.shown(file.parent).lower().endswith("imagesets/main")
+    }
     files: list[tuple[Path, Part | None]] = []
     for names, part in lists.items():
-        files += [(file, part) for file in _files_of_list(names, folder)]
+        files += [(file, part) for file in _files_of_list(tree, names, everything)]
     if tells_apart(lists.values()):
-        listing.split_rule = "ImageSets/Main/train.txt and val.txt"
+        chosen = " and ".join(names.name for names, part in lists.items() if part != "test")
+        listing.split_rule = f"ImageSets/Main/{chosen}"
     if set(lists.values()) <= {"test"}:
         tested = {file for file, _ in files}
-        everything = sorted((folder / "Annotations").glob("*.xml"))
         files += [(file, None) for file in everything if file not in tested]
     return files
 
 
-def _files_of_list(names: Path, folder: Path) -> list[Path]:
+def _files_of_list(tree: Tree, names: Path, everything: list[Path]) -> list[Path]:
     try:
         lines = lines_of(names)
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{names}: cannot tell which images are for what: {error}") from error
-    return [folder / "Annotations" / f"{name}.xml" for name in lines if name]
+    known = set(everything)
+    files = []
+    for line in filter(None, lines):
+        stem = line.removesuffix(Path(line).suffix) if Path(line).suffix.lower() in IMAGE_SUFFIXES else line
+        found = [file for file in tree.named(f"{stem}.xml") if file in known]
+        # A missing one is listed where it should be; its own folders may lead anywhere.
+        files.append(found[0] if found else everything[0].parent / f"{PureWindowsPath(stem).name}.xml")
+    return files
 
 
-def _read_files(files: Sequence[tuple[Path, Part | None]], image_folders: list[Path], listing: Listing) -> None:
-    images = [image for place in image_folders for image in images_in(place)]
-    image_of_stem = {image.stem: image for image in reversed(images)}
-    for file, part in files:
-        image = image_of_stem.get(file.stem)
-        if part != "test":
-            _read_file(file, part, image, image_folders, listing)
-        elif image is not None:
-            listing.images.append(AnnotatedImage(image, file, part=part))
-    stems = {file.stem for file, _ in files}
-    stems |= {xml.stem for place in {file.parent for file, _ in files} for xml in place.glob("*.xml")}
-    named = {image.image for image in listing.images}
-    for image in images:
-        if image.stem not in stems and image not in named:
-            listing.leave_out(image, WHOLE_FILE, f"image has no annotation file {image.stem}.xml")
-
-
-def _read_file(file: Path, part: Part | None, image: Path | None, image_folders: list[Path], listing: Listing) -> None:
+def _root(file: Path, listing: Listing) -> Element | None:
     try:
-        root = ElementTree.parse(file).getroot()
-    except FileNotFoundError:
-        listing.leave_out(file, WHOLE_FILE, "stands in a list of ImageSets/Main, but there is no such file")
-        return
+        root: Element = ElementTree.fromstring(contents_of(file))
     except (OSError, ParseError, ValueError, LookupError) as error:
-        reason = str(error) or type(error).__name__
-        listing.leave_out(file, WHOLE_FILE, f"is not readable as xml: {reason}")
-        return
-    # An image is renamed more often than the name in its file is kept up.
-    name = PureWindowsPath(_text(root, "filename")).name
-    image = image or first_file(place / name for place in image_folders if name)
-    if image is None:
-        searched = ", ".join(str(place) for place in image_folders)
-        message = f"image {name!r} is missing, as is any named {file.stem}; looked in {searched}"
+        reason = f"is not readable as xml: {str(error) or type(error).__name__}"
+        if not os.path.isfile(file):
+            reason = "stands in a list of ImageSets/Main, but there is no such file"
+    else:
+        if root.tag == "annotation":
+            return root
+        reason = f"expected <annotation>, got <{root.tag}>"
+    listing.leave_out(file, WHOLE_FILE, reason)
+    return None
+
+
+def _chosen(
+    tree: Tree, file: Path, root: Element, part: Part | None, images: list[Path], taken: set[Path]
+) -> list[Path]:
+    """The images of a file: the one of its name, or else those that its own path, folder and filename say."""
+    name = _text(root, "filename")
+    for written in (_text(root, "path"), f"{_text(root, 'folder')}/{name}", name):
+        if len(images) == 1:
+            break
+        named = tree.named(written) if written else []
+        possible = [
+            image
+            for image in named
+            if image.suffix.lower() in IMAGE_SUFFIXES and (image in images if images else image not in taken)
+        ]
+        images = tree.nearest(possible, file, part) or images
+    return images
+
+
+def _read_file(tree: Tree, file: Path, root: Element, part: Part | None, images: list[Path], listing: Listing) -> None:
+    if len(images) != 1:
+        name = PureWindowsPath(_text(root, "filename")).name
+        shown = ", ".join(map(tree.shown, images))
+        missing = f"image {name!r} is missing, and no other image is named {file.stem}"
+        message = f"expected one image named {file.stem}, found {len(images)}: {shown}" if images else missing
         listing.leave_out(file, WHOLE_FILE, message)
         return
-    annotations = _annotations(file, root, listing)
+    [image] = images
     width, height = _text(root, "size/width"), _text(root, "size/height")
     is_declared = all(re.fullmatch("[1-9][0-9]{0,8}", side) for side in (width, height))
     declared_size = (int(width), int(height)) if is_declared else None
+    part = part or tree.part(image)
+    annotations = () if part == "test" else _annotations(file, root, listing)
     listing.images.append(AnnotatedImage(image, file, annotations, part, declared_size))
+
+
+def _add_images_without_file(tree: Tree, known: set[str], listing: Listing) -> None:
+    """Adds the test images that have no annotation file, and lists any other image that has none."""
+    found = {image.image for image in listing.images}
+    folders = {image.parent for image in found}
+    for image in tree.images:
+        if image in found or image.stem in known:
+            continue
+        if tree.part(image) == "test":
+            listing.images.append(AnnotatedImage(image, image, part="test"))
+        elif image.parent in folders:
+            listing.leave_out(image, WHOLE_FILE, f"image has no annotation file {image.stem}.xml")
 
 
 def _annotations(file: Path, root: Element, listing: Listing) -> tuple[Annotation, ...]:

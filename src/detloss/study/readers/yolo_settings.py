@@ -8,12 +8,14 @@ from typing import Any
 
 import yaml
 
-from detloss.study.readers.annotation import WHOLE_FILE, DatasetError, Listing, Part, lines_of
+from detloss.study.readers.annotation import WHOLE_FILE, DatasetError, Listing, Part, contents_of, lines_of
+from detloss.study.readers.tree import Tree
 
 SUFFIXES = (".yaml", ".yml")
+NAME_FILES = frozenset({"classes.txt", "obj.names", "_darknet.labels"})
 
-_NAME_FILES = ("classes.txt", "obj.names", "labels/classes.txt")
-_PARTS: dict[str, Part] = {"train": "train", "val": "validation", "test": "test"}
+# A part's name in data.yaml, and that of its list of images by Darknet's custom.
+_PARTS: dict[str, Part] = {"train": "train", "val": "validation", "valid": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -24,49 +26,56 @@ class Settings:
         file: The data.yaml, or the folder where there is none.
         class_names: Names by the number that stands in label files; None if none are given.
         places: Folders of images and lists of images as written, each with its part.
-        base: The folder that places are written relative to, "" for the file's own.
+        base: The folder that places are written relative to.
     """
 
     file: Path
     class_names: dict[int, str] | None
     places: tuple[tuple[str, Part], ...]
-    base: str
+    base: Path
 
 
-def files_in(folder: Path) -> list[Path]:
+def files_in(tree: Tree) -> list[Path]:
     """The files of settings in a folder: yaml that has names."""
-    files = (file for suffix in SUFFIXES for file in folder.glob(f"*{suffix}"))
-    return sorted(file for file in files if re.search(rb"(?m)^names\s*:", file.read_bytes()))
+    return [file for file in tree.readable(*SUFFIXES) if _has_names(file)]
 
 
-def read(source: Path, listing: Listing) -> Settings:
+def read(tree: Tree, source: Path | None, listing: Listing) -> Settings:
     """Reads a data.yaml, or the one of a folder and the files of names and lists beside it.
 
     Raises:
-        DatasetError: If the folder has more than one data.yaml.
+        DatasetError: If the folder has more than one data.yaml, or files of class names that differ.
     """
-    folder = source if source.is_dir() else source.parent
-    files = files_in(source) if source.is_dir() else [source]
+    files = [source] if source else [file for file in files_in(tree) if tree.home(file.parent) == tree.root]
     if len(files) > 1:
-        found = ", ".join(file.name for file in files)
-        raise DatasetError(f"{folder}: expected one file of settings, found {found}; name one")
-    content = _mapping(files[0], listing) if files else {}
-    # Darknet's own custom is a list of images a part, train.txt and val.txt.
-    lists = {key: f"{key}.txt" for key in _PARTS if (folder / f"{key}.txt").is_file()}
+        found = ", ".join(map(tree.shown, files))
+        raise DatasetError(f"{tree.root}: expected one file of settings, found {found}; name one")
+    file = files[0] if files else tree.root
+    content = _mapping(file, listing) if files else {}
+    places = [(place, part) for key, part in _PARTS.items() for place in _texts(content.get(key))]
+    named = {part for _, part in places}
+    lists = {tree.shown(text): text for text in tree.readable(".txt")}
+    places += [(f"{key}.txt", part) for key, part in _PARTS.items() if part not in named and f"{key}.txt" in lists]
+    folder = file.parent if files else tree.root
     return Settings(
-        file=files[0] if files else folder,
-        class_names=_class_names(folder, files, content.get("names"), listing),
-        places=tuple(
-            (place, part) for key, part in _PARTS.items() for place in _texts(content.get(key) or lists.get(key))
-        ),
-        base=next(iter(_texts(content.get("path"))), ""),
+        file=file,
+        class_names=_class_names(tree, file, content.get("names"), listing),
+        places=tuple(places),
+        base=folder.joinpath(*_texts(content.get("path"))[:1]),
     )
+
+
+def _has_names(file: Path) -> bool:
+    try:
+        return re.search(rb"(?m)^names\s*:", contents_of(file)) is not None
+    except OSError:
+        return False
 
 
 def _mapping(file: Path, listing: Listing) -> dict[str, Any]:
     """The content of a yaml file, every value as text: a class may well be called "no"."""
     try:
-        content = yaml.load(file.read_bytes(), Loader=yaml.BaseLoader)
+        content = yaml.load(contents_of(file), Loader=yaml.BaseLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         listing.leave_out(file, WHOLE_FILE, f"is not readable as yaml: {error}")
         return {}
@@ -83,32 +92,41 @@ def _texts(value: Any) -> list[str]:
     return [text for text in values if isinstance(text, str) and text]
 
 
-def _class_names(folder: Path, settings_files: list[Path], given: Any, listing: Listing) -> dict[int, str] | None:
+def _class_names(tree: Tree, settings_file: Path, given: Any, listing: Listing) -> dict[int, str] | None:
     if given:
-        rows = given.items() if isinstance(given, dict) else enumerate(_texts(given))
-        return _unique(settings_files[0], rows, listing)
-    name_files = (folder / name for name in _NAME_FILES)
-    file = next((file for file in name_files if file.is_file()), None)
-    if file is None:
+        rows = given.items() if isinstance(given, dict) else enumerate(given if isinstance(given, list) else [given])
+        return _unique(settings_file, rows, listing)
+    lines: dict[Path, list[str]] = {}
+    for file in tree.files:
+        if file.name in NAME_FILES and tree.home(file.parent) == tree.root:
+            try:
+                lines[file] = lines_of(file)
+            except (OSError, UnicodeDecodeError) as error:
+                listing.leave_out(file, WHOLE_FILE, f"is not readable as text: {error}")
+    if not lines:
         return None
-    try:
-        lines = lines_of(file)
-    except (OSError, UnicodeDecodeError) as error:
-        listing.leave_out(file, WHOLE_FILE, f"is not readable as text: {error}")
-        return None
-    return _unique(file, ((number, line) for number, line in enumerate(lines) if line), listing)
+    first, *others = lines
+    for other in others:
+        if lines[other] != lines[first]:
+            both = f"{tree.shown(first)} and {tree.shown(other)}"
+            raise DatasetError(f"{tree.root}: expected one list of class names, found {both}, which differ")
+    return _unique(first, ((number, line) for number, line in enumerate(lines[first]) if line), listing)
 
 
 def _unique(file: Path, rows: Iterable[tuple[Any, Any]], listing: Listing) -> dict[int, str]:
     """The names by number; a name that stands twice counts the first time."""
     names: dict[int, str] = {}
+    taken = set()
     for key, name in rows:
         if not re.fullmatch("[0-9]{1,9}", str(key)) or not isinstance(name, str):
-            message = f"expected a whole number and a name, got {key!r} and {name!r}"
-        elif name in names.values():
+            # Of anything else only the type is shown: by aliases, 500 bytes of yaml become 10^10 entries.
+            kind = repr(name[:60]) if isinstance(name, str) else f"a {type(name).__name__}"
+            message = f"expected a whole number and a name, got {key!s:.60} and {kind}"
+        elif name in taken:
             message = f"class name {name!r} is taken"
         else:
             names[int(key)] = name
+            taken.add(name)
             continue
-        listing.leave_out(file, f"class {key}", message)
+        listing.leave_out(file, f"class {key!s:.60}", message)
     return dict(sorted(names.items()))

@@ -38,7 +38,7 @@ def positives(trials: Iterable[Trial], dataset: Dataset) -> Positives | None:
     runs = sorted({(trial.detector, trial.seed, trial.steps) for trial in trials})
     if {detector for detector, _, _ in runs} != {"unitbox"}:
         return None
-    assigning = unitbox_of(dataset)(len(dataset.class_names))
+    assigning = unitbox_of(dataset)()
     sizes = np.array([sample.image.shape[:2] for sample in dataset.train])
     planes = -(-sizes // assigning.stride)
     of_sample = np.array(

@@ -13,6 +13,7 @@ from detloss.study.builders import cells_of_classes, unitbox_of
 from detloss.study.dataset import Dataset
 from detloss.study.devices import teams
 from detloss.study.folder import Folder, FolderError, write_whole
+from detloss.study.sharing import SharedDataset
 from detloss.study.training import DetectorError, Outcome, check_trials
 from detloss.study.tuning import picture
 from detloss.study.tuning.candidates import Candidates
@@ -58,8 +59,7 @@ def tune(
     the box loss, should be other than the default on your data. Which loss is best is for ``detloss compare``.
 
     Args:
-        load: Reads the data; worker processes call it too, so it must be picklable:
-            ``partial(detloss.study.dataset.load, Path("data"))``.
+        load: Reads the data: ``partial(detloss.study.dataset.load, Path("data"))``.
         box: The box loss, by its short name.
         cls: The class loss, likewise.
         over: What is tuned: options that the losses have, of ``alpha``, ``gamma`` and ``beta``, and ``weight``, the
@@ -130,9 +130,7 @@ def tune(
         check_trials([design.sample()], dataset)
     except DetectorError as error:
         raise TuningError(str(error)) from error
-    starts = starts_of(
-        design.parameters, cells_of_classes(unitbox_of(dataset)(len(dataset.class_names)), dataset.train)
-    )
+    starts = starts_of(design.parameters, cells_of_classes(unitbox_of(dataset)(), dataset.train))
     if trials <= len(starts):
         raise TuningError(f"trials: expected more than the {len(starts)} that the search starts from, got {trials}")
     with ExitStack() as stack:
@@ -140,7 +138,8 @@ def tune(
         candidates = Candidates(url, design.parameters, starts, folds=folds, seed=seed)
         watch(Opened(design, dataset, candidates.all()))
         # Workers hand a trial to its runner as it is, so this runner gets none but its own kind.
-        workers = stack.enter_context(Workers(load, cast(TrialRunner, run_trial), teams(jobs, devices_per_trial)))
+        runner = cast(TrialRunner, run_trial)
+        workers = stack.enter_context(Workers(SharedDataset(dataset), runner, teams(jobs, devices_per_trial)))
         search = Search(design, candidates, workers, watch)
         search.try_candidates()
         tried = candidates.all()
