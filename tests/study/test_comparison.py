@@ -13,11 +13,12 @@ from threading import Thread
 import pytest
 
 from detloss.study import comparison
-from detloss.study.comparison import Retried, Waiting
+from detloss.study.comparison import Late, Retried, Waiting
 from detloss.study.devices import teams
 from detloss.study.folder import FolderError
 from detloss.study.ledger import ATTEMPTS, StorageError
 from detloss.study.plan import Pair, Plan
+from detloss.study.training import Outcome, Trial
 from detloss.study.workers import Advanced, Failed, Finished, Started
 from tests.study.inline import Inline
 from tests.study.trials import (
@@ -88,15 +89,18 @@ def test_a_result_is_on_disk_before_the_event_is_told(inline: None, tmp_path: Pa
             assert records_of(tmp_path)[0]["seed"] == 4
 
 
-def test_closing_the_run_ends_its_workers_and_the_next_goes_on_at_once(tmp_path: Path) -> None:
-    comparison = begun(tmp_path, fixed_plan(0, 1))
-    events = comparison.run(small_dataset, teams=teams(1), run_trial=endless_trial)
+def test_closing_the_run_ends_its_workers_and_the_next_goes_on_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = begun(tmp_path, fixed_plan(0, 1))
+    events = run.run(small_dataset, teams=teams(1), run_trial=endless_trial)
     assert any(isinstance(event, Advanced) for event in events), "stops at the first step of the endless trial"
     assert len(multiprocessing.active_children()) == 1
     events.close()
     assert multiprocessing.active_children() == []
-    assert [outcome.trial.seed for outcome in comparison.outcomes] == [0]
+    assert [outcome.trial.seed for outcome in run.outcomes] == [0]
 
+    monkeypatch.setattr(comparison, "Workers", Inline)
     again = begun(tmp_path, fixed_plan(0, 1))
     assert [outcome.trial.seed for outcome in again.outcomes] == [0]
     begins = [
@@ -106,6 +110,20 @@ def test_closing_the_run_ends_its_workers_and_the_next_goes_on_at_once(tmp_path:
     ]
     assert begins == [1], "the finished one is not run twice, and nobody waits for the one that was interrupted"
     assert [record["seed"] for record in records_of(tmp_path)] == [0, 1]
+
+
+def test_a_result_that_comes_second_is_late(inline: None, tmp_path: Path) -> None:
+    run, other = (begun(tmp_path, fixed_plan(0)) for _ in range(2))
+
+    def overtaken(trial: Trial, *_: object, **__: object) -> Outcome:
+        assert other.enter(outcome_of(trial, ap=0.25))
+        return outcome_of(trial, ap=0.75)
+
+    events = list(run.run(small_dataset, teams=teams(1), run_trial=overtaken))
+    [late] = [event for event in events if isinstance(event, Finished | Late)]
+    assert isinstance(late, Late)
+    assert [outcome.ap for outcome in run.outcomes] == [0.25]
+    assert [record["ap"] for record in records_of(tmp_path)] == [0.25]
 
 
 def test_a_search_chooses_the_weights(inline: None, tmp_path: Path) -> None:

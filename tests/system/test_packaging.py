@@ -82,6 +82,7 @@ def test_a_wheel_without_a_compiler_is_of_every_platform_and_works(project: Path
     wheel, said = build(project, "wheel", **environment)
     assert wheel.name.endswith("-py3-none-any.whl")
     assert [line for line in said.splitlines() if "no C++ kernels were built" in line and "serve instead" in line]
+    assert "compiling the C++ kernels" not in said
     archive = zipfile.ZipFile(wheel)
     assert not [name for name in archive.namelist() if "built" in name or ".data/" in name]
     assert "Root-Is-Purelib: true" in archive.read(next(n for n in archive.namelist() if n.endswith("/WHEEL"))).decode()

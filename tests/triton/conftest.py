@@ -5,6 +5,7 @@ from importlib import import_module
 
 import numpy
 import pytest
+import torch
 
 import detloss
 from detloss import kernels
@@ -17,6 +18,14 @@ if backend.installed:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRITON_INTERPRET", "1")
         import_module("tests.triton.words_alone")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The library's tests of other dtypes than float32 take their time in an interpreter; the battery has them all."""
+    for item in items:
+        dtype = item.callspec.params.get("dtype") if hasattr(item, "callspec") else None
+        if item.path.name == "test_library.py" and dtype not in (None, torch.float32):
+            item.add_marker(pytest.mark.exhaustive)
 
 
 @pytest.fixture(autouse=True)

@@ -31,8 +31,8 @@ def counted(number: int, thing: str) -> str:
 def seconds_left(plan: Plan, done: Sequence[Outcome], dataset: Dataset, teams: Sequence[Team]) -> float | None:
     """Estimate how long the rest of a plan takes on this machine alone, from a few steps of one pair.
 
-    A worker process loads and reads first what this process has loaded and read until now, which counts too. None:
-    no pair can be trained for so few steps; the trials will tell why.
+    Worker processes take about as long to start as this process did, which counts too. None: no pair can be trained
+    for so few steps; the trials will tell why.
     """
     startup = process_time()
     for trial in plan.samples():

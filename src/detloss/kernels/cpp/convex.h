@@ -88,7 +88,7 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
     const L across = maximum(absolute(a.anchor.x), absolute(b.anchor.x));
     const L place = maximum(across, maximum(absolute(a.anchor.y), absolute(b.anchor.y)));
     std::optional<View<L>> view;
-    if constexpr (hull || !has_enclosure)  // a box around both has axes of its own
+    if (hull || !has_enclosure)  // a box around both has axes of its own
         if (shapes[0] == rotated || shapes[1] == rotated) view.emplace(a, b);
     if (view && view->turned) view->see(a, shapes[0] == rotated), view->see(b, shapes[1] == rotated);
     std::optional<Centroid<L>> centroids[2];
