@@ -75,7 +75,7 @@ def test_training_finds_the_shapes(dataset: Dataset) -> None:
 
 def test_outcome_is_whole_and_travels(dataset: Dataset) -> None:
     steps: list[int] = []
-    outcome = run_trial(replace(TRIAL, steps=125), dataset, on_progress=lambda step, glimpse: steps.append(step))
+    outcome = run_trial(replace(TRIAL, steps=125), dataset, on_progress=lambda step, glimpse=None: steps.append(step))
     assert steps == list(range(1, 126))
     assert outcome.curve[-1][0] == 125
     assert 40 <= len(outcome.curve) <= 61
