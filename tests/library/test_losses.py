@@ -199,10 +199,22 @@ def test_long_sums_keep_their_digits(row: Row, seed: int) -> None:
 @every_loss
 def test_backward_twice(row: Row, seed: int) -> None:
     pred, target = row.inputs(seed)
-    loss = row(pred, target)
+    loss = 3.0 * row(pred, target)  # a backend may multiply in the memory of the derivative
     first = torch.autograd.grad(loss, pred, retain_graph=True)[0].clone()
     assert torch.equal(first, torch.autograd.grad(loss, pred, retain_graph=True)[0])
-    torch.testing.assert_close(first, torch.autograd.grad(loss, pred, create_graph=True)[0], rtol=1e-13, atol=1e-16)
+    torch.testing.assert_close(first, torch.autograd.grad(loss, pred, create_graph=True)[0], rtol=1e-13, atol=1e-15)
+
+
+@every_loss
+def test_the_gradient_by_a_weight_is_the_loss_that_it_weighs(row: Row, seed: int) -> None:
+    pred, target = (operand.detach() for operand in row.inputs(seed))
+    each = row(pred, target, reduction="none")
+    weight, upstream = torch.rand(2, *each.shape, dtype=each.dtype)
+    weight.requires_grad_()
+    (gradient,) = torch.autograd.grad(row(pred, target, weight=weight, reduction="none"), weight, upstream)
+    torch.testing.assert_close(gradient, upstream * each)
+    (gradient,) = torch.autograd.grad(3.0 * row(pred, target, weight=weight, reduction="mean"), weight)
+    torch.testing.assert_close(gradient, 3.0 * each / each.numel())
 
 
 @every_loss
