@@ -217,6 +217,16 @@ def test_the_gradient_by_a_weight_is_the_loss_that_it_weighs(row: Row, seed: int
     torch.testing.assert_close(gradient, 3.0 * each / each.numel())
 
 
+@pytest.mark.parametrize("row", [row for row in TABLE if row.soft_target], ids=lambda row: row.name)
+def test_a_gradient_is_rounded_to_the_dtype_of_its_operand(row: Row, seed: int) -> None:
+    pred, target = row.inputs(seed, torch.float32)
+    coarse = pred.detach().bfloat16()
+    (ours,) = torch.autograd.grad(row(coarse.requires_grad_(), target, reduction="sum"), target)
+    (exact,) = torch.autograd.grad(row(coarse.detach().float(), target, reduction="sum"), target)
+    assert ours.dtype == torch.float32
+    torch.testing.assert_close(ours, exact)
+
+
 @every_loss
 def test_inputs_are_left_alone(row: Row, seed: int) -> None:
     pred, target = row.inputs(seed)
