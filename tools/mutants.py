@@ -95,6 +95,7 @@ def passes(tree: Path, marker: str, tests: tuple[str, ...]) -> bool:
         sys.path[:0] = [str(tree / "src"), str(tree)]
         os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])
         options = ["-x", "-q", "-p", "no:cacheprovider", "--rootdir", str(tree), "-m", marker]
+        options += ["-o", "faulthandler_exit_on_timeout=true"]  # a test that hangs has noticed something, too
         os._exit(pytest.main([*options, *tests]))
     finally:
         os._exit(9)

@@ -1,7 +1,7 @@
 """The ends of the range and the odd cases that only measures and logarithms have."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import pytest
@@ -9,6 +9,14 @@ import torch
 
 import detloss
 from detloss.kernels import AVAILABLE
+
+
+@pytest.fixture(autouse=True, params=AVAILABLE["cpu"])
+def backend(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every backend of the processor; where the tests of this module are imported, that module says which."""
+    with detloss.use_backend(request.param):
+        yield
+
 
 POINT, OTHER, SQUARE = [1.0, 1.0, 1.0, 1.0], [4.0, 5.0, 4.0, 5.0], [0.0, 0.0, 2.0, 2.0]
 FLAT, INVERTED = [0.0, 1.0, 2.0, 1.0], [2.0, 2.0, 0.0, 0.0]

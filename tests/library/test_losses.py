@@ -199,10 +199,32 @@ def test_long_sums_keep_their_digits(row: Row, seed: int) -> None:
 @every_loss
 def test_backward_twice(row: Row, seed: int) -> None:
     pred, target = row.inputs(seed)
-    loss = row(pred, target)
+    loss = 3.0 * row(pred, target)  # a backend may multiply in the memory of the derivative
     first = torch.autograd.grad(loss, pred, retain_graph=True)[0].clone()
     assert torch.equal(first, torch.autograd.grad(loss, pred, retain_graph=True)[0])
-    torch.testing.assert_close(first, torch.autograd.grad(loss, pred, create_graph=True)[0], rtol=1e-13, atol=1e-16)
+    torch.testing.assert_close(first, torch.autograd.grad(loss, pred, create_graph=True)[0], rtol=1e-13, atol=1e-15)
+
+
+@every_loss
+def test_the_gradient_by_a_weight_is_the_loss_that_it_weighs(row: Row, seed: int) -> None:
+    pred, target = (operand.detach() for operand in row.inputs(seed))
+    each = row(pred, target, reduction="none")
+    weight, upstream = torch.rand(2, *each.shape, dtype=each.dtype)
+    weight.requires_grad_()
+    (gradient,) = torch.autograd.grad(row(pred, target, weight=weight, reduction="none"), weight, upstream)
+    torch.testing.assert_close(gradient, upstream * each)
+    (gradient,) = torch.autograd.grad(3.0 * row(pred, target, weight=weight, reduction="mean"), weight)
+    torch.testing.assert_close(gradient, 3.0 * each / each.numel())
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if row.soft_target], ids=lambda row: row.name)
+def test_a_gradient_is_rounded_to_the_dtype_of_its_operand(row: Row, seed: int) -> None:
+    pred, target = row.inputs(seed, torch.float32)
+    coarse = pred.detach().bfloat16()
+    (ours,) = torch.autograd.grad(row(coarse.requires_grad_(), target, reduction="sum"), target)
+    (exact,) = torch.autograd.grad(row(coarse.detach().float(), target, reduction="sum"), target)
+    assert ours.dtype == torch.float32
+    torch.testing.assert_close(ours, exact)
 
 
 @every_loss

@@ -178,3 +178,14 @@ def test_pairwise_measures(seed: int) -> None:
         for one, other in zip(ours, torch.autograd.grad(expected, (a, b), upstream)):
             torch.testing.assert_close(one, other)
         assert measure(a[:, :0], b, pairwise=True).shape == (3, 0, 6)
+
+
+def test_an_ignored_row_has_no_gradient_by_its_weight(seed: int) -> None:
+    torch.manual_seed(seed)
+    logits, target = torch.randn(4, 3, dtype=torch.float64), torch.tensor([0, -1, 2, 1])
+    for loss in (detloss.cross_entropy_loss, detloss.sigmoid_focal_loss):
+        each = loss(logits, target, ignore_index=-1, reduction="none")
+        assert not each[1].any()
+        weight = torch.rand(each.shape, dtype=torch.float64).requires_grad_()
+        total = loss(logits, target, ignore_index=-1, weight=weight, reduction="sum")
+        torch.testing.assert_close(torch.autograd.grad(total, weight)[0], each)
