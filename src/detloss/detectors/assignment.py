@@ -98,7 +98,8 @@ def assign(centres: Tensor, objects: Objects, *, background: int, middle: float 
     """
     first, last = objects.boxes.to(centres.dtype).chunk(2, dim=1)
     margin = (last - first) * ((1 - middle) / 2)
-    inside = ((centres > (first + margin)[:, None]) & (centres < (last - margin)[:, None])).all(dim=-1)
+    (x1, y1), (x2, y2), (x, y) = (first + margin).T[..., None], (last - margin).T[..., None], centres.T
+    inside = (x > x1) & (x < x2) & (y > y1) & (y < y2)
     owners = smallest(centres, objects, inside, middles=(first + last) / 2, areas=(last - first).prod(dim=1))
     here = centres.repeat(objects.batch, 1)
     distances = torch.cat((here - behind_all(first)[owners], behind_all(last)[owners] - here), dim=1)

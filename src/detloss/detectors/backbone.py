@@ -48,8 +48,8 @@ class SmallPyramid(nn.Module):
         eighths = self.eighths(quarters)
         sixteenths = self.from_sixteenths(self.sixteenths(eighths))
         joined = self.from_eighths(eighths + interpolate(sixteenths, size=eighths.shape[-2:]))
-        features: Tensor = self.from_quarters(quarters) + interpolate(joined, size=quarters.shape[-2:])
-        return features
+        features: Tensor = self.from_quarters(quarters)
+        return features.add_(interpolate(joined, size=quarters.shape[-2:]))
 
 
 class CenteredConv2d(nn.Conv2d):

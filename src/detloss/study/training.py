@@ -1,5 +1,6 @@
 """One trial: a detector trained with one pair of losses and judged on images it never saw."""
 
+import ctypes
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ WEIGHT_DECAY = 0.05
 WARM_UP = 0.3  # the share of the steps in which the learning rate rises
 LONGEST_GRADIENT = 10.0
 POINTS_OF_CURVE = 60  # a training curve has at most about this many points
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # as malloc.h numbers them
+LARGEST_KEPT = 1 << 30  # bytes
 PRECISIONS = ("float32", "bfloat16")
 PROBED = 6  # steps that are timed before a comparison starts
 PICTURED = 48  # validation images whose predictions are kept, for a report to choose from
@@ -138,7 +141,7 @@ def train_and_judge(
     watch: Watch | None = None,
 ) -> Outcome:
     """Run a trial with these losses, which may have other options than the catalog's, and look at it meanwhile."""
-    torch.set_num_threads(1)  # several threads a trial slow each other down where every core has a trial
+    prepare_process()
     start = perf_counter()
     model = build(box, cls, trial, dataset)
     model.to(place.device)
@@ -173,7 +176,7 @@ def train_and_judge(
 
 def pace(trial: Trial, dataset: Dataset, place: Place) -> tuple[float, float]:
     """Measure on a few steps how many seconds a step takes, and how many the judging of all images."""
-    torch.set_num_threads(1)
+    prepare_process()
     model = build(*losses_of(trial), trial, dataset)
     model.to(place.device)
     times: list[float] = []
@@ -182,6 +185,15 @@ def pace(trial: Trial, dataset: Dataset, place: Place) -> tuple[float, float]:
     predict(model, dataset.validation[:BATCH], place.device)
     batches_to_judge = -(-len(dataset.validation) // BATCH)
     return (times[-1] - times[0]) / (PROBED - 1), (perf_counter() - start) * batches_to_judge
+
+
+def prepare_process() -> None:
+    """Train on one thread, and let glibc keep freed memory: to fetch it anew in each step takes a tenth of its time."""
+    torch.set_num_threads(1)  # several threads a trial slow each other down where every core has a trial
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    if mallopt is not None:
+        for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            mallopt(parameter, LARGEST_KEPT)
 
 
 def check_trials(trials: Iterable[Trial], dataset: Dataset) -> None:
