@@ -74,7 +74,8 @@ def test_truncated_missing_and_broken_images_are_left_out(tmp_path: Path) -> Non
     messages = {problem.file.removeprefix("images/train/"): problem.message for problem in dataset.problems}
     assert set(messages) == set(names)
     assert messages["truncated.jpg"].startswith("image cannot be read: image file is truncated")
-    assert messages["text.png"].startswith("image cannot be read: cannot identify image file")
+    # Where ultralytics has been imported it has replaced PIL's opener, and with it the words.
+    assert messages["text.png"].startswith("image cannot be read: ")
     assert messages["float.tif"] == "image cannot be read: floating-point pixels have no defined range"
     assert [sample.name for sample in dataset.train] == ["one.png"]
     with pytest.raises(PictureError, match="image is missing"):
