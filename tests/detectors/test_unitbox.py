@@ -13,6 +13,7 @@ from detloss.catalog import LOSSES, Kind, Loss
 from detloss.detectors import UnitBox
 from detloss.detectors.assignment import Objects, assign, cell_centres
 from detloss.detectors.backbone import convolution
+from tests.marks import some
 
 LTRB = detloss.AxisAligned(format="ltrb")
 BACKGROUND = 7
@@ -290,10 +291,10 @@ class TestModule:
             assert found["boxes"].shape == (0, 4)
             assert found["labels"].dtype == torch.int64
 
-    @pytest.mark.parametrize("losses", SETTINGS.values(), ids=SETTINGS)
-    def test_learns_one_image_by_heart(self, losses: dict, images: Tensor, targets: list) -> None:
+    @pytest.mark.parametrize("name", some(SETTINGS, lambda name: name in ("softmax", "sigmoid")))
+    def test_learns_one_image_by_heart(self, name: str, images: Tensor, targets: list) -> None:
         target = targets[0]
-        model = UnitBox(2, **losses)
+        model = UnitBox(2, **SETTINGS[name])
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
         for _ in range(150):
             optimizer.zero_grad()

@@ -224,6 +224,7 @@ cli.main(["compare", *words])
 """
 
 
+@pytest.mark.exhaustive
 def test_sigterm_gives_back_what_runs_and_leaves_a_report(tmp_path: Path) -> None:
     command = [sys.executable, "-c", TERMINABLE, tmp_path]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

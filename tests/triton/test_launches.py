@@ -162,6 +162,7 @@ def test_numbers_of_classes(classes: int, seed: int) -> None:
     agree(FOCAL, scores, labels, weight, 1.0 - weight, 2.0)
 
 
+@pytest.mark.exhaustive
 def test_many_entries_are_few_programs(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     torch.manual_seed(seed)
     monkeypatch.setattr(launch, "PROGRAMS", 2)
