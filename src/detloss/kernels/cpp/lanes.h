@@ -1,15 +1,15 @@
 // One register of numbers: the type that printed formulas calculate with.
 #pragma once
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+
+#if defined(__x86_64__)
+#include "intrinsics.h"
+#endif
 
 #define INLINED __attribute__((always_inline))
 #define INLINE inline INLINED
