@@ -38,7 +38,8 @@ def cpp(program: Program) -> str:
     """A C++ function template over any vector of floats, and over the functions that the program leaves open."""
     called = {step.word for step in program.steps}
     handed = [name for name in OPEN if name in called]
-    inputs = ", ".join(f"auto {name}" for name in (*handed, *["value", "derivatives"] * bool(handed), *program.inputs))
+    receivers = ["by_pred", "value", "derivatives"] if handed else []
+    inputs = ", ".join(f"auto {name}" for name in (*handed, *receivers, *program.inputs))
     body = value_then_derivatives(program) if handed else value_and_derivatives(program)
     return "\n".join(
         [
@@ -59,7 +60,7 @@ def value_and_derivatives(program: Program) -> list[str]:
 
 
 def value_then_derivatives(program: Program) -> list[str]:
-    """The lines of a geometry: whatever derivatives alone need comes last, so that it can be left out."""
+    """The lines of a geometry: what only the derivatives need comes last, and is compiled only for `by_pred`."""
     value, derivatives = program.outputs[:2], program.outputs[2:]
     steps = []
     for step in program.steps:
@@ -74,9 +75,11 @@ def value_then_derivatives(program: Program) -> list[str]:
     rest = [step for step in steps if step not in first]
     return [
         *map(cpp_step, first),
-        f"if (!{cpp_call('value', value)}) return;",
-        *map(cpp_step, rest),
-        f"{cpp_call('derivatives', derivatives)};",
+        f"{cpp_call('value', value)};",
+        "if constexpr (by_pred) {",
+        *(f"    {cpp_step(step)}" for step in rest),
+        f"    {cpp_call('derivatives', derivatives)};",
+        "}",
     ]
 
 

@@ -341,14 +341,15 @@ def axis_aligned(m, penalty, differences_of, derivatives_by, with_angle, predict
     """Rows as (first, second) numbers an axis -> loss, measure, derivatives by the prediction's numbers."""
     numbers = [number for axis in (*prediction, *target) for number in axis]
     scale = m.scale(functools.reduce(m.maximum, map(m.absolute, numbers)), len(prediction))
+    # A non-finite coordinate must not hide behind a minimum: this is 0 for finite rows, NaN for the others.
+    # It comes before the differences so that kernels need not keep the coordinates in registers.
+    poison = 0.0 * functools.reduce(lambda total, number: total + number, [number * scale for number in numbers])
     differences = [
         differences_of(m, *(number * scale for number in (*axis, *target_axis)))
         for axis, target_axis in zip(prediction, target)
     ]
     described = [axis_cells(m, *axis[:6]) for axis in differences]
     axes, touches = [cells for cells, _ in described], [touch for _, touch in described]
-    # A non-finite coordinate must not hide behind a minimum: this is 0 for finite rows, NaN for the others.
-    poison = 0.0 * functools.reduce(lambda total, number: total + number, [number * scale for number in numbers])
 
     valid = functools.reduce(lambda a, b: a & b, [(axis[2] >= 0.0) & (axis[3] >= 0.0) for axis in differences])
     alike = functools.reduce(lambda a, b: a & b, [(axis[0] == 0.0) & (axis[1] == 0.0) for axis in differences])

@@ -5,21 +5,21 @@
 namespace detloss::ISA {
 namespace {
 
-// In the plane each penalty has a loop of its own; elsewhere one serves all: speed matters less there than how much there
-// is to compile.
+// In the plane each penalty has loops of its own; in one and three dimensions, where speed matters less than the time to
+// compile, all penalties share them.
 template <int dimensions, class S, class Penalty>
-auto block_of() -> void (*)(const PairBlock<S>&) {
-    if constexpr (dimensions == 2) return pair_block<Penalty, dimensions, S>;
-    else if constexpr (Any::includes<Penalty, Lanes<S>>) return pair_block<Any, dimensions, S>;
+const PairBlocks<S>* blocks_of() {
+    if constexpr (dimensions == 2) return &pair_blocks<Penalty, dimensions, S>;
+    else if constexpr (Any::includes<Penalty, Lanes<S>>) return &pair_blocks<Any, dimensions, S>;
     else return nullptr;  // an angle is only of the plane
 }
 
 template <int dimensions, class S, class... Penalty>
 bool loop(const Task& task, ParallelFor parallel_for, Formulas<Penalty...>) {
-    void (*const blocks[])(const PairBlock<S>&) = {block_of<dimensions, S, Penalty>()...};
-    const auto block = blocks[task.formula];
-    if (block) pairs(task, parallel_for, block);
-    return block;
+    static const PairBlocks<S>* const all[] = {blocks_of<dimensions, S, Penalty>()...};
+    const auto blocks = all[task.formula];
+    if (blocks) pairs(task, parallel_for, *blocks);
+    return blocks;
 }
 
 template <class S>

@@ -7,39 +7,37 @@ namespace detloss::ISA {
 namespace {
 
 template <class S, class To, bool binary, class... Formula>
-Loop element_loop(const Task& task, Formulas<Formula...>) {
-    constexpr size_t before = binary ? 4 : 2;
-    constexpr Loop loops[] = {elements<Formula, binary, Formula::inputs - before, S, To>...};
-    return loops[task.formula];
+void run_formula(const Task& task, ParallelFor parallel_for, Formulas<Formula...>) {
+    static constexpr ElementBlocks<S> all[] = {element_blocks<Formula, binary, S>...};
+    elements<S, To>(task, parallel_for, all[task.formula]);
 }
-template <class S>
-struct Elements {
-    static Loop loop(const Task& task) { return element_loop<S, S, false>(task, element_formulas{}); }
-};
-// A power other than a square multiplies what its base is off: there, calculating in double costs least.
-template <class S>
-struct Binary {
-    static Loop loop(const Task& task) {
-        const double exponent = task.constants[2];
-        if (exponent == 0.0 || exponent == 1.0 || exponent == 2.0) return element_loop<S, S, true>(task, binary_formulas{});
-        return element_loop<double, S, true>(task, binary_formulas{});
-    }
-};
 
 template <class S, class... Formula>
-Loop row_loop(const Task& task, Formulas<Formula...>) {
-    constexpr Loop loops[] = {rows<Formula, Formula::inputs - 3, S>...};
-    return loops[task.formula];
+void run_formula(const Task& task, ParallelFor parallel_for, Formulas<Formula...>) {
+    static constexpr void (*all[])(const RowBlock<S>&) = {row_block<Formula, S>...};
+    rows<S>(task, parallel_for, all[task.formula]);
 }
-template <class S>
-struct Rows {
-    static Loop loop(const Task& task) { return row_loop<S>(task, row_formulas{}); }
-};
 
 }  // namespace
 
-bool run_elements(const Task& task, ParallelFor parallel_for) { return dispatch<Elements>(task, parallel_for); }
-bool run_binary(const Task& task, ParallelFor parallel_for) { return dispatch<Binary>(task, parallel_for); }
-bool run_rows(const Task& task, ParallelFor parallel_for) { return dispatch<Rows>(task, parallel_for); }
+bool run_elements(const Task& task, ParallelFor parallel_for) {
+    if (task.arithmetic == float64) run_formula<double, double, false>(task, parallel_for, element_formulas{});
+    else run_formula<float, float, false>(task, parallel_for, element_formulas{});
+    return true;
+}
+bool run_binary(const Task& task, ParallelFor parallel_for) {
+    const double exponent = task.constants[2];
+    const bool is_exact = exponent == 0.0 || exponent == 1.0 || exponent == 2.0;
+    // Any other power amplifies the rounding error of its base: there, double precision costs least.
+    if (task.arithmetic == float64) run_formula<double, double, true>(task, parallel_for, binary_formulas{});
+    else if (is_exact) run_formula<float, float, true>(task, parallel_for, binary_formulas{});
+    else run_formula<double, float, true>(task, parallel_for, binary_formulas{});
+    return true;
+}
+bool run_rows(const Task& task, ParallelFor parallel_for) {
+    if (task.arithmetic == float64) run_formula<double>(task, parallel_for, row_formulas{});
+    else run_formula<float>(task, parallel_for, row_formulas{});
+    return true;
+}
 
 }  // namespace detloss::ISA

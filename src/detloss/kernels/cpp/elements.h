@@ -36,9 +36,10 @@ INLINE auto evaluate_element(const ElementBlock<typename L::scalar>& block, int6
     }
 }
 
-template <class Formula, bool binary, size_t parameters, bool by_pred, bool by_target, class S>
+template <class Formula, bool binary, bool by_pred, bool by_target, class S>
 void element_block(const ElementBlock<S>& block) {
     using L = ElementLanes<S>;
+    constexpr size_t parameters = Formula::inputs - (binary ? 4 : 2);
     const L factor = block.factor;
     for (int64_t next = 0; next < block.count; next += L::count) {
         const int64_t at = std::max<int64_t>(0, std::min<int64_t>(next, block.count - L::count));  // the last overlaps
@@ -69,9 +70,17 @@ void spread_classes(const Task& task, int64_t begin, int64_t count, S* target, S
     }
 }
 
-// Calculates in S what is stored as To.
-template <class Formula, bool binary, size_t parameters, class S, class To>
-void elements(const Task& task, ParallelFor parallel_for) {
+// The blocks of a formula: the value alone, with the derivative by the prediction, and with both derivatives.
+template <class S>
+using ElementBlocks = std::array<void (*)(const ElementBlock<S>&), 3>;
+template <class Formula, bool binary, class S>
+constexpr ElementBlocks<S> element_blocks = {
+    element_block<Formula, binary, false, false, S>, element_block<Formula, binary, true, false, S>,
+    element_block<Formula, binary, true, true, S>};
+
+// Calculates in S what is stored as To. One loop serves all formulas, which are called a block at a time.
+template <class S, class To>
+void elements(const Task& task, ParallelFor parallel_for, const ElementBlocks<S>& blocks) {
     const int64_t rows = task.indices ? task.entries / task.width : 0;
     const double divisor = divisor_of(task, task.indices ? present_rows(task, rows) * task.width : task.entries);
     const auto work = [&](int64_t begin, int64_t count) {
@@ -95,14 +104,12 @@ void elements(const Task& task, ParallelFor parallel_for) {
         } else {
             block.target = staged(task.target, begin, count, rooms[3], least);
         }
-        for (size_t k = 0; k < parameters; ++k)
+        for (int k = 0; k < 3; ++k)
             block.parameters[k] = {staged(task.parameters[k], begin, count, rooms[4 + k], least), S(task.constants[k])};
         const Outlet<S, To> value(task.reduction ? nullptr : task.value, begin, count, 1, rooms[7], least);
         const Outlet<S, To> d_pred(task.d_pred, begin, count, 1, rooms[8], least), d_target(task.d_target, begin, count, 1, rooms[9], least);
         block.value = value.at, block.d_pred = d_pred.sink(task.entries), block.d_target = d_target.sink(task.entries);
-        if (task.d_target) element_block<Formula, binary, parameters, true, true>(block);
-        else if (task.d_pred) element_block<Formula, binary, parameters, true, false>(block);
-        else element_block<Formula, binary, parameters, false, false>(block);
+        blocks[task.d_target ? 2 : task.d_pred ? 1 : 0](block);
         value.finish(count, 1), d_pred.finish(count, 1), d_target.finish(count, 1);
         return task.reduction ? total_of(value.at, count) : 0.0;
     };

@@ -1,15 +1,15 @@
 // One register of numbers: the type that printed formulas calculate with.
 #pragma once
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
-
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+
+#if defined(__x86_64__)
+#include "intrinsics.h"
+#endif
 
 #define INLINED __attribute__((always_inline))
 #define INLINE inline INLINED
@@ -300,15 +300,7 @@ INLINE std::tuple<Each...> result(Each... each) {
 // Of two registers laid end to end: every second number, from the first or the second on.
 template <int first, class L, int... k>
 INLINE L every_second(L a, L b, std::integer_sequence<int, k...>) {
-    if constexpr (register_bytes == 32) {  // each half by itself, then the quarters in the middle change places
-        constexpr int n = L::count, quarter = n / 4;
-        const auto halves = __builtin_shufflevector(
-            a.v, b.v, (first + 2 * (k % quarter) + k / (2 * quarter) * (n / 2) + k / quarter % 2 * n)...);
-        return L(__builtin_shufflevector(
-            halves, halves, (k % quarter + (k / quarter % 2 * 2 + k / quarter / 2) * quarter)...));
-    } else {
-        return L(__builtin_shufflevector(a.v, b.v, (first + 2 * k)...));
-    }
+    return L(__builtin_shufflevector(a.v, b.v, (first + 2 * k)...));
 }
 template <class L>
 INLINE auto unzip(L a, L b) {
@@ -316,15 +308,16 @@ INLINE auto unzip(L a, L b) {
     return result(every_second<0>(a, b, every{}), every_second<1>(a, b, every{}));
 }
 
-// The numbers of two registers in turns: the first half of them, or the second.
-template <int half, class L, int... k>
+// The numbers of two registers in turns: of every `span` numbers, the first half or the second.
+template <int half, int span, class L, int... k>
 INLINE L in_turns(L a, L b, std::integer_sequence<int, k...>) {
-    return L(__builtin_shufflevector(a.v, b.v, (half * L::count / 2 + k / 2 + (k % 2) * L::count)...));
+    return L(__builtin_shufflevector(
+        a.v, b.v, (k / span * span + half * span / 2 + k % span / 2 + k % 2 * L::count)...));
 }
-template <class L>
+template <int span, class L>
 INLINE auto zip(L even, L odd) {
     using every = std::make_integer_sequence<int, L::count>;
-    return result(in_turns<0>(even, odd, every{}), in_turns<1>(even, odd, every{}));
+    return result(in_turns<0, span>(even, odd, every{}), in_turns<1, span>(even, odd, every{}));
 }
 
 }  // namespace detloss::ISA

@@ -126,14 +126,4 @@ void store_total(const Task& task, double total, double divisor) {
     if (task.reduction > sum) *static_cast<S*>(task.value) = S(divisor == 0.0 ? 0.0 : total / divisor);
 }
 
-using Loop = void (*)(const Task&, ParallelFor);
-
-// Runs the loop that a table has for the task; false where it has none.
-template <template <class> class Table>
-bool dispatch(const Task& task, ParallelFor parallel_for) {
-    const auto loop = task.arithmetic == float64 ? Table<double>::loop(task) : Table<float>::loop(task);
-    if (loop) loop(task, parallel_for);
-    return loop;
-}
-
 }  // namespace detloss::ISA

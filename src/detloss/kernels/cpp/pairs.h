@@ -1,5 +1,5 @@
-// The pair loop: rows of boxes in, a loss and a gradient a row out. Formats and penalties
-// are chosen for each register, so that what the compiler has to read grows with their sum, not with their product.
+// The pair loop: rows of boxes in, a loss and a gradient a row out. The format is chosen at run time, for each register,
+// so that the code to compile grows with formats plus penalties, not with their product.
 #pragma once
 #include "loops.h"
 
@@ -13,12 +13,63 @@ INLINE L column(const typename L::scalar* rows, int k) {
     return numbers;
 }
 
+// Transposes rows of four numbers in registers of 16 or 32 bytes. Shuffles that cross the 16-byte halves of a register are
+// slow, so none does: the second half of a register is loaded from 64 bytes after the first, and shuffled like it.
+template <class L>
+class Transposed {
+    using S = typename L::scalar;
+    static constexpr int n = 16 / sizeof(S);
+    typedef S half __attribute__((vector_size(16), aligned(sizeof(S)), may_alias));
+    using halves = std::make_integer_sequence<int, n>;
+
+    template <int... k>
+    INLINE static L load(const S* from, std::integer_sequence<int, k...>) {
+        const auto* at = reinterpret_cast<const half*>(from);
+        if constexpr (register_bytes == 16) return L::load(from);
+        else return L(__builtin_shufflevector(at[0], at[4], k..., (n + k)...));
+    }
+    template <int... k>
+    INLINE static void store(L numbers, S* to, std::integer_sequence<int, k...>) {
+        auto* at = reinterpret_cast<half*>(to);
+        at[0] = __builtin_shufflevector(numbers.v, numbers.v, k...);
+        if constexpr (register_bytes == 32) at[4] = __builtin_shufflevector(numbers.v, numbers.v, (n + k)...);
+    }
+    INLINE static auto four_by_four(L a, L b, L c, L d) {
+        const auto [first, third] = zip<n>(a, c);
+        const auto [second, fourth] = zip<n>(b, d);
+        return std::tuple_cat(zip<n>(first, second), zip<n>(third, fourth));
+    }
+
+  public:
+    INLINE static auto load_rows(const S* rows) {
+        const L a = load(rows, halves{}), b = load(rows + n, halves{});
+        const L c = load(rows + 2 * n, halves{}), d = load(rows + 3 * n, halves{});
+        if constexpr (n == 4) return four_by_four(a, b, c, d);
+        else return std::tuple_cat(zip<n>(a, c), zip<n>(b, d));
+    }
+    INLINE static void store_rows(S* rows, L first, L second, L third, L fourth) {
+        const auto put = [&](L a, L b, L c, L d) INLINED {
+            store(a, rows, halves{}), store(b, rows + n, halves{});
+            store(c, rows + 2 * n, halves{}), store(d, rows + 3 * n, halves{});
+        };
+        if constexpr (n == 4) {
+            std::apply(put, four_by_four(first, second, third, fourth));
+        } else {
+            const auto [a, c] = zip<n>(first, second);
+            const auto [b, d] = zip<n>(third, fourth);
+            put(a, b, c, d);
+        }
+    }
+};
+
 // A register a number of the row, of as many rows as a register holds. A tuple, since an array of them would stay in
 // memory.
 template <class L, size_t... k>
 INLINE auto load_rows(const typename L::scalar* rows, std::index_sequence<k...>) {
     constexpr int width = sizeof...(k), n = L::count;
-    if constexpr (width == 4) {
+    if constexpr (width == 4 && register_bytes < 64) {
+        return Transposed<L>::load_rows(rows);
+    } else if constexpr (width == 4) {
         const auto [even, odd] = unzip(L::load(rows), L::load(rows + n));
         const auto [later_even, later_odd] = unzip(L::load(rows + 2 * n), L::load(rows + 3 * n));
         const auto [first, third] = unzip(even, later_even);
@@ -32,12 +83,14 @@ INLINE auto load_rows(const typename L::scalar* rows, std::index_sequence<k...>)
 template <class L, class... Others>
 INLINE void store_rows(typename L::scalar* rows, L first, Others... others) {
     constexpr int width = 1 + sizeof...(Others), n = L::count;
-    if constexpr (width == 4) {
+    if constexpr (width == 4 && register_bytes < 64) {
+        Transposed<L>::store_rows(rows, first, others...);
+    } else if constexpr (width == 4) {
         const auto [second, third, fourth] = result(others...);
-        const auto [even, later_even] = zip(first, third);
-        const auto [odd, later_odd] = zip(second, fourth);
-        const auto [a, b] = zip(even, odd);
-        const auto [c, d] = zip(later_even, later_odd);
+        const auto [even, later_even] = zip<n>(first, third);
+        const auto [odd, later_odd] = zip<n>(second, fourth);
+        const auto [a, b] = zip<n>(even, odd);
+        const auto [c, d] = zip<n>(later_even, later_odd);
         a.store(rows), b.store(rows + n), c.store(rows + 2 * n), d.store(rows + 3 * n);
     } else {
         for (int lane = 0; lane < n; ++lane) {
@@ -54,7 +107,7 @@ struct PairBlock {
     const S *pred, *target, *weight;
     S *value, *d_pred;  // no derivatives: null
     int64_t rows;
-    S factor;      // of the derivatives: 1 over what a mean divides by
+    S factor;      // of the derivatives: 1 over what a mean divides by, negative for the similarity
     bool measure;  // the similarity is asked for, not the loss
 };
 
@@ -132,13 +185,11 @@ struct Parts {
     }
 };
 
-template <class Penalty, int dimensions, class S, class L = Lanes<S>, size_t... k>
+template <class Penalty, int dimensions, bool by_pred, class S, class L = Lanes<S>, size_t... k>
 INLINE void evaluate_pairs(const PairBlock<S>& block, int64_t at, std::index_sequence<k...> numbers) {
     constexpr int width = 2 * dimensions;
     const auto pred = load_rows<L>(block.pred + at * width, numbers);
     const auto target = load_rows<L>(block.target + at * width, numbers);
-    L weight = 1.0;
-    if (block.weight) weight = L::load(block.weight + at);
     const Parts<Penalty, L> penalty{block.formula};
     const auto differences_of = [&](auto... numbers) INLINED {
         if constexpr (std::is_same_v<Penalty, Any>) return Any::differences(block.format, numbers...);
@@ -148,30 +199,37 @@ INLINE void evaluate_pairs(const PairBlock<S>& block, int64_t at, std::index_seq
     const auto value = [&](L loss, L similarity) INLINED {
         L each = loss;  // `?:` would choose between two places in memory
         if (block.measure) each = similarity;
-        if (block.weight) each = weighted(weight, each);
+        if (block.weight) each = weighted(L::load(block.weight + at), each);
         each.store(block.value + at);
-        return block.d_pred != nullptr;
     };
     const auto derivatives = [&](auto... each) INLINED {
-        const L factor = (block.measure ? -block.factor : block.factor) * weight;
+        L factor = block.factor;
+        if (block.weight) factor = factor * L::load(block.weight + at);
         store_rows(block.d_pred + at * width, weighted(factor, each)...);
     };
     AxisAligned<dimensions, has_angle<Penalty, L>>::of(
-        penalty, differences_of, derivatives_by, value, derivatives, std::get<k>(pred)..., std::get<k>(target)...
+        penalty, differences_of, derivatives_by, std::bool_constant<by_pred>{}, value, derivatives, std::get<k>(pred)..., std::get<k>(target)...
     );
 }
 
-template <class Penalty, int dimensions, class S>
-void pair_block(const PairBlock<S>& block) {
+template <class Penalty, int dimensions, bool by_pred, class S>
+void pair_block(const PairBlock<S>& shared) {
+    const PairBlock<S> block = shared;  // a copy of its own, which no store can change
     constexpr int64_t count = Lanes<S>::count;
     for (int64_t next = 0; next < block.rows; next += count) {
         const int64_t at = std::max<int64_t>(0, std::min<int64_t>(next, block.rows - count));  // the last overlaps
-        evaluate_pairs<Penalty, dimensions>(block, at, std::make_index_sequence<2 * dimensions>{});
+        evaluate_pairs<Penalty, dimensions, by_pred>(block, at, std::make_index_sequence<2 * dimensions>{});
     }
 }
 
+// The blocks of a penalty: the value alone, and with the derivative.
 template <class S>
-void pairs(const Task& task, ParallelFor parallel_for, void (*pair_block)(const PairBlock<S>&)) {
+using PairBlocks = std::array<void (*)(const PairBlock<S>&), 2>;
+template <class Penalty, int dimensions, class S>
+constexpr PairBlocks<S> pair_blocks = {pair_block<Penalty, dimensions, false, S>, pair_block<Penalty, dimensions, true, S>};
+
+template <class S>
+void pairs(const Task& task, ParallelFor parallel_for, const PairBlocks<S>& blocks) {
     const int64_t width = 2 * task.dimensions, rows_in_block = block_numbers / (2 * width);
     const double divisor = divisor_of(task, task.entries);
     const auto work = [&](int64_t begin, int64_t rows) {
@@ -183,15 +241,16 @@ void pairs(const Task& task, ParallelFor parallel_for, void (*pair_block)(const 
         const Outlet<S> value(task.reduction ? nullptr : task.value, begin, rows, 1, few[1], least);
         const Outlet<S> d_pred(task.d_pred, begin, rows, width, rooms[2], least);
         const Outlet<S> d_target(task.d_target, begin, rows, width, rooms[3], least);
+        const S factor = reciprocal<S>(divisor);
         PairBlock<S> block{
             task.formula, task.format, pred, target, weight, value.at, task.d_pred ? d_pred.at : nullptr,
-            rows, reciprocal<S>(divisor), bool(task.measure)};
-        pair_block(block);
+            rows, task.measure ? -factor : factor, bool(task.measure)};
+        blocks[task.d_pred != nullptr](block);
         const double total = task.reduction ? total_of(value.at, rows) : 0.0;
         if (task.d_target) {  // the same pair, seen from the target
             S unused[block_numbers / 4];
             block.pred = target, block.target = pred, block.value = unused, block.d_pred = d_target.at;
-            pair_block(block);
+            blocks[1](block);
         }
         value.finish(rows, 1), d_pred.finish(rows, width), d_target.finish(rows, width);
         return total;

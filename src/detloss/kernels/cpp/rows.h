@@ -108,10 +108,10 @@ S sum_of_others(const S* logits, S most, const Cover<Lanes<S>>& cover, S* powers
     return rivals > 0.0 ? std::numeric_limits<S>::quiet_NaN() : S(sum.total());  // infinity less infinity
 }
 
-template <class Formula, size_t parameters, class L>
+template <class Formula, class L>
 INLINE auto evaluate_class(const std::tuple<L, L, L>& chance, typename L::scalar focus) {
     const auto& [nll, likelihood, missing] = chance;
-    if constexpr (parameters == 1) return Formula::of(nll, likelihood, missing, L(focus));
+    if constexpr (Formula::inputs > 3) return Formula::of(nll, likelihood, missing, L(focus));
     else return Formula::of(nll, likelihood, missing);
 }
 
@@ -128,12 +128,12 @@ struct RowBlock {
     double label_smoothing;
 };
 
-template <class Formula, size_t parameters, class S>
+template <class Formula, class S>
 void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum);
 
 // The value of one row in double: a surprise may be above the largest float where what is left of it, by the share of its
 // class or the weight of its row, is not.
-template <class Formula, size_t parameters>
+template <class Formula>
 double wide_value(const RowBlock<float>& block, int64_t row, float top, float others) {
     const int64_t pitch = std::max<int64_t>(block.classes, Lanes<double>::count);
     const Room<double> room(3 * pitch);
@@ -150,12 +150,12 @@ double wide_value(const RowBlock<float>& block, int64_t row, float top, float ot
     wide.classes_of_rows = block.classes_of_rows + row;
     wide.class_weight = {widened(block.class_weight.each, room.numbers + 2 * pitch), block.class_weight.all};
     wide.focus.all = block.focus.all, wide.factor = 1.0, wide.label_smoothing = block.label_smoothing;
-    shared_row<Formula, parameters, double>(wide, 0, top, others);
+    shared_row<Formula, double>(wide, 0, top, others);
     return value;
 }
 
 // Every class has a share of the target: soft targets and label smoothing.
-template <class Formula, size_t parameters, class S>
+template <class Formula, class S>
 void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum) {
     using L = Lanes<S>;
     const Cover<L> cover(block.classes);
@@ -171,7 +171,7 @@ void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum
         return (exists ? hot : L(NAN)) * (keep * each) + spread * each;
     };
     const auto formula = [&](int64_t k) INLINED {
-        return evaluate_class<Formula, parameters>(probability(L::load(logits + k), top, others, surprise), block.focus.all);
+        return evaluate_class<Formula>(probability(L::load(logits + k), top, others, surprise), block.focus.all);
     };
     block.value[row] = S(cover.total([&](int64_t k) INLINED { return weighted(share(k), L(std::get<0>(formula(k)))); }));
     if (!block.d_pred) return;
@@ -189,7 +189,7 @@ void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum
 }
 
 // One class has the whole target: its probability says everything. As many rows at a time as a register has lanes.
-template <class Formula, size_t parameters, class S>
+template <class Formula, class S>
 void indexed_rows(
     const RowBlock<S>& block, int64_t first, int64_t rows, const S* tops, const S* others, const Cover<Lanes<S>>& cover
 ) {
@@ -207,7 +207,7 @@ void indexed_rows(
     }
     const L rest = L::load(others), share = L::load(shares);
     const auto chance = probability(L::load(logits), L::load(tops), rest, log1p(rest));
-    const auto [value, rate] = evaluate_class<Formula, parameters>(chance, block.focus.all);
+    const auto [value, rate] = evaluate_class<Formula>(chance, block.focus.all);
     const L slope = weighted(block.factor * L::load(weights), weighted(share, L(rate)));
     weighted(share, L(value)).store(values), slope.store(slopes);
     (slope / (1.0 + rest)).store(factors), (-std::get<2>(chance) * slope).store(own);
@@ -227,7 +227,7 @@ void indexed_rows(
 }
 
 // Gives a row its weight, of which an ignored one has none.
-template <class Formula, size_t parameters, class S>
+template <class Formula, class S>
 void weigh_row(const RowBlock<S>& block, int64_t row, S top, S others) {
     const bool ignored = block.ignores && block.classes_of_rows[row] == block.ignore_index;
     if (ignored && block.d_pred) std::fill_n(block.d_pred + row * block.pitch, block.classes, S(0));
@@ -235,13 +235,13 @@ void weigh_row(const RowBlock<S>& block, int64_t row, S top, S others) {
     S& value = block.value[row];
     if constexpr (std::is_same_v<S, float>)
         if (std::isinf(value) && weight != S(0)) {
-            value = S(weight * wide_value<Formula, parameters>(block, row, top, others));
+            value = S(weight * wide_value<Formula>(block, row, top, others));
             return;
         }
     value = weight == S(0) ? S(0) : weight * value;
 }
 
-template <class Formula, size_t parameters, class S>
+template <class Formula, class S>
 void row_block(const RowBlock<S>& block) {
     using L = Lanes<S>;
     const Cover<L> cover(block.classes);
@@ -256,12 +256,12 @@ void row_block(const RowBlock<S>& block) {
             others[row] = sum_of_others(logits + at, tops[row], cover, powers ? powers + at : nullptr);
         }
         if (!block.target && block.label_smoothing == 0.0) {
-            indexed_rows<Formula, parameters>(block, first, rows, tops, others, cover);
+            indexed_rows<Formula>(block, first, rows, tops, others, cover);
         } else {
             for (int64_t row = 0; row < rows; ++row)
-                shared_row<Formula, parameters, S>(block, first + row, tops[row], others[row]);
+                shared_row<Formula, S>(block, first + row, tops[row], others[row]);
         }
-        for (int64_t row = 0; row < rows; ++row) weigh_row<Formula, parameters>(block, first + row, tops[row], others[row]);
+        for (int64_t row = 0; row < rows; ++row) weigh_row<Formula>(block, first + row, tops[row], others[row]);
     }
 }
 
@@ -274,8 +274,9 @@ const S* staged_rows(const Operand& from, int64_t begin, int64_t rows, int64_t c
     return room;
 }
 
-template <class Formula, size_t parameters, class S>
-void rows(const Task& task, ParallelFor parallel_for) {
+// One loop serves all formulas, which are called a block at a time.
+template <class S>
+void rows(const Task& task, ParallelFor parallel_for, void (*row_block)(const RowBlock<S>&)) {
     const int64_t classes = task.width, pitch = std::max<int64_t>(classes, Lanes<S>::count);
     const int64_t fitting = block_numbers / pitch, step = Lanes<S>::count;
     const int64_t rows_in_block = fitting > step ? fitting - fitting % step : std::max<int64_t>(fitting, 1);
@@ -301,7 +302,7 @@ void rows(const Task& task, ParallelFor parallel_for) {
         block.d_pred = place(task.d_pred, room.numbers + 3 * numbers);
         block.d_target = place(task.d_target, room.numbers + 4 * numbers);
         block.value = task.reduction ? few[1] : static_cast<S*>(task.value) + begin;
-        row_block<Formula, parameters>(block);
+        row_block(block);
         for (const auto& [base, from] : {std::pair{task.d_pred, block.d_pred}, std::pair{task.d_target, block.d_target}})
             for (int64_t row = 0; padded && base && row < count; ++row)
                 std::copy_n(from + row * pitch, classes, static_cast<S*>(base) + (begin + row) * classes);

@@ -222,7 +222,8 @@ INLINE Lanes<double> general_power(Lanes<double> x, double exponent) {
     return x;
 }
 
-INLINE Lanes<float> general_power(Lanes<float> x, double exponent) {
+// Not inline: each formula with a power would hold its own.
+__attribute__((noinline)) inline Lanes<float> general_power(Lanes<float> x, double exponent) {
     using Wide = Lanes<double>;
     float numbers[2 * Wide::count];
     double powers[Wide::count];

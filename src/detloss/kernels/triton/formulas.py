@@ -493,70 +493,70 @@ def axis_aligned_1(
     v9 = pred1 * v7
     v10 = target0 * v7
     v11 = target1 * v7
-    v12a, v12b, v12c, v12d, v12e, v12f, _v12g = differences_of(v8, v9, v10, v11)
-    v13 = relu(v12c)
-    v14 = relu(v12d)
-    v15 = minimum(v12c, v12d)
-    v16 = minimum(v12e, v12f)
-    v17 = minimum(v15, v16)
-    v18 = -v12a
-    v19 = relu(v18)
-    v20 = relu(v12b)
-    v21 = v19 + v20
-    v22 = minimum(v21, v13)
-    v23 = relu(v12a)
-    v24 = -v12b
-    v25 = relu(v24)
-    v26 = v23 + v25
-    v27 = minimum(v26, v14)
-    v28 = -v17
-    v29 = relu(v28)
-    v30 = absolute(v12c)
-    v31 = absolute(v12d)
-    v32 = maximum(v30, v31)
-    v33 = absolute(v12e)
-    v34 = absolute(v12f)
-    v35 = maximum(v33, v34)
-    v36 = absolute(v12a)
-    v37 = absolute(v12b)
-    v38 = maximum(v36, v37)
-    v39 = maximum(v35, v38)
-    v40 = maximum(v32, v39)
-    v41 = v17 > 0.0
-    v42 = v17 == 0.0
-    v43 = v12c == 0.0
-    v44 = v42 & v43
-    v45 = v41 | v44
-    v46 = relu(v17)
-    v49 = pred0 * v7
-    v50 = pred1 * v7
-    v51 = target0 * v7
-    v52 = target1 * v7
-    v53 = v49 + v50
-    v54 = v53 + v51
-    v55 = v54 + v52
-    v56 = 0.0 * v55
-    v57 = v12c >= 0.0
-    v58 = v12d >= 0.0
+    v12 = v8 + v9
+    v13 = v12 + v10
+    v14 = v13 + v11
+    v15 = 0.0 * v14
+    v16 = pred0 * v7
+    v17 = pred1 * v7
+    v18 = target0 * v7
+    v19 = target1 * v7
+    v20a, v20b, v20c, v20d, v20e, v20f, _v20g = differences_of(v16, v17, v18, v19)
+    v21 = relu(v20c)
+    v22 = relu(v20d)
+    v23 = minimum(v20c, v20d)
+    v24 = minimum(v20e, v20f)
+    v25 = minimum(v23, v24)
+    v26 = -v20a
+    v27 = relu(v26)
+    v28 = relu(v20b)
+    v29 = v27 + v28
+    v30 = minimum(v29, v21)
+    v31 = relu(v20a)
+    v32 = -v20b
+    v33 = relu(v32)
+    v34 = v31 + v33
+    v35 = minimum(v34, v22)
+    v36 = -v25
+    v37 = relu(v36)
+    v38 = absolute(v20c)
+    v39 = absolute(v20d)
+    v40 = maximum(v38, v39)
+    v41 = absolute(v20e)
+    v42 = absolute(v20f)
+    v43 = maximum(v41, v42)
+    v44 = absolute(v20a)
+    v45 = absolute(v20b)
+    v46 = maximum(v44, v45)
+    v47 = maximum(v43, v46)
+    v48 = maximum(v40, v47)
+    v49 = v25 > 0.0
+    v50 = v25 == 0.0
+    v51 = v20c == 0.0
+    v52 = v50 & v51
+    v53 = v49 | v52
+    v54 = relu(v25)
+    v57 = v20c >= 0.0
+    v58 = v20d >= 0.0
     v59 = v57 & v58
-    v60 = v12a == 0.0
-    v61 = v12b == 0.0
+    v60 = v20a == 0.0
+    v61 = v20b == 0.0
     v62 = v60 & v61
-    v63 = v22 + v27
-    v64 = v40 - v63
-    v65 = where(v59, v29, v64)
-    v66 = v12a + v12b
+    v63 = v30 + v35
+    v64 = v48 - v63
+    v65 = where(v59, v37, v64)
+    v66 = v20a + v20b
     v67 = 0.5 * v66
     v68 = v67 * v67
     v69 = 0.0 + v68
-    v70 = v40 * v40
+    v70 = v48 * v48
     v71 = 0.0 + v70
     v72 = v59 & v62
     v73 = 0.0 * v7
     v74 = where(v72, v73, 1.0)
-    v75a, v75b, v75c, v75d, v75e, v75f, v75g, v75h = penalty(v63, v46, v65, v69, v71, 0.0, v74)
-    v76 = where(v45, 1.0, 0.0)
-    v77 = where(v45, 0.0, 1.0)
+    v75a, v75b, v75c, v75d, v75e, v75f, v75g, v75h = penalty(v63, v54, v65, v69, v71, 0.0, v74)
+    v76 = where(v53, 1.0, 0.0)
+    v77 = where(v53, 0.0, 1.0)
     v78 = v77 - v76
     v79 = v75c * v78
     v80 = v75d * v76
@@ -567,16 +567,16 @@ def axis_aligned_1(
     v85 = v75e * 0.0
     v86 = v84 + v85
     v87 = 2.0 * v75g
-    v88 = v87 * v40
+    v88 = v87 * v48
     v89 = v86 + v88
     v90 = v83 + v89
     v91 = 0.5 * v90
-    v92 = v12a > 0.0
-    v93 = v12a == 0.0
+    v92 = v20a > 0.0
+    v93 = v20a == 0.0
     v94 = where(v93, v91, v89)
     v95 = where(v92, v83, v94)
-    v96 = v12b < 0.0
-    v97 = v12b == 0.0
+    v96 = v20b < 0.0
+    v97 = v20b == 0.0
     v98 = where(v97, v91, v89)
     v99 = where(v96, v83, v98)
     v100 = -v95
@@ -586,11 +586,11 @@ def axis_aligned_1(
     v104 = v75h * 0.0
     v105a, v105b = derivatives_by(v101, v102, v103, v104)
     v106 = v105a * v7
-    v107 = v106 + v56
+    v107 = v106 + v15
     v108 = v105b * v7
-    v109 = v108 + v56
-    v110 = v75a + v56
-    v111 = v75b + v56
+    v109 = v108 + v15
+    v110 = v75a + v15
+    v111 = v75b + v15
     return v110, v111, v107, v109
 
 
@@ -626,171 +626,171 @@ def axis_aligned_2(
     v15 = scale(v14, 2)
     v16 = pred0 * v15
     v17 = pred2 * v15
-    v18 = target0 * v15
-    v19 = target2 * v15
-    v20a, v20b, v20c, v20d, v20e, v20f, _v20g = differences_of(v16, v17, v18, v19)
-    v21 = pred1 * v15
-    v22 = pred3 * v15
-    v23 = target1 * v15
-    v24 = target3 * v15
-    v25a, v25b, v25c, v25d, v25e, v25f, _v25g = differences_of(v21, v22, v23, v24)
-    v26 = relu(v20c)
-    v27 = relu(v20d)
-    v28 = minimum(v20c, v20d)
-    v29 = minimum(v20e, v20f)
-    v30 = minimum(v28, v29)
-    v31 = -v20a
-    v32 = relu(v31)
-    v33 = relu(v20b)
-    v34 = v32 + v33
-    v35 = minimum(v34, v26)
-    v36 = relu(v20a)
-    v37 = -v20b
-    v38 = relu(v37)
-    v39 = v36 + v38
-    v40 = minimum(v39, v27)
-    v41 = -v30
-    v42 = relu(v41)
-    v43 = absolute(v20c)
-    v44 = absolute(v20d)
-    v45 = maximum(v43, v44)
-    v46 = absolute(v20e)
-    v47 = absolute(v20f)
-    v48 = maximum(v46, v47)
-    v49 = absolute(v20a)
-    v50 = absolute(v20b)
-    v51 = maximum(v49, v50)
-    v52 = maximum(v48, v51)
-    v53 = maximum(v45, v52)
-    v54 = v30 > 0.0
-    v55 = v30 == 0.0
-    v56 = v20c == 0.0
-    v57 = v55 & v56
-    v58 = v54 | v57
-    v59 = relu(v30)
-    v60 = v40 + v42
-    v61 = v35 + v42
-    v62 = relu(v25c)
-    v63 = relu(v25d)
-    v64 = minimum(v25c, v25d)
-    v65 = minimum(v25e, v25f)
-    v66 = minimum(v64, v65)
-    v67 = -v25a
-    v68 = relu(v67)
-    v69 = relu(v25b)
-    v70 = v68 + v69
-    v71 = minimum(v70, v62)
-    v72 = relu(v25a)
-    v73 = -v25b
-    v74 = relu(v73)
-    v75 = v72 + v74
-    v76 = minimum(v75, v63)
-    v77 = -v66
-    v78 = relu(v77)
-    v79 = absolute(v25c)
-    v80 = absolute(v25d)
-    v81 = maximum(v79, v80)
-    v82 = absolute(v25e)
-    v83 = absolute(v25f)
-    v84 = maximum(v82, v83)
-    v85 = absolute(v25a)
-    v86 = absolute(v25b)
-    v87 = maximum(v85, v86)
-    v88 = maximum(v84, v87)
-    v89 = maximum(v81, v88)
-    v90 = v66 > 0.0
-    v91 = v66 == 0.0
-    v92 = v25c == 0.0
-    v93 = v91 & v92
-    v94 = v90 | v93
-    v95 = relu(v66)
-    v96 = v76 + v78
-    v98 = pred0 * v15
-    v99 = pred2 * v15
-    v100 = pred1 * v15
-    v101 = pred3 * v15
-    v102 = target0 * v15
-    v103 = target2 * v15
-    v104 = target1 * v15
-    v105 = target3 * v15
-    v106 = v98 + v99
-    v107 = v106 + v100
-    v108 = v107 + v101
-    v109 = v108 + v102
-    v110 = v109 + v103
-    v111 = v110 + v104
-    v112 = v111 + v105
-    v113 = 0.0 * v112
-    v114 = v20c >= 0.0
-    v115 = v20d >= 0.0
+    v18 = pred1 * v15
+    v19 = pred3 * v15
+    v20 = target0 * v15
+    v21 = target2 * v15
+    v22 = target1 * v15
+    v23 = target3 * v15
+    v24 = v16 + v17
+    v25 = v24 + v18
+    v26 = v25 + v19
+    v27 = v26 + v20
+    v28 = v27 + v21
+    v29 = v28 + v22
+    v30 = v29 + v23
+    v31 = 0.0 * v30
+    v32 = pred0 * v15
+    v33 = pred2 * v15
+    v34 = target0 * v15
+    v35 = target2 * v15
+    v36a, v36b, v36c, v36d, v36e, v36f, _v36g = differences_of(v32, v33, v34, v35)
+    v37 = pred1 * v15
+    v38 = pred3 * v15
+    v39 = target1 * v15
+    v40 = target3 * v15
+    v41a, v41b, v41c, v41d, v41e, v41f, _v41g = differences_of(v37, v38, v39, v40)
+    v42 = relu(v36c)
+    v43 = relu(v36d)
+    v44 = minimum(v36c, v36d)
+    v45 = minimum(v36e, v36f)
+    v46 = minimum(v44, v45)
+    v47 = -v36a
+    v48 = relu(v47)
+    v49 = relu(v36b)
+    v50 = v48 + v49
+    v51 = minimum(v50, v42)
+    v52 = relu(v36a)
+    v53 = -v36b
+    v54 = relu(v53)
+    v55 = v52 + v54
+    v56 = minimum(v55, v43)
+    v57 = -v46
+    v58 = relu(v57)
+    v59 = absolute(v36c)
+    v60 = absolute(v36d)
+    v61 = maximum(v59, v60)
+    v62 = absolute(v36e)
+    v63 = absolute(v36f)
+    v64 = maximum(v62, v63)
+    v65 = absolute(v36a)
+    v66 = absolute(v36b)
+    v67 = maximum(v65, v66)
+    v68 = maximum(v64, v67)
+    v69 = maximum(v61, v68)
+    v70 = v46 > 0.0
+    v71 = v46 == 0.0
+    v72 = v36c == 0.0
+    v73 = v71 & v72
+    v74 = v70 | v73
+    v75 = relu(v46)
+    v76 = v56 + v58
+    v77 = v51 + v58
+    v78 = relu(v41c)
+    v79 = relu(v41d)
+    v80 = minimum(v41c, v41d)
+    v81 = minimum(v41e, v41f)
+    v82 = minimum(v80, v81)
+    v83 = -v41a
+    v84 = relu(v83)
+    v85 = relu(v41b)
+    v86 = v84 + v85
+    v87 = minimum(v86, v78)
+    v88 = relu(v41a)
+    v89 = -v41b
+    v90 = relu(v89)
+    v91 = v88 + v90
+    v92 = minimum(v91, v79)
+    v93 = -v82
+    v94 = relu(v93)
+    v95 = absolute(v41c)
+    v96 = absolute(v41d)
+    v97 = maximum(v95, v96)
+    v98 = absolute(v41e)
+    v99 = absolute(v41f)
+    v100 = maximum(v98, v99)
+    v101 = absolute(v41a)
+    v102 = absolute(v41b)
+    v103 = maximum(v101, v102)
+    v104 = maximum(v100, v103)
+    v105 = maximum(v97, v104)
+    v106 = v82 > 0.0
+    v107 = v82 == 0.0
+    v108 = v41c == 0.0
+    v109 = v107 & v108
+    v110 = v106 | v109
+    v111 = relu(v82)
+    v112 = v92 + v94
+    v114 = v36c >= 0.0
+    v115 = v36d >= 0.0
     v116 = v114 & v115
-    v117 = v25c >= 0.0
-    v118 = v25d >= 0.0
+    v117 = v41c >= 0.0
+    v118 = v41d >= 0.0
     v119 = v117 & v118
     v120 = v116 & v119
-    v121 = v20a == 0.0
-    v122 = v20b == 0.0
+    v121 = v36a == 0.0
+    v122 = v36b == 0.0
     v123 = v121 & v122
-    v124 = v25a == 0.0
-    v125 = v25b == 0.0
+    v124 = v41a == 0.0
+    v125 = v41b == 0.0
     v126 = v124 & v125
     v127 = v123 & v126
-    v130 = v53 * v89
-    v131 = v26 * v71
-    v132 = v35 * v95
+    v130 = v69 * v105
+    v131 = v42 * v87
+    v132 = v51 * v111
     v133 = v131 + v132
-    v134 = v27 * v76
-    v135 = v40 * v95
+    v134 = v43 * v92
+    v135 = v56 * v111
     v136 = v134 + v135
-    v137 = v59 * v95
-    v138 = v60 * v71
-    v139 = v61 * v76
+    v137 = v75 * v111
+    v138 = v76 * v87
+    v139 = v77 * v92
     v140 = v138 + v139
-    v141 = v42 * v95
-    v142 = v53 * v78
+    v141 = v58 * v111
+    v142 = v69 * v94
     v143 = v141 + v142
     v144 = v140 + v143
     v151 = v133 + v136
     v152 = v130 - v151
     v153 = where(v120, v144, v152)
-    v154 = v20a + v20b
+    v154 = v36a + v36b
     v155 = 0.5 * v154
-    v156 = v25a + v25b
+    v156 = v41a + v41b
     v157 = 0.5 * v156
     v158 = v155 * v155
     v159 = 0.0 + v158
     v160 = v157 * v157
     v161 = v159 + v160
-    v162 = v53 * v53
+    v162 = v69 * v69
     v163 = 0.0 + v162
-    v164 = v89 * v89
+    v164 = v105 * v105
     v165 = v163 + v164
     v166 = v120 & v127
     v167 = 0.0 * v15
     v168 = where(v166, v167, 1.0)
     v169a, v169b, v169c, v169d, v169e, v169f, v169g, v169h = penalty(v151, v137, v153, v161, v165, 0.0, v168)
-    v170 = where(v58, v95, 0.0)
-    v171 = where(v58, v71, v62)
+    v170 = where(v74, v111, 0.0)
+    v171 = where(v74, v87, v78)
     v172 = v171 - v170
     v173 = v169c * v172
     v174 = v169d * v170
     v175 = v173 + v174
     v176 = v169e * v171
     v177 = v175 - v176
-    v178 = v169c * v62
-    v179 = v169e * v96
+    v178 = v169c * v78
+    v179 = v169e * v112
     v180 = v178 + v179
     v181 = 2.0 * v169g
-    v182 = v181 * v53
+    v182 = v181 * v69
     v183 = v180 + v182
     v184 = v177 + v183
     v185 = 0.5 * v184
-    v186 = v20a > 0.0
-    v187 = v20a == 0.0
+    v186 = v36a > 0.0
+    v187 = v36a == 0.0
     v188 = where(v187, v185, v183)
     v189 = where(v186, v177, v188)
-    v190 = v20b < 0.0
-    v191 = v20b == 0.0
+    v190 = v36b < 0.0
+    v191 = v36b == 0.0
     v192 = where(v191, v185, v183)
     v193 = where(v190, v177, v192)
     v194 = -v189
@@ -800,31 +800,31 @@ def axis_aligned_2(
     v198 = v169h * 0.0
     v199a, v199b = derivatives_by(v195, v196, v197, v198)
     v200 = v199a * v15
-    v201 = v200 + v113
+    v201 = v200 + v31
     v202 = v199b * v15
-    v203 = v202 + v113
-    v204 = where(v94, v59, 0.0)
-    v205 = where(v94, v35, v26)
+    v203 = v202 + v31
+    v204 = where(v110, v75, 0.0)
+    v205 = where(v110, v51, v42)
     v206 = v205 - v204
     v207 = v169c * v206
     v208 = v169d * v204
     v209 = v207 + v208
     v210 = v169e * v205
     v211 = v209 - v210
-    v212 = v169c * v26
-    v213 = v169e * v60
+    v212 = v169c * v42
+    v213 = v169e * v76
     v214 = v212 + v213
     v215 = 2.0 * v169g
-    v216 = v215 * v89
+    v216 = v215 * v105
     v217 = v214 + v216
     v218 = v211 + v217
     v219 = 0.5 * v218
-    v220 = v25a > 0.0
-    v221 = v25a == 0.0
+    v220 = v41a > 0.0
+    v221 = v41a == 0.0
     v222 = where(v221, v219, v217)
     v223 = where(v220, v211, v222)
-    v224 = v25b < 0.0
-    v225 = v25b == 0.0
+    v224 = v41b < 0.0
+    v225 = v41b == 0.0
     v226 = where(v225, v219, v217)
     v227 = where(v224, v211, v226)
     v228 = -v223
@@ -834,11 +834,11 @@ def axis_aligned_2(
     v232 = v169h * 0.0
     v233a, v233b = derivatives_by(v229, v230, v231, v232)
     v234 = v233a * v15
-    v235 = v234 + v113
+    v235 = v234 + v31
     v236 = v233b * v15
-    v237 = v236 + v113
-    v238 = v169a + v113
-    v239 = v169b + v113
+    v237 = v236 + v31
+    v238 = v169a + v31
+    v239 = v169b + v31
     return v238, v239, v201, v235, v203, v237
 
 
@@ -886,218 +886,218 @@ def axis_aligned_3(
     v23 = scale(v22, 3)
     v24 = pred0 * v23
     v25 = pred3 * v23
-    v26 = target0 * v23
-    v27 = target3 * v23
-    v28a, v28b, v28c, v28d, v28e, v28f, _v28g = differences_of(v24, v25, v26, v27)
-    v29 = pred1 * v23
-    v30 = pred4 * v23
-    v31 = target1 * v23
-    v32 = target4 * v23
-    v33a, v33b, v33c, v33d, v33e, v33f, _v33g = differences_of(v29, v30, v31, v32)
-    v34 = pred2 * v23
-    v35 = pred5 * v23
-    v36 = target2 * v23
-    v37 = target5 * v23
-    v38a, v38b, v38c, v38d, v38e, v38f, _v38g = differences_of(v34, v35, v36, v37)
-    v39 = relu(v28c)
-    v40 = relu(v28d)
-    v41 = minimum(v28c, v28d)
-    v42 = minimum(v28e, v28f)
-    v43 = minimum(v41, v42)
-    v44 = -v28a
-    v45 = relu(v44)
-    v46 = relu(v28b)
-    v47 = v45 + v46
-    v48 = minimum(v47, v39)
-    v49 = relu(v28a)
-    v50 = -v28b
-    v51 = relu(v50)
-    v52 = v49 + v51
-    v53 = minimum(v52, v40)
-    v54 = -v43
-    v55 = relu(v54)
-    v56 = absolute(v28c)
-    v57 = absolute(v28d)
-    v58 = maximum(v56, v57)
-    v59 = absolute(v28e)
-    v60 = absolute(v28f)
-    v61 = maximum(v59, v60)
-    v62 = absolute(v28a)
-    v63 = absolute(v28b)
-    v64 = maximum(v62, v63)
-    v65 = maximum(v61, v64)
-    v66 = maximum(v58, v65)
-    v67 = v43 > 0.0
-    v68 = v43 == 0.0
-    v69 = v28c == 0.0
-    v70 = v68 & v69
-    v71 = v67 | v70
-    v72 = relu(v43)
-    v73 = v53 + v55
-    v74 = v48 + v55
-    v75 = relu(v33c)
-    v76 = relu(v33d)
-    v77 = minimum(v33c, v33d)
-    v78 = minimum(v33e, v33f)
-    v79 = minimum(v77, v78)
-    v80 = -v33a
-    v81 = relu(v80)
-    v82 = relu(v33b)
-    v83 = v81 + v82
-    v84 = minimum(v83, v75)
-    v85 = relu(v33a)
-    v86 = -v33b
-    v87 = relu(v86)
-    v88 = v85 + v87
-    v89 = minimum(v88, v76)
-    v90 = -v79
-    v91 = relu(v90)
-    v92 = absolute(v33c)
-    v93 = absolute(v33d)
-    v94 = maximum(v92, v93)
-    v95 = absolute(v33e)
-    v96 = absolute(v33f)
-    v97 = maximum(v95, v96)
-    v98 = absolute(v33a)
-    v99 = absolute(v33b)
-    v100 = maximum(v98, v99)
-    v101 = maximum(v97, v100)
-    v102 = maximum(v94, v101)
-    v103 = v79 > 0.0
-    v104 = v79 == 0.0
-    v105 = v33c == 0.0
-    v106 = v104 & v105
-    v107 = v103 | v106
-    v108 = relu(v79)
-    v109 = v89 + v91
-    v110 = v84 + v91
-    v111 = relu(v38c)
-    v112 = relu(v38d)
-    v113 = minimum(v38c, v38d)
-    v114 = minimum(v38e, v38f)
-    v115 = minimum(v113, v114)
-    v116 = -v38a
-    v117 = relu(v116)
-    v118 = relu(v38b)
-    v119 = v117 + v118
-    v120 = minimum(v119, v111)
-    v121 = relu(v38a)
-    v122 = -v38b
-    v123 = relu(v122)
-    v124 = v121 + v123
-    v125 = minimum(v124, v112)
-    v126 = -v115
-    v127 = relu(v126)
-    v128 = absolute(v38c)
-    v129 = absolute(v38d)
-    v130 = maximum(v128, v129)
-    v131 = absolute(v38e)
-    v132 = absolute(v38f)
-    v133 = maximum(v131, v132)
-    v134 = absolute(v38a)
-    v135 = absolute(v38b)
-    v136 = maximum(v134, v135)
-    v137 = maximum(v133, v136)
-    v138 = maximum(v130, v137)
-    v139 = v115 > 0.0
-    v140 = v115 == 0.0
-    v141 = v38c == 0.0
-    v142 = v140 & v141
-    v143 = v139 | v142
-    v144 = relu(v115)
-    v145 = v125 + v127
-    v147 = pred0 * v23
-    v148 = pred3 * v23
-    v149 = pred1 * v23
-    v150 = pred4 * v23
-    v151 = pred2 * v23
-    v152 = pred5 * v23
-    v153 = target0 * v23
-    v154 = target3 * v23
-    v155 = target1 * v23
-    v156 = target4 * v23
-    v157 = target2 * v23
-    v158 = target5 * v23
-    v159 = v147 + v148
-    v160 = v159 + v149
-    v161 = v160 + v150
-    v162 = v161 + v151
-    v163 = v162 + v152
-    v164 = v163 + v153
-    v165 = v164 + v154
-    v166 = v165 + v155
-    v167 = v166 + v156
-    v168 = v167 + v157
-    v169 = v168 + v158
-    v170 = 0.0 * v169
-    v171 = v28c >= 0.0
-    v172 = v28d >= 0.0
+    v26 = pred1 * v23
+    v27 = pred4 * v23
+    v28 = pred2 * v23
+    v29 = pred5 * v23
+    v30 = target0 * v23
+    v31 = target3 * v23
+    v32 = target1 * v23
+    v33 = target4 * v23
+    v34 = target2 * v23
+    v35 = target5 * v23
+    v36 = v24 + v25
+    v37 = v36 + v26
+    v38 = v37 + v27
+    v39 = v38 + v28
+    v40 = v39 + v29
+    v41 = v40 + v30
+    v42 = v41 + v31
+    v43 = v42 + v32
+    v44 = v43 + v33
+    v45 = v44 + v34
+    v46 = v45 + v35
+    v47 = 0.0 * v46
+    v48 = pred0 * v23
+    v49 = pred3 * v23
+    v50 = target0 * v23
+    v51 = target3 * v23
+    v52a, v52b, v52c, v52d, v52e, v52f, _v52g = differences_of(v48, v49, v50, v51)
+    v53 = pred1 * v23
+    v54 = pred4 * v23
+    v55 = target1 * v23
+    v56 = target4 * v23
+    v57a, v57b, v57c, v57d, v57e, v57f, _v57g = differences_of(v53, v54, v55, v56)
+    v58 = pred2 * v23
+    v59 = pred5 * v23
+    v60 = target2 * v23
+    v61 = target5 * v23
+    v62a, v62b, v62c, v62d, v62e, v62f, _v62g = differences_of(v58, v59, v60, v61)
+    v63 = relu(v52c)
+    v64 = relu(v52d)
+    v65 = minimum(v52c, v52d)
+    v66 = minimum(v52e, v52f)
+    v67 = minimum(v65, v66)
+    v68 = -v52a
+    v69 = relu(v68)
+    v70 = relu(v52b)
+    v71 = v69 + v70
+    v72 = minimum(v71, v63)
+    v73 = relu(v52a)
+    v74 = -v52b
+    v75 = relu(v74)
+    v76 = v73 + v75
+    v77 = minimum(v76, v64)
+    v78 = -v67
+    v79 = relu(v78)
+    v80 = absolute(v52c)
+    v81 = absolute(v52d)
+    v82 = maximum(v80, v81)
+    v83 = absolute(v52e)
+    v84 = absolute(v52f)
+    v85 = maximum(v83, v84)
+    v86 = absolute(v52a)
+    v87 = absolute(v52b)
+    v88 = maximum(v86, v87)
+    v89 = maximum(v85, v88)
+    v90 = maximum(v82, v89)
+    v91 = v67 > 0.0
+    v92 = v67 == 0.0
+    v93 = v52c == 0.0
+    v94 = v92 & v93
+    v95 = v91 | v94
+    v96 = relu(v67)
+    v97 = v77 + v79
+    v98 = v72 + v79
+    v99 = relu(v57c)
+    v100 = relu(v57d)
+    v101 = minimum(v57c, v57d)
+    v102 = minimum(v57e, v57f)
+    v103 = minimum(v101, v102)
+    v104 = -v57a
+    v105 = relu(v104)
+    v106 = relu(v57b)
+    v107 = v105 + v106
+    v108 = minimum(v107, v99)
+    v109 = relu(v57a)
+    v110 = -v57b
+    v111 = relu(v110)
+    v112 = v109 + v111
+    v113 = minimum(v112, v100)
+    v114 = -v103
+    v115 = relu(v114)
+    v116 = absolute(v57c)
+    v117 = absolute(v57d)
+    v118 = maximum(v116, v117)
+    v119 = absolute(v57e)
+    v120 = absolute(v57f)
+    v121 = maximum(v119, v120)
+    v122 = absolute(v57a)
+    v123 = absolute(v57b)
+    v124 = maximum(v122, v123)
+    v125 = maximum(v121, v124)
+    v126 = maximum(v118, v125)
+    v127 = v103 > 0.0
+    v128 = v103 == 0.0
+    v129 = v57c == 0.0
+    v130 = v128 & v129
+    v131 = v127 | v130
+    v132 = relu(v103)
+    v133 = v113 + v115
+    v134 = v108 + v115
+    v135 = relu(v62c)
+    v136 = relu(v62d)
+    v137 = minimum(v62c, v62d)
+    v138 = minimum(v62e, v62f)
+    v139 = minimum(v137, v138)
+    v140 = -v62a
+    v141 = relu(v140)
+    v142 = relu(v62b)
+    v143 = v141 + v142
+    v144 = minimum(v143, v135)
+    v145 = relu(v62a)
+    v146 = -v62b
+    v147 = relu(v146)
+    v148 = v145 + v147
+    v149 = minimum(v148, v136)
+    v150 = -v139
+    v151 = relu(v150)
+    v152 = absolute(v62c)
+    v153 = absolute(v62d)
+    v154 = maximum(v152, v153)
+    v155 = absolute(v62e)
+    v156 = absolute(v62f)
+    v157 = maximum(v155, v156)
+    v158 = absolute(v62a)
+    v159 = absolute(v62b)
+    v160 = maximum(v158, v159)
+    v161 = maximum(v157, v160)
+    v162 = maximum(v154, v161)
+    v163 = v139 > 0.0
+    v164 = v139 == 0.0
+    v165 = v62c == 0.0
+    v166 = v164 & v165
+    v167 = v163 | v166
+    v168 = relu(v139)
+    v169 = v149 + v151
+    v171 = v52c >= 0.0
+    v172 = v52d >= 0.0
     v173 = v171 & v172
-    v174 = v33c >= 0.0
-    v175 = v33d >= 0.0
+    v174 = v57c >= 0.0
+    v175 = v57d >= 0.0
     v176 = v174 & v175
-    v177 = v38c >= 0.0
-    v178 = v38d >= 0.0
+    v177 = v62c >= 0.0
+    v178 = v62d >= 0.0
     v179 = v177 & v178
     v180 = v173 & v176
     v181 = v180 & v179
-    v182 = v28a == 0.0
-    v183 = v28b == 0.0
+    v182 = v52a == 0.0
+    v183 = v52b == 0.0
     v184 = v182 & v183
-    v185 = v33a == 0.0
-    v186 = v33b == 0.0
+    v185 = v57a == 0.0
+    v186 = v57b == 0.0
     v187 = v185 & v186
-    v188 = v38a == 0.0
-    v189 = v38b == 0.0
+    v188 = v62a == 0.0
+    v189 = v62b == 0.0
     v190 = v188 & v189
     v191 = v184 & v187
     v192 = v191 & v190
-    v193 = v39 * v75
-    v194 = v40 * v76
-    v195 = v66 * v102
-    v196 = v39 * v84
-    v197 = v48 * v108
+    v193 = v63 * v99
+    v194 = v64 * v100
+    v195 = v90 * v126
+    v196 = v63 * v108
+    v197 = v72 * v132
     v198 = v196 + v197
-    v199 = v40 * v89
-    v200 = v53 * v108
+    v199 = v64 * v113
+    v200 = v77 * v132
     v201 = v199 + v200
-    v202 = v72 * v108
-    v203 = v73 * v84
-    v204 = v74 * v89
+    v202 = v96 * v132
+    v203 = v97 * v108
+    v204 = v98 * v113
     v205 = v203 + v204
-    v206 = v55 * v108
-    v207 = v66 * v91
+    v206 = v79 * v132
+    v207 = v90 * v115
     v208 = v206 + v207
     v209 = v205 + v208
-    v210 = v66 * v109
-    v211 = v73 * v75
+    v210 = v90 * v133
+    v211 = v97 * v99
     v212 = v210 + v211
-    v213 = v66 * v110
-    v214 = v74 * v76
+    v213 = v90 * v134
+    v214 = v98 * v100
     v215 = v213 + v214
-    v218 = v195 * v138
-    v219 = v193 * v120
-    v220 = v198 * v144
+    v218 = v195 * v162
+    v219 = v193 * v144
+    v220 = v198 * v168
     v221 = v219 + v220
-    v222 = v194 * v125
-    v223 = v201 * v144
+    v222 = v194 * v149
+    v223 = v201 * v168
     v224 = v222 + v223
-    v225 = v202 * v144
-    v226 = v212 * v120
-    v227 = v215 * v125
+    v225 = v202 * v168
+    v226 = v212 * v144
+    v227 = v215 * v149
     v228 = v226 + v227
-    v229 = v209 * v144
-    v230 = v195 * v127
+    v229 = v209 * v168
+    v230 = v195 * v151
     v231 = v229 + v230
     v232 = v228 + v231
     v239 = v221 + v224
     v240 = v218 - v239
     v241 = where(v181, v232, v240)
-    v242 = v28a + v28b
+    v242 = v52a + v52b
     v243 = 0.5 * v242
-    v244 = v33a + v33b
+    v244 = v57a + v57b
     v245 = 0.5 * v244
-    v246 = v38a + v38b
+    v246 = v62a + v62b
     v247 = 0.5 * v246
     v248 = v243 * v243
     v249 = 0.0 + v248
@@ -1105,26 +1105,26 @@ def axis_aligned_3(
     v251 = v249 + v250
     v252 = v247 * v247
     v253 = v251 + v252
-    v254 = v66 * v66
+    v254 = v90 * v90
     v255 = 0.0 + v254
-    v256 = v102 * v102
+    v256 = v126 * v126
     v257 = v255 + v256
-    v258 = v138 * v138
+    v258 = v162 * v162
     v259 = v257 + v258
     v260 = v181 & v192
     v261 = 0.0 * v23
     v262 = where(v260, v261, 1.0)
     v263a, v263b, v263c, v263d, v263e, v263f, v263g, v263h = penalty(v239, v225, v241, v253, v259, 0.0, v262)
-    v264 = v75 * v111
-    v267 = v75 * v120
-    v268 = v84 * v144
+    v264 = v99 * v135
+    v267 = v99 * v144
+    v268 = v108 * v168
     v269 = v267 + v268
-    v273 = v108 * v144
-    v281 = v102 * v145
-    v282 = v109 * v111
+    v273 = v132 * v168
+    v281 = v126 * v169
+    v282 = v133 * v135
     v283 = v281 + v282
-    v287 = where(v71, v273, 0.0)
-    v288 = where(v71, v269, v264)
+    v287 = where(v95, v273, 0.0)
+    v288 = where(v95, v269, v264)
     v289 = v288 - v287
     v290 = v263c * v289
     v291 = v263d * v287
@@ -1135,16 +1135,16 @@ def axis_aligned_3(
     v296 = v263e * v283
     v297 = v295 + v296
     v298 = 2.0 * v263g
-    v299 = v298 * v66
+    v299 = v298 * v90
     v300 = v297 + v299
     v301 = v294 + v300
     v302 = 0.5 * v301
-    v303 = v28a > 0.0
-    v304 = v28a == 0.0
+    v303 = v52a > 0.0
+    v304 = v52a == 0.0
     v305 = where(v304, v302, v300)
     v306 = where(v303, v294, v305)
-    v307 = v28b < 0.0
-    v308 = v28b == 0.0
+    v307 = v52b < 0.0
+    v308 = v52b == 0.0
     v309 = where(v308, v302, v300)
     v310 = where(v307, v294, v309)
     v311 = -v306
@@ -1154,19 +1154,19 @@ def axis_aligned_3(
     v315 = v263h * 0.0
     v316a, v316b = derivatives_by(v312, v313, v314, v315)
     v317 = v316a * v23
-    v318 = v317 + v170
+    v318 = v317 + v47
     v319 = v316b * v23
-    v320 = v319 + v170
-    v321 = v39 * v111
-    v324 = v39 * v120
-    v325 = v48 * v144
+    v320 = v319 + v47
+    v321 = v63 * v135
+    v324 = v63 * v144
+    v325 = v72 * v168
     v326 = v324 + v325
-    v330 = v72 * v144
-    v338 = v66 * v145
-    v339 = v73 * v111
+    v330 = v96 * v168
+    v338 = v90 * v169
+    v339 = v97 * v135
     v340 = v338 + v339
-    v344 = where(v107, v330, 0.0)
-    v345 = where(v107, v326, v321)
+    v344 = where(v131, v330, 0.0)
+    v345 = where(v131, v326, v321)
     v346 = v345 - v344
     v347 = v263c * v346
     v348 = v263d * v344
@@ -1177,16 +1177,16 @@ def axis_aligned_3(
     v353 = v263e * v340
     v354 = v352 + v353
     v355 = 2.0 * v263g
-    v356 = v355 * v102
+    v356 = v355 * v126
     v357 = v354 + v356
     v358 = v351 + v357
     v359 = 0.5 * v358
-    v360 = v33a > 0.0
-    v361 = v33a == 0.0
+    v360 = v57a > 0.0
+    v361 = v57a == 0.0
     v362 = where(v361, v359, v357)
     v363 = where(v360, v351, v362)
-    v364 = v33b < 0.0
-    v365 = v33b == 0.0
+    v364 = v57b < 0.0
+    v365 = v57b == 0.0
     v366 = where(v365, v359, v357)
     v367 = where(v364, v351, v366)
     v368 = -v363
@@ -1196,19 +1196,19 @@ def axis_aligned_3(
     v372 = v263h * 0.0
     v373a, v373b = derivatives_by(v369, v370, v371, v372)
     v374 = v373a * v23
-    v375 = v374 + v170
+    v375 = v374 + v47
     v376 = v373b * v23
-    v377 = v376 + v170
-    v378 = v39 * v75
-    v381 = v39 * v84
-    v382 = v48 * v108
+    v377 = v376 + v47
+    v378 = v63 * v99
+    v381 = v63 * v108
+    v382 = v72 * v132
     v383 = v381 + v382
-    v387 = v72 * v108
-    v395 = v66 * v109
-    v396 = v73 * v75
+    v387 = v96 * v132
+    v395 = v90 * v133
+    v396 = v97 * v99
     v397 = v395 + v396
-    v401 = where(v143, v387, 0.0)
-    v402 = where(v143, v383, v378)
+    v401 = where(v167, v387, 0.0)
+    v402 = where(v167, v383, v378)
     v403 = v402 - v401
     v404 = v263c * v403
     v405 = v263d * v401
@@ -1219,16 +1219,16 @@ def axis_aligned_3(
     v410 = v263e * v397
     v411 = v409 + v410
     v412 = 2.0 * v263g
-    v413 = v412 * v138
+    v413 = v412 * v162
     v414 = v411 + v413
     v415 = v408 + v414
     v416 = 0.5 * v415
-    v417 = v38a > 0.0
-    v418 = v38a == 0.0
+    v417 = v62a > 0.0
+    v418 = v62a == 0.0
     v419 = where(v418, v416, v414)
     v420 = where(v417, v408, v419)
-    v421 = v38b < 0.0
-    v422 = v38b == 0.0
+    v421 = v62b < 0.0
+    v422 = v62b == 0.0
     v423 = where(v422, v416, v414)
     v424 = where(v421, v408, v423)
     v425 = -v420
@@ -1238,11 +1238,11 @@ def axis_aligned_3(
     v429 = v263h * 0.0
     v430a, v430b = derivatives_by(v426, v427, v428, v429)
     v431 = v430a * v23
-    v432 = v431 + v170
+    v432 = v431 + v47
     v433 = v430b * v23
-    v434 = v433 + v170
-    v435 = v263a + v170
-    v436 = v263b + v170
+    v434 = v433 + v47
+    v435 = v263a + v47
+    v436 = v263b + v47
     return v435, v436, v318, v375, v432, v320, v377, v434
 
 
@@ -1278,198 +1278,198 @@ def axis_aligned_2_with_angle(
     v15 = scale(v14, 2)
     v16 = pred0 * v15
     v17 = pred2 * v15
-    v18 = target0 * v15
-    v19 = target2 * v15
-    v20a, v20b, v20c, v20d, v20e, v20f, v20g = differences_of(v16, v17, v18, v19)
-    v21 = pred1 * v15
-    v22 = pred3 * v15
-    v23 = target1 * v15
-    v24 = target3 * v15
-    v25a, v25b, v25c, v25d, v25e, v25f, v25g = differences_of(v21, v22, v23, v24)
-    v26 = relu(v20c)
-    v27 = relu(v20d)
-    v28 = minimum(v20c, v20d)
-    v29 = minimum(v20e, v20f)
-    v30 = minimum(v28, v29)
-    v31 = -v20a
-    v32 = relu(v31)
-    v33 = relu(v20b)
-    v34 = v32 + v33
-    v35 = minimum(v34, v26)
-    v36 = relu(v20a)
-    v37 = -v20b
-    v38 = relu(v37)
-    v39 = v36 + v38
-    v40 = minimum(v39, v27)
-    v41 = -v30
-    v42 = relu(v41)
-    v43 = absolute(v20c)
-    v44 = absolute(v20d)
-    v45 = maximum(v43, v44)
-    v46 = absolute(v20e)
-    v47 = absolute(v20f)
-    v48 = maximum(v46, v47)
-    v49 = absolute(v20a)
-    v50 = absolute(v20b)
-    v51 = maximum(v49, v50)
-    v52 = maximum(v48, v51)
-    v53 = maximum(v45, v52)
-    v54 = v30 > 0.0
-    v55 = v30 == 0.0
-    v56 = v20c == 0.0
-    v57 = v55 & v56
-    v58 = v54 | v57
-    v59 = relu(v30)
-    v60 = v40 + v42
-    v61 = v35 + v42
-    v62 = relu(v25c)
-    v63 = relu(v25d)
-    v64 = minimum(v25c, v25d)
-    v65 = minimum(v25e, v25f)
-    v66 = minimum(v64, v65)
-    v67 = -v25a
-    v68 = relu(v67)
-    v69 = relu(v25b)
-    v70 = v68 + v69
-    v71 = minimum(v70, v62)
-    v72 = relu(v25a)
-    v73 = -v25b
-    v74 = relu(v73)
-    v75 = v72 + v74
-    v76 = minimum(v75, v63)
-    v77 = -v66
-    v78 = relu(v77)
-    v79 = absolute(v25c)
-    v80 = absolute(v25d)
-    v81 = maximum(v79, v80)
-    v82 = absolute(v25e)
-    v83 = absolute(v25f)
-    v84 = maximum(v82, v83)
-    v85 = absolute(v25a)
-    v86 = absolute(v25b)
-    v87 = maximum(v85, v86)
-    v88 = maximum(v84, v87)
-    v89 = maximum(v81, v88)
-    v90 = v66 > 0.0
-    v91 = v66 == 0.0
-    v92 = v25c == 0.0
-    v93 = v91 & v92
-    v94 = v90 | v93
-    v95 = relu(v66)
-    v96 = v76 + v78
-    v98 = pred0 * v15
-    v99 = pred2 * v15
-    v100 = pred1 * v15
-    v101 = pred3 * v15
-    v102 = target0 * v15
-    v103 = target2 * v15
-    v104 = target1 * v15
-    v105 = target3 * v15
-    v106 = v98 + v99
-    v107 = v106 + v100
-    v108 = v107 + v101
-    v109 = v108 + v102
-    v110 = v109 + v103
-    v111 = v110 + v104
-    v112 = v111 + v105
-    v113 = 0.0 * v112
-    v114 = v20c >= 0.0
-    v115 = v20d >= 0.0
+    v18 = pred1 * v15
+    v19 = pred3 * v15
+    v20 = target0 * v15
+    v21 = target2 * v15
+    v22 = target1 * v15
+    v23 = target3 * v15
+    v24 = v16 + v17
+    v25 = v24 + v18
+    v26 = v25 + v19
+    v27 = v26 + v20
+    v28 = v27 + v21
+    v29 = v28 + v22
+    v30 = v29 + v23
+    v31 = 0.0 * v30
+    v32 = pred0 * v15
+    v33 = pred2 * v15
+    v34 = target0 * v15
+    v35 = target2 * v15
+    v36a, v36b, v36c, v36d, v36e, v36f, v36g = differences_of(v32, v33, v34, v35)
+    v37 = pred1 * v15
+    v38 = pred3 * v15
+    v39 = target1 * v15
+    v40 = target3 * v15
+    v41a, v41b, v41c, v41d, v41e, v41f, v41g = differences_of(v37, v38, v39, v40)
+    v42 = relu(v36c)
+    v43 = relu(v36d)
+    v44 = minimum(v36c, v36d)
+    v45 = minimum(v36e, v36f)
+    v46 = minimum(v44, v45)
+    v47 = -v36a
+    v48 = relu(v47)
+    v49 = relu(v36b)
+    v50 = v48 + v49
+    v51 = minimum(v50, v42)
+    v52 = relu(v36a)
+    v53 = -v36b
+    v54 = relu(v53)
+    v55 = v52 + v54
+    v56 = minimum(v55, v43)
+    v57 = -v46
+    v58 = relu(v57)
+    v59 = absolute(v36c)
+    v60 = absolute(v36d)
+    v61 = maximum(v59, v60)
+    v62 = absolute(v36e)
+    v63 = absolute(v36f)
+    v64 = maximum(v62, v63)
+    v65 = absolute(v36a)
+    v66 = absolute(v36b)
+    v67 = maximum(v65, v66)
+    v68 = maximum(v64, v67)
+    v69 = maximum(v61, v68)
+    v70 = v46 > 0.0
+    v71 = v46 == 0.0
+    v72 = v36c == 0.0
+    v73 = v71 & v72
+    v74 = v70 | v73
+    v75 = relu(v46)
+    v76 = v56 + v58
+    v77 = v51 + v58
+    v78 = relu(v41c)
+    v79 = relu(v41d)
+    v80 = minimum(v41c, v41d)
+    v81 = minimum(v41e, v41f)
+    v82 = minimum(v80, v81)
+    v83 = -v41a
+    v84 = relu(v83)
+    v85 = relu(v41b)
+    v86 = v84 + v85
+    v87 = minimum(v86, v78)
+    v88 = relu(v41a)
+    v89 = -v41b
+    v90 = relu(v89)
+    v91 = v88 + v90
+    v92 = minimum(v91, v79)
+    v93 = -v82
+    v94 = relu(v93)
+    v95 = absolute(v41c)
+    v96 = absolute(v41d)
+    v97 = maximum(v95, v96)
+    v98 = absolute(v41e)
+    v99 = absolute(v41f)
+    v100 = maximum(v98, v99)
+    v101 = absolute(v41a)
+    v102 = absolute(v41b)
+    v103 = maximum(v101, v102)
+    v104 = maximum(v100, v103)
+    v105 = maximum(v97, v104)
+    v106 = v82 > 0.0
+    v107 = v82 == 0.0
+    v108 = v41c == 0.0
+    v109 = v107 & v108
+    v110 = v106 | v109
+    v111 = relu(v82)
+    v112 = v92 + v94
+    v114 = v36c >= 0.0
+    v115 = v36d >= 0.0
     v116 = v114 & v115
-    v117 = v25c >= 0.0
-    v118 = v25d >= 0.0
+    v117 = v41c >= 0.0
+    v118 = v41d >= 0.0
     v119 = v117 & v118
     v120 = v116 & v119
-    v121 = v20a == 0.0
-    v122 = v20b == 0.0
+    v121 = v36a == 0.0
+    v122 = v36b == 0.0
     v123 = v121 & v122
-    v124 = v25a == 0.0
-    v125 = v25b == 0.0
+    v124 = v41a == 0.0
+    v125 = v41b == 0.0
     v126 = v124 & v125
     v127 = v123 & v126
-    v130 = v53 * v89
-    v131 = v26 * v71
-    v132 = v35 * v95
+    v130 = v69 * v105
+    v131 = v42 * v87
+    v132 = v51 * v111
     v133 = v131 + v132
-    v134 = v27 * v76
-    v135 = v40 * v95
+    v134 = v43 * v92
+    v135 = v56 * v111
     v136 = v134 + v135
-    v137 = v59 * v95
-    v138 = v60 * v71
-    v139 = v61 * v76
+    v137 = v75 * v111
+    v138 = v76 * v87
+    v139 = v77 * v92
     v140 = v138 + v139
-    v141 = v42 * v95
-    v142 = v53 * v78
+    v141 = v58 * v111
+    v142 = v69 * v94
     v143 = v141 + v142
     v144 = v140 + v143
     v151 = v133 + v136
     v152 = v130 - v151
     v153 = where(v120, v144, v152)
-    v154 = v20a + v20b
+    v154 = v36a + v36b
     v155 = 0.5 * v154
-    v156 = v25a + v25b
+    v156 = v41a + v41b
     v157 = 0.5 * v156
     v158 = v155 * v155
     v159 = 0.0 + v158
     v160 = v157 * v157
     v161 = v159 + v160
-    v162 = v53 * v53
+    v162 = v69 * v69
     v163 = 0.0 + v162
-    v164 = v89 * v89
+    v164 = v105 * v105
     v165 = v163 + v164
-    v166 = v26 + v62
-    v167 = v27 + v63
+    v166 = v42 + v78
+    v167 = v43 + v79
     v168 = v166 < v167
-    v169 = where(v168, v26, v27)
-    v170 = v169 * v25g
-    v171 = where(v168, v62, v63)
-    v172 = v171 * v20g
-    v173 = v26 * v27
-    v174 = v62 * v63
+    v169 = where(v168, v42, v43)
+    v170 = v169 * v41g
+    v171 = where(v168, v78, v79)
+    v172 = v171 * v36g
+    v173 = v42 * v43
+    v174 = v78 * v79
     v175 = v173 + v174
-    v176 = v26 + v62
+    v176 = v42 + v78
     v177 = v176 > 0.0
     v178 = v120 & v177
-    v179 = v27 + v63
+    v179 = v43 + v79
     v180 = v179 > 0.0
     v181 = v178 & v180
     v182 = v170 - v172
     v183 = where(v181, v175, 1.0)
     v184 = angle(v182, v183)
     v185 = where(v181, v184, 0.0)
-    v186 = v26 * v26
-    v187 = v62 * v62
+    v186 = v42 * v42
+    v187 = v78 * v78
     v188 = v186 + v187
     v189 = inverse(v188)
-    v190 = -v62
+    v190 = -v78
     v191 = v190 * v189
-    v192 = v26 * v189
+    v192 = v42 * v189
     v193 = v120 & v127
     v194 = 0.0 * v15
     v195 = where(v193, v194, 1.0)
     v196a, v196b, v196c, v196d, v196e, v196f, v196g, v196h = penalty(v151, v137, v153, v161, v165, v185, v195)
-    v197 = where(v58, v95, 0.0)
-    v198 = where(v58, v71, v62)
+    v197 = where(v74, v111, 0.0)
+    v198 = where(v74, v87, v78)
     v199 = v198 - v197
     v200 = v196c * v199
     v201 = v196d * v197
     v202 = v200 + v201
     v203 = v196e * v198
     v204 = v202 - v203
-    v205 = v196c * v62
-    v206 = v196e * v96
+    v205 = v196c * v78
+    v206 = v196e * v112
     v207 = v205 + v206
     v208 = 2.0 * v196g
-    v209 = v208 * v53
+    v209 = v208 * v69
     v210 = v207 + v209
     v211 = v204 + v210
     v212 = 0.5 * v211
-    v213 = v20a > 0.0
-    v214 = v20a == 0.0
+    v213 = v36a > 0.0
+    v214 = v36a == 0.0
     v215 = where(v214, v212, v210)
     v216 = where(v213, v204, v215)
-    v217 = v20b < 0.0
-    v218 = v20b == 0.0
+    v217 = v36b < 0.0
+    v218 = v36b == 0.0
     v219 = where(v218, v212, v210)
     v220 = where(v217, v204, v219)
     v221 = -v216
@@ -1479,31 +1479,31 @@ def axis_aligned_2_with_angle(
     v225 = v196h * v191
     v226a, v226b = derivatives_by(v222, v223, v224, v225)
     v227 = v226a * v15
-    v228 = v227 + v113
+    v228 = v227 + v31
     v229 = v226b * v15
-    v230 = v229 + v113
-    v231 = where(v94, v59, 0.0)
-    v232 = where(v94, v35, v26)
+    v230 = v229 + v31
+    v231 = where(v110, v75, 0.0)
+    v232 = where(v110, v51, v42)
     v233 = v232 - v231
     v234 = v196c * v233
     v235 = v196d * v231
     v236 = v234 + v235
     v237 = v196e * v232
     v238 = v236 - v237
-    v239 = v196c * v26
-    v240 = v196e * v60
+    v239 = v196c * v42
+    v240 = v196e * v76
     v241 = v239 + v240
     v242 = 2.0 * v196g
-    v243 = v242 * v89
+    v243 = v242 * v105
     v244 = v241 + v243
     v245 = v238 + v244
     v246 = 0.5 * v245
-    v247 = v25a > 0.0
-    v248 = v25a == 0.0
+    v247 = v41a > 0.0
+    v248 = v41a == 0.0
     v249 = where(v248, v246, v244)
     v250 = where(v247, v238, v249)
-    v251 = v25b < 0.0
-    v252 = v25b == 0.0
+    v251 = v41b < 0.0
+    v252 = v41b == 0.0
     v253 = where(v252, v246, v244)
     v254 = where(v251, v238, v253)
     v255 = -v250
@@ -1513,9 +1513,9 @@ def axis_aligned_2_with_angle(
     v259 = v196h * v192
     v260a, v260b = derivatives_by(v256, v257, v258, v259)
     v261 = v260a * v15
-    v262 = v261 + v113
+    v262 = v261 + v31
     v263 = v260b * v15
-    v264 = v263 + v113
-    v265 = v196a + v113
-    v266 = v196b + v113
+    v264 = v263 + v31
+    v265 = v196a + v31
+    v266 = v196b + v31
     return v265, v266, v228, v262, v230, v264

@@ -1,0 +1,65 @@
+// The x86 intrinsics that lanes.h uses. GCC takes longer to read its <immintrin.h> than all other headers together, so
+// for GCC these few are defined here.
+#pragma once
+#include <cstdint>
+
+#if defined(__clang__)
+#include <immintrin.h>
+#else
+
+#define _mm_sfence __builtin_ia32_sfence
+#define _mm_stream_ps __builtin_ia32_movntps
+#define _mm_stream_pd __builtin_ia32_movntpd
+#define _mm_min_ps __builtin_ia32_minps
+#define _mm_min_pd __builtin_ia32_minpd
+#define _mm_max_ps __builtin_ia32_maxps
+#define _mm_max_pd __builtin_ia32_maxpd
+#define _mm256_stream_ps __builtin_ia32_movntps256
+#define _mm256_stream_pd __builtin_ia32_movntpd256
+#define _mm256_min_ps __builtin_ia32_minps256
+#define _mm256_min_pd __builtin_ia32_minpd256
+#define _mm256_max_ps __builtin_ia32_maxps256
+#define _mm256_max_pd __builtin_ia32_maxpd256
+
+#if defined(__AVX512F__)
+#define _CMP_EQ_OQ 0x00
+#define _CMP_NEQ_UQ 0x04
+#define _CMP_LT_OQ 0x11
+#define _CMP_LE_OQ 0x12
+#define _CMP_GE_OQ 0x1d
+#define _CMP_GT_OQ 0x1e
+#define _mm512_stream_ps __builtin_ia32_movntps512
+#define _mm512_stream_pd __builtin_ia32_movntpd512
+#define _mm512_movm_epi32 __builtin_ia32_cvtmask2d512
+#define _mm512_movm_epi64 __builtin_ia32_cvtmask2q512
+
+typedef float __m512 __attribute__((vector_size(64)));
+typedef double __m512d __attribute__((vector_size(64)));
+typedef uint16_t __mmask16;
+typedef uint8_t __mmask8;
+
+// 4: rounding as the processor is set. `any` is a register as it happens to be: no lane of it is used.
+#define DEFINE_FOR(kind, vector, mask)                                                                               \
+    inline __attribute__((always_inline)) vector _mm512_min_##kind(vector a, vector b) {                             \
+        vector any = any;                                                                                            \
+        return __builtin_ia32_min##kind##512_mask(a, b, any, -1, 4);                                                 \
+    }                                                                                                                \
+    inline __attribute__((always_inline)) vector _mm512_max_##kind(vector a, vector b) {                             \
+        vector any = any;                                                                                            \
+        return __builtin_ia32_max##kind##512_mask(a, b, any, -1, 4);                                                 \
+    }                                                                                                                \
+    inline __attribute__((always_inline)) vector _mm512_maskz_scalef_##kind(mask lanes, vector a, vector b) {        \
+        return __builtin_ia32_scalef##kind##512_mask(a, b, vector{}, lanes, 4);                                      \
+    }                                                                                                                \
+    inline __attribute__((always_inline)) mask _mm512_cmp_##kind##_mask(vector a, vector b, const int how) {         \
+        return __builtin_ia32_cmp##kind##512_mask(a, b, how, -1, 4);                                                 \
+    }                                                                                                                \
+    inline __attribute__((always_inline)) vector _mm512_mask_blend_##kind(mask lanes, vector no, vector yes) {       \
+        return __builtin_ia32_blendm##kind##_512_mask(no, yes, lanes);                                               \
+    }
+DEFINE_FOR(ps, __m512, __mmask16)
+DEFINE_FOR(pd, __m512d, __mmask8)
+#undef DEFINE_FOR
+#endif
+
+#endif
