@@ -37,8 +37,9 @@ INLINE auto evaluate_element(const ElementBlock<typename L::scalar>& block, int6
 }
 
 template <class Formula, bool binary, bool by_pred, bool by_target, class S>
-void element_block(const ElementBlock<S>& block) {
+void element_block(const ElementBlock<S>& shared) {
     using L = ElementLanes<S>;
+    const ElementBlock<S> block = shared;  // a copy of its own, which no store can change
     constexpr size_t parameters = Formula::inputs - (binary ? 4 : 2);
     const L factor = block.factor;
     for (int64_t next = 0; next < block.count; next += L::count) {
