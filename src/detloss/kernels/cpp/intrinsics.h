@@ -3,7 +3,19 @@
 #pragma once
 #include <cstdint>
 
-#if defined(__clang__)
+// Whether the compiler has the built-in functions that stand for them; another one reads the header.
+#if defined(__clang__) || !__has_builtin(__builtin_ia32_minps) || !__has_builtin(__builtin_ia32_movntps)
+#define READ_THE_HEADER
+#elif defined(__AVX__) && !(__has_builtin(__builtin_ia32_minps256) && __has_builtin(__builtin_ia32_movntps256))
+#define READ_THE_HEADER
+#elif defined(__AVX512F__) && \
+    !(__has_builtin(__builtin_ia32_minps512_mask) && __has_builtin(__builtin_ia32_scalefps512_mask) && \
+      __has_builtin(__builtin_ia32_cmpps512_mask) && __has_builtin(__builtin_ia32_blendmps_512_mask) && \
+      __has_builtin(__builtin_ia32_cvtmask2d512) && __has_builtin(__builtin_ia32_movntps512))
+#define READ_THE_HEADER
+#endif
+
+#if defined(READ_THE_HEADER)
 #include <immintrin.h>
 #else
 
