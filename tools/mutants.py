@@ -74,7 +74,9 @@ def compile_kernels(tree: Path) -> None:
     """Build the library in a copy; objects that are not asked for anew are kept beside it."""
     compiler = shlex.join([sys.executable, str(tree / "tools/kept_objects.py"), str(tree.parent / "objects"), BEST])
     command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace", "--force"]
-    subprocess.run(command, cwd=tree, env={**os.environ, "CXX": compiler}, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run(command, cwd=tree, env={**os.environ, "CXX": compiler}, capture_output=True, text=True)
+    if done.returncode or "no C++ kernels were built" in done.stdout + done.stderr:
+        raise RuntimeError(f"the kernels of the mutant do not compile:\n{done.stdout}{done.stderr}")
 
 
 def passes(tree: Path, marker: str, tests: tuple[str, ...]) -> bool:
@@ -127,6 +129,9 @@ def main() -> None:
         if any(mutant.is_compiled for mutant in asked):
             print("Compiling the kernels as they are, some minutes.", flush=True)
             compile_kernels(tree)
+        for tests in {mutant.tests: None for mutant in asked}:
+            if not passes(tree, "not exhaustive", tests):
+                raise SystemExit(f"pytest {' '.join(tests)} fails on the code as it stands: mutants would tell nothing")
         for number, mutant in enumerate(asked, start=1):
             original = (tree / mutant.file).read_text(encoding="utf-8")
             (tree / mutant.file).write_text(mutant.text(tree), encoding="utf-8")
