@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.Image import open as open_image  # ultralytics replaces Image.open by one that installs packages
 
 
 class PictureError(Exception):
@@ -55,7 +56,7 @@ def _opened(file: Path, longer_side: int | None) -> tuple[Image.Image, tuple[int
     if not os.path.isfile(file):
         raise PictureError("image is not a regular file" if os.path.lexists(file) else "image is missing")
     try:
-        with Image.open(file, formats=_KINDS) as picture:
+        with open_image(file, formats=_KINDS) as picture:
             size = picture.size
             if longer_side is not None:
                 width, height = (math.ceil(side * _GAP) for side in resized(size, longer_side))
