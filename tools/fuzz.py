@@ -46,7 +46,8 @@ class Watch:
 
     @pytest.hookimpl
     def pytest_sessionstart(self, session: pytest.Session) -> None:
-        self.session = session
+        # With xdist the loop that hands out the tests ends by the attribute of its own session.
+        self.session = session.config.pluginmanager.get_plugin("dsession") or session
 
     @pytest.hookimpl
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
