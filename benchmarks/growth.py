@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from benchmarks.limits import TWIN
 from benchmarks.result import Result
 from benchmarks.spread import Spread
-from detloss.study.pictures import COLOURS, INK, style
+from detloss.study.pictures import COLORS, INK, style
 
 PAIRS_AND_LOGITS = ("ciou", "focal, dense targets")
 
@@ -37,7 +37,7 @@ def draw(results: Sequence[Result], path: Path) -> None:
 def draw_panel(panel: Axes, results: Sequence[Result]) -> None:
     """The curves of one loss."""
     case, backends = results[0].case, results[0].backends
-    panel.set_prop_cycle(color=COLOURS)
+    panel.set_prop_cycle(color=COLORS)
     for name in backends:
         draw_curve(panel, results, name, label=f"detloss, {name}")
     draw_curve(panel, results, case.main_peer, label=case.main_peer)

@@ -8,7 +8,7 @@ from detloss.integrations.transformers import use_losses
 
 
 def rectangles(count: int) -> tuple[torch.Tensor, list[dict[str, torch.Tensor]]]:
-    """Noisy pictures of 128 by 128, each with a rectangle in the colour of its class; boxes in shares of the image."""
+    """Noisy pictures of 128 by 128, each with a rectangle in the color of its class; boxes in shares of the image."""
     images, labels = torch.rand(count, 3, 128, 128) * 0.3, []
     for image in images:
         x1, y1, width, height = torch.randint(16, 64, (4,)).tolist()

@@ -9,7 +9,7 @@ from detloss.integrations.ultralytics import use_losses
 
 
 def rectangles(count: int) -> dict[str, torch.Tensor]:
-    """Noisy pictures of 128 by 128, each with a rectangle in the colour of its class, as ultralytics batches them."""
+    """Noisy pictures of 128 by 128, each with a rectangle in the color of its class, as ultralytics batches them."""
     images, boxes, classes = torch.rand(count, 3, 128, 128) * 0.3, [], torch.randint(3, (count, 1))
     for image, label in zip(images, classes):
         x1, y1, width, height = torch.randint(16, 64, (4,)).tolist()

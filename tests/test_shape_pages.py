@@ -40,7 +40,7 @@ def test_every_picture_is_drawn_and_shown(tmp_path: Path) -> None:
 
 
 def turned(pairs: int) -> Tensor:
-    """Rectangles that overlap: their centres are nearer than any side is long."""
+    """Rectangles that overlap: their centers are nearer than any side is long."""
     rows = torch.rand(2, pairs, 5, dtype=torch.float64)
     return rows + torch.tensor([0.0, 0.0, 1.0, 1.0, 0.0])
 
@@ -119,7 +119,7 @@ def test_a_box_across_itself() -> None:
     torch.testing.assert_close(slopes[1:-1][smooth], by_differences[smooth], rtol=0, atol=1e-3)
 
 
-def test_about_one_centre_diou_is_iou() -> None:
+def test_about_one_center_diou_is_iou() -> None:
     iou, _ = turning_boxes.along_turns(turning_boxes.OVERLAPS["IoU, DIoU"], 4.0, 1.0)
     diou, _ = turning_boxes.along_turns(partial(detloss.distance_iou_loss, geometry=Rotated()), 4.0, 1.0)
     assert torch.equal(iou, diou)

@@ -37,10 +37,10 @@ def enclosure(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def distance(prediction: Tensor, target: Tensor) -> Tensor:
-    """The squared distance of the centres as a share of the squared diagonal of the enclosure."""
+    """The squared distance of the centers as a share of the squared diagonal of the enclosure."""
     width, height = enclosure(prediction, target)
-    centre, target_centre = (prediction[:, :2] + prediction[:, 2:]) / 2, (target[:, :2] + target[:, 2:]) / 2
-    return ((centre - target_centre) ** 2).sum(dim=-1) / (width**2 + height**2 + EPSILON)
+    center, target_center = (prediction[:, :2] + prediction[:, 2:]) / 2, (target[:, :2] + target[:, 2:]) / 2
+    return ((center - target_center) ** 2).sum(dim=-1) / (width**2 + height**2 + EPSILON)
 
 
 def giou(prediction: Tensor, target: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ def enclosure(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def distance(prediction: Tensor, target: Tensor) -> Tensor:
-    """The squared distance of the centres as a share of the squared diagonal of the enclosure."""
+    """The squared distance of the centers as a share of the squared diagonal of the enclosure."""
     left, top, right, bottom = (prediction - target).unbind(-1)
     width, height = enclosure(prediction, target)
     return 0.25 * ((left + right).square() + (top + bottom).square()) / (width.square() + height.square() + TINY)

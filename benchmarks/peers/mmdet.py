@@ -45,7 +45,7 @@ def enclosure(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def distance(prediction: Tensor, target: Tensor) -> Tensor:
-    """The squared distance of the centres as a share of the squared diagonal of the enclosure."""
+    """The squared distance of the centers as a share of the squared diagonal of the enclosure."""
     sides = enclosure(prediction, target)
     diagonal = sides[:, 0] ** 2 + sides[:, 1] ** 2 + EPSILON
     across = ((target[:, 0] + target[:, 2]) - (prediction[:, 0] + prediction[:, 2])) ** 2 / 4

@@ -11,7 +11,7 @@ CORNERS = ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))
 
 
 def corners_of(boxes: Tensor) -> Tensor:
-    """The corners of boxes (N, 5) of centre, sides and angle, anticlockwise: (N, 4, 2)."""
+    """The corners of boxes (N, 5) of center, sides and angle, anticlockwise: (N, 4, 2)."""
     cosine, sine = boxes[:, 4:].cos(), boxes[:, 4:].sin()
     corners = boxes.new_tensor(CORNERS)
     x, y = corners[:, 0] * boxes[:, 2:3], corners[:, 1] * boxes[:, 3:4]

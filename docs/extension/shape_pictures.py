@@ -18,12 +18,12 @@ from torch import Tensor
 import detloss
 from detloss import Cuboid, Polygon, Polytope, Rotated
 from detloss.geometry import Shape
-from detloss.study.pictures import COLOURS, INK, style
+from detloss.study.pictures import COLORS, INK, style
 
 from .convex_bodies import Points, edges, faces, outline, shared
 from .turning_boxes import draw_turning
 
-FIRST, SECOND, BOTH, *_ = COLOURS
+FIRST, SECOND, BOTH, *_ = COLORS
 DASHES = (0, (4, 3))
 WIDTH = 4.6
 """Inches: what is written is as large as the text of the page, on a phone too."""
@@ -63,9 +63,9 @@ def draw_polygons() -> Figure:
         pair = [PENTAGON.clone().requires_grad_(), triangle.clone().requires_grad_()]
         slopes = torch.autograd.grad(loss(*pair, geometry=Polygon()), pair)
         draw_pair(axes, PENTAGON.numpy(), triangle.numpy())
-        for vertices, slope, colour in zip((PENTAGON, triangle), slopes, (FIRST, SECOND), strict=True):
+        for vertices, slope, color in zip((PENTAGON, triangle), slopes, (FIRST, SECOND), strict=True):
             arrows = (*vertices.T, *-slope.T)
-            axes.quiver(*arrows, color=colour, angles="xy", scale_units="xy", scale=0.35, width=0.007, zorder=3)
+            axes.quiver(*arrows, color=color, angles="xy", scale_units="xy", scale=0.35, width=0.007, zorder=3)
         numbers = figures_of(Polygon(), PENTAGON, triangle)
         axes.set(title=f"{numbers}\narrows: where {name} pulls", xlim=(-1.5, 3.4), ylim=(-1.2, 1.5))
     add_legend(figure)
@@ -131,8 +131,8 @@ def draw_pair(axes: Axes, first: Points, second: Points, *, across: tuple[int, i
     """Draw two bodies, what they share and what encloses them, as the two axes of the picture show them."""
     seen_axes = list(across)
     around = outline(np.concatenate([first, second])[:, seen_axes])
-    for body, name, colour in ((first, "first", FIRST), (second, "second", SECOND)):
-        look = {"facecolor": colour + "2a", "edgecolor": colour, "linewidth": 1.8}
+    for body, name, color in ((first, "first", FIRST), (second, "second", SECOND)):
+        look = {"facecolor": color + "2a", "edgecolor": color, "linewidth": 1.8}
         axes.add_patch(Patch(outline(body[:, seen_axes]), label=name, **look))
     both = shared(first, second)
     if len(both):

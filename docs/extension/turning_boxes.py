@@ -1,4 +1,4 @@
-"""The picture of a box that turns about its target's centre: what overlap losses and their surrogates see of it."""
+"""The picture of a box that turns about its target's center: what overlap losses and their surrogates see of it."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from torch import Tensor
 
 import detloss
 from detloss import Rotated
-from detloss.study.pictures import COLOURS
+from detloss.study.pictures import COLORS
 
 Loss = Callable[..., Tensor]
 OVERLAPS: dict[str, Loss] = {
@@ -32,14 +32,14 @@ TURNS = (torch.arange(STEPS, dtype=torch.float64) - 0.5 * (STEPS - 1)) * math.pi
 
 
 def draw_turning(width: float, height: float) -> Figure:
-    """Draw the losses of a box that has the target's centre and sides, and their derivatives by its angle."""
+    """Draw the losses of a box that has the target's center and sides, and their derivatives by its angle."""
     figure = Figure(figsize=(4.6, 6.0))
     value, slope = figure.subplots(2, 1, sharex=True)
-    for (name, loss), colour, dashes in zip((OVERLAPS | SURROGATES).items(), COLOURS, DASHES, strict=True):
+    for (name, loss), color, dashes in zip((OVERLAPS | SURROGATES).items(), COLORS, DASHES, strict=True):
         values, slopes = along_turns(loss, width, height)
-        value.plot(TURNS.rad2deg(), values, color=colour, linestyle=dashes, label=name)
-        slope.plot(TURNS.rad2deg(), slopes, color=colour, linestyle=dashes)
-    value.set(title=f"loss of a box of {width:g} × {height:g}, turned about its centre", ylabel="loss")
+        value.plot(TURNS.rad2deg(), values, color=color, linestyle=dashes, label=name)
+        slope.plot(TURNS.rad2deg(), slopes, color=color, linestyle=dashes)
+    value.set(title=f"loss of a box of {width:g} × {height:g}, turned about its center", ylabel="loss")
     slope.set(title="derivative by its angle", xlabel="turned from the target by, degrees", ylabel="loss per radian")
     slope.set_xticks(range(-90, 91, 45))
     figure.legend(*value.get_legend_handles_labels(), loc="outside lower center", ncols=3)

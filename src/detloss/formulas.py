@@ -206,8 +206,8 @@ def corner_and_size(m, start, side, target_start, target_side):
     )
 
 
-def centre_and_size(m, centre, side, target_centre, target_side):
-    shift, shift_low = m.difference(centre, target_centre)
+def center_and_size(m, center, side, target_center, target_side):
+    shift, shift_low = m.difference(center, target_center)
     growth, growth_low = m.difference(0.5 * side, 0.5 * target_side)
     span, span_low = m.difference(0.5 * side, -0.5 * target_side)
     start, start_low = m.difference(shift, growth)
@@ -249,7 +249,7 @@ def by_corner_and_size(m, at_start, at_end, pull, stretch):
     return (at_start + at_end) + 2.0 * pull, at_end + pull + stretch
 
 
-def by_centre_and_size(m, at_start, at_end, pull, stretch):
+def by_center_and_size(m, at_start, at_end, pull, stretch):
     return (at_start + at_end) + 2.0 * pull, 0.5 * (at_end - at_start) + stretch
 
 

@@ -1,6 +1,6 @@
 """The mathematics of rotated boxes as Gaussians: distances of a pair, and the losses of a distance.
 
-A box is the Gaussian of its centre and of the covariance R diag(w^2, h^2) R^T / 4, which ProbIoU divides by 3. The
+A box is the Gaussian of its center and of the covariance R diag(w^2, h^2) R^T / 4, which ProbIoU divides by 3. The
 formulas are written as those of `formulas.py`, in the words of a vocabulary `m`.
 
     divergence(m, shift, sides, other_sides, cosine, sine) -> distance and its derivatives: by the shift, by the sides,
@@ -252,9 +252,9 @@ def gaussian(m, divergence, penalty, is_relative, prediction, target, *parameter
     # A number that is not finite must not hide behind a comparison: this is 0 for finite rows, NaN for the others.
     poison = functools.reduce(lambda total, number: total + 0.0 * number, (*prediction, *target), 0.0)
     by_length = scale if is_relative else unit
-    by_centre = along * by_x - across * by_y, along * by_y + across * by_x
+    by_center = along * by_x - across * by_y, along * by_y + across * by_x
     by_sides = m.where(crossed, by_b, by_a), m.where(crossed, by_a, by_b)
-    d_centre = [m.weighted(slope, by) * by_length + poison for by in by_centre]
+    d_center = [m.weighted(slope, by) * by_length + poison for by in by_center]
     d_sides, d_target_sides = (
         [m.where(side < 0.0, 0.0, m.weighted(slope, 0.5 * by) * by_length) + poison for side, by in zip(own, bys)]
         for own, bys in ((sides, by_sides), (target_sides, by_target_sides))
@@ -262,6 +262,6 @@ def gaussian(m, divergence, penalty, is_relative, prediction, target, *parameter
     d_angle, d_target_angle = (m.weighted(slope, by) * unit * unit + poison for by in (by_angle, by_target_angle))
     return (
         m.where(without_area & ~alike, farthest, loss) + poison,
-        (*d_centre, *d_sides, d_angle),
-        (*(-by for by in d_centre), *d_target_sides, d_target_angle),
+        (*d_center, *d_sides, d_angle),
+        (*(-by for by in d_center), *d_target_sides, d_target_angle),
     )

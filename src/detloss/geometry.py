@@ -11,13 +11,13 @@ from detloss import formulas
 class Format:
     """How a row writes a box: the formulas from its numbers to edge differences, and back for derivatives.
 
-    `centre_and_side` says how much of its two numbers an axis are in the centre, and how much in the side.
+    `center_and_side` says how much of its two numbers an axis are in the center, and how much in the side.
     """
 
     meaning: str
     differences_of: Callable[..., Any]
     derivatives_by: Callable[..., Any]
-    centre_and_side: tuple[tuple[float, float], tuple[float, float]]
+    center_and_side: tuple[tuple[float, float], tuple[float, float]]
 
 
 FORMATS = {
@@ -26,7 +26,7 @@ FORMATS = {
         "the minima, then the sizes", formulas.corner_and_size, formulas.by_corner_and_size, ((1.0, 0.5), (0.0, 1.0))
     ),
     "cxcywh": Format(
-        "the centre, then the sizes", formulas.centre_and_size, formulas.by_centre_and_size, ((1.0, 0.0), (0.0, 1.0))
+        "the center, then the sizes", formulas.center_and_size, formulas.by_center_and_size, ((1.0, 0.0), (0.0, 1.0))
     ),
     "ltrb": Format(
         "the distances from a point of the box to its edges: before, then after",
@@ -49,7 +49,7 @@ class AxisAligned:
     ========== ================== ============================================================
     ``xyxy``   x1, y1, x2, y2     corners: the minima, then the maxima
     ``xywh``   x1, y1, w, h       the minima, then the sizes
-    ``cxcywh`` cx, cy, w, h       the centre, then the sizes
+    ``cxcywh`` cx, cy, w, h       the center, then the sizes
     ``ltrb``   l, t, r, b         distances from one point to the four edges, as UnitBox and FCOS regress them
     ========== ================== ============================================================
 
@@ -95,7 +95,7 @@ class AxisAligned:
 class Rotated:
     """Rectangles of the plane, turned.
 
-    A row holds ``cx, cy, w, h, angle``: the centre, the sides, and the angle in radians by which the side w is turned
+    A row holds ``cx, cy, w, h, angle``: the center, the sides, and the angle in radians by which the side w is turned
     from the x axis toward the y axis. On images, where y points down, that is clockwise to the eye. A negative side
     counts as 0. ``(w, h, angle)`` and ``(h, w, angle + pi/2)`` are the same rectangle; all measures and losses agree
     on that but those with an aspect ratio, `complete_iou` and `complete_iou_loss`.
@@ -154,7 +154,7 @@ class Polygon:
 class Cuboid:
     """Upright boxes of space, turned about the vertical.
 
-    A row holds ``x, y, z, l, w, h, yaw``: the centre; the sizes, l along the x axis at yaw 0, w along y, h along z; and
+    A row holds ``x, y, z, l, w, h, yaw``: the center; the sizes, l along the x axis at yaw 0, w along y, h along z; and
     the yaw in radians, from x toward y. A negative size counts as 0.
 
     When to choose it: objects around a car, with lidar or several cameras.

@@ -27,7 +27,7 @@ def nms(
     of the same class where there are ``labels``.
 
     When to choose it: to make detections of a dense detector's predictions. Crowded objects, of which IoU suppresses
-    the hidden ones: ``measure=detloss.distance_iou``, since their centres are apart (DIoU-NMS).
+    the hidden ones: ``measure=detloss.distance_iou``, since their centers are apart (DIoU-NMS).
 
     Args:
         boxes: (n, 2 * dims) in the geometry's format, in any unit of length.

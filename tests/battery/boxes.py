@@ -67,10 +67,10 @@ def extreme_aspect(rng: Random, dims: int, reach: Reach) -> Pair:
     """Sides a thousand times longer on one axis than on another, crossing as often as not."""
     pred, target = [], []
     for _ in range(dims):
-        centre = rng.uniform(-1, 1)
+        center = rng.uniform(-1, 1)
         for intervals in (pred, target):
             side = 10 ** rng.uniform(-1.5, 1.5)
-            middle = centre + rng.uniform(-0.3, 0.3) * side
+            middle = center + rng.uniform(-0.3, 0.3) * side
             intervals.append((middle - side / 2, middle + side / 2))
     return _corners(pred, target)
 

@@ -299,8 +299,8 @@ def test_calls_refuse(name: str) -> None:
         loss(*operands, avg_factor=2, reduction_override="sum")
     with pytest.raises(ValueError, match="reduction: expected 'none', 'sum' or 'mean', got 'avg'"):
         loss(*operands, reduction_override="avg")
-    with pytest.raises(TypeError, match="colour"):
-        loss(*operands, colour=1)
+    with pytest.raises(TypeError, match="color"):
+        loss(*operands, color=1)
 
 
 @pytest.mark.parametrize("name", CONSTRUCTORS)

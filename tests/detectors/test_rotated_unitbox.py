@@ -9,7 +9,7 @@ from torch import Tensor
 
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
-from detloss.detectors.assignment import Objects, assign_rotated, cell_centres
+from detloss.detectors.assignment import Objects, assign_rotated, cell_centers
 from tests.marks import some
 
 BACKGROUND = 7
@@ -54,20 +54,20 @@ def holds(row: list[float], x: float, y: float) -> bool:
 
 
 class TestAssignment:
-    def test_is_the_smallest_box_around_each_centre(self, generator: torch.Generator) -> None:
-        centres = [(column + 0.5, row + 0.5) for row in range(16) for column in range(13)]
+    def test_is_the_smallest_box_around_each_center(self, generator: torch.Generator) -> None:
+        centers = [(column + 0.5, row + 0.5) for row in range(16) for column in range(13)]
         for count in (0, 1, 2, 9):
             middles = torch.rand(count, 2, generator=generator) * 14
             sides = torch.rand(count, 2, generator=generator) ** 2 * 12 + 0.1
             angles = torch.rand(count, 1, generator=generator) * 8 - 4
             boxes = torch.cat((middles, sides, angles), dim=1)
             labels = torch.randint(BACKGROUND, (count,), generator=generator)
-            found = assign_rotated(cell_centres(16, 13), objects_of(boxes, labels), background=BACKGROUND)
-            owners: list[int | None] = [None] * len(centres)
+            found = assign_rotated(cell_centers(16, 13), objects_of(boxes, labels), background=BACKGROUND)
+            owners: list[int | None] = [None] * len(centers)
             for index in boxes[:, 2:4].prod(dim=1).argsort(descending=True).tolist():  # the smallest has the last word
                 row = boxes[index].tolist()
-                cells = [cell for cell, (x, y) in enumerate(centres) if holds(row, x, y)]
-                gaps = [math.dist(row[:2], centre) for centre in centres]
+                cells = [cell for cell, (x, y) in enumerate(centers) if holds(row, x, y)]
+                gaps = [math.dist(row[:2], center) for center in centers]
                 for cell in cells or [gaps.index(min(gaps))]:
                     owners[cell] = index
             for cell, owner in enumerate(owners):
@@ -79,24 +79,24 @@ class TestAssignment:
                 else:
                     assert found.labels[cell] == labels[owner]
                     assert found.share[cell].item() == pytest.approx(1 / owners.count(owner))
-                    (x, y), (cx, cy, *rest) = centres[cell], boxes[owner].tolist()
+                    (x, y), (cx, cy, *rest) = centers[cell], boxes[owner].tolist()
                     assert found.boxes[cell].tolist() == pytest.approx([cx - x, cy - y, *rest], abs=1e-5)
 
     def test_the_smaller_area_wins_not_the_shorter_sides(self) -> None:
         boxes = torch.tensor([[4.5, 2.5, 4.0, 4.0, 0.0], [4.5, 2.5, 1.0, 9.0, math.pi / 2]])
-        found = assign_rotated(cell_centres(5, 9), objects_of(boxes, torch.tensor([3, 4])), background=BACKGROUND)
+        found = assign_rotated(cell_centers(5, 9), objects_of(boxes, torch.tensor([3, 4])), background=BACKGROUND)
         assert found.labels.reshape(5, 9)[2].tolist() == [4] * 9
         assert found.labels.reshape(5, 9)[1].tolist() == [7, 7, 7, 3, 3, 3, 7, 7, 7]
 
     def test_a_corner_that_an_upright_box_would_have_is_not_in_a_turned_one(self) -> None:
         square = torch.tensor([[2.5, 2.5, 4.0, 4.0, math.pi / 4]])
-        found = assign_rotated(cell_centres(5, 5), objects_of(square, torch.tensor([1])), background=0)
+        found = assign_rotated(cell_centers(5, 5), objects_of(square, torch.tensor([1])), background=0)
         diamond = [[abs(x - 2) + abs(y - 2) <= 2 for x in range(5)] for y in range(5)]
         assert found.positive.reshape(5, 5).tolist() == diamond
 
     def test_of_the_middle_of_a_turned_box_alone(self) -> None:
         upright = torch.tensor([[5.0, 4.0, 6.0, 8.0, math.pi / 2]])  # from 1 to 9 and from 1 to 7
-        found = assign_rotated(cell_centres(8, 10), objects_of(upright, torch.tensor([4])), background=0, middle=0.4)
+        found = assign_rotated(cell_centers(8, 10), objects_of(upright, torch.tensor([4])), background=0, middle=0.4)
         rows, columns = found.positive.reshape(8, 10).nonzero(as_tuple=True)
         assert (sorted({*rows.tolist()}), sorted({*columns.tolist()})) == ([3, 4], [3, 4, 5, 6])
 
@@ -159,7 +159,7 @@ class TestLoss:
             torch.testing.assert_close(other["box"], first["box"])
 
     def test_of_numbers_is_the_documented_one(self) -> None:
-        """One cell, one box: the centre is 1 and 2 pixels away, a quarter and a half of a stride."""
+        """One cell, one box: the center is 1 and 2 pixels away, a quarter and a half of a stride."""
         model = detloss.RotatedUnitBox(1, box_loss=detloss.l1_loss, box_weight=3.0)
         target = {"boxes": torch.tensor([[3.0, 4.0, 8.0, 2.0, 0.3]]), "labels": torch.tensor([0])}
         plane = torch.tensor([0.0, 0.0, 0.5, 0.1, 4.0, 1.0, 0.2]).reshape(1, 7, 1, 1)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss
 from detloss.detectors import UnitBox
-from detloss.detectors.assignment import Objects, assign, cell_centres
+from detloss.detectors.assignment import Objects, assign, cell_centers
 from detloss.detectors.backbone import convolution
 from tests.marks import some
 
@@ -20,7 +20,7 @@ BACKGROUND = 7
 
 
 def random_boxes(count: int, generator: torch.Generator, *, side: float = 12.0) -> Tensor:
-    """Boxes of many sizes on a field of 16 by 16, small enough to be without a centre or large enough to nest."""
+    """Boxes of many sizes on a field of 16 by 16, small enough to be without a center or large enough to nest."""
     corners = torch.rand(count, 2, generator=generator) * 14
     sides = torch.rand(count, 2, generator=generator) ** 2 * side + 0.1
     return torch.cat((corners, corners + sides), dim=1)
@@ -38,11 +38,11 @@ def generator(seed: int) -> torch.Generator:
 
 
 class TestAssignment:
-    def test_is_the_smallest_box_around_each_centre(self, generator: torch.Generator) -> None:
+    def test_is_the_smallest_box_around_each_center(self, generator: torch.Generator) -> None:
         for count in (0, 1, 2, 9):
             boxes = random_boxes(count, generator)
             labels = torch.randint(BACKGROUND, (count,), generator=generator)
-            found = assign(cell_centres(16, 13), objects_of(boxes, labels), background=BACKGROUND)
+            found = assign(cell_centers(16, 13), objects_of(boxes, labels), background=BACKGROUND)
             area = [((x2 - x1) * (y2 - y1)) for x1, y1, x2, y2 in boxes.tolist()]
             owners: list[int | None] = []
             for row in range(16):
@@ -53,10 +53,10 @@ class TestAssignment:
                     ]
                     owners.append(min(around, key=area.__getitem__, default=None))
             for index, (x1, y1, x2, y2) in enumerate(boxes.tolist()):
-                centres = [(column + 0.5, row + 0.5) for row in range(16) for column in range(13)]
-                if not any(x1 < x < x2 and y1 < y < y2 for x, y in centres):
+                centers = [(column + 0.5, row + 0.5) for row in range(16) for column in range(13)]
+                if not any(x1 < x < x2 and y1 < y < y2 for x, y in centers):
                     middle = ((x1 + x2) / 2, (y1 + y2) / 2)
-                    gaps = [(x - middle[0]) ** 2 + (y - middle[1]) ** 2 for x, y in centres]
+                    gaps = [(x - middle[0]) ** 2 + (y - middle[1]) ** 2 for x, y in centers]
                     nearest = gaps.index(min(gaps))
                     rival = owners[nearest]
                     if rival is None or area[index] < area[rival]:
@@ -77,19 +77,19 @@ class TestAssignment:
 
     def test_gives_a_tiny_box_the_nearest_cell(self) -> None:
         box = torch.tensor([[1.6, 0.6, 1.9, 0.9]])
-        found = assign(cell_centres(2, 3), objects_of(box, torch.tensor([4])), background=BACKGROUND)
+        found = assign(cell_centers(2, 3), objects_of(box, torch.tensor([4])), background=BACKGROUND)
         assert found.labels.tolist() == [7, 4, 7, 7, 7, 7]
         assert found.boxes[1].tolist() == pytest.approx([-0.1, -0.1, 0.4, 0.4])
 
     def test_prefers_the_first_of_equal_boxes(self) -> None:
         boxes = torch.tensor([[0.0, 0.0, 2.0, 1.0], [0.0, 0.0, 1.0, 2.0]])
-        found = assign(cell_centres(2, 2), objects_of(boxes, torch.tensor([3, 4])), background=BACKGROUND)
+        found = assign(cell_centers(2, 2), objects_of(boxes, torch.tensor([3, 4])), background=BACKGROUND)
         assert found.labels.tolist() == [3, 3, 4, 7]
 
     def test_of_the_middle_of_a_box_alone(self) -> None:
         """Of a box from 1 to 9 and from 1 to 7, the middle half is from 3 to 7 and from 2.5 to 5.5, without its edge."""
         target = objects_of(torch.tensor([[1.0, 1.0, 9.0, 7.0]]), torch.tensor([4]))
-        found = assign(cell_centres(8, 10), target, background=BACKGROUND, middle=0.5)
+        found = assign(cell_centers(8, 10), target, background=BACKGROUND, middle=0.5)
         rows, columns = found.positive.reshape(8, 10).nonzero(as_tuple=True)
         assert sorted({*rows.tolist()}) == [3, 4]
         assert sorted({*columns.tolist()}) == [3, 4, 5, 6]
@@ -102,9 +102,9 @@ class TestAssignment:
         for count in (3, 0, 7, 1, 0):
             labels = torch.randint(BACKGROUND, (count,), generator=generator)
             targets.append({"boxes": random_boxes(count, generator), "labels": labels})
-        centres = cell_centres(16, 13)
-        joined = assign(centres, Objects.of(targets), background=BACKGROUND)
-        apart = [assign(centres, Objects.of([target]), background=BACKGROUND) for target in targets]
+        centers = cell_centers(16, 13)
+        joined = assign(centers, Objects.of(targets), background=BACKGROUND)
+        apart = [assign(centers, Objects.of([target]), background=BACKGROUND) for target in targets]
         for found, expected in zip(joined, zip(*apart), strict=True):
             torch.testing.assert_close(found, torch.cat(expected), rtol=0, atol=0)
 

@@ -67,8 +67,8 @@ def test_one_box_loss_alone_leaves_the_other(made: Callable[[], nn.Module], name
 
 
 def corners(box: Tensor) -> Tensor:
-    centre, size = box.split(2, -1)
-    return torch.cat([centre - size / 2, centre + size / 2], -1)
+    center, size = box.split(2, -1)
+    return torch.cat([center - size / 2, center + size / 2], -1)
 
 
 @every_model

@@ -67,12 +67,12 @@ def batch(seed: int, boxes: int = 6) -> dict[str, Tensor]:
     """Random images and boxes; the last image has no box."""
     generator = torch.Generator().manual_seed(seed)
     size = torch.rand(boxes, 2, generator=generator) * 0.7 + 0.1
-    centre = size / 2 + torch.rand(boxes, 2, generator=generator) * (1 - size)
+    center = size / 2 + torch.rand(boxes, 2, generator=generator) * (1 - size)
     return {
         "img": torch.rand(4, 3, 96, 96, generator=generator),
         "batch_idx": torch.randint(3, (boxes,), generator=generator).sort().values.float(),
         "cls": torch.randint(CLASSES, (boxes, 1), generator=generator).float(),
-        "bboxes": torch.cat([centre, size], 1),
+        "bboxes": torch.cat([center, size], 1),
         "masks": torch.randint(2, (4, 96, 96), generator=generator).float(),
         "sem_masks": torch.randint(CLASSES, (4, 96, 96), generator=generator),
     }

@@ -90,7 +90,7 @@ Build = Callable[[], nn.Module]
 
 
 def pictures(seed: int, counts: tuple[int, ...] = (2, 0, 3, 1)) -> Batch:
-    """Rectangles on noise, each in the colour of its class, and a seed for the model that is built next."""
+    """Rectangles on noise, each in the color of its class, and a seed for the model that is built next."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     images, targets = [], []

@@ -117,9 +117,9 @@ def batch(seed: int, objects: tuple[int, ...] = (2, 0, 3)) -> dict[str, object]:
     labels = []
     for number in objects:
         size = torch.rand(number, 2, generator=generator) * 0.7 + 0.1
-        centre = size / 2 + torch.rand(number, 2, generator=generator) * (1 - size)
+        center = size / 2 + torch.rand(number, 2, generator=generator) * (1 - size)
         classes = torch.randint(CLASSES, (number,), generator=generator)
-        labels.append({"class_labels": classes, "boxes": torch.cat([centre, size], 1)})
+        labels.append({"class_labels": classes, "boxes": torch.cat([center, size], 1)})
     return {"pixel_values": torch.rand(len(objects), 3, 64, 64, generator=generator), "labels": labels}
 
 

@@ -71,7 +71,7 @@ def answers(pairs: list[tuple[Box, Box]], enclosing: str = "hull") -> dict[str, 
     return {name: torch.tensor(values, dtype=torch.float64) for name, values in rows.items()}
 
 
-def centre_and_sides(boxes: list[Box]) -> tuple[Tensor, Tensor]:
+def center_and_sides(boxes: list[Box]) -> tuple[Tensor, Tensor]:
     low, high = (torch.tensor([[float(side[k]) for side in box] for box in boxes], dtype=torch.float64) for k in (0, 1))
     sides = torch.tensor([[float(side[1] - side[0]) for side in box] for box in boxes], dtype=torch.float64)
     return 0.5 * (low + high), sides
@@ -83,15 +83,15 @@ def rotations(count: int, generator: torch.Generator) -> Tensor:
     return q * torch.linalg.det(q)[:, None, None]
 
 
-def vertices(centre: Tensor, sides: Tensor, turn: Tensor) -> Tensor:
+def vertices(center: Tensor, sides: Tensor, turn: Tensor) -> Tensor:
     """The vertices of boxes, turned."""
-    return (centre.unsqueeze(-2) + SIGNS * sides.unsqueeze(-2)) @ turn.mT
+    return (center.unsqueeze(-2) + SIGNS * sides.unsqueeze(-2)) @ turn.mT
 
 
-def half_spaces(centre: Tensor, sides: Tensor, turn: Tensor) -> Tensor:
+def half_spaces(center: Tensor, sides: Tensor, turn: Tensor) -> Tensor:
     """The half-spaces of boxes, turned."""
     signs = torch.cat((torch.eye(3), -torch.eye(3))).to(torch.float64)
-    offsets = (centre.unsqueeze(-2) * signs).sum(-1) + 0.5 * sides.repeat(1, 2)
+    offsets = (center.unsqueeze(-2) * signs).sum(-1) + 0.5 * sides.repeat(1, 2)
     return torch.cat((signs @ turn.mT, offsets.unsqueeze(-1)), -1)
 
 
@@ -104,13 +104,13 @@ def sphere(count: int, points: int, generator: torch.Generator, spread: float = 
 
 def cut_boxes(count: int, planes: int, generator: torch.Generator) -> Tensor:
     """Half-spaces of turned boxes of side about 1.5, cut by more planes."""
-    centre = 0.3 * torch.randn(count, 3, generator=generator, dtype=torch.float64)
+    center = 0.3 * torch.randn(count, 3, generator=generator, dtype=torch.float64)
     sides = 1.2 + 0.6 * torch.rand(count, 3, generator=generator, dtype=torch.float64)
     turn = rotations(count, generator)
-    box = half_spaces(centre, sides, turn)
+    box = half_spaces(center, sides, turn)
     normals = torch.randn(count, planes, 3, generator=generator, dtype=torch.float64)
     reach = 0.7 + 0.2 * torch.rand(count, planes, generator=generator, dtype=torch.float64)
-    middle = (turn @ centre.unsqueeze(-1)).mT
+    middle = (turn @ center.unsqueeze(-1)).mT
     offsets = (normals * middle).sum(-1) + reach * normals.norm(dim=-1)
     return torch.cat((box, torch.cat((normals, offsets.unsqueeze(-1)), -1)), 1)
 

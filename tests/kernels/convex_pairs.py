@@ -74,10 +74,10 @@ def whole(generator: torch.Generator, low: int, high: int, *shape: int) -> Tenso
 
 
 def rectangles(generator: torch.Generator, count: int) -> Tensor:
-    """Sides from a half to two and a half, centres that make most pairs overlap, any angle."""
-    centre = 0.6 * torch.randn((count, 2), generator=generator, dtype=torch.float64)
+    """Sides from a half to two and a half, centers that make most pairs overlap, any angle."""
+    center = 0.6 * torch.randn((count, 2), generator=generator, dtype=torch.float64)
     sides = uniform(generator, 0.5, 2.5, count, 2)
-    return torch.cat((centre, sides, uniform(generator, -math.pi, math.pi, count, 1)), -1)
+    return torch.cat((center, sides, uniform(generator, -math.pi, math.pi, count, 1)), -1)
 
 
 def moved(
@@ -124,8 +124,8 @@ def apart(first: Tensor, generator: torch.Generator) -> Tensor:
 
 def rectangles_on_a_grid(generator: torch.Generator, count: int) -> Tensor:
     """Corners at small integers, sides along the axes."""
-    centre, half = whole(generator, -2, 2, count, 2), whole(generator, 1, 2, count, 2)
-    return torch.cat((centre, 2.0 * half, torch.zeros(count, 1, dtype=torch.float64)), -1)
+    center, half = whole(generator, -2, 2, count, 2), whole(generator, 1, 2, count, 2)
+    return torch.cat((center, 2.0 * half, torch.zeros(count, 1, dtype=torch.float64)), -1)
 
 
 def grid(generator: torch.Generator, count: int) -> Pair:
@@ -212,9 +212,9 @@ def regular(generator: torch.Generator, count: int, corners: int) -> Tensor:
     """Polygons with their corners at random on random ellipses, anticlockwise."""
     angles = uniform(generator, 0.0, 2.0 * math.pi, count, corners).sort(-1).values
     axes = uniform(generator, 0.5, 1.5, count, 1, 2)
-    turn, centre = uniform(generator, 0.0, math.pi, count, 1), uniform(generator, -0.5, 0.5, count, 1, 2)
+    turn, center = uniform(generator, 0.0, math.pi, count, 1), uniform(generator, -0.5, 0.5, count, 1, 2)
     x, y = (axes * torch.stack((angles.cos(), angles.sin()), -1)).unbind(-1)
-    return centre + torch.stack((x * turn.cos() - y * turn.sin(), x * turn.sin() + y * turn.cos()), -1)
+    return center + torch.stack((x * turn.cos() - y * turn.sin(), x * turn.sin() + y * turn.cos()), -1)
 
 
 def in_any_direction(generator: torch.Generator, vertices: Tensor) -> Tensor:

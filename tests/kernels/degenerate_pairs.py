@@ -13,8 +13,8 @@ Of = Callable[[Tensor, torch.Generator], Tensor]  # the second bodies, from the 
 
 def upright_rectangles(generator: torch.Generator, count: int) -> Tensor:
     """Along the axes, with corners at integers: what touches them touches them exactly."""
-    centre, half = whole(generator, -4, 4, count, 2), whole(generator, 1, 3, count, 2)
-    return torch.cat((centre, 2.0 * half, torch.zeros(count, 1, dtype=torch.float64)), -1)
+    center, half = whole(generator, -4, 4, count, 2), whole(generator, 1, 3, count, 2)
+    return torch.cat((center, 2.0 * half, torch.zeros(count, 1, dtype=torch.float64)), -1)
 
 
 def either_way(draw: Draw) -> Draw:
@@ -39,7 +39,7 @@ def beside(make: Callable[[torch.Generator, int], Tensor], other: Of) -> Draw:
 
 
 def point_at(rows: Tensor, along: Tensor, across: Tensor, generator: torch.Generator) -> Tensor:
-    """Points in widths and heights of rectangles from their centres, some of them written with negative sides."""
+    """Points in widths and heights of rectangles from their centers, some of them written with negative sides."""
     count = len(rows)
     points = moved(rows, along, across)
     points[:, 2:4] = whole(generator, -2, 0, count, 2)
@@ -82,7 +82,7 @@ def on_a_corner(rows: Tensor, g: torch.Generator) -> Tensor:
     return point_at(rows, 0.5 * sign(g, len(rows)), 0.5 * sign(g, len(rows)), g)
 
 
-def at_the_centre(rows: Tensor, g: torch.Generator) -> Tensor:
+def at_the_center(rows: Tensor, g: torch.Generator) -> Tensor:
     return point_at(rows, *torch.zeros(2, len(rows), dtype=torch.float64), g)
 
 
@@ -106,7 +106,7 @@ def points(generator: torch.Generator, count: int) -> Tensor:
 DEGENERATE = {
     "a point inside": PairSet(beside(rectangles, inside), step=SMOOTH),
     "a point near": PairSet(beside(rectangles, near), step=SMOOTH),
-    "a point at the centre": PairSet(beside(rectangles, at_the_centre)),
+    "a point at the center": PairSet(beside(rectangles, at_the_center)),
     "a point on an edge": PairSet(beside(upright_rectangles, on_an_edge), step=SMOOTH),
     "a point on a corner": PairSet(beside(upright_rectangles, on_a_corner), step=SMOOTH),
     "a point on a turned edge": PairSet(beside(rectangles, on_an_edge)),

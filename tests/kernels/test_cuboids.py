@@ -103,8 +103,8 @@ def test_ties(ties: str, count: int, seed: int) -> None:
     yaw = 6.0 * torch.rand(rounds * len(pairs), 1, generator=generator, dtype=torch.float64)
     rows = []
     for k in (0, 1):
-        centre, sides = (part.repeat(rounds, 1) for part in bodies.centre_and_sides([pair[k] for pair in pairs]))
-        x, y, z = centre.split(1, -1)
+        center, sides = (part.repeat(rounds, 1) for part in bodies.center_and_sides([pair[k] for pair in pairs]))
+        x, y, z = center.split(1, -1)
         place = [x * yaw.cos() - y * yaw.sin(), x * yaw.sin() + y * yaw.cos(), z]
         rows.append(
             torch.cat((*place, sides[:, [1, 0, 2]] if k else sides, yaw + k * math.pi / 2), -1).requires_grad_()

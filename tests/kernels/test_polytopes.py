@@ -122,7 +122,7 @@ def test_ties(ties: str, form: str, count: int, seed: int) -> None:
     turn = bodies.rotations(rounds * len(pairs), generator)
     body = bodies.vertices if form == "vertices" else bodies.half_spaces
     a, b = (
-        body(*(part.repeat(rounds, 1) for part in bodies.centre_and_sides([pair[k] for pair in pairs])), turn)
+        body(*(part.repeat(rounds, 1) for part in bodies.center_and_sides([pair[k] for pair in pairs])), turn)
         for k in (0, 1)
     )
     b = b[:, torch.randperm(b.shape[1], generator=generator)]
@@ -148,8 +148,8 @@ def test_far_from_the_origin(form: str, seed: int) -> None:
     body = bodies.vertices if form == "vertices" else bodies.half_spaces
     rows = []
     for k in (0, 1):
-        centre, sides = bodies.centre_and_sides([pair[k] for pair in pairs])
-        rows.append(body(centre + shift, sides, turn))
+        center, sides = bodies.center_and_sides([pair[k] for pair in pairs])
+        rows.append(body(center + shift, sides, turn))
     assert (loss("giou", *rows, geometry=Polytope(form=form)) - exact["giou"]).abs().max() < 1e-10
 
 
@@ -196,14 +196,14 @@ def test_slopes_on_a_tie_lie_between_those_on_its_sides(shift: float, seed: int)
     slopes = {name: torch.autograd.grad(value.sum(), moved)[0] for name, value in values.items()}
     cube = solids.exact(CUBE.tolist())
 
-    def exact(*centre: Fraction) -> dict[str, Fraction]:
-        place = [tuple(x + c for x, c in zip(point, centre, strict=True)) for point in cube]
+    def exact(*center: Fraction) -> dict[str, Fraction]:
+        place = [tuple(x + c for x, c in zip(point, center, strict=True)) for point in cube]
         return solids.losses(place, cube)
 
-    step, centre = Fraction(1, 10**6), [Fraction(1, 2), Fraction(0), Fraction(0)]
-    here = exact(*centre)
+    step, center = Fraction(1, 10**6), [Fraction(1, 2), Fraction(0), Fraction(0)]
+    here = exact(*center)
     for axis in range(3):
-        ends = [[*centre] for _ in range(2)]
+        ends = [[*center] for _ in range(2)]
         ends[0][axis] -= step
         ends[1][axis] += step
         before, after = exact(*ends[0]), exact(*ends[1])

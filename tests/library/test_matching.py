@@ -23,7 +23,7 @@ def focal(logits: list[float], label: int, alpha: float = 0.25, gamma: float = 2
 
 
 def edges(box: list[float]) -> list[tuple[float, float]]:
-    """The two ends of a box, given as centre and sizes, on each axis."""
+    """The two ends of a box, given as center and sizes, on each axis."""
     dims = len(box) // 2
     return [(box[k] - box[k + dims] / 2, box[k] + box[k + dims] / 2) for k in range(dims)]
 
@@ -58,7 +58,7 @@ def costs(
 
 
 def draw(seed: int, *batch: int, objects: int = OBJECTS, dims: int = 2) -> dict[str, Tensor]:
-    """Logits, boxes in shares of the image as centre and sizes, objects; float64."""
+    """Logits, boxes in shares of the image as center and sizes, objects; float64."""
     generator = torch.Generator().manual_seed(seed)
 
     def numbers(*shape: int) -> Tensor:

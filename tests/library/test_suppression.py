@@ -110,7 +110,7 @@ def test_lets_a_suppressed_box_suppress_nothing() -> None:
     assert detloss.nms(boxes, -x, 0.5).tolist() == list(range(0, 300, 2))
 
 
-def test_keeps_crowded_objects_by_the_distance_of_their_centres() -> None:
+def test_keeps_crowded_objects_by_the_distance_of_their_centers() -> None:
     boxes, scores = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 1.0, 4.0, 5.0]]), torch.tensor([0.8, 0.9])
     assert detloss.nms(boxes, scores, 0.59).tolist() == [1]  # IoU 12/20
     assert detloss.nms(boxes, scores, 0.59, measure=detloss.distance_iou).tolist() == [1, 0]  # less 1/41

@@ -108,7 +108,7 @@ def measure(pred: Sequence[Fraction], target: Sequence[Fraction]) -> Measures:
     spans = [_span(*axis) for axis in axes]
     union = _volume(pred_sides) + _volume(target_sides) - shared
     if inverted:
-        # The empty set: only the pull of the centres is kept.
+        # The empty set: only the pull of the centers is kept.
         shared, union, spans = NOTHING, union.held(), [span.held() for span in spans]
     return Measures(
         identical=not inverted and list(pred) == list(target),
@@ -196,7 +196,7 @@ def _one_less_ratio(part: Rated, whole: Rated) -> Part:
 
 
 def _apartness(m: Measures) -> Part:
-    """DIoU's penalty rho^2 / c^2; twice a centre's gap adds up the shifts of its two edges."""
+    """DIoU's penalty rho^2 / c^2; twice a center's gap adds up the shifts of its two edges."""
     gaps = [(low + high).halved() for low, high in m.shifts]
     distance = sum(gap.value**2 for gap in gaps)
     ratio = number(distance / m.diagonal.value)

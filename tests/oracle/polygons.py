@@ -20,18 +20,18 @@ DIGITS = 10**50
 
 @dataclass(frozen=True)
 class Body:
-    """A convex polygon, its vertices anticlockwise; a rectangle has sides too, and a centre even without area."""
+    """A convex polygon, its vertices anticlockwise; a rectangle has sides too, and a center even without area."""
 
     vertices: tuple[Point, ...]
     sides: Point | None = None
-    centre: Point | None = None
+    center: Point | None = None
 
 
 Shape = Callable[[Row], Body]
 
 
 def rectangle(row: Row) -> Body:
-    """Of centre, sides and angle; a negative side is 0."""
+    """Of center, sides and angle; a negative side is 0."""
     cx, cy, *sides, angle = row
     width, height = (max(side, Fraction(0)) for side in sides)
     along = _digits(cos(number(angle))), _digits(sin(number(angle)))
@@ -83,8 +83,8 @@ def hull(points: Sequence[Point]) -> list[Point]:
 
 def centroid(body: Body) -> Point:
     """Of the area; without area, the middle of a segment."""
-    if body.centre is not None:
-        return body.centre
+    if body.center is not None:
+        return body.center
     twice = _twice_area(body.vertices)
     if not twice:
         (x, y), (other_x, other_y) = min(body.vertices), max(body.vertices)

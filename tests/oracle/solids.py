@@ -18,7 +18,7 @@ def exact(rows: Sequence[Sequence[float]]) -> list[Point]:
 
 
 def cuboid(row: Row) -> list[Point]:
-    """The vertices of centre, sizes and yaw; a negative size is 0."""
+    """The vertices of center, sizes and yaw; a negative size is 0."""
     x, y, z, length, width, height, yaw = row
     height = max(height, Fraction(0))
     footprint = polygons.rectangle([x, y, length, width, yaw])

@@ -108,7 +108,7 @@ def test_collapsed_boxes_may_grow() -> None:
     assert _lows(pair["giou"].by_pred) == [1, 0, -1, 0]
 
 
-def test_inverted_boxes_keep_only_their_centre() -> None:
+def test_inverted_boxes_keep_only_their_center() -> None:
     answers = boxes.losses([4, 0, 2, 2], [0, 0, 2, 2])
     assert _lows(answers["giou"].by_pred) == [0, 0, 0, 0]
     assert float(answers["giou"].value) == 1 + 1 / 2

@@ -104,5 +104,5 @@ def write_yolo(folder: Path, pictures: tuple[Picture, ...], line_end: str = "\n"
 
 def yolo_line(label: int, box: tuple[float, ...], size: tuple[int, int]) -> str:
     (x1, y1, x2, y2), (width, height) = box, size
-    centre_and_size = (x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height
-    return " ".join([str(label), *map(repr, centre_and_size)])
+    center_and_size = (x1 + x2) / 2 / width, (y1 + y2) / 2 / height, (x2 - x1) / width, (y2 - y1) / height
+    return " ".join([str(label), *map(repr, center_and_size)])

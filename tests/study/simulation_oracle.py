@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
-Box = Sequence[complex]  # centre x, y, width, height
+Box = Sequence[complex]  # center x, y, width, height
 
 H = 1e-100
 RATIOS = [1 / 4, 1 / 3, 1 / 2, 1, 2, 3, 4]

@@ -188,10 +188,10 @@ def test_voc_images_and_annotations_without_each_other(tmp_path: Path) -> None:
 
 
 YOLO_LINES = [
-    ("0 .5 .5 .2", "expected class, centre x, centre y, width, height; got '0 .5 .5 .2'"),
-    ("0 .5 .5 .2 .2 .9", "expected class, centre x, centre y, width, height; got '0 .5 .5 .2 .2 .9'"),
-    ("0.5 .5 .5 .2 .2", "expected class, centre x, centre y, width, height; got '0.5 .5 .5 .2 .2'"),
-    ("cell .5 .5 .2 .2", "expected class, centre x, centre y, width, height; got 'cell .5 .5 .2 .2'"),
+    ("0 .5 .5 .2", "expected class, center x, center y, width, height; got '0 .5 .5 .2'"),
+    ("0 .5 .5 .2 .2 .9", "expected class, center x, center y, width, height; got '0 .5 .5 .2 .2 .9'"),
+    ("0.5 .5 .5 .2 .2", "expected class, center x, center y, width, height; got '0.5 .5 .5 .2 .2'"),
+    ("cell .5 .5 .2 .2", "expected class, center x, center y, width, height; got 'cell .5 .5 .2 .2'"),
     ("3 .5 .5 .2 .2", "unknown class 3: expected 0 to 0"),
     ("-1 .5 .5 .2 .2", "unknown class -1: expected 0 to 0"),
 ]

@@ -8,7 +8,7 @@ import pytest
 from detloss.study.dataset import Dataset, Sample
 from detloss.study.devices import Place
 from detloss.study.evaluation import Prediction, evaluate
-from detloss.study.glimpses import Glimpse, Watch, evenly, filmed, surest
+from detloss.study.glimpses import Glimpse, Watch, evenly, filmed, highest_scoring
 from detloss.study.packing import pack, unpack
 from detloss.study.training import Trial, losses_of, run_trial, train_and_judge
 from tests.study.trials import outcome_of, small_dataset
@@ -52,10 +52,10 @@ def test_a_long_training_is_looked_at_on_more_images() -> None:
     assert Watch(data, 1).steps == [1]
 
 
-def test_the_surest_predictions_are_as_many_as_objects() -> None:
+def test_the_highest_scoring_predictions_are_as_many_as_objects() -> None:
     [sample] = images_with(2)
     boxes, scores = np.arange(12, dtype=np.float32).reshape(3, 4), np.array([0.2, 0.9, 0.5], np.float32)
-    found = surest(Prediction(boxes, scores, np.array([0, 1, 2])), sample)
+    found = highest_scoring(Prediction(boxes, scores, np.array([0, 1, 2])), sample)
     assert found.labels.tolist() == [1, 2]
     assert found.boxes.tolist() == boxes[[1, 2]].tolist()
 

@@ -272,7 +272,7 @@ UNREADABLE = [
     (other_formats, "It has:\n  .: 1 .json, 1 .csv, 1 .xml, 1 .txt\n  images: 2 .png\n"),
     (other_formats, '\n  a.json is no COCO json: expected lists "images" and "annotations" in it\n'),
     (other_formats, "\n  cvat.xml is no Pascal VOC xml: expected <annotation> as its root\n"),
-    (other_formats, "\n  notes.txt is no YOLO txt: expected rows of class, centre x, centre y, width, height\n"),
+    (other_formats, "\n  notes.txt is no YOLO txt: expected rows of class, center x, center y, width, height\n"),
     (xml_alone, "no images for training. It was read as Pascal VOC xml and has:\n  annotations: 2 .xml\n  It has no "),
     (xml_alone, "Problems found: 2\n  annotations/a.xml, whole file: image 'a.png' is missing, and no other image is "),
     (labels_alone, "It was read as YOLO txt and has:\n  .: 1 .data, 1 .names\n  obj_train_data: 2 .txt\n  It has no "),

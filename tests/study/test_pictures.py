@@ -27,10 +27,10 @@ def test_every_mode_becomes_rgb(mode: str, tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(read), np.repeat(grey[..., None], 3, axis=2))
 
 
-def test_a_palette_keeps_its_colours(tmp_path: Path) -> None:
-    colours = np.array([[[250, 10, 20], [30, 200, 40]]], dtype=np.uint8)
-    Image.fromarray(colours).quantize(2).save(tmp_path / "palette.gif")
-    np.testing.assert_array_equal(np.asarray(open_picture(tmp_path / "palette.gif")), colours)
+def test_a_palette_keeps_its_colors(tmp_path: Path) -> None:
+    colors = np.array([[[250, 10, 20], [30, 200, 40]]], dtype=np.uint8)
+    Image.fromarray(colors).quantize(2).save(tmp_path / "palette.gif")
+    np.testing.assert_array_equal(np.asarray(open_picture(tmp_path / "palette.gif")), colors)
 
 
 def test_exif_orientation_turns_the_image_upright(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_boxes_are_scaled_by_what_the_image_was_scaled(tmp_path: Path) -> None:
 
 
 def photograph(width: int, height: int) -> Image.Image:
-    """Smooth colours with a white square in the top left eighth."""
+    """Smooth colors with a white square in the top left eighth."""
     x, y = np.meshgrid(np.linspace(0, 200, width), np.linspace(0, 200, height))
     pixels = np.stack([x, y, 200 - x], axis=-1).astype(np.uint8)
     pixels[: height // 8, : width // 8] = 255

@@ -13,7 +13,7 @@ from PIL import Image
 from detloss.study.comparison import Comparison, Results
 from detloss.study.evaluation import Prediction
 from detloss.study.glimpses import Glimpse
-from detloss.study.report.looks import COLOURS
+from detloss.study.report.looks import COLORS
 from detloss.study.report.photographs import Finding, marks, photograph
 from detloss.study.training import Trial
 from detloss.study.workers import Failed
@@ -100,11 +100,11 @@ def test_a_picture_with_fewer_predictions_than_objects_counts_the_objects(tmp_pa
     assert page_of(tmp_path, comparison).text.count("1 of 2 found") == 4
 
 
-def test_a_pair_has_one_colour_in_the_whole_page(tmp_path: Path) -> None:
+def test_a_pair_has_one_color_in_the_whole_page(tmp_path: Path) -> None:
     page_of(tmp_path, finished_comparison(tmp_path))
     source = (tmp_path / "report.html").read_text()
     drawings = source[source.index("</head>") :]
-    assert not any(light in drawings for light, _ in COLOURS), "what does not change in the dark"
+    assert not any(light in drawings for light, _ in COLORS), "what does not change in the dark"
     assert set(re.findall(r"--pair-\d", drawings)) == {"--pair-0", "--pair-1"}
     for index, box in enumerate(("l1", "giou")):  # the order of the plan, whichever is better
         rows = re.findall(rf"<span>{box} \+ focal</span>\s*<svg.*?</svg>", drawings, re.DOTALL)

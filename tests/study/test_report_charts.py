@@ -8,7 +8,7 @@ import pytest
 
 from detloss.study.plan import Pair
 from detloss.study.report.charts import apart, box_loss, class_loss, convergence, curve_of
-from detloss.study.report.looks import COLOURS, looks_of
+from detloss.study.report.looks import COLORS, looks_of
 from detloss.study.standings import Standing
 from detloss.study.training import Trial
 from tests.study.trials import outcome_of
@@ -56,15 +56,15 @@ def test_a_last_point_of_few_steps_is_left_out(last: int, drawn: int) -> None:
     assert len(curve.steps) == curve.values.shape[1] == drawn
 
 
-def luminance(colour: str) -> float:
+def luminance(color: str) -> float:
     """WCAG's relative luminance of #rrggbb."""
-    shares = [int(colour[first : first + 2], 16) / 255 for first in (1, 3, 5)]
+    shares = [int(color[first : first + 2], 16) / 255 for first in (1, 3, 5)]
     linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def test_lines_stand_out_from_the_page_in_the_light_and_in_the_dark() -> None:
-    for light, dark in COLOURS:
+    for light, dark in COLORS:
         assert 1.05 / (luminance(light) + 0.05) >= 3, light
         assert (luminance(dark) + 0.05) / (luminance("#14181d") + 0.05) >= 4.5, dark
 
@@ -74,7 +74,7 @@ def test_every_pair_looks_different() -> None:
     assert len(set(looks_of(names).values())) == 42
     for first in range(0, 42, 6):
         few = list(looks_of(names).values())[first : first + 6]
-        assert len({look.dash for look in few}) == len({look.marker for look in few}) == 6, "without colours too"
+        assert len({look.dash for look in few}) == len({look.marker for look in few}) == 6, "without colors too"
 
 
 def test_labels_keep_apart_and_near_their_lines() -> None:

@@ -15,8 +15,10 @@ from detloss.study import request, session, terminal
 from detloss.study.cli import main
 from detloss.study.comparison import Comparison
 from detloss.study.dataset import Dataset
+from detloss.study.folder import Folder
 from detloss.study.live import LivePage
-from tests.study.test_cli import read_small
+from detloss.study.plan import Plan
+from tests.study.test_cli import INTERRUPTIBLE, read_small
 from tests.study.trials import run_here, small_dataset
 
 WORDS = ("compare", "--box", "l1,giou", "--weights", "l1=1", "--seeds", "2", "--steps", "3", "--jobs", "1")
@@ -208,25 +210,9 @@ def test_a_page_that_cannot_be_written_does_not_end_what_goes_on() -> None:
         assert tried.wait(60)
 
 
-TERMINABLE = """
-import signal
-import sys
-from functools import partialmethod
-from detloss.study import cli, request
-from detloss.study.comparison import Comparison
-from tests.study.test_cli import read_small
-from tests.study.trials import endless_trial
-
-request.load = read_small
-Comparison.run = partialmethod(Comparison.run, run_trial=endless_trial)
-words = ["--box", "l1", "--weights", "l1=1", "--seeds", "2", "--steps", "3", "--jobs", "1", "--out", sys.argv[1]]
-cli.main(["compare", *words])
-"""
-
-
 @pytest.mark.exhaustive
 def test_sigterm_gives_back_what_runs_and_leaves_a_report(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", TERMINABLE, tmp_path]
+    command = [sys.executable, "-c", INTERRUPTIBLE, tmp_path]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     said = []
@@ -242,13 +228,10 @@ def test_sigterm_gives_back_what_runs_and_leaves_a_report(tmp_path: Path) -> Non
     assert "Traceback" not in errors
     assert "With 1 of 2 trials finished: " in output.splitlines()[-1]
     assert "With 1 of 2 trials finished: " in (tmp_path / "report.html").read_text()
-    [waiting] = session.results_in(
-        session.Folder(tmp_path),
-        f"sqlite:///{tmp_path / 'study.db'}",
-        session.study_name(plan := json.loads((tmp_path / "plan.json").read_text())),
-        session.Plan.from_settings(plan),
-    ).outcomes
-    assert waiting.trial.seed == 0
+    settings = json.loads((tmp_path / "plan.json").read_text())
+    folder, plan = Folder(tmp_path), Plan.from_settings(settings)
+    [finished] = session.results_in(folder, folder.study, session.study_name(settings), plan).outcomes
+    assert finished.trial.seed == 0
 
 
 def test_the_commands_are_declared_without_what_only_running_them_needs() -> None:

@@ -28,7 +28,7 @@ def turned_prediction(rows: list[list[float]], labels: list[int], scores: list[f
 
 
 def as_row(corners: np.ndarray, turned: bool) -> list[float]:
-    """The same box as centre, sides and angle; turned: the sides exchanged, at a right angle."""
+    """The same box as center, sides and angle; turned: the sides exchanged, at a right angle."""
     (x1, y1, x2, y2) = corners.tolist()
     sides = [y2 - y1, x2 - x1, math.pi / 2] if turned else [x2 - x1, y2 - y1, 0.0]
     return [(x1 + x2) / 2, (y1 + y2) / 2, *sides]

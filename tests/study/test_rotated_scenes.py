@@ -36,7 +36,7 @@ def test_a_turned_box_holds_its_ink_tightly(part: str, monkeypatch: pytest.Monke
         assert np.abs(turned_back.imag).max() <= height / 2 + 1e-4
         ends = (turned_back.real.max(), -turned_back.real.min(), turned_back.imag.max(), -turned_back.imag.min())
         gaps.append(np.array([width, width, height, height]) / 2 - ends)
-    # The outermost pixels of ink end half a pixel from their centres, and may be faint where they lie aslant.
+    # The outermost pixels of ink end half a pixel from their centers, and may be faint where they lie aslant.
     assert np.mean(gaps) < 0.8
     assert np.quantile(gaps, 0.95) < 1.6
 
@@ -51,8 +51,8 @@ def test_ink_turns_from_x_toward_y(seed: int) -> None:
         turned = scenes._turned(ink, angle)
         height, width = turned.shape
         rows, columns = np.mgrid[:height, :width] + 0.5
-        centre = ((columns - width / 2 + 1j * (rows - height / 2)) * turned).sum() / turned.sum()
-        assert abs(centre - complex(spot[0] - 15, spot[1] - 10) * np.exp(1j * angle)) < 0.05
+        center = ((columns - width / 2 + 1j * (rows - height / 2)) * turned).sum() / turned.sum()
+        assert abs(center - complex(spot[0] - 15, spot[1] - 10) * np.exp(1j * angle)) < 0.05
 
 
 def test_angles_are_of_all_directions_alike() -> None:

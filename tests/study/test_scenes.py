@@ -38,7 +38,7 @@ def test_boxes_are_tight_around_the_ink(part: str, monkeypatch: pytest.MonkeyPat
         assert (scene.boxes[0, :2] <= around[:2]).all()
         assert (scene.boxes[0, 2:] >= around[2:]).all()
         tight += bool((around == scene.boxes[0]).all())
-    # Ink may chance upon the very colour behind it at the only pixel of an edge.
+    # Ink may chance upon the very color behind it at the only pixel of an edge.
     assert tight >= 0.97 * len(lone)
 
 
@@ -83,8 +83,8 @@ def test_sparse_scenes_have_few_positive_cells() -> None:
         for sample in samples:
             assert sample.image.shape == (128, 128, 3)
             assert 1 <= len(sample.boxes) <= 2
-            centres = np.arange(128 // 4) * 4 + 2
-            x, y = np.meshgrid(centres, centres)
+            centers = np.arange(128 // 4) * 4 + 2
+            x, y = np.meshgrid(centers, centers)
             inside = [(x > x1) & (x < x2) & (y > y1) & (y < y2) for x1, y1, x2, y2 in sample.boxes]
             cells += x.size
             positive += np.any(inside, axis=0).sum()

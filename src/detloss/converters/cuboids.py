@@ -52,7 +52,7 @@ def cuboid_to_corners(rows: Tensor) -> Tensor:
 def cuboid_from_corners(corners: Tensor) -> Tensor:
     """Make rows of `Cuboid` of eight corners, by least squares where they are no upright box.
 
-    The base gives centre, l, w and yaw as `rotated_from_corners` does; h is how far the top lies from the base.
+    The base gives center, l, w and yaw as `rotated_from_corners` does; h is how far the top lies from the base.
 
     When to choose it: data sets that annotate eight corners. Tilted boxes are rows of ``Polytope(form="vertices")`` as
     they are.
@@ -91,24 +91,24 @@ def cuboid_from_corners(corners: Tensor) -> Tensor:
     return torch.cat((flat[..., :2], middle, flat[..., 2:4], height, flat[..., 4:]), -1).to(corners.dtype)
 
 
-def polytope_from_quaternion(centre: Tensor, size: Tensor, quaternion: Tensor, *, order: str) -> Tensor:
+def polytope_from_quaternion(center: Tensor, size: Tensor, quaternion: Tensor, *, order: str) -> Tensor:
     """Give the corners of boxes with any tilt, which are rows of ``Polytope(form="vertices")``.
 
-    ``centre + q p / |q|``, where p runs over the corners of the box along the axes and q p is p turned by the
+    ``center + q p / |q|``, where p runs over the corners of the box along the axes and q p is p turned by the
     quaternion.
 
     When to choose it: boxes with roll and pitch, as of robots, drones and scanned rooms. Of upright ones `Cuboid` is
     faster.
 
     Args:
-        centre: (..., 3).
+        center: (..., 3).
         size: (..., 3) l, w, h: along x, y and z before the turn.
         quaternion: (..., 4), of any length above 0: ``q`` and ``-q`` are the same turn. It takes the axes of the box to
             those of the world.
         order: Of the quaternion's numbers: ``"wxyz"`` (nuScenes, Eigen's constructor) or ``"xyzw"`` (SciPy, ROS).
 
     Returns:
-        (..., 8, 3) in the order of `cuboid_to_corners`, in the dtype of ``centre``.
+        (..., 8, 3) in the order of `cuboid_to_corners`, in the dtype of ``center``.
 
     Raises:
         TypeError: An operand is no floating tensor.
@@ -120,9 +120,9 @@ def polytope_from_quaternion(centre: Tensor, size: Tensor, quaternion: Tensor, *
 
     Example:
         >>> import torch, detloss
-        >>> centre, size = torch.zeros(3), torch.tensor([4., 2., 6.])
+        >>> center, size = torch.zeros(3), torch.tensor([4., 2., 6.])
         >>> upward = torch.tensor([1., 0., -1., 0.])  # by a quarter about y: x goes to z
-        >>> detloss.polytope_from_quaternion(centre, size, upward, order="wxyz").amax(0)
+        >>> detloss.polytope_from_quaternion(center, size, upward, order="wxyz").amax(0)
         tensor([3., 1., 2.])
 
     See also:
@@ -130,12 +130,12 @@ def polytope_from_quaternion(centre: Tensor, size: Tensor, quaternion: Tensor, *
     """
     if order not in ORDERS:
         raise ValueError(f"order: expected 'wxyz' or 'xyzw', got {order!r}")
-    for name, value, length in (("centre", centre, 3), ("size", size, 3), ("quaternion", quaternion, 4)):
+    for name, value, length in (("center", center, 3), ("size", size, 3), ("quaternion", quaternion, 4)):
         points(name, value, length)
-        arguments.same_device(name, value, "centre", centre)
-        if value.shape[:-1] != centre.shape[:-1]:
-            expected = (*centre.shape[:-1], length)
-            raise ValueError(f"{name}: expected {expected} like centre, got {tuple(value.shape)}")
+        arguments.same_device(name, value, "center", center)
+        if value.shape[:-1] != center.shape[:-1]:
+            expected = (*center.shape[:-1], length)
+            raise ValueError(f"{name}: expected {expected} like center, got {tuple(value.shape)}")
     zero = (quaternion == 0.0).all(-1)
     refuse("polytope_from_quaternion", "quaternion", quaternion, zero, "a length above 0")
 
@@ -148,7 +148,7 @@ def polytope_from_quaternion(centre: Tensor, size: Tensor, quaternion: Tensor, *
     corners = cuboid_to_corners(torch.cat((torch.zeros_like(sides), sides, torch.zeros_like(sides[..., :1])), -1))
     sideways = cross(axis, corners)
     turned = corners + words.quotient(2.0 * (w.unsqueeze(-2) * sideways + cross(axis, sideways)), squared)
-    return (working(centre).unsqueeze(-2) + turned).to(centre.dtype)
+    return (working(center).unsqueeze(-2) + turned).to(center.dtype)
 
 
 def cross(a: Tensor, b: Tensor) -> Tensor:

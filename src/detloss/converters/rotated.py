@@ -103,7 +103,7 @@ def rotated_from_corners(corners: Tensor) -> Tensor:
 
     Edge cases:
         Of corners that are no rectangle it is the one whose corners have the least sum of squared distances to them:
-        its centre is their mean, and its sides are the mean of opposite edges, projected on two perpendicular
+        its center is their mean, and its sides are the mean of opposite edges, projected on two perpendicular
         directions, which are chosen together. A side of length 0 has the direction that the other one leaves it; a
         point has the angle 0. A coordinate that is not finite makes its row NaN.
 
@@ -122,7 +122,7 @@ def rotated_from_corners(corners: Tensor) -> Tensor:
 def rotated_to_corners(rows: Tensor) -> Tensor:
     """Give the corners of rows of `Rotated`, which are rows of `Polygon`.
 
-    ``centre -+ w/2 (cos angle, sin angle) -+ h/2 (-sin angle, cos angle)``, with the signs ``--, +-, ++, -+``
+    ``center -+ w/2 (cos angle, sin angle) -+ h/2 (-sin angle, cos angle)``, with the signs ``--, +-, ++, -+``
 
     When to choose it: to draw, or to hand boxes to tools that take polygons.
 
@@ -157,7 +157,7 @@ def rotated_to_corners(rows: Tensor) -> Tensor:
 def rotated_to_axis_aligned(rows: Tensor) -> Tensor:
     """Give the smallest box along the axes around every row of `Rotated`.
 
-    ``centre -+ (w |cos angle| + h |sin angle|, w |sin angle| + h |cos angle|) / 2``
+    ``center -+ (w |cos angle| + h |sin angle|, w |sin angle| + h |cos angle|) / 2``
 
     When to choose it: for heads and tools that know boxes along the axes only, and for coarse filters. Around a
     square it is up to twice as large, and around long rectangles more.
@@ -235,7 +235,7 @@ def rotated_in_range(rows: Tensor, *, start: float, long_side_first: bool) -> Te
     arguments.rows("rows", rows, Rotated())
     start = arguments.number("start", start, -math.pi, math.pi)
     numbers = working(rows)
-    centre, sides, angle = numbers[..., :2], numbers[..., 2:4], numbers[..., 4:]
+    center, sides, angle = numbers[..., :2], numbers[..., 2:4], numbers[..., 4:]
     quarters = 2 if long_side_first else 1
     span = quarters * 0.5 * math.pi
     longer_second = (sides[..., :1] < sides[..., 1:]) & long_side_first
@@ -246,7 +246,7 @@ def rotated_in_range(rows: Tensor, *, start: float, long_side_first: bool) -> Te
     # What rounding left just outside is the start; the difference of 0 keeps the derivative.
     angle = torch.where((angle < start) | at_end, start + (angle - angle.detach()), angle)
     swapped = longer_second ^ (((turns + at_end) * quarters) % 2.0 == 1.0)
-    return torch.cat((centre, torch.where(swapped, sides.flip(-1), sides), angle), -1).to(rows.dtype)
+    return torch.cat((center, torch.where(swapped, sides.flip(-1), sides), angle), -1).to(rows.dtype)
 
 
 def with_angle_times(rows: Tensor, factor: float, reverse: bool) -> Tensor:
@@ -257,12 +257,12 @@ def with_angle_times(rows: Tensor, factor: float, reverse: bool) -> Tensor:
 
 def corners_of(rows: Tensor) -> Tensor:
     """Corners (..., 4, 2) of rectangles cx, cy, w, h, angle."""
-    centre, half, angle = rows[..., :2], 0.5 * rows[..., 2:4].clamp(min=0.0), rows[..., 4:5]
+    center, half, angle = rows[..., :2], 0.5 * rows[..., 2:4].clamp(min=0.0), rows[..., 4:5]
     cosine, sine = angle.cos(), angle.sin()
     along = half[..., :1] * torch.cat((cosine, sine), -1)
     across = half[..., 1:] * torch.cat((-sine, cosine), -1)
     steps = (-along - across, along - across, along + across, across - along)
-    return torch.stack([centre + step for step in steps], -2)
+    return torch.stack([center + step for step in steps], -2)
 
 
 def rectangle_of(corners: Tensor) -> Tensor:

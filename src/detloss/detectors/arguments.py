@@ -45,7 +45,7 @@ def backbone(value: nn.Module) -> tuple[int, int]:
 
 
 def images(value: Tensor) -> None:
-    """A batch of colour images."""
+    """A batch of color images."""
     if value.dim() != 4 or value.shape[1] != 3:
         raise ValueError(f"images: expected (B, 3, H, W), got {tuple(value.shape)}")
     if not value.is_floating_point():

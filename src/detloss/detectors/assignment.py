@@ -48,8 +48,8 @@ class Assignment(NamedTuple):
     share: Tensor
 
 
-def cell_centres(height: int, width: int, *, device: torch.device | None = None) -> Tensor:
-    """Place the centres of a plane's cells, row by row.
+def cell_centers(height: int, width: int, *, device: torch.device | None = None) -> Tensor:
+    """Place the centers of a plane's cells, row by row.
 
     Args:
         height: Cells from top to bottom.
@@ -60,35 +60,35 @@ def cell_centres(height: int, width: int, *, device: torch.device | None = None)
         (height * width, 2) float32: x, y in cells.
 
     Example:
-        >>> cell_centres(1, 2).tolist()
+        >>> cell_centers(1, 2).tolist()
         [[0.5, 0.5], [1.5, 0.5]]
     """
     x, y = torch.arange(width, device=device) + 0.5, torch.arange(height, device=device) + 0.5
     return torch.cartesian_prod(y, x).flip(-1)
 
 
-def assign(centres: Tensor, objects: Objects, *, background: int, middle: float = 1.0) -> Assignment:
-    """Give every cell the smallest box of its image that its centre lies in.
+def assign(centers: Tensor, objects: Objects, *, background: int, middle: float = 1.0) -> Assignment:
+    """Give every cell the smallest box of its image that its center lies in.
 
     Args:
-        centres: (cells, 2): x, y in every plane.
-        objects: Their boxes are (n, 4) corners x1, y1, x2, y2 in the unit of `centres`.
+        centers: (cells, 2): x, y in every plane.
+        objects: Their boxes are (n, 4) corners x1, y1, x2, y2 in the unit of `centers`.
         background: The label of a cell without a box.
-        middle: The share of a box's sides, about its center, in which a cell's centre has to lie.
+        middle: The share of a box's sides, about its center, in which a cell's center has to lie.
 
     Returns:
-        An `Assignment`; a cell's box is the distances from its centre to the left, top, right and bottom side, in the
-        unit of `centres`.
+        An `Assignment`; a cell's box is the distances from its center to the left, top, right and bottom side, in the
+        unit of `centers`.
 
     Edge cases:
-        A box that no cell's centre lies in gets the cell nearest to its center, so that small objects are learned too;
+        A box that no cell's center lies in gets the cell nearest to its center, so that small objects are learned too;
         some of that cell's distances are negative. A box that smaller ones cover cell by cell gets none. Of equally
         small boxes the first wins. No boxes make everything background.
 
     Example:
         >>> boxes = torch.tensor([[0.0, 0.0, 2.0, 1.0], [1.0, 0.0, 2.0, 1.0]])
         >>> objects = Objects.of([{"boxes": boxes, "labels": torch.tensor([5, 6])}])
-        >>> assign(cell_centres(1, 3), objects, background=9).labels.tolist()
+        >>> assign(cell_centers(1, 3), objects, background=9).labels.tolist()
         [5, 6, 9]
 
     Sources:
@@ -96,27 +96,27 @@ def assign(centres: Tensor, objects: Objects, *, background: int, middle: float 
         image has one face; the smallest box from Tian et al., FCOS (2019), section 3.1,
         https://arxiv.org/abs/1904.01355
     """
-    first, last = objects.boxes.to(centres.dtype).chunk(2, dim=1)
+    first, last = objects.boxes.to(centers.dtype).chunk(2, dim=1)
     margin = (last - first) * ((1 - middle) / 2)
-    (x1, y1), (x2, y2), (x, y) = (first + margin).T[..., None], (last - margin).T[..., None], centres.T
+    (x1, y1), (x2, y2), (x, y) = (first + margin).T[..., None], (last - margin).T[..., None], centers.T
     inside = (x > x1) & (x < x2) & (y > y1) & (y < y2)
-    owners = smallest(centres, objects, inside, middles=(first + last) / 2, areas=(last - first).prod(dim=1))
-    here = centres.repeat(objects.batch, 1)
+    owners = smallest(centers, objects, inside, middles=(first + last) / 2, areas=(last - first).prod(dim=1))
+    here = centers.repeat(objects.batch, 1)
     distances = torch.cat((here - behind_all(first)[owners], behind_all(last)[owners] - here), dim=1)
     return written(owners, distances, objects.labels, background)
 
 
-def assign_rotated(centres: Tensor, objects: Objects, *, background: int, middle: float = 1.0) -> Assignment:
-    """Give every cell the smallest rotated box of its image that its centre lies in.
+def assign_rotated(centers: Tensor, objects: Objects, *, background: int, middle: float = 1.0) -> Assignment:
+    """Give every cell the smallest rotated box of its image that its center lies in.
 
     Args:
-        centres: (cells, 2): x, y in every plane.
-        objects: Their boxes are (n, 5): cx, cy, w, h in the unit of `centres`, angle in radians.
+        centers: (cells, 2): x, y in every plane.
+        objects: Their boxes are (n, 5): cx, cy, w, h in the unit of `centers`, angle in radians.
         background: The label of a cell without a box.
-        middle: The share of a box's sides, about its center, in which a cell's centre has to lie.
+        middle: The share of a box's sides, about its center, in which a cell's center has to lie.
 
     Returns:
-        An `Assignment`; a cell's box is its row with cx and cy from the cell's centre.
+        An `Assignment`; a cell's box is its row with cx and cy from the cell's center.
 
     Edge cases:
         Those of `assign`.
@@ -124,27 +124,27 @@ def assign_rotated(centres: Tensor, objects: Objects, *, background: int, middle
     Example:
         >>> upright = torch.tensor([[1.5, 1.5, 3.0, 1.0, torch.pi / 2]])
         >>> objects = Objects.of([{"boxes": upright, "labels": torch.tensor([5])}])
-        >>> assign_rotated(cell_centres(3, 3), objects, background=9).labels.reshape(3, 3).tolist()
+        >>> assign_rotated(cell_centers(3, 3), objects, background=9).labels.reshape(3, 3).tolist()
         [[9, 5, 9], [9, 5, 9], [9, 5, 9]]
     """
-    boxes = objects.boxes.to(centres.dtype)
+    boxes = objects.boxes.to(centers.dtype)
     middles, sides, angles = boxes.tensor_split((2, 4), dim=1)
-    (x, y), cosine, sine = (middles[:, None] - centres).unbind(-1), angles.cos(), angles.sin()
+    (x, y), cosine, sine = (middles[:, None] - centers).unbind(-1), angles.cos(), angles.sin()
     along_the_sides = torch.stack((x * cosine + y * sine, y * cosine - x * sine), dim=-1)
     inside = (along_the_sides.abs() < sides[:, None] * (middle / 2)).all(dim=-1)
-    owners = smallest(centres, objects, inside, middles=middles, areas=sides.prod(dim=1))
+    owners = smallest(centers, objects, inside, middles=middles, areas=sides.prod(dim=1))
     rows = behind_all(boxes)[owners]
-    offsets = rows[:, :2] - centres.repeat(objects.batch, 1)
+    offsets = rows[:, :2] - centers.repeat(objects.batch, 1)
     return written(owners, torch.cat((offsets, rows[:, 2:]), dim=1), objects.labels, background)
 
 
-def smallest(centres: Tensor, objects: Objects, inside: Tensor, *, middles: Tensor, areas: Tensor) -> Tensor:
+def smallest(centers: Tensor, objects: Objects, inside: Tensor, *, middles: Tensor, areas: Tensor) -> Tensor:
     """Find the smallest box around every cell, after every box without a cell has got the nearest one.
 
     Args:
-        centres: (cells, 2): x, y in every plane.
+        centers: (cells, 2): x, y in every plane.
         objects: The objects of all planes.
-        inside: (n, cells) bool: which centres lie in which box.
+        inside: (n, cells) bool: which centers lie in which box.
         middles: (n, 2) of the boxes.
         areas: (n,) of the boxes.
 
@@ -153,11 +153,11 @@ def smallest(centres: Tensor, objects: Objects, inside: Tensor, *, middles: Tens
     """
     count, cells = inside.shape
     missed = (~inside.any(dim=1)).nonzero().squeeze(1)
-    inside[missed, (middles[missed, None] - centres).square().sum(dim=-1).argmin(dim=1)] = True
+    inside[missed, (middles[missed, None] - centers).square().sum(dim=-1).argmin(dim=1)] = True
 
     by_area = areas.argsort(stable=True)
     rank, cell = inside[by_area].nonzero(as_tuple=True)
-    first = torch.full((objects.batch * cells,), count, device=centres.device)
+    first = torch.full((objects.batch * cells,), count, device=centers.device)
     first.scatter_reduce_(0, objects.images[by_area][rank] * cells + cell, rank, "amin")
     return torch.cat((by_area, by_area.new_tensor([count])))[first]
 

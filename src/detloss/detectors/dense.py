@@ -11,10 +11,10 @@ from torch.nn.functional import pad
 import detloss
 from detloss.catalog import Kind, kind_of
 from detloss.detectors import arguments
-from detloss.detectors.assignment import Assignment, cell_centres
+from detloss.detectors.assignment import Assignment, cell_centers
 from detloss.detectors.backbone import SmallPyramid, separable_convolution
 
-CANDIDATES = 1000  # the surest cells of an image that enter non-maximum suppression
+CANDIDATES = 1000  # the highest-scoring cells of an image that enter non-maximum suppression
 
 
 class DenseDetector(nn.Module, ABC):
@@ -84,7 +84,7 @@ class DenseDetector(nn.Module, ABC):
         """Turn what the box head says, (B, numbers, H, W), into boxes as the plane has them."""
 
     @abstractmethod
-    def placed(self, boxes: Tensor, centres: Tensor, height: int, width: int) -> Tensor:
+    def placed(self, boxes: Tensor, centers: Tensor, height: int, width: int) -> Tensor:
         """Turn boxes of the plane, (B, cells, numbers), at these cells into boxes in the pixels of an image."""
 
     @abstractmethod
@@ -180,7 +180,7 @@ class DenseDetector(nn.Module, ABC):
         """Find the objects in images.
 
         A cell speaks for the most probable of its classes, and that probability is its score; of the boxes of one
-        class that overlap too much the surest stays.
+        class that overlap too much the highest-scoring one stays.
 
         Args:
             images: (B, 3, H, W) in [0, 1].
@@ -189,19 +189,19 @@ class DenseDetector(nn.Module, ABC):
             max_detections: At most this many for an image.
 
         Returns:
-            One an image, surest first: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, within the image, or (n, 5)
-            rows of `RotatedUnitBox`; "scores", (n,); "labels", (n,) int64.
+            One per image, highest scores first: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, within the image, or
+            (n, 5) rows of `RotatedUnitBox`; "scores", (n,); "labels", (n,) int64.
 
         Raises:
             TypeError: The images are no floating tensor.
             ValueError: The images are not (B, 3, H, W).
         """
         plane = self(images)
-        centres = cell_centres(*plane.shape[-2:], device=plane.device)
+        centers = cell_centers(*plane.shape[-2:], device=plane.device)
         logits, numbers = plane.flatten(2).transpose(1, 2).tensor_split([plane.shape[1] - self.numbers], dim=-1)
         probabilities = logits.softmax(dim=-1)[..., :-1] if self.background else logits.sigmoid()
         scores, labels = probabilities.max(dim=-1)
-        boxes = self.placed(numbers, centres, *images.shape[-2:])
+        boxes = self.placed(numbers, centers, *images.shape[-2:])
 
         detections = []
         for image in range(len(images)):

@@ -1,4 +1,4 @@
-"""UnitBox for turned boxes: every cell says where the centre of its box is, how long its sides are, and its angle."""
+"""UnitBox for turned boxes: every cell says where the center of its box is, how long its sides are, and its angle."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 
 import detloss
 from detloss.detectors import arguments
-from detloss.detectors.assignment import Assignment, Objects, assign_rotated, cell_centres
+from detloss.detectors.assignment import Assignment, Objects, assign_rotated, cell_centers
 from detloss.detectors.dense import DenseDetector
 
 FIRST_SIDE = 4.0  # strides before training, as long as UnitBox's
@@ -19,9 +19,9 @@ FIRST_NUMBER = math.log(math.expm1(FIRST_SIDE))
 class RotatedUnitBox(DenseDetector):
     """Detect turned objects in one pass, without anchors, from a plane (C + 1 + 5, H, W).
 
-    A cell's first channels are the logits of C classes and of the background. Its last five are its box: the centre,
+    A cell's first channels are the logits of C classes and of the background. Its last five are its box: the center,
     measured from the cell's, and the sides in strides, and the angle in radians, which is predicted as it is, without
-    bounds. A cell is positive if its centre lies in a turned box:
+    bounds. A cell is positive if its center lies in a turned box:
 
     ``loss = mean over objects of the mean over its cells of (class_loss + box_weight * box_loss) + sum over background
     cells of class_loss / number of positive cells``
@@ -55,7 +55,7 @@ class RotatedUnitBox(DenseDetector):
             (0, 1], or an overlap loss reads other rows.
 
     Edge cases:
-        A box too small to have a cell's centre in it gets the nearest cell. A side of 0 has no logarithm: a regression
+        A box too small to have a cell's center in it gets the nearest cell. A side of 0 has no logarithm: a regression
         loss is infinite there. A batch without boxes has a box loss of 0, attached to the graph. Images of any size
         will do. `predict` writes boxes with the longer side first and the angle in [-pi/2, pi/2); they may reach beyond
         the image.
@@ -110,21 +110,21 @@ class RotatedUnitBox(DenseDetector):
         )
 
     def written(self, numbers: Tensor) -> Tensor:
-        """Rows cx, cy, w, h, angle, the centre measured from the cell's; the sides are above 0."""
-        centre, sides, angle = numbers.tensor_split((2, 4), dim=1)
-        return torch.cat((centre, softplus(sides), angle), dim=1)
+        """Rows cx, cy, w, h, angle, the center measured from the cell's; the sides are above 0."""
+        center, sides, angle = numbers.tensor_split((2, 4), dim=1)
+        return torch.cat((center, softplus(sides), angle), dim=1)
 
     def compared(self, boxes: Tensor) -> Tensor:
         """Rows as they are, or with logarithms of their sides for a loss of numbers."""
         if not self.each_number:
             return boxes
-        centre, sides, angle = boxes.tensor_split((2, 4), dim=1)
-        return torch.cat((centre, sides.log(), angle), dim=1)
+        center, sides, angle = boxes.tensor_split((2, 4), dim=1)
+        return torch.cat((center, sides.log(), angle), dim=1)
 
-    def placed(self, boxes: Tensor, centres: Tensor, height: int, width: int) -> Tensor:
+    def placed(self, boxes: Tensor, centers: Tensor, height: int, width: int) -> Tensor:
         """Rows cx, cy, w, h, angle in pixels, the longer side first."""
         offsets, sides, angle = boxes.tensor_split((2, 4), dim=-1)
-        rows = torch.cat(((centres + offsets) * self.stride, sides * self.stride, angle), dim=-1)
+        rows = torch.cat(((centers + offsets) * self.stride, sides * self.stride, angle), dim=-1)
         return longer_side_first(rows)
 
     def assign(self, height: int, width: int, targets: Sequence[Mapping[str, Tensor]]) -> Assignment:
@@ -140,11 +140,11 @@ class RotatedUnitBox(DenseDetector):
             them, the longer side first; which have a box.
         """
         objects = Objects.of(targets)
-        centres = cell_centres(height, width, device=objects.boxes.device)
+        centers = cell_centers(height, width, device=objects.boxes.device)
         rows = longer_side_first(objects.boxes)
         rows = torch.cat((rows[:, :4] / self.stride, rows[:, 4:]), dim=1)
         return assign_rotated(
-            centres, objects._replace(boxes=rows), background=self.num_classes, middle=self.center_sampling
+            centers, objects._replace(boxes=rows), background=self.num_classes, middle=self.center_sampling
         )
 
 

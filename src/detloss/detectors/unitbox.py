@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 
 import detloss
 from detloss.detectors import arguments
-from detloss.detectors.assignment import Assignment, Objects, assign, cell_centres
+from detloss.detectors.assignment import Assignment, Objects, assign, cell_centers
 from detloss.detectors.dense import DenseDetector
 
 FIRST_DISTANCE = 2.0  # strides to every side before training, so that boxes overlap from the first step
@@ -19,7 +19,7 @@ class UnitBox(DenseDetector):
     """Detect objects in one pass, without anchors, from a plane (C + 1 + 4, H, W).
 
     A cell's first channels are the logits of C classes and of the background, its last four the distances l, t, r, b
-    from its centre to the sides of its box, in strides. A cell is positive if its centre lies in a box:
+    from its center to the sides of its box, in strides. A cell is positive if its center lies in a box:
 
     ``loss = mean over objects of the mean over its cells of (class_loss + box_weight * box_loss) + sum over background
     cells of class_loss / number of positive cells``
@@ -50,7 +50,7 @@ class UnitBox(DenseDetector):
             detloss's own losses are known, any other is over a softmax.
         prior: How probable a cell thinks an object before training, or each class where ``background`` is False: in
             (0, 1).
-        center_sampling: The share of a box's width and height, about its center, in which a cell's centre has to lie
+        center_sampling: The share of a box's width and height, about its center, in which a cell's center has to lie
             for the cell to be positive, in (0, 1]; below 1 fewer cells near a box's sides, which predict it worst.
         backbone: A module from images (B, 3, H, W) to features (B, out_channels, H / stride, W / stride), with the
             integers ``out_channels`` and ``stride`` as attributes; H and W come padded to multiples of the stride. By
@@ -62,7 +62,7 @@ class UnitBox(DenseDetector):
             (0, 1], or an overlap loss reads rows that are not l, t, r, b.
 
     Edge cases:
-        A box too small to have a cell's centre in it gets the nearest cell, whose prediction can touch but not equal
+        A box too small to have a cell's center in it gets the nearest cell, whose prediction can touch but not equal
         it. A batch without boxes has a box loss of 0, attached to the graph. Images of any size will do.
 
     Example:
@@ -117,10 +117,10 @@ class UnitBox(DenseDetector):
         """Distances l, t, r, b in strides, all of them above 0."""
         return softplus(numbers)
 
-    def placed(self, boxes: Tensor, centres: Tensor, height: int, width: int) -> Tensor:
+    def placed(self, boxes: Tensor, centers: Tensor, height: int, width: int) -> Tensor:
         """Corners x1, y1, x2, y2 in pixels, within the image."""
         before, after = boxes.chunk(2, dim=-1)
-        corners = torch.cat((centres - before, centres + after), dim=-1) * self.stride
+        corners = torch.cat((centers - before, centers + after), dim=-1) * self.stride
         return corners.clamp(min=0).minimum(corners.new_tensor([width, height, width, height]))
 
     def assign(self, height: int, width: int, targets: Sequence[Mapping[str, Tensor]]) -> Assignment:
@@ -136,9 +136,9 @@ class UnitBox(DenseDetector):
             which have a box.
         """
         objects = Objects.of(targets)
-        centres = cell_centres(height, width, device=objects.boxes.device)
+        centers = cell_centers(height, width, device=objects.boxes.device)
         return assign(
-            centres,
+            centers,
             objects._replace(boxes=objects.boxes / self.stride),
             background=self.num_classes,
             middle=self.center_sampling,

@@ -42,7 +42,7 @@ def use_losses(
         model: A model for object detection of transformers: DETR, Conditional, DAB and Deformable DETR, Table
             Transformer, YOLOS, RT-DETR, RT-DETRv2, D-FINE.
         box: In the place of GIoU, ``loss_giou``: a loss of boxes, given corners x1, y1, x2, y2 in shares of the image.
-        distance: In the place of L1, ``loss_bbox``: a loss of numbers, given centre x, centre y, width, height in
+        distance: In the place of L1, ``loss_bbox``: a loss of numbers, given center x, center y, width, height in
             shares of the image, and summed over the four.
         classification: In the place of ``loss_ce`` or ``loss_vfl``. DETR, Table Transformer and YOLOS: a softmax loss
             of class indices, background last, in which background weighs ``eos_coefficient``, divided by the sum of

@@ -52,7 +52,7 @@ class ConvexLoop(NamedTuple):
     """One entry a pair of convex bodies, each a row of its shape's numbers laid end to end.
 
     `enclosing` says which enclosing region a penalty needs, None where it needs none; `with_distance` whether it needs
-    the distance of the centres, `with_angle` the aspect ratios; `measure` asks for the similarity instead.
+    the distance of the centers, `with_angle` the aspect ratios; `measure` asks for the similarity instead.
     """
 
     formula: Callable[..., Any]

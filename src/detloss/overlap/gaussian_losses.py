@@ -37,7 +37,7 @@ def gaussian_wasserstein_loss(
     """GWD: how far the mass of one box, as a Gaussian, has to travel to become the other.
 
     ``loss = 1 - 1 / (tau + f(D))`` with the squared Wasserstein distance
-    ``D = |c - c'|^2 + tr(S + S' - 2 (S^1/2 S' S^1/2)^1/2)``, where c is the centre of a box and
+    ``D = |c - c'|^2 + tr(S + S' - 2 (S^1/2 S' S^1/2)^1/2)``, where c is the center of a box and
     ``S = R diag(w^2/4, h^2/4) R^T``; f(D) is ``sqrt(D)``, ``log(1 + D)`` or D itself
 
     When to choose it: rotated boxes that may miss their targets, or whose angle jumps at the end of its range, which
@@ -105,7 +105,7 @@ def kullback_leibler_loss(
     """KLD: the Kullback-Leibler divergence of two boxes as Gaussians, which weighs each error by the boxes' sizes.
 
     ``loss = 1 - 1 / (tau + f(D))`` with the divergence
-    ``D = 1/2 ((c - c')^T S'^-1 (c - c') + tr(S'^-1 S) + log(|S'| / |S|)) - 1``, where c is the centre of a box and
+    ``D = 1/2 ((c - c')^T S'^-1 (c - c') + tr(S'^-1 S) + log(|S'| / |S|)) - 1``, where c is the center of a box and
     ``S = R diag(w^2/4, h^2/4) R^T``; f(D) is ``sqrt(D)``, ``log(1 + D)`` or D itself
 
     When to choose it: rotated boxes, thin ones above all: an error across the target's short side costs more than the
@@ -169,7 +169,7 @@ def probabilistic_iou_loss(
     """ProbIoU: the Hellinger distance of two boxes as Gaussians, or their Bhattacharyya distance.
 
     ``loss = sqrt(1 - exp(-D))`` (``"linear"``, in [0, 1]: 1 - ProbIoU), or D itself (``"log"``), with
-    ``D = 1/8 (c - c')^T M^-1 (c - c') + 1/2 log(|M| / sqrt(|S| |S'|))`` and ``M = (S + S') / 2``, where c is the centre
+    ``D = 1/8 (c - c')^T M^-1 (c - c') + 1/2 log(|M| / sqrt(|S| |S'|))`` and ``M = (S + S') / 2``, where c is the center
     of a box and ``S = R diag(w^2/12, h^2/12) R^T``, the covariance of the box itself
 
     When to choose it: rotated boxes, where prediction and target should count alike and no option should be left to

@@ -132,7 +132,7 @@ def distance_iou_loss(
     reduction: str = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """One less DIoU: IoU loss with a pull of the centres.
+    """One less DIoU: IoU loss with a pull of the centers.
 
     ``loss = 1 - IoU + |a - b|^2 / c^2``, with c the diagonal of the smallest box that encloses both, or, of other
     shapes than boxes along the axes, the largest distance of two of their vertices; in [0, 2]
@@ -156,7 +156,7 @@ def distance_iou_loss(
         ValueError: Shapes, devices, the weight's shape or an option do not fit.
 
     Edge cases:
-        Identical boxes cost exactly 0, points too. An inverted box is the empty set and keeps the centres' pull. A
+        Identical boxes cost exactly 0, points too. An inverted box is the empty set and keeps the centers' pull. A
         coordinate that is not finite makes its row NaN.
 
     Example:

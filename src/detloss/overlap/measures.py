@@ -95,7 +95,7 @@ def generalized_iou(
 
 
 def distance_iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
-    """Measure IoU, less the squared distance of the centres by the enclosure's squared diagonal.
+    """Measure IoU, less the squared distance of the centers by the enclosure's squared diagonal.
 
     ``DIoU = IoU - |a - b|^2 / c^2``
 

@@ -1,5 +1,6 @@
 """What a trial can train: each detector by its name, built with a trial's losses."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
@@ -49,6 +50,7 @@ class Recipe(NamedTuple):
     learning_rate: float
 
 
+ASSIGNED_AT_ONCE = 256  # images
 CENTER_SAMPLING = 0.7  # of UnitBox: with all cells of a box positive it learns less from as many steps
 
 
@@ -87,11 +89,22 @@ def check_boxes(box: Loss, detector: str, dataset: Dataset) -> None:
 
 def cells_of_classes(model: UnitBox | RotatedUnitBox, samples: Sequence[Sample]) -> list[float]:
     """Count the cells that each class has in all images, the background's last."""
-    counts = torch.zeros(model.num_classes + 1, dtype=torch.int64)
-    for sample in samples:
-        height, width = (-(-side // model.stride) for side in sample.image.shape[:2])
-        counts += model.assign(height, width, [target_of(sample)]).labels.bincount(minlength=len(counts))
-    return counts.tolist()
+    return torch.cat(labels_of_cells(model, samples)).bincount(minlength=model.num_classes + 1).tolist()
+
+
+def labels_of_cells(model: UnitBox | RotatedUnitBox, samples: Sequence[Sample]) -> list[Tensor]:
+    """Assign each image's cells their labels, many images of one size at a time."""
+    of_plane: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index, sample in enumerate(samples):
+        height, width, _ = sample.image.shape
+        of_plane[-(-height // model.stride), -(-width // model.stride)].append(index)
+    labels: dict[int, Tensor] = {}
+    for plane, indices in of_plane.items():
+        for first in range(0, len(indices), ASSIGNED_AT_ONCE):
+            batch = indices[first : first + ASSIGNED_AT_ONCE]
+            assigned = model.assign(*plane, [target_of(samples[index]) for index in batch])
+            labels |= zip(batch, assigned.labels.chunk(len(batch)))
+    return [labels[index] for index in range(len(samples))]
 
 
 def target_of(sample: Sample, device: str = "cpu") -> dict[str, Tensor]:

@@ -139,7 +139,7 @@ class Folder:
         return outcomes
 
     def note(self, request: Request) -> None:
-        """Save what was asked."""
+        """Save the request of the comparison."""
         write_whole(self.path / REQUEST, json.dumps(request.to_json(), indent=1))
 
     def settings(self) -> dict[str, Any]:
@@ -154,10 +154,10 @@ class Folder:
         return settings_in(file)
 
     def request(self) -> Request:
-        """Read what was asked.
+        """Read the request of the comparison.
 
         Raises:
-            FolderError: It is not known.
+            FolderError: There is none here, or it cannot be read.
         """
         file = self.path / REQUEST
         try:

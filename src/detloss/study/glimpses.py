@@ -23,7 +23,7 @@ class Glimpse:
         step: Steps done.
         ap: On some of the validation images.
         images: Which validation images the predictions are for.
-        predictions: The surest in each of these images, as many as it has objects.
+        predictions: The highest-scoring in each of these images, as many as it has objects.
     """
 
     step: int
@@ -50,7 +50,8 @@ class Watch:
     def glimpse(self, step: int, predictions: Sequence[Prediction]) -> Glimpse:
         """Judge the predictions in `samples`."""
         ap = evaluate(predictions, self.samples, self.dataset.geometry).ap
-        shown = [surest(predictions[self.images.index(image)], self.dataset.validation[image]) for image in self.filmed]
+        of_image = dict(zip(self.images, predictions, strict=True))
+        shown = [highest_scoring(of_image[image], self.dataset.validation[image]) for image in self.filmed]
         return Glimpse(step, ap, self.filmed, shown)
 
 
@@ -67,7 +68,7 @@ def filmed(samples: Sequence[Sample], images: Sequence[int]) -> list[int]:
     return evenly(few if len(few) >= FILMED else having, FILMED)
 
 
-def surest(prediction: Prediction, sample: Sample) -> Prediction:
+def highest_scoring(prediction: Prediction, sample: Sample) -> Prediction:
     """As many predictions as there are objects, those with the highest scores.
 
     Scores of different losses cannot be compared, so that a threshold would favor one.

@@ -96,7 +96,7 @@ class Ledger:
         name: Of the study; the same for all processes that share it, and no other plan's.
         plan: Which trials there are.
         anew: Whether what the database has under this name is deleted.
-        reading: Whether the study is only read: it must exist, and no trial of it is begun again.
+        reading: Whether the study is only read: it must exist, and no trial of it is restarted.
         beat: Seconds between the signs of life of a trial.
         grace: Seconds of silence after which its process counts as dead.
         patience: Seconds in which a database that went away may come back.

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 import matplotlib
 
 INK = "#1c2733"
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's, which readers who confuse red and green tell apart."""
 
 

@@ -1,4 +1,4 @@
-"""What was asked of a comparison beyond its plan: where the data are, what the others are compared with."""
+"""The options of a comparison beyond its plan, such as the data and the baseline."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace

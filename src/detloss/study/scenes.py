@@ -28,7 +28,7 @@ NARROWEST, WIDEST = 0.5, 2.0
 MOST_COVERED = 0.15
 
 _TRIES = 20
-# How far the grey of ink is at least from what is behind it, and how far its colours stray.
+# How far the grey of ink is at least from what is behind it, and how far its colors stray.
 _LEAST_CONTRAST = 50
 _TINT = 40
 # Fainter ink would leave edges of a box without a pixel that changes.
@@ -141,7 +141,7 @@ def compose(count: int, part: Literal["train", "validation"], style: Style = STY
                 ink = _turned(ink, angle)
             place = _free_place(ink.shape, places, style.side, random)
             if place is not None:
-                _draw(canvas, ink, place, _colour(canvas, place, random))
+                _draw(canvas, ink, place, _color(canvas, place, random))
                 places.append(place)
                 boxes.append(_row_in(place, upright, angle) if style.turned else place)
                 drawn.append(label if style.class_names == DIGITS else 0)
@@ -232,18 +232,18 @@ def _covered(box: _Box, other: _Box) -> float:
     return max(width, 0) * max(height, 0) / smaller
 
 
-def _colour(canvas: np.ndarray, box: _Box, random: np.random.Generator) -> np.ndarray:
-    """A colour of ink that stands out from what is in the box, now clearly and now hardly."""
+def _color(canvas: np.ndarray, box: _Box, random: np.random.Generator) -> np.ndarray:
+    """A color of ink that stands out from what is in the box, now clearly and now hardly."""
     x1, y1, x2, y2 = box
     behind = float(canvas[y1:y2, x1:x2].mean())
     contrast = random.uniform(_LEAST_CONTRAST, max(behind, 255 - behind))
     within_range = [grey for grey in (behind - contrast, behind + contrast) if 0 <= grey <= 255]
     tint = random.uniform(-_TINT, _TINT, size=3)
-    colour: np.ndarray = np.clip(random.choice(within_range) + tint, 0, 255)
-    return colour
+    color: np.ndarray = np.clip(random.choice(within_range) + tint, 0, 255)
+    return color
 
 
-def _draw(canvas: np.ndarray, ink: np.ndarray, box: _Box, colour: np.ndarray) -> None:
+def _draw(canvas: np.ndarray, ink: np.ndarray, box: _Box, color: np.ndarray) -> None:
     x1, y1, x2, y2 = box
     share = ink[..., None]
-    canvas[y1:y2, x1:x2] += share * (colour - canvas[y1:y2, x1:x2])
+    canvas[y1:y2, x1:x2] += share * (color - canvas[y1:y2, x1:x2])

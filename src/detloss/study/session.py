@@ -1,4 +1,4 @@
-"""One run of `detloss compare` or `detloss report`: what is done in which order, and what is said meanwhile."""
+"""One run of `detloss compare` or `detloss report`, step by step, with its output on the terminal."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ class Session:
     Args:
         console: The terminal.
         plan: Which trials there are.
-        request: What else was asked.
+        request: Its other options.
         folder: Where results are written.
     """
 
@@ -116,7 +116,7 @@ def rewrite(console: Console, folder: Folder, request: Request, storage: str | N
     Args:
         console: The terminal.
         folder: Of the comparison.
-        request: What was asked.
+        request: Of the comparison.
         storage: Address of the database; None: a file in the folder.
 
     Raises:

@@ -18,10 +18,10 @@ NO_PIXELS = np.empty(0, np.uint8)
 
 
 class SharedDataset:
-    """A data set that worker processes take over, called there, instead of reading or composing it again.
+    """A data set that is sent to worker processes, which map its pixels instead of reading or composing it again.
 
-    The pixels lie in a temporary file without a name, which every process maps and which is gone with the last of
-    them. What a process writes to its images stays with it.
+    Calling it returns the data set. The pixels are in an unlinked temporary file that every process maps; it is gone
+    with the last of them. A process that writes to an image changes its own copy.
     """
 
     def __init__(self, dataset: Dataset) -> None:

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from detloss.catalog import Kind, Loss
-from detloss.study.pictures import COLOURS, INK, style
+from detloss.study.pictures import COLORS, INK, style
 
 OPTION_VALUES: Mapping[str, Sequence[float]] = {
     "gamma": (0.0, 1.0, 2.0, 5.0),
@@ -36,7 +36,7 @@ PALE_BLUES = ListedColormap(colormaps["Blues"](np.linspace(0.0, 0.6, 64)))
 """Light enough for dark arrows, on paper too."""
 
 CEILING = 6.0
-"""Where axes and colours end at the latest: -log IoU is 87 where nothing overlaps, and 1 / IoU has no end."""
+"""Where axes and colors end at the latest: -log IoU is 87 where nothing overlaps, and 1 / IoU has no end."""
 
 TARGET = torch.tensor([-0.5, -0.5, 0.5, 0.5], dtype=torch.float64)
 
@@ -89,14 +89,14 @@ def variations(loss: Loss) -> dict[str, dict[str, Mapping[str, object]]]:
 def draw_scalar_row(
     loss: Loss, heading: str, settings: Mapping[str, Mapping[str, object]], value_axes: Axes, gradient_axes: Axes
 ) -> None:
-    """Draw the curves of one group of options: their colour is the option, their dashes the target."""
+    """Draw the curves of one group of options: their color is the option, their dashes the target."""
     axis, curves, label, unit = scalar_curves(loss)
-    for colour, (setting, options) in zip(COLOURS, settings.items(), strict=False):
+    for color, (setting, options) in zip(COLORS, settings.items(), strict=False):
         for dashes, (target, curve) in zip(DASHES, curves.items(), strict=False):
             value, slope = value_and_slope(curve, axis, {**loss.options, **options})
             name = ", ".join(filter(None, [setting, target]))
-            value_axes.plot(axis, value, color=colour, linestyle=dashes, label=name)
-            gradient_axes.plot(axis, slope, color=colour, linestyle=dashes)
+            value_axes.plot(axis, value, color=color, linestyle=dashes, label=name)
+            gradient_axes.plot(axis, slope, color=color, linestyle=dashes)
     value_axes.set(title=f"value{heading}", xlabel=label, ylabel="loss")
     gradient_axes.set(title=f"gradient{heading}", xlabel=label, ylabel=f"loss per unit of the {unit}")
     if any(value_axes.get_legend_handles_labels()[1]):
@@ -152,15 +152,15 @@ def draw_box_loss(loss: Loss) -> Figure:
 def draw_shift(loss: Loss, value_axes: Axes, gradient_axes: Axes) -> None:
     """Draw the loss of boxes of three sizes that slide past the target."""
     shift = grid(2.5)
-    for side, colour, dashes in zip(PREDICTION_SIDES, COLOURS, DASHES, strict=False):
+    for side, color, dashes in zip(PREDICTION_SIDES, COLORS, DASHES, strict=False):
 
         def curve(x: Tensor, options: Mapping[str, object], side: float = side) -> Tensor:
             return box_loss(loss, options, x, torch.zeros_like(x), torch.tensor(side), torch.tensor(side))
 
         value, slope = value_and_slope(curve, shift, loss.options)
-        value_axes.plot(shift, value, color=colour, linestyle=dashes, label=f"box of {side:g} × the target's sides")
-        gradient_axes.plot(shift, slope, color=colour, linestyle=dashes)
-    label = "shift of the centre, in sides of the target"
+        value_axes.plot(shift, value, color=color, linestyle=dashes, label=f"box of {side:g} × the target's sides")
+        gradient_axes.plot(shift, slope, color=color, linestyle=dashes)
+    label = "shift of the center, in sides of the target"
     value_axes.set(title="value along a shift", xlabel=label, ylabel="loss")
     gradient_axes.set(title="gradient along a shift", xlabel=label, ylabel="loss per side of the target")
     value_axes.set_ylim(-0.1, min(value_axes.get_ylim()[1], CEILING))
@@ -179,14 +179,14 @@ def draw_move(loss: Loss, axes: Axes) -> None:
     axes.plot(*square(1.0), color=INK, linewidth=1, linestyle=(0, (4, 3)))
     axes.set(
         title="pull on a moved box of the target's size (□)\ndashed: no overlap beyond",
-        xlabel="centre right of the target's, in its sides",
-        ylabel="centre below the target's, in its sides",
+        xlabel="center right of the target's, in its sides",
+        ylabel="center below the target's, in its sides",
     )
     axes.invert_yaxis()
 
 
 def draw_stretch(loss: Loss, axes: Axes) -> None:
-    """Draw how a box around the target's centre is made wider, narrower, higher, lower."""
+    """Draw how a box around the target's center is made wider, narrower, higher, lower."""
 
     def value(width: Tensor, height: Tensor) -> Tensor:
         zero = torch.zeros_like(width)
@@ -198,14 +198,14 @@ def draw_stretch(loss: Loss, axes: Axes) -> None:
     axes.set_xticks(ticks, names)
     axes.set_yticks(ticks, names)
     axes.set(
-        title="pull on a stretched box\nof the target's centre",
+        title="pull on a stretched box\nof the target's center",
         xlabel="width, in widths of the target",
         ylabel="height, in heights of the target",
     )
 
 
 def draw_field(axes: Axes, value: Callable[[Tensor, Tensor], Tensor], *, limit: float) -> None:
-    """Draw a loss over a plane as colour, and the way it pulls as arrows whose length is the root of the strength."""
+    """Draw a loss over a plane as color, and the way it pulls as arrows whose length is the root of the strength."""
     x, y = torch.meshgrid(grid(limit), grid(limit), indexing="xy")
     with torch.no_grad():
         surface = value(x, y)
@@ -227,7 +227,7 @@ def draw_field(axes: Axes, value: Callable[[Tensor, Tensor], Tensor], *, limit: 
 
 
 def box_loss(loss: Loss, options: Mapping[str, object], x: Tensor, y: Tensor, width: Tensor, height: Tensor) -> Tensor:
-    """The loss of boxes with these centres and sides against a square target of side 1 around 0."""
+    """The loss of boxes with these centers and sides against a square target of side 1 around 0."""
     left, top, right, bottom = x - width / 2, y - height / 2, x + width / 2, y + height / 2
     boxes = torch.stack([left, top, right, bottom], dim=-1)
     return loss.function(boxes, TARGET.expand_as(boxes), **options, reduction="none")

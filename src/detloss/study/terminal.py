@@ -62,8 +62,8 @@ def say_plan(
         machine = f"on this machine alone, with {len(teams)} at a time"
         if left is not None:
             lines.append(f"estimate: about {estimate.duration(left)} {machine}")
-        if left is not None and torch.cuda.is_available():
-            shorter = estimate.seconds_left(replace(plan, precision="bfloat16"), done, dataset, teams)
+            half = replace(plan, precision="bfloat16")
+            shorter = estimate.seconds_left(half, done, dataset, teams) if torch.cuda.is_available() else None
             if shorter is not None and shorter < WORTH * left:
                 lines.append(f"about {estimate.duration(shorter)} with --precision bfloat16, which rounds coarser")
     for line in lines:

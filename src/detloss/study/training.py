@@ -16,7 +16,7 @@ from detloss.study.builders import DETECTORS, Detector, check_boxes, target_of
 from detloss.study.dataset import Dataset, Sample
 from detloss.study.devices import Place
 from detloss.study.evaluation import Prediction, evaluate
-from detloss.study.glimpses import Glimpse, Watch, evenly, surest
+from detloss.study.glimpses import Glimpse, Watch, evenly, highest_scoring
 from detloss.study.matching import Matches
 
 # One setting for all losses, so that a comparison compares nothing else.
@@ -81,7 +81,7 @@ class Outcome:
         large: Of objects above 3 % of their image.
         seconds: From the first step to the last validation image.
         curve: (step, classification loss, box loss), each loss the mean since the point before.
-        predictions: In some validation images, the surest, as many as each has objects.
+        predictions: In some validation images, the highest-scoring, as many as each has objects.
         matches: Which detections found an object, for the AP of any draw of the validation images.
         found: (objects,) uint16, by image: bit t is set where an object of the validation images was found at IoU
             .50 + .05 t. None in results of versions that did not note it.
@@ -168,7 +168,7 @@ def train_and_judge(
         **vars(precision),
         seconds=seconds,
         curve=curve,
-        predictions=[surest(predictions[image], dataset.validation[image]) for image in pictured],
+        predictions=[highest_scoring(predictions[image], dataset.validation[image]) for image in pictured],
         pictured=pictured,
         glimpses=glimpses,
     )
@@ -285,9 +285,8 @@ def images_of(samples: Sequence[Sample], device: str) -> Tensor:
     pixels = np.zeros((len(samples), height, width, 3), np.uint8)
     for image, sample in zip(pixels, samples):
         image[: sample.image.shape[0], : sample.image.shape[1]] = sample.image
-    return (
-        torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2) / 255
-    )  # channels last, the faster layout for convolutions
+    channels_last = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)  # the faster layout for convolutions
+    return channels_last / 255
 
 
 def predict(model: Detector, samples: Sequence[Sample], device: str) -> list[Prediction]:

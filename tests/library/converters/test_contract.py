@@ -116,28 +116,28 @@ def test_options_that_do_not_fit() -> None:
 def test_quaternions_that_do_not_fit() -> None:
     three, four = torch.zeros(2, 3), torch.ones(2, 4)
 
-    def made(centre: object = three, size: object = three, quaternion: object = four, order: str = "wxyz") -> Tensor:
-        return detloss.polytope_from_quaternion(centre, size, quaternion, order=order)
+    def made(center: object = three, size: object = three, quaternion: object = four, order: str = "wxyz") -> Tensor:
+        return detloss.polytope_from_quaternion(center, size, quaternion, order=order)
 
     with pytest.raises(ValueError, match="^order: expected 'wxyz' or 'xyzw', got 'zyxw'$"):
         made(order="zyxw")
     with pytest.raises(TypeError, match="order"):
         detloss.polytope_from_quaternion(three, three, four)
-    for name, good in (("centre", three), ("size", three), ("quaternion", four)):
+    for name, good in (("center", three), ("size", three), ("quaternion", four)):
         with pytest.raises(ValueError, match=rf"^{name}: expected \(\.\.\., {good.shape[-1]}\), got \(2, 2\)$"):
             made(**{name: good[:, :2]})
         with pytest.raises(TypeError, match=f"^{name}: expected a floating dtype, got torch.int32$"):
             made(**{name: good.int()})
-        if name != "centre":
+        if name != "center":
             with pytest.raises(
                 ValueError,
-                match=rf"^{name}: expected \(2, {good.shape[-1]}\) like centre, got \(1, {good.shape[-1]}\)$",
+                match=rf"^{name}: expected \(2, {good.shape[-1]}\) like center, got \(1, {good.shape[-1]}\)$",
             ):
                 made(**{name: good[:1]})
-            with pytest.raises(ValueError, match=f"^{name}: expected on cpu like centre, got on meta$"):
+            with pytest.raises(ValueError, match=f"^{name}: expected on cpu like center, got on meta$"):
                 made(**{name: good.to("meta")})
-    with pytest.raises(ValueError, match=r"^size: expected \(1, 2, 3\) like centre, got \(2, 3\)$"):
-        made(centre=three[None])
+    with pytest.raises(ValueError, match=r"^size: expected \(1, 2, 3\) like center, got \(2, 3\)$"):
+        made(center=three[None])
     zero = torch.tensor([[0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
     message = r"^polytope_from_quaternion: quaternion\[1\]: expected a length above 0, got \[0.0, 0.0, 0.0, 0.0\]$"
     with detloss.validating(), pytest.raises(ValueError, match=message):

@@ -50,7 +50,7 @@ def test_a_quaternion_turns_as_its_axis_and_angle_say(seed: int) -> None:
     for _ in range(20):
         axis, angle, length = generator.normal(size=3), generator.uniform(-7, 7), generator.uniform(0.1, 9) ** 3
         axis /= np.linalg.norm(axis)
-        centre, size = generator.normal(size=3), generator.uniform(0.1, 4, 3)
+        center, size = generator.normal(size=3), generator.uniform(0.1, 4, 3)
         local = CUBE * size / 2
         turned = (
             local * math.cos(angle)
@@ -59,9 +59,9 @@ def test_a_quaternion_turns_as_its_axis_and_angle_say(seed: int) -> None:
         )
         scalar, vector = length * math.cos(angle / 2), length * math.sin(angle / 2) * axis
         for order, quaternion in (("wxyz", [scalar, *vector]), ("xyzw", [*vector, scalar])):
-            operands = [torch.from_numpy(np.asarray(each)) for each in (centre, size, quaternion)]
+            operands = [torch.from_numpy(np.asarray(each)) for each in (center, size, quaternion)]
             ours = detloss.polytope_from_quaternion(*operands, order=order)
-            torch.testing.assert_close(ours, torch.from_numpy(turned + centre), rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(ours, torch.from_numpy(turned + center), rtol=1e-12, atol=1e-12)
 
 
 def test_a_quaternion_about_the_vertical_is_a_yaw(seed: int) -> None:
@@ -78,13 +78,13 @@ def test_a_quaternion_about_the_vertical_is_a_yaw(seed: int) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
 def test_tiny_huge_and_zero_quaternions(dtype: torch.dtype) -> None:
-    centre, size = torch.zeros(3, dtype=dtype), torch.tensor([4.0, 2.0, 6.0], dtype=dtype)
+    center, size = torch.zeros(3, dtype=dtype), torch.tensor([4.0, 2.0, 6.0], dtype=dtype)
     limits = torch.finfo(dtype)
     for length in (limits.tiny, limits.max):
         turn = torch.tensor([0.0, 0.0, length, length], dtype=dtype)  # a quarter about z
-        corners = detloss.polytope_from_quaternion(centre, size, turn, order="xyzw")
+        corners = detloss.polytope_from_quaternion(center, size, turn, order="xyzw")
         assert corners.amax(0).tolist() == pytest.approx([1.0, 2.0, 3.0])
     none = torch.zeros(4, dtype=dtype, requires_grad=True)
-    corners = detloss.polytope_from_quaternion(centre, size, none, order="xyzw")
+    corners = detloss.polytope_from_quaternion(center, size, none, order="xyzw")
     assert corners.tolist() == (CUBE * [2.0, 1.0, 3.0]).tolist()
     assert torch.autograd.grad(corners.sum(), none)[0].isfinite().all()

@@ -98,10 +98,10 @@ def test_bodies_there_and_back(seed: int) -> None:
 def test_tilted_boxes_have_six_faces(seed: int) -> None:
     rows = boxes_with_quaternions(seed)
     corners = tilted(seed)(rows)
-    for each, centre in zip(detloss.polytope_to_halfspaces(corners), rows[:, :3]):
+    for each, center in zip(detloss.polytope_to_halfspaces(corners), rows[:, :3]):
         faces = each.unique(dim=0)
         assert len(faces) == 6
-        assert (faces[:, :3] @ centre < faces[:, 3]).all()
+        assert (faces[:, :3] @ center < faces[:, 3]).all()
 
 
 def test_what_has_no_vertices_or_no_volume() -> None:

@@ -15,8 +15,8 @@ from tests.marks import share
 from tests.oracle import gaussians as oracle
 from tests.oracle.ulp import value_error
 
-CENTRES, SIDES = {0, 1, 5, 6}, {2, 3, 7, 8}
-KIN = [next(kin for kin in (CENTRES, {2, 3}, {7, 8}, {4, 9}) if k in kin) for k in range(10)]  # what cancels together
+CENTERS, SIDES = {0, 1, 5, 6}, {2, 3, 7, 8}
+KIN = [next(kin for kin in (CENTERS, {2, 3}, {7, 8}, {4, 9}) if k in kin) for k in range(10)]  # what cancels together
 
 
 @pytest.mark.parametrize(

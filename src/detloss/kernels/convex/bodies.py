@@ -44,17 +44,17 @@ class Body(NamedTuple):
         anchor: (N, 2) a point of each.
         offsets: (N, K, 2) its vertices, anticlockwise where y points up, less the anchor.
         size: (N,) its area.
-        centre: (N, 2) its centroid, less the anchor.
+        center: (N, 2) its centroid, less the anchor.
         sides: (N, 2) width and height; None of a polygon.
         along: (N, 2) the direction of the width; None of a polygon.
-        pull: Carries derivatives by the vertices, the size, the centre and the sides back to the row.
+        pull: Carries derivatives by the vertices, the size, the center and the sides back to the row.
         seen_in: The same bodies in other axes.
     """
 
     anchor: Tensor
     offsets: Tensor
     size: Tensor
-    centre: Tensor
+    center: Tensor
     sides: Tensor | None
     along: Tensor | None
     pull: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
@@ -68,8 +68,8 @@ def body_of(shape: Shape, rows: Tensor) -> Body:
     if isinstance(shape, Rotated):
         return rectangle(rows[:, :2], rows[:, 2:4], direction(rows[:, 4]), lambda *slopes: torch.cat(slopes, -1))
     assert isinstance(shape, AxisAligned)
-    centre, sides, to_row = along_axes(shape.format, rows)
-    return rectangle(centre, sides, direction(torch.zeros_like(sides[:, 0])), to_row)
+    center, sides, to_row = along_axes(shape.format, rows)
+    return rectangle(center, sides, direction(torch.zeros_like(sides[:, 0])), to_row)
 
 
 def cross(a: Tensor, b: Tensor) -> Tensor:
@@ -90,42 +90,42 @@ def direction(angle: Tensor) -> Tensor:
     return torch.stack((torch.cos(angle), torch.sin(angle)), -1)
 
 
-def rectangle(centre: Tensor, sides: Tensor, along: Tensor, to_row: Callable[..., Tensor]) -> Body:
-    """Rectangles from centres, sides and directions; `to_row` joins the derivatives by centre, sides and angle."""
+def rectangle(center: Tensor, sides: Tensor, along: Tensor, to_row: Callable[..., Tensor]) -> Body:
+    """Rectangles from centers, sides and directions; `to_row` joins the derivatives by center, sides and angle."""
     positive = words.relu(sides)
     across = -turned_back(along)
     corners = positive.new_tensor(CORNERS)
     steps = positive.unsqueeze(-2) * corners  # (N, 4, 2) along and across
     offsets = steps[..., :1] * along.unsqueeze(-2) + steps[..., 1:] * across.unsqueeze(-2)
 
-    def pull(d_vertices: Tensor, d_size: Tensor, d_centre: Tensor, d_sides: Tensor) -> Tensor:
+    def pull(d_vertices: Tensor, d_size: Tensor, d_center: Tensor, d_sides: Tensor) -> Tensor:
         d_steps = torch.stack(
             ((d_vertices * along.unsqueeze(-2)).sum(-1), (d_vertices * across.unsqueeze(-2)).sum(-1)), -1
         )
         by_sides = (d_steps * corners).sum(-2) + d_size.unsqueeze(-1) * positive.flip(-1) + d_sides
         by_angle = cross(offsets, d_vertices).sum(-1)
-        return to_row(d_vertices.sum(-2) + d_centre, torch.where(sides >= 0.0, by_sides, 0.0), by_angle.unsqueeze(-1))
+        return to_row(d_vertices.sum(-2) + d_center, torch.where(sides >= 0.0, by_sides, 0.0), by_angle.unsqueeze(-1))
 
     def seen_in(view: View) -> Body:
-        def to_turned_row(d_centre: Tensor, *slopes: Tensor) -> Tensor:
-            return to_row(view.back(d_centre), *slopes)
+        def to_turned_row(d_center: Tensor, *slopes: Tensor) -> Tensor:
+            return to_row(view.back(d_center), *slopes)
 
-        return rectangle(view.seen(centre - view.origin), sides, view.seen(along), to_turned_row)
+        return rectangle(view.seen(center - view.origin), sides, view.seen(along), to_turned_row)
 
-    return Body(centre, offsets, positive.prod(-1), torch.zeros_like(centre), positive, along, pull, seen_in)
+    return Body(center, offsets, positive.prod(-1), torch.zeros_like(center), positive, along, pull, seen_in)
 
 
 def along_axes(box_format: str, rows: Tensor) -> tuple[Tensor, Tensor, Callable[..., Tensor]]:
-    """The centres and sides of boxes of any format and dimension, and how derivatives by them become a row's."""
-    (first_in_centre, second_in_centre), (first_in_side, second_in_side) = FORMATS[box_format].centre_and_side
+    """The centers and sides of boxes of any format and dimension, and how derivatives by them become a row's."""
+    (first_in_center, second_in_center), (first_in_side, second_in_side) = FORMATS[box_format].center_and_side
     first, second = torch.tensor_split(rows, 2, -1)
 
-    def to_row(d_centre: Tensor, d_sides: Tensor, d_angle: Tensor) -> Tensor:
-        by_first = first_in_centre * d_centre + first_in_side * d_sides
-        return torch.cat((by_first, second_in_centre * d_centre + second_in_side * d_sides), -1)
+    def to_row(d_center: Tensor, d_sides: Tensor, d_angle: Tensor) -> Tensor:
+        by_first = first_in_center * d_center + first_in_side * d_sides
+        return torch.cat((by_first, second_in_center * d_center + second_in_side * d_sides), -1)
 
-    centre = first_in_centre * first + second_in_centre * second
-    return centre, first_in_side * first + second_in_side * second, to_row
+    center = first_in_center * first + second_in_center * second
+    return center, first_in_side * first + second_in_side * second, to_row
 
 
 def polygon(given: Tensor, to_row: Callable[[Tensor], Tensor]) -> Body:
@@ -138,16 +138,16 @@ def polygon(given: Tensor, to_row: Callable[[Tensor], Tensor]) -> Body:
     backward = (twice < 0.0).view(-1, 1, 1)
     vertices = torch.where(backward, offsets.flip(-2), offsets)
     size = 0.5 * twice.abs()
-    centre, by_centre = centroid(vertices, size)
+    center, by_center = centroid(vertices, size)
 
-    def pull(d_vertices: Tensor, d_size: Tensor, d_centre: Tensor, d_sides: Tensor) -> Tensor:
-        total = d_vertices + d_size[:, None, None] * by_area(vertices) + by_centre(d_centre)
+    def pull(d_vertices: Tensor, d_size: Tensor, d_center: Tensor, d_sides: Tensor) -> Tensor:
+        total = d_vertices + d_size[:, None, None] * by_area(vertices) + by_center(d_center)
         return to_row(torch.where(backward, total.flip(-2), total))
 
     def seen_in(view: View) -> Body:
         return polygon(view.seen(given - view.origin.unsqueeze(-2)), lambda slopes: to_row(view.back(slopes)))
 
-    return Body(anchor, vertices, size, centre, None, None, pull, seen_in)
+    return Body(anchor, vertices, size, center, None, None, pull, seen_in)
 
 
 def by_area(vertices: Tensor) -> Tensor:
@@ -168,18 +168,18 @@ def centroid(vertices: Tensor, size: Tensor) -> tuple[Tensor, Callable[[Tensor],
     )
     shares = (lengths / lengths.sum(-1, keepdim=True)).unsqueeze(-1)
     has_area = (size > 0.0)[:, None]
-    centre = torch.where(has_area, of_area, 0.5 * (shares * sums).sum(-2))
+    center = torch.where(has_area, of_area, 0.5 * (shares * sums).sum(-2))
 
-    def pull(d_centre: Tensor) -> Tensor:
-        toward = d_centre.unsqueeze(-2)
+    def pull(d_center: Tensor) -> Tensor:
+        toward = d_center.unsqueeze(-2)
         along = (sums * toward).sum(-1, keepdim=True)  # of each span
         d_spans = along * per_area.unsqueeze(-1)
         d_sums = spans.unsqueeze(-1) * toward * per_area.unsqueeze(-1)
-        d_size = -6.0 * (of_area * d_centre).sum(-1, keepdim=True).unsqueeze(-1) * per_area.unsqueeze(-1)
+        d_size = -6.0 * (of_area * d_center).sum(-1, keepdim=True).unsqueeze(-1) * per_area.unsqueeze(-1)
         by_vertices = d_spans * turned_back(following) + d_sums
         by_following = -d_spans * turned_back(vertices) + d_sums
         of_areas = by_vertices + by_following.roll(1, -2) + d_size * by_area(vertices)
         of_edges = 0.5 * (shares + shares.roll(1, -2)) * toward
         return torch.where(has_area.unsqueeze(-1), of_areas, of_edges)
 
-    return centre, pull
+    return center, pull

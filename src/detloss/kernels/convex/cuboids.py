@@ -20,7 +20,7 @@ class Upright(NamedTuple):
 
     Attributes:
         footprint: Rectangles of the plane.
-        middle: (N,) the height of the centre.
+        middle: (N,) the height of the center.
         height: (N,) not negative.
         pull: Carries derivatives by the footprint's five numbers, by the middle and by the height back to the row.
     """
@@ -36,20 +36,20 @@ def upright_of(shape: Shape, rows: Tensor) -> Upright:
     if isinstance(shape, Cuboid):
         return upright(rows[:, :3], rows[:, 3:6], rows[:, 6], lambda *slopes: torch.cat(slopes, -1))
     assert isinstance(shape, AxisAligned)
-    centre, sides, to_row = along_axes(shape.format, rows)
-    return upright(centre, sides, torch.zeros_like(sides[:, 0]), to_row)
+    center, sides, to_row = along_axes(shape.format, rows)
+    return upright(center, sides, torch.zeros_like(sides[:, 0]), to_row)
 
 
-def upright(centre: Tensor, sides: Tensor, yaw: Tensor, to_row: Callable[..., Tensor]) -> Upright:
-    """Cuboids from centres, sides and yaws; `to_row` joins the derivatives by these three."""
-    footprint = rectangle(centre[:, :2], sides[:, :2], direction(yaw), lambda *slopes: torch.cat(slopes, -1))
+def upright(center: Tensor, sides: Tensor, yaw: Tensor, to_row: Callable[..., Tensor]) -> Upright:
+    """Cuboids from centers, sides and yaws; `to_row` joins the derivatives by these three."""
+    footprint = rectangle(center[:, :2], sides[:, :2], direction(yaw), lambda *slopes: torch.cat(slopes, -1))
 
     def pull(d_footprint: Tensor, d_middle: Tensor, d_height: Tensor) -> Tensor:
         d_height = torch.where(sides[:, 2] >= 0.0, d_height, 0.0)
-        d_centre = torch.cat((d_footprint[:, :2], d_middle.unsqueeze(-1)), -1)
-        return to_row(d_centre, torch.cat((d_footprint[:, 2:4], d_height.unsqueeze(-1)), -1), d_footprint[:, 4:])
+        d_center = torch.cat((d_footprint[:, :2], d_middle.unsqueeze(-1)), -1)
+        return to_row(d_center, torch.cat((d_footprint[:, 2:4], d_height.unsqueeze(-1)), -1), d_footprint[:, 4:])
 
-    return Upright(footprint, centre[:, 2], words.relu(sides[:, 2]), pull)
+    return Upright(footprint, center[:, 2], words.relu(sides[:, 2]), pull)
 
 
 class Volume(NamedTuple):

@@ -27,7 +27,7 @@ class Meeting(NamedTuple):
         other_size: Of the second ones.
         shared: Of their intersections.
         enclosure: Of what encloses both; 0 where nobody asks.
-        distance: The squared distance of their centres; 0 where nobody asks.
+        distance: The squared distance of their centers; 0 where nobody asks.
         diagonal: The squared diagonal of what encloses both, 0 where nobody asks.
         alike: Whether both are the same points.
         sides: (N, 2) width and height; None where nobody asks.

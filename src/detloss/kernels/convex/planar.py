@@ -13,9 +13,8 @@ from detloss.kernels.loops import ConvexLoop
 
 SLACK = 1e-12  # of the smaller thickness: edges that are nearer to each other coincide
 LONG = 1e3  # how many times its breadth a pair is long that is seen along its length
-ROUNDING = (
-    1e-15  # of the breadth along an axis, and of the distance from the origin, where the numbers of a row are coarser
-)
+# Of the breadth along an axis, and of the distance from the origin, where the numbers of a row are coarser.
+ROUNDING = 1e-15
 
 
 def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> Meeting:
@@ -29,12 +28,12 @@ def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> Meeting:
     zero = torch.zeros_like(bodies[0].size)
     nothing = Region(zero, torch.zeros_like(vertices[0]), torch.zeros_like(vertices[1]))
     shared = intersection(*vertices, bodies[0].size, bodies[1].size, places)
-    enclosure, longest, distance, apart = nothing, nothing, zero, torch.zeros_like(bodies[0].centre)
+    enclosure, longest, distance, apart = nothing, nothing, zero, torch.zeros_like(bodies[0].center)
     if loop.enclosing is not None:
         enclosure = (hull_of if loop.enclosing == "hull" else box_around)(*vertices)
     if loop.with_distance:
         longest = diameter(*vertices)
-        apart = (shifts[0] + bodies[0].centre) - (shifts[1] + bodies[1].centre)
+        apart = (shifts[0] + bodies[0].center) - (shifts[1] + bodies[1].center)
         distance = apart.square().sum(-1)
 
     def pull(slopes: Slopes) -> tuple[Tensor, Tensor]:

@@ -29,7 +29,7 @@ def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> Meeting:
         enclosure = (hull_of if loop.enclosing == "hull" else box_around)(*vertices)
     if loop.with_distance:
         longest = diameter(*vertices)
-        apart = (shifts[0] - shifts[1]) + (bodies[0].centre - bodies[1].centre)
+        apart = (shifts[0] - shifts[1]) + (bodies[0].center - bodies[1].center)
         distance = apart.square().sum(-1)
 
     def pull(slopes: Slopes) -> tuple[Tensor, Tensor]:

@@ -23,8 +23,8 @@ class Solid(NamedTuple):
         triangles: (N, F, 3) the surface, by vertices, anticlockwise from outside.
         normals: (N, P, 3) of the planes that bound it, outward, of any length.
         size: (N,) its volume.
-        centre: (N, 3) its centroid, less the anchor.
-        pull: Carries derivatives by the vertices, the size and the centre back to the row.
+        center: (N, 3) its centroid, less the anchor.
+        pull: Carries derivatives by the vertices, the size and the center back to the row.
     """
 
     anchor: Tensor
@@ -32,7 +32,7 @@ class Solid(NamedTuple):
     triangles: Tensor
     normals: Tensor
     size: Tensor
-    centre: Tensor
+    center: Tensor
     pull: Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -78,7 +78,7 @@ def of_cuboids(shape: Shape, rows: Tensor) -> Solid:
         d_vertices = by_level[..., :2].sum(-2)[:, ROUND]
         zero = torch.zeros_like(half)
         d_footprint = footprint.pull(
-            d_vertices, zero, torch.zeros_like(footprint.centre), torch.zeros_like(footprint.centre)
+            d_vertices, zero, torch.zeros_like(footprint.center), torch.zeros_like(footprint.center)
         )
         d_low, d_high = by_level[..., 2].sum(-2).unbind(-1)
         return upright.pull(d_footprint, d_low + d_high, 0.5 * (d_high - d_low))
@@ -93,8 +93,8 @@ def of_half_spaces(rows: Tensor) -> Solid:
     planes = words.quotient(given, lengths)
     anchor, chosen, triangles = facets.bounded(planes.detach())
     offsets_of_planes = given[..., 3:] - (given[..., :3] * anchor.unsqueeze(-2)).sum(-1, keepdim=True)
-    centred = torch.cat((given[..., :3], offsets_of_planes), -1)
-    met = facets.at_corners(centred, chosen)
+    centered = torch.cat((given[..., :3], offsets_of_planes), -1)
+    met = facets.at_corners(centered, chosen)
     place, det = facets.meeting_point(met)
     offsets = words.quotient(place, det.unsqueeze(-1))
 
@@ -127,17 +127,17 @@ def solid(
     of_area = torch.where(has_area, (shares * middles).sum(-2), 0.5 * (low + high))
     ends = (offsets == high.unsqueeze(-2)).to(offsets.dtype), (offsets == low.unsqueeze(-2)).to(offsets.dtype)
 
-    def pull(d_vertices: Tensor, d_size: Tensor, d_centre: Tensor) -> Tensor:
-        toward = (d_centre * per_size).unsqueeze(-2)
+    def pull(d_vertices: Tensor, d_size: Tensor, d_center: Tensor) -> Tensor:
+        toward = (d_center * per_size).unsqueeze(-2)
         d_volumes = (0.75 * middles - of_volume.unsqueeze(-2)) * toward
         d_volumes = torch.where(flat, 0.0, d_size.unsqueeze(-1)) + d_volumes.sum(-1)
         by_middles = torch.where(
             flat.unsqueeze(-1),
-            shares * has_area.unsqueeze(-1) * d_centre.unsqueeze(-2),
+            shares * has_area.unsqueeze(-1) * d_center.unsqueeze(-2),
             0.75 * volumes.unsqueeze(-1) * toward,
         )
         d_corners = d_volumes[..., None, None] * by_corners + by_middles.unsqueeze(-2) / 3.0
-        by_ends = sum(0.5 * end / end.sum(-2, keepdim=True) for end in ends) * d_centre.unsqueeze(-2)
+        by_ends = sum(0.5 * end / end.sum(-2, keepdim=True) for end in ends) * d_center.unsqueeze(-2)
         by_ends = torch.where((flat & ~has_area).unsqueeze(-1), by_ends, 0.0)
         return to_row(d_vertices + by_ends + facets.to_points(d_corners, triangles, offsets))
 

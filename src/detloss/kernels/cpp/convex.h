@@ -100,7 +100,7 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
     Meeting<L> meeting(a, b, place);
     const auto alike = meeting.alike();
     const L shared = meeting.shared(), mismatch = (a.size - shared) + (b.size - shared);
-    const Vector<L> apart = (meeting.shift + a.centre) - (meeting.other_shift + b.centre);
+    const Vector<L> apart = (meeting.shift + a.center) - (meeting.other_shift + b.center);
     L empty = 0.0, distance = 0.0, diagonal = 0.0;
     typename Meeting<L>::Hull outline;
     if (has_enclosure) {
@@ -136,19 +136,19 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
         if (has_distance) meeting.add_diameter(diagonal, by_diagonal);
         meeting.part();
         const L factor = (measure ? -block.factor : block.factor) * weight, d_size = d_mismatch - by_empty;
-        const Vector<L> d_centre = (2.0 * by_distance) * apart;
+        const Vector<L> d_center = (2.0 * by_distance) * apart;
         const L by_sides[2][2] = {{by_turn * turn.by_sides[0][0], by_turn * turn.by_sides[0][1]},
                                   {by_turn * turn.by_sides[1][0], by_turn * turn.by_sides[1][1]}};
         Body<L>* bodies[2] = {&a, &b};
         double* derivatives[2] = {block.d_first, block.d_second};
         for (int which = 0; which < 2; ++which) {
             if (!derivatives[which]) continue;
-            const Vector<L> by_centre = L(which ? -1.0 : 1.0) * d_centre;
+            const Vector<L> by_center = L(which ? -1.0 : 1.0) * d_center;
             L* row = rows[which];
             if (shapes[which] == rotated) {
-                unload_rectangle(*bodies[which], d_size, by_centre, by_sides[which][0], by_sides[which][1], row);
+                unload_rectangle(*bodies[which], d_size, by_center, by_sides[which][0], by_sides[which][1], row);
             } else {
-                if (centroids[which]) centroids[which]->pull(*bodies[which], by_centre);
+                if (centroids[which]) centroids[which]->pull(*bodies[which], by_center);
                 unload_polygon(*bodies[which], d_size, row);
             }
             if (view && view->turned)

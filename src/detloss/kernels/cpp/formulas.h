@@ -424,10 +424,10 @@ struct by_corner_and_size {
     }
 };
 
-struct centre_and_size {
+struct center_and_size {
     static constexpr size_t inputs = 4;
-    INLINE static auto of(auto centre, auto side, auto target_centre, auto target_side) {
-        const auto [v0a, v0b] = difference(centre, target_centre);
+    INLINE static auto of(auto center, auto side, auto target_center, auto target_side) {
+        const auto [v0a, v0b] = difference(center, target_center);
         const auto v1 = 0.5 * side;
         const auto v2 = 0.5 * target_side;
         const auto [v3a, v3b] = difference(v1, v2);
@@ -457,7 +457,7 @@ struct centre_and_size {
     }
 };
 
-struct by_centre_and_size {
+struct by_center_and_size {
     static constexpr size_t inputs = 4;
     INLINE static auto of(auto at_start, auto at_end, auto pull, auto stretch) {
         const auto v0 = at_start + at_end;
@@ -1534,8 +1534,8 @@ struct xywh {
 };
 
 struct cxcywh {
-    using differences = ISA::centre_and_size;
-    using derivatives = ISA::by_centre_and_size;
+    using differences = ISA::center_and_size;
+    using derivatives = ISA::by_center_and_size;
 };
 
 struct ltrb {

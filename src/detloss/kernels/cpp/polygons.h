@@ -37,7 +37,7 @@ template <class L>
 struct Body {
     int count;
     Vector<L> vertices[most_vertices], slopes[most_vertices];  // anticlockwise, less the anchor; the derivatives by them
-    Vector<L> anchor, centre;                                  // the centroid, less the anchor
+    Vector<L> anchor, center;                                  // the centroid, less the anchor
     L size, width, height;
     Vector<L> along;  // of a rectangle: the direction of its width
     typename L::Mask backward, width_counts, height_counts;
@@ -72,22 +72,22 @@ INLINE void load_rectangle(Body<L>& body, const L* row, L scale) {
     body.width = relu(width), body.height = relu(height);
     body.width_counts = width >= 0.0, body.height_counts = height >= 0.0;
     body.size = body.width * body.height;
-    body.centre = {0.0, 0.0};
+    body.center = {0.0, 0.0};
     place_corners(body);
 }
 
 template <class L>
-INLINE void unload_rectangle(const Body<L>& body, L d_size, Vector<L> d_centre, L d_width, L d_height, L* row) {
+INLINE void unload_rectangle(const Body<L>& body, L d_size, Vector<L> d_center, L d_width, L d_height, L* row) {
     const Vector<L> across = {-body.along.y, body.along.x};
     L d_angle = 0.0;
     d_width = d_width + d_size * body.height, d_height = d_height + d_size * body.width;
     for (int k = 0; k < 4; ++k) {
-        d_centre = d_centre + body.slopes[k];
+        d_center = d_center + body.slopes[k];
         d_width = d_width + dot(body.slopes[k], body.along) * corner_signs[k][0];
         d_height = d_height + dot(body.slopes[k], across) * corner_signs[k][1];
         d_angle = d_angle + cross(body.vertices[k], body.slopes[k]);
     }
-    row[0] = d_centre.x, row[1] = d_centre.y;
+    row[0] = d_center.x, row[1] = d_center.y;
     row[2] = where(body.width_counts, d_width, 0.0), row[3] = where(body.height_counts, d_height, 0.0);
     row[4] = d_angle;
 }
@@ -105,7 +105,7 @@ INLINE void load_polygon(Body<L>& body, const L* row, int width, L scale) {
     body.size = 0.5 * absolute(twice);
     for (int k = 0; k < body.count; ++k) body.vertices[k] = where(body.backward, given[body.count - 1 - k], given[k]);
     body.width = 0.0, body.height = 0.0, body.along = {1.0, 0.0};
-    body.centre = {0.0, 0.0};  // unless a centroid is asked for
+    body.center = {0.0, 0.0};  // unless a centroid is asked for
 }
 
 template <class L>
@@ -173,20 +173,20 @@ struct Centroid {
         has_area = body.size > 0.0, is_point = length == 0.0;
         per_area = inverse(6.0 * body.size), per_length = inverse(length);
         of_area = per_area * moment;
-        body.centre = where(has_area, of_area, where(is_point, body.vertices[0], per_length * of_edges));
+        body.center = where(has_area, of_area, where(is_point, body.vertices[0], per_length * of_edges));
     }
 
     INLINE static L length_of(const Body<L>& body, int k) { return root(dot(body.edge(k), body.edge(k))); }
 
-    INLINE void pull(Body<L>& body, Vector<L> d_centre) const {
-        const L d_size = -6.0 * per_area * dot(of_area, d_centre);
+    INLINE void pull(Body<L>& body, Vector<L> d_center) const {
+        const L d_size = -6.0 * per_area * dot(of_area, d_center);
         for (int k = 0; k < body.count; ++k) {
             const int next = body.following(k), last = body.before(k);
             const Vector<L> here = body.vertices[k], after = body.vertices[next], ahead = body.vertices[last];
-            const Vector<L> spans = dot(here + after, d_centre) * turned_back(after) - dot(ahead + here, d_centre) * turned_back(ahead);
-            const Vector<L> of_areas = per_area * (spans + (cross(here, after) + cross(ahead, here)) * d_centre) + d_size * body.by_area(k);
+            const Vector<L> spans = dot(here + after, d_center) * turned_back(after) - dot(ahead + here, d_center) * turned_back(ahead);
+            const Vector<L> of_areas = per_area * (spans + (cross(here, after) + cross(ahead, here)) * d_center) + d_size * body.by_area(k);
             const L share = where(is_point, k == 0 ? 1.0 : 0.0, 0.5 * per_length * (length_of(body, k) + length_of(body, last)));
-            body.slopes[k] = body.slopes[k] + where(has_area, of_areas, share * d_centre);
+            body.slopes[k] = body.slopes[k] + where(has_area, of_areas, share * d_center);
         }
     }
 };

@@ -413,8 +413,8 @@ def by_corner_and_size(at_start, at_end, pull, stretch):
 
 
 @triton.jit
-def centre_and_size(centre, side, target_centre, target_side):
-    v0a, v0b = difference(centre, target_centre)
+def center_and_size(center, side, target_center, target_side):
+    v0a, v0b = difference(center, target_center)
     v1 = 0.5 * side
     v2 = 0.5 * target_side
     v3a, v3b = difference(v1, v2)
@@ -444,7 +444,7 @@ def centre_and_size(centre, side, target_centre, target_side):
 
 
 @triton.jit
-def by_centre_and_size(at_start, at_end, pull, stretch):
+def by_center_and_size(at_start, at_end, pull, stretch):
     v0 = at_start + at_end
     v1 = 2.0 * pull
     v2 = v0 + v1

@@ -44,13 +44,13 @@ class YoloDetector(FrameworkDetector):
         padded = self.padded(images)
         height, width = padded.shape[-2:]
         boxes = torch.cat([target["boxes"] for target in targets])
-        centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+        centers, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
         counts = torch.tensor([len(target["boxes"]) for target in targets], device=boxes.device)
         batch = {
             "img": padded,
             "batch_idx": torch.arange(len(targets), device=boxes.device).repeat_interleave(counts).to(boxes.dtype),
             "cls": torch.cat([target["labels"] for target in targets])[:, None].to(boxes.dtype),
-            "bboxes": torch.cat((centres, sizes), dim=1) / boxes.new_tensor([width, height, width, height]),
+            "bboxes": torch.cat((centers, sizes), dim=1) / boxes.new_tensor([width, height, width, height]),
         }
         summed_over_images, _ = self.network.loss(batch)
         return dict(zip(("box", "class", "distribution"), summed_over_images / len(images)))

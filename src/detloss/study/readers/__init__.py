@@ -32,7 +32,7 @@ _YOLO = _Format(
     "YOLO txt",
     yolo.LOOKED_FOR,
     (".txt",),
-    "expected rows of class, centre x, centre y, width, height",
+    "expected rows of class, center x, center y, width, height",
     yolo.evidence,
     yolo.read,
 )

@@ -1,4 +1,4 @@
-"""YOLO txt: one label file an image, one row a box: class, centre x, centre y, width, height.
+"""YOLO txt: one label file an image, one row a box: class, center x, center y, width, height.
 
 Source: https://docs.ultralytics.com/datasets/detect/
 
@@ -175,7 +175,7 @@ def _annotations(file: Path, class_names: dict[int, str] | None, listing: Listin
             continue
         row = _row(line)
         if row is None:
-            message = f"expected class, centre x, centre y, width, height; got {line!r:.60}"
+            message = f"expected class, center x, center y, width, height; got {line!r:.60}"
         else:
             label, box = row
             name = f"class {label}" if class_names is None else class_names.get(label)

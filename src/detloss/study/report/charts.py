@@ -14,7 +14,7 @@ from scipy.optimize import isotonic_regression  # type: ignore[import-untyped]
 
 from detloss.study.matching import RECALLS
 from detloss.study.pictures import INK, style
-from detloss.study.report.looks import COLOURS, Look
+from detloss.study.report.looks import COLORS, Look
 from detloss.study.report.precision import mean_curve
 from detloss.study.standings import Standing
 from detloss.study.training import Outcome
@@ -40,7 +40,7 @@ def swatch(look: Look) -> str:
         figure.set_layout_engine("none")
         axes = figure.add_axes((0, 0, 1, 1))
         axes.plot([0, 0.5, 1], [0, 0, 0], **line_style(look))
-        axes.plot([0.5], [0], look.marker, color=look.colour, markersize=5.5, markeredgewidth=0)
+        axes.plot([0.5], [0], look.marker, color=look.color, markersize=5.5, markeredgewidth=0)
         axes.set_xlim(0, 1)
         axes.set_axis_off()
         return svg(figure, None)
@@ -54,8 +54,8 @@ def spread(standings: Sequence[Standing], looks: Mapping[str, Look]) -> str:
         for row, standing in enumerate(standings):
             look, ap = looks[standing.name], standing.ap
             values = [outcome.ap for outcome in standing.outcomes]
-            axes.plot([ap.lowest, ap.highest], [row, row], color=look.colour, linewidth=5, alpha=0.3)
-            axes.plot(values, [row] * len(values), look.marker, color=look.colour, markersize=5, markeredgewidth=0)
+            axes.plot([ap.lowest, ap.highest], [row, row], color=look.color, linewidth=5, alpha=0.3)
+            axes.plot(values, [row] * len(values), look.marker, color=look.color, markersize=5, markeredgewidth=0)
             axes.plot([ap.mean, ap.mean], [row - 0.2, row + 0.2], color=INK)
             axes.annotate(
                 standing.name, (0, row), (0, 8), xycoords=("axes fraction", "data"), textcoords="offset points"
@@ -139,7 +139,7 @@ def line_chart(title: str, quantity: str, curves: Sequence[Curve], *, legend: bo
         axes = figure.subplots()
         for curve in curves:
             low, high = curve.values.min(axis=0), curve.values.max(axis=0)
-            axes.fill_between(curve.steps, low, high, color=curve.look.colour, alpha=0.2, linewidth=0)
+            axes.fill_between(curve.steps, low, high, color=curve.look.color, alpha=0.2, linewidth=0)
             axes.plot(curve.steps, curve.values.mean(axis=0), **line_style(curve.look))
         axes.set(title=title, xlabel="training step", ylabel=quantity, xlim=(0, curves[0].steps[-1]))
         axes.set_ylim(bottom=0)
@@ -165,11 +165,11 @@ def label_ends(axes: Axes, curves: Sequence[Curve], height: float) -> None:
             xytext=(1.08, place),
             xycoords="axes fraction",
             textcoords="axes fraction",
-            color=curve.look.colour,
+            color=curve.look.color,
             verticalalignment="center",
             arrowprops={
                 "arrowstyle": "-",
-                "color": curve.look.colour,
+                "color": curve.look.color,
                 "linewidth": 0.8,
                 "relpos": (0, 0.5),
                 "shrinkA": 1,
@@ -188,11 +188,11 @@ def apart(places: Sequence[float], gap: float) -> np.ndarray:
 
 def line_style(look: Look) -> dict[str, Any]:
     """What matplotlib is to draw a pair's line with."""
-    return {"color": look.colour, "linestyle": (0, look.dash) if look.dash else "-"}
+    return {"color": look.color, "linestyle": (0, look.dash) if look.dash else "-"}
 
 
 def svg(figure: Figure, description: str | None) -> str:
-    """Render a figure to stand inside a page: its ink is the text's, its colours are variables of the page.
+    """Render a figure to stand inside a page: its ink is the text's, its colors are variables of the page.
 
     Args:
         figure: What to render.
@@ -202,7 +202,7 @@ def svg(figure: Figure, description: str | None) -> str:
     metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
     drawing = buffer.getvalue().replace(INK, "currentColor")
-    for index, (light, _) in enumerate(COLOURS):
+    for index, (light, _) in enumerate(COLORS):
         drawing = drawing.replace(light, f"var(--pair-{index})")
     drawing = re.sub(r'<g id="[^"]*">', "<g>", drawing)  # the same names would stand in every picture of the page
     role = f'role="img" aria-label="{escape(description)}"' if description else 'aria-hidden="true"'

@@ -1,10 +1,10 @@
-"""How each pair of losses looks: the same colour, dash and marker wherever a report draws it."""
+"""How each pair of losses looks: the same color, dash and marker wherever a report draws it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-COLOURS = (
+COLORS = (
     ("#0072b2", "#4aa3e0"),
     ("#c75300", "#ff8f4d"),
     ("#00805c", "#2fc795"),
@@ -20,10 +20,10 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 
 @dataclass(frozen=True)
 class Look:
-    """What tells a pair from the others, also where colours cannot be told apart.
+    """What tells a pair from the others, also where colors cannot be told apart.
 
     Attributes:
-        index: Of the colour: the page calls it ``--pair-INDEX`` and changes it where the page is dark.
+        index: Of the color: the page calls it ``--pair-INDEX`` and changes it where the page is dark.
         dash: Lengths of strokes and gaps of a line, in widths of the line; none: it has no gap.
         marker: The shape of a point.
     """
@@ -33,17 +33,17 @@ class Look:
     marker: str
 
     @property
-    def colour(self) -> str:
+    def color(self) -> str:
         """On a white page."""
-        return COLOURS[self.index][0]
+        return COLORS[self.index][0]
 
     @property
     def variable(self) -> str:
-        """What a style of the page calls the colour."""
+        """What a style of the page calls the color."""
         return f"var(--pair-{self.index})"
 
 
 def looks_of(names: Sequence[str]) -> dict[str, Look]:
     """Give each of these names its own look, in their order; from the 43rd on they come again."""
-    looks = zip(cycle(range(len(COLOURS))), cycle(DASHES), cycle(MARKERS))
+    looks = zip(cycle(range(len(COLORS))), cycle(DASHES), cycle(MARKERS))
     return {name: Look(*look) for name, look in zip(names, islice(looks, len(names)))}

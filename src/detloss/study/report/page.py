@@ -19,7 +19,7 @@ from detloss.study.plan import pair_of
 from detloss.study.printable import printable
 from detloss.study.report import charts
 from detloss.study.report.choice import Album
-from detloss.study.report.looks import COLOURS, looks_of
+from detloss.study.report.looks import COLORS, looks_of
 from detloss.study.report.positives import positives
 from detloss.study.report.recall import FEWEST_IMAGES, breakdowns
 from detloss.study.request import Request
@@ -28,7 +28,6 @@ from detloss.study.terminal import remarks_on
 
 JUDGING = ("torch", "numpy", "faster-coco-eval")
 """Packages whose versions may move a number of the page."""
-
 
 SCENES = 6  # images shown before there are predictions
 REFRESH = 5  # seconds after which a browser reads the page again while trials run
@@ -74,7 +73,7 @@ def write(
         results: What was planned, and what has come of it.
         standings: How the pairs stand to each other; none before the first trial of a comparison has finished.
         dataset: What was trained and judged on.
-        request: What was asked.
+        request: The options of the comparison.
         running: Whether trials are running, so that the page refreshes itself.
     """
     baseline = request.baseline
@@ -103,7 +102,7 @@ def write(
         results=results,
         refresh=REFRESH if running else None,
         dataset=dataset,
-        colours=COLOURS,
+        colors=COLORS,
         looks=looks,
         swatches={name: charts.swatch(look) for name, look in looks.items()},
         spread=charts.spread(standings, looks) if standings else "",

@@ -15,13 +15,13 @@ from PIL import Image
 import detloss
 from detloss.study.dataset import Sample
 from detloss.study.evaluation import Prediction
-from detloss.study.glimpses import surest
-from detloss.study.readers.pictures import PictureError, open_picture
+from detloss.study.glimpses import highest_scoring
+from detloss.study.readers.pictures import PictureError, open_picture, resized
 
 MATCHING_IOU = 0.5
 LONGER_SIDE = 480  # pixels of a picture in the page
-MOST_ENLARGED = 4.0
-MOST_LABELLED = 8  # objects
+MOST_ENLARGED = 4
+MOST_LABELED = 8  # objects
 
 
 class Finding(Enum):
@@ -82,12 +82,11 @@ def photograph(sample: Sample, id: str) -> Photograph:
     if sample.file is not None:
         with suppress(PictureError):
             picture = open_picture(sample.file)
-    scale = min(LONGER_SIDE / max(picture.size), MOST_ENLARGED)
-    size = [max(1, round(side * scale)) for side in picture.size]
+    size = resized(picture.size, min(LONGER_SIDE, MOST_ENLARGED * max(picture.size)))
     buffer = BytesIO()
-    picture.resize((size[0], size[1]), Image.Resampling.LANCZOS).save(buffer, format="JPEG", quality=85)
+    picture.resize(size, Image.Resampling.LANCZOS).save(buffer, format="JPEG", quality=85)
     url = f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"
-    return Photograph(id, sample.name, width, height, url, crowded=len(sample.boxes) > MOST_LABELLED)
+    return Photograph(id, sample.name, width, height, url, crowded=len(sample.boxes) > MOST_LABELED)
 
 
 def marks(
@@ -109,7 +108,7 @@ def marks(
     """
     if prediction is None:
         return [mark(box, class_names[label], Finding.FOUND) for box, label in zip(sample.boxes, sample.labels)]
-    boxes, _, labels = surest(prediction, sample)
+    boxes, _, labels = highest_scoring(prediction, sample)
     predictions, truths = torch.as_tensor(boxes), torch.as_tensor(sample.boxes)
     overlaps = detloss.iou(predictions, truths, geometry=geometry, pairwise=True).numpy()
     free = np.ones(len(sample.boxes), dtype=bool)
@@ -128,7 +127,7 @@ def marks(
 
 
 def mark(box: np.ndarray, label: str, finding: Finding) -> Mark:
-    """Turn corners, or centre, sides and angle, into what SVG draws."""
+    """Turn corners, or center, sides and angle, into what SVG draws."""
     if len(box) == 5:
         cx, cy, width, height, angle = box.tolist()
         return Mark(cx - width / 2, cy - height / 2, width, height, label, finding, degrees(angle))

@@ -9,7 +9,7 @@ from itertools import islice
 
 import numpy as np
 
-from detloss.study.builders import target_of, unitbox_of
+from detloss.study.builders import labels_of_cells, unitbox_of
 from detloss.study.dataset import Dataset
 from detloss.study.training import Trial, order
 
@@ -41,12 +41,8 @@ def positives(trials: Iterable[Trial], dataset: Dataset) -> Positives | None:
     assigning = unitbox_of(dataset)()
     sizes = np.array([sample.image.shape[:2] for sample in dataset.train])
     planes = -(-sizes // assigning.stride)
-    of_sample = np.array(
-        [
-            int(assigning.assign(height, width, [target_of(sample)]).positive.sum())
-            for (height, width), sample in zip(planes.tolist(), dataset.train)
-        ]
-    )
+    labels = labels_of_cells(assigning, dataset.train)
+    of_sample = np.array([int((of_image < assigning.num_classes).sum()) for of_image in labels])
     cells, found = [], []
     for _, seed, steps in runs:
         for batch in islice(order(len(dataset.train), seed), steps):

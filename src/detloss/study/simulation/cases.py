@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-CENTRE = 10.0
+CENTER = 10.0
 """Where every target stands, in x and in y."""
 
 RADIUS = 3.0
@@ -23,24 +23,24 @@ ALL_POINTS = 5000
 
 
 def points_in_disc(count: int, seed: int) -> Tensor:
-    """Draw the anchors' centres, uniform in the disc: (count, 2) float64."""
+    """Draw the anchors' centers, uniform in the disc: (count, 2) float64."""
     share, turn = torch.rand(2, count, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     radius, angle = RADIUS * share.sqrt(), 2.0 * math.pi * turn
-    return CENTRE + torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)
+    return CENTER + torch.stack([radius * angle.cos(), radius * angle.sin()], dim=-1)
 
 
 def cases_at(points: Tensor) -> tuple[Tensor, Tensor]:
     """Put every anchor at every point, before every target.
 
     Args:
-        points: (n, 2) centres of the anchors.
+        points: (n, 2) centers of the anchors.
 
     Returns:
-        Anchors and their targets, each (n * 343, 4) rows of centre and sides; a point's cases stand together.
+        Anchors and their targets, each (n * 343, 4) rows of center and sides; a point's cases stand together.
     """
-    centre = torch.tensor([[CENTRE, CENTRE]])
+    center = torch.tensor([[CENTER, CENTER]])
     anchors = torch.cat([sides(area) for area in ANCHOR_AREAS]).to(points)
-    targets = torch.cat([centre.expand(len(RATIOS), 2), sides(TARGET_AREA)], dim=-1).to(points)
+    targets = torch.cat([center.expand(len(RATIOS), 2), sides(TARGET_AREA)], dim=-1).to(points)
     shape = len(points), len(anchors), len(targets)
     return (
         torch.cat([points[:, None, None].expand(*shape, 2), anchors[:, None].expand(*shape, 2)], dim=-1).flatten(0, 2),

@@ -10,7 +10,7 @@ from torch import Tensor
 import detloss
 from detloss.catalog import Kind, Loss
 from detloss.study.simulation.cases import CASES_A_POINT, cases_at
-from detloss.study.simulation.gradients import CENTRE_AND_SIDES, GradientOf
+from detloss.study.simulation.gradients import CENTER_AND_SIDES, GradientOf
 
 STEPS = 200
 POINTS_AT_ONCE = {"cpu": 24, "cuda": 5000}
@@ -71,7 +71,7 @@ def descend(
     Args:
         loss: What to go down.
         gradient_of: Which gradient of it.
-        points: (n, 2) centres of the boxes, on the device that calculates.
+        points: (n, 2) centers of the boxes, on the device that calculates.
         points_at_once: Points whose cases are calculated together; as many as suit the device unless given.
         advance: Told how many more points are done.
 
@@ -85,7 +85,7 @@ def descend(
         boxes, targets = cases_at(part)
         totals[0] += (boxes - targets).abs().sum()
         for step in range(STEPS):
-            length = rate(step) * (2.0 - detloss.iou(boxes, targets, geometry=CENTRE_AND_SIDES))
+            length = rate(step) * (2.0 - detloss.iou(boxes, targets, geometry=CENTER_AND_SIDES))
             boxes = boxes - length[:, None] * gradient(boxes, targets)
             totals[step + 1] += (boxes - targets).abs().sum()
         left.append((boxes - targets).abs().sum(-1).view(-1, CASES_A_POINT).mean(-1))

@@ -23,7 +23,7 @@ class Simulation:
 
     Attributes:
         gradient: What the boxes went down: ``"exact"``, ``"detach"`` or ``"published"``.
-        points: (n, 2) centres of the boxes before the first step.
+        points: (n, 2) centers of the boxes before the first step.
         courses: The course of every loss's error.
     """
 

@@ -12,14 +12,14 @@ from detloss.study.simulation.pair import Pair
 from detloss.study.simulation.published import PARTS, backwards
 
 Total = Callable[[Tensor, Tensor], Tensor]
-"""The sum of a loss over boxes before their targets, all (n, 4) rows of centre and sides."""
+"""The sum of a loss over boxes before their targets, all (n, 4) rows of center and sides."""
 
 Gradient = Callable[[Tensor, Tensor], Tensor]
 """Its derivative by each box, or what stands in the place of it: (n, 4)."""
 
 GradientOf = Callable[[Loss], Gradient]
 
-CENTRE_AND_SIDES = detloss.AxisAligned(format="cxcywh")
+CENTER_AND_SIDES = detloss.AxisAligned(format="cxcywh")
 
 WITH_DIAGONAL = (detloss.distance_iou_loss, detloss.complete_iou_loss)
 """The losses that divide by c^2, the squared diagonal of the smallest box around both."""
@@ -55,7 +55,7 @@ def losses_with(gradient: str) -> tuple[Loss, ...]:
 
 def total(loss: Loss) -> Total:
     """The sum of a loss: of a box loss over rows, of a regression loss over all numbers of the rows."""
-    geometry = {"geometry": CENTRE_AND_SIDES} if loss.kind is Kind.BOX else {}
+    geometry = {"geometry": CENTER_AND_SIDES} if loss.kind is Kind.BOX else {}
     return partial(loss.function, **loss.options, **geometry, reduction="sum")
 
 

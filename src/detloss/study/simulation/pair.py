@@ -12,18 +12,18 @@ from torch import Tensor
 class Boxes:
     """Boxes axis by axis: every part is (2, n), along x, then along y."""
 
-    centre: Tensor
+    center: Tensor
     side: Tensor
 
     @cached_property
     def low(self) -> Tensor:
         """The left and the upper edge."""
-        return self.centre - self.side / 2
+        return self.center - self.side / 2
 
     @cached_property
     def high(self) -> Tensor:
         """The right and the lower edge."""
-        return self.centre + self.side / 2
+        return self.center + self.side / 2
 
 
 class Measure(NamedTuple):
@@ -42,13 +42,13 @@ class Pair:
 
     @classmethod
     def of(cls, boxes: Tensor, targets: Tensor) -> "Pair":
-        """Read (n, 4) rows of centre and sides."""
+        """Read (n, 4) rows of center and sides."""
         return cls(*(Boxes(*rows.T.contiguous().view(2, 2, -1)) for rows in (boxes, targets)))
 
     @cached_property
     def gap(self) -> Tensor:
-        """From the box's centre to the target's: (2, n)."""
-        return self.target.centre - self.box.centre
+        """From the box's center to the target's: (2, n)."""
+        return self.target.center - self.box.center
 
     @cached_property
     def distance(self) -> Tensor:

@@ -9,8 +9,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from detloss.study.pictures import COLOURS, INK, style
-from detloss.study.simulation.cases import CENTRE, RADIUS
+from detloss.study.pictures import COLORS, INK, style
+from detloss.study.simulation.cases import CENTER, RADIUS
 from detloss.study.simulation.descent import STEPS, Course
 from detloss.study.simulation.experiment import Simulation
 
@@ -19,7 +19,7 @@ FLOOR = 2e-4
 """Where the axis of the error ends, as a share of the error before the first step."""
 
 NEARLY_THERE, FAR_OFF = 1e-3, 10.0
-"""Where the colours end: a mean error of a case, in sides of a square target."""
+"""Where the colors end: a mean error of a case, in sides of a square target."""
 
 EDGE = 1.03 * RADIUS
 """Where a map ends: its dots are whole."""
@@ -54,21 +54,21 @@ def draw(simulation: Simulation) -> Figure:
 
 def draw_curves(axes: Axes, simulation: Simulation) -> None:
     """Draw the error of all cases over the steps; dashed where the loss regresses what the error measures."""
-    colours, dashes = iter(COLOURS), iter(DASHES)
+    colors, dashes = iter(COLORS), iter(DASHES)
     for course in simulation.courses:
         if course.is_trivial:
             label = f"{course.loss.title}: trivial, it regresses\nwhat the error measures"
             axes.plot(course.totals, label=label, color=INK, linestyle=next(dashes), linewidth=1.2)
         else:
-            axes.plot(course.totals, label=course.loss.title, color=next(colours))
+            axes.plot(course.totals, label=course.loss.title, color=next(colors))
     start = max(course.totals[0] for course in simulation.courses)
     axes.set(xlabel="step", ylabel="total error", xlim=(0, STEPS), yscale="log", ylim=(FLOOR * start, 2 * start))
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)
 
 
 def draw_map(axes: Axes, simulation: Simulation, course: Course) -> PathCollection:
-    """Draw the disc of points, coloured by what is left of the error in the end, and the square target."""
-    x, y = (simulation.points - CENTRE).T
+    """Draw the disc of points, colored by what is left of the error in the end, and the square target."""
+    x, y = (simulation.points - CENTER).T
     left = course.left.clamp_min(torch.finfo(torch.float32).tiny)  # a logarithm needs more than 0
     dots = axes.scatter(
         x,

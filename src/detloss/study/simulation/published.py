@@ -14,9 +14,9 @@ from detloss.study.simulation.pair import Measure, Pair
 
 
 class Step(NamedTuple):
-    """What the centres and the sides of boxes gain, (2, n) each: along x, then along y."""
+    """What the centers and the sides of boxes gain, (2, n) each: along x, then along y."""
 
-    centre: Tensor
+    center: Tensor
     side: Tensor
 
 
@@ -26,8 +26,8 @@ Part = Callable[[Pair], Step]
 
 def overlap(pair: Pair) -> Step:
     """Up IoU; boxes that are apart stay."""
-    centre, side = up(pair.intersection, pair.union)
-    return Step(torch.where(pair.touching, centre, 0.0), torch.where(pair.touching, side, 0.0))
+    center, side = up(pair.intersection, pair.union)
+    return Step(torch.where(pair.touching, center, 0.0), torch.where(pair.touching, side, 0.0))
 
 
 def enclosure(pair: Pair) -> Step:
@@ -70,8 +70,8 @@ PARTS: Mapping[str, Sequence[Part]] = {
 def backwards(parts: Sequence[Part], boxes: Tensor, targets: Tensor) -> Tensor:
     """What stands in the place of a gradient: the steps of all parts, with the other sign, as (n, 4) rows."""
     pair = Pair.of(boxes, targets)
-    centre, side = (sum(steps) for steps in zip(*(part(pair) for part in parts), strict=True))
-    return (-torch.cat([centre, side])).T
+    center, side = (sum(steps) for steps in zip(*(part(pair) for part in parts), strict=True))
+    return (-torch.cat([center, side])).T
 
 
 def up(part: Measure, whole: Measure) -> Step:

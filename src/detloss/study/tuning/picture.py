@@ -13,15 +13,15 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-from detloss.study.pictures import COLOURS, INK, style
+from detloss.study.pictures import COLORS, INK, style
 from detloss.study.tuning.candidates import Candidate, State
 from detloss.study.tuning.parameters import LOG, Parameter
 from detloss.study.tuning.result import Tuned
 
 MAPS_A_ROW = 3
 GRID = 60  # points of a map from side to side
-HOPELESS = 0.25  # the share of candidates that have one colour, lest they hide how the others differ
-FLAT = 0.001  # the least AP from one end of the colours to the other
+HOPELESS = 0.25  # the share of candidates that have one color, lest they hide how the others differ
+FLAT = 0.001  # the least AP from one end of the colors to the other
 MARGIN = 0.05  # around what was tried, as a share of its range
 REACH = 0.3  # how far a score tells of its neighbours, likewise
 CHANCE = 0.1  # how much of the variance of the scores is taken for chance
@@ -62,8 +62,8 @@ def draw_curve(axes: Axes, tuned: Tuned, parameter: Parameter) -> None:
     complete.sort(key=lambda candidate: candidate.settings[parameter.name])
     values = [candidate.settings[parameter.name] for candidate in complete]
     folds = np.array([candidate.scores for candidate in complete])
-    axes.fill_between(values, folds.min(axis=1), folds.max(axis=1), color=COLOURS[0], alpha=0.25, linewidth=0)
-    axes.plot(values, folds.mean(axis=1), color=COLOURS[0])
+    axes.fill_between(values, folds.min(axis=1), folds.max(axis=1), color=COLORS[0], alpha=0.25, linewidth=0)
+    axes.plot(values, folds.mean(axis=1), color=COLORS[0])
     axes.set_ylabel("AP; the band: from the worst fold to the best")
     give_scale(axes, "x", parameter)
     tried = begun(tuned)
@@ -141,15 +141,15 @@ def draw_tried(axes: Axes, tuned: Tuned, across: Sequence[float], up: Sequence[f
     tried = begun(tuned)
     complete = np.array([candidate.state is State.COMPLETE for candidate in tried])
     points = np.column_stack([across, up])
-    for name, chosen, marker, size, colour in (
+    for name, chosen, marker, size, color in (
         ("complete", complete, "o", 24, "white"),
         ("dropped", ~complete, "X", 28, "lightgrey"),
-        ("start", marked(tried, tuned.start.candidate), "s", 70, COLOURS[1]),
-        ("best", marked(tried, tuned.best.candidate), "*", 160, COLOURS[4]),
+        ("start", marked(tried, tuned.start.candidate), "s", 70, COLORS[1]),
+        ("best", marked(tried, tuned.best.candidate), "*", 160, COLORS[4]),
     ):
         if chosen.any():
             x, y = points[chosen].T
-            axes.scatter(x, y, size, colour, marker=marker, edgecolor=INK, linewidth=0.8, label=name, zorder=3)
+            axes.scatter(x, y, size, color, marker=marker, edgecolor=INK, linewidth=0.8, label=name, zorder=3)
 
 
 def marked(candidates: Sequence[Candidate], one: Candidate) -> np.ndarray:
