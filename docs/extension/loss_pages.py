@@ -7,7 +7,7 @@ from sphinx.application import Sphinx
 
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss
-from detloss.study import show
+from detloss.experiments import plot_loss
 
 OPTION = {Kind.REGRESSION: "--box", Kind.BOX: "--box", Kind.SIGMOID: "--cls", Kind.SOFTMAX: "--cls"}
 
@@ -64,7 +64,7 @@ def write_pages(app: Sphinx) -> None:
     folder.mkdir()
     for loss in LOSSES:
         (folder / f"{loss.name}.rst").write_text(page(loss), encoding="utf-8")
-        show.write(loss, folder / f"{loss.name}.png")
+        plot_loss.write(loss, folder / f"{loss.name}.png")
     rows = "\n".join(row(loss) for loss in LOSSES)
     pages = "\n".join(f"   {loss.name}" for loss in LOSSES)
     (folder / "index.rst").write_text(OVERVIEW.format(rows=rows, pages=pages), encoding="utf-8")

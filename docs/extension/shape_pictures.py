@@ -17,8 +17,8 @@ from torch import Tensor
 
 import detloss
 from detloss import Cuboid, Polygon, Polytope, Rotated
+from detloss.experiments.plot_style import COLORS, INK, style
 from detloss.geometry import Shape
-from detloss.study.pictures import COLORS, INK, style
 
 from .convex_bodies import Points, edges, faces, outline, shared
 from .turning_boxes import draw_turning
