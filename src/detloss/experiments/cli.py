@@ -47,9 +47,9 @@ class RecordedCommand(click.Command):
         rest = super().parse_args(ctx, args)
         storage = ctx.params.get("storage")
         if storage:
-            from detloss.experiments.comparison.database_url import shown
+            from detloss.experiments.comparison.database import redacted
 
-            typed = [word.replace(storage, shown(storage)) for word in typed]
+            typed = [word.replace(storage, redacted(storage)) for word in typed]
         ctx.obj = shlex.join([*ctx.command_path.split(), *typed])
         return rest
 
@@ -61,7 +61,7 @@ def reported_errors() -> Iterator[None]:
     from detloss.experiments.comparison.store import StorageError
     from detloss.experiments.data.dataset import DatasetError
     from detloss.experiments.training.devices import DevicesError
-    from detloss.experiments.training.trial import DetectorError
+    from detloss.experiments.training.training_loop import DetectorError
 
     try:
         yield
@@ -163,9 +163,9 @@ def compare(
     """
     from rich.console import Console
 
-    from detloss.experiments.comparison.database_url import shown
+    from detloss.experiments.comparison.database import redacted
     from detloss.experiments.comparison.output import Folder
-    from detloss.experiments.comparison.request import Request
+    from detloss.experiments.comparison.plan import ComparisonSettings
     from detloss.experiments.comparison.session import Session
     from detloss.experiments.training import devices
 
@@ -184,8 +184,8 @@ def compare(
     )
     reference, folder = baseline_named(list(plan.weights), baseline), Folder(out)
     with reported_errors():
-        teams = devices.teams(jobs, devices_per_trial)
-        settings: dict[str, str | int] = {
+        groups = devices.device_groups(jobs, devices_per_trial)
+        options: dict[str, str | int] = {
             "data": str(data or "digit scenes"),
             "box": ", ".join(loss.name for loss in boxes),
             "cls": ", ".join(loss.name for loss in classes),
@@ -193,17 +193,17 @@ def compare(
             "seeds": seeds,
             "first seed": first_seed,
             "steps": steps,
-            "weights": "searched" if plan.search() else "given" if weights else "listed",
+            "weights": "searched" if plan.search_trials() else "given" if weights else "listed",
             "baseline": str(reference),
             "precision": precision,
-            "jobs": len(teams),
+            "jobs": len(groups),
             "devices per trial": devices_per_trial,
             "size": size or "as the reader chooses",
-            "storage": shown(storage or folder.study),
+            "storage": redacted(storage or folder.study),
         }
         place = None if data is None else str(data.resolve())
-        request = Request(ctx.obj, place, size, scenes, reference, quick, settings)
-        comparison, code = Session(Console(), plan, request, folder).compare(storage, teams, overwrite=overwrite)
+        settings = ComparisonSettings(ctx.obj, place, size, scenes, reference, quick, options)
+        comparison, code = Session(Console(), plan, settings, folder).compare(storage, groups, overwrite=overwrite)
     end(ctx, comparison, folder, code)
 
 
@@ -216,15 +216,15 @@ def quick_settings(ctx: click.Context, steps: int) -> tuple[int, int]:
 
 def end(ctx: click.Context, results: "Results", folder: "Folder", code: int) -> None:
     """Leave with an error if a trial is missing; `code` is not 0 where the command was interrupted."""
-    from detloss.experiments.comparison.progress import name_of
+    from detloss.experiments.comparison.progress import trial_name
 
-    missing, planned = results.missing, results.plan.all_trials()
+    missing, planned = results.missing, results.plan.trial_count
     kept = f"what is finished is kept in {folder.path}"
     if code:
         click.echo(printable(f"Interrupted: {missing} of {planned} trials are not finished; {kept}."), err=True)
         ctx.exit(code)
     for failure in results.failures:
-        told = f"\n{name_of(failure.trial)} failed: {failure.reason}\n{failure.details}".rstrip()
+        told = f"\n{trial_name(failure.trial)} failed: {failure.reason}\n{failure.details}".rstrip()
         click.echo(printable(told), err=True)
     if missing:
         raise click.ClickException(printable(f"{missing} of {planned} trials failed; {kept}."))
@@ -243,14 +243,14 @@ def write_report(folder: Path, data: Path | None, storage: str | None) -> None:
     """
     from rich.console import Console
 
+    from detloss.experiments.comparison import session
     from detloss.experiments.comparison.output import Folder
-    from detloss.experiments.comparison.session import rewrite
 
     with reported_errors():
         place = Folder(folder)
-        place.settings()  # so that a folder without a comparison is named as such
-        request = place.request()
-        rewrite(Console(), place, request if data is None else request.moved_to(data), storage)
+        place.plan()  # so that a folder without a comparison is named as such
+        settings = place.settings()
+        session.write_report(Console(), place, settings if data is None else settings.with_data(data), storage)
 
 
 @main.command("show")

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
-from detloss.experiments.comparison.plan import Pair, grid
+from detloss.experiments.comparison.plan import Pair, weight_grid
 from detloss.experiments.data.digit_scenes import STYLES
-from detloss.experiments.training.builders import DETECTORS
-from detloss.experiments.training.trial import BATCH, PRECISIONS
+from detloss.experiments.training.detectors import DETECTORS
+from detloss.experiments.training.training_loop import BATCH, PRECISIONS
 
 BOX_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)}
 ALL_BOX_LOSSES = BOX_LOSSES | {loss.name: loss for loss in ROTATED_LOSSES}
@@ -96,7 +96,7 @@ def weights_to_try(box: Loss, cls: Loss, given: Mapping[Pair, float] | None, *, 
     """The weights of a box loss beside a class loss: a grid where they are searched, else one."""
     if given is not None:
         return (given.get(Pair(box.name, cls.name), given.get(Pair(box.name), box.weight)),)
-    return grid(box.weight) if searched else (box.weight,)
+    return weight_grid(box.weight) if searched else (box.weight,)
 
 
 def baseline_named(pairs: Sequence[Pair], words: str | None) -> Pair:

@@ -14,9 +14,9 @@ import pytest
 
 from detloss.experiments.comparison.output import FolderError
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training import trial
-from detloss.experiments.training.devices import Place
-from detloss.experiments.training.trial import Outcome
+from detloss.experiments.training import training_loop
+from detloss.experiments.training.devices import Device
+from detloss.experiments.training.outcome import Outcome
 from detloss.experiments.training.workers import Finished
 from detloss.experiments.tuning import tune
 from detloss.experiments.tuning.candidates import BEFORE_DROPPING, State
@@ -30,7 +30,7 @@ from detloss.experiments.tuning.folds import (
 from detloss.experiments.tuning.search import Happening, Settled, TrainingError
 from detloss.experiments.tuning.search_space import TuningError
 from tests.support.marks import some
-from tests.support.trials import begun, fixed_plan
+from tests.support.trials import begin_comparison, fixed_plan
 from tests.support.tuning_trials import (
     IMAGES,
     Surface,
@@ -92,12 +92,12 @@ def test_a_training_has_its_settings_and_its_images(monkeypatch: pytest.MonkeyPa
         raise InterruptedError
 
     built: list[tuple[dict, dict, float, Dataset]] = []
-    monkeypatch.setattr(trial, "build", build)
+    monkeypatch.setattr(training_loop, "build", build)
     settings = (("alpha", 0.3), ("gamma", 1.5), ("beta", 0.25), ("weight", 3.0))
     dataset = small_dataset()
     for fold in (1, None):
         with pytest.raises(InterruptedError):
-            run_tuning_trial(trial_of(settings, fold), dataset, place=Place())
+            run_tuning_trial(trial_of(settings, fold), dataset, device=Device())
     for box, cls, weight, _ in built:
         assert (box, cls, weight) == ({"beta": 0.25}, {"alpha": 0.3, "gamma": 1.5}, 3.0)
     validation = {sample.name for sample in dataset.validation}
@@ -165,8 +165,8 @@ def test_a_candidate_that_is_not_complete_is_not_the_best() -> None:
     def lucky(trial: TuningTrial, dataset: Dataset, **options: object) -> Outcome:
         if (trial.candidate, trial.fold) == (3, 1):
             raise FloatingPointError("the gradient is gone")
-        outcome = surface(trial, dataset, place=Place())
-        return replace(outcome, ap=outcome.ap + (trial.candidate == 3))
+        outcome = surface(trial, dataset, device=Device())
+        return replace(outcome, score=outcome.score + (trial.candidate == 3))
 
     found = tuned(lucky)
     assert found.candidates[3].score > found.best.candidate.score
@@ -276,7 +276,7 @@ def test_results_of_something_else_are_never_mixed(tmp_path: Path) -> None:
         tuned(surface, out=tmp_path, trials=3, steps=6, overwrite=True, watch=interrupting(0))
     assert not {"tune.json", "tune.png"} & {file.name for file in tmp_path.iterdir()}, "of the earlier run"
     assert len(surface.calls) == 1
-    begun(tmp_path / "comparison", fixed_plan(0)).ledger.close()
+    begin_comparison(tmp_path / "comparison", fixed_plan(0)).store.close()
     with pytest.raises(FolderError, match="has the results of another comparison"):
         tuned(Surface(), out=tmp_path / "comparison", trials=3)
 

@@ -12,9 +12,9 @@ from scipy import stats
 import detloss
 from detloss.experiments.comparison.statistics import Verdict
 from detloss.experiments.data.dataset import Dataset, Sample
-from detloss.experiments.training.devices import Place
-from detloss.experiments.training.evaluation import Precision, Prediction, evaluate
-from detloss.experiments.training.trial import Outcome, Trial
+from detloss.experiments.training.devices import Device
+from detloss.experiments.training.evaluation import Evaluation, Prediction, evaluate
+from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.tuning import tuning_plots
 from detloss.experiments.tuning.candidates import Candidate, State
 from detloss.experiments.tuning.folds import TuningTrial, fold_of_images, held_out
@@ -46,13 +46,11 @@ def test_the_interval_knows_how_the_images_of_each_fold_scatter(seed: int) -> No
     def finding(images: int) -> tuple[Candidate, list[list[Prediction]]]:
         """A candidate that finds the objects of the first images of each fold."""
         predictions = [[seen(one) if place < images else nothing for place, one in enumerate(side)] for side in sides]
-        precisions = [evaluate(found, side) for found, side in zip(predictions, sides)]
-        outcomes = [outcome(precision) for precision in precisions]
+        outcomes = [outcome(evaluate(found, side)) for found, side in zip(predictions, sides)]
         return Candidate(0, {}, State.COMPLETE, outcomes), predictions
 
-    def outcome(precision: Precision) -> Outcome:
-        trial = Trial("l1", "focal", 1.0, 0, 1)
-        return Outcome(trial, **vars(precision), seconds=0.0, curve=[], predictions=[])
+    def outcome(evaluation: Evaluation) -> Outcome:
+        return Outcome(Trial("l1", "focal", 1.0, 0, 1), evaluation.ap, 0.0, evaluation)
 
     (best, found_by_best), (start, found_by_start) = finding(6), finding(2)
     difference = difference_over_folds(best, start, dataset)
@@ -96,8 +94,8 @@ def test_what_is_not_distinguishable_is_not_advised_though_it_be_ahead_on_valida
     equal = Surface(slope=0.0, on_validation=lambda candidate: 0.01 * (candidate == 4))
 
     def lucky(trial: TuningTrial, dataset: Dataset, **options: object) -> Outcome:
-        outcome = equal(trial, dataset, place=Place())
-        return replace(outcome, ap=outcome.ap + 0.1 * ((trial.candidate, trial.fold) == (4, 0)))
+        outcome = equal(trial, dataset, device=Device())
+        return replace(outcome, score=outcome.score + 0.1 * ((trial.candidate, trial.fold) == (4, 0)))
 
     found = tuned(lucky, over=["gamma"], trials=6)
     assert (found.best.candidate.number, found.confirmed) == (4, True)
@@ -165,7 +163,7 @@ def test_the_picture_is_a_curve_a_map_or_a_map_of_every_two(
 def test_the_map_is_highest_where_the_surface_is_and_dropped_candidates_compare() -> None:
     surface = Surface()
     found = tuned(surface, trials=30)
-    tried = tuning_plots.begun(found)
+    tried = tuning_plots.begin_comparison(found)
     heights = [surface.height(dict(candidate.settings)) for candidate in tried]
     compared = tuning_plots.comparable_scores(tried)
     np.testing.assert_allclose(compared - np.array(heights), (0.0 + 0.02 - 0.01) / 3, atol=1e-9)

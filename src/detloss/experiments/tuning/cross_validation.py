@@ -2,19 +2,22 @@
 
 import json
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import cast
 
+from filelock import Timeout
+
 import detloss
-from detloss.experiments.comparison.output import Folder, FolderError, write_whole
+from detloss.experiments.comparison.database import folder_lock
+from detloss.experiments.comparison.output import Folder, FolderError, write_atomic
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.data.shared_memory import SharedDataset
-from detloss.experiments.training.builders import cells_of_classes, unitbox_of
-from detloss.experiments.training.devices import teams
-from detloss.experiments.training.trial import DetectorError, Outcome, check_trials
+from detloss.experiments.training.detectors import cells_per_class, unitbox_of
+from detloss.experiments.training.devices import device_groups
+from detloss.experiments.training.outcome import Outcome
+from detloss.experiments.training.training_loop import DetectorError, check_trials
 from detloss.experiments.training.workers import TrialRunner, Workers
 from detloss.experiments.tuning import tuning_plots
 from detloss.experiments.tuning.candidates import Candidates
@@ -140,7 +143,7 @@ def tune(
         check_trials([design.sample()], dataset)
     except DetectorError as error:
         raise TuningError(str(error)) from error
-    starts = starts_of(design.parameters, cells_of_classes(unitbox_of(dataset)(), dataset.train))
+    starts = starts_of(design.parameters, cells_per_class(unitbox_of(dataset)(), dataset.train))
     if trials <= len(starts):
         raise TuningError(f"trials: expected more than the {len(starts)} that the search starts from, got {trials}")
     with ExitStack() as stack:
@@ -149,7 +152,7 @@ def tune(
         watch(Opened(design, dataset, candidates.all()))
         # Workers hand a trial to its runner as it is, so this runner gets none but its own kind.
         runner = cast(TrialRunner, run_trial)
-        workers = stack.enter_context(Workers(SharedDataset(dataset), runner, teams(jobs, devices_per_trial)))
+        workers = stack.enter_context(Workers(SharedDataset(dataset), runner, device_groups(jobs, devices_per_trial)))
         search = Search(design, candidates, workers, watch)
         search.try_candidates()
         tried = candidates.all()
@@ -182,10 +185,10 @@ def study_in(out: Path, design: Design, dataset: Dataset, *, overwrite: bool) ->
         FolderError: There are results of something else, or another process has the folder.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(out / ".lock", timeout=0, isolation_level=None)) as connection:
+    with ExitStack() as stack:
         try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+            stack.enter_context(folder_lock(out, timeout=0))
+        except Timeout as error:
             raise FolderError(f"{out} is in use by another command: wait for it, or give another --out") from error
         folder = Folder(out)
         settings = design.settings() | {"data": dataset.fingerprint(), "detloss": detloss.__version__}
@@ -201,4 +204,4 @@ def write(tuned: Tuned, out: Path) -> None:
     part = out / f"{PICTURE}.part"
     tuning_plots.write(tuned, part)
     os.replace(part, out / PICTURE)
-    write_whole(out / RECORD, json.dumps(tuned.record(), indent=1, allow_nan=False))
+    write_atomic(out / RECORD, json.dumps(tuned.record(), indent=1, allow_nan=False))

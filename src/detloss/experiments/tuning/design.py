@@ -6,8 +6,9 @@ from typing import Any
 
 from detloss.catalog import Loss
 from detloss.experiments.cli_options import BOX_LOSSES, CLASS_LOSSES
-from detloss.experiments.training.builders import DETECTORS
-from detloss.experiments.training.trial import PRECISIONS, Trial
+from detloss.experiments.training.detectors import DETECTORS
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import PRECISIONS
 from detloss.experiments.tuning.candidates import Candidate
 from detloss.experiments.tuning.folds import TuningTrial
 from detloss.experiments.tuning.search_space import (

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import TaskID
 from rich.table import Table
 
-from detloss.experiments.comparison import estimate
-from detloss.experiments.console import bars, say, say_data
-from detloss.experiments.training.devices import Place, Team
-from detloss.experiments.training.trial import Trial, pace
+from detloss.experiments.console import bars, counted, duration, say, say_data
+from detloss.experiments.training.devices import Device, DeviceGroup
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import measure_speed
 from detloss.experiments.training.workers import (
     Advanced,
     Failed,
@@ -30,7 +30,7 @@ COMPARED = 2  # trainings on all training images, after the folds: the best and 
 class TuningDisplay(AbstractContextManager["TuningDisplay"]):
     """One bar for the whole search and one for every training that runs; a line for every candidate that ends."""
 
-    def __init__(self, console: Console, teams: Sequence[Team]) -> None:
+    def __init__(self, console: Console, teams: Sequence[DeviceGroup]) -> None:
         self.console, self.teams = console, teams
         self.candidates = self.settled = 0
         self.trainings = self.finished = 0
@@ -58,7 +58,7 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
                 self.bars.update(self.running[trial], completed=step)
                 self.shares[trial] = step / trial.steps
             case Finished(outcome):
-                self.end(outcome.trial, f"AP {outcome.ap:.3f}, {outcome.seconds:.0f} s")
+                self.end(outcome.trial, f"AP {outcome.score:.3f}, {outcome.seconds:.0f} s")
             case Failed(trial, reason):
                 self.end(trial, f"failed: {reason}")
             case Settled(candidate):
@@ -88,7 +88,7 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
         say(self.console, f"{trial}: {result}")
 
 
-def plan_of(opened: Opened, settled: int, trainings: int, teams: Sequence[Team]) -> list[str]:
+def plan_of(opened: Opened, settled: int, trainings: int, teams: Sequence[DeviceGroup]) -> list[str]:
     """Say what is going to be done, and how long it takes at most."""
     design, dataset = opened.design, opened.dataset
     names = ", ".join(parameter.name for parameter in design.parameters)
@@ -99,17 +99,17 @@ def plan_of(opened: Opened, settled: int, trainings: int, teams: Sequence[Team])
     if settled:
         lines.append(f"finished earlier: {settled} of {design.trials} candidates")
     if settled < design.trials:
-        step, judging = pace(design.sample(), dataset, Place(teams[0][0]))
+        step, judging = measure_speed(design.sample(), dataset, Device(teams[0][0]))
         judging *= len(dataset.train) / design.folds / len(dataset.validation)
         seconds = trainings * (design.steps * step / len(teams[0]) + judging) / min(len(teams), trainings)
-        lines.append(f"estimate: at most about {estimate.duration(seconds)}, with {len(teams)} at a time")
+        lines.append(f"estimate: at most about {duration(seconds)}, with {len(teams)} at a time")
     return lines
 
 
 def result_of(candidate: Candidate) -> str:
     """What the folds made of a candidate, in words."""
     if candidate.state is State.DROPPED:
-        return f"dropped at AP {candidate.score:.3f} after {estimate.counted(len(candidate.outcomes), 'fold')}"
+        return f"dropped at AP {candidate.score:.3f} after {counted(len(candidate.outcomes), 'fold')}"
     return f"AP {candidate.score:.3f}"
 
 

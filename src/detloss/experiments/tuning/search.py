@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training.trial import Outcome
+from detloss.experiments.training.outcome import Outcome
 from detloss.experiments.training.workers import (
     Event,
     Failed,
@@ -110,11 +110,11 @@ class Search:
         """Train until there is nothing left to begin, and nothing that runs."""
         while True:
             while self.workers.available and (trial := next_trial()):
-                self.workers.begin(trial)
+                self.workers.submit(trial)
                 self.watch(Started(trial))
             if not self.workers.busy:
                 return
-            for event in self.workers.listen(LISTENING):
+            for event in self.workers.wait(LISTENING):
                 match event:
                     case Finished(Outcome(trial=TuningTrial() as trial) as outcome):
                         candidate = self.candidates.enter(trial, outcome)

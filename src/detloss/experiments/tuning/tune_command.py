@@ -79,7 +79,7 @@ def tune(
     from detloss.experiments.comparison.output import FolderError
     from detloss.experiments.console import say
     from detloss.experiments.training import devices
-    from detloss.experiments.training.interrupts import exit_code
+    from detloss.experiments.training.workers import exit_code
     from detloss.experiments.tuning.cross_validation import PICTURE, RECORD
     from detloss.experiments.tuning.cross_validation import tune as run
     from detloss.experiments.tuning.display import TuningDisplay, print_tuned
@@ -88,7 +88,7 @@ def tune(
 
     console = Console()
     try:
-        teams = devices.teams(jobs, devices_per_trial)
+        teams = devices.device_groups(jobs, devices_per_trial)
         with TuningDisplay(console, teams) as display:
             tuned = run(
                 partial(load, data, size=size, scenes=scenes),

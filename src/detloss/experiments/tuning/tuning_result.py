@@ -52,7 +52,7 @@ class Tuned:
     @property
     def confirmed(self) -> bool:
         """Whether the best is ahead on the validation images too, which have chosen nothing."""
-        return self.best.outcome.ap > self.start.outcome.ap
+        return self.best.outcome.score > self.start.outcome.score
 
     @property
     def advised(self) -> Candidate:
@@ -80,7 +80,7 @@ class Tuned:
             f"The best, {best}, is {self.verdict} {'than' if better else 'from'} the start, {start}: "
             f"{self.difference:.3f} AP over {self.design.folds} folds.",
             "Trained on all training images and judged on the validation images, which chose nothing: the best has "
-            f"AP {self.best.outcome.ap:.3f}, the start {self.start.outcome.ap:.3f}. {advice}",
+            f"AP {self.best.outcome.score:.3f}, the start {self.start.outcome.score:.3f}. {advice}",
         ]
 
     def record(self) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def record_of(candidate: Candidate) -> dict[str, Any]:
 
 def judged_record(judged: Judged) -> dict[str, Any]:
     """A candidate with what it reached on the validation images."""
-    precision = {name: getattr(judged.outcome, name) for name in ("ap", "ap50", "ap75")}
+    precision = {name: getattr(judged.outcome.evaluation, name) for name in ("ap", "ap50", "ap75")}
     return record_of(judged.candidate) | {"validation": precision}
 
 
@@ -135,8 +135,9 @@ def difference_over_folds(best: Candidate, start: Candidate, dataset: Dataset) -
     drawn_best, drawn_start = (
         np.stack(
             [
-                average_precisions(outcome.matches, objects[members == fold], draws[:, members == fold])
+                average_precisions(outcome.evaluation.matches, objects[members == fold], draws[:, members == fold])
                 for fold, outcome in enumerate(candidate.outcomes)
+                if outcome.evaluation is not None
             ]
         )
         for candidate in (best, start)
