@@ -1,7 +1,6 @@
 """Tuning: folds that keep images apart, and a search that finds a known optimum and runs nothing twice."""
 
 import json
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 import optuna
 import pytest
 
+from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import FolderError
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training import training_loop
@@ -267,7 +267,7 @@ def test_more_candidates_are_no_other_search(tmp_path: Path) -> None:
 
 def test_results_of_something_else_are_never_mixed(tmp_path: Path) -> None:
     tuned(Surface(), out=tmp_path, trials=3)
-    with pytest.raises(FolderError, match=r"steps: expected 5 as in the earlier run, got 6\): give another --out"):
+    with pytest.raises(FolderError, match=r"steps: expected 5 as in the earlier run, got 6\): use another --out"):
         tuned(Surface(), out=tmp_path, trials=3, steps=6)
     with pytest.raises(FolderError, match=r"over: expected \['alpha', 'gamma'\] as in the earlier run"):
         tuned(Surface(), out=tmp_path, trials=3, over=["gamma"])
@@ -277,16 +277,14 @@ def test_results_of_something_else_are_never_mixed(tmp_path: Path) -> None:
     assert not {"tune.json", "tune.png"} & {file.name for file in tmp_path.iterdir()}, "of the earlier run"
     assert len(surface.calls) == 1
     begin_comparison(tmp_path / "comparison", fixed_plan(0)).store.close()
-    with pytest.raises(FolderError, match="has the results of another comparison"):
+    with pytest.raises(FolderError, match="contains the results of another comparison"):
         tuned(Surface(), out=tmp_path / "comparison", trials=3)
 
 
 def test_a_folder_is_used_by_one_process_at_a_time(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / ".lock", isolation_level=None)
-    connection.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(FolderError, match="is in use by another command: wait for it, or give another --out"):
+    message = "is in use by another command: wait for it, or give another --out"
+    with folder_lock(tmp_path), pytest.raises(FolderError, match=message):
         tuned(Surface(), out=tmp_path, trials=3)
-    connection.close()
     tuned(Surface(), out=tmp_path, trials=3)
 
 

@@ -163,7 +163,7 @@ def test_the_picture_is_a_curve_a_map_or_a_map_of_every_two(
 def test_the_map_is_highest_where_the_surface_is_and_dropped_candidates_compare() -> None:
     surface = Surface()
     found = tuned(surface, trials=30)
-    tried = tuning_plots.begin_comparison(found)
+    tried = tuning_plots.begun(found)
     heights = [surface.height(dict(candidate.settings)) for candidate in tried]
     compared = tuning_plots.comparable_scores(tried)
     np.testing.assert_allclose(compared - np.array(heights), (0.0 + 0.02 - 0.01) / 3, atol=1e-9)

@@ -122,17 +122,23 @@ class Ranking:
 
     def table(self, score: str, *, digits: int) -> Table:
         """Make a table with the mean and range of the score, the difference and the verdict of each pair."""
-        table = Table(box=None, pad_edge=False)
-        for header, narrowest in (("loss", 13), ("weight", 6), (score, 13), ("difference", 17), ("verdict", 15)):
-            table.add_column(header, min_width=narrowest)  # a narrow terminal wraps cells between words only
+        rows = [("loss", "weight", score, "difference", "verdict")]
         for standing in self.standings:
-            table.add_row(
-                Text(standing.name),
-                f"{standing.weight:g}",
-                f"{standing.score:.{digits}f}",
-                f"{standing.difference:.{digits}f}" if standing.difference else "",
-                "baseline" if standing.pair == self.baseline else standing.verdict or "",
+            rows.append(
+                (
+                    standing.name,
+                    f"{standing.weight:g}",
+                    f"{standing.score:.{digits}f}",
+                    f"{standing.difference:.{digits}f}" if standing.difference else "",
+                    "baseline" if standing.pair == self.baseline else standing.verdict or "",
+                )
             )
+        table = Table(box=None, pad_edge=False)
+        for header, *cells in zip(*rows):
+            words = " ".join([header, *cells]).split()
+            table.add_column(header, min_width=max(map(len, words)))  # a narrow terminal wraps between words only
+        for row in rows[1:]:
+            table.add_row(*map(Text, row))
         return table
 
     def __str__(self) -> str:
