@@ -188,7 +188,7 @@ def test_class_weights_follow_the_logits_from_device_to_device() -> None:
             ValueError,
             r"box: expected geometry=AxisAligned\(\), corners",
         ),
-        (RetinaNet(), {"classification": detloss.CrossEntropyLoss()}, ValueError, "classification: expected a loss of logits of classes one against all"),
+        (RetinaNet(), {"classification": detloss.CrossEntropyLoss()}, ValueError, "classification: expected a loss of one-vs-rest logits"),
         (RetinaNet(), {"proposal_box": detloss.L1Loss()}, ValueError, "proposal_box: expected None for RetinaNet, which proposes no regions"),
         (
             Detector(BoxHead()),
@@ -200,13 +200,13 @@ def test_class_weights_follow_the_logits_from_device_to_device() -> None:
             Detector(BoxHead()),
             {"classification": detloss.SigmoidFocalLoss()},
             ValueError,
-            "classification: expected a loss of logits of classes and background, because it has a softmax",
+            "classification: expected a loss of softmax logits, because it has a softmax",
         ),
         (
             Detector(BoxHead(use_sigmoid_ce=True)),
             {"classification": detloss.CrossEntropyLoss()},
             ValueError,
-            "classification: expected a loss of logits of classes one against all",
+            "classification: expected a loss of one-vs-rest logits",
         ),
         (
             Detector(BoxHead(use_sigmoid_ce=True, use_fed_loss=True)),
@@ -218,7 +218,7 @@ def test_class_weights_follow_the_logits_from_device_to_device() -> None:
             Detector(BoxHead(), ProposalNetwork()),
             {"box": detloss.L1Loss(), "proposal_classification": detloss.CrossEntropyLoss()},
             ValueError,
-            "proposal_classification: expected a loss of logits of classes one against all, because it has one logit an anchor",
+            "proposal_classification: expected a loss of one-vs-rest logits, because it has one logit an anchor",
         ),
     ],
 )  # fmt: skip

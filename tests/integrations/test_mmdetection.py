@@ -260,13 +260,13 @@ NO_BOXES = nn.Module()
             ANCHORS(),
             {"classification": detloss.CrossEntropyLoss()},
             ValueError,
-            "classification: expected a loss of logits of classes one against all, because the head has a sigmoid for each class",
+            "classification: expected a loss of one-vs-rest logits, because the head has a sigmoid for each class",
         ),
         (
             Detector(softmax_head()),
             {"classification": detloss.SigmoidFocalLoss()},
             ValueError,
-            "classification: expected a loss of logits of classes and background, because the head has a softmax",
+            "classification: expected a loss of softmax logits, because the head has a softmax",
         ),
         (
             Detector(Head(Quality(), mmdet.GIoULoss())),

@@ -58,7 +58,7 @@ class TestCopies:
     def test_of_the_loss_leave_the_users_alone(self, batch: Batch) -> None:
         loss = detloss.SmoothL1Loss(reduction="none")
         use_losses(models.ssd(), box=loss)
-        assert loss.options["reduction"] == "none"
+        assert loss.reduction == "none"
 
 
 class TestTwoHandles:

@@ -50,15 +50,15 @@ class TestErrors:
         ids=["RetinaNet", "FCOS", "SSD", "box head"],
     )
     def test_a_class_loss_of_the_other_kind(self, build: Build, loss: nn.Module, reason: str) -> None:
-        kinds = ["logits of classes one against all", "logits of classes and background"]
+        kinds = ["one-vs-rest logits", "softmax logits"]
         expected, given = kinds if loss is not FOCAL else reversed(kinds)
         message = f"classification: expected a loss of {expected}, because {reason}; got {loss!r}, of {given}"
         self.check(build, ValueError, message, classification=loss)
 
     def test_a_softmax_for_proposals(self) -> None:
         message = (
-            "proposal_classification: expected a loss of logits of classes one against all, because the region "
-            "proposal network has one logit an anchor, object or not; got CrossEntropyLoss()"
+            "proposal_classification: expected a loss of one-vs-rest logits, because the region "
+            "proposal network has one logit an anchor, object or not; got CrossEntropyLoss("
         )
         self.check(models.faster_rcnn, ValueError, message, box=L1, proposal_classification=detloss.CrossEntropyLoss())
 
@@ -78,7 +78,7 @@ class TestErrors:
 
     @pytest.mark.parametrize("name", ["proposal_box", "proposal_classification"])
     def test_proposals_where_there_are_none(self, name: str) -> None:
-        message = f"{name}: expected None for RetinaNet, which proposes no regions, got SigmoidFocalLoss()"
+        message = f"{name}: expected None for RetinaNet, which proposes no regions, got SigmoidFocalLoss("
         self.check(models.retinanet, ValueError, message, box=L1, **{name: FOCAL})
 
     @pytest.mark.parametrize("build", [models.retinanet, models.fcos], ids=lambda build: build.__name__)

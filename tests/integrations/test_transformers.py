@@ -294,13 +294,13 @@ FITS_NOT = [
         detr,
         {"classification": detloss.SigmoidFocalLoss()},
         ValueError,
-        r"classification: expected a loss of logits of classes and background, because its head has a softmax over",
+        r"classification: expected a loss of softmax logits, because its head has a softmax over",
     ),
     (
         d_fine,
         {"classification": detloss.CrossEntropyLoss()},
         ValueError,
-        r"classification: expected a loss of logits of classes one against all, because every class of its head has a s",
+        r"classification: expected a loss of one-vs-rest logits, because every class of its head has a s",
     ),
     (
         lambda: nn.Linear(1, 1),

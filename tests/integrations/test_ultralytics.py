@@ -317,7 +317,7 @@ OF_THE_WRONG_KIND = [
     (
         {"classification": detloss.SoftmaxFocalLoss()},
         ValueError,
-        r"classification: expected a loss of logits of classes one against all, because every class of the head has a s",
+        r"classification: expected a loss of one-vs-rest logits, because every class of the head has a s",
     ),
     ({"classification": detloss.IoULoss()}, ValueError, r"classification: expected .* got IoULoss\(\), of boxes"),
 ]

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from detloss.geometry import AxisAligned, Geometry, Mixed, Rotated, Shape
 from detloss.kernels.interface import ConvexLoop, PairLoop
 
 ENCLOSING = (None, "box", "hull")
-GEOMETRIES = get_args(Geometry)
+GEOMETRIES = (*Shape.__subclasses__(), Mixed)
 
 
 class Way(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 from torch import Tensor, nn
 
 import detloss
-from detloss.catalog import Kind, kind_of
+from detloss.catalog import Kind, geometry_of, kind_of
 
 Loss = Callable[..., Tensor]
 
@@ -31,8 +31,7 @@ def kind_among(name: str, loss: Loss, kinds: Sequence[Kind], because: str) -> Ki
 
 def reads_corners(name: str, loss: Loss) -> None:
     """A box loss that reads x1, y1, x2, y2."""
-    given = loss.keywords if isinstance(loss, partial) else getattr(loss, "options", {})
-    geometry = given.get("geometry", detloss.AxisAligned())
+    geometry = geometry_of(loss)
     if geometry != detloss.AxisAligned():
         raise ValueError(f"{name}: expected geometry=AxisAligned(), corners x1, y1, x2, y2, got {geometry}")
 

@@ -1,23 +1,27 @@
 """Losses of boxes: 0 is identical."""
 
+from collections.abc import Callable
+from typing import Any
+
 from torch import Tensor
 
 from detloss import formulas
 from detloss.engine import box_pairs
 from detloss.geometry import AxisAligned, Geometry
 from detloss.losses.module import LossModule
+from detloss.types import Enclosing, IoUForm, Reduction, check_choice
 
-FORMS = {"linear": formulas.iou, "log": formulas.log_iou}
+FORMS: dict[IoUForm, Callable[..., Any]] = {"linear": formulas.iou, "log": formulas.log_iou}
 
 
 def iou_loss(
     pred: Tensor,
     target: Tensor,
     *,
-    form: str = "linear",
+    form: IoUForm = "linear",
     geometry: Geometry = AxisAligned(),
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """One less IoU, or UnitBox's negative logarithm of it.
@@ -63,8 +67,7 @@ def iou_loss(
     See also:
         `IoULoss`, the module; `iou`, the measure.
     """
-    if form not in FORMS:
-        raise ValueError(f"form: expected 'linear' or 'log', got {form!r}")
+    check_choice("form", form, FORMS)
     return box_pairs.loss("iou_loss", FORMS[form], pred, target, geometry, weight, reduction, normalizer)
 
 
@@ -73,9 +76,9 @@ def generalized_iou_loss(
     target: Tensor,
     *,
     geometry: Geometry = AxisAligned(),
-    enclosing: str | None = None,
+    enclosing: Enclosing | None = None,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """One less GIoU: IoU loss with a pull on boxes that are apart.
@@ -131,7 +134,7 @@ def distance_iou_loss(
     *,
     geometry: Geometry = AxisAligned(),
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """One less DIoU: IoU loss with a pull of the centers.
@@ -184,7 +187,7 @@ def complete_iou_loss(
     *,
     geometry: Geometry = AxisAligned(),
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """One less CIoU: DIoU loss with a pull on the aspect ratio.

@@ -16,6 +16,7 @@ from detloss.engine.class_targets import (
 )
 from detloss.kernels.interface import RowLoop
 from detloss.losses.module import LossModule
+from detloss.types import Reduction
 
 
 def cross_entropy_loss(
@@ -26,7 +27,7 @@ def cross_entropy_loss(
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """The surprise at the true class under a softmax over the last dimension.
@@ -91,7 +92,7 @@ def softmax_focal_loss(
     class_weight: Tensor | Sequence[float] | None = None,
     ignore_index: int = -100,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Cross-entropy that counts rows less the better they are classified already.
@@ -157,7 +158,7 @@ def binary_cross_entropy_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """The surprise at a yes or no under a sigmoid, for every class on its own.
@@ -219,7 +220,7 @@ def balanced_cross_entropy_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Binary cross-entropy with a weight alpha for positives and 1 - alpha for negatives.
@@ -285,7 +286,7 @@ def sigmoid_focal_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Balanced cross-entropy that counts entries less the better they are classified already.

@@ -11,28 +11,29 @@ from detloss.engine.autograd import evaluate
 from detloss.geometry import Rotated
 from detloss.kernels.interface import GaussianLoop
 from detloss.losses.module import LossModule
+from detloss.types import Direction, DivergenceForm, IoUForm, Reduction, check_choice
 
-FORMS = {
+FORMS: dict[DivergenceForm, Callable[..., Any]] = {
     "sqrt": gaussians.saturated_root,
     "log": gaussians.saturated_logarithm,
     "linear": gaussians.saturated_linear,
 }
-DIRECTIONS = {
+DIRECTIONS: dict[Direction, Callable[..., Any]] = {
     "pred_to_target": gaussians.kullback_leibler,
     "target_to_pred": gaussians.reverse_kullback_leibler,
 }
-PROBABILISTIC_FORMS = {"linear": gaussians.hellinger, "log": gaussians.itself}
+PROBABILISTIC_FORMS: dict[IoUForm, Callable[..., Any]] = {"linear": gaussians.hellinger, "log": gaussians.itself}
 
 
 def gaussian_wasserstein_loss(
     pred: Tensor,
     target: Tensor,
     *,
-    form: str = "sqrt",
+    form: DivergenceForm = "sqrt",
     tau: float = 1.0,
     relative: bool = False,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """GWD: how far the mass of one box, as a Gaussian, has to travel to become the other.
@@ -85,9 +86,9 @@ def gaussian_wasserstein_loss(
     """
     if not isinstance(relative, bool):
         raise TypeError(f"relative: expected True or False, got {type(relative).__name__}")
-    penalty = choice("form", form, FORMS)
+    check_choice("form", form, FORMS)
     divergence = gaussians.relative_wasserstein if relative else gaussians.wasserstein
-    loop = GaussianLoop(divergence, penalty, is_relative=relative)
+    loop = GaussianLoop(divergence, FORMS[form], is_relative=relative)
     tau = checks.number("tau", tau, 1.0)
     return loss("gaussian_wasserstein_loss", loop, pred, target, weight, reduction, normalizer, tau)
 
@@ -96,11 +97,11 @@ def kullback_leibler_loss(
     pred: Tensor,
     target: Tensor,
     *,
-    direction: str = "pred_to_target",
-    form: str = "log",
+    direction: Direction = "pred_to_target",
+    form: DivergenceForm = "log",
     tau: float = 1.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """KLD: the Kullback-Leibler divergence of two boxes as Gaussians, which weighs each error by the boxes' sizes.
@@ -152,8 +153,9 @@ def kullback_leibler_loss(
     See also:
         `KullbackLeiblerLoss`, the module; `probabilistic_iou_loss`, which treats both boxes alike.
     """
-    divergence, penalty = choice("direction", direction, DIRECTIONS), choice("form", form, FORMS)
-    loop = GaussianLoop(divergence, penalty, is_relative=True)
+    check_choice("direction", direction, DIRECTIONS)
+    check_choice("form", form, FORMS)
+    loop = GaussianLoop(DIRECTIONS[direction], FORMS[form], is_relative=True)
     tau = checks.number("tau", tau, 1.0)
     return loss("kullback_leibler_loss", loop, pred, target, weight, reduction, normalizer, tau)
 
@@ -162,9 +164,9 @@ def probabilistic_iou_loss(
     pred: Tensor,
     target: Tensor,
     *,
-    form: str = "linear",
+    form: IoUForm = "linear",
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """ProbIoU: the Hellinger distance of two boxes as Gaussians, or their Bhattacharyya distance.
@@ -214,16 +216,9 @@ def probabilistic_iou_loss(
     See also:
         `ProbabilisticIoULoss`, the module; `kullback_leibler_loss`.
     """
-    loop = GaussianLoop(gaussians.bhattacharyya, choice("form", form, PROBABILISTIC_FORMS), is_relative=True)
+    check_choice("form", form, PROBABILISTIC_FORMS)
+    loop = GaussianLoop(gaussians.bhattacharyya, PROBABILISTIC_FORMS[form], is_relative=True)
     return loss("probabilistic_iou_loss", loop, pred, target, weight, reduction, normalizer)
-
-
-def choice(name: str, value: str, among: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
-    """What an option stands for."""
-    if value not in among:
-        *others, last = map(repr, among)
-        raise ValueError(f"{name}: expected {', '.join(others)} or {last}, got {value!r}")
-    return among[value]
 
 
 def loss(
@@ -232,7 +227,7 @@ def loss(
     pred: Tensor,
     target: Tensor,
     weight: float | Tensor | None,
-    reduction: str,
+    reduction: Reduction,
     normalizer: float | Tensor | None,
     *parameters: float,
 ) -> Tensor:

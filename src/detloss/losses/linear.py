@@ -13,6 +13,7 @@ from detloss.engine.class_targets import (
     weight_of_classes,
     weights_of_sides,
 )
+from detloss.types import Reduction
 
 
 def linear_cross_entropy_loss(
@@ -25,7 +26,7 @@ def linear_cross_entropy_loss(
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """`cross_entropy_loss` of a linear layer's logits, of which only a chunk exists at a time.
@@ -97,7 +98,7 @@ def linear_binary_cross_entropy_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """`binary_cross_entropy_loss` of a linear layer's logits, of which only a chunk exists at a time.
@@ -167,7 +168,7 @@ def linear_sigmoid_focal_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """`sigmoid_focal_loss` of a linear layer's logits, of which only a chunk exists at a time.

@@ -10,6 +10,7 @@ from detloss.engine import checks
 from detloss.engine.autograd import evaluate
 from detloss.kernels.interface import ElementLoop
 from detloss.losses.module import LossModule
+from detloss.types import Reduction
 
 OPERANDS = ("pred", "target")
 
@@ -19,7 +20,7 @@ def l1_loss(
     target: Tensor,
     *,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Absolute error, the same pull however large the error is.
@@ -75,7 +76,7 @@ def l2_loss(
     target: Tensor,
     *,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """Squared error, not half of it; ``mse_loss`` is its second name.
@@ -136,7 +137,7 @@ def smooth_l1_loss(
     *,
     beta: float = 1.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """L2 near the target and L1 far from it, joined at ``beta`` without a corner.

@@ -22,6 +22,7 @@ from detloss.engine.class_targets import (
 from detloss.kernels.eager.class_sharding import Spread
 from detloss.kernels.interface import SpreadRowLoop
 from detloss.losses.classification import binary_cross_entropy_loss, sigmoid_focal_loss
+from detloss.types import Reduction
 
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
@@ -37,7 +38,7 @@ def sharded_cross_entropy_loss(
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """`cross_entropy_loss` of logits whose classes are spread over ranks.
@@ -104,7 +105,7 @@ def sharded_binary_cross_entropy_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """`binary_cross_entropy_loss` of logits whose classes are spread over ranks.
@@ -161,7 +162,7 @@ def sharded_sigmoid_focal_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
     """`sigmoid_focal_loss` of logits whose classes are spread over ranks.
@@ -263,7 +264,7 @@ def class_by_class(
     ignore_index: int | None,
     options: dict[str, Any],
     weight: float | Tensor | None,
-    reduction: str,
+    reduction: Reduction,
     normalizer: float | Tensor | None,
 ) -> Tensor:
     """A loss that judges each class alone: every rank its own, then the sum."""
