@@ -53,6 +53,7 @@ Every loss has a short name for the command line, a function and a module. :doc:
    :hidden:
 
 {pages}
+   Gaussian losses for rotated boxes </gaussians>
    /penalty
 """
 
