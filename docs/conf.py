@@ -15,12 +15,11 @@ project_copyright = "the detloss authors, Apache-2.0"
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
-    "extension.changelog_page",
     "extension.loss_pages",
     "extension.simulation_pictures",
     "extension.shape_pictures",
     "extension.completeness",
-    "extension.mathml",
+    "extension.changelog_page",
 ]
 exclude_patterns = ["extension"]
 default_role = "py:obj"
@@ -49,6 +48,5 @@ napoleon_custom_sections = ["Edge cases", "Sources"]
 html_theme = "furo"
 html_title = f"detloss {release}"
 html_copy_source = False
-html_math_renderer = "mathml"
 html_static_path = ["static"]
 html_css_files = ["detloss.css"]

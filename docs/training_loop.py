@@ -7,14 +7,16 @@ from io import StringIO
 import torch
 from faster_coco_eval import COCO, COCOeval_faster
 from torch import Tensor, nn
+from torch.nn.functional import pad
 from torch.utils.data import DataLoader, Dataset
 
 import detloss
 
 CLASSES, SIZE, STRIDE = 2, 64, 4
+Sample = tuple[Tensor, Tensor, Tensor]
 
 
-class Rectangles(Dataset[tuple[Tensor, Tensor, Tensor]]):
+class Rectangles(Dataset[Sample]):
     """Images with one to three rectangles: class 0 is red, class 1 is green."""
 
     def __init__(self, count: int, seed: int) -> None:
@@ -23,26 +25,27 @@ class Rectangles(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, index: int) -> Sample:
         random = torch.Generator().manual_seed(1_000_000 * self.seed + index)
         image = 0.4 * torch.rand(3, SIZE, SIZE, generator=random)
         number = int(torch.randint(1, 4, (1,), generator=random))
         sides = torch.randint(8, 28, (number, 2), generator=random)
         corner = (torch.rand(number, 2, generator=random) * (SIZE - sides)).long()
-        boxes, labels = torch.cat([corner, corner + sides], dim=1), torch.randint(CLASSES, (number,), generator=random)
+        boxes = torch.cat([corner, corner + sides], dim=1)
+        labels = torch.randint(CLASSES, (number,), generator=random)
         for (x1, y1, x2, y2), label in zip(boxes.tolist(), labels.tolist()):
             image[label, y1:y2, x1:x2] += 0.5
         return image, boxes.float(), labels
 
 
-def collate(samples: list[tuple[Tensor, Tensor, Tensor]]) -> tuple[Tensor, tuple[Tensor, ...], tuple[Tensor, ...]]:
-    """Stack the images; boxes and labels stay a tensor per image."""
-    images, boxes, labels = zip(*samples)
+def collate(samples: list[Sample]) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """Stack the images; boxes and labels stay lists of one tensor per image."""
+    images, boxes, labels = map(list, zip(*samples))
     return torch.stack(images), boxes, labels
 
 
 class Detector(nn.Module):
-    """Class logits and the distances to the sides of a box, for every cell of a feature map."""
+    """Logits and distances to the sides of a box, for every cell of a feature map."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,9 +65,9 @@ class Detector(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         features = self.layers(images)
-        logits = self.classification(features).flatten(2).mT  # (images, cells, classes)
-        distances = STRIDE * self.regression(features).flatten(2).mT.exp()  # (images, cells, 4): l, t, r, b in pixels
-        return logits, distances
+        logits = self.classification(features).flatten(2).mT
+        distances = STRIDE * self.regression(features).flatten(2).mT.exp()
+        return logits, distances  # (images, cells, classes), (images, cells, 4) in pixels
 
 
 def cell_centers() -> Tensor:
@@ -75,13 +78,14 @@ def cell_centers() -> Tensor:
 
 
 def assign(boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Label assignment: a cell belongs to the smallest box that contains its center, or to the background."""
+    """Class and distances for each cell, from the smallest box that contains its center."""
     centers = cell_centers()[:, None]
-    distances = torch.cat([centers - boxes[:, :2], boxes[:, 2:] - centers], dim=-1)  # (cells, boxes, 4)
-    areas = torch.where((distances > 0).all(dim=-1), (boxes[:, 2:] - boxes[:, :2]).prod(dim=-1), torch.inf)
-    chosen = nn.functional.pad(areas, (1, 0), value=1e9).argmin(dim=1)  # 0: background, larger than any box
-    classes = nn.functional.pad(labels, (1, 0), value=CLASSES)[chosen]
-    return classes, nn.functional.pad(distances, (0, 0, 1, 0))[torch.arange(len(chosen)), chosen]
+    distances = torch.cat([centers - boxes[:, :2], boxes[:, 2:] - centers], dim=-1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(dim=-1)
+    areas = torch.where((distances > 0).all(dim=-1), areas, torch.inf)  # (cells, boxes)
+    chosen = pad(areas, (1, 0), value=1e9).argmin(dim=1)  # 0: background
+    classes = pad(labels, (1, 0), value=CLASSES)[chosen]
+    return classes, pad(distances, (0, 0, 1, 0))[torch.arange(len(chosen)), chosen]
 
 
 def losses(
@@ -90,7 +94,7 @@ def losses(
     outputs: tuple[Tensor, Tensor],
     targets: list[tuple[Tensor, Tensor]],
 ) -> tuple[Tensor, Tensor]:
-    """Classification loss of all cells and box loss of the positive cells, both divided by the number of positives."""
+    """Classification loss of all cells, and box loss of the positive cells."""
     logits, distances = outputs
     classes, sides = map(torch.stack, zip(*targets))
     positive = classes < CLASSES
@@ -101,12 +105,13 @@ def losses(
 
 
 def train(box_loss: Callable[..., Tensor], box_weight: float, seed: int, steps: int) -> float:
-    """Train with this box loss, save the weights, and return the AP on the validation set."""
+    """Train with this box loss, save the model, and return its AP on the validation set."""
     torch.manual_seed(seed)
     model, normalizer = Detector(), detloss.Normalizer()
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
-    loader = DataLoader(Rectangles(16 * steps, seed=1), batch_size=16, shuffle=True, collate_fn=collate)
+    data = Rectangles(16 * steps, seed=1)
+    loader = DataLoader(data, batch_size=16, shuffle=True, collate_fn=collate)
     for step, (images, boxes, labels) in enumerate(loader):
         targets = [assign(*sample) for sample in zip(boxes, labels)]
         classification, box = losses(box_loss, normalizer, model(images), targets)
@@ -116,7 +121,7 @@ def train(box_loss: Callable[..., Tensor], box_weight: float, seed: int, steps: 
         optimizer.zero_grad()
         schedule.step()
         if step % 100 == 0:
-            print(f"step {step:3}  classification {classification.item():.3f}  box {box.item():.3f}")
+            print(f"step {step:3}  classification {classification:.3f}  box {box:.3f}")
     torch.save(model.state_dict(), "detector.pt")
     return average_precision(model, Rectangles(100, seed=2))
 
@@ -136,21 +141,22 @@ def predict(model: Detector, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def average_precision(model: Detector, data: Rectangles) -> float:
     """COCO's AP: the mean over IoU thresholds from .50 to .95 and over classes."""
     annotations, detections = [], []
-    for image_id, (image, true_boxes, true_labels) in enumerate(data[index] for index in range(len(data))):
-        for (x1, y1, x2, y2), label in zip(true_boxes.tolist(), true_labels.tolist()):
-            bbox = [x1, y1, x2 - x1, y2 - y1]
-            row = {"id": len(annotations) + 1, "image_id": image_id, "category_id": label, "bbox": bbox}
-            annotations.append(row | {"area": bbox[2] * bbox[3], "iscrowd": 0})
-        for (x1, y1, x2, y2), score, label in zip(*(output.tolist() for output in predict(model, image))):
-            bbox = [x1, y1, x2 - x1, y2 - y1]
-            detections.append({"image_id": image_id, "category_id": label, "bbox": bbox, "score": score})
+    for image_id in range(len(data)):
+        image, *truth = data[image_id]
+        for (x1, y1, x2, y2), label in zip(*(each.tolist() for each in truth)):
+            box = {"image_id": image_id, "category_id": label, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+            area = (x2 - x1) * (y2 - y1)
+            annotations.append(box | {"id": len(annotations) + 1, "area": area, "iscrowd": 0})
+        for (x1, y1, x2, y2), score, label in zip(*(each.tolist() for each in predict(model, image))):
+            box = {"image_id": image_id, "category_id": label, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+            detections.append(box | {"score": score})
     if not detections:
         return 0.0
     images = [{"id": image_id, "width": SIZE, "height": SIZE} for image_id in range(len(data))]
     categories = [{"id": label, "name": str(label)} for label in range(CLASSES)]
-    truth = COCO({"images": images, "annotations": annotations, "categories": categories})
-    with redirect_stdout(StringIO()):
-        evaluation = COCOeval_faster(truth, truth.loadRes(detections), "bbox")
+    with redirect_stdout(StringIO()):  # COCO's classes print their progress
+        coco = COCO({"images": images, "annotations": annotations, "categories": categories})
+        evaluation = COCOeval_faster(coco, coco.loadRes(detections), "bbox")
         evaluation.run()
     return float(evaluation.stats[0])
 
@@ -160,4 +166,4 @@ if __name__ == "__main__":
     print(f"AP {train(box_loss, box_weight=1.0, seed=0, steps=500):.3f}")
     model = Detector()
     model.load_state_dict(torch.load("detector.pt", weights_only=True))
-    print(f"AP of the saved weights {average_precision(model, Rectangles(100, seed=2)):.3f}")
+    print(f"AP of the saved model {average_precision(model, Rectangles(100, seed=2)):.3f}")
