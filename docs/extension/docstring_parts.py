@@ -7,7 +7,7 @@ from types import ModuleType
 
 import detloss
 from detloss.catalog import LOSSES
-from detloss.modules import LossModule
+from detloss.losses.module import LossModule
 
 MEASURES = (detloss.iou, detloss.generalized_iou, detloss.distance_iou, detloss.complete_iou)
 

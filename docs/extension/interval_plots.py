@@ -8,7 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from sphinx.application import Sphinx
 
-from detloss.study.pictures import COLORS, INK, style
+from detloss.experiments.plot_style import COLORS, INK, style
 
 NEW_SEEDS = "-new-seeds"
 """Suffix of a table that repeats a comparison with other seeds; both are one plot."""

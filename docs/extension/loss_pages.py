@@ -7,8 +7,8 @@ from sphinx.application import Sphinx
 
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
-from detloss.study import show
-from detloss.study.pictures import style
+from detloss.experiments import plot_loss
+from detloss.experiments.plot_style import style
 
 from .loss_examples import examples
 from .rotation_sweep import OVERLAPS, draw_rotation
@@ -90,7 +90,7 @@ def plot(loss: Loss, path: Path) -> None:
                 path, dpi=160
             )
     else:
-        show.write(loss, path)
+        plot_loss.write(loss, path)
 
 
 def page(loss: Loss) -> str:

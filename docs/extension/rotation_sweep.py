@@ -10,7 +10,7 @@ from torch import Tensor
 
 import detloss
 from detloss import Rotated
-from detloss.study.pictures import COLORS
+from detloss.experiments.plot_style import COLORS
 
 Loss = Callable[..., Tensor]
 OVERLAPS: dict[str, Loss] = {

@@ -17,8 +17,8 @@ from torch import Tensor
 
 import detloss
 from detloss import Cuboid, Polygon, Polytope, Rotated
+from detloss.experiments.plot_style import COLORS, INK, style
 from detloss.geometry import Shape
-from detloss.study.pictures import COLORS, INK, style
 
 from .convex_shapes import Points, edges, faces, intersection, outline
 from .rotation_sweep import draw_rotation

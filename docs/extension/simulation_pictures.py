@@ -4,9 +4,9 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from detloss.study.simulation import picture
-from detloss.study.simulation.experiment import simulate
-from detloss.study.simulation.gradients import losses_with
+from detloss.experiments.simulation import simulation_plots
+from detloss.experiments.simulation.experiment import simulate
+from detloss.experiments.simulation.gradients import losses_with
 
 POINTS = 200
 """Enough for curves that look like those of all 5000 points."""
@@ -18,7 +18,7 @@ def draw(app: Sphinx) -> None:
     folder.mkdir(exist_ok=True)
     for gradient in ("exact", "published"):
         simulation = simulate(losses_with("published"), gradient=gradient, points=POINTS, seed=0)
-        picture.write(simulation, folder / f"{gradient}.png")
+        simulation_plots.write(simulation, folder / f"{gradient}.png")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
