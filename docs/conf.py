@@ -15,9 +15,11 @@ project_copyright = "the detloss authors, Apache-2.0"
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "extension.mathml",
     "extension.loss_pages",
     "extension.simulation_pictures",
     "extension.shape_pictures",
+    "extension.interval_plots",
     "extension.completeness",
     "extension.changelog_page",
 ]

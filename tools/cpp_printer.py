@@ -1,4 +1,4 @@
-"""Print formulas.py for C++: function templates over any numbers that have the words of `kernels/cpp/words.h`."""
+"""Print formulas.py for C++: function templates over any numbers that have the words of `kernels/cpp/primitives.h`."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,8 @@ def header(programs: Iterable[Program]) -> str:
     }
     numbered = [f"using {name} = Formulas<{', '.join(members)}>;" for name, members in lists.items()]
     parts = [
-        '// Printed from formulas.py by tools/print_formulas.py: change it there.\n#pragma once\n#include "words.h"',
+        "// Printed from formulas.py by tools/print_formulas.py: change it there.\n"
+        '#pragma once\n#include "primitives.h"',
         "namespace detloss::ISA {",
         *map(cpp, programs),
         *formats,

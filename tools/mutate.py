@@ -23,10 +23,10 @@ SOURCE = ROOT / "src/detloss/formulas.py"
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 # Quick ones first: the first failure ends a mutant.
 TESTS = (
-    "tests/library/test_losses.py",
-    "tests/library/test_edges.py",
-    "tests/library/test_targets.py",
-    "tests/library/test_invariances.py",
+    "tests/losses/test_losses.py",
+    "tests/losses/test_edge_cases.py",
+    "tests/losses/test_targets.py",
+    "tests/losses/test_invariances.py",
     "tests/battery/test_battery.py",
 )
 SKIPPED = "not cpp and not sums and not modules and not buffers and not errors and not float16"

@@ -1,4 +1,4 @@
-"""Print formulas.py for Triton: straight-line jit functions over the words of `kernels/triton/words.py`."""
+"""Print formulas.py for Triton: straight-line jit functions over the primitives of `device_primitives.py`."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ HEAD = '''"""Printed from formulas.py by tools/print_formulas.py: change it ther
 import triton
 import triton.language as tl
 
-from detloss.kernels.triton.words import (
+from detloss.kernels.triton.device_primitives import (
     {words},
 )
 '''

@@ -4,14 +4,16 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
+UNDERLINES = {"#": "=", "##": "-", "###": "~"}
+
 
 def converted(markdown: str) -> str:
     """Markdown with headings, lists and inline code as reStructuredText."""
     lines = []
     for line in markdown.replace("`", "``").splitlines():
         marks, _, title = line.partition(" ")
-        if marks in ("#", "##"):
-            lines += [title, ("=" if marks == "#" else "-") * len(title)]
+        if marks in UNDERLINES:
+            lines += [title, UNDERLINES[marks] * len(title)]
         else:
             lines.append(line)
     return "\n".join(lines) + "\n"

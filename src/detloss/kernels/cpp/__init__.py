@@ -15,7 +15,14 @@ from torch import Tensor
 from detloss.geometry import Polygon, Rotated
 from detloss.kernels import eager, printed
 from detloss.kernels.eager import Evaluation
-from detloss.kernels.loops import BinaryLoop, ConvexLoop, ElementLoop, Loop, PairLoop, RowLoop
+from detloss.kernels.interface import (
+    BinaryLoop,
+    ConvexLoop,
+    ElementLoop,
+    Loop,
+    PairLoop,
+    RowLoop,
+)
 
 TASK = struct.Struct("=11q 2d 18q 3d 3q")  # `Task` of task.h, field by field
 CONVEX = struct.Struct("=4q")  # what `ConvexTask` has beyond

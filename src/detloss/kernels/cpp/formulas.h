@@ -1,6 +1,6 @@
 // Printed from formulas.py by tools/print_formulas.py: change it there.
 #pragma once
-#include "words.h"
+#include "primitives.h"
 
 namespace detloss::ISA {
 
