@@ -4,7 +4,7 @@ from collections.abc import Collection
 from typing import Literal
 
 Reduction = Literal["none", "sum", "mean"]
-"""Reduction of a loss: every element, the weighted sum, or the weighted sum divided by the normalizer."""
+"""Reduction of a loss to its elements, to the weighted sum, or to the weighted sum divided by the normalizer."""
 
 BoxFormat = Literal["xyxy", "xywh", "cxcywh", "ltrb"]
 """Format of axis-aligned boxes."""
@@ -13,7 +13,7 @@ PolytopeForm = Literal["vertices", "halfspaces"]
 """Representation of convex polytopes."""
 
 Enclosing = Literal["box", "hull"]
-"""Enclosing region of GIoU: the smallest axis-aligned box, or the convex hull."""
+"""Enclosing region of GIoU, which is the smallest axis-aligned box or the convex hull."""
 
 IoUForm = Literal["linear", "log"]
 """Form of the IoU loss and of ProbIoU."""
