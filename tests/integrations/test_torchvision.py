@@ -121,6 +121,21 @@ class TestTheModelsOwnLosses:
             assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
+class TestWeights:
+    @OTHERS
+    def test_multiply_their_terms(self, build: Build, batch: Batch) -> None:
+        model = build()
+        with use_losses(model, **OTHER[build]):
+            plain = Run(model, batch)
+        with use_losses(model, **OTHER[build], **{f"{name}_weight": 1.0 for name in OTHER[build]}):
+            Run(model, batch).assert_same_bits(plain)
+        for name in OTHER[build]:
+            with use_losses(model, **OTHER[build], **{f"{name}_weight": 4.0}):
+                losses = Run(model, batch).losses
+            for key, value in losses.items():
+                assert value == (4.0 if key in KEYS[name] else 1.0) * plain.losses[key]
+
+
 SEEN: list[tuple[Tensor, Tensor]] = []
 
 
