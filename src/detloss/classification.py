@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from detloss import arguments, formulas
+from detloss import arguments
 from detloss.class_loops import binary_loop, row_loop, weight_of_classes, weights_of_sides
 from detloss.engine import evaluate
+from detloss.formulas import elementwise, softmax
 from detloss.kernels.loops import RowLoop
 from detloss.modules import LossModule
 
@@ -67,7 +68,7 @@ def cross_entropy_loss(
     """
     return evaluate(
         "cross_entropy_loss",
-        row_loop(formulas.cross_entropy, logits, target, ignore_index, label_smoothing),
+        row_loop(softmax.cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
@@ -134,7 +135,7 @@ def softmax_focal_loss(
     exponent = arguments.number("gamma", gamma, 0.0)
     return evaluate(
         "softmax_focal_loss",
-        RowLoop(formulas.softmax_focal, ignore_index, 0.0),
+        RowLoop(softmax.softmax_focal, ignore_index, 0.0),
         logits,
         target,
         operands=OPERANDS,
@@ -196,7 +197,7 @@ def binary_cross_entropy_loss(
     """
     return evaluate(
         "binary_cross_entropy_loss",
-        binary_loop(formulas.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_loop(elementwise.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
@@ -260,7 +261,7 @@ def balanced_cross_entropy_loss(
     """
     return evaluate(
         "balanced_cross_entropy_loss",
-        binary_loop(formulas.balanced_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_loop(elementwise.balanced_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
@@ -330,7 +331,7 @@ def sigmoid_focal_loss(
     exponent = arguments.number("gamma", gamma, 0.0)
     return evaluate(
         "sigmoid_focal_loss",
-        binary_loop(formulas.sigmoid_focal, logits, target, ignore_index, label_smoothing),
+        binary_loop(elementwise.sigmoid_focal, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from detloss import arguments, formulas
+from detloss import arguments
 from detloss.engine import evaluate
+from detloss.formulas import elementwise
 from detloss.kernels.loops import ElementLoop
 from detloss.modules import LossModule
 
@@ -59,7 +60,7 @@ def l1_loss(
     arguments.pair("pred", pred, "target", target)
     return evaluate(
         "l1_loss",
-        ElementLoop(formulas.l1),
+        ElementLoop(elementwise.l1),
         pred,
         target,
         operands=OPERANDS,
@@ -116,7 +117,7 @@ def l2_loss(
     arguments.pair("pred", pred, "target", target)
     return evaluate(
         "l2_loss",
-        ElementLoop(formulas.l2),
+        ElementLoop(elementwise.l2),
         pred,
         target,
         operands=OPERANDS,
@@ -177,7 +178,7 @@ def smooth_l1_loss(
     arguments.pair("pred", pred, "target", target)
     return evaluate(
         "smooth_l1_loss",
-        ElementLoop(formulas.smooth_l1),
+        ElementLoop(elementwise.smooth_l1),
         pred,
         target,
         operands=OPERANDS,

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, distributed
 
-from detloss import arguments, formulas
+from detloss import arguments
 from detloss.class_loops import binary_loop, row_loop, weight_of_classes, weights_of_sides
 from detloss.classification import binary_cross_entropy_loss, sigmoid_focal_loss
 from detloss.engine import evaluate
+from detloss.formulas import elementwise, softmax
 from detloss.kernels.classes import Spread
 from detloss.kernels.loops import SpreadRowLoop
 
@@ -76,7 +77,7 @@ def sharded_cross_entropy_loss(
         `cross_entropy_loss`; `linear_cross_entropy_loss`, where one device has all classes.
     """
     part = part_of(logits, target, weight)
-    loop = row_loop(formulas.cross_entropy, logits, target, ignore_index, label_smoothing)
+    loop = row_loop(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
     of_class = weight_of_classes(class_weight, logits)
     return evaluate(
         "sharded_cross_entropy_loss",
@@ -263,7 +264,7 @@ def class_by_class(
     """A loss that judges each class alone: every rank its own, then the sum."""
     part = part_of(logits, target, weight)
     arguments.reduction(reduction, normalizer)
-    binary_loop(formulas.binary_cross_entropy, logits, target, ignore_index, options["label_smoothing"])
+    binary_loop(elementwise.binary_cross_entropy, logits, target, ignore_index, options["label_smoothing"])
     if "alpha" in options:
         alpha, _ = weights_of_sides(options["alpha"], logits)
         options["alpha"] = part.of(alpha) if isinstance(alpha, Tensor) and alpha.dim() else options["alpha"]

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from detloss import arguments, formulas
+from detloss import arguments
 from detloss.class_loops import binary_loop, row_loop, weight_of_classes, weights_of_sides
+from detloss.formulas import elementwise, softmax
 from detloss.linear.layer import evaluate, logits_to_be
 
 
@@ -66,7 +67,7 @@ def linear_cross_entropy_loss(
         `cross_entropy_loss`.
     """
     logits = logits_to_be(features, layer_weight, layer_bias)
-    loop = row_loop(formulas.cross_entropy, logits, target, ignore_index, label_smoothing)
+    loop = row_loop(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
     return evaluate(
         "linear_cross_entropy_loss",
         loop,
@@ -138,7 +139,7 @@ def linear_binary_cross_entropy_loss(
     logits = logits_to_be(features, layer_weight, layer_bias)
     return evaluate(
         "linear_binary_cross_entropy_loss",
-        binary_loop(formulas.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_loop(elementwise.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         features,
         layer_weight,
@@ -212,7 +213,7 @@ def linear_sigmoid_focal_loss(
     exponent = arguments.number("gamma", gamma, 0.0)
     return evaluate(
         "linear_sigmoid_focal_loss",
-        binary_loop(formulas.sigmoid_focal, logits, target, ignore_index, label_smoothing),
+        binary_loop(elementwise.sigmoid_focal, logits, target, ignore_index, label_smoothing),
         logits,
         features,
         layer_weight,

@@ -5,8 +5,9 @@ from typing import Any
 
 from torch import Tensor
 
-from detloss import arguments, gaussians
+from detloss import arguments
 from detloss.engine import evaluate
+from detloss.formulas import gaussians
 from detloss.geometry import Rotated
 from detloss.kernels.loops import GaussianLoop
 from detloss.modules import LossModule
@@ -20,7 +21,7 @@ DIRECTIONS = {
     "pred_to_target": gaussians.kullback_leibler,
     "target_to_pred": gaussians.reverse_kullback_leibler,
 }
-PROBABILISTIC_FORMS = {"linear": gaussians.hellinger, "log": gaussians.itself}
+PROBABILISTIC_FORMS = {"linear": gaussians.hellinger, "log": gaussians.identity}
 
 
 def gaussian_wasserstein_loss(

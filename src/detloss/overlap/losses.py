@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from detloss import formulas
+from detloss.formulas import penalties
 from detloss.geometry import AxisAligned, Geometry
 from detloss.modules import LossModule
 from detloss.overlap import pairs
 
-FORMS = {"linear": formulas.iou, "log": formulas.log_iou}
+FORMS = {"linear": penalties.iou, "log": penalties.log_iou}
 
 
 def iou_loss(
@@ -119,7 +119,7 @@ def generalized_iou_loss(
         `GeneralizedIoULoss`, the module; `generalized_iou`, the measure.
     """
     pairs.enclosure(geometry, enclosing)
-    formula = formulas.generalized_iou
+    formula = penalties.generalized_iou
     return pairs.loss("generalized_iou_loss", formula, pred, target, geometry, weight, reduction, normalizer, enclosing)
 
 
@@ -171,7 +171,9 @@ def distance_iou_loss(
     See also:
         `DistanceIoULoss`, the module; `distance_iou`, the measure.
     """
-    return pairs.loss("distance_iou_loss", formulas.distance_iou, pred, target, geometry, weight, reduction, normalizer)
+    return pairs.loss(
+        "distance_iou_loss", penalties.distance_iou, pred, target, geometry, weight, reduction, normalizer
+    )
 
 
 def complete_iou_loss(
@@ -223,8 +225,9 @@ def complete_iou_loss(
     See also:
         `CompleteIoULoss`, the module; `complete_iou`, the measure.
     """
-    pairs.with_sides(geometry)
-    return pairs.loss("complete_iou_loss", formulas.complete_iou, pred, target, geometry, weight, reduction, normalizer)
+    return pairs.loss(
+        "complete_iou_loss", penalties.complete_iou, pred, target, geometry, weight, reduction, normalizer
+    )
 
 
 class IoULoss(LossModule, function=iou_loss):
