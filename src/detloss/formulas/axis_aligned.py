@@ -5,7 +5,7 @@ import operator
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from detloss.formulas.measures import PairMeasures
+from detloss.formulas.measures import EVERY_GEOMETRY, RECTANGLES, PairMeasures
 
 # ----------------------------------------------------------------- formats: two numbers per axis as edge differences
 
@@ -205,8 +205,7 @@ OPTIONAL = ("aspect_angle",)  # measures that cost every penalty something: code
 
 def measures_of_boxes(dims: int) -> frozenset[str]:
     """The names of the measures that boxes of so many axes provide."""
-    names = frozenset(PairMeasures._fields)
-    return names if dims == 2 else names - {"aspect_angle"}
+    return RECTANGLES if dims == 2 else EVERY_GEOMETRY
 
 
 def name_of_generated(dims: int, measures: Collection[str]) -> str:

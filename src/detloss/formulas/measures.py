@@ -28,6 +28,12 @@ class PairMeasures(NamedTuple):
     aspect_angle: Any = None
 
 
+EVERY_GEOMETRY = frozenset(
+    {"symmetric_difference", "intersection", "distinct", "enclosure_excess", "distance", "diagonal"}
+)
+RECTANGLES = EVERY_GEOMETRY | {"aspect_angle"}
+
+
 class Slopes(NamedTuple):
     """The derivatives of a loss by the measures of a pair; 0 by those that a penalty does not read."""
 
@@ -106,12 +112,6 @@ class ConvexSlopes(NamedTuple):
     diagonal: Any
     sides: Any
     other_sides: Any
-
-
-def measures_of_convex(has_sides: bool) -> frozenset[str]:
-    """The names of the measures that convex shapes provide; only rectangles in the plane have sides."""
-    names = frozenset(PairMeasures._fields)
-    return names if has_sides else names - {"aspect_angle"}
 
 
 def convex_pair(m, shapes):

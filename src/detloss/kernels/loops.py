@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from detloss.formulas.axis_aligned import measures_of_boxes
-from detloss.formulas.measures import measures_of_convex, needs
+from detloss.formulas.measures import EVERY_GEOMETRY, RECTANGLES, needs
 from detloss.geometry import AxisAligned, Rotated, Shape
 from detloss.kernels.classes import Spread
 
@@ -88,8 +88,9 @@ class ConvexLoop(NamedTuple):
     @property
     def provided(self) -> frozenset[str]:
         """The measures that a penalty may read."""
-        planar = self.shapes[0].dims == 2
-        return measures_of_convex(planar and all(isinstance(shape, Rotated | AxisAligned) for shape in self.shapes))
+        is_planar = self.shapes[0].dims == 2
+        have_sides = all(isinstance(shape, Rotated | AxisAligned) for shape in self.shapes)
+        return RECTANGLES if is_planar and have_sides else EVERY_GEOMETRY
 
 
 class GaussianLoop(NamedTuple):
