@@ -31,7 +31,7 @@ def header(programs: Iterable[Program]) -> str:
         *map(cpp, programs),
         *formats,
         pair_measures(),
-        any_outcome(programs),
+        any_penalty(programs),
         geometries(programs),
         "template <class... Each>\nstruct Formulas {};",
         "\n".join(numbered),
@@ -85,14 +85,21 @@ def pair_measures() -> str:
     )
 
 
-def any_outcome(programs: list[Program]) -> str:
-    """Loss, similarity and slopes of all penalties that read no optional measure, as one type."""
+def any_penalty(programs: list[Program]) -> str:
+    """What all penalties that read no optional measure share: their constants, and one type of results."""
     outputs = [program.outputs[2:] for program in programs if program.reads is not None]
     types = []
     for name, slopes in zip(Slopes._fields, zip(*outputs)):
         always = all(isinstance(slope, Symbol) or slope for slope in slopes)
         types.append("absent" if name in OPTIONAL else "L" if always else "Perhaps<L>")
-    return f"template <class L>\nusing AnyOutcome = std::tuple<L, L, {', '.join(types)}>;"
+    return "\n".join(
+        [
+            "struct AnyPenalty {",
+            *(f"    static constexpr bool uses_{name} = false;" for name in OPTIONAL),
+            f"    template <class L>\n    using Outcome = std::tuple<L, L, {', '.join(types)}>;",
+            "};",
+        ]
+    )
 
 
 def geometries(programs: list[Program]) -> str:

@@ -1552,8 +1552,11 @@ struct Slopes {
     L symmetric_difference, intersection, enclosure_excess, distance, diagonal, aspect_angle;
 };
 
-template <class L>
-using AnyOutcome = std::tuple<L, L, L, L, Perhaps<L>, Perhaps<L>, Perhaps<L>, absent>;
+struct AnyPenalty {
+    static constexpr bool uses_aspect_angle = false;
+    template <class L>
+    using Outcome = std::tuple<L, L, L, L, Perhaps<L>, Perhaps<L>, Perhaps<L>, absent>;
+};
 
 template <int dimensions, bool aspect_angle>
 struct AxisAligned;

@@ -126,24 +126,23 @@ INLINE std::tuple<L, L> derivatives_in(int64_t format, Formulas<Format, Others..
 }
 
 // Any penalty without an optional measure, and any format: one loop for all of them, which calls what the others inline.
-struct Any {
-    static constexpr bool uses_aspect_angle = false;
+struct Any : AnyPenalty {
     template <class Penalty, class L>
     static constexpr bool includes =
-        std::is_convertible_v<decltype(std::declval<PairMeasures<L>>().template penalized<Penalty>()), AnyOutcome<L>>;
+        std::is_convertible_v<decltype(std::declval<PairMeasures<L>>().template penalized<Penalty>()), Outcome<L>>;
 
     template <class L>
     __attribute__((noinline)) static auto differences(int64_t format, L a, L b, L c, L d) {
         return differences_in(format, formats{}, a, b, c, d);
     }
     template <class L, class... Measures>
-    __attribute__((noinline)) static AnyOutcome<L> penalty(int64_t formula, Measures... measures) {
+    __attribute__((noinline)) static Outcome<L> penalty(int64_t formula, Measures... measures) {
         return chosen<L>(formula, penalties{}, measures...);
     }
 
   private:
     template <class L, class Penalty, class... Others, class... Measures>
-    INLINE static AnyOutcome<L> chosen(int64_t formula, Formulas<Penalty, Others...>, Measures... measures) {
+    INLINE static Outcome<L> chosen(int64_t formula, Formulas<Penalty, Others...>, Measures... measures) {
         if constexpr (sizeof...(Others) > 0)
             if (formula || !includes<Penalty, L>) return chosen<L>(formula - 1, Formulas<Others...>{}, measures...);
         if constexpr (includes<Penalty, L>) return Penalty::of(measures...);
