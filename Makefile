@@ -10,7 +10,7 @@ MINUTES ?= 10
 help:  ## list the verbs
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*##/\t/' | expand -t 14
 
-demo: .venv/study  ## compare three box losses on digit scenes: out/demo/report.html
+demo: .venv/cli  ## compare three box losses on digit scenes: out/demo/report.html
 	$(BIN)/detloss compare --scenes boxes --box l2,smooth_l1,giou --cls focal --seeds 5 --steps 200 --weights l2=3,smooth_l1=8,giou=8 --out out/demo --overwrite
 
 test: .venv/test  ## what to run many times a day: every loss, dtype, backend and command
@@ -23,7 +23,7 @@ test-all: .venv/test  ## what make test leaves out; some of it needs a compiler,
 
 test-alone: .venv-alone/ready  ## the library where there is torch and nothing else
 	@echo "Running the library's tests beside torch alone."
-	OMP_NUM_THREADS=1 PYTHONHASHSEED=0 .venv-alone/bin/python -m pytest -m "not exhaustive" -k "not against_torchvision" tests/library tests/oracle tests/battery tests/kernels/test_agreement.py
+	OMP_NUM_THREADS=1 PYTHONHASHSEED=0 .venv-alone/bin/python -m pytest -m "not exhaustive" -k "not against_torchvision" tests/library tests/oracle tests/battery tests/kernels/cpp/test_agreement.py
 
 fuzz: .venv/test  ## the tests that draw their inputs, with fresh seeds, for MINUTES (10): each failure with its reproduction
 	@echo "Running tests with fresh seeds for $(MINUTES) minutes."
@@ -57,7 +57,7 @@ docs: .venv/docs  ## out/docs/index.html
 
 KERNELS := setup.py $(wildcard src/detloss/kernels/cpp/*.h src/detloss/kernels/cpp/*.cpp)
 
-.venv/study .venv/test .venv/check .venv/docs: .venv/bin/python pyproject.toml $(KERNELS)
+.venv/cli .venv/test .venv/check .venv/docs: .venv/bin/python pyproject.toml $(KERNELS)
 	@echo "Installing what $(@F) needs into .venv: downloads and a compilation, some minutes."
 	$(BIN)/pip install --quiet --editable '.[$(@F)]'
 	touch $@

@@ -21,7 +21,11 @@ SOURCES = Path("src/detloss/kernels/cpp")
 FLAGS = ["-O2", "-std=c++20", "-fPIC", "-fvisibility=hidden", "-Wno-psabi"]
 ARITHMETIC = ["-fno-math-errno", "-fno-trapping-math", "-fwrapv"]
 EXACT, CONTRACTED = "-ffp-contract=off", "-ffp-contract=fast"
-CONTRACTION = {"boxes": EXACT, "convex": EXACT, "dense": CONTRACTED}  # of what is compiled for each instruction set
+CONTRACTION = {
+    "boxes": EXACT,
+    "convex": EXACT,
+    "elementwise": CONTRACTED,
+}  # of what is compiled for each instruction set
 INSTRUCTION_SETS = ("v2", "v3", "v4") if platform.machine() in ("x86_64", "AMD64") else ("native",)
 
 

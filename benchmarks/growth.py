@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from benchmarks.limits import TWIN
 from benchmarks.result import Result
 from benchmarks.spread import Spread
-from detloss.study.pictures import COLORS, INK, style
+from detloss.experiments.plot_style import COLORS, INK, style
 
 PAIRS_AND_LOGITS = ("ciou", "focal, dense targets")
 

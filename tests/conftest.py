@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from tests.seeds import (  # noqa: F401
+from tests.support.seeds import (  # noqa: F401
     pytest_collection_modifyitems,
     pytest_generate_tests,
     pytest_report_header,

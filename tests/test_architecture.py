@@ -13,7 +13,7 @@ import detloss
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "detloss"
 PAGE = (ROOT / "docs" / "architecture.rst").read_text(encoding="utf-8")
-USERS = ("compat", "detectors", "integrations", "study")
+USERS = ("compat", "detectors", "integrations", "experiments")
 PUBLIC = {*detloss.__all__, "__version__"}
 BUILT = {".so", ".dylib", ".pyc"}
 FILES = sorted(path for path in SOURCE.rglob("*") if path.is_file() and path.suffix not in BUILT)
@@ -94,7 +94,7 @@ def test_imports_point_one_way(path: Path) -> None:
 
 def test_the_package_itself_imports_no_part_of_the_command_line() -> None:
     tree = ast.parse((SOURCE / "__init__.py").read_text(encoding="utf-8"))
-    assert not [name for name in imports(tree) if name.startswith("detloss.study")]
+    assert not [name for name in imports(tree) if name.startswith("detloss.experiments")]
 
 
 def test_import_loads_torch_and_nothing_else() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.seeds import regressions
+from tests.support.seeds import regressions
 
 ROOT = Path(__file__).parents[1]
 CONFTEST = f"""
 import sys, types
 sys.modules["torch"] = types.SimpleNamespace(manual_seed=lambda seed: print("torch", seed))  # which is slow to load
 sys.path.insert(0, {str(ROOT)!r})
-from tests.seeds import *
+from tests.support.seeds import *
 """
 TESTS = """
 import os, pytest

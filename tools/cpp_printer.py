@@ -1,4 +1,4 @@
-"""Generate the C++ code of formulas: function templates over numbers with the primitives of `kernels/cpp/words.h`."""
+"""Generate the C++ code of formulas: function templates over numbers that have the primitives of `primitives.h`."""
 
 from collections.abc import Iterable
 
@@ -26,7 +26,7 @@ def header(programs: Iterable[Program]) -> str:
     }
     numbered = [f"using {name} = Formulas<{', '.join(members)}>;" for name, members in lists.items()]
     parts = [
-        '// Generated from formulas/ by tools/print_formulas.py: edit it there.\n#pragma once\n#include "words.h"',
+        '// Generated from formulas/ by tools/print_formulas.py: edit it there.\n#pragma once\n#include "primitives.h"',
         "namespace detloss::ISA {",
         *map(cpp, programs),
         *formats,

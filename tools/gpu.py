@@ -101,8 +101,8 @@ def battery(part: Part, device: torch.device, extent: Extent, seed: int) -> None
 
 def agreement(part: Part, device: torch.device, extent: Extent, seed: int) -> None:
     """Calls with every option, drawn at random, on Triton and on torch's own operations."""
-    from tests.kernels.calls import KINDS, Call, draw
-    from tests.kernels.closeness import Results, differences, results
+    from tests.support.random_calls import KINDS, Call, draw
+    from tests.support.tolerances import Results, differences, results
 
     compared: dict[str, list[bool]] = defaultdict(list)
 

@@ -24,13 +24,17 @@ FORMULAS = ROOT / "src/detloss/formulas"
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 # Quick ones first: the first failure ends a mutant.
 BOXES_AND_CLASSES = (
-    "tests/library/test_losses.py",
-    "tests/library/test_edges.py",
-    "tests/library/test_targets.py",
-    "tests/library/test_invariances.py",
+    "tests/losses/test_losses.py",
+    "tests/losses/test_edge_cases.py",
+    "tests/losses/test_targets.py",
+    "tests/losses/test_invariances.py",
     "tests/battery/test_battery.py",
 )
-CONVEX = ("tests/library/test_measures.py", "tests/kernels/test_planar.py", "tests/kernels/test_planar_edges.py")
+CONVEX = (
+    "tests/formulas/test_measures.py",
+    "tests/kernels/convex/test_polygon_overlap.py",
+    "tests/kernels/convex/test_polygon_edge_cases.py",
+)
 # The tests of each file, and what of the battery its formulas affect: the battery is the slow part.
 TESTS = {
     "elementwise": (BOXES_AND_CLASSES, "(regression or binary)"),

@@ -1,4 +1,4 @@
-"""Generate the Triton code of formulas: jit functions over the primitives of `kernels/triton/words.py`."""
+"""Generate the Triton code of formulas: jit functions over the primitives of `device_primitives.py`."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ HEAD = '''"""Generated from formulas/ by tools/print_formulas.py: edit it there.
 import triton
 import triton.language as tl
 
-from detloss.kernels.triton.words import (
+from detloss.kernels.triton.device_primitives import (
     {primitives},
 )
 '''

@@ -1,8 +1,40 @@
 """detloss: the losses that object detectors train with."""
 
 from detloss import catalog, compat
-from detloss.balance import alpha_from_counts, class_weight_from_counts, prior_bias
-from detloss.classification import (
+from detloss.boxes.convert_cuboids import cuboid_from_corners, cuboid_to_corners, polytope_from_quaternion
+from detloss.boxes.convert_polytopes import polytope_from_halfspaces, polytope_to_halfspaces
+from detloss.boxes.convert_rotated import (
+    rotated_from_corners,
+    rotated_from_degrees,
+    rotated_in_range,
+    rotated_to_axis_aligned,
+    rotated_to_corners,
+    rotated_to_degrees,
+)
+from detloss.boxes.matching_cost import matching_cost, sigmoid_focal_cost, softmax_cost
+from detloss.boxes.nms import nms
+from detloss.boxes.overlap import (
+    complete_iou,
+    distance_iou,
+    generalized_iou,
+    iou,
+)
+from detloss.class_balance import alpha_from_counts, class_weight_from_counts, prior_bias
+from detloss.detectors import RotatedUnitBox, UnitBox
+from detloss.engine.debugging import NonFiniteLossError, doctor, validating
+from detloss.geometry import AxisAligned, Cuboid, Mixed, Polygon, Polytope, Rotated
+from detloss.kernels import backends, use_backend
+from detloss.losses.boxes import (
+    CompleteIoULoss,
+    DistanceIoULoss,
+    GeneralizedIoULoss,
+    IoULoss,
+    complete_iou_loss,
+    distance_iou_loss,
+    generalized_iou_loss,
+    iou_loss,
+)
+from detloss.losses.classification import (
     BalancedCrossEntropyLoss,
     BinaryCrossEntropyLoss,
     CrossEntropyLoss,
@@ -14,51 +46,16 @@ from detloss.classification import (
     sigmoid_focal_loss,
     softmax_focal_loss,
 )
-from detloss.converters import (
-    cuboid_from_corners,
-    cuboid_to_corners,
-    polytope_from_halfspaces,
-    polytope_from_quaternion,
-    polytope_to_halfspaces,
-    rotated_from_corners,
-    rotated_from_degrees,
-    rotated_in_range,
-    rotated_to_axis_aligned,
-    rotated_to_corners,
-    rotated_to_degrees,
-)
-from detloss.detectors import RotatedUnitBox, UnitBox
-from detloss.diagnosis import NonFiniteLossError, doctor, validating
-from detloss.geometry import AxisAligned, Cuboid, Mixed, Polygon, Polytope, Rotated
-from detloss.kernels import backends, use_backend
-from detloss.linear import (
-    linear_binary_cross_entropy_loss,
-    linear_cross_entropy_loss,
-    linear_sigmoid_focal_loss,
-)
-from detloss.matching import matching_cost, sigmoid_focal_cost, softmax_cost
-from detloss.normalizer import Normalizer
-from detloss.overlap import (
-    CompleteIoULoss,
-    DistanceIoULoss,
+from detloss.losses.gaussian import (
     GaussianWassersteinLoss,
-    GeneralizedIoULoss,
-    IoULoss,
     KullbackLeiblerLoss,
     ProbabilisticIoULoss,
-    complete_iou,
-    complete_iou_loss,
-    distance_iou,
-    distance_iou_loss,
     gaussian_wasserstein_loss,
-    generalized_iou,
-    generalized_iou_loss,
-    iou,
-    iou_loss,
     kullback_leibler_loss,
     probabilistic_iou_loss,
 )
-from detloss.regression import (
+from detloss.losses.linear import linear_binary_cross_entropy_loss, linear_cross_entropy_loss, linear_sigmoid_focal_loss
+from detloss.losses.regression import (
     L1Loss,
     L2Loss,
     MSELoss,
@@ -70,12 +67,12 @@ from detloss.regression import (
     parameter_penalty,
     smooth_l1_loss,
 )
-from detloss.sharded import (
+from detloss.losses.sharded import (
     sharded_binary_cross_entropy_loss,
     sharded_cross_entropy_loss,
     sharded_sigmoid_focal_loss,
 )
-from detloss.suppression import nms
+from detloss.normalizer import Normalizer
 
 __version__ = "0.1.0"
 

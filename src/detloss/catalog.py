@@ -9,8 +9,18 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from detloss.balance import class_weight_from_counts
-from detloss.classification import (
+from detloss.class_balance import class_weight_from_counts
+from detloss.losses.boxes import (
+    CompleteIoULoss,
+    DistanceIoULoss,
+    GeneralizedIoULoss,
+    IoULoss,
+    complete_iou_loss,
+    distance_iou_loss,
+    generalized_iou_loss,
+    iou_loss,
+)
+from detloss.losses.classification import (
     BalancedCrossEntropyLoss,
     BinaryCrossEntropyLoss,
     CrossEntropyLoss,
@@ -22,23 +32,22 @@ from detloss.classification import (
     sigmoid_focal_loss,
     softmax_focal_loss,
 )
-from detloss.overlap import (
-    CompleteIoULoss,
-    DistanceIoULoss,
+from detloss.losses.gaussian import (
     GaussianWassersteinLoss,
-    GeneralizedIoULoss,
-    IoULoss,
     KullbackLeiblerLoss,
     ProbabilisticIoULoss,
-    complete_iou_loss,
-    distance_iou_loss,
     gaussian_wasserstein_loss,
-    generalized_iou_loss,
-    iou_loss,
     kullback_leibler_loss,
     probabilistic_iou_loss,
 )
-from detloss.regression import L1Loss, L2Loss, SmoothL1Loss, l1_loss, l2_loss, smooth_l1_loss
+from detloss.losses.regression import (
+    L1Loss,
+    L2Loss,
+    SmoothL1Loss,
+    l1_loss,
+    l2_loss,
+    smooth_l1_loss,
+)
 
 
 class Kind(Enum):

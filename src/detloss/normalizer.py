@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, distributed, nn
 
-from detloss import arguments
+from detloss.engine import checks
 
 
 class Normalizer(nn.Module):
@@ -49,11 +49,11 @@ class Normalizer(nn.Module):
 
     def __init__(self, *, minimum: float = 1.0, momentum: float | None = None) -> None:
         super().__init__()
-        self.minimum = arguments.number("minimum", minimum, 0.0)
+        self.minimum = checks.number("minimum", minimum, 0.0)
         if self.minimum == 0.0:
             raise ValueError("minimum: expected more than 0, got 0")
         if momentum is not None:
-            momentum = arguments.number("momentum", momentum, 0.0, 1.0)
+            momentum = checks.number("momentum", momentum, 0.0, 1.0)
             if momentum == 1.0:
                 raise ValueError("momentum: expected in [0, 1), got 1.0")
             self.register_buffer("running", torch.full((), torch.nan))  # NaN: nothing counted yet
@@ -63,7 +63,7 @@ class Normalizer(nn.Module):
     def forward(self, count: float | Tensor) -> Tensor:
         if not isinstance(count, Tensor):
             device = None if self.momentum is None else self.running.device
-            count = torch.full((), arguments.number("count", count, 0.0), device=device)
+            count = torch.full((), checks.number("count", count, 0.0), device=device)
         if count.numel() != 1:
             raise ValueError(f"count: expected one number, got a tensor of shape {tuple(count.shape)}")
         mean = count.detach().reshape(()).to(torch.float32, copy=True)

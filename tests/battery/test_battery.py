@@ -8,7 +8,7 @@ from detloss.kernels import AVAILABLE
 from tests.battery.cases import DTYPES, GROUPS
 from tests.battery.measure import describe, failures
 from tests.battery.sample import sampled
-from tests.marks import share
+from tests.support.marks import share
 
 SHOWN = 20
 SHARES = {"boxes": 0.1, "binary": 0.3, "softmax": 0.1, "regression": 1.0}  # of a group's families

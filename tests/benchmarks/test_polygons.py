@@ -6,8 +6,8 @@ import torch
 import detloss
 from benchmarks.peers import rotated
 from detloss import Rotated
-from tests.kernels.convex_pairs import RECTANGLES, fractions_of
 from tests.oracle import polygons as oracle
+from tests.support.convex_pairs import RECTANGLES, fractions_of
 
 
 def test_the_peer_is_right_on_random_pairs(seed: int) -> None:

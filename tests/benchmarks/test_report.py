@@ -13,7 +13,7 @@ from benchmarks.report import Report
 from benchmarks.size import Size
 from benchmarks.tables import EVERYTHING, contest_table, of_active_backend, of_every_backend
 from benchmarks.targets import ON_PROCESSOR, verdicts
-from tests.benchmarks.results import MACHINE, ciou
+from tests.support.benchmark_results import MACHINE, ciou
 
 RESULT = ciou(Size(65_536), ours=0.00026)
 GROWN = [ciou(Size(10**power)) for power in (2, 3)]

@@ -18,7 +18,7 @@ from benchmarks.machine import instruction_set, this_machine
 from benchmarks.run import Choice, judged, measured
 from benchmarks.size import Size
 from benchmarks.stage import Stage, backends_of, fresh_compiler, on_processor
-from tests.benchmarks.results import MACHINE, ciou
+from tests.support.benchmark_results import MACHINE, ciou
 
 CPU = torch.device("cpu")
 

@@ -6,7 +6,7 @@ from benchmarks.limits import SUM
 from benchmarks.result import Result
 from benchmarks.size import Size
 from benchmarks.targets import ON_GPU, ON_PROCESSOR, unmeasured, verdicts
-from tests.benchmarks.results import ciou
+from tests.support.benchmark_results import ciou
 
 
 def lines(result: Result, instruction_set: str = "v4") -> list[str]:

@@ -7,7 +7,7 @@ import torch
 from torchvision import ops
 
 from detloss.compat import fvcore as ours
-from tests.compat.agreement import (
+from tests.support.compat_agreement import (
     REDUCTIONS,
     assert_agree,
     gradient,

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torchvision import ops
 
 from detloss.compat import mmdet as ours
-from tests.compat.agreement import (
+from tests.support.compat_agreement import (
     REDUCTIONS,
     assert_agree,
     generator,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from detloss.compat import torch as ours
-from tests.compat.agreement import (
+from tests.support.compat_agreement import (
     REDUCTIONS,
     assert_agree,
     generator,

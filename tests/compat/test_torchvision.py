@@ -9,7 +9,7 @@ from torch import Tensor
 from torchvision import ops
 
 from detloss.compat import torchvision as ours
-from tests.compat.agreement import (
+from tests.support.compat_agreement import (
     REDUCTIONS,
     assert_agree,
     generator,

@@ -9,7 +9,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from detloss import AxisAligned, GeneralizedIoULoss, SigmoidFocalLoss
 from detloss.detectors import UnitBox
-from tests.ranks import RANKS, on_two_ranks
+from tests.support.distributed import RANKS, on_two_ranks
 
 STEPS, SIZE, CLASSES = 4, 32, 3
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # counts are summed in float32, and a step enlarges what differs up to 60 times

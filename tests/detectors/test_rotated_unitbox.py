@@ -10,7 +10,7 @@ from torch import Tensor
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 from detloss.detectors.assignment import Objects, assign_rotated, cell_centers
-from tests.marks import some
+from tests.support.marks import some
 
 BACKGROUND = 7
 BOX_LOSSES = [*(loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)), *ROTATED_LOSSES]

@@ -13,7 +13,7 @@ from detloss.catalog import LOSSES, Kind, Loss
 from detloss.detectors import UnitBox
 from detloss.detectors.assignment import Objects, assign, cell_centers
 from detloss.detectors.backbone import convolution
-from tests.marks import some
+from tests.support.marks import some
 
 LTRB = detloss.AxisAligned(format="ltrb")
 BACKGROUND = 7

@@ -17,7 +17,7 @@ from torchvision import ops
 
 import detloss
 from detloss.integrations.detectron2 import use_losses
-from tests.integrations.detectron2_parts import (
+from tests.support.detectron2_parts import (
     CLASSES,
     BoxHead,
     Detector,

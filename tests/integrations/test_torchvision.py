@@ -14,9 +14,20 @@ from torchvision.ops import distance_box_iou_loss, generalized_box_iou_loss
 
 import detloss
 from detloss.integrations.torchvision import use_losses
-from tests.integrations import torchvision_models as models
-from tests.integrations.torchvision_losses import BUILDS, FOCAL, KEYS, OTHER, OTHERS, OWN, SSD_OWN, Losses, Run, spy
-from tests.integrations.torchvision_models import Batch, Build
+from tests.support import torchvision_models as models
+from tests.support.torchvision_losses import (
+    BUILDS,
+    FOCAL,
+    KEYS,
+    OTHER,
+    OTHERS,
+    OWN,
+    SSD_OWN,
+    Losses,
+    Run,
+    spy,
+)
+from tests.support.torchvision_models import Batch, Build
 
 
 @pytest.fixture

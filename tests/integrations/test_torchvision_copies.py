@@ -10,15 +10,15 @@ import torch
 import detloss
 from detloss.integrations.torchvision import use_losses
 from detloss.integrations.torchvision.stage import Stage, on
-from tests.integrations import torchvision_models as models
-from tests.integrations.torchvision_losses import (
+from tests.support import torchvision_models as models
+from tests.support.torchvision_losses import (
     FOCAL,
     L1,
     OTHER,
     OTHERS,
     Run,
 )
-from tests.integrations.torchvision_models import Batch, Build
+from tests.support.torchvision_models import Batch, Build
 
 
 @pytest.fixture

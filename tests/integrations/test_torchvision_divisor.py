@@ -14,9 +14,15 @@ from torchvision.models.detection.ssd import SSD
 
 import detloss
 from detloss.integrations.torchvision import use_losses
-from tests.integrations import torchvision_models as models
-from tests.integrations.torchvision_losses import BUILDS, OWN, RCNN_OWN, Run, spy
-from tests.integrations.torchvision_models import Batch, Build
+from tests.support import torchvision_models as models
+from tests.support.torchvision_losses import (
+    BUILDS,
+    OWN,
+    RCNN_OWN,
+    Run,
+    spy,
+)
+from tests.support.torchvision_models import Batch, Build
 
 
 @pytest.fixture

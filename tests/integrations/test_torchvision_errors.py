@@ -8,9 +8,9 @@ from torch import nn
 
 import detloss
 from detloss.integrations.torchvision import use_losses
-from tests.integrations import torchvision_models as models
-from tests.integrations.torchvision_losses import FOCAL, L1, RCNN_OWN
-from tests.integrations.torchvision_models import Build
+from tests.support import torchvision_models as models
+from tests.support.torchvision_losses import FOCAL, L1, RCNN_OWN
+from tests.support.torchvision_models import Build
 
 
 class TestErrors:

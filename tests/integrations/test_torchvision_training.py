@@ -10,12 +10,9 @@ import torch
 
 from detloss.catalog import LOSSES, Kind, Loss
 from detloss.integrations.torchvision import use_losses
-from tests.integrations import torchvision_models as models
-from tests.integrations.torchvision_losses import (
-    KEYS,
-    OWN,
-)
-from tests.integrations.torchvision_models import Build
+from tests.support import torchvision_models as models
+from tests.support.torchvision_losses import KEYS, OWN
+from tests.support.torchvision_models import Build
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "torchvision_model.py"
 

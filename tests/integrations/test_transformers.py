@@ -17,7 +17,8 @@ from transformers.loss.loss_rt_detr import RTDetrLoss
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss
 from detloss.integrations.transformers import use_losses
-from tests.integrations.transformers_models import (
+from tests.support.marks import some
+from tests.support.transformers_models import (
     CLASSES,
     MODELS,
     assert_equal_but_for_rounding,
@@ -35,7 +36,6 @@ from tests.integrations.transformers_models import (
     step,
     yolos,
 )
-from tests.marks import some
 
 every_model = pytest.mark.parametrize("made", MODELS, ids=lambda made: made.__name__)
 

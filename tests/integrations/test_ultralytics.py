@@ -29,7 +29,7 @@ from ultralytics.utils import loss as framework
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss
 from detloss.integrations.ultralytics import use_losses
-from tests.marks import some
+from tests.support.marks import some
 
 # A YOLO with DFL, two end-to-end ones (without DFL, with it), and one with further terms.
 NETWORKS = {

@@ -11,10 +11,10 @@ from mpmath import log, mpf, pi
 from torch import Tensor
 from torch.nn import functional
 
-from tests.marks import some
 from tests.oracle import boxes, classification, regression
 from tests.oracle.answer import Answer, Rate, number
 from tests.oracle.ulp import rate_error, value_error
+from tests.support.marks import some
 
 # Two unit squares' worth of geometry, each done by hand: iou, giou, diou and ciou losses.
 BY_HAND = {

@@ -18,12 +18,12 @@ import pytest
 
 from detloss.formulas import PENALTIES
 from detloss.kernels import cpp
-from tests.kernels.processor import flags, instruction_sets
+from tests.support.processor import flags, instruction_sets
 
 DRIVER = Path(__file__).with_name("loops.cpp")
 COMPILER = shlex.split(os.environ.get("CXX", "c++"))
 OPTIONS = ["-std=c++20", "-g1", "-pthread", "-fno-math-errno", "-fno-trapping-math", "-fwrapv", "-Wno-psabi"]
-CONTRACTION = {"boxes": "off", "convex": "off", "dense": "fast", "loops": "off"}
+CONTRACTION = {"boxes": "off", "convex": "off", "elementwise": "fast", "loops": "off"}
 # Without a check for each of a thousand inlined functions the compiler needs a fifth of the time.
 SANITIZERS = [
     "-O1",
@@ -68,7 +68,7 @@ def build(sources: Path, *options: str, compiler: Sequence[str] = COMPILER) -> P
 
     with ThreadPoolExecutor() as pool:
         objects = list(
-            pool.map(compiled, (*(sources / f"{name}.cpp" for name in ("boxes", "convex", "dense")), DRIVER))
+            pool.map(compiled, (*(sources / f"{name}.cpp" for name in ("boxes", "convex", "elementwise")), DRIVER))
         )
     program = sources.parent / "loops"
     subprocess.run([*given, *objects, "-o", program], check=True)

@@ -120,12 +120,12 @@ def test_an_editable_install_builds_again_when_a_header_changes(project: Path, c
     assert built() == first
     assert calls(compiler) == int(first)
     mapped = library.open()  # as a process has it that runs
-    os.utime(project / "src/detloss/kernels/cpp/lanes.h")
+    os.utime(project / "src/detloss/kernels/cpp/simd.h")
     second = built()
     assert int(second) == 2 * int(first)
     assert mapped.read() == first
     assert os.fstat(mapped.fileno()).st_nlink == 0
     mapped.close()
-    os.utime(project / "src/detloss/kernels/cpp/lanes.h")
+    os.utime(project / "src/detloss/kernels/cpp/simd.h")
     build(project, "editable", CXX="false")
     assert not library.exists(), "a library that is older than its sources"

@@ -10,8 +10,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from detloss.study.plan import Pair, Plan
-from tests.study.trials import begun, outcome_of, request_of, write_report
+from detloss.experiments.comparison.plan import Pair, Plan
+from tests.support.trials import (
+    begun,
+    outcome_of,
+    request_of,
+    write_report,
+)
 
 PHONE = 360
 HEIGHT = 2400

@@ -10,7 +10,7 @@ from torch.nn.functional import pad
 
 import detloss
 from detloss.catalog import Kind, kind_of
-from detloss.detectors import arguments
+from detloss.detectors import validation
 from detloss.detectors.assignment import Assignment, cell_centers
 from detloss.detectors.backbone import SmallPyramid, separable_convolution
 
@@ -51,9 +51,9 @@ class DenseDetector(nn.Module, ABC):
         geometry: "detloss.AxisAligned | detloss.Rotated",
     ) -> None:
         super().__init__()
-        arguments.positive_integer("num_classes", num_classes)
-        arguments.share("prior", prior)
-        arguments.share("center_sampling", center_sampling, up_to_all=True)
+        validation.positive_integer("num_classes", num_classes)
+        validation.share("prior", prior)
+        validation.share("center_sampling", center_sampling, up_to_all=True)
         self.num_classes = num_classes
         self.numbers = len(first_numbers)
         self.geometry = geometry
@@ -66,7 +66,7 @@ class DenseDetector(nn.Module, ABC):
         self.normalizer = detloss.Normalizer()
 
         self.backbone = backbone or SmallPyramid()
-        channels, self.stride = arguments.backbone(self.backbone)
+        channels, self.stride = validation.backbone(self.backbone)
         numbers = nn.Conv2d(channels, self.numbers, 1)
         self.box_head = nn.Sequential(separable_convolution(channels), numbers)
         class_tower = separable_convolution(channels)
@@ -110,7 +110,7 @@ class DenseDetector(nn.Module, ABC):
             TypeError: The images are no floating tensor.
             ValueError: The images are not (B, 3, H, W).
         """
-        arguments.images(images)
+        validation.images(images)
         height, width = images.shape[-2:]
         features = self.backbone(pad(images, (0, -width % self.stride, 0, -height % self.stride)))
         return torch.cat((self.class_head(features), self.written(self.box_head(features))), dim=1)
@@ -149,7 +149,7 @@ class DenseDetector(nn.Module, ABC):
             ValueError: A shape does not fit, or there are not as many targets as images.
         """
         batch, channels, height, width = plane.shape
-        arguments.targets(targets, batch, self.numbers)
+        validation.targets(targets, batch, self.numbers)
         labels, boxes, positive, share = self.assign(height, width, targets)
         cells = plane.permute(0, 2, 3, 1).reshape(-1, channels)
         objects, positives = self.normalizer(share.sum()), self.normalizer(positive.sum())

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 import detloss
-from detloss.detectors import arguments
+from detloss.detectors import validation
 from detloss.detectors.assignment import Assignment, Objects, assign_rotated, cell_centers
 from detloss.detectors.dense import DenseDetector
 
@@ -94,7 +94,7 @@ class RotatedUnitBox(DenseDetector):
         backbone: nn.Module | None = None,
     ) -> None:
         rotated = detloss.Rotated()
-        arguments.reads_rows(box_loss, rotated, "Rotated() for rows cx, cy, w, h, angle")
+        validation.reads_rows(box_loss, rotated, "Rotated() for rows cx, cy, w, h, angle")
         super().__init__(
             num_classes,
             box_loss=box_loss or detloss.GeneralizedIoULoss(geometry=rotated),

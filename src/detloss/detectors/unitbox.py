@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 import detloss
-from detloss.detectors import arguments
+from detloss.detectors import validation
 from detloss.detectors.assignment import Assignment, Objects, assign, cell_centers
 from detloss.detectors.dense import DenseDetector
 
@@ -98,7 +98,7 @@ class UnitBox(DenseDetector):
         backbone: nn.Module | None = None,
     ) -> None:
         distances = detloss.AxisAligned(format="ltrb")
-        arguments.reads_rows(box_loss, distances, "AxisAligned(format='ltrb') for rows l, t, r, b")
+        validation.reads_rows(box_loss, distances, "AxisAligned(format='ltrb') for rows l, t, r, b")
         super().__init__(
             num_classes,
             box_loss=box_loss or detloss.IoULoss(form="log", geometry=distances),

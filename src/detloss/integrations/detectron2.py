@@ -9,8 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from detloss.catalog import Kind, kind_of
+from detloss.integrations.adapt import (
+    Loss,
+    for_boxes,
+    kind_among,
+    on,
+    with_reduction,
+)
 from detloss.integrations.handle import Handle
-from detloss.integrations.losses import Loss, for_boxes, kind_among, on, with_reduction
 
 
 def use_losses(

@@ -14,8 +14,13 @@ from torch import Tensor, nn
 
 from detloss.catalog import Kind, kind_of
 from detloss.compat import mmdet as peer
+from detloss.integrations.adapt import (
+    Loss,
+    kind_among,
+    reads_corners,
+    with_reduction,
+)
 from detloss.integrations.handle import Handle
-from detloss.integrations.losses import Loss, kind_among, reads_corners, with_reduction
 
 OF_INDICES = ("CrossEntropyLoss", "FocalLoss", "HeadLoss")  # class losses of a head whose targets are class indices
 

@@ -18,8 +18,14 @@ from transformers.loss.loss_rt_detr import RTDetrForObjectDetectionLoss, RTDetrL
 
 import detloss
 from detloss.catalog import Kind
+from detloss.integrations.adapt import (
+    Loss,
+    at_least_one,
+    kind_among,
+    reads_corners,
+    with_reduction,
+)
 from detloss.integrations.handle import Handle
-from detloss.integrations.losses import Loss, at_least_one, kind_among, reads_corners, with_reduction
 
 Outputs = Mapping[str, Tensor]
 Targets = Sequence[Mapping[str, Tensor]]  # one an image

@@ -13,8 +13,14 @@ from ultralytics.nn.tasks import DetectionModel, OBBModel, RTDETRDetectionModel,
 from ultralytics.utils.torch_utils import unwrap_model
 
 from detloss.catalog import Kind, kind_of
+from detloss.integrations.adapt import (
+    Loss,
+    at_least_one,
+    for_boxes,
+    kind_among,
+    with_reduction,
+)
 from detloss.integrations.handle import Handle
-from detloss.integrations.losses import Loss, at_least_one, for_boxes, kind_among, with_reduction
 
 READY = "on_pretrain_routine_end"  # the trainer's model and its moving average are made, and stand on their device
 REFUSED = {

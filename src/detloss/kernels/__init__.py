@@ -8,7 +8,7 @@ from torch.autograd import forward_ad
 from torch.nn import Parameter
 
 from detloss.kernels import cpp, eager, triton
-from detloss.kernels.loops import Loop
+from detloss.kernels.interface import Loop
 
 # What can serve each kind of device, best first.
 AVAILABLE: dict[str, dict[str, ModuleType]] = {

@@ -5,8 +5,8 @@ from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
 from torchvision.models.detection.ssd import SSD
 
 from detloss import Normalizer
+from detloss.integrations.adapt import Loss
 from detloss.integrations.handle import Handle
-from detloss.integrations.losses import Loss
 from detloss.integrations.torchvision.one_stage import FCOSLosses, RetinaNetLosses, SSDLosses
 from detloss.integrations.torchvision.stage import Stage
 from detloss.integrations.torchvision.two_stages import BoxHeadLosses, ProposalLosses

@@ -7,7 +7,7 @@ from torch import Tensor
 from torchvision.models.detection._utils import Matcher
 
 from detloss.catalog import Kind
-from detloss.integrations.losses import Loss, on
+from detloss.integrations.adapt import Loss, on
 from detloss.integrations.torchvision.stage import Stage
 
 Targets = list[dict[str, Tensor]]

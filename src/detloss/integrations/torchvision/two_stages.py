@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from detloss.catalog import Kind
+from detloss.integrations.adapt import on
 from detloss.integrations.handle import Handle
-from detloss.integrations.losses import on
 from detloss.integrations.torchvision.stage import Stage
 
 

@@ -16,7 +16,14 @@ from detloss import formulas
 from detloss.geometry import FORMATS, Polygon, Rotated
 from detloss.kernels import eager
 from detloss.kernels.eager import Evaluation
-from detloss.kernels.loops import BinaryLoop, ConvexLoop, ElementLoop, Loop, PairLoop, RowLoop
+from detloss.kernels.interface import (
+    BinaryLoop,
+    ConvexLoop,
+    ElementLoop,
+    Loop,
+    PairLoop,
+    RowLoop,
+)
 
 TASK = struct.Struct("=11q 2d 18q 3d 3q")  # `Task` of task.h, field by field
 CONVEX = struct.Struct("=4q")  # what `ConvexTask` has beyond

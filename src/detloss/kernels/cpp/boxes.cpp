@@ -1,6 +1,6 @@
 // The loops over pairs of boxes for one instruction set, whose namespace is ISA. Compiled without contraction: the same
 // bits as torch's own operations give.
-#include "pairs.h"
+#include "boxes.h"
 
 namespace detloss::ISA {
 namespace {

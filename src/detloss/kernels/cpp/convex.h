@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "loops.h"
-#include "overlap.h"
+#include "polygon_overlap.h"
 
 namespace detloss::ISA {
 

@@ -1,6 +1,6 @@
 // Generated from formulas/ by tools/print_formulas.py: edit it there.
 #pragma once
-#include "words.h"
+#include "primitives.h"
 
 namespace detloss::ISA {
 

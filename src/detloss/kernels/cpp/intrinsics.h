@@ -1,4 +1,4 @@
-// The x86 intrinsics that lanes.h uses. GCC takes longer to read its <immintrin.h> than all other headers together, so
+// The x86 intrinsics that simd.h uses. GCC takes longer to read its <immintrin.h> than all other headers together, so
 // for GCC these few are defined here.
 #pragma once
 #include <cstdint>

@@ -1,7 +1,7 @@
 // What the loops share: blocks that fit the nearest cache, fixed chunks of them for threads, sums in a fixed order.
 #pragma once
 #include "formulas.h"
-#include "staging.h"
+#include "operands.h"
 
 namespace detloss::ISA {
 

@@ -1,6 +1,6 @@
 // Convex polygons in registers, a pair a lane: rows become vertices, and derivatives by vertices become rows again.
 #pragma once
-#include "words.h"
+#include "primitives.h"
 
 namespace detloss::ISA {
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from detloss.kernels.eager import Evaluation
-from detloss.kernels.loops import Loop
+from detloss.kernels.interface import Loop
 
 installed = find_spec("triton") is not None
 

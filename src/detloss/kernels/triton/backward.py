@@ -3,8 +3,8 @@
 import triton
 import triton.language as tl
 
-from detloss.kernels.triton.entries import place
-from detloss.kernels.triton.words import weighted
+from detloss.kernels.triton.blocks import place
+from detloss.kernels.triton.device_primitives import weighted
 
 
 @triton.jit

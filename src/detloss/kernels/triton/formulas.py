@@ -3,7 +3,7 @@
 import triton
 import triton.language as tl
 
-from detloss.kernels.triton.words import (
+from detloss.kernels.triton.device_primitives import (
     absolute,
     angle,
     constant,

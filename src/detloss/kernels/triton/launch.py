@@ -9,9 +9,15 @@ from torch import Tensor
 
 from detloss import formulas
 from detloss.kernels.eager import Evaluation, arithmetic_dtype, as_read
-from detloss.kernels.loops import BinaryLoop, ElementLoop, Loop, PairLoop, RowLoop
+from detloss.kernels.interface import (
+    BinaryLoop,
+    ElementLoop,
+    Loop,
+    PairLoop,
+    RowLoop,
+)
 from detloss.kernels.triton.backward import scale
-from detloss.kernels.triton.entries import COUNTERS, begin
+from detloss.kernels.triton.blocks import COUNTERS, begin
 from detloss.kernels.triton.plans import Number, plan_of, without_booleans
 from detloss.kernels.triton.walks import step, walk
 

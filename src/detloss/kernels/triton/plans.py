@@ -9,11 +9,17 @@ from torch import Tensor
 
 from detloss.formulas.axis_aligned import name_of_generated
 from detloss.geometry import FORMATS
-from detloss.kernels.loops import BinaryLoop, ElementLoop, Loop, PairLoop, RowLoop
+from detloss.kernels.interface import (
+    BinaryLoop,
+    ElementLoop,
+    Loop,
+    PairLoop,
+    RowLoop,
+)
 from detloss.kernels.triton import formulas
-from detloss.kernels.triton.elements import elements
-from detloss.kernels.triton.pairs import pairs
-from detloss.kernels.triton.rows import rows
+from detloss.kernels.triton.box_kernel import pairs
+from detloss.kernels.triton.elementwise_kernel import elements
+from detloss.kernels.triton.softmax_kernel import rows
 from detloss.kernels.triton.walks import columns_of, walk
 
 ELEMENTS, PAIRS = 1024, 256  # in a block

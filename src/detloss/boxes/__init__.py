@@ -1,0 +1,1 @@
+"""Operations on boxes that are not losses: overlap measures, suppression, matching costs, conversions."""

@@ -1,0 +1,157 @@
+"""Boxes of space: corners, and any tilt by a quaternion."""
+
+import torch
+from torch import Tensor
+
+from detloss.boxes.convert_checks import points, refuse, working
+from detloss.boxes.convert_rotated import corners_of, rectangle_of
+from detloss.engine import checks
+from detloss.geometry import Cuboid
+from detloss.kernels.eager import primitives
+
+ORDERS = {"wxyz": (0, 1, 2, 3), "xyzw": (3, 0, 1, 2)}  # where the numbers w, x, y, z stand
+
+
+def cuboid_to_corners(rows: Tensor) -> Tensor:
+    """Give the corners of rows of `Cuboid`, which are rows of ``Polytope(form="vertices")``.
+
+    The corners of the base in the order of `rotated_to_corners`, ``--, +-, ++, -+`` in l and w, then those of the top.
+
+    When to choose it: to draw, to project into a camera, or to compare with tilted bodies.
+
+    Args:
+        rows: (..., 7) rows of `Cuboid`.
+
+    Returns:
+        (..., 8, 3), in the dtype of ``rows``.
+
+    Raises:
+        TypeError: ``rows`` is no floating tensor.
+        ValueError: The last dimension is not 7.
+
+    Edge cases:
+        A negative size counts as 0.
+
+    Example:
+        >>> import torch, detloss
+        >>> corners = detloss.cuboid_to_corners(torch.tensor([0., 0., 1., 4., 2., 2., 0.]))
+        >>> corners[0], corners[6]
+        (tensor([-2., -1.,  0.]), tensor([2., 1., 2.]))
+
+    See also:
+        `cuboid_from_corners`, the way back.
+    """
+    checks.rows("rows", rows, Cuboid())
+    numbers = working(rows)
+    base = corners_of(torch.cat((numbers[..., :2], numbers[..., 3:5], numbers[..., 6:]), -1))
+    middle, half = numbers[..., 2:3], 0.5 * numbers[..., 5:6].clamp(min=0.0)
+    levels = [height.unsqueeze(-2).expand_as(base[..., :1]) for height in (middle - half, middle + half)]
+    return torch.cat([torch.cat((base, level), -1) for level in levels], -2).to(rows.dtype)
+
+
+def cuboid_from_corners(corners: Tensor) -> Tensor:
+    """Make rows of `Cuboid` of eight corners, by least squares where they are no upright box.
+
+    The base gives center, l, w and yaw as `rotated_from_corners` does; h is how far the top lies from the base.
+
+    When to choose it: data sets that annotate eight corners. Tilted boxes are rows of ``Polytope(form="vertices")`` as
+    they are.
+
+    Args:
+        corners: (..., 8, 3): the base in order, in either direction round, its first edge along l; then the top, each
+            corner above that of the base.
+
+    Returns:
+        (..., 7) rows of `Cuboid` with a yaw in [-pi, pi], in the dtype of ``corners``.
+
+    Raises:
+        TypeError: ``corners`` is no floating tensor.
+        ValueError: The last dimensions are not 8, 3.
+
+    Edge cases:
+        Of other corners it is the upright box whose corners have the least sum of squared distances to them. The top
+        may come before the base.
+
+    Example:
+        >>> import torch, detloss
+        >>> corners = detloss.cuboid_to_corners(torch.tensor([5., 0., 1., 4., 2., 2., 0.]))
+        >>> detloss.cuboid_from_corners(corners)
+        tensor([5., 0., 1., 4., 2., 2., 0.])
+
+    See also:
+        `cuboid_to_corners`, the way back.
+    """
+    points("corners", corners, 8, 3)
+    numbers = working(corners)
+    base, top = numbers[..., :4, :], numbers[..., 4:, :]
+    flat = rectangle_of(0.5 * (base + top)[..., :2])
+    middle = numbers[..., 2].mean(-1, keepdim=True)
+    rise = (top - base)[..., 2].mean(-1, keepdim=True)
+    height = torch.where(rise < 0.0, -rise, rise)
+    return torch.cat((flat[..., :2], middle, flat[..., 2:4], height, flat[..., 4:]), -1).to(corners.dtype)
+
+
+def polytope_from_quaternion(center: Tensor, size: Tensor, quaternion: Tensor, *, order: str) -> Tensor:
+    """Give the corners of boxes with any tilt, which are rows of ``Polytope(form="vertices")``.
+
+    ``center + q p / |q|``, where p runs over the corners of the box along the axes and q p is p turned by the
+    quaternion.
+
+    When to choose it: boxes with roll and pitch, as of robots, drones and scanned rooms. Of upright ones `Cuboid` is
+    faster.
+
+    Args:
+        center: (..., 3).
+        size: (..., 3) l, w, h: along x, y and z before the turn.
+        quaternion: (..., 4), of any length above 0: ``q`` and ``-q`` are the same turn. It takes the axes of the box to
+            those of the world.
+        order: Of the quaternion's numbers: ``"wxyz"`` (nuScenes, Eigen's constructor) or ``"xyzw"`` (SciPy, ROS).
+
+    Returns:
+        (..., 8, 3) in the order of `cuboid_to_corners`, in the dtype of ``center``.
+
+    Raises:
+        TypeError: An operand is no floating tensor.
+        ValueError: Shapes or devices do not fit, or the order does not exist; inside `validating`, also a quaternion
+            that is 0.
+
+    Edge cases:
+        A negative size counts as 0. A quaternion that is 0 turns nothing.
+
+    Example:
+        >>> import torch, detloss
+        >>> center, size = torch.zeros(3), torch.tensor([4., 2., 6.])
+        >>> upward = torch.tensor([1., 0., -1., 0.])  # by a quarter about y: x goes to z
+        >>> detloss.polytope_from_quaternion(center, size, upward, order="wxyz").amax(0)
+        tensor([3., 1., 2.])
+
+    See also:
+        `cuboid_to_corners`, for upright ones.
+    """
+    if order not in ORDERS:
+        raise ValueError(f"order: expected 'wxyz' or 'xyzw', got {order!r}")
+    for name, value, length in (("center", center, 3), ("size", size, 3), ("quaternion", quaternion, 4)):
+        points(name, value, length)
+        checks.same_device(name, value, "center", center)
+        if value.shape[:-1] != center.shape[:-1]:
+            expected = (*center.shape[:-1], length)
+            raise ValueError(f"{name}: expected {expected} like center, got {tuple(value.shape)}")
+    zero = (quaternion == 0.0).all(-1)
+    refuse("polytope_from_quaternion", "quaternion", quaternion, zero, "a length above 0")
+
+    turn = working(quaternion)
+    turn = primitives.quotient(turn, turn.detach().abs().amax(-1, keepdim=True))  # so that its square is in range
+    w, *v = (turn[..., at, None] for at in ORDERS[order])
+    axis = torch.cat(v, -1).unsqueeze(-2)
+    squared = turn.square().sum(-1, keepdim=True).unsqueeze(-2)
+    sides = working(size)
+    corners = cuboid_to_corners(torch.cat((torch.zeros_like(sides), sides, torch.zeros_like(sides[..., :1])), -1))
+    sideways = cross(axis, corners)
+    turned = corners + primitives.quotient(2.0 * (w.unsqueeze(-2) * sideways + cross(axis, sideways)), squared)
+    return (working(center).unsqueeze(-2) + turned).to(center.dtype)
+
+
+def cross(a: Tensor, b: Tensor) -> Tensor:
+    """The cross product of vectors of space."""
+    (ax, ay, az), (bx, by, bz) = a.unbind(-1), b.unbind(-1)
+    return torch.stack((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx), -1)

@@ -1,0 +1,169 @@
+"""Similarities of boxes: 1 is identical."""
+
+from torch import Tensor
+
+from detloss.engine import box_pairs
+from detloss.formulas import penalties
+from detloss.geometry import AxisAligned, Geometry
+
+
+def iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
+    """Measure how much of two boxes is shared: 0 apart, 1 identical.
+
+    ``IoU = |A n B| / |A u B|``, by area, or by volume in more dimensions
+
+    When to choose it: to match, to suppress, to evaluate. It cannot tell near misses from far ones, since it is 0 for
+    both: `generalized_iou` and `distance_iou` can.
+
+    Args:
+        a: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry; with ``pairwise`` (..., N, row).
+        b: As many rows as ``a``; with ``pairwise`` (..., M, row).
+        geometry: What a row of numbers is.
+        pairwise: Compare every row of ``a`` with every row of ``b``.
+
+    Returns:
+        (...), or (..., N, M); in the dtype of ``a``; differentiable by both.
+
+    Raises:
+        TypeError: An operand is no floating tensor, or the geometry is none.
+        ValueError: Shapes or devices do not fit.
+
+    Edge cases:
+        Identical boxes have 1 even without area; 0/0 is 0 otherwise; an inverted box is the empty set; a coordinate
+        that is not finite makes its row NaN.
+
+    Example:
+        >>> import torch, detloss
+        >>> detloss.iou(torch.tensor([[0., 0., 2., 2.]]), torch.tensor([[1., 1., 3., 3.]]))  # 1 / 7
+        tensor([0.1429])
+
+    Sources:
+        Jaccard, Etude comparative de la distribution florale (1901), https://doi.org/10.5169/seals-266450
+
+    See also:
+        `iou_loss`.
+    """
+    return box_pairs.measure("iou", penalties.iou, a, b, geometry, pairwise)
+
+
+def generalized_iou(
+    a: Tensor,
+    b: Tensor,
+    *,
+    geometry: Geometry = AxisAligned(),
+    enclosing: str | None = None,
+    pairwise: bool = False,
+) -> Tensor:
+    """Measure IoU, less the empty share of the smallest region that encloses both: from -1 far apart to 1.
+
+    ``GIoU = IoU - (|C| - |A u B|) / |C|``, with C the enclosing region
+
+    When to choose it: to match boxes that may not touch; as `generalized_iou_loss` to train.
+
+    Args:
+        a: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry; with ``pairwise`` (..., N, row).
+        b: As many rows as ``a``; with ``pairwise`` (..., M, row).
+        geometry: What a row of numbers is.
+        enclosing: ``"box"``, the smallest box along the axes; ``"hull"``, the convex hull; or None, the geometry's own:
+            the box for `AxisAligned`, the hull for every other shape.
+        pairwise: Compare every row of ``a`` with every row of ``b``.
+
+    Returns:
+        (...), or (..., N, M); in the dtype of ``a``; differentiable by both.
+
+    Raises:
+        TypeError: An operand is no floating tensor, or the geometry is none.
+        ValueError: Shapes, devices or ``enclosing`` do not fit.
+
+    Edge cases:
+        Identical boxes have 1 even without area; 0/0 is -1 otherwise; an inverted box is the empty set, and the
+        enclosure spans its corners.
+
+    Example:
+        >>> import torch, detloss
+        >>> detloss.generalized_iou(torch.tensor([[0., 0., 2., 2.]]), torch.tensor([[1., 1., 3., 3.]]))  # 1/7 - 2/9
+        tensor([-0.0794])
+
+    Sources:
+        Rezatofighi et al., Generalized Intersection over Union (2019), https://arxiv.org/abs/1902.09630
+
+    See also:
+        `generalized_iou_loss`.
+    """
+    box_pairs.enclosure(geometry, enclosing)
+    return box_pairs.measure("generalized_iou", penalties.generalized_iou, a, b, geometry, pairwise, enclosing)
+
+
+def distance_iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
+    """Measure IoU, less the squared distance of the centers by the enclosure's squared diagonal.
+
+    ``DIoU = IoU - |a - b|^2 / c^2``
+
+    When to choose it: to suppress detections of crowded objects (DIoU-NMS); as `distance_iou_loss` to train.
+
+    Args:
+        a: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry; with ``pairwise`` (..., N, row).
+        b: As many rows as ``a``; with ``pairwise`` (..., M, row).
+        geometry: What a row of numbers is.
+        pairwise: Compare every row of ``a`` with every row of ``b``.
+
+    Returns:
+        (...), or (..., N, M); in the dtype of ``a``; differentiable by both.
+
+    Raises:
+        TypeError: An operand is no floating tensor, or the geometry is none.
+        ValueError: Shapes or devices do not fit.
+
+    Edge cases:
+        As `iou`; two identical points have 1.
+
+    Example:
+        >>> import torch, detloss
+        >>> detloss.distance_iou(torch.tensor([[0., 0., 2., 2.]]), torch.tensor([[1., 1., 3., 3.]]))  # 1/7 - 2/18
+        tensor([0.0317])
+
+    Sources:
+        Zheng et al., Distance-IoU Loss (2020), eq. 6, https://arxiv.org/abs/1911.08287
+
+    See also:
+        `distance_iou_loss`.
+    """
+    return box_pairs.measure("distance_iou", penalties.distance_iou, a, b, geometry, pairwise)
+
+
+def complete_iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
+    """Measure DIoU, less a term for a wrong aspect ratio.
+
+    ``CIoU = IoU - |a - b|^2 / c^2 - alpha v``, with ``v = 4/pi^2 (atan(w'/h') - atan(w/h))^2`` and
+    ``alpha = v / (1 - IoU + v)``
+
+    When to choose it: as `complete_iou_loss` to train; as a measure mostly by assigners that were trained with it.
+
+    Args:
+        a: (..., 4) boxes in the geometry's format, or `Rotated` rows; with ``pairwise`` (..., N, row).
+        b: As many rows as ``a``; with ``pairwise`` (..., M, row).
+        geometry: What a row of numbers is: `AxisAligned` of two dimensions, or `Rotated`.
+        pairwise: Compare every row of ``a`` with every row of ``b``.
+
+    Returns:
+        (...), or (..., N, M); in the dtype of ``a``; differentiable by both, alpha held constant.
+
+    Raises:
+        TypeError: An operand is no floating tensor, or the geometry is none.
+        ValueError: Shapes or devices do not fit, or the geometry has no width and height.
+
+    Edge cases:
+        v is 0 where a box is a point or inverted.
+
+    Example:
+        >>> import torch, detloss
+        >>> detloss.complete_iou(torch.tensor([[0., 0., 2., 2.]]), torch.tensor([[1., 1., 3., 3.]]))  # equal aspects
+        tensor([0.0317])
+
+    Sources:
+        Zheng et al., Distance-IoU Loss (2020), eq. 8 to 11, https://arxiv.org/abs/1911.08287
+
+    See also:
+        `complete_iou_loss`.
+    """
+    return box_pairs.measure("complete_iou", penalties.complete_iou, a, b, geometry, pairwise)

@@ -1,0 +1,1 @@
+"""The path from a call to its gradient: argument checks, autograd, dispatch."""

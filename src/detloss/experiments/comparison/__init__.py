@@ -1,0 +1,1 @@
+"""Comparisons of losses: plan, storage of results, statistics, report."""

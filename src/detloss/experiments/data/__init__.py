@@ -1,0 +1,1 @@
+"""Annotated images: readers of data sets on disk, and synthetic digit scenes."""

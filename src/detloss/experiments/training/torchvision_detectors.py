@@ -1,0 +1,133 @@
+"""RetinaNet, FCOS and Faster R-CNN of torchvision, made for small images and few minutes."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from torch import Tensor, nn
+from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.retinanet import RetinaNetHead
+from torchvision.models.detection.transform import GeneralizedRCNNTransform
+from torchvision.ops import MultiScaleRoIAlign
+
+from detloss.catalog import Kind, Loss
+from detloss.experiments.training.framework_detector import FrameworkDetector, Terms, losses_of
+from detloss.experiments.training.pyramid import FeatureLevels
+from detloss.integrations.torchvision import use_losses
+
+STRIDES = FeatureLevels.strides
+RATIOS = (0.5, 1.0, 2.0)
+OCTAVE = (1.0, 2 ** (1 / 3), 2 ** (2 / 3))  # three sizes of anchors from one level to the next
+MOST_DETECTIONS = 100
+LEAST_SCORE = 0.05
+
+# Of Faster R-CNN: an image of 64 x 64 pixels has about a thousand anchors, not the hundred thousand of a photograph.
+PROPOSALS = 100
+SAMPLED = 64
+POOLED = 5
+HIDDEN = 256
+
+
+def retinanet(num_classes: int, box: Loss, cls: Loss, weight: float) -> FrameworkDetector:
+    """RetinaNet: nine anchors a cell, one logit a class."""
+    box_loss, class_loss = losses_of(
+        box, cls, Kind.SIGMOID, "retinanet has one logit a class and none for the background"
+    )
+    anchors = AnchorGenerator(
+        tuple(tuple(2 * stride * size for size in OCTAVE) for stride in STRIDES), (RATIOS,) * len(STRIDES)
+    )
+    backbone = FeatureLevels()
+    head = RetinaNetHead(
+        backbone.out_channels, anchors.num_anchors_per_location()[0], num_classes, partial(nn.GroupNorm, 32)
+    )
+    network = RetinaNet(
+        backbone,
+        num_classes,
+        anchor_generator=anchors,
+        head=head,
+        score_thresh=LEAST_SCORE,
+        detections_per_img=MOST_DETECTIONS,
+    )
+    use_losses(network, box=box_loss, classification=class_loss)
+    return TorchvisionDetector(network, {"classification": {"classification": 1.0}, "box": {"bbox_regression": weight}})
+
+
+def fcos(num_classes: int, box: Loss, cls: Loss, weight: float) -> FrameworkDetector:
+    """FCOS: no anchors; every cell near the middle of an object tells the distances to its sides, and how near."""
+    box_loss, class_loss = losses_of(box, cls, Kind.SIGMOID, "fcos has one logit a class and none for the background")
+    network = FCOS(
+        FeatureLevels(),
+        num_classes,
+        anchor_generator=AnchorGenerator(tuple((stride,) for stride in STRIDES), ((1.0,),) * len(STRIDES)),
+        score_thresh=LEAST_SCORE,
+        detections_per_img=MOST_DETECTIONS,
+    )
+    use_losses(network, box=box_loss, classification=class_loss)
+    return TorchvisionDetector(
+        network,
+        {"classification": {"classification": 1.0, "bbox_ctrness": 1.0}, "box": {"bbox_regression": weight}},
+    )
+
+
+def faster_rcnn(num_classes: int, box: Loss, cls: Loss, weight: float) -> FrameworkDetector:
+    """Faster R-CNN: regions are proposed with losses of torchvision's own; the trial's are those of the box head."""
+    because = (
+        "faster-rcnn has one logit a class and one for the background, "
+        "and which proposals it trains on is only known while it does"
+    )
+    box_loss, class_loss = losses_of(box, cls, Kind.SOFTMAX, because)
+    backbone = FeatureLevels()
+    network = FasterRCNN(
+        backbone,
+        rpn_anchor_generator=AnchorGenerator(tuple((3 * stride,) for stride in STRIDES), (RATIOS,) * len(STRIDES)),
+        rpn_pre_nms_top_n_train=2 * PROPOSALS,
+        rpn_pre_nms_top_n_test=2 * PROPOSALS,
+        rpn_post_nms_top_n_train=PROPOSALS,
+        rpn_post_nms_top_n_test=PROPOSALS,
+        rpn_batch_size_per_image=SAMPLED,
+        box_roi_pool=MultiScaleRoIAlign([str(stride) for stride in STRIDES], POOLED, sampling_ratio=2),
+        box_head=TwoMLPHead(backbone.out_channels * POOLED**2, HIDDEN),
+        box_predictor=FastRCNNPredictor(HIDDEN, num_classes + 1),
+        box_score_thresh=LEAST_SCORE,
+        box_detections_per_img=MOST_DETECTIONS,
+        box_batch_size_per_image=SAMPLED,
+    )
+    use_losses(network, box=box_loss, classification=class_loss)
+    return TorchvisionDetector(
+        network,
+        {
+            "classification": {"loss_classifier": 1.0, "loss_objectness": 1.0},
+            "box": {"loss_box_reg": weight, "loss_rpn_box_reg": 1.0},
+        },
+        first_label=1,
+    )
+
+
+class TorchvisionDetector(FrameworkDetector):
+    """A detector of torchvision; its classes count from 0, or from 1 where 0 is the background."""
+
+    def __init__(self, network: nn.Module, terms: Terms, *, first_label: int = 0) -> None:
+        super().__init__(network, terms)
+        self.network.transform = AsTheyAre()
+        self.first_label = first_label
+
+    def framework_losses(self, images: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
+        found: Mapping[str, Tensor] = self.network(
+            list(images), [{**target, "labels": target["labels"] + self.first_label} for target in targets]
+        )
+        return found
+
+    def detections(self, images: Tensor) -> list[dict[str, Tensor]]:
+        return [{**found, "labels": found["labels"] - self.first_label} for found in self.network(list(images))]
+
+
+class AsTheyAre(GeneralizedRCNNTransform):  # type: ignore[misc]  # torchvision has no types
+    """Images neither resized nor normalised: trials bring them to size, and the backbone takes [0, 1]."""
+
+    def __init__(self) -> None:
+        super().__init__(min_size=0, max_size=0, image_mean=[0.0] * 3, image_std=[1.0] * 3, size_divisible=STRIDES[-1])
+
+    def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
+        """Leave an image as it is."""
+        return image, target

@@ -1,0 +1,133 @@
+"""What the terminal shows of a tuning: a bar with the time left, a line for every candidate, and what was found."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.progress import TaskID
+from rich.table import Table
+
+from detloss.experiments.comparison import estimate
+from detloss.experiments.console import bars, say, say_data
+from detloss.experiments.training.devices import Place, Team
+from detloss.experiments.training.trial import Trial, pace
+from detloss.experiments.training.workers import (
+    Advanced,
+    Failed,
+    Finished,
+    Started,
+)
+from detloss.experiments.tuning.candidates import Candidate, State
+from detloss.experiments.tuning.search import Happening, Opened, Settled
+from detloss.experiments.tuning.tuning_result import Tuned
+
+COMPARED = 2  # trainings on all training images, after the folds: the best and the start
+
+
+class TuningDisplay(AbstractContextManager["TuningDisplay"]):
+    """One bar for the whole search and one for every training that runs; a line for every candidate that ends."""
+
+    def __init__(self, console: Console, teams: Sequence[Team]) -> None:
+        self.console, self.teams = console, teams
+        self.candidates = self.settled = 0
+        self.trainings = self.finished = 0
+        self.running: dict[Trial, TaskID] = {}
+        self.shares: dict[Trial, float] = {}
+        self.bars = bars(console)
+        self.overall = self.bars.add_task("all candidates", unit="trainings")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def show(self, event: Happening) -> None:
+        """Bring the display up to date."""
+        match event:
+            case Opened():
+                self.open(event)
+            case Started(trial):
+                self.running[trial] = self.bars.add_task(str(trial), total=trial.steps, unit="steps")
+            case Advanced(trial, step):
+                self.bars.update(self.running[trial], completed=step)
+                self.shares[trial] = step / trial.steps
+            case Finished(outcome):
+                self.end(outcome.trial, f"AP {outcome.ap:.3f}, {outcome.seconds:.0f} s")
+            case Failed(trial, reason):
+                self.end(trial, f"failed: {reason}")
+            case Settled(candidate):
+                self.settled += 1
+                self.trainings -= self.folds - len(candidate.outcomes)
+                say(self.console, f"[{self.settled}/{self.candidates}] {candidate}: {result_of(candidate)}")
+        self.bars.update(self.overall, total=self.trainings, completed=self.finished + sum(self.shares.values()))
+
+    def open(self, opened: Opened) -> None:
+        """Say what is going to be done and how long it takes, and start the bars."""
+        design, tried = opened.design, opened.candidates
+        self.folds, self.candidates = design.folds, max(design.trials, len(tried))
+        ended = [candidate for candidate in tried if candidate.state is not State.UNFINISHED]
+        self.settled, self.finished = len(ended), sum(len(candidate.outcomes) for candidate in tried)
+        left_out = sum(self.folds - len(candidate.outcomes) for candidate in ended)
+        self.trainings = self.candidates * self.folds - left_out + COMPARED
+        say_data(self.console, opened.dataset)
+        for line in plan_of(opened, self.settled, self.trainings - self.finished, self.teams):
+            say(self.console, line)
+        self.bars.start()
+
+    def end(self, trial: Trial, result: str) -> None:
+        """Print a line about a training that ended, in place of its bar."""
+        self.shares.pop(trial, None)
+        self.finished += 1
+        self.bars.remove_task(self.running.pop(trial))
+        say(self.console, f"{trial}: {result}")
+
+
+def plan_of(opened: Opened, settled: int, trainings: int, teams: Sequence[Team]) -> list[str]:
+    """Say what is going to be done, and how long it takes at most."""
+    design, dataset = opened.design, opened.dataset
+    names = ", ".join(parameter.name for parameter in design.parameters)
+    lines = [
+        f"plan: {design.trials} candidates for {names}, each on {design.folds} folds of the training images unless its "
+        f"first ones are bad, {design.steps} steps a training; then the best and the start on all of them"
+    ]
+    if settled:
+        lines.append(f"finished earlier: {settled} of {design.trials} candidates")
+    if settled < design.trials:
+        step, judging = pace(design.sample(), dataset, Place(teams[0][0]))
+        judging *= len(dataset.train) / design.folds / len(dataset.validation)
+        seconds = trainings * (design.steps * step / len(teams[0]) + judging) / min(len(teams), trainings)
+        lines.append(f"estimate: at most about {estimate.duration(seconds)}, with {len(teams)} at a time")
+    return lines
+
+
+def result_of(candidate: Candidate) -> str:
+    """What the folds made of a candidate, in words."""
+    if candidate.state is State.DROPPED:
+        return f"dropped at AP {candidate.score:.3f} after {estimate.counted(len(candidate.outcomes), 'fold')}"
+    return f"AP {candidate.score:.3f}"
+
+
+def print_tuned(console: Console, tuned: Tuned) -> None:
+    """Print a table of the candidates, the best first, and what was found."""
+    names = [parameter.name for parameter in tuned.design.parameters]
+    table = Table(*names, "AP", "folds", "", box=SIMPLE)
+    table.caption = "AP: mean (lowest–highest of the folds)"
+    ranks = {State.COMPLETE: 0, State.DROPPED: 1, State.UNFINISHED: 2}
+    for candidate in sorted(tuned.candidates, key=lambda one: (ranks[one.state], -len(one.outcomes), -one.score)):
+        roles = {"best": tuned.best.candidate.number, "start": tuned.start.candidate.number}
+        told = [role for role, number in roles.items() if number == candidate.number]
+        if candidate.state is not State.COMPLETE:
+            told.append(candidate.state.value)
+        scores = candidate.scores
+        spread = f"{candidate.score:.3f} ({min(scores):.3f}–{max(scores):.3f})" if scores else ""
+        values = (f"{candidate.settings[name]:.6g}" for name in names)
+        table.add_row(*values, spread, str(len(scores)), ", ".join(told))
+    console.print(table)
+    for line in (*tuned.findings(), "", tuned.line, ""):
+        say(console, line)

@@ -1,0 +1,95 @@
+// How operands of any dtype and layout reach a kernel as contiguous numbers, a block at a time.
+#pragma once
+#include <algorithm>
+#include <limits>
+
+#include "simd.h"
+#include "task.h"
+
+namespace detloss::ISA {
+
+// The 16-bit kinds, by their bits.
+struct Brain {
+    uint16_t bits;
+    explicit operator float() const { return __builtin_bit_cast(float, uint32_t(bits) << 16); }
+    explicit operator double() const { return float(*this); }
+};
+struct Half {
+    uint16_t bits;
+    // Exponent and mantissa move to a float's place; a product corrects the exponent's bias, exactly.
+    explicit operator float() const {
+        const uint32_t magnitude = uint32_t(bits & 0x7fff) << 13, sign = uint32_t(bits & 0x8000) << 16;
+        const uint32_t unlimited = magnitude >= 0x0f800000 ? 0x7f800000 : 0;  // of infinities and NaN
+        const float finite = __builtin_bit_cast(float, magnitude) * 0x1p112f;
+        return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, finite) | unlimited | sign);
+    }
+    explicit operator double() const { return float(*this); }
+};
+
+// Numbers [begin, begin + count) of a tensor, converted; a strided one is walked in runs of its last dimension.
+template <class S, class From>
+void convert(const From* from, const int64_t* layout, int64_t begin, int64_t count, S* to) {
+    if (!layout) {
+        for (int64_t k = 0; k < count; ++k) to[k] = S(from[begin + k]);
+        return;
+    }
+    const int64_t rank = layout[0], *sizes = layout + 1, *strides = sizes + rank;
+    const int64_t length = sizes[rank - 1], stride = strides[rank - 1];
+    while (count > 0) {
+        int64_t offset = 0, rest = begin;
+        for (int64_t k = rank - 1; k >= 0; rest /= sizes[k--]) offset += rest % sizes[k] * strides[k];
+        int64_t column = begin % length, rows = rank > 1 ? sizes[rank - 2] - begin / length % sizes[rank - 2] : 1;
+        for (offset -= column * stride; rows-- && count > 0; column = 0) {  // divisions once a plane, not once a row
+            const int64_t run = std::min(count, length - column);
+            for (int64_t k = 0; k < run; ++k) to[k] = S(from[offset + (column + k) * stride]);
+            begin += run, count -= run, to += run;
+            if (rank > 1) offset += strides[rank - 2];
+        }
+    }
+}
+
+template <class S>
+void convert(const Operand& from, int64_t begin, int64_t count, S* to) {
+    switch (from.kind) {
+        case float32: return convert(static_cast<const float*>(from.data), from.layout, begin, count, to);
+        case float64: return convert(static_cast<const double*>(from.data), from.layout, begin, count, to);
+        case bfloat16: return convert(static_cast<const Brain*>(from.data), from.layout, begin, count, to);
+        default: return convert(static_cast<const Half*>(from.data), from.layout, begin, count, to);
+    }
+}
+
+template <class S>
+constexpr Kind kind_of = sizeof(S) == sizeof(float) ? float32 : float64;
+
+// The numbers themselves where a kernel can read them in place, else a converted copy. Kernels read `least` numbers at
+// a time, so fewer than that are copied too, with zeros behind them.
+template <class S>
+const S* staged(const Operand& from, int64_t begin, int64_t count, S* room, int64_t least = Lanes<S>::count) {
+    if (!from.data) return nullptr;
+    if (!from.layout && from.kind == kind_of<S> && count >= least) return static_cast<const S*>(from.data) + begin;
+    if (count < least) std::fill_n(room + count, least - count, S(0));
+    convert(from, begin, count, room);
+    return room;
+}
+
+// In an order that does not depend on the width of registers.
+template <class S>
+double total_of(const S* numbers, int64_t count) {
+    using Wide = Lanes<double>;
+    constexpr int ways = 32, registers = ways / Wide::count;
+    Wide totals[registers];
+    for (Wide& total : totals) total = 0.0;
+    int64_t k = 0;
+    for (; k + ways <= count; k += ways)
+#pragma GCC unroll 16
+        for (int way = 0; way < registers; ++way)
+            totals[way] = totals[way] + Wide::widened(numbers + k + way * Wide::count);
+    double last[ways];
+    for (int way = 0; way < registers; ++way) totals[way].store(last + way * Wide::count);
+    for (int way = 0; k < count; ++k, ++way) last[way] += numbers[k];
+    for (int half = ways / 2; half; half /= 2)
+        for (int way = 0; way < half; ++way) last[way] += last[way + half];
+    return last[0];
+}
+
+}  // namespace detloss::ISA

@@ -1,0 +1,253 @@
+// The vocabulary of formulas/ over lanes. Every word gives the same bits on every instruction set.
+#pragma once
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "simd.h"
+
+namespace detloss::ISA {
+
+// 1/2!, 1/3!, ...: exp(x) = 1 + x + x^2 (1/2! + x/3! + ...).
+template <int terms>
+constexpr std::array<double, terms> exp_series() {
+    std::array<double, terms> series{};
+    double factorial = 1.0;
+    for (int k = 0; k < terms; ++k) series[k] = 1.0 / (factorial *= k + 2);
+    return series;
+}
+
+template <class L, size_t terms>
+INLINE L polynomial(L x, const std::array<double, terms>& coefficients) {
+    L sum = coefficients[terms - 1];
+#pragma GCC unroll 16
+    for (int k = int(terms) - 2; k >= 0; --k) sum = sum * x + coefficients[k];
+    return sum;
+}
+
+// What exp, log and atan2 need to know of a kind of float.
+template <class S>
+struct Float;
+template <>
+struct Float<float> {
+    static constexpr int mantissa = 23, bias = 127;
+    static constexpr auto exp = exp_series<6>();
+    static constexpr double rounder = 0x1.8p23;                        // adding it rounds to an integer
+    static constexpr double ln2_high = 0x1.62e4p-1, ln2_low = 0x1.7f7d1cf79abcap-20;  // a whole times high is exact
+    static constexpr double lowest = -104.0;                           // below, exp is 0
+    static constexpr double half_pi_low = -0x1.777a5cf72cecep-25;
+    // atan(x) = x + x^3 polynomial(x^2) up to 22.5 degrees, 2 atanh(x) = 2x + x^3 polynomial(x^2) up to 1/3: minimax.
+    static constexpr auto atanh = std::array{0.666666673205274125, 0.399997063319297174, 0.285923579943028388,
+                                             0.2170657580088036, 0.232243292240233995};
+    static constexpr auto atan = std::array{-0.333333317597, 0.199995401462, -0.142639439077, 0.107436051489, -0.0645150951865};
+};
+template <>
+struct Float<double> {
+    static constexpr int mantissa = 52, bias = 1023;
+    static constexpr auto exp = exp_series<12>();
+    static constexpr double rounder = 0x1.8p52;
+    static constexpr double ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
+    static constexpr double lowest = -746.0;
+    static constexpr double half_pi_low = 0x1.1a62633145c07p-54;
+    static constexpr auto atanh = std::array{
+        0.666666666666666669, 0.399999999999995225, 0.285714285716000993, 0.222222221982367706,
+        0.181818198979627144, 0.153845439648605493, 0.13335178631449256, 0.117342790613031958,
+        0.108451783948800267, 0.0749214379555071979, 0.15630577800922932};
+    static constexpr auto atan = std::array{
+        -0.333333333333333332, 0.199999999999998041, -0.142857142856597279, 0.111111111051457253,
+        -0.0909090875301717832, 0.0769229636104821778, -0.0666642463459933669, 0.0587892611052810061,
+        -0.0523043300748289122, 0.0455149623749492663, -0.0345680680149687908, 0.0162829932389244001};
+};
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+template <class L>
+INLINE L absolute(L x) {
+    return L::from_bits(x.as_bits() & L::Bits::all(std::numeric_limits<typename L::integer>::max()));
+}
+
+template <class L>
+INLINE L relu(L x) {
+    return maximum(x, L(0.0));
+}
+
+// -1, 0 or 1, and NaN of NaN.
+template <class L>
+INLINE L sign(L x) {
+    return where(x > 0.0, 1.0, where(x < 0.0, -1.0, 0.0 * x));
+}
+
+// 1 / x, and 0 where x is 0.
+template <class L>
+INLINE L inverse(L x) {
+    return where(x == 0.0, 0.0, 1.0 / x);
+}
+
+template <class L>
+INLINE L constant(L x) {
+    return x;
+}
+
+// What rounding lost in `high` = a - b, of finite numbers.
+template <class L>
+INLINE L lost(L a, L b, L high) {
+    const L b_part = a - high;
+    return (a - (high + b_part)) + (b_part - b);
+}
+
+// a - b as the rounded difference and the part that rounding lost.
+template <class L>
+INLINE std::tuple<L, L> difference(L a, L b) {
+    const L high = a - b, low = lost(a, b, high);
+    return {high, where(low == low, low, 0.0)};
+}
+
+// The power of two that brings `size` to where squared products of that many lengths are in range.
+template <class L>
+INLINE L scale(L size, int dimensions) {
+    using F = Float<typename L::scalar>;
+    const int goal = (F::bias - 7) / (2 * (dimensions > 2 ? dimensions : 2)) - 2;
+    const auto wanted = L::Bits::all(goal + F::bias) - (size.as_bits() >> F::mantissa);
+    return L::from_bits((wanted.within(1 - F::bias, F::bias) + L::Bits::all(F::bias)) << F::mantissa);
+}
+
+template <class L>
+INLINE L power_of_two(typename L::Bits exponent) {
+    using F = Float<typename L::scalar>;
+    return L::from_bits((exponent + L::Bits::all(F::bias)) << F::mantissa);
+}
+
+// exp(x) for x of at most 0: no formula asks for more.
+template <class L>
+INLINE L exp(L x) {
+    using F = Float<typename L::scalar>;
+    const L within = maximum(L(F::lowest), x);  // and NaN is NaN
+    const L rounded = within * 0x1.71547652b82fep0 + F::rounder;
+    const L k = rounded - F::rounder;
+    const L rest = (within - k * F::ln2_high) - k * F::ln2_low;
+    const L value = 1.0 + (rest + rest * rest * polynomial(rest, F::exp));
+#if defined(__AVX512F__)
+    return value.scaled(k);
+#else
+    const auto exponent = rounded.as_bits() - L(F::rounder).as_bits(), half = exponent >> 1;
+    return value * power_of_two<L>(half) * power_of_two<L>(exponent - half);  // neither factor leaves the range
+#endif
+}
+
+// How much less than f log(1 + f) is, from 2 atanh(f / (2 + f)): f itself is never rounded.
+template <class L>
+INLINE L less_in_log(L f, L below = 0.0) {
+    const L s = f / (2.0 + f), square = s * s, half_square = 0.5 * f * f;
+    return half_square - (s * (half_square + square * polynomial(square, Float<typename L::scalar>::atanh)) + below);
+}
+
+// log((1 + f) 2^exponent) for 1 + f in [sqrt(1/2), sqrt(2)].
+template <class L>
+INLINE L log_of_parts(L f, typename L::Bits exponent) {
+    using F = Float<typename L::scalar>;
+    const L k = L::converted(exponent);
+    return k * F::ln2_high + (f - less_in_log(f, k * F::ln2_low));
+}
+
+// log(1 + x) for x in [0, 1].
+template <class L>
+INLINE L log1p_of_fraction(L x) {
+    return x - less_in_log(x);
+}
+
+// The k for which x / 2^k lies in [sqrt(1/2), sqrt(2)].
+template <class L>
+INLINE typename L::Bits nearest_power_of_two(L x) {
+    return (x.as_bits() - L(0x1.6a09e667f3bcdp-1).as_bits()) >> Float<typename L::scalar>::mantissa;
+}
+
+template <class L>
+INLINE L log(L x) {
+    using F = Float<typename L::scalar>;
+    const auto small = x < L(std::numeric_limits<typename L::scalar>::min());
+    const L normal = where(small, x * double(int64_t(1) << F::mantissa), x);
+    const auto k = nearest_power_of_two(normal);
+    const L f = L::from_bits(normal.as_bits() - (k << F::mantissa)) - 1.0;
+    const L value = log_of_parts(f, k - (small & L::Bits::all(F::mantissa)));
+    return where((x > 0.0) & (x < infinity), value, where(x == 0.0, -infinity, where(x < 0.0, NAN, x)));
+}
+
+template <class L>
+INLINE L log1p(L x) {
+    using F = Float<typename L::scalar>;
+    const L total = 1.0 + x, part = total - 1.0;
+    const L lost = (1.0 - (total - part)) + (x - part);
+    const auto k = nearest_power_of_two(total);
+    const L shrink = power_of_two<L>(L::Bits::all(0) - k);
+    const L f = (L::from_bits(total.as_bits() - (k << F::mantissa)) - 1.0) + lost * shrink;
+    return where(x < infinity, log_of_parts(f, k), x);
+}
+
+// The angle of (x, y), atan2(y, x): one division, of numbers turned by 0, 45 or 90 degrees to lie within 22.5.
+template <class L>
+INLINE L angle(L y, L x) {
+    using F = Float<typename L::scalar>;
+    const L rise = absolute(y), run = absolute(x);
+    const auto steep = rise > 0x1.3504f333f9de6p1 * run, middle = rise > 0x1.a827999fcef32p-2 * run;
+    const L up = where(steep, -run, where(middle, rise - run, rise));
+    const L along = where(steep, rise, where(middle, rise + run, run));
+    const L t = where(along == 0.0, 0.0, up / along), square = t * t;
+    const L start = where(steep, M_PI_2, where(middle, M_PI_4, 0.0));
+    const L start_low = where(steep, F::half_pi_low, where(middle, 0.5 * F::half_pi_low, 0.0));
+    const L acute = start + (t + (t * (square * polynomial(square, F::atan)) + start_low));
+    const L turned = where(x < 0.0, (M_PI - acute) + 2.0 * F::half_pi_low, acute);
+    const auto sign_bit = std::numeric_limits<typename L::integer>::min();
+    return where(y == y, L::from_bits(turned.as_bits() | (y.as_bits() & L::Bits::all(sign_bit))), y);
+}
+
+template <class L>
+INLINE L root(L x) {
+    for (int lane = 0; lane < L::count; ++lane) x.set(lane, std::sqrt(x[lane]));
+    return x;
+}
+
+// numerator / denominator, and 0 where the denominator is 0.
+template <class L>
+INLINE L quotient(L numerator, L denominator) {
+    return where(denominator == 0.0, 0.0, numerator / denominator);
+}
+
+// weight * value, and 0 where the weight is 0.
+template <class L>
+INLINE L weighted(L weight, L value) {
+    return weight * where(weight == 0.0, 0.0, value);
+}
+
+INLINE Lanes<double> general_power(Lanes<double> x, double exponent) {
+    for (int lane = 0; lane < x.count; ++lane) x.set(lane, std::pow(x[lane], exponent));
+    return x;
+}
+
+// Not inline: each formula with a power would hold its own.
+__attribute__((noinline)) inline Lanes<float> general_power(Lanes<float> x, double exponent) {
+    using Wide = Lanes<double>;
+    float numbers[2 * Wide::count];
+    double powers[Wide::count];
+    x.store(numbers);
+    for (float* half : {numbers, numbers + Wide::count}) {
+        exp(exponent * log(Wide::widened(half))).store(powers);
+        for (int lane = 0; lane < Wide::count; ++lane) half[lane] = float(powers[lane]);
+    }
+    return Lanes<float>::load(numbers);
+}
+
+template <class S>
+INLINE Twin<S> general_power(Twin<S> x, double exponent) {
+    return {general_power(x.a, exponent), general_power(x.b, exponent)};
+}
+
+// x^exponent for x >= 0 and an exponent that all lanes share.
+template <class L>
+INLINE L power(L x, L exponent) {
+    const double shared = exponent[0];
+    if (shared == 2.0) return x * x;
+    if (shared == 1.0) return x;
+    if (shared == 0.0) return 1.0;
+    return general_power(x, shared);
+}
+
+}  // namespace detloss::ISA

@@ -1,0 +1,136 @@
+"""The pair loop: an entry is a pair of rows; a penalty on the measures of a geometry."""
+
+import triton
+import triton.language as tl
+
+from detloss.kernels.triton.blocks import (
+    belonging,
+    deliver,
+    number,
+    numbers,
+    place,
+    reduce,
+)
+from detloss.kernels.triton.device_primitives import weighted
+
+
+@triton.jit
+def four_columns(tile):
+    """The columns of a tile four numbers wide."""
+    even, odd = tl.split(tile.reshape(tile.shape[0], 2, 2))
+    first, third = tl.split(even)
+    second, fourth = tl.split(odd)
+    return first, second, third, fourth
+
+
+@triton.jit
+def columns_of(tile):
+    """The columns of a tile two, four or eight numbers wide."""
+    if tile.shape[1] == 2:
+        columns = tl.split(tile)
+    elif tile.shape[1] == 4:
+        columns = four_columns(tile)
+    else:
+        even, odd = tl.split(tile.reshape(tile.shape[0], 4, 2))
+        evens, odds = four_columns(even), four_columns(odd)
+        columns = (evens[0], odds[0], evens[1], odds[1], evens[2], odds[2], evens[3], odds[3])
+    return columns
+
+
+@triton.jit
+def tile_of(columns, width: tl.constexpr):
+    """Columns side by side: two, four, or six of which the last fills a tile of eight."""
+    if width == 2:
+        tile = tl.join(columns[0], columns[1])
+    elif width == 4:
+        tile = tl.join(tl.join(columns[0], columns[2]), tl.join(columns[1], columns[3]))
+        tile = tile.reshape(tile.shape[0], 4)
+    else:
+        even = tl.join(tl.join(columns[0], columns[4]), tl.join(columns[2], columns[4]))
+        odd = tl.join(tl.join(columns[1], columns[5]), tl.join(columns[3], columns[5]))
+        tile = tl.join(even, odd).reshape(even.shape[0], 8)
+    return tile
+
+
+@triton.jit
+def load_columns(rows, row, inside, width: tl.constexpr, padded: tl.constexpr, dtype: tl.constexpr):
+    """The numbers of rows of memory, a column each."""
+    column = tl.arange(0, padded)[None, :]
+    tile = tl.load(rows + row[:, None] * width + column, mask=inside[:, None] & (column < width), other=0.0)
+    return columns_of(tile.to(dtype))
+
+
+@triton.jit
+def store_slopes(
+    columns,
+    rows,
+    row,
+    inside,
+    weight,
+    divisor,
+    measure: tl.constexpr,
+    mean: tl.constexpr,
+    width: tl.constexpr,
+    padded: tl.constexpr,
+):
+    """The derivatives of a loss, or of the measure, as they belong to what was asked for, as rows of memory."""
+    column, slopes = tl.arange(0, padded)[None, :], tile_of(columns, width)
+    slopes = belonging(-slopes if measure else slopes, weight[:, None], divisor, mean)
+    tl.store(rows + row[:, None] * width + column, slopes, mask=inside[:, None] & (column < width))
+
+
+@triton.jit
+def pairs(
+    pred,
+    target,
+    value,
+    d_pred,
+    d_target,
+    sums,
+    arrivals,
+    weights,
+    divisors,
+    count,
+    steps,
+    columns,
+    weight_row,
+    weight_column,
+    pred_row,
+    pred_column,
+    target_row,
+    target_column,
+    weight: tl.float64,
+    divisor: tl.float64,
+    geometry: tl.constexpr,
+    penalty: tl.constexpr,
+    differences_of: tl.constexpr,
+    derivatives_by: tl.constexpr,
+    measure: tl.constexpr,
+    width: tl.constexpr,
+    padded: tl.constexpr,
+    reduced: tl.constexpr,
+    mean: tl.constexpr,
+    dtype: tl.constexpr,
+    block: tl.constexpr,
+):
+    """Every pair's loss and derivatives; both operands may repeat rows along the rows or columns of the entries."""
+    total = number(divisor, divisors, dtype)
+    lanes, so_far = tl.arange(0, block), tl.zeros((block,), dtype)
+    for step in range(0, steps):
+        start = (tl.program_id(0).to(tl.int64) * steps + step) * block
+        at, inside = start + lanes, lanes < count - start
+        row, column = place(start, lanes, columns)
+        of_pred = load_columns(pred, row * pred_row + column * pred_column, inside, width, padded, dtype)
+        of_target = load_columns(target, row * target_row + column * target_column, inside, width, padded, dtype)
+        factor = numbers(weight, weights, row * weight_row + column * weight_column, inside, dtype)
+        factor = tl.where(inside, factor, 0.0)
+        results = geometry(penalty, differences_of, derivatives_by, *of_pred[:width], *of_target[:width])
+        if d_pred is not None:
+            store_slopes(results[2:], d_pred, at, inside, factor, total, measure, mean, width, padded)
+        if d_target is not None:
+            swapped = geometry(penalty, differences_of, derivatives_by, *of_target[:width], *of_pred[:width])
+            store_slopes(swapped[2:], d_target, at, inside, factor, total, measure, mean, width, padded)
+        loss = weighted(factor, results[1] if measure else results[0])
+        so_far = deliver(loss, inside, at, value, so_far, reduced)
+    if reduced:
+        reduce(so_far, value, sums, arrivals, total, mean)

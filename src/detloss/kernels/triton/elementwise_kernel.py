@@ -1,0 +1,88 @@
+"""The element and the binary loop: an entry is an element, and consecutive ones go to a program."""
+
+import triton
+import triton.language as tl
+
+from detloss.kernels.triton.blocks import (
+    belonging,
+    deliver,
+    divisor_of,
+    number,
+    numbers,
+    ones_of,
+    place,
+    reduce,
+)
+from detloss.kernels.triton.device_primitives import weighted
+
+
+@triton.jit
+def elements(
+    pred,
+    target,
+    value,
+    d_pred,
+    d_target,
+    sums,
+    arrivals,
+    weights,
+    divisors,
+    parameters,
+    count,
+    steps,
+    columns,
+    weight_row,
+    weight_column,
+    parameter_column,
+    counters,
+    weight: tl.float64,
+    divisor: tl.float64,
+    first: tl.float64,
+    second: tl.float64,
+    third: tl.float64,
+    keep: tl.float64,
+    spread: tl.float64,
+    formula: tl.constexpr,
+    arity: tl.constexpr,
+    binary: tl.constexpr,
+    indices: tl.constexpr,
+    ignore_index: tl.constexpr,
+    reduced: tl.constexpr,
+    mean: tl.constexpr,
+    dtype: tl.constexpr,
+    block: tl.constexpr,
+):
+    """Every element's loss and derivatives; the last of a formula's parameters is one number for all."""
+    total = divisor_of(divisor, divisors, counters, columns, dtype)
+    keep, spread = number(keep, None, dtype), number(spread, None, dtype)
+    lanes, so_far = tl.arange(0, block), tl.zeros((block,), dtype)
+    for step in range(0, steps):
+        start = (tl.program_id(0).to(tl.int64) * steps + step) * block
+        at, inside = start + lanes, lanes < count - start
+        row, column = place(start, lanes, columns)
+        options = (
+            numbers(first, parameters[0], column * parameter_column, inside, dtype),
+            numbers(second, parameters[1], column * parameter_column, inside, dtype),
+            number(third, parameters[2], dtype),
+        )
+        x = tl.load(pred + at, mask=inside, other=0.0).to(dtype)
+        factor = numbers(weight, weights, row * weight_row + column * weight_column, inside, dtype)
+        if indices:
+            index = tl.load(target + row, mask=inside, other=0)
+            y = ones_of(index, column, columns, dtype)  # one beyond the last column is background
+            if ignore_index is not None:
+                factor = tl.where(index == ignore_index, 0.0, factor)
+        else:
+            y = tl.load(target + at, mask=inside, other=0.0).to(dtype)
+        if binary:
+            positive, negative = y * keep + spread, (1.0 - y) * keep + spread
+            loss, by_pred, by_target = formula(x, positive, negative, keep, *options[:arity])
+        else:
+            loss, by_pred, by_target = formula(x, y, *options[:arity])
+        if d_pred is not None:
+            tl.store(d_pred + at, belonging(by_pred, factor, total, mean), mask=inside)
+        if d_target is not None:
+            tl.store(d_target + at, belonging(by_target, factor, total, mean), mask=inside)
+        so_far = deliver(weighted(factor, loss), inside, at, value, so_far, reduced)
+    if reduced:
+        reduce(so_far, value, sums, arrivals, total, mean)

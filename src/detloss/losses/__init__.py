@@ -1,0 +1,1 @@
+"""Public losses: functions and modules, each a docstring and a call of the engine."""

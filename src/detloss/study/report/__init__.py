@@ -1,5 +1,0 @@
-"""The page that tells what a comparison found: one file that needs no network and no script."""
-
-from detloss.study.report.page import write
-
-__all__ = ["write"]

@@ -1,0 +1,265 @@
+"""The numbers behind a report's charts, beside COCO's own evaluation and beside a training that is watched."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import inf
+
+import numpy as np
+import pytest
+from faster_coco_eval import COCO, COCOeval_faster
+from torch import Tensor, nn
+
+from detloss.catalog import Kind
+from detloss.experiments.comparison.plan import Pair
+from detloss.experiments.comparison.ranking import Standing
+from detloss.experiments.comparison.report.breakdowns import (
+    DIVISIONS,
+    FEWEST_IMAGES,
+    Breakdown,
+    breakdowns,
+)
+from detloss.experiments.comparison.report.positives import positives
+from detloss.experiments.comparison.report.precision_recall import mean_curve, precision_at_recalls
+from detloss.experiments.comparison.statistics import Verdict
+from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.training.average_precision import RECALLS, Matches
+from detloss.experiments.training.devices import Place
+from detloss.experiments.training.evaluation import Prediction, evaluate
+from detloss.experiments.training.trial import (
+    Trial,
+    build,
+    named,
+    train,
+)
+from tests.support.trials import outcome_of
+
+WIDTH, HEIGHT = 160, 120
+CLASSES = 3
+IMAGES = 40
+ALL = 2**10 - 1  # found at every threshold
+NAMES = tuple("abc")
+BASELINE, OTHER = Pair("l1", "focal"), Pair("giou", "focal")
+
+
+def scenes(seed: int) -> tuple[Dataset, list[Prediction]]:
+    """At most one object of a class in an image, some classes never; detections near them, and false alarms."""
+    random = np.random.default_rng(seed)
+    samples, predictions = [], []
+    for number in range(IMAGES):
+        labels = np.flatnonzero(random.random(CLASSES) < 0.6)
+        corners = random.uniform(0, 60, (len(labels), 2))
+        boxes = np.concatenate((corners, corners + np.exp(random.uniform(0.3, 4, (len(labels), 2)))), axis=1)
+        image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        samples.append(Sample(f"{number}", image, boxes.astype(np.float32), labels))
+        alarms = random.uniform(0, 60, (5, 4))
+        alarms[:, 2:] += alarms[:, :2] + 1
+        near = boxes + random.normal(0, 0.05, boxes.shape) * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+        found = np.concatenate((near, alarms)).astype(np.float32)
+        scores = random.random(len(found)).astype(np.float32)
+        predictions.append(Prediction(found, scores, np.concatenate((labels, random.integers(0, CLASSES, 5)))))
+    return Dataset("scenes", NAMES, samples, samples, [], ""), predictions
+
+
+def judge(
+    dataset: Dataset, predictions: Sequence[Prediction], area_of: dict[tuple[int, int], float]
+) -> COCOeval_faster:
+    """COCO's evaluation, where each object, by image and row, has an "area" of one's own choice."""
+    objects, detections = [], []
+    for image, (sample, prediction) in enumerate(zip(dataset.validation, predictions), start=1):
+        for row, ((x1, y1, x2, y2), label) in enumerate(zip(sample.boxes.tolist(), sample.labels.tolist())):
+            place = {
+                "id": len(objects) + 1,
+                "image_id": image,
+                "category_id": label,
+                "bbox": [x1, y1, x2 - x1, y2 - y1],
+            }
+            objects.append(place | {"area": area_of.get((image - 1, row), 1.0), "iscrowd": 0})
+        for (x1, y1, x2, y2), score, label in zip(*(column.tolist() for column in prediction)):
+            place = {"image_id": image, "category_id": label, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+            detections.append(place | {"score": score})
+    truth = COCO(
+        {
+            "images": [{"id": image + 1, "height": HEIGHT, "width": WIDTH} for image in range(IMAGES)],
+            "annotations": objects,
+            "categories": [{"id": label, "name": name} for label, name in enumerate(NAMES)],
+        },
+        print_function=lambda *_: None,
+    )
+    return COCOeval_faster(truth, truth.loadRes(detections), "bbox", print_function=lambda *_: None)
+
+
+def test_the_curve_is_cocos_and_its_mean_ap50(seed: int) -> None:
+    dataset, predictions = scenes(seed)
+    coco = judge(dataset, predictions, {})
+    coco.evaluate()
+    coco.accumulate()
+    expected = coco.eval["precision"][0, :, :, 0, -1]  # the first threshold, all sizes, at most 100 detections
+    objects = np.bincount(np.concatenate([sample.labels for sample in dataset.validation]), minlength=CLASSES)
+    judged = evaluate(predictions, dataset.validation)
+    curve = precision_at_recalls(judged.matches, objects)
+    np.testing.assert_allclose(curve, expected[:, objects > 0].mean(axis=1), rtol=1e-12)
+    assert curve.mean() == pytest.approx(judged.ap50, abs=1e-9)
+
+
+def test_a_curve_by_hand() -> None:
+    """Two of the four objects of one class are found, by the first and the third detection; another class has none."""
+    none, one = np.zeros(3, np.int32), np.array([1, 0, 1], np.uint16)
+    half = precision_at_recalls(Matches(none, none.astype(np.int16), one), np.array([4]))
+    np.testing.assert_allclose(half, np.where(RECALLS <= 0.25, 1.0, np.where(RECALLS <= 0.5, 2 / 3, 0.0)))
+    both = precision_at_recalls(Matches(none, none.astype(np.int16), one), np.array([4, 0, 7]))
+    np.testing.assert_allclose(both, half / 2)
+    outcome = outcome_of(Trial(*BASELINE, 1.0, 0, 4))
+    nothing, something = replace(outcome, matches=Matches.none()), replace(outcome, matches=Matches(none, none, one))
+    np.testing.assert_allclose(mean_curve([nothing, something], np.array([4])), half / 2)
+
+
+def standing_of(pair: Pair, founds: Sequence[np.ndarray | None]) -> Standing:
+    outcomes = [replace(outcome_of(Trial(*pair, 1.0, seed, 4)), found=found) for seed, found in enumerate(founds)]
+    return Standing(pair, 1.0, outcomes, None)
+
+
+@pytest.mark.parametrize("division", [0, 1])
+def test_recalls_are_cocos_of_the_objects_of_a_group(seed: int, division: int) -> None:
+    dataset, predictions = scenes(seed)
+    values = {}
+    for image, sample in enumerate(dataset.validation):
+        for row, (x1, y1, x2, y2) in enumerate(sample.boxes.astype(float).tolist()):
+            width, height = x2 - x1, y2 - y1
+            values[image, row] = [width * height / (WIDTH * HEIGHT), width / height][division]
+    standing = standing_of(BASELINE, [evaluate(predictions, dataset.validation).found])
+    groups = {group.name: group for group in breakdowns([standing], dataset, BASELINE)[division].groups}
+    limits = (0.0, *DIVISIONS[division].limits, inf)
+    for name, low, high in zip(DIVISIONS[division].names, limits, limits[1:]):
+        members = [place for place, value in values.items() if low < value <= high]
+        if not members:
+            assert name not in groups
+            continue
+        assert groups[name].objects == len(members)
+        coco = judge(dataset, predictions, {place: 1e4 if place in members else 1.0 for place in values})
+        coco.params.areaRng, coco.params.areaRngLbl = [[1e3, 1e5]], ["all"]
+        coco.evaluate()
+        coco.accumulate()
+        counts = np.bincount(
+            [dataset.validation[image].labels[row] for image, row in members], minlength=CLASSES
+        )  # COCO's recall is a class's
+        recalls = coco.eval["recall"][:, :, 0, -1].mean(axis=0)
+        expected = float(recalls[counts > 0] @ counts[counts > 0] / len(members))
+        assert groups[name].recalls[str(BASELINE)].mean == pytest.approx(expected, abs=1e-9)
+
+
+def boxes_of_size(images: int, side: int) -> Dataset:
+    """One square object in each image of 100 x 100 pixels."""
+    image = np.zeros((100, 100, 3), np.uint8)
+    boxes = np.array([[10, 10, 10 + side, 10 + side]], np.float32)
+    samples = [Sample(f"{number}", image, boxes, np.array([0])) for number in range(images)]
+    return Dataset("squares", ("square",), samples, samples, [], "")
+
+
+def by_size(founds: dict[Pair, Sequence[np.ndarray | None]], dataset: Dataset) -> Breakdown:
+    return breakdowns([standing_of(pair, found) for pair, found in founds.items()], dataset, BASELINE)[0]
+
+
+def test_a_limit_belongs_to_the_group_below_it() -> None:
+    for side, name in ((10, "0.33 to 1 %"), (11, "1 to 3 %"), (3, "up to 0.1 %"), (4, "0.1 to 0.33 %")):
+        [group] = by_size({BASELINE: [np.array([ALL], np.uint16)]}, boxes_of_size(1, side)).groups
+        assert group.name == name
+    assert by_size({BASELINE: [np.array([ALL], np.uint16)]}, boxes_of_size(1, 60)).scale == (0.9, 1.0)
+    assert by_size({BASELINE: [np.array([0b1111], np.uint16)]}, boxes_of_size(1, 60)).scale == (0.4, 0.5)
+    assert by_size({BASELINE: [np.array([0], np.uint16)]}, boxes_of_size(1, 60)).scale == (0.0, 0.1)
+
+
+def test_a_clear_difference_is_named_and_noise_is_not() -> None:
+    random = np.random.default_rng(0)
+    dataset = boxes_of_size(60, 20)
+    few, many = ([(random.random(60) < share).astype(np.uint16) * ALL for _ in range(4)] for share in (0.3, 0.9))
+    [group] = by_size({OTHER: many, BASELINE: few}, dataset).groups
+    difference = group.differences[str(OTHER)]
+    assert difference.mean == pytest.approx((np.mean(many) - np.mean(few)) / ALL)
+    assert difference.verdict is Verdict.BETTER
+    assert list(group.told) == [str(OTHER)]
+    [turned] = by_size({OTHER: few, BASELINE: many}, dataset).groups
+    assert turned.told[str(OTHER)].verdict is Verdict.WORSE
+    [noise] = by_size({OTHER: few[:2], BASELINE: few[2:]}, dataset).groups
+    assert not noise.told
+    assert noise.recalls[str(OTHER)].lowest == pytest.approx(min(np.mean(few[0]), np.mean(few[1])) / ALL)
+
+
+def test_the_interval_knows_how_images_differ(seed: int) -> None:
+    """Seeds that agree leave the images alone: the standard error of a mean, 1.96 times to either side."""
+    random = np.random.default_rng(seed)
+    one, other = (random.integers(0, 2, 400) * ALL for _ in range(2))
+    [group] = by_size({OTHER: [one] * 3, BASELINE: [other] * 3}, boxes_of_size(400, 20)).groups
+    difference = group.differences[str(OTHER)]
+    expected = 1.96 * np.std((one - other) / ALL) / np.sqrt(400)
+    assert difference.mean - difference.low == pytest.approx(expected, rel=0.25)
+    assert difference.high - difference.mean == pytest.approx(expected, rel=0.25)
+
+
+def test_few_images_or_one_seed_tell_nothing() -> None:
+    for images in (FEWEST_IMAGES - 1, FEWEST_IMAGES):
+        none, all_found = np.zeros(images, np.uint16), np.full(images, ALL, np.uint16)
+        founds = {BASELINE: [none] * 3, OTHER: [all_found] * 3}
+        found = by_size(founds, boxes_of_size(images, 20))
+        assert found.comparisons == int(images == FEWEST_IMAGES)
+        assert len(found.groups[0].told) == int(images == FEWEST_IMAGES)
+    [group] = by_size({BASELINE: [none], OTHER: [all_found]}, boxes_of_size(images, 20)).groups
+    assert group.differences
+    assert not group.told
+
+
+def test_trials_that_did_not_note_what_they_found_have_no_breakdown() -> None:
+    standing = standing_of(BASELINE, [np.zeros(1, np.uint16), None])
+    assert breakdowns([standing], boxes_of_size(1, 20), BASELINE) == []
+
+
+class Watched(nn.Module):
+    """Stands for UnitBox's normaliser, and notes what it was given and what it gave."""
+
+    def __init__(self, normalizer: nn.Module) -> None:
+        super().__init__()
+        self.normalizer, self.counts, self.values = normalizer, [], []
+
+    def forward(self, count: Tensor) -> Tensor:
+        value: Tensor = self.normalizer(count)
+        self.counts.append(float(count))
+        self.values.append(float(value))
+        return value
+
+
+def test_positives_are_those_of_a_training_that_is_watched(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    samples = []
+    for number in range(37):
+        image = random.integers(0, 255, (int(random.integers(20, 50)), int(random.integers(20, 50)), 3), dtype=np.uint8)
+        corners = random.uniform(0, 12, (number % 3, 2))
+        boxes = np.concatenate((corners, corners + random.uniform(0.5, 8, corners.shape)), axis=1).astype(np.float32)
+        samples.append(Sample(f"{number}", image, boxes, np.zeros(len(boxes), np.int64)))
+    dataset = Dataset("shapes", ("shape",), samples, samples[:1], [], "")
+    counts, values, cells = [], [], []
+    trials = [Trial("giou", "focal", 1.0, first, steps=5) for first in (seed % 1000, seed % 1000 + 1)]
+    for trial in trials:
+        model = build(named("giou", (Kind.BOX,)), named("focal", (Kind.SIGMOID,)), trial, dataset)
+        assert isinstance(model, nn.Module)
+        model.normalizer = watched = Watched(model.normalizer)
+        model.register_forward_hook(lambda _, inputs, plane: cells.append(plane[:, 0].numel()))
+        train(model, dataset.train, trial, Place(), lambda step: None)
+        counts += watched.counts[1::2]  # first the objects, then the positive cells
+        values += watched.values[1::2]
+    found = positives([*trials, replace(trials[0], box="l1")], dataset)
+    assert found is not None
+    assert found.share == pytest.approx(sum(counts) / sum(cells))
+    assert found.cells == pytest.approx(np.mean(cells))
+    assert found.normalizer == pytest.approx(np.mean(values))
+    assert (found.lowest, found.highest) == (min(values), max(values))
+
+
+def test_a_batch_without_objects_is_divided_by_one() -> None:
+    sample = Sample("empty", np.zeros((8, 8, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    found = positives([Trial("giou", "focal", 1.0, 0, 2)], Dataset("empty", ("a",), [sample], [sample], [], ""))
+    assert found is not None
+    assert (found.share, found.normalizer, found.lowest, found.cells) == (0.0, 1.0, 1, 64)
+
+
+def test_what_other_detectors_count_is_not_known() -> None:
+    trial = Trial("l1", "focal", 1.0, 0, 2, detector="retinanet")
+    assert positives([trial], boxes_of_size(1, 20)) is None

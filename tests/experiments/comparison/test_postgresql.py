@@ -1,0 +1,114 @@
+"""Machines that share trials through a real PostgreSQL: one is killed in the middle, the database restarts, one result a trial."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import optuna
+import pytest
+
+from detloss.experiments.comparison.store import Ledger, StorageError
+from tests.support.trials import (
+    SEARCHED,
+    fixed_plan,
+    outcome_of,
+    score_of,
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Any]:
+    """A server of our own, in a folder that its own user can enter too."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)  # where pgserver has its lock; it warns where this is not set
+        import pgserver
+
+        with pgserver.get_server(Path(folder) / "data", cleanup_mode="delete") as running:
+            yield running
+
+
+def url_of(server: Any, database: str) -> str:
+    server.psql(f"CREATE DATABASE {database}")
+    return server.get_uri(database)
+
+
+MACHINE = """
+import sys
+from pathlib import Path
+from detloss.experiments.comparison.runner import Comparison
+from detloss.experiments.training.devices import teams
+from detloss.experiments.comparison.output import Folder
+from detloss.experiments.comparison.store import Ledger
+from detloss.experiments.training.workers import Advanced
+from tests.study import trials
+
+url, folder = sys.argv[1], Folder(Path(sys.argv[2]))
+folder.begin(trials.SEARCHED.settings(), overwrite=False)
+comparison = Comparison(trials.SEARCHED, Ledger(url, "a study", trials.SEARCHED, beat=1, grace=3), folder)
+for event in comparison.run(trials.small_dataset, teams=teams(1), run_trial=getattr(trials, sys.argv[3])):
+    if isinstance(event, Advanced):
+        print(event.trial, flush=True)
+print(comparison.missing)
+"""
+
+
+def machine(url: str, folder: Path, runner: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", MACHINE, url, folder, runner], stdout=subprocess.PIPE, text=True)
+
+
+@pytest.mark.exhaustive
+def test_machines_share_the_trials_and_one_that_is_killed_is_replaced(server: Any, tmp_path: Path) -> None:
+    url = url_of(server, "shared")
+    folders = [tmp_path / "one", tmp_path / "other"]
+    stuck, other = machine(url, folders[0], "endless_trial_of_all"), machine(url, folders[1], "scored_trial")
+    assert stuck.stdout is not None
+    victim = stuck.stdout.readline().strip()
+    assert victim, "it has begun a trial that it never finishes"
+    os.kill(stuck.pid, signal.SIGKILL)
+    stuck.communicate()
+    again = machine(url, folders[0], "scored_trial")
+    for process in (other, again):
+        assert process.communicate()[0].splitlines()[-1] == "0"
+        assert process.returncode == 0
+
+    chosen = {pair: 2.0 for pair in SEARCHED.weights}
+    planned = Counter((trial.box, trial.weight, trial.seed, trial.phase) for trial in
+                      [*SEARCHED.search(), *SEARCHED.comparison(chosen)])  # fmt: skip
+    for folder in folders:
+        records = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+        assert Counter((row["box"], row["weight"], row["seed"], row["phase"]) for row in records) == planned
+    storage = optuna.storages.RDBStorage(url)
+    study = optuna.load_study(study_name="a study", storage=storage)
+    complete = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    assert len(complete) == len(planned)
+    assert [trial for trial in study.trials if trial.state == optuna.trial.TrialState.FAIL], "the killed one"
+    phases = [
+        trial.user_attrs["trial"]["phase"] for trial in sorted(complete, key=lambda trial: trial.datetime_complete)
+    ]
+    assert phases == sorted(phases)
+    storage.engine.dispose()
+
+
+def test_a_server_that_goes_away_is_named_and_nothing_finished_is_lost(server: Any, tmp_path: Path) -> None:
+    url = url_of(server, "restarted")
+    ledger = Ledger(url, "a study", fixed_plan(0, 1), patience=0.0)
+    first, second = ledger.claim(), ledger.claim()
+    assert first
+    assert second
+    assert ledger.finish(outcome_of(first, ap=score_of(first)))
+    server.psql("ALTER DATABASE restarted ALLOW_CONNECTIONS false")
+    server.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'restarted'")
+    with pytest.raises(StorageError, match=r"storage: expected postgresql://.*restarted.* to answer, got "):
+        ledger.finish(outcome_of(second))
+    server.psql("ALTER DATABASE restarted ALLOW_CONNECTIONS true")
+    assert ledger.finish(outcome_of(second, ap=0.25))
+    found = ledger.results(())
+    assert [(outcome.trial, outcome.ap) for outcome in found] == [(first, score_of(first)), (second, 0.25)]
+    ledger.close()

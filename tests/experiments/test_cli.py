@@ -1,0 +1,338 @@
+"""The command `detloss`: its options, its words, its exit codes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from functools import partialmethod
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner, Result
+from PIL import Image
+
+import detloss
+from detloss.experiments.cli import main
+from detloss.experiments.comparison import estimate, request, runner
+from detloss.experiments.comparison.runner import Comparison
+from detloss.experiments.data.dataset import Dataset
+from tests.support.inline_workers import Inline
+from tests.support.trials import quick_trial, small_dataset
+
+
+def read_small(path: Path | None, *, size: int | None, scenes: str | None) -> Dataset:
+    """What `load` is replaced by; workers import it too."""
+    return small_dataset()
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trials that train nothing, on two small images."""
+    monkeypatch.setattr(request, "load", read_small)
+    monkeypatch.setattr(runner, "Workers", Inline)
+    monkeypatch.setattr(Comparison, "run", partialmethod(Comparison.run, run_trial=quick_trial))
+
+
+def detloss_command(*words: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(word) for word in words])
+
+
+def records_of(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+
+
+def test_compare_finds_weights_trains_every_pair_and_reports(quick: None, tmp_path: Path) -> None:
+    words = ("compare", "--seeds", 2, "--first-seed", 5, "--steps", 8, "--jobs", 1, "--out", tmp_path)
+    result = detloss_command(*words)
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[:3] == [
+        "two & a half: Every fifth image; 2 and 2 images.",
+        "left out: labels/<7>.json, annotation 12: box (4, 4, 4, 9) has no area",
+        "plan: 10 trials of 2 steps to find the weights, then 4 trials of 8 steps: 2 pairs on 2 seeds",
+    ]
+    assert lines[3].startswith("estimate: about ")
+    assert "[1/14] smooth_l1 + focal, weight 0.25, seed 5: AP 0.400, 3 s" in lines
+    for number, (box, seed) in enumerate([("smooth_l1", 5), ("giou", 5), ("smooth_l1", 6), ("giou", 6)], start=11):
+        assert f"[{number}/14] {box} + focal, seed {seed}: AP 0.400, 3 s" in lines
+    assert "Weights found by the search" in result.output
+    assert "may lie beyond: smooth_l1 + focal, giou + focal." in result.output, "of equals the first is chosen"
+    assert lines[4] == f"report: {tmp_path / 'report.html'}, which refreshes itself while trials run"
+    assert lines[-2] == f"report: {tmp_path / 'report.html'}"
+    assert lines[-1] == (
+        "giou + focal is not distinguishable from smooth_l1 + focal: AP +0.000 [+0.000, +0.000] over 2 seeds;"
+        " more seeds cannot show a difference this small on these validation images."
+    )
+    assert [record["phase"] for record in records_of(tmp_path)] == [1] * 10 + [2] * 4
+    page = (tmp_path / "report.html").read_text()
+    assert "detloss compare --seeds 2 --first-seed 5 --steps 8 --jobs 1" in page
+    assert "not distinguishable" in page
+
+    again = detloss_command(*words)
+    assert again.exit_code == 0, again.output
+    assert "finished earlier or elsewhere: 14 of 14 trials" in again.output
+    assert "estimate" not in again.output
+    assert "[" not in "".join(line for line in again.output.splitlines() if "seed 5: AP" in line)
+    assert len(records_of(tmp_path)) == 14, "nothing is run twice"
+
+
+def test_given_weights_take_the_place_of_the_search(quick: None, tmp_path: Path) -> None:
+    words = ("--box", "l2,giou,l1", "--weights", "giou=2.5,l1=.5", "--seeds", 1, "--steps", 3, "--jobs", 1)
+    result = detloss_command("compare", *words, "--baseline", "giou", "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "plan: 3 trials of 3 steps: 3 pairs on 1 seed" in result.output
+    weights = {record["box"]: (record["weight"], record["phase"]) for record in records_of(tmp_path)}
+    assert weights == {"l2": (0.2, 2), "giou": (2.5, 2), "l1": (0.5, 2)}
+    assert "difference to giou + focal" in (tmp_path / "report.html").read_text()
+    assert "one seed cannot separate a difference from chance" in result.output
+
+
+def test_a_weight_may_be_that_of_one_pair(quick: None, tmp_path: Path) -> None:
+    words = ("--box", "l2,giou", "--cls", "ce,bce", "--weights", "giou+ce = 4, giou=2.5", "--seeds", 1, "--steps", 3)
+    result = detloss_command("compare", *words, "--jobs", 1, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert {(record["box"], record["cls"]): record["weight"] for record in records_of(tmp_path)} == {
+        ("l2", "ce"): 0.2,
+        ("l2", "bce"): 0.2,
+        ("giou", "ce"): 4,
+        ("giou", "bce"): 2.5,
+    }
+
+
+def test_a_quick_look_is_said_not_to_be_trusted(quick: None, tmp_path: Path) -> None:
+    result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("its order is not to be trusted") == 2, "before it starts, and beside the result"
+    assert "plan: 2 trials of 4 steps: 2 pairs on 1 seed" in result.output
+    assert {(record["steps"], record["seed"], record["phase"]) for record in records_of(tmp_path)} == {(4, 0, 2)}
+    assert "not to be trusted" in (tmp_path / "report.html").read_text()
+    refused = detloss_command("compare", "--quick", "--seeds", 3, "--out", tmp_path)
+    assert refused.exit_code == 2
+    assert "--quick has one seed" in refused.output
+
+
+@pytest.mark.parametrize(("faster", "told"), [(0.7, True), (0.9, False)])
+def test_bfloat16_is_named_where_it_helps(
+    faster: float, told: bool, quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    times = {"float32": 600.0, "bfloat16": 600.0 * faster}
+    monkeypatch.setattr(estimate, "seconds_left", lambda plan, *rest: times[plan.precision])
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "estimate: about 10 minutes" in result.output
+    assert ("about 7 minutes with --precision bfloat16" in result.output) is told
+
+
+def test_more_devices_than_there_are_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    for command in ("compare", "tune"):
+        result = detloss_command(command, "--devices-per-trial", 2, "--out", tmp_path)
+        assert result.exit_code == 2
+        assert "--devices-per-trial: expected at most 1, the GPUs of this machine, got 2" in result.output
+
+
+def test_a_failing_trial_is_an_error_and_the_others_are_reported(quick: None, tmp_path: Path) -> None:
+    words = ("compare", "--box", "l1", "--weights", "l1=1", "--seeds", 2, "--first-seed", 12, "--steps", 3, "--jobs", 1)
+    result = detloss_command(*words, "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "l1 + focal, seed 13 failed: RuntimeError: the thirteenth seed" in result.output
+    assert f"1 of 2 trials failed; what is finished is kept in {tmp_path}" in result.output
+    assert "1 of 2 trials did not" in (tmp_path / "report.html").read_text()
+
+
+def test_results_are_overwritten_only_when_asked(quick: None, tmp_path: Path) -> None:
+    (tmp_path / "results.jsonl").write_text("precious\n")
+    words = ("compare", "--box", "l1", "--weights", "l1=1", "--seeds", 1, "--jobs", 1, "--out", tmp_path)
+    refused = detloss_command(*words, "--steps", 3)
+    assert refused.exit_code == 1
+    assert "--overwrite" in refused.output
+    assert (tmp_path / "results.jsonl").read_text() == "precious\n"
+    assert detloss_command(*words, "--steps", 3, "--overwrite").exit_code == 0
+    assert "precious" not in (tmp_path / "results.jsonl").read_text()
+    other = detloss_command(*words, "--steps", 4)
+    assert other.exit_code == 1
+    assert "steps: expected 3 as in the earlier run, got 4" in other.output
+    assert len(records_of(tmp_path)) == 1
+
+
+def test_a_torn_line_is_mended_and_told(quick: None, tmp_path: Path) -> None:
+    words = ("compare", "--box", "l1", "--weights", "l1=1", "--seeds", 1, "--steps", 3, "--jobs", 1, "--out", tmp_path)
+    assert detloss_command(*words).exit_code == 0
+    whole = (tmp_path / "results.jsonl").read_text()
+    (tmp_path / "results.jsonl").write_text(whole[:-9])
+    result = detloss_command(*words)
+    assert result.exit_code == 0
+    assert f"results.jsonl: the last line was torn after {len(whole) - 9} bytes; it was cut off" in result.output
+    assert (tmp_path / "results.jsonl").read_text() == whole
+
+
+def test_a_database_that_is_not_there_is_an_error(quick: None, tmp_path: Path) -> None:
+    url = "postgresql://me:secret@127.0.0.1:1/base"
+    result = detloss_command("compare", "--storage", url, "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "Error: storage: expected postgresql://me:***@127.0.0.1:1/base to answer, got connection" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--box", "giuo"], "no such loss: 'giuo'. Did you mean giou? There are: l1, l2, smooth_l1, iou, log_iou,"),
+        (["--box", "focal"], "no such loss: 'focal'. There are: l1,"),
+        (["--cls", "FOCAL,ce"], "no such loss: 'FOCAL'. Did you mean focal? There are: ce, weighted_ce,"),
+        (["--box", "l1,l1"], "expected every loss once, got 'l1,l1'"),
+        (["--box", ""], "no such loss: ''."),
+        (["--seeds", "0"], "--seeds"),
+        (["--jobs", "-1"], "--jobs"),
+        (["--devices-per-trial", "17"], "--devices-per-trial"),
+        (["--precision", "float16"], "'float16' is not one of 'float32', 'bfloat16'"),
+        (["--detector", "nothing"], "'nothing' is not"),
+        (["--weights", "focal=1"], "no such loss: 'focal'"),
+        (["--weights", "l1=1,l1=2"], "expected every loss once, got 'l1=1,l1=2'"),
+        (["--weights", "l1+ce=1,l1+ce=2"], "expected every loss once, got 'l1+ce=1,l1+ce=2'"),
+        (["--weights", "l1+giou=1"], "no such loss: 'giou'. There are: ce,"),
+        (["--weights", "l1+=1"], "no such loss: ''."),
+        (["--weights", "l1+ce=0"], "l1+ce: expected a number above 0, got 0"),
+        (["--weights", "l1"], "expected LOSS=NUMBER, got 'l1'"),
+        (["--weights", "l1=0"], "l1: expected a number above 0, got 0"),
+        (["--weights", "l1=nan"], "l1: expected a number above 0, got nan"),
+        (["--baseline", "ciou"], "expected one of the pairs smooth_l1+focal, giou+focal, got 'ciou', which is none of"),
+        (["--baseline", "focal"], "got 'focal', which is several of them"),
+        (
+            ["--detector", "retinanet", "--cls", "ce"],
+            "--cls: expected one of bce, balanced_bce, focal, because retinanet",
+        ),
+        (["--detector", "faster-rcnn", "--cls", "ce,weighted_ce"], "--cls: expected one of ce, softmax_focal, because"),
+        (["--scenes", "none"], "'none' is not one of 'digits', 'boxes', 'sparse'"),
+        (["nowhere"], "Path 'nowhere' does not exist"),
+    ],
+)
+def test_wrong_options_are_explained(words: list[str], told: str) -> None:
+    result = detloss_command("compare", *words)
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.split())
+
+
+def test_data_that_cannot_be_used_is_explained_and_nothing_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "results.jsonl").write_text("precious\n")
+    result = detloss_command("compare", tmp_path / "data", "--out", tmp_path, "--overwrite")
+    assert result.exit_code == 1
+    assert "Error: " in result.output
+    assert str(tmp_path / "data") in result.output
+    assert (tmp_path / "results.jsonl").read_text() == "precious\n"
+
+
+INTERRUPTIBLE = """
+import signal
+import sys
+from functools import partialmethod
+from detloss.experiments import cli, request
+from detloss.experiments.comparison.runner import Comparison
+from tests.experiments.test_cli import read_small
+from tests.support.trials import endless_trial
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background inherits that it is ignored
+request.load = read_small
+Comparison.run = partialmethod(Comparison.run, run_trial=endless_trial)
+words = ["--box", "l1", "--weights", "l1=1", "--seeds", "2", "--steps", "3", "--jobs", "1", "--out", sys.argv[1]]
+cli.main(["compare", *words])
+"""
+
+
+@pytest.mark.exhaustive
+def test_an_interrupt_ends_the_workers_and_keeps_what_is_finished(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTIBLE, tmp_path],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert any("[1/2] l1 + focal, seed 0" in line for line in process.stdout)
+    os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does: to the command and its workers
+    output, errors = process.communicate()
+    assert process.returncode == 130
+    assert f"Interrupted: 1 of 2 trials are not finished; what is finished is kept in {tmp_path}" in errors
+    assert "Traceback" not in errors
+    assert "report: " in output
+    assert len((tmp_path / "results.jsonl").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "svg"])
+def test_show_draws_a_file(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / "new" / f"giou.{suffix}"
+    result = detloss_command("show", "giou", "--out", path)
+    assert result.exit_code == 0, result.output
+    assert result.output == f"picture: {path}\n"
+    assert path.read_bytes().startswith(b"\x89PNG" if suffix == "png" else b"<?xml")
+
+
+def test_show_explains_what_it_cannot_draw(tmp_path: Path) -> None:
+    unknown = detloss_command("show", "smooth-l1")
+    assert unknown.exit_code == 2
+    assert "Did you mean smooth_l1?" in unknown.output
+    wrong_file = detloss_command("show", "l1", "--out", tmp_path / "l1.gif")
+    assert wrong_file.exit_code == 2
+    assert "ends in .png or .svg" in " ".join(wrong_file.output.split())
+
+
+def test_version_and_help() -> None:
+    assert detloss.__version__ in detloss_command("--version").output
+    help_text = detloss_command("compare", "-h").output
+    for option in (
+        "box",
+        "cls",
+        "detector",
+        "seeds",
+        "first-seed",
+        "steps",
+        "jobs",
+        "size",
+        "out",
+        "baseline",
+        "quick",
+    ):
+        assert f"--{option}" in help_text
+    for option in ("weights", "scenes", "storage", "overwrite", "precision", "devices-per-trial"):
+        assert f"--{option}" in help_text
+
+
+def write_coco(folder: Path) -> Path:
+    """Twelve noisy images with a bright square each, and a row without area."""
+    random = np.random.default_rng(0)
+    images, annotations = [], []
+    for number in range(12):
+        x, y = (int(corner) for corner in random.integers(4, 28, 2))
+        pixels = random.integers(0, 90, (64, 64, 3), dtype=np.uint8)
+        pixels[y : y + 30, x : x + 30] += 150
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(folder / f"{number}.png")
+        images.append({"id": number, "file_name": f"{number}.png", "width": 64, "height": 64})
+        annotations.append({"id": number, "image_id": number, "category_id": 1, "bbox": [x, y, 30, 30]})
+    annotations.append({"id": 99, "image_id": 0, "category_id": 1, "bbox": [5, 5, 0, 30]})
+    categories = [{"id": 1, "name": "square"}]
+    content = {"images": images, "annotations": annotations, "categories": categories}
+    (folder / "squares.json").write_text(json.dumps(content))
+    return folder
+
+
+@pytest.mark.exhaustive
+def test_real_trials_on_real_files(tmp_path: Path) -> None:
+    data, out = write_coco(tmp_path / "data"), tmp_path / "out"
+    words = ("--box", "l1,ciou", "--cls", "weighted_ce", "--quick", "--steps", 4, "--size", 32, "--jobs", 1)
+    words = (*words, "--precision", "bfloat16", "--devices-per-trial", 2)
+    result = detloss_command("compare", data, *words, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "left out: squares.json" in result.output
+    records = records_of(out)
+    assert {(record["box"], record["cls"], record["steps"], record["precision"]) for record in records} == {
+        ("l1", "weighted_ce", 2, "bfloat16"),
+        ("ciou", "weighted_ce", 2, "bfloat16"),
+    }
+    assert all(0 <= record["ap"] <= record["ap50"] <= 1 for record in records)
+    assert "Which losses are best on data?" in (out / "report.html").read_text()

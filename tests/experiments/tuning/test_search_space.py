@@ -1,0 +1,146 @@
+"""What can be tuned, where the search starts, and the line of code to paste."""
+
+from dataclasses import replace
+from math import isclose
+from random import Random
+
+import pytest
+import torch
+
+import detloss
+from detloss.experiments.cli_options import BOX_LOSSES, CLASS_LOSSES
+from detloss.experiments.tuning.search_space import (
+    LINEAR,
+    LOG,
+    LOGIT,
+    TuningError,
+    line_of,
+    parameters_of,
+    parameters_over,
+    spanning,
+    starts_of,
+)
+
+
+@pytest.mark.parametrize(
+    ("box", "cls", "names"),
+    [
+        ("smooth_l1", "focal", ["alpha", "gamma", "beta", "weight"]),
+        ("giou", "focal", ["alpha", "gamma", "weight"]),
+        ("l1", "balanced_bce", ["alpha", "weight"]),
+        ("smooth_l1", "softmax_focal", ["gamma", "beta", "weight"]),
+        ("log_iou", "weighted_ce", ["weight"]),
+    ],
+)
+def test_what_can_be_tuned_follows_from_the_losses(box: str, cls: str, names: list[str]) -> None:
+    assert list(parameters_of(BOX_LOSSES[box], CLASS_LOSSES[cls])) == names
+
+
+def test_defaults_are_those_of_the_losses() -> None:
+    found = parameters_of(BOX_LOSSES["smooth_l1"], CLASS_LOSSES["focal"])
+    assert {name: parameter.default for name, parameter in found.items()} == {
+        "alpha": 0.25,
+        "gamma": 2.0,
+        "beta": 1.0,
+        "weight": 1.0,
+    }
+    weight = parameters_of(BOX_LOSSES["l2"], CLASS_LOSSES["ce"])["weight"]
+    assert (weight.low, weight.default, weight.high) == pytest.approx((0.025, 0.2, 1.6)), "around the listed weight"
+
+
+@pytest.mark.parametrize(
+    ("box", "cls", "over", "told"),
+    [
+        (
+            "giou",
+            "focal",
+            ["beta"],
+            "over: expected some of alpha, gamma, weight, which giou and focal have, got 'beta'",
+        ),
+        ("l1", "ce", ["weight", ""], "over: expected some of weight, which l1 and ce have, got ''"),
+        ("l1", "ce", None, "over: expected some of weight, which l1 and ce have, got none"),
+        ("l1", "ce", [], "over: expected some of weight, which l1 and ce have, got none"),
+        ("l1", "focal", ["gamma", "gamma"], "over: expected every parameter once, got gamma, gamma"),
+    ],
+)
+def test_what_the_losses_do_not_have_is_refused(box: str, cls: str, over: list[str] | None, told: str) -> None:
+    with pytest.raises(TuningError) as caught:
+        parameters_over(BOX_LOSSES[box], CLASS_LOSSES[cls], over)
+    assert str(caught.value) == told
+
+
+def test_without_a_choice_the_options_of_the_class_loss_are_tuned() -> None:
+    def names(cls: str) -> list[str]:
+        return [parameter.name for parameter in parameters_over(BOX_LOSSES["smooth_l1"], CLASS_LOSSES[cls], None)]
+
+    assert (names("focal"), names("softmax_focal")) == (["alpha", "gamma"], ["gamma"])
+
+
+def test_scales_lead_there_and_back_and_round_to_three_digits(seed: int) -> None:
+    random = Random(seed)
+    for scale, draw in ((LINEAR, lambda: 5 * random.random()), (LOG, lambda: 10 ** random.uniform(-3, 3))):
+        value = draw()
+        assert scale.value(scale.position(value)) == pytest.approx(value)
+        assert scale.rounded(value) == pytest.approx(float(f"{value:.3g}"))
+    for lack in (10 ** random.uniform(-5, -0.31) for _ in range(20)):
+        for share in (lack, 1 - lack):
+            assert LOGIT.value(LOGIT.position(share)) == pytest.approx(share)
+            rounded = LOGIT.rounded(share)
+            assert 0 < rounded < 1
+            assert min(rounded, 1 - rounded) == pytest.approx(float(f"{lack:.3g}"))
+    assert LOGIT.rounded(0.987654) == 0.9877
+    assert LINEAR.rounded(0.0) == 0.0
+
+
+def test_the_search_starts_from_the_counts_and_from_the_defaults() -> None:
+    found = parameters_over(BOX_LOSSES["smooth_l1"], CLASS_LOSSES["focal"], ["gamma", "alpha", "beta"])
+    # 12 of 64 cells see one of two classes: of the 128 entries 12 are positive.
+    starts = starts_of(found, [4, 8, 52])
+    assert starts == [{"gamma": 2.0, "alpha": 0.9062, "beta": 1.0}, {"gamma": 2.0, "alpha": 0.25, "beta": 1.0}]
+    assert list(starts[0]) == ["gamma", "alpha", "beta"]
+    assert isclose(starts[0]["alpha"], 116 / 128, abs_tol=1e-4)
+    assert starts_of(found[:1], [4, 8, 52]) == [{"gamma": 2.0}], "no alpha, no counts"
+    assert starts_of(found[1:2], [3, 1]) == [{"alpha": 0.25}], "the counts give the default"
+
+
+def test_a_start_beyond_the_range_widens_it() -> None:
+    [alpha] = parameters_over(BOX_LOSSES["l1"], CLASS_LOSSES["focal"], ["alpha"])
+    assert spanning(alpha, [{"alpha": 0.9999}, {"alpha": 0.25}]) == replace(alpha, high=0.9999)
+    assert spanning(alpha, [{"alpha": 0.01}]) == replace(alpha, low=0.01)
+
+
+@pytest.mark.parametrize(
+    ("counts", "told"), [([0, 9], "got 0 positive and 9 neg"), ([9, 0], "got 9 positive and 0 neg")]
+)
+def test_counts_without_an_alpha_are_refused(counts: list[int], told: str) -> None:
+    [alpha] = parameters_over(BOX_LOSSES["l1"], CLASS_LOSSES["focal"], ["alpha"])
+    with pytest.raises(TuningError, match=f"over: expected cells with and without objects to tune alpha, {told}"):
+        starts_of([alpha], counts)
+
+
+def test_the_line_is_python_that_makes_the_losses(seed: int) -> None:
+    random = Random(seed)
+    box, cls = BOX_LOSSES["smooth_l1"], CLASS_LOSSES["focal"]
+    settings = {
+        "alpha": LOGIT.rounded(random.uniform(0.05, 0.999)),
+        "gamma": LINEAR.rounded(random.uniform(0, 5)),
+        "beta": LOG.rounded(random.uniform(0.1, 4)),
+        "weight": LOG.rounded(random.uniform(0.1, 8)),
+    }
+    made: dict[str, object] = {"detloss": detloss}
+    exec(line_of(box, cls, settings), made)
+    logits, target = torch.randn(4, 3), torch.tensor([0, 1, 2, 3])
+    expected = detloss.sigmoid_focal_loss(logits, target, alpha=settings["alpha"], gamma=settings["gamma"])
+    assert made["class_loss"](logits, target) == expected
+    rows = torch.randn(5, 4)
+    assert made["box_loss"](rows, -rows) == detloss.smooth_l1_loss(rows, -rows, beta=settings["beta"])
+    assert made["box_weight"] == settings["weight"]
+
+
+def test_the_line_has_what_was_tuned_and_nothing_else() -> None:
+    assert line_of(BOX_LOSSES["giou"], CLASS_LOSSES["focal"], {"gamma": 1.5}) == (
+        "class_loss = detloss.SigmoidFocalLoss(gamma=1.5)"
+    )
+    assert line_of(BOX_LOSSES["smooth_l1"], CLASS_LOSSES["ce"], {"weight": 2.0, "beta": 0.5}) == (
+        "box_loss = detloss.SmoothL1Loss(beta=0.5); box_weight = 2.0"
+    )

@@ -1,0 +1,179 @@
+"""What a tuning claims, writes and draws."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from scipy import stats
+
+import detloss
+from detloss.experiments.comparison.statistics import Verdict
+from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.training.devices import Place
+from detloss.experiments.training.evaluation import Precision, Prediction, evaluate
+from detloss.experiments.training.trial import Outcome, Trial
+from detloss.experiments.tuning import tuning_plots
+from detloss.experiments.tuning.candidates import Candidate, State
+from detloss.experiments.tuning.folds import TuningTrial, fold_of_images, held_out
+from detloss.experiments.tuning.tuning_result import difference_over_folds
+from tests.support.tuning_trials import Surface, small_dataset, tuned
+
+
+def test_the_interval_is_that_of_the_paired_t_test_where_images_say_nothing(seed: int) -> None:
+    found = tuned(Surface(noise=0.005, luck=seed), folds=6)
+    best, start = found.best.candidate, found.start.candidate
+    assert best.number != start.number
+    low, high = stats.ttest_rel(best.scores, start.scores).confidence_interval(0.95)
+    assert found.difference.mean == pytest.approx(best.score - start.score)
+    assert (found.difference.low, found.difference.high) == pytest.approx((low, high), abs=0.01 * (high - low))
+
+
+def test_the_interval_knows_how_the_images_of_each_fold_scatter(seed: int) -> None:
+    folds, random = 3, np.random.default_rng(seed)
+    dataset = small_dataset()
+    members = fold_of_images(dataset.train, folds)
+    labelled = [replace(sample, labels=np.array([fold])) for sample, fold in zip(dataset.train, members)]
+    dataset = replace(dataset, train=labelled, class_names=("a", "b", "c"))
+    sides = [held_out(dataset, fold, folds).validation for fold in range(folds)]
+    nothing = Prediction(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
+
+    def seen(sample: Sample) -> Prediction:
+        return Prediction(sample.boxes, np.array([0.9], np.float32), sample.labels)
+
+    def finding(images: int) -> tuple[Candidate, list[list[Prediction]]]:
+        """A candidate that finds the objects of the first images of each fold."""
+        predictions = [[seen(one) if place < images else nothing for place, one in enumerate(side)] for side in sides]
+        precisions = [evaluate(found, side) for found, side in zip(predictions, sides)]
+        outcomes = [outcome(precision) for precision in precisions]
+        return Candidate(0, {}, State.COMPLETE, outcomes), predictions
+
+    def outcome(precision: Precision) -> Outcome:
+        trial = Trial("l1", "focal", 1.0, 0, 1)
+        return Outcome(trial, **vars(precision), seconds=0.0, curve=[], predictions=[])
+
+    (best, found_by_best), (start, found_by_start) = finding(6), finding(2)
+    difference = difference_over_folds(best, start, dataset)
+
+    def drawn_difference() -> float:
+        differences = []
+        for side, one, other in zip(sides, found_by_best, found_by_start):
+            drawn = random.integers(len(side), size=len(side))
+            samples = [side[image] for image in drawn]
+            first, second = (evaluate([found[image] for image in drawn], samples).ap for found in (one, other))
+            differences.append(first - second)
+        return float(np.mean(differences))
+
+    scatter = np.std([drawn_difference() for _ in range(100)])
+    assert (difference.high - difference.low) / (2 * 1.96) == pytest.approx(scatter, rel=0.35)
+
+
+def test_better_and_confirmed_is_advised() -> None:
+    found = tuned(Surface(noise=1e-4))
+    assert (found.verdict, found.confirmed) == (Verdict.BETTER, True)
+    assert found.advised is found.best.candidate
+    assert found.findings()[0].startswith(
+        f"The best, {found.best.candidate}, is better than the start, alpha 0.25, gamma 2: +"
+    )
+    assert found.findings()[1].endswith("Use the best.")
+    made: dict[str, object] = {"detloss": detloss}
+    exec(found.line, made)
+    alpha, gamma = found.best.candidate.settings.values()
+    assert repr(made["class_loss"]) == f"SigmoidFocalLoss(alpha={alpha}, gamma={gamma})"
+
+
+def test_what_the_validation_images_do_not_confirm_is_not_advised() -> None:
+    found = tuned(Surface(noise=1e-4, on_validation=lambda candidate: 0.5 if candidate == 1 else 0.0))
+    assert (found.verdict, found.confirmed) == (Verdict.BETTER, False)
+    assert found.advised is found.start.candidate
+    assert "not ahead there, so this may be chance: stay with the start" in found.findings()[1]
+    assert found.line == "class_loss = detloss.SigmoidFocalLoss(alpha=0.25, gamma=2.0)"
+
+
+def test_what_is_not_distinguishable_is_not_advised_though_it_be_ahead_on_validation() -> None:
+    equal = Surface(slope=0.0, on_validation=lambda candidate: 0.01 * (candidate == 4))
+
+    def lucky(trial: TuningTrial, dataset: Dataset, **options: object) -> Outcome:
+        outcome = equal(trial, dataset, place=Place())
+        return replace(outcome, ap=outcome.ap + 0.1 * ((trial.candidate, trial.fold) == (4, 0)))
+
+    found = tuned(lucky, over=["gamma"], trials=6)
+    assert (found.best.candidate.number, found.confirmed) == (4, True)
+    assert found.verdict is Verdict.NOT_DISTINGUISHABLE
+    assert found.findings()[0].startswith("The best, gamma ")
+    assert "is not distinguishable from the start, gamma 2: +0.033 [" in found.findings()[0]
+    assert found.findings()[1].endswith("Stay with the start.")
+    assert found.line == "class_loss = detloss.SigmoidFocalLoss(gamma=2.0)"
+
+
+def test_where_nothing_is_better_the_start_is_trained_once_more_and_advised() -> None:
+    surface = Surface(slope=0.0)
+    found = tuned(surface)
+    assert found.findings() == ["Nothing that was tried did better than the start, alpha 0.875, gamma 2: stay with it."]
+    assert [trial.candidate for trial in surface.calls if trial.fold is None] == [0]
+    assert found.record()["interval"] == [0.0, 0.0]
+    assert found.line == "class_loss = detloss.SigmoidFocalLoss(alpha=0.875, gamma=2.0)"
+
+
+def test_tune_json_has_everything(tmp_path: Path) -> None:
+    found = tuned(Surface(noise=1e-3), out=tmp_path, trials=6)
+    record = json.loads((tmp_path / "tune.json").read_text())
+    assert record == found.record()
+    assert list(record) == [
+        *("detector", "precision", "box", "cls", "over", "folds", "seed", "steps", "candidates", "start", "best"),
+        *("difference", "interval", "verdict", "confirmed", "line"),
+    ]
+    assert (record["folds"], record["over"], record["verdict"]) == ([8, 8, 8], ["alpha", "gamma"], found.verdict)
+    assert [one["number"] for one in record["candidates"]] == list(range(6))
+    for one in record["candidates"]:
+        assert list(one) == ["number", "settings", "state", "ap", "folds", "seconds"]
+        assert one["ap"] == pytest.approx(np.mean(one["folds"]))
+        assert one["seconds"] == 2.0 * len(one["folds"])
+    for role in ("start", "best"):
+        judged = record[role]
+        validation = judged.pop("validation")
+        assert judged == record["candidates"][judged["number"]]
+        assert validation["ap50"] == pytest.approx(validation["ap"] + 0.2)
+    low, high = record["interval"]
+    assert low <= record["difference"] <= high
+
+
+@pytest.mark.parametrize(
+    ("over", "labels"),
+    [
+        (["beta"], [("beta", "AP; the band: from the worst fold to the best")]),
+        (["alpha", "gamma"], [("alpha", "gamma")]),
+        (["alpha", "gamma", "weight"], [("alpha", "gamma"), ("alpha", "weight"), ("gamma", "weight")]),
+        (["alpha", "gamma", "beta", "weight"], None),
+    ],
+)
+def test_the_picture_is_a_curve_a_map_or_a_map_of_every_two(
+    over: list[str], labels: list | None, tmp_path: Path
+) -> None:
+    found = tuned(Surface(noise=1e-3), over=over, trials=9)
+    tuning_plots.write(found, tmp_path / "tune.png")
+    assert imread(tmp_path / "tune.png").std() > 0.05
+    panels = [axes for axes in tuning_plots.draw(found).axes if axes.get_xlabel()]
+    drawn = [(axes.get_xlabel(), axes.get_ylabel()) for axes in panels]
+    assert drawn == labels if labels else len(drawn) == 6
+    dots = sum(len(scatter.get_offsets()) for scatter in panels[0].collections if scatter.get_label()[0] != "_")
+    assert dots == 9 + 2, "every candidate, and the start and the best again"
+
+
+def test_the_map_is_highest_where_the_surface_is_and_dropped_candidates_compare() -> None:
+    surface = Surface()
+    found = tuned(surface, trials=30)
+    tried = tuning_plots.begun(found)
+    heights = [surface.height(dict(candidate.settings)) for candidate in tried]
+    compared = tuning_plots.comparable_scores(tried)
+    np.testing.assert_allclose(compared - np.array(heights), (0.0 + 0.02 - 0.01) / 3, atol=1e-9)
+    mesh = tuning_plots.draw(found).axes[0].collections[0]
+    x, y = mesh.get_coordinates()[np.unravel_index(mesh.get_array().argmax(), mesh.get_array().shape)]
+    assert surface.height({"alpha": 0.4, "gamma": 1.0}) - surface.height({"alpha": x, "gamma": y}) < 0.03
+
+
+def test_a_picture_of_equals_is_drawn_too(tmp_path: Path) -> None:
+    tuning_plots.write(tuned(Surface(slope=0.0), trials=4), tmp_path / "tune.png")
+    assert imread(tmp_path / "tune.png").std() > 0.05

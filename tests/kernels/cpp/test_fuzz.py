@@ -1,0 +1,33 @@
+"""Random calls of every loss: the C++ backend gives what eager gives, however the operands lie in memory."""
+
+from random import Random
+
+import pytest
+import torch
+from torch import Tensor
+
+from detloss import kernels
+from tests.support.marks import share
+from tests.support.random_calls import KINDS, Call, draw
+from tests.support.tolerances import differences, results
+
+pytestmark = pytest.mark.skipif("cpp" not in kernels.AVAILABLE["cpu"], reason="installed without a C++ compiler")
+
+
+def memory(call: Call) -> Tensor:
+    """All bytes of the storages that a call's operands lie in, what lies between their numbers included."""
+    operands = (call.pred, call.target, *call.options.values())
+    storages = [operand.untyped_storage() for operand in operands if isinstance(operand, Tensor)]
+    return torch.cat([torch.empty(0, dtype=torch.uint8).set_(storage) for storage in storages])
+
+
+@pytest.mark.parametrize("calls", share(300, 2000))
+@pytest.mark.parametrize("kind", KINDS)
+def test_random_calls(kind: str, calls: int, seed: int) -> None:
+    for k in range(calls):
+        call = draw(Random(f"{seed} {k}"), kind)
+        before = memory(call)
+        ours = results(call, "cpp")
+        assert torch.equal(memory(call), before), f"call {k} of seed {seed} writes to its operands: {call}"
+        found = list(differences(call, ours, results(call, "eager")))
+        assert not found, "\n".join([f"call {k} of seed {seed}: {call}", *found])

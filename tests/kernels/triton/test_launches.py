@@ -1,0 +1,265 @@
+"""What a loss launches and what it does not: kernels, copies, waits; sizes and layouts of every kind."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from triton.runtime.interpreter import InterpretedFunction
+
+import detloss
+from detloss.formulas import elementwise, penalties, softmax
+from detloss.geometry import AxisAligned
+from detloss.kernels import eager
+from detloss.kernels import triton as backend
+from detloss.kernels.interface import (
+    BinaryLoop,
+    ElementLoop,
+    Loop,
+    PairLoop,
+    RowLoop,
+)
+from detloss.kernels.triton import launch, plans
+from detloss.kernels.triton.walks import columns_of, walk
+from tests.support.marks import some
+
+GIOU = PairLoop(penalties.generalized_iou, AxisAligned(), measure=False)
+SMOOTH_L1 = ElementLoop(elementwise.smooth_l1)
+FOCAL = BinaryLoop(elementwise.sigmoid_focal, 3, 0.0)
+CE = RowLoop(softmax.cross_entropy, -100, 0.0)
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the kernels that are launched, in their order."""
+    names: list[str] = []
+    run = InterpretedFunction.run
+
+    def noted(kernel: InterpretedFunction, *operands: Any, **options: Any) -> None:
+        names.append(kernel.fn.__name__)
+        run(kernel, *operands, **options)
+
+    monkeypatch.setattr(InterpretedFunction, "run", noted)
+    return names
+
+
+def logits(rows: int, classes: int) -> tuple[Tensor, Tensor]:
+    return torch.randn(rows, classes, requires_grad=True), torch.randint(0, classes, (rows,))
+
+
+def agree(loop: Loop, pred: Tensor, target: Tensor, *parameters: float | Tensor, weight: Tensor | None = None) -> None:
+    """All reductions, and both gradients where there are two, as the reference has them in float64."""
+    soft = target.is_floating_point()
+    for reduction, normalizer in (("none", None), ("sum", None), ("mean", None), ("mean", torch.tensor(7.5))):
+        asked = (loop, reduction, True, soft)
+        ours = backend.evaluate(*asked, pred, target, weight, normalizer, parameters)
+        exact = target.double() if soft else target
+        theirs = eager.evaluate(*asked, pred.double(), exact, weight, normalizer, parameters)
+        for mine, truth in zip(ours, theirs):
+            if truth is not None:
+                torch.testing.assert_close(mine.double(), truth, rtol=2e-5, atol=1e-6)
+
+
+def test_every_loss_is_served() -> None:
+    assert detloss.backends()["cpu"] == "triton"
+    numbers = torch.zeros(4, 6)
+    for dims, penalty in ((2, penalties.complete_iou), (3, penalties.iou), (1, penalties.log_iou)):
+        assert backend.serves(PairLoop(penalty, AxisAligned(dims=dims), False), numbers, numbers)
+    for loop in (SMOOTH_L1, FOCAL, CE):
+        assert backend.serves(loop, numbers, numbers)
+
+
+def test_what_is_not_served() -> None:
+    numbers = torch.zeros(4, 8)
+    assert not backend.serves(SMOOTH_L1, numbers[:0], numbers[:0])
+    assert not backend.serves(PairLoop(penalties.iou, AxisAligned(dims=4), False), numbers, numbers)
+    assert not backend.serves(PairLoop(penalties.complete_iou, AxisAligned(dims=3), False), numbers, numbers)
+    for loop in (ElementLoop(penalties.iou), BinaryLoop(elementwise.l1, None, 0.0), RowLoop(elementwise.l2, 0, 0.0)):
+        assert not backend.serves(loop, numbers, numbers)
+
+
+def test_at_most_three_launches_forward_and_backward(launched: list[str], seed: int) -> None:
+    torch.manual_seed(seed)
+    boxes = torch.rand(2 * plans.PAIRS + 1, 4, requires_grad=True)
+    scores, classes = logits(4 * plans.NUMBERS_A_WARP // 8 + 1, 8)
+    for loss, options, kernel in (
+        (detloss.generalized_iou_loss, {"pred": boxes, "target": boxes.detach()}, "pairs"),
+        (detloss.smooth_l1_loss, {"pred": boxes, "target": boxes.detach(), "reduction": "sum"}, "elements"),
+        (detloss.cross_entropy_loss, {"logits": scores, "target": classes}, "rows"),
+        (detloss.sigmoid_focal_loss, {"logits": scores, "target": classes, "ignore_index": 3}, "elements"),
+        (detloss.sigmoid_focal_loss, {"logits": scores, "target": classes, "normalizer": torch.tensor(3)}, "elements"),
+    ):
+        (2 * loss(**options)).backward()
+        assert launched == ["begin", kernel, "scale"]
+        launched.clear()
+    detloss.generalized_iou_loss(boxes, boxes.detach(), reduction="none").sum().backward()
+    assert launched == ["pairs", "scale"]
+
+
+def test_few_entries_are_one_launch(launched: list[str]) -> None:
+    boxes = torch.rand(plans.PAIRS, 4)
+    detloss.generalized_iou_loss(boxes, boxes)
+    assert launched == ["pairs"]
+
+
+def test_the_host_reads_no_value(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    torch.manual_seed(seed)
+    scores, classes = logits(700, 5)
+
+    def read(*_: object) -> None:
+        raise AssertionError("the host waits for a value")
+
+    for name in ("item", "tolist", "__bool__", "__float__", "__int__", "nonzero", "cpu"):
+        monkeypatch.setattr(Tensor, name, read)
+    for loop, parameters in ((FOCAL, (torch.rand(5), torch.rand(5), 2.0)), (CE, (torch.rand(5),))):
+        weight, normalizer = torch.rand(700, 1)[:, 0] if loop is CE else torch.tensor(0.5), torch.tensor(3.0)
+        for divisor in (None, normalizer):
+            result = backend.evaluate(loop, "mean", True, False, scores, classes, weight, divisor, parameters)
+            backend.scaled(result.d_pred, result.value)
+
+
+def test_numbers_of_the_host_go_to_the_device() -> None:
+    elsewhere = torch.empty(3, device="meta")
+    assert launch.number(0.25, elsewhere) == (0.25, None)
+    assert launch.number(torch.tensor(0.3, dtype=torch.float64), elsewhere) == (0.3, None)
+    _, place = launch.number(torch.tensor([0.1, 0.2, 0.3]), elsewhere)
+    assert (place.device, place.shape) == (elsewhere.device, (3,))
+    here = torch.tensor(0.3)
+    assert launch.number(here, torch.empty(3)).place is here
+
+
+def test_what_nobody_wants_is_not_made() -> None:
+    boxes = torch.rand(5, 4)
+    value, d_pred, d_target = backend.evaluate(GIOU, "none", False, False, boxes, boxes, None, None, ())
+    assert (value.shape, d_pred, d_target) == ((5,), None, None)
+    _, d_pred, d_target = backend.evaluate(GIOU, "none", False, True, boxes, boxes, None, None, ())
+    assert d_pred is None
+    assert d_target.shape == (5, 4)
+
+
+@pytest.mark.parametrize("count", [1, 7, plans.PAIRS - 1, plans.PAIRS, plans.PAIRS + 1])
+def test_numbers_of_pairs(count: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    pred, target = torch.rand(2, count, 4)
+    agree(GIOU, pred, target + 0.1)
+
+
+@pytest.mark.parametrize("count", [1, 7, plans.ELEMENTS - 1, plans.ELEMENTS, plans.ELEMENTS + 1])
+def test_numbers_of_elements(count: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    agree(SMOOTH_L1, *torch.randn(2, count), 0.7)
+
+
+@pytest.mark.parametrize(
+    "classes",
+    some(
+        [1, 2, 7, 16, 81, 1000, plans.LONGEST_TILE, plans.LONGEST_TILE + 1, 9001],
+        lambda classes: classes in (1, 7, plans.LONGEST_TILE + 1),
+    ),
+)
+def test_numbers_of_classes(classes: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    scores, labels = logits(1 + 40 // classes, classes)
+    scores, weight = 4 * scores.detach(), torch.rand(classes)
+    agree(CE, scores, labels, weight)
+    agree(RowLoop(softmax.cross_entropy, 0, 0.1), scores, labels, weight)
+    agree(CE, scores, torch.rand_like(scores), 1.0)
+    agree(RowLoop(softmax.softmax_focal, -100, 0.0), scores, labels, weight, 1.5)
+    agree(FOCAL, scores, labels, weight, 1.0 - weight, 2.0)
+
+
+@pytest.mark.exhaustive
+def test_many_entries_are_few_programs(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    torch.manual_seed(seed)
+    monkeypatch.setattr(launch, "PROGRAMS", 2)
+    agree(SMOOTH_L1, *torch.randn(2, 5 * plans.ELEMENTS + 1), 0.7)
+    agree(GIOU, *torch.rand(2, 7 * plans.PAIRS + 3, 4))
+    scores, labels = logits(11 * plans.NUMBERS_A_WARP // 8 + 5, 8)
+    agree(CE, scores.detach(), labels, 1.0)
+    agree(CE, scores.detach(), scores.detach().softmax(-1), 1.0)
+
+
+@pytest.mark.parametrize("shape", [(), (1, 1, 1), (3, 1, 5), (1, 4, 1), (3, 4, 5), (1, 4, 5), (3, 4, 1)])
+def test_weights_of_every_layout(shape: tuple[int, ...], seed: int) -> None:
+    torch.manual_seed(seed)
+    pred, target = torch.randn(2, 3, 4, 5)
+    weight = torch.rand(shape).round()
+    agree(SMOOTH_L1, pred, target, 0.7, weight=weight)
+    agree(SMOOTH_L1, pred, target, 0.7, weight=weight.bool())
+    agree(FOCAL, pred, torch.randint(0, 6, (3, 4)), 0.25, 0.75, 2.0, weight=weight)
+    boxes, others = torch.rand(2, 3, 4, 5, 4)
+    agree(GIOU, boxes, others, weight=weight)
+    agree(CE, torch.randn(3, 4, 5, 6), torch.randint(0, 6, (3, 4, 5)), 1.0, weight=weight)
+
+
+def test_expanded_boxes_are_not_copied(seed: int) -> None:
+    torch.manual_seed(seed)
+    rows, columns = torch.rand(5, 1, 4).expand(5, 7, 4), torch.rand(1, 7, 4).expand(5, 7, 4)
+    count = columns_of((5, 7), rows, columns)
+    assert count == 7
+    for operand, steps in ((rows, (1, 0)), (columns, (0, 1))):
+        tensor, *found = walk(operand, (5, 7), count, unit=4)
+        assert tensor is operand
+        assert tuple(found) == steps
+    agree(PairLoop(penalties.iou, AxisAligned(), measure=True), rows, columns)
+    batch = torch.rand(2, 1, 7, 4).expand(2, 5, 7, 4)
+    agree(GIOU, torch.rand(2, 5, 1, 4).expand(2, 5, 7, 4), batch)
+
+
+def test_strides_that_are_no_rows_are_copied(seed: int) -> None:
+    torch.manual_seed(seed)
+    wide = torch.rand(4, 2, 9, 6)
+    agree(GIOU, wide[..., 1:5], wide[..., 2:])
+    agree(GIOU, wide[..., :4].transpose(0, 1), wide[..., 2:].transpose(0, 1))
+    agree(SMOOTH_L1, wide.transpose(1, 2), wide.transpose(1, 2).flip(0), 0.5)
+    agree(CE, wide.movedim(1, -1), torch.randint(0, 2, (4, 9, 6)), 1.0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_one_from_above_changes_nothing(dtype: torch.dtype) -> None:
+    derivative = torch.tensor([1.5, torch.nan, -torch.inf], dtype=dtype)
+    for one in (torch.tensor(1.0), torch.tensor(1.0).expand(3)):
+        assert backend.scaled(derivative, one) is derivative
+        assert derivative.isnan().tolist() == [False, True, False]
+    assert backend.scaled(derivative, torch.tensor(0.0)).tolist() == [0.0, 0.0, 0.0]
+
+
+def test_factors_from_above(seed: int) -> None:
+    torch.manual_seed(seed)
+    derivative = torch.randn(300, 4)
+    for upstream in (torch.tensor(2.5), torch.rand(300), torch.rand(300, 4), torch.rand(600)[::2]):
+        expected = eager.scaled(derivative, upstream)
+        assert torch.equal(backend.scaled(derivative.clone(), upstream), expected)
+        assert torch.equal(backend.scaled(derivative, upstream, torch.float16), expected.half())
+        # The interpreter cuts bits off; test_builds.py shows that a GPU rounds.
+        torch.testing.assert_close(
+            backend.scaled(derivative, upstream, torch.bfloat16), expected.bfloat16(), rtol=2**-7, atol=0
+        )
+
+
+def test_long_sums_keep_their_digits(seed: int) -> None:
+    torch.manual_seed(seed)
+    pred = torch.rand(40 * plans.ELEMENTS + 3)
+    each = (pred.double() - 2.0).abs()
+    loop = ElementLoop(elementwise.l1)
+    total, *_ = backend.evaluate(loop, "sum", False, False, pred, torch.full_like(pred, 2.0), None, None, ())
+    assert abs(total.double() - each.sum()) <= 2 * 2**-24 * each.sum()
+    mean, *_ = backend.evaluate(loop, "mean", False, False, pred, torch.full_like(pred, 2.0), None, None, ())
+    assert abs(mean.double() - each.mean()) <= 2 * 2**-24 * each.mean()
+
+
+@pytest.mark.parametrize("kind", ["negated", "zeros without memory"])
+def test_memory_that_torch_does_not_read_as_it_is(kind: str) -> None:
+    def hidden(x: Tensor) -> Tensor:
+        return torch._neg_view(-x) if kind == "negated" else torch._efficientzerotensor(x.shape, dtype=x.dtype)
+
+    generator = torch.Generator().manual_seed(0)
+    pred, target, weight, upstream = (hidden(torch.rand(6, 4, generator=generator) + 0.5) for _ in range(4))
+    found = {}
+    for name in ("triton", "eager"):
+        leaf = pred.detach().requires_grad_()
+        with detloss.use_backend(name):
+            value = detloss.l1_loss(leaf, target, weight=weight, reduction="none")
+            found[name] = value.detach(), *torch.autograd.grad(value, leaf, upstream)
+    for ours, theirs in zip(found["triton"], found["eager"]):
+        assert torch.equal(ours, theirs)

@@ -1,0 +1,125 @@
+"""Properties that hold for every pair of boxes and every logit."""
+
+import pytest
+import torch
+from torch import Tensor
+
+import detloss
+from tests.support.loss_table import BOXES, TABLE, Row
+
+COUNT = 4096
+every_box_loss = pytest.mark.parametrize("row", BOXES, ids=lambda row: row.name)
+
+
+def whole(count: int, low: int, high: int) -> Tensor:
+    """Whole numbers, as float32."""
+    return torch.randint(low, high + 1, (count, 2)).float()
+
+
+def boxes(seed: int) -> tuple[Tensor, Tensor]:
+    """Pairs on whole coordinates: half of them so small that edges meet and bodies vanish, an eighth of them equal."""
+    torch.manual_seed(seed)
+
+    def drawn() -> Tensor:
+        corner = torch.cat([whole(COUNT // 2, -64, 64), whole(COUNT // 2, -3, 3)])
+        return torch.cat([corner, corner + torch.cat([whole(COUNT // 2, 0, 32), whole(COUNT // 2, 0, 3)])], dim=1)
+
+    pred, target = drawn(), drawn()
+    target[::8] = pred[::8]
+    return pred, target
+
+
+def loss_and_slope(row: Row, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    pred = pred.clone().requires_grad_()
+    loss = row(pred, target, reduction="none")
+    return loss.detach(), torch.autograd.grad(loss.sum(), pred)[0]
+
+
+@every_box_loss
+def test_shift_and_scale_by_powers_of_two_change_no_bit(row: Row, seed: int) -> None:
+    pred, target = boxes(seed)
+    loss, slope = loss_and_slope(row, pred, target)
+    by = whole(COUNT, -64, 64).repeat(1, 2)
+    moved = loss_and_slope(row, pred + by, target + by)
+    assert torch.equal(moved[0], loss)
+    assert torch.equal(moved[1], slope)
+    factor = 2.0 ** torch.randint(-40, 41, (COUNT, 1))
+    scaled = loss_and_slope(row, pred * factor, target * factor)
+    assert torch.equal(scaled[0], loss)
+    assert torch.equal(scaled[1] * factor, slope)
+
+
+@every_box_loss
+def test_swapping_boxes_or_axes_changes_no_value(row: Row, seed: int) -> None:
+    pred, target = boxes(seed)
+    loss, slope = loss_and_slope(row, pred, target)
+    torch.testing.assert_close(row(target, pred, reduction="none"), loss, rtol=1e-6, atol=0)
+    turned = [1, 0, 3, 2]
+    other, other_slope = loss_and_slope(row, pred[:, turned], target[:, turned])
+    torch.testing.assert_close(other, loss, rtol=1e-6, atol=0)
+    torch.testing.assert_close(other_slope[:, turned], slope, rtol=1e-5, atol=1e-8)
+    mirror = torch.tensor([-1.0, 1.0, -1.0, 1.0])
+    flipped = [2, 1, 0, 3]
+    other, other_slope = loss_and_slope(row, (pred * mirror)[:, flipped], (target * mirror)[:, flipped])
+    torch.testing.assert_close(other, loss, rtol=1e-6, atol=0)
+    torch.testing.assert_close((other_slope * mirror)[:, flipped], slope, rtol=1e-5, atol=1e-8)
+
+
+@every_box_loss
+def test_bounds_and_zero_at_equality(row: Row, seed: int) -> None:
+    pred, target = boxes(seed)
+    loss = row(pred, target, reduction="none")
+    highest = {"iou": 1.0, "log_iou": 87.34, "giou": 2.0, "diou": 2.0, "ciou": 3.0}[row.name]
+    assert ((loss >= 0) & (loss <= highest)).all()
+    assert torch.equal(loss == 0, (pred == target).all(dim=1))
+    same, slope = loss_and_slope(row, pred, pred)
+    assert (same == 0).all()
+    assert (slope == 0).all()
+
+
+@every_box_loss
+def test_a_small_step_against_the_gradient_does_not_raise_the_loss(row: Row, seed: int) -> None:
+    pred, target = boxes(seed)
+    edges = torch.cat([pred, target], dim=1).view(COUNT, 4, 2).sort(dim=1).values
+    smooth = (edges.diff(dim=1) != 0).flatten(1).all(dim=1)  # at a kink no step need be downhill
+    assert smooth.sum() > COUNT // 4
+    pred, target = pred[smooth].double(), target[smooth].double()
+    loss, slope = loss_and_slope(row, pred, target)
+    if row.name == "ciou":  # its gradient holds the trade-off constant: it is not the derivative of its value
+        assert slope.isfinite().all()
+        return
+    stepped = row(pred - 1e-7 * slope, target, reduction="none")
+    assert (stepped <= loss + 1e-12).all()
+
+
+@pytest.mark.parametrize("row", [row for row in TABLE if not row.per_row], ids=lambda row: row.name)
+def test_elements_are_finite_and_not_negative(row: Row, seed: int) -> None:
+    torch.manual_seed(seed)
+    ends = torch.tensor([0.0, -0.0, 120.0, -120.0, 1e-30, -1e-30, 0.25, 0.5, 1.0])
+    z = torch.cat([240 * torch.rand(COUNT) - 120, 2 * torch.randn(COUNT), ends.repeat(COUNT // 8)])
+    t = torch.tensor([0.0, 0.25, 0.5, 1.0])[torch.randint(4, z.shape)]
+    loss, slope = loss_and_slope(row, z, t)
+    assert (loss >= 0).all()
+    assert slope.isfinite().all()
+    if row.name not in ("l1", "l2", "smooth_l1", "balanced_bce", "focal"):  # an alpha breaks the symmetry, on purpose
+        mirrored, back = loss_and_slope(row, -z, 1 - t)
+        torch.testing.assert_close(mirrored, loss)
+        torch.testing.assert_close(back, -slope)
+
+
+@pytest.mark.parametrize("classes", range(2, 7))
+def test_softmax_losses_do_not_see_a_common_shift(classes: int, seed: int) -> None:
+    torch.manual_seed(seed)
+    logits, index = 120 * torch.rand(COUNT, classes, dtype=torch.float64) - 60, torch.randint(classes, (COUNT,))
+    shift = torch.tensor([-8.0, 0.5, 16.0], dtype=torch.float64)[torch.randint(3, (COUNT, 1))]
+    for function in (detloss.cross_entropy_loss, detloss.softmax_focal_loss):
+        one, other = logits.clone().requires_grad_(), logits + shift
+        value = function(one, index, reduction="none")
+        torch.testing.assert_close(value.detach(), function(other, index, reduction="none"), rtol=1e-10, atol=1e-300)
+        [slope] = torch.autograd.grad(value.sum(), one)
+        assert (slope.sum(dim=1).abs() <= 1e-12).all()
+
+
+def test_the_first_argument_is_never_broadcast() -> None:
+    with pytest.raises(ValueError, match="target: expected as many rows as pred"):
+        detloss.iou_loss(torch.ones(3, 4), torch.ones(1, 4))

@@ -1,0 +1,69 @@
+"""How large the terms are whose sum a result is, where they cancel: by soft targets, by a target itself, in CIoU."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+import detloss
+from tests.support.random_calls import Call
+
+
+def condition(call: Call, part: str, size: Tensor) -> Tensor:
+    """A bound of the terms of a call's value or of its derivative by pred or target: no less than its own size."""
+    return size.maximum(_terms(call, part, size)) if part in ("value", "pred", "target") else size
+
+
+def _terms(call: Call, part: str, size: Tensor) -> Tensor:
+    if call.name == "complete_iou":
+        return _of_boxes(call, part, size)
+    if part == "value":
+        return torch.zeros(())
+    if call.loss in (detloss.cross_entropy_loss, detloss.softmax_focal_loss):
+        return _of_rows(call) if part == "pred" and call.soft else torch.zeros(())
+    if "alpha" in call.options or call.loss is detloss.binary_cross_entropy_loss:
+        return _of_logits(call, part) if part == "target" or call.soft else torch.zeros(())
+    return torch.zeros(())
+
+
+def _factors(call: Call) -> Tensor:
+    """What every entry's derivatives are multiplied with: that is the slope of an absolute error."""
+    entries = torch.zeros(call.entries, dtype=torch.float64, requires_grad=True)
+    common = {name: call.options[name] for name in ("weight", "reduction", "normalizer")}
+    value = detloss.l1_loss(entries, torch.ones_like(entries), **common)
+    return 2 * torch.autograd.grad(value.sum(), entries)[0].abs()  # 2: of the largest upstream gradient
+
+
+def _of_boxes(call: Call, part: str, size: Tensor) -> Tensor:
+    """The pulls of overlap, distance and aspect: where they cancel in one coordinate, they show in another."""
+    if part == "value":
+        return torch.tensor(1.0 if call.measure else 0.0)
+    if not call.options.get("pairwise") or not size.numel():
+        return 2 * size.amax(-1, keepdim=True) if size.numel() else size
+    # A row's gradient is then a sum over the rows of the other side.
+    each = torch.broadcast_tensors(call.pred.double().unsqueeze(-2), call.target.double().unsqueeze(-3))
+    leaves = [rows.clone().requires_grad_() for rows in each]
+    with detloss.use_backend("eager"):
+        value = call.loss(*leaves, geometry=call.options["geometry"])
+    side = ("pred", "target").index(part)
+    pulls = torch.autograd.grad(value.sum(), leaves[side])[0].abs().amax(-1, keepdim=True)
+    return 4 * pulls.nan_to_num(0.0, 0.0, 0.0).sum(-2 - side)  # 4: twice the largest upstream gradient
+
+
+def _of_logits(call: Call, part: str) -> Tensor:
+    logits = call.pred.detach().double()
+    sides = functional.softplus(logits), functional.softplus(-logits)
+    if part == "pred":
+        sides = tuple(side.clamp(max=1.0) for side in sides)
+    terms = (1.0 + call.options.get("gamma", 0.0)) * sum(sides)
+    return (_factors(call) * terms).nan_to_num(0.0, 0.0, 0.0)
+
+
+def _of_rows(call: Call) -> Tensor:
+    likelihood = call.pred.detach().double().softmax(-1).nan_to_num(1.0)  # beside an infinite logit
+    if call.target.shape == call.pred.shape:
+        share = call.target.double()
+    else:
+        classes = torch.arange(call.pred.shape[-1])
+        share = (call.target.unsqueeze(-1) == classes).double()
+    terms = likelihood + share + call.options["label_smoothing"] / call.pred.shape[-1]
+    return (_factors(call).unsqueeze(-1) * terms).nan_to_num(0.0, 0.0, 0.0)

@@ -1,0 +1,56 @@
+"""Workers without processes, for tests of what is done with what they say."""
+
+from collections.abc import Callable, Iterator, Sequence
+from traceback import format_exc, format_exception_only
+from types import TracebackType
+from typing import Self
+
+from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.training.devices import Place, Team
+from detloss.experiments.training.snapshots import Glimpse
+from detloss.experiments.training.trial import Outcome, Trial
+from detloss.experiments.training.workers import (
+    Advanced,
+    Event,
+    Failed,
+    Finished,
+)
+
+
+class Inline:
+    """`Workers` without processes: one training after another, each when somebody listens."""
+
+    def __init__(self, load: Callable[[], Dataset], run_trial: Callable[..., Outcome], teams: Sequence[Team]) -> None:
+        self.dataset, self.run_trial, self.jobs = load(), run_trial, len(teams)
+        self.busy: list[Trial] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.busy.clear()
+
+    @property
+    def available(self) -> bool:
+        return len(self.busy) < self.jobs
+
+    def begin(self, trial: Trial) -> None:
+        self.busy.append(trial)
+
+    def listen(self, seconds: float) -> list[Event]:
+        return list(self.events(self.busy.pop(0))) if self.busy else []
+
+    def events(self, trial: Trial) -> Iterator[Event]:
+        advances: list[Advanced] = []
+
+        def advance(step: int, glimpse: Glimpse | None = None) -> None:
+            advances.append(Advanced(trial, step, glimpse))
+
+        try:
+            outcome = self.run_trial(trial, self.dataset, place=Place(), on_progress=advance)
+            yield from advances
+            yield Finished(outcome)
+        except Exception as error:
+            yield Failed(trial, "".join(format_exception_only(error)).strip(), format_exc())
