@@ -130,7 +130,9 @@ def convex_pair(m, shapes):
 def convex_slopes(slopes, by_sides):
     """The derivatives by the measures of both shapes, from those by the measures of the pair."""
     d_size = slopes.symmetric_difference - slopes.enclosure_excess
-    d_sides = [tuple(slopes.aspect_angle * by_side for by_side in each) for each in by_sides or ()] or (None, None)
+    d_sides: Any = (None, None)
+    if by_sides is not None:
+        d_sides = (tuple(slopes.aspect_angle * by_side for by_side in each) for each in by_sides)
     return ConvexSlopes(
         d_size,
         d_size,

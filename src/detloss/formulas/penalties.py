@@ -1,6 +1,6 @@
 """Penalties: the box losses as functions of the measures of a pair, whatever its geometry.
 
-A penalty returns its loss, the similarity 1 - loss, and the derivatives of the loss by the measures that it reads.
+A penalty returns its loss, a similarity that is 1 for identical boxes, and the derivatives of the loss by measures.
 """
 
 from detloss.formulas.measures import Slopes

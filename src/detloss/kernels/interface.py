@@ -39,7 +39,7 @@ class BinaryLoop(NamedTuple):
 
 
 class RowLoop(NamedTuple):
-    """One entry a row of logits: `formula(m, nll, likelihood, missing, *parameters)` of the target's class."""
+    """One entry a row of logits: `formula(m, nll, probability, complement, *parameters)` of the target's class."""
 
     formula: Callable[..., Any]
     ignore_index: int
