@@ -32,7 +32,7 @@ fuzz: .venv/test  ## the tests that draw their inputs, with fresh seeds, for MIN
 mutants: .venv/test  ## break the code in many places, one at a time: the tests must notice each
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutants $(ARGS)
 
-mutate: .venv/test  ## flip every operator of formulas.py: the tests must notice each
+mutate: .venv/test  ## flip every operator of formulas/: the tests must notice each
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutate
 
 gpu:  ## check the Triton kernels on this machine's GPU, in five minutes; installs nothing
@@ -42,7 +42,7 @@ check: .venv/check  ## format, lint, types, generated files
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/basedpyright
 	$(BIN)/python -m tools.print_formulas --check && $(BIN)/python -m tools.write_stubs --check
 
-print: .venv/check  ## write the generated files: formulas in C++ and Triton, and the stub of the package
+print: .venv/check  ## write the generated files: formulas/ in C++ and Triton, and the stub of the package
 	$(BIN)/python -m tools.print_formulas && $(BIN)/python -m tools.write_stubs
 
 bench: .venv/test  ## every loss beside what its users call today: out/bench/bench.md

@@ -5,13 +5,13 @@ from typing import Any
 
 from torch import Tensor
 
-from detloss import formulas
 from detloss.engine import box_pairs
+from detloss.formulas import penalties
 from detloss.geometry import AxisAligned, Geometry
 from detloss.losses.module import LossModule
 from detloss.types import Enclosing, IoUForm, Reduction, check_choice
 
-FORMS: dict[IoUForm, Callable[..., Any]] = {"linear": formulas.iou, "log": formulas.log_iou}
+FORMS: dict[IoUForm, Callable[..., Any]] = {"linear": penalties.iou, "log": penalties.log_iou}
 
 
 def iou_loss(
@@ -122,7 +122,7 @@ def generalized_iou_loss(
         `GeneralizedIoULoss`, the module; `generalized_iou`, the measure.
     """
     box_pairs.enclosure(geometry, enclosing)
-    formula = formulas.generalized_iou
+    formula = penalties.generalized_iou
     return box_pairs.loss(
         "generalized_iou_loss", formula, pred, target, geometry, weight, reduction, normalizer, enclosing
     )
@@ -177,7 +177,7 @@ def distance_iou_loss(
         `DistanceIoULoss`, the module; `distance_iou`, the measure.
     """
     return box_pairs.loss(
-        "distance_iou_loss", formulas.distance_iou, pred, target, geometry, weight, reduction, normalizer
+        "distance_iou_loss", penalties.distance_iou, pred, target, geometry, weight, reduction, normalizer
     )
 
 
@@ -230,9 +230,8 @@ def complete_iou_loss(
     See also:
         `CompleteIoULoss`, the module; `complete_iou`, the measure.
     """
-    box_pairs.with_sides(geometry)
     return box_pairs.loss(
-        "complete_iou_loss", formulas.complete_iou, pred, target, geometry, weight, reduction, normalizer
+        "complete_iou_loss", penalties.complete_iou, pred, target, geometry, weight, reduction, normalizer
     )
 
 
