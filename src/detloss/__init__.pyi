@@ -130,15 +130,15 @@ __all__ = [
 __version__: str
 
 class BalancedCrossEntropyLoss(LossModule):
-    """Binary cross-entropy with a weight alpha for positives and 1 - alpha for negatives.
+    """Binary cross-entropy with weight alpha for positives and 1 - alpha for negatives.
 
     Module of `balanced_cross_entropy_loss`.
 
     Args:
-        alpha: The weight of t = 1, in [0, 1]: a number, or one a class (C,); None weighs both sides 1.
-        ignore_index: Rows with this class index are absent, and are not counted by a mean.
-        label_smoothing: In [0, 1]: t becomes ``t (1 - s) + s / 2``.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        alpha: Weight of positives, in [0, 1]: a number, or one per class (C,). None gives both sides weight 1.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `balanced_cross_entropy_loss`: the formula, when to choose it, edge cases and sources.
@@ -175,14 +175,14 @@ class BalancedCrossEntropyLoss(LossModule):
     ) -> Tensor: ...
 
 class BinaryCrossEntropyLoss(LossModule):
-    """The surprise at a yes or no under a sigmoid, for every class on its own.
+    """Negative log-likelihood of every class under its own sigmoid.
 
     Module of `binary_cross_entropy_loss`.
 
     Args:
-        ignore_index: Rows with this class index are absent, and are not counted by a mean.
-        label_smoothing: In [0, 1]: t becomes ``t (1 - s) + s / 2``.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `binary_cross_entropy_loss`: the formula, when to choose it, edge cases and sources.
@@ -213,13 +213,14 @@ class BinaryCrossEntropyLoss(LossModule):
     ) -> Tensor: ...
 
 class CompleteIoULoss(LossModule):
-    """One less CIoU: DIoU loss with a pull on the aspect ratio.
+    """One minus CIoU: DIoU loss plus a penalty on the aspect ratio.
 
     Module of `complete_iou_loss`.
 
     Args:
-        geometry: What a row of numbers is: `AxisAligned` of two dimensions, or `Rotated`.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        geometry: The meaning of a row: `AxisAligned` in two dimensions, by default corners x1, y1, x2, y2, or
+            `Rotated`.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `complete_iou_loss`: the formula, when to choose it, edge cases and sources.
@@ -247,15 +248,16 @@ class CompleteIoULoss(LossModule):
     ) -> Tensor: ...
 
 class CrossEntropyLoss(LossModule):
-    """The surprise at the true class under a softmax over the last dimension.
+    """Negative log-likelihood of the target class under a softmax over the last dimension.
 
     Module of `cross_entropy_loss`.
 
     Args:
-        class_weight: One factor a class, (C,); a row counts with its target's (each class's term with soft targets).
-        ignore_index: Rows with this index are absent, and are not counted by a mean.
-        label_smoothing: In [0, 1]: the share of the target spread evenly over all classes.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        class_weight: One factor per class, (C,). A row has the factor of its class; with soft targets, each class has
+            its own.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: the fraction of the target that is distributed uniformly over all classes.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `cross_entropy_loss`: the formula, when to choose it, edge cases and sources.
@@ -292,13 +294,13 @@ class CrossEntropyLoss(LossModule):
     ) -> Tensor: ...
 
 class DistanceIoULoss(LossModule):
-    """One less DIoU: IoU loss with a pull of the centers.
+    """One minus DIoU: IoU loss plus a penalty on the distance of the centers.
 
     Module of `distance_iou_loss`.
 
     Args:
-        geometry: What a row of numbers is.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        geometry: The meaning of a row, by default corners x1, y1, x2, y2.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `distance_iou_loss`: the formula, when to choose it, edge cases and sources.
@@ -326,15 +328,16 @@ class DistanceIoULoss(LossModule):
     ) -> Tensor: ...
 
 class GaussianWassersteinLoss(LossModule):
-    """GWD: how far the mass of one box, as a Gaussian, has to travel to become the other.
+    """GWD: Wasserstein distance of two rotated boxes as Gaussians.
 
     Module of `gaussian_wasserstein_loss`.
 
     Args:
-        form: ``"sqrt"``, ``"log"`` or ``"linear"``, what f is.
-        tau: At least 1; with 1 identical boxes cost 0, with more the loss is flatter and starts at ``1 - 1/tau``.
-        relative: Whether D is divided by the geometric mean of both areas.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        form: f, one of ``"sqrt"``, ``"log"`` and ``"linear"``.
+        tau: At least 1. With 1 identical boxes have loss 0; a larger tau flattens the loss, which starts at
+            ``1 - 1/tau``.
+        relative: Whether to divide D by the geometric mean of both areas.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `gaussian_wasserstein_loss`: the formula, when to choose it, edge cases and sources.
@@ -366,15 +369,15 @@ class GaussianWassersteinLoss(LossModule):
     ) -> Tensor: ...
 
 class GeneralizedIoULoss(LossModule):
-    """One less GIoU: IoU loss with a pull on boxes that are apart.
+    """One minus GIoU: IoU loss plus a penalty on the empty part of the enclosing region.
 
     Module of `generalized_iou_loss`.
 
     Args:
-        geometry: What a row of numbers is.
-        enclosing: ``"box"``, the smallest box along the axes; ``"hull"``, the convex hull; or None, the geometry's own:
-            the box for `AxisAligned`, the hull for every other shape.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        geometry: The meaning of a row, by default corners x1, y1, x2, y2.
+        enclosing: ``"box"``, the smallest axis-aligned box; ``"hull"``, the convex hull; or None, the default of the
+            geometry: the box for `AxisAligned`, the hull for all other shapes.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `generalized_iou_loss`: the formula, when to choose it, edge cases and sources.
@@ -405,14 +408,14 @@ class GeneralizedIoULoss(LossModule):
     ) -> Tensor: ...
 
 class IoULoss(LossModule):
-    """One less IoU, or UnitBox's negative logarithm of it.
+    """One minus IoU, or its negative logarithm as in UnitBox.
 
     Module of `iou_loss`.
 
     Args:
         form: ``"linear"`` or ``"log"``.
-        geometry: What a row of numbers is.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        geometry: The meaning of a row, by default corners x1, y1, x2, y2.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `iou_loss`: the formula, when to choose it, edge cases and sources.
@@ -443,15 +446,16 @@ class IoULoss(LossModule):
     ) -> Tensor: ...
 
 class KullbackLeiblerLoss(LossModule):
-    """KLD: the Kullback-Leibler divergence of two boxes as Gaussians, which weighs each error by the boxes' sizes.
+    """KLD: Kullback-Leibler divergence of two rotated boxes as Gaussians.
 
     Module of `kullback_leibler_loss`.
 
     Args:
         direction: ``"pred_to_target"``, D as above, or ``"target_to_pred"``.
-        form: ``"sqrt"``, ``"log"`` or ``"linear"``, what f is.
-        tau: At least 1; with 1 identical boxes cost 0, with more the loss is flatter and starts at ``1 - 1/tau``.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        form: f, one of ``"sqrt"``, ``"log"`` and ``"linear"``.
+        tau: At least 1. With 1 identical boxes have loss 0; a larger tau flattens the loss, which starts at
+            ``1 - 1/tau``.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `kullback_leibler_loss`: the formula, when to choose it, edge cases and sources.
@@ -488,12 +492,12 @@ class KullbackLeiblerLoss(LossModule):
     ) -> Tensor: ...
 
 class L1Loss(LossModule):
-    """Absolute error, the same pull however large the error is.
+    """Absolute error: the gradient has the same size for every error.
 
     Module of `l1_loss`.
 
     Args:
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `l1_loss`: the formula, when to choose it, edge cases and sources.
@@ -520,12 +524,12 @@ class L1Loss(LossModule):
     ) -> Tensor: ...
 
 class L2Loss(LossModule):
-    """Squared error, not half of it; ``mse_loss`` is its second name.
+    """Squared error, not halved; ``mse_loss`` is an alias.
 
-    Module of `l2_loss`; ``MSELoss`` is its second name.
+    Module of `l2_loss`; ``MSELoss`` is an alias.
 
     Args:
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `l2_loss`: the formula, when to choose it, edge cases and sources.
@@ -552,13 +556,13 @@ class L2Loss(LossModule):
     ) -> Tensor: ...
 
 class ProbabilisticIoULoss(LossModule):
-    """ProbIoU: the Hellinger distance of two boxes as Gaussians, or their Bhattacharyya distance.
+    """ProbIoU: Hellinger or Bhattacharyya distance of two rotated boxes as Gaussians.
 
     Module of `probabilistic_iou_loss`.
 
     Args:
-        form: ``"linear"`` or ``"log"``, the L1 and the L2 of the paper.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        form: ``"linear"`` or ``"log"``, the losses L1 and L2 of the paper.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `probabilistic_iou_loss`: the formula, when to choose it, edge cases and sources.
@@ -586,16 +590,16 @@ class ProbabilisticIoULoss(LossModule):
     ) -> Tensor: ...
 
 class SigmoidFocalLoss(LossModule):
-    """Balanced cross-entropy that counts entries less the better they are classified already.
+    """Balanced cross-entropy with smaller weights for well-classified elements.
 
     Module of `sigmoid_focal_loss`.
 
     Args:
-        alpha: The weight of t = 1, in [0, 1]: a number, or one a class (C,); None weighs both sides 1.
-        gamma: The focusing power, at least 0; 0 is `balanced_cross_entropy_loss`.
-        ignore_index: Rows with this class index are absent, and are not counted by a mean.
-        label_smoothing: In [0, 1]: t becomes ``t (1 - s) + s / 2``.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        alpha: Weight of positives, in [0, 1]: a number, or one per class (C,). None gives both sides weight 1.
+        gamma: The focusing exponent, at least 0; 0 is `balanced_cross_entropy_loss`.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `sigmoid_focal_loss`: the formula, when to choose it, edge cases and sources.
@@ -634,13 +638,13 @@ class SigmoidFocalLoss(LossModule):
     ) -> Tensor: ...
 
 class SmoothL1Loss(LossModule):
-    """L2 near the target and L1 far from it, joined at ``beta`` without a corner.
+    """Quadratic for errors below ``beta``, linear above, and continuously differentiable.
 
     Module of `smooth_l1_loss`.
 
     Args:
-        beta: Where the two parts meet, at least 0; 0 is L1.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        beta: The error at which the two parts meet, at least 0; 0 gives L1.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `smooth_l1_loss`: the formula, when to choose it, edge cases and sources.
@@ -668,15 +672,16 @@ class SmoothL1Loss(LossModule):
     ) -> Tensor: ...
 
 class SoftmaxFocalLoss(LossModule):
-    """Cross-entropy that counts rows less the better they are classified already.
+    """Cross-entropy with smaller weights for well-classified rows.
 
     Module of `softmax_focal_loss`.
 
     Args:
-        gamma: The focusing power, at least 0.
-        class_weight: One factor a class, (C,): this is where a softmax has its alpha.
-        ignore_index: Rows with this index are absent, and are not counted by a mean.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
+        gamma: The focusing exponent, at least 0.
+        class_weight: One factor per class, (C,). A row has the factor of its class; with soft targets, each class has
+            its own.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
         `softmax_focal_loss`: the formula, when to choose it, edge cases and sources.
