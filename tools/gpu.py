@@ -77,7 +77,7 @@ def battery(part: Part, device: torch.device, extent: Extent, seed: int) -> None
     """Every loss on difficult inputs, against exact values."""
     from tests.battery.cases import GROUPS, Case
     from tests.battery.measure import Worst, describe, measure
-    from tests.battery.sample import DTYPES, SHARES, broken, sampled
+    from tests.battery.sample import DTYPES, FRACTIONS, exceeded, sampled
 
     worst: dict[tuple[str, torch.dtype], Worst] = defaultdict(Worst)
 
@@ -86,12 +86,12 @@ def battery(part: Part, device: torch.device, extent: Extent, seed: int) -> None
         errors = list(measure(replace(case, pred=pred, target=target, ours=ours), ours))
         for error in errors:
             worst[case.loss, case.dtype].add(error)
-        part.failures += [describe(case, error) for error in broken(case, errors)]
+        part.failures += [describe(case, error) for error in exceeded(case, errors)]
 
     random, cases = Random(seed), []
     for group in GROUPS:
         for dtype in DTYPES:
-            selected = sampled(group, dtype, seed, SHARES[group])
+            selected = sampled(group, dtype, seed, FRACTIONS[group])
             cases += random.sample(selected, min(extent.cases, len(selected)))
     random.shuffle(cases)  # every loss is checked even if the time is short
     part.run([partial(check, case) for case in cases])

@@ -175,7 +175,7 @@ def survives(text: str, group: str) -> bool:
         "-p",
         "no:cacheprovider",
         "-k",
-        f"{SKIPPED} and (not test_promises or {group})",
+        f"{SKIPPED} and (not test_error_bounds or {group})",
         "--rootdir",
         str(ROOT),
     ]
