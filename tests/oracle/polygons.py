@@ -20,7 +20,7 @@ DIGITS = 10**50
 
 @dataclass(frozen=True)
 class Body:
-    """A convex polygon with counterclockwise vertices; rectangles also have sides, and a center even if the area is 0."""
+    """A convex polygon with counterclockwise vertices; rectangles also have sides and a center, even without area."""
 
     vertices: tuple[Point, ...]
     sides: Point | None = None
@@ -136,7 +136,7 @@ class Slope:
 def slopes(
     shapes: tuple[Shape, Shape], rows: tuple[Row, Row], chosen: Sequence[int], step: Fraction, enclosing: str = "hull"
 ) -> dict[str, list[Slope]]:
-    """The derivatives of all losses by the chosen numbers of both rows; the weight of CIoU is constant, as in the paper."""
+    """The derivatives of all losses by the chosen numbers of both rows; CIoU has a constant weight, as in the paper."""
     numbers, cut = [*rows[0], *rows[1]], len(rows[0])
 
     def losses_of(changed: Row, weight: mpf | None) -> dict[str, mpf]:

@@ -1,6 +1,6 @@
 """The regression experiment of the DIoU paper in scalars: definitions of the papers, complex-step derivatives.
 
-A derivative is the imaginary part of ``f(x + i h) / h``, which has no cancellation. Constants lose their imaginary part.
+A derivative is the imaginary part of ``f(x + i h) / h``, without cancellation. Constants have no imaginary part.
 """
 
 import cmath
