@@ -74,8 +74,8 @@ def hull(corners: Tensor, others: Tensor) -> Tensor:
     points = torch.cat((corners, others), 1)
     steps = points[:, None] - points[:, :, None]  # (N, from, to, 2)
     heights = cross(steps[:, :, :, None], steps[:, :, None])  # (N, from, to, each)
-    apart = ~torch.eye(points.shape[1], dtype=torch.bool, device=points.device)
-    on_hull = ((heights >= -TINY).all(-1) & apart).any(-1)
+    distinct = ~torch.eye(points.shape[1], dtype=torch.bool, device=points.device)
+    on_hull = ((heights >= -TINY).all(-1) & distinct).any(-1)
     return area_of(points, on_hull)
 
 

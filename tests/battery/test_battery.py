@@ -16,10 +16,10 @@ FRACTIONS = {"boxes": 0.1, "binary": 0.3, "softmax": 0.1, "regression": 1.0}  # 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("whole", share(False, True))
-def test_error_bounds(group: str, dtype: torch.dtype, whole: bool, seed: int) -> None:
+@pytest.mark.parametrize("complete", share(False, True))
+def test_error_bounds(group: str, dtype: torch.dtype, complete: bool, seed: int) -> None:
     found = []
-    for case in sampled(group, dtype, seed, 1.0 if whole else FRACTIONS[group]):
+    for case in sampled(group, dtype, seed, 1.0 if complete else FRACTIONS[group]):
         for backend in AVAILABLE["cpu"]:
             with detloss.use_backend(backend):
                 found += [f"{backend}: {describe(case, error)}" for error in failures(case)]

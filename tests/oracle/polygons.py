@@ -19,7 +19,7 @@ DIGITS = 10**50
 
 
 @dataclass(frozen=True)
-class Body:
+class Polygon:
     """A convex polygon with counterclockwise vertices; rectangles also have sides and a center, even without area."""
 
     vertices: tuple[Point, ...]
@@ -27,10 +27,10 @@ class Body:
     center: Point | None = None
 
 
-Shape = Callable[[Row], Body]
+Shape = Callable[[Row], Polygon]
 
 
-def rectangle(row: Row) -> Body:
+def rectangle(row: Row) -> Polygon:
     """A rectangle from center, sides and angle; a negative side is 0."""
     cx, cy, *sides, angle = row
     width, height = (max(side, Fraction(0)) for side in sides)
@@ -42,23 +42,23 @@ def rectangle(row: Row) -> Body:
         )
         for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))
     )
-    return Body(vertices, (width, height), (cx, cy))
+    return Polygon(vertices, (width, height), (cx, cy))
 
 
 def box_of(form: str) -> Shape:
     """Axis-aligned boxes in a format of the oracle of boxes."""
 
-    def box(row: Row) -> Body:
+    def box(row: Row) -> Polygon:
         x1, y1, x2, y2 = (sum(a * x for a, x in zip(line, row, strict=True)) for line in corner_map(form, 2))
         return rectangle([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, Fraction(0)])
 
     return box
 
 
-def polygon(row: Row) -> Body:
+def polygon(row: Row) -> Polygon:
     """A polygon from consecutive vertices, in either direction."""
     vertices = tuple(zip(row[::2], row[1::2], strict=True))
-    return Body(vertices if _twice_area(vertices) >= 0 else vertices[::-1])
+    return Polygon(vertices if _twice_area(vertices) >= 0 else vertices[::-1])
 
 
 def area(vertices: Sequence[Point]) -> Fraction:
@@ -81,20 +81,20 @@ def hull(points: Sequence[Point]) -> list[Point]:
     return lower[:-1] + upper[:-1] or lower
 
 
-def centroid(body: Body) -> Point:
+def centroid(shape: Polygon) -> Point:
     """The centroid of the area; of a polygon without area, the midpoint of its segment."""
-    if body.center is not None:
-        return body.center
-    twice = _twice_area(body.vertices)
+    if shape.center is not None:
+        return shape.center
+    twice = _twice_area(shape.vertices)
     if not twice:
-        (x, y), (other_x, other_y) = min(body.vertices), max(body.vertices)
+        (x, y), (other_x, other_y) = min(shape.vertices), max(shape.vertices)
         return (x + other_x) / 2, (y + other_y) / 2
-    spans = [(_cross(start, end), start, end) for start, end in _edges(body.vertices)]
+    spans = [(_cross(start, end), start, end) for start, end in _edges(shape.vertices)]
     x, y = (sum(span * (start[k] + end[k]) for span, start, end in spans) / (3 * twice) for k in (0, 1))
     return x, y
 
 
-def losses(first: Body, second: Body, enclosing: str = "hull", weight: mpf | None = None) -> dict[str, mpf]:
+def losses(first: Polygon, second: Polygon, enclosing: str = "hull", weight: mpf | None = None) -> dict[str, mpf]:
     """All losses of a pair; CIoU for rectangles, with a constant weight if one is given."""
     points = hull([*first.vertices, *second.vertices])
     shared = area(intersection(first.vertices, second.vertices))
@@ -118,7 +118,7 @@ def losses(first: Body, second: Body, enclosing: str = "hull", weight: mpf | Non
 
 
 @dataclass(frozen=True)
-class Slope:
+class OneSided:
     """The one-sided derivatives of a loss by one number of a row."""
 
     before: mpf
@@ -135,7 +135,7 @@ class Slope:
 
 def slopes(
     shapes: tuple[Shape, Shape], rows: tuple[Row, Row], chosen: Sequence[int], step: Fraction, enclosing: str = "hull"
-) -> dict[str, list[Slope]]:
+) -> dict[str, list[OneSided]]:
     """The derivatives of all losses by the chosen numbers of both rows; CIoU has a constant weight, as in the paper."""
     numbers, cut = [*rows[0], *rows[1]], len(rows[0])
 
@@ -144,13 +144,13 @@ def slopes(
 
     here = losses_of(numbers, None)
     weight = here.pop("weight", None)
-    found: dict[str, list[Slope]] = {name: [] for name in here}
+    found: dict[str, list[OneSided]] = {name: [] for name in here}
     for k in chosen:
         before, after = (
             losses_of([*numbers[:k], numbers[k] + move, *numbers[k + 1 :]], weight) for move in (-step, step)
         )
         for name, value in here.items():
-            found[name].append(Slope((value - before[name]) / number(step), (after[name] - value) / number(step)))
+            found[name].append(OneSided((value - before[name]) / number(step), (after[name] - value) / number(step)))
     return found
 
 

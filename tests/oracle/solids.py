@@ -43,11 +43,11 @@ def hull(points: Sequence[Point]) -> list[Face]:
     """The faces of the convex hull; none if it is flat."""
     points = sorted(set(points))
     scale = lcm(*(entry.denominator for point in points for entry in point))
-    whole = [tuple(int(entry * scale) for entry in point) for point in points]  # much faster than fractions
+    integers = [tuple(int(entry * scale) for entry in point) for point in points]  # much faster than fractions
     faces = {}
-    for a, b, c in combinations(whole, 3):
+    for a, b, c in combinations(integers, 3):
         normal = _cross(_minus(b, a), _minus(c, a))
-        heights = [_dot(normal, _minus(point, a)) for point in whole]
+        heights = [_dot(normal, _minus(point, a)) for point in integers]
         if not any(normal) or (min(heights) < 0 < max(heights)):
             continue
         if max(heights) > 0:
@@ -79,17 +79,17 @@ def centroid(faces: Sequence[Face]) -> Point:
 def losses(first: Sequence[Point], second: Sequence[Point], enclosing: str = "hull") -> dict[str, Fraction]:
     """All losses of the convex hulls of points; without DIoU if a hull has no volume."""
     points = [*first, *second]
-    body, other = hull(first), hull(second)
-    shared = volume(intersection(body, other))
-    union = volume(body) + volume(other) - shared
+    faces, other = hull(first), hull(second)
+    shared = volume(intersection(faces, other))
+    union = volume(faces) + volume(other) - shared
     enclosure = volume(hull(points)) if enclosing == "hull" else _box_volume(points)
     different = Fraction(set(first) != set(second))
     iou = 1 - shared / union if union else different
     found = {"iou": iou, "giou": iou + (1 - union / enclosure if enclosure else different)}
-    if body and other:
-        apart = _minus(centroid(body), centroid(other))
+    if faces and other:
+        distance = _minus(centroid(faces), centroid(other))
         longest = max(_dot(_minus(a, b), _minus(a, b)) for a, b in combinations(points, 2))
-        found["diou"] = iou + _dot(apart, apart) / longest
+        found["diou"] = iou + _dot(distance, distance) / longest
     return found
 
 
