@@ -1,4 +1,7 @@
-"""Clocks and meters of a CPU and of a GPU: seconds per call, peak memory, kernel launches, synchronizations."""
+"""Clocks and meters of a CPU and of a GPU: seconds per call, peak memory, kernel launches, synchronizations.
+
+The meters of the GPU have not been run on a GPU yet.
+"""
 
 import os
 import time
