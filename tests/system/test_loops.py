@@ -16,7 +16,8 @@ from random import Random
 
 import pytest
 
-from detloss.kernels import cpp, printed
+from detloss.formulas import PENALTIES
+from detloss.kernels import cpp
 from tests.support.processor import flags, instruction_sets
 
 DRIVER = Path(__file__).with_name("loops.cpp")
@@ -30,7 +31,7 @@ SANITIZERS = [
     "-fno-sanitize-recover=all",
     "-fno-sanitize-address-use-after-scope",
 ]
-PENALTIES = tuple(penalty.__name__ for penalty in printed.PENALTIES)
+EVERY = tuple(penalty.__name__ for penalty in PENALTIES)
 # A penalty of the intersection only, one of the convex hull, one of the diameter.
 FEW = ("iou", "generalized_iou", "distance_iou")
 FOREIGN = ("aarch64-linux-gnu-g++", "qemu-aarch64")
@@ -101,7 +102,7 @@ def test_boxes_have_equal_bits_on_all_architectures(tmp_path: Path, seed: int) -
     seeds = [str(each) for each in Random(seed).sample(range(2**31), 3)]
     found = []
     for name in (*instruction_sets(), "native"):
-        folder = sources(tmp_path / name / "sources", PENALTIES)
+        folder = sources(tmp_path / name / "sources", EVERY)
         foreign = name == "native"
         compiler = [FOREIGN[0], "-static"] if foreign else COMPILER
         program = build(folder, "-O2", *flags(name), compiler=compiler)
