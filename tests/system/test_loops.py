@@ -24,14 +24,14 @@ DRIVER = Path(__file__).with_name("loops.cpp")
 COMPILER = shlex.split(os.environ.get("CXX", "c++"))
 OPTIONS = ["-std=c++20", "-g1", "-pthread", "-fno-math-errno", "-fno-trapping-math", "-fwrapv", "-Wno-psabi"]
 CONTRACTION = {"boxes": "off", "convex": "off", "elementwise": "fast", "loops": "off"}
-# Without -fsanitize-address-use-after-scope, compilation takes a fifth of the time.
+# Without the check of use after scope, compilation takes a fifth of the time.
 SANITIZERS = [
     "-O1",
     "-fsanitize=address,undefined",
     "-fno-sanitize-recover=all",
     "-fno-sanitize-address-use-after-scope",
 ]
-EVERY = tuple(penalty.__name__ for penalty in PENALTIES)
+ALL = tuple(penalty.__name__ for penalty in PENALTIES)
 # A penalty of the intersection only, one of the convex hull, one of the diameter.
 FEW = ("iou", "generalized_iou", "distance_iou")
 FOREIGN = ("aarch64-linux-gnu-g++", "qemu-aarch64")
@@ -102,7 +102,7 @@ def test_boxes_have_equal_bits_on_all_architectures(tmp_path: Path, seed: int) -
     seeds = [str(each) for each in Random(seed).sample(range(2**31), 3)]
     found = []
     for name in (*instruction_sets(), "native"):
-        folder = sources(tmp_path / name / "sources", EVERY)
+        folder = sources(tmp_path / name / "sources", ALL)
         foreign = name == "native"
         compiler = [FOREIGN[0], "-static"] if foreign else COMPILER
         program = build(folder, "-O2", *flags(name), compiler=compiler)
