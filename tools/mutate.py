@@ -190,7 +190,7 @@ def survives(module: str, text: str) -> bool:
         "-p",
         "no:cacheprovider",
         "-k",
-        f"{SKIPPED} and (not test_promises or {group})",
+        f"{SKIPPED} and (not test_error_bounds or {group})",
         "--rootdir",
         str(ROOT),
     ]
