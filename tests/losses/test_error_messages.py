@@ -229,7 +229,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.AxisAligned("xyhw"),
             ValueError,
-            "format: expected one of 'xyxy', 'xywh', 'cxcywh', 'ltrb', got 'xyhw'",
+            "format: expected 'xyxy', 'xywh', 'cxcywh' or 'ltrb', got 'xyhw'",
         ),
         (lambda: detloss.AxisAligned(dims=0), ValueError, "dims: expected at least 1, got 0"),
         (lambda: detloss.AxisAligned(dims=2.0), TypeError, "dims: expected an integer, got float"),
@@ -246,12 +246,12 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.complete_iou_loss(torch.rand(2, 6), torch.rand(2, 6), geometry=detloss.AxisAligned(dims=3)),
             ValueError,
-            "geometry: expected boxes of the plane for an aspect ratio, got AxisAligned(format='xyxy', dims=3)",
+            "geometry: expected one with the measure aspect_angle, which complete_iou reads, got AxisAligned(format='xyxy', dims=3)",
         ),
         (
             lambda: detloss.complete_iou(torch.rand(2, 2), torch.rand(2, 2), geometry=detloss.AxisAligned(dims=1)),
             ValueError,
-            "geometry: expected boxes of the plane for an aspect ratio, got AxisAligned(format='xyxy', dims=1)",
+            "geometry: expected one with the measure aspect_angle, which complete_iou reads, got AxisAligned(format='xyxy', dims=1)",
         ),
         (lambda: detloss.iou(boxes, torch.rand(2, 4)), ValueError, "b: expected as many rows as a, (3, 4), got (2, 4)"),
         (lambda: detloss.iou(boxes.int(), boxes), TypeError, "a: expected a floating dtype, got torch.int32"),
@@ -306,7 +306,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.class_weight_from_counts([1, 2], method="log"),
             ValueError,
-            "method: expected one of 'inverse', 'sqrt', 'effective', got 'log'",
+            "method: expected 'inverse', 'sqrt' or 'effective', got 'log'",
         ),
         (lambda: detloss.class_weight_from_counts([1, 2], beta=1.0), ValueError, "beta: expected in [0, 1), got 1.0"),
         (
