@@ -30,7 +30,6 @@ from detloss.experiments.cli_options import (
     weights_to_try,
 )
 from detloss.experiments.comparison.plan import Pair, Plan
-from detloss.experiments.printable import printable
 from detloss.experiments.simulation.simulate_command import simulate
 from detloss.experiments.tuning.tune_command import tune
 
@@ -59,6 +58,7 @@ def reported_errors() -> Iterator[None]:
     """Turn what a user can put right into an error message."""
     from detloss.experiments.comparison.output import FolderError
     from detloss.experiments.comparison.store import StorageError
+    from detloss.experiments.console import printable
     from detloss.experiments.data.dataset import DatasetError
     from detloss.experiments.training.devices import DevicesError
     from detloss.experiments.training.trial import DetectorError
@@ -217,6 +217,7 @@ def quick_settings(ctx: click.Context, steps: int) -> tuple[int, int]:
 def end(ctx: click.Context, results: "Results", folder: "Folder", code: int) -> None:
     """Leave with an error if a trial is missing; `code` is not 0 where the command was interrupted."""
     from detloss.experiments.comparison.progress import name_of
+    from detloss.experiments.console import printable
 
     missing, planned = results.missing, results.plan.all_trials()
     kept = f"what is finished is kept in {folder.path}"

@@ -15,11 +15,22 @@ from detloss.experiments.comparison.ranking import Standing
 from detloss.experiments.comparison.request import Request
 from detloss.experiments.comparison.runner import Results
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.printable import printable
 from detloss.experiments.training.devices import Team
 
 WORTH = 0.8  # a share of the time for which another precision is worth a word
 QUICK = "A quick look, at one seed, half the steps and listed weights: its order is not to be trusted."
+
+
+def printable(text: str) -> str:
+    r"""Write characters that control a terminal or that no encoding has as escapes; line ends stay.
+
+    Example:
+        >>> printable("a\x1b]0;title.png")
+        'a\\x1b]0;title.png'
+    """
+    return "".join(
+        one if one.isprintable() or one in "\n\xa0" else one.encode("unicode_escape").decode("ascii") for one in text
+    )
 
 
 def bars(console: Console, *, transient: bool = False) -> Progress:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from detloss.experiments.data.box_checks import fault_of
 from detloss.experiments.data.dataset import DatasetError, Problem, load
+from detloss.experiments.data.records import fault_of
 from tests.support.datasets import (
     PAIR,
     Picture,

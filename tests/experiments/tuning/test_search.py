@@ -18,8 +18,8 @@ from detloss.experiments.training import trial
 from detloss.experiments.training.devices import Place
 from detloss.experiments.training.trial import Outcome
 from detloss.experiments.training.workers import Finished
-from detloss.experiments.tuning import tune
 from detloss.experiments.tuning.candidates import BEFORE_DROPPING, State
+from detloss.experiments.tuning.cross_validation import tune
 from detloss.experiments.tuning.folds import (
     TuningTrial,
     check_folds,

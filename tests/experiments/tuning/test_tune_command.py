@@ -11,8 +11,9 @@ from rich.console import Console
 
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.devices import teams
-from detloss.experiments.tuning import cross_validation, tune, tune_command
+from detloss.experiments.tuning import cross_validation, tune_command
 from detloss.experiments.tuning.candidates import State
+from detloss.experiments.tuning.cross_validation import tune
 from detloss.experiments.tuning.display import TuningDisplay
 from detloss.experiments.tuning.search import Happening
 from detloss.experiments.tuning.search_space import TuningError

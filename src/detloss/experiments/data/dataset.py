@@ -11,7 +11,6 @@ import numpy as np
 
 import detloss
 from detloss.experiments.data import formats
-from detloss.experiments.data.box_checks import fault_of
 from detloss.experiments.data.digit_scenes import STYLES, Style, compose
 from detloss.experiments.data.images import PictureError, small_picture
 from detloss.experiments.data.records import (
@@ -21,6 +20,7 @@ from detloss.experiments.data.records import (
     DatasetError,
     Listing,
     Problem,
+    fault_of,
     well_formed,
 )
 from detloss.experiments.data.split import Division, divide

@@ -8,7 +8,6 @@ from detloss.experiments.data import (
     coco,
     voc,
     yolo,
-    yolo_settings,
 )
 from detloss.experiments.data.file_tree import Tree, is_for_images
 from detloss.experiments.data.records import DatasetError, Listing
@@ -54,7 +53,7 @@ def read(path: Path) -> Listing:
         return _read_folder(path)
     if not path.exists():
         raise DatasetError(f"{path}: there is no such file or folder")
-    known = {".json": _COCO, **dict.fromkeys(yolo_settings.SUFFIXES, _YOLO)}.get(path.suffix.lower())
+    known = {".json": _COCO, **dict.fromkeys(yolo.SETTINGS_SUFFIXES, _YOLO)}.get(path.suffix.lower())
     if known is None:
         raise DatasetError(
             f"{path}: expected a folder, a COCO json file or YOLO's data.yaml, "

@@ -18,13 +18,14 @@ from detloss.experiments.training.trial import DetectorError, Outcome, check_tri
 from detloss.experiments.training.workers import TrialRunner, Workers
 from detloss.experiments.tuning import tuning_plots
 from detloss.experiments.tuning.candidates import Candidates
-from detloss.experiments.tuning.design import Design, designed
 from detloss.experiments.tuning.folds import check_folds, run_tuning_trial
 from detloss.experiments.tuning.search import (
+    Design,
     Opened,
     Search,
     TrainingError,
     Watch,
+    designed,
 )
 from detloss.experiments.tuning.search_space import TuningError, starts_of
 from detloss.experiments.tuning.tuning_result import (
@@ -106,7 +107,7 @@ def tune(
         worker processes import the script.
 
     Example:
-        >>> from detloss.experiments.tuning import tune
+        >>> from detloss.experiments import tune
         >>> try:
         ...     tune(list, cls="ce", over=["alpha"])
         ... except ValueError as error:

@@ -10,7 +10,6 @@ from detloss.catalog import Loss
 from detloss.experiments import cli_options
 from detloss.experiments.cli_options import BOX_LOSSES, CLASS_LOSSES, loss_named
 from detloss.experiments.data.dataset import DatasetError, load
-from detloss.experiments.printable import printable
 
 
 @click.command(context_settings={"show_default": True})
@@ -77,7 +76,7 @@ def tune(
     from rich.console import Console
 
     from detloss.experiments.comparison.output import FolderError
-    from detloss.experiments.console import say
+    from detloss.experiments.console import printable, say
     from detloss.experiments.training import devices
     from detloss.experiments.training.interrupts import exit_code
     from detloss.experiments.tuning.cross_validation import PICTURE, RECORD

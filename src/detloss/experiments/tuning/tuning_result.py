@@ -16,9 +16,8 @@ from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.average_precision import average_precisions
 from detloss.experiments.training.workers import Failed
 from detloss.experiments.tuning.candidates import Candidate, State
-from detloss.experiments.tuning.design import Design
 from detloss.experiments.tuning.folds import fold_of_images
-from detloss.experiments.tuning.search import Judged
+from detloss.experiments.tuning.search import Design, Judged
 from detloss.experiments.tuning.search_space import line_of
 
 
