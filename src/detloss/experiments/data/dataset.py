@@ -146,6 +146,26 @@ def load(path: Path | None, *, size: int | None = None, scenes: str | None = Non
     )
 
 
+def placeholder(path: Path | None, scenes: str | None) -> Dataset:
+    """Make a data set of one blank image with one box, named and shaped like the one that `load` would return.
+
+    A detector can be built for it before the data are read.
+    """
+    style = STYLES["digits" if scenes is None else scenes]
+    turned = path is None and style.turned
+    box = np.array([[8, 8, 8, 8, 0] if turned else [4, 4, 12, 12]], np.float32)
+    sample = Sample("placeholder", np.zeros((32, 32, 3), np.uint8), box, np.zeros(1, np.int64))
+    return Dataset(
+        name=style.name if path is None else well_formed(path.resolve().name),
+        class_names=("object",),
+        train=[sample],
+        validation=[sample],
+        problems=[],
+        split="",
+        geometry=detloss.Rotated() if turned else detloss.AxisAligned(),
+    )
+
+
 def _samples(
     images: Sequence[AnnotatedImage], class_names: tuple[str, ...], longer_side: int, problems: list[Problem]
 ) -> list[Sample]:

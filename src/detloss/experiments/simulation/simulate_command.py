@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from detloss.catalog import Loss
-from detloss.experiments.cli_options import BOX_LOSSES, CLASS_LOSSES, losses_named
+from detloss.experiments.cli_options import several_losses
+from detloss.experiments.loss_names import ALL_LOSSES
 from detloss.experiments.simulation.experiment import ALL_POINTS, GRADIENTS, Simulation, SimulationError, losses_with
 from detloss.experiments.simulation.experiment import simulate as run
 
@@ -25,8 +26,8 @@ PRINTED_STEPS = (0, 20, 50, 100, 160, 200)
 @click.command(context_settings={"show_default": True})
 @click.option(
     "--losses",
-    callback=lambda ctx, param, names: None if names is None else losses_named(BOX_LOSSES | CLASS_LOSSES, names),
-    help="Box losses, separated by commas.  [default: all that have the gradient]",
+    callback=lambda ctx, param, names: None if names is None else several_losses(names, ALL_LOSSES),
+    help="Box losses, separated by commas, with options after colons.  [default: all that have the gradient]",
 )
 @click.option(
     "--gradient",

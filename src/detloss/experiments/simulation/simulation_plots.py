@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from detloss.experiments.plot_style import COLORS, INK, style
+from detloss.experiments.plot_style import COLORS, DASHES, INK, style
 from detloss.experiments.simulation.experiment import CENTER, RADIUS, STEPS, Course, Simulation
 
 MAPS_PER_ROW = 4
@@ -24,8 +24,6 @@ EDGE = 1.03 * RADIUS
 
 TOTAL_DOT_AREA, MIN_DOT_AREA = 8000.0, 2.0
 """Area of all dots of a map and least area of a dot, in square points."""
-
-DASHES = ((0, (4, 2)), (0, (1, 1.2)), (0, (4, 1.5, 1, 1.5)))
 
 
 def write(simulation: Simulation, path: Path) -> None:
@@ -54,7 +52,7 @@ def draw(simulation: Simulation) -> Figure:
 
 def draw_curves(axes: Axes, simulation: Simulation) -> None:
     """Plot the error of all cases over the steps; dashed if the loss regresses the numbers that are measured."""
-    colors, dashes = iter(COLORS), iter(DASHES)
+    colors, dashes = iter(COLORS), iter(DASHES[1:])
     for course in simulation.courses:
         if course.is_trivial:
             label = f"{course.loss.title}: trivial, regresses\nthe numbers that are measured"
