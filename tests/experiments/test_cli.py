@@ -54,7 +54,7 @@ def test_compare_finds_weights_trains_every_pair_and_reports(quick: None, tmp_pa
     lines = result.output.splitlines()
     assert lines[:3] == [
         "two & a half: Every fifth image; 2 and 2 images.",
-        "left out: labels/<7>.json, annotation 12: box (4, 4, 4, 9) has no area",
+        "excluded: labels/<7>.json, annotation 12: box (4, 4, 4, 9) has no area",
         "plan: 10 trials of 2 steps to find the weights, then 4 trials of 8 steps: 2 pairs on 2 seeds",
     ]
     assert lines[3].startswith("estimate: about ")
@@ -431,7 +431,7 @@ def test_real_trials_on_real_files(tmp_path: Path) -> None:
     words = (*words, "--precision", "bfloat16", "--devices-per-trial", 2)
     result = detloss_command("compare", data, *words, "--out", out)
     assert result.exit_code == 0, result.output
-    assert "left out: squares.json" in result.output
+    assert "excluded: squares.json" in result.output
     records = records_of(out)
     assert {(record["box"], record["cls"], record["steps"], record["precision"]) for record in records} == {
         ("l1", "weighted_ce", 2, "bfloat16"),

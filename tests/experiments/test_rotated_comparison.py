@@ -105,7 +105,7 @@ def test_losses_of_rotated_boxes_are_offered_for_rotated_boxes_only(few: None, b
 def test_other_detectors_have_no_rotated_boxes(few: None, detector: str, tmp_path: Path) -> None:
     result = compared("--scenes", "rotated", "--detector", detector, *SHORT, "--out", tmp_path)
     assert result.exit_code == 2
-    words = f"--detector: expected 'unitbox' for the turned boxes of turned digit scenes, got '{detector}'"
+    words = f"--detector: expected 'unitbox' for the turned boxes of rotated digit scenes, got '{detector}'"
     assert words in " ".join(result.output.split())
 
 

@@ -74,7 +74,7 @@ def usage_errors() -> Iterator[None]:
 def box_losses(context: click.Context) -> Mapping[str, Loss]:
     """The box losses that the data of a command can have: only generated scenes have rotated boxes."""
     style = STYLES[context.params["scenes"] or "digits"]
-    return ROTATED_BOX_LOSSES if style.turned and context.params["data"] is None else BOX_LOSSES
+    return ROTATED_BOX_LOSSES if style.rotated and context.params["data"] is None else BOX_LOSSES
 
 
 def one_loss(text: str, losses: Mapping[str, Loss]) -> Loss:

@@ -145,7 +145,7 @@ def test_names_that_no_encoding_has_reach_terminal_and_page_as_escapes(
     monkeypatch.setattr(request, "load", read_strange)
     result = detloss(*WORDS, "--out", tmp_path)
     assert result.exit_code == 0, result.output
-    assert r"left out: a\x1b]0;owned\x07\udcff.png" in result.output
+    assert r"excluded: a\x1b]0;owned\x07\udcff.png" in result.output
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert r"\ud800dog" in page
     assert r"image-0.png\udcff" in page
