@@ -63,6 +63,7 @@ arguments. *Weight* is the listed weight of a box loss in ``detloss compare``, r
    :hidden:
 
 {pages}
+   Gaussian losses for rotated boxes </gaussians>
    /penalty
 """
 

@@ -18,9 +18,8 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
 
-from detloss import formulas
+from detloss.formulas import PENALTIES, elementwise, softmax
 from detloss.geometry import AxisAligned
-from detloss.kernels import printed
 from detloss.kernels import triton as backend
 from detloss.kernels.interface import (
     BinaryLoop,
@@ -54,22 +53,22 @@ class Absent:
 def losses(dtype: torch.dtype) -> Iterator[tuple[str, Loop, Tensor, Tensor, tuple[float, ...]]]:
     """Every kernel of weight, by the name of its loss."""
     numbers = torch.zeros(65536, dtype=dtype)
-    yield "l1", ElementLoop(formulas.l1), numbers, numbers, ()
-    yield "smooth_l1", ElementLoop(formulas.smooth_l1), numbers, numbers, (1.0,)
+    yield "l1", ElementLoop(elementwise.l1), numbers, numbers, ()
+    yield "smooth_l1", ElementLoop(elementwise.smooth_l1), numbers, numbers, (1.0,)
     logits, classes = torch.zeros(4096, 80, dtype=dtype), torch.zeros(4096, dtype=torch.int64)
-    yield "bce", BinaryLoop(formulas.binary_cross_entropy, None, 0.0), logits, logits, ()
-    focal = formulas.sigmoid_focal, (0.25, 0.75, 2.0)
+    yield "bce", BinaryLoop(elementwise.binary_cross_entropy, None, 0.0), logits, logits, ()
+    focal = elementwise.sigmoid_focal, (0.25, 0.75, 2.0)
     yield "focal", BinaryLoop(focal[0], None, 0.0), logits, logits, focal[1]
     yield "focal, indices", BinaryLoop(focal[0], -1, 0.0), logits, classes, focal[1]
-    yield "ce", RowLoop(formulas.cross_entropy, -100, 0.0), logits, classes, (1.0,)
-    yield "soft ce", RowLoop(formulas.cross_entropy, -100, 0.0), logits, logits, (1.0,)
-    yield "softmax_focal", RowLoop(formulas.softmax_focal, -100, 0.0), logits, classes, (1.0, 2.0)
+    yield "ce", RowLoop(softmax.cross_entropy, -100, 0.0), logits, classes, (1.0,)
+    yield "soft ce", RowLoop(softmax.cross_entropy, -100, 0.0), logits, logits, (1.0,)
+    yield "softmax_focal", RowLoop(softmax.softmax_focal, -100, 0.0), logits, classes, (1.0, 2.0)
     many = torch.zeros(16, 32000, dtype=dtype)
-    yield "ce, 32000 classes", RowLoop(formulas.cross_entropy, -100, 0.0), many, classes[:16], (1.0,)
+    yield "ce, 32000 classes", RowLoop(softmax.cross_entropy, -100, 0.0), many, classes[:16], (1.0,)
     yield "focal, several steps", BinaryLoop(focal[0], None, 0.0), *[torch.zeros(2**17, 80, dtype=dtype)] * 2, focal[1]
     boxes = torch.zeros(65536, 4, dtype=dtype)
-    for penalty in printed.PENALTIES:
-        loop = PairLoop(penalty, AxisAligned(), penalty is formulas.complete_iou, measure=False)
+    for penalty in PENALTIES:
+        loop = PairLoop(penalty, AxisAligned(), measure=False)
         yield penalty.__name__, loop, boxes, boxes, ()
 
 

@@ -1,6 +1,6 @@
 """The fused backends as one operator that compilers put into their graphs as it stands.
 
-An operator's arguments are tensors and plain numbers, so a loop travels as the numbers that `printed.py` gives it.
+An operator's arguments are tensors and plain numbers, so a formula travels as its number in the tables of `formulas`.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from detloss.formulas import BINARY, DIMENSIONS, PENALTIES, REGRESSION, SOFTMAX
 from detloss.geometry import AxisAligned
 from detloss.kernels import active, backend_for, eager
 from detloss.kernels.interface import (
@@ -18,12 +19,11 @@ from detloss.kernels.interface import (
     PairLoop,
     RowLoop,
 )
-from detloss.kernels.printed import BINARY, DIMENSIONS, ELEMENT, PENALTIES, ROW
 
 FORMULAS: dict[type, tuple[Callable[..., Any], ...]] = {
-    ElementLoop: ELEMENT,
+    ElementLoop: REGRESSION,
     BinaryLoop: BINARY,
-    RowLoop: ROW,
+    RowLoop: SOFTMAX,
     PairLoop: PENALTIES,
 }
 LOOPS = tuple(FORMULAS)
@@ -59,7 +59,6 @@ def evaluate(
         FORMULAS[type(loop)].index(loop.formula),
         geometry.format,
         geometry.dims,
-        loop.with_angle if isinstance(loop, PairLoop) else False,
         loop.measure if isinstance(loop, PairLoop) else False,
         loop.ignore_index if isinstance(loop, BinaryLoop | RowLoop) else None,
         loop.label_smoothing if isinstance(loop, BinaryLoop | RowLoop) else 0.0,
@@ -86,7 +85,6 @@ def evaluate_in_graph(
     formula: int,
     box_format: str,
     dims: int,
-    with_angle: bool,
     measure: bool,
     ignore_index: int | None,
     label_smoothing: float,
@@ -99,7 +97,7 @@ def evaluate_in_graph(
     function = FORMULAS[loop_type][formula]
     loop: Loop
     if loop_type is PairLoop:
-        loop = PairLoop(function, AxisAligned(box_format, dims), with_angle, measure)
+        loop = PairLoop(function, AxisAligned(box_format, dims), measure)
     elif loop_type is BinaryLoop:
         loop = BinaryLoop(function, ignore_index, label_smoothing)
     elif loop_type is RowLoop:
@@ -124,7 +122,6 @@ def _(
     formula: int,
     box_format: str,
     dims: int,
-    with_angle: bool,
     measure: bool,
     ignore_index: int | None,
     label_smoothing: float,

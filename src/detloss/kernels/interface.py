@@ -1,12 +1,23 @@
 """What a backend is asked for: which formula, over which entries. Every backend serves the first four loops."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
-from detloss.geometry import AxisAligned, Shape
+from detloss.formulas.axis_aligned import measures_of_boxes
+from detloss.formulas.measures import EVERY_GEOMETRY, RECTANGLES, needs
+from detloss.geometry import AxisAligned, Rotated, Shape
 from detloss.kernels.eager.class_sharding import Spread
+
+known_needs = functools.cache(needs)
+
+
+def needs_of(penalty: Callable[..., Any]) -> frozenset[str]:
+    """The measures that a penalty reads, evaluated once per penalty; compilers do not support caches."""
+    return (needs if torch.compiler.is_compiling() else known_needs)(penalty)
 
 
 class ElementLoop(NamedTuple):
@@ -28,7 +39,7 @@ class BinaryLoop(NamedTuple):
 
 
 class RowLoop(NamedTuple):
-    """One entry a row of logits: `formula(m, nll, likelihood, missing, *parameters)` of the target's class."""
+    """One entry a row of logits: `formula(m, nll, probability, complement, *parameters)` of the target's class."""
 
     formula: Callable[..., Any]
     ignore_index: int
@@ -44,23 +55,42 @@ class PairLoop(NamedTuple):
 
     formula: Callable[..., Any]
     geometry: AxisAligned
-    with_angle: bool
     measure: bool
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The measures that the penalty reads."""
+        return needs_of(self.formula)
+
+    @property
+    def provided(self) -> frozenset[str]:
+        """The measures that a penalty may read."""
+        return measures_of_boxes(self.geometry.dims)
 
 
 class ConvexLoop(NamedTuple):
     """One entry a pair of convex bodies, each a row of its shape's numbers laid end to end.
 
-    `enclosing` says which enclosing region a penalty needs, None where it needs none; `with_distance` whether it needs
-    the distance of the centers, `with_angle` the aspect ratios; `measure` asks for the similarity instead.
+    `enclosing` is the enclosing region of a penalty that reads its size, else None; `measure` asks for the similarity
+    instead.
     """
 
     formula: Callable[..., Any]
     shapes: tuple[Shape, Shape]
     enclosing: str | None
-    with_distance: bool
-    with_angle: bool
     measure: bool
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The measures that the penalty reads."""
+        return needs_of(self.formula)
+
+    @property
+    def provided(self) -> frozenset[str]:
+        """The measures that a penalty may read."""
+        is_planar = self.shapes[0].dims == 2
+        have_sides = all(isinstance(shape, Rotated | AxisAligned) for shape in self.shapes)
+        return RECTANGLES if is_planar and have_sides else EVERY_GEOMETRY
 
 
 class GaussianLoop(NamedTuple):

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from detloss import formulas
 from detloss.engine import checks
 from detloss.engine.chunked_linear import evaluate, logits_to_be
 from detloss.engine.class_targets import (
@@ -13,6 +12,7 @@ from detloss.engine.class_targets import (
     weight_of_classes,
     weights_of_sides,
 )
+from detloss.formulas import elementwise, softmax
 
 
 def linear_cross_entropy_loss(
@@ -72,7 +72,7 @@ def linear_cross_entropy_loss(
         `cross_entropy_loss`.
     """
     logits = logits_to_be(features, layer_weight, layer_bias)
-    loop = row_loop(formulas.cross_entropy, logits, target, ignore_index, label_smoothing)
+    loop = row_loop(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
     return evaluate(
         "linear_cross_entropy_loss",
         loop,
@@ -144,7 +144,7 @@ def linear_binary_cross_entropy_loss(
     logits = logits_to_be(features, layer_weight, layer_bias)
     return evaluate(
         "linear_binary_cross_entropy_loss",
-        binary_loop(formulas.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_loop(elementwise.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         features,
         layer_weight,
@@ -218,7 +218,7 @@ def linear_sigmoid_focal_loss(
     exponent = checks.number("gamma", gamma, 0.0)
     return evaluate(
         "linear_sigmoid_focal_loss",
-        binary_loop(formulas.sigmoid_focal, logits, target, ignore_index, label_smoothing),
+        binary_loop(elementwise.sigmoid_focal, logits, target, ignore_index, label_smoothing),
         logits,
         features,
         layer_weight,

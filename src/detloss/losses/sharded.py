@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, distributed
 
-from detloss import formulas
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
 from detloss.engine.class_targets import (
@@ -19,6 +18,7 @@ from detloss.engine.class_targets import (
     weight_of_classes,
     weights_of_sides,
 )
+from detloss.formulas import elementwise, softmax
 from detloss.kernels.eager.class_sharding import Spread
 from detloss.kernels.interface import SpreadRowLoop
 from detloss.losses.classification import binary_cross_entropy_loss, sigmoid_focal_loss
@@ -82,7 +82,7 @@ def sharded_cross_entropy_loss(
         `cross_entropy_loss`; `linear_cross_entropy_loss`, where one device has all classes.
     """
     part = part_of(logits, target, weight)
-    loop = row_loop(formulas.cross_entropy, logits, target, ignore_index, label_smoothing)
+    loop = row_loop(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
     of_class = weight_of_classes(class_weight, logits)
     return evaluate(
         "sharded_cross_entropy_loss",
@@ -269,7 +269,7 @@ def class_by_class(
     """A loss that judges each class alone: every rank its own, then the sum."""
     part = part_of(logits, target, weight)
     checks.reduction(reduction, normalizer)
-    binary_loop(formulas.binary_cross_entropy, logits, target, ignore_index, options["label_smoothing"])
+    binary_loop(elementwise.binary_cross_entropy, logits, target, ignore_index, options["label_smoothing"])
     if "alpha" in options:
         alpha, _ = weights_of_sides(options["alpha"], logits)
         options["alpha"] = part.of(alpha) if isinstance(alpha, Tensor) and alpha.dim() else options["alpha"]

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from detloss import formulas
+from detloss.formulas import penalties
 from detloss.geometry import AxisAligned
 from detloss.kernels import cpp, eager
 from detloss.kernels import triton as backend
 from detloss.kernels.interface import PairLoop
-from tests.battery.boxes import FAMILIES, REACHES, in_format
+from tests.battery.boxes import FAMILIES, RANGES, in_format
 from tests.support.marks import some
 
 every_format = pytest.mark.parametrize("form", ["xyxy", "xywh", "cxcywh", "ltrb"])
@@ -19,7 +19,7 @@ every_format = pytest.mark.parametrize("form", ["xyxy", "xywh", "cxcywh", "ltrb"
 
 def drawn(rng: Random, form: str, dims: int) -> tuple[Tensor, Tensor, Tensor]:
     """Pairs of every family of the battery, and weights of which some are 0."""
-    pairs = [make(rng, dims, REACHES[torch.float32]) for make in FAMILIES.values() for _ in range(8)]
+    pairs = [make(rng, dims, RANGES[torch.float32]) for make in FAMILIES.values() for _ in range(8)]
     pred, target = (torch.tensor([in_format(row, form) for row in rows]) for rows in zip(*pairs))
     return pred, target, torch.tensor([rng.randrange(4) / 3 for _ in pairs])
 
@@ -33,8 +33,8 @@ def same(ours: tuple[Tensor, ...], theirs: tuple[Tensor, ...]) -> None:
 def test_bits_of_the_reference(form: str, dims: int, seed: int) -> None:
     rng = Random(seed)
     pred, target, weight = drawn(rng, form, dims)
-    for penalty in (formulas.iou, formulas.generalized_iou, formulas.distance_iou):
-        loop = PairLoop(penalty, AxisAligned(form, dims), with_angle=False, measure=rng.random() < 0.3)
+    for penalty in (penalties.iou, penalties.generalized_iou, penalties.distance_iou):
+        loop = PairLoop(penalty, AxisAligned(form, dims), measure=rng.random() < 0.3)
         for reduction, divisor, first in (("none", None, 0), ("mean", 3.7, 1)):  # sums are another matter
             asked = (loop, reduction, True, True, pred, target, weight, divisor, ())
             same(backend.evaluate(*asked)[first:], eager.evaluate(*asked)[first:])
@@ -44,7 +44,7 @@ def test_bits_of_the_reference(form: str, dims: int, seed: int) -> None:
 @every_format
 def test_bits_of_cpp(form: str, seed: int) -> None:
     pred, target, weight = drawn(Random(seed), form, 2)
-    for penalty in (formulas.log_iou, formulas.complete_iou):
-        loop = PairLoop(penalty, AxisAligned(form), penalty is formulas.complete_iou, measure=False)
+    for penalty in (penalties.log_iou, penalties.complete_iou):
+        loop = PairLoop(penalty, AxisAligned(form), measure=False)
         asked = (loop, "none", True, True, pred, target, weight, None, ())
         same(backend.evaluate(*asked), cpp.evaluate(*asked))

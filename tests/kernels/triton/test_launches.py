@@ -8,7 +8,7 @@ from torch import Tensor
 from triton.runtime.interpreter import InterpretedFunction
 
 import detloss
-from detloss import formulas
+from detloss.formulas import elementwise, penalties, softmax
 from detloss.geometry import AxisAligned
 from detloss.kernels import eager
 from detloss.kernels import triton as backend
@@ -23,10 +23,10 @@ from detloss.kernels.triton import launch, plans
 from detloss.kernels.triton.walks import columns_of, walk
 from tests.support.marks import some
 
-GIOU = PairLoop(formulas.generalized_iou, AxisAligned(), with_angle=False, measure=False)
-SMOOTH_L1 = ElementLoop(formulas.smooth_l1)
-FOCAL = BinaryLoop(formulas.sigmoid_focal, 3, 0.0)
-CE = RowLoop(formulas.cross_entropy, -100, 0.0)
+GIOU = PairLoop(penalties.generalized_iou, AxisAligned(), measure=False)
+SMOOTH_L1 = ElementLoop(elementwise.smooth_l1)
+FOCAL = BinaryLoop(elementwise.sigmoid_focal, 3, 0.0)
+CE = RowLoop(softmax.cross_entropy, -100, 0.0)
 
 
 @pytest.fixture
@@ -63,8 +63,8 @@ def agree(loop: Loop, pred: Tensor, target: Tensor, *parameters: float | Tensor,
 def test_every_loss_is_served() -> None:
     assert detloss.backends()["cpu"] == "triton"
     numbers = torch.zeros(4, 6)
-    for dims, penalty in ((2, formulas.complete_iou), (3, formulas.iou), (1, formulas.log_iou)):
-        assert backend.serves(PairLoop(penalty, AxisAligned(dims=dims), dims == 2, False), numbers, numbers)
+    for dims, penalty in ((2, penalties.complete_iou), (3, penalties.iou), (1, penalties.log_iou)):
+        assert backend.serves(PairLoop(penalty, AxisAligned(dims=dims), False), numbers, numbers)
     for loop in (SMOOTH_L1, FOCAL, CE):
         assert backend.serves(loop, numbers, numbers)
 
@@ -72,9 +72,9 @@ def test_every_loss_is_served() -> None:
 def test_what_is_not_served() -> None:
     numbers = torch.zeros(4, 8)
     assert not backend.serves(SMOOTH_L1, numbers[:0], numbers[:0])
-    assert not backend.serves(PairLoop(formulas.iou, AxisAligned(dims=4), False, False), numbers, numbers)
-    assert not backend.serves(PairLoop(formulas.complete_iou, AxisAligned(dims=3), True, False), numbers, numbers)
-    for loop in (ElementLoop(formulas.iou), BinaryLoop(formulas.l1, None, 0.0), RowLoop(formulas.l2, 0, 0.0)):
+    assert not backend.serves(PairLoop(penalties.iou, AxisAligned(dims=4), False), numbers, numbers)
+    assert not backend.serves(PairLoop(penalties.complete_iou, AxisAligned(dims=3), False), numbers, numbers)
+    for loop in (ElementLoop(penalties.iou), BinaryLoop(elementwise.l1, None, 0.0), RowLoop(elementwise.l2, 0, 0.0)):
         assert not backend.serves(loop, numbers, numbers)
 
 
@@ -162,9 +162,9 @@ def test_numbers_of_classes(classes: int, seed: int) -> None:
     scores, labels = logits(1 + 40 // classes, classes)
     scores, weight = 4 * scores.detach(), torch.rand(classes)
     agree(CE, scores, labels, weight)
-    agree(RowLoop(formulas.cross_entropy, 0, 0.1), scores, labels, weight)
+    agree(RowLoop(softmax.cross_entropy, 0, 0.1), scores, labels, weight)
     agree(CE, scores, torch.rand_like(scores), 1.0)
-    agree(RowLoop(formulas.softmax_focal, -100, 0.0), scores, labels, weight, 1.5)
+    agree(RowLoop(softmax.softmax_focal, -100, 0.0), scores, labels, weight, 1.5)
     agree(FOCAL, scores, labels, weight, 1.0 - weight, 2.0)
 
 
@@ -201,7 +201,7 @@ def test_expanded_boxes_are_not_copied(seed: int) -> None:
         tensor, *found = walk(operand, (5, 7), count, unit=4)
         assert tensor is operand
         assert tuple(found) == steps
-    agree(PairLoop(formulas.iou, AxisAligned(), False, measure=True), rows, columns)
+    agree(PairLoop(penalties.iou, AxisAligned(), measure=True), rows, columns)
     batch = torch.rand(2, 1, 7, 4).expand(2, 5, 7, 4)
     agree(GIOU, torch.rand(2, 5, 1, 4).expand(2, 5, 7, 4), batch)
 
@@ -241,7 +241,7 @@ def test_long_sums_keep_their_digits(seed: int) -> None:
     torch.manual_seed(seed)
     pred = torch.rand(40 * plans.ELEMENTS + 3)
     each = (pred.double() - 2.0).abs()
-    loop = ElementLoop(formulas.l1)
+    loop = ElementLoop(elementwise.l1)
     total, *_ = backend.evaluate(loop, "sum", False, False, pred, torch.full_like(pred, 2.0), None, None, ())
     assert abs(total.double() - each.sum()) <= 2 * 2**-24 * each.sum()
     mean, *_ = backend.evaluate(loop, "mean", False, False, pred, torch.full_like(pred, 2.0), None, None, ())

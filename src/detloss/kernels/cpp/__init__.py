@@ -12,8 +12,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from detloss.geometry import Polygon, Rotated
-from detloss.kernels import eager, printed
+from detloss import formulas
+from detloss.geometry import FORMATS, Polygon, Rotated
+from detloss.kernels import eager
 from detloss.kernels.eager import Evaluation
 from detloss.kernels.interface import (
     BinaryLoop,
@@ -72,41 +73,41 @@ class Plan(NamedTuple):
 
 @functools.cache
 def plan_of(loop: Loop) -> Plan | None:
-    """The plan of a loop, None where nothing was printed for it."""
+    """The plan of a loop, None where no code was generated for it."""
     assert library is not None
     match loop:
-        case ElementLoop(formula) if formula in printed.ELEMENT:
-            return Plan(library.detloss_elements, printed.ELEMENT.index(formula))
-        case BinaryLoop(formula, ignore_index, label_smoothing) if formula in printed.BINARY:
+        case ElementLoop(formula) if formula in formulas.REGRESSION:
+            return Plan(library.detloss_elements, formulas.REGRESSION.index(formula))
+        case BinaryLoop(formula, ignore_index, label_smoothing) if formula in formulas.BINARY:
             return Plan(
                 library.detloss_binary,
-                printed.BINARY.index(formula),
+                formulas.BINARY.index(formula),
                 label_smoothing=label_smoothing,
                 ignore_index=ignore_index,
             )
-        case RowLoop(formula, ignore_index, label_smoothing) if formula in printed.ROW:
+        case RowLoop(formula, ignore_index, label_smoothing) if formula in formulas.SOFTMAX:
             return Plan(
                 library.detloss_rows,
-                printed.ROW.index(formula),
+                formulas.SOFTMAX.index(formula),
                 by_row=True,
                 label_smoothing=label_smoothing,
                 ignore_index=ignore_index,
             )
-        case PairLoop(formula, geometry, _, measure) if formula in printed.PENALTIES:
-            if geometry.dims in printed.DIMENSIONS:
+        case PairLoop(formula, geometry, measure) if formula in formulas.PENALTIES:
+            if geometry.dims in formulas.DIMENSIONS:
                 return Plan(
                     library.detloss_pairs,
-                    printed.PENALTIES.index(formula),
+                    formulas.PENALTIES.index(formula),
                     geometry.dims,
-                    printed.FORMATS.index(geometry.format),
+                    list(FORMATS).index(geometry.format),
                     measure,
                     by_row=True,
                 )
-        case ConvexLoop(formula, (first, second), enclosing, _, _, measure) if formula in printed.PENALTIES:
+        case ConvexLoop(formula, (first, second), enclosing, measure) if formula in formulas.PENALTIES:
             if isinstance(first, SHAPES) and isinstance(second, SHAPES):
                 return Plan(
                     library.detloss_convex,
-                    printed.PENALTIES.index(formula),
+                    formulas.PENALTIES.index(formula),
                     measure=measure,
                     by_row=True,
                     shapes=(SHAPES.index(type(first)), SHAPES.index(type(second))),

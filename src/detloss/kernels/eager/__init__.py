@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from detloss import formulas, gaussians
+from detloss.formulas.axis_aligned import axis_aligned
+from detloss.formulas.gaussians import gaussian
 from detloss.geometry import FORMATS
 from detloss.kernels.eager import convex, primitives
 from detloss.kernels.eager.class_sharding import Here, Spread
@@ -137,11 +138,11 @@ def _(loop: PairLoop, pred: Tensor, target: Tensor, parameters: Sequence[Tensor]
     columns, target_columns = axes_of(pred.to(exact), dims), axes_of(target.to(exact), dims)
 
     def of(a: list[tuple[Tensor, Tensor]], b: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        loss, measure, derivatives = formulas.axis_aligned(
-            primitives, loop.formula, box_format.differences_of, box_format.derivatives_by, loop.with_angle, a, b
+        loss, similarity, derivatives = axis_aligned(
+            primitives, loop.formula, box_format.differences_of, box_format.derivatives_by, loop.needs, a, b
         )
         row = torch.stack([first for first, _ in derivatives] + [second for _, second in derivatives], -1).to(dtype)
-        return (measure.to(dtype), -row) if loop.measure else (loss.to(dtype), row)
+        return (similarity.to(dtype), -row) if loop.measure else (loss.to(dtype), row)
 
     value, d_pred = of(columns, target_columns)
     d_target = of(target_columns, columns)[1] if wants_target else None
@@ -159,7 +160,7 @@ def _(loop: GaussianLoop, pred: Tensor, target: Tensor, parameters: Sequence[Ten
     dtype = pred.dtype
     columns, target_columns = (rows.to(torch.float64).unbind(-1) for rows in (pred, target))
     options = [parameter.to(torch.float64) for parameter in parameters]
-    value, d_pred, d_target = gaussians.gaussian(
+    value, d_pred, d_target = gaussian(
         primitives, loop.formula, loop.penalty, loop.is_relative, columns, target_columns, *options
     )
     d_rows = [torch.stack(derivatives, -1).to(dtype) for derivatives in (d_pred, d_target)]

@@ -1,4 +1,4 @@
-"""The Triton backend, for GPUs: the printed formulas as kernels, one pass over the operands for value and gradients.
+"""The Triton backend, for GPUs: the generated formulas as kernels, one pass over the operands for value and gradients.
 
 Triton itself is imported by the first loss that needs it.
 """

@@ -7,7 +7,7 @@ import torch
 import triton
 from torch import Tensor
 
-from detloss.kernels import printed
+from detloss import formulas
 from detloss.kernels.eager import Evaluation, arithmetic_dtype, as_read
 from detloss.kernels.interface import (
     BinaryLoop,
@@ -27,19 +27,19 @@ PROGRAMS = 4096  # about, however many entries: the last one adds up the sums of
 
 
 def serves(loop: Loop, pred: Tensor, target: Tensor) -> bool:
-    """Whether the loop was printed, and there is an entry to evaluate."""
+    """Whether there is generated code for the loop, and there is an entry to evaluate."""
     if pred.numel() == 0:
         return False
     match loop:
         case ElementLoop(formula):
-            return formula in printed.ELEMENT
+            return formula in formulas.REGRESSION
         case BinaryLoop(formula):
-            return formula in printed.BINARY
+            return formula in formulas.BINARY
         case RowLoop(formula):
-            return formula in printed.ROW
+            return formula in formulas.SOFTMAX
         case PairLoop(formula, geometry):
-            known = formula in printed.PENALTIES and geometry.dims in printed.DIMENSIONS
-            return known and printed.geometry_name(geometry.dims, formula) is not None
+            known = formula in formulas.PENALTIES and geometry.dims in formulas.DIMENSIONS
+            return known and loop.needs <= loop.provided
     return False
 
 

@@ -7,8 +7,8 @@ import torch
 import triton
 from torch import Tensor
 
+from detloss.formulas.axis_aligned import name_of_generated
 from detloss.geometry import FORMATS
-from detloss.kernels import printed
 from detloss.kernels.interface import (
     BinaryLoop,
     ElementLoop,
@@ -51,7 +51,7 @@ def plan_of(
     weights: Sequence[Tensor],
     options: Sequence[Number],
 ) -> Plan:
-    """The plan of a loop that was printed."""
+    """The plan of a loop that has generated code."""
     if isinstance(loop, PairLoop):
         return plan_of_pairs(loop, entries, pred, target, weights)
     if isinstance(loop, RowLoop):
@@ -147,7 +147,7 @@ def plan_of_pairs(
         "pred_column": of_pred.column,
         "target_row": of_target.row,
         "target_column": of_target.column,
-        "geometry": getattr(formulas, str(printed.geometry_name(loop.geometry.dims, loop.formula))),
+        "geometry": getattr(formulas, name_of_generated(loop.geometry.dims, loop.needs)),
         "penalty": getattr(formulas, loop.formula.__name__),
         "differences_of": getattr(formulas, box_format.differences_of.__name__),
         "derivatives_by": getattr(formulas, box_format.derivatives_by.__name__),
