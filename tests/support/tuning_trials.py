@@ -14,7 +14,8 @@ from detloss.experiments.data.digit_scenes import DIGITS, compose
 from detloss.experiments.training.average_precision import Matches
 from detloss.experiments.training.devices import Place
 from detloss.experiments.training.trial import Outcome
-from detloss.experiments.tuning import cross_validation, tune
+from detloss.experiments.tuning import cross_validation
+from detloss.experiments.tuning.cross_validation import tune
 from detloss.experiments.tuning.folds import TuningTrial
 from detloss.experiments.tuning.tuning_result import Tuned
 from tests.support.inline_workers import Inline

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from faster_coco_eval import COCO, COCOeval_faster
 
 import detloss
 from detloss.experiments.data.dataset import Sample
@@ -119,6 +118,8 @@ def evaluate(
 
     classes = sorted({row["category_id"] for row in objects + detections})
     categories = [{"id": label, "name": str(label)} for label in classes]
+    from faster_coco_eval import COCO, COCOeval_faster  # imports OpenCV, which commands do without until they train
+
     truth = COCO({"images": images, "annotations": objects, "categories": categories}, print_function=keep_quiet)
     judge = COCOeval_faster(truth, truth.loadRes(detections), "bbox", print_function=keep_quiet)
     if geometry == detloss.Rotated():

@@ -48,7 +48,7 @@ class FrameworkDetector(nn.Module):
 
 def losses_of(box: Loss, cls: Loss, kind: Kind, because: str) -> tuple[nn.Module, nn.Module]:
     """Make a trial's box loss and its class loss, where that is one that the detector can have."""
-    fitting = [loss.name for loss in LOSSES if loss.kind is kind and loss.from_counts is None]
-    if cls.name not in fitting:
+    if cls.kind is not kind or cls.from_counts is not None:
+        fitting = [loss.name for loss in LOSSES if loss.kind is kind and loss.from_counts is None]
         raise ValueError(f"cls: expected one of {', '.join(fitting)}, because {because}; got {cls.name!r}")
     return box.module(**box.options), cls.module(**cls.options)

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
+from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
 from detloss.experiments.training.average_precision import Matches
 from detloss.experiments.training.builders import (
     DETECTORS,
@@ -221,16 +222,7 @@ def check_trials(trials: Iterable[Trial], dataset: Dataset) -> None:
 
 def losses_of(trial: Trial) -> tuple[Loss, Loss]:
     """Find a trial's box loss and its class loss."""
-    return named(trial.box, (Kind.REGRESSION, Kind.BOX, Kind.ROTATED)), named(trial.cls, (Kind.SIGMOID, Kind.SOFTMAX))
-
-
-def named(name: str, kinds: Sequence[Kind]) -> Loss:
-    """Find a loss of one of these kinds in the catalog."""
-    fitting = [loss for loss in (*LOSSES, *ROTATED_LOSSES) if loss.kind in kinds]
-    for loss in fitting:
-        if loss.name == name:
-            return loss
-    raise ValueError(f"loss: expected one of {', '.join(loss.name for loss in fitting)}, got {name!r}")
+    return loss_named(trial.box, ROTATED_BOX_LOSSES), loss_named(trial.cls, CLASS_LOSSES)
 
 
 def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> Detector:

@@ -9,7 +9,6 @@ import pytest
 from faster_coco_eval import COCO, COCOeval_faster
 from torch import Tensor, nn
 
-from detloss.catalog import Kind
 from detloss.experiments.comparison.plan import Pair
 from detloss.experiments.comparison.ranking import Standing
 from detloss.experiments.comparison.report.breakdowns import (
@@ -22,13 +21,13 @@ from detloss.experiments.comparison.report.positives import positives
 from detloss.experiments.comparison.report.precision_recall import mean_curve, precision_at_recalls
 from detloss.experiments.comparison.statistics import Verdict
 from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training.average_precision import RECALLS, Matches
 from detloss.experiments.training.devices import Place
 from detloss.experiments.training.evaluation import Prediction, evaluate
 from detloss.experiments.training.trial import (
     Trial,
     build,
-    named,
     train,
 )
 from tests.support.trials import outcome_of
@@ -238,7 +237,7 @@ def test_positives_are_those_of_a_training_that_is_watched(seed: int) -> None:
     counts, values, cells = [], [], []
     trials = [Trial("giou", "focal", 1.0, first, steps=5) for first in (seed % 1000, seed % 1000 + 1)]
     for trial in trials:
-        model = build(named("giou", (Kind.BOX,)), named("focal", (Kind.SIGMOID,)), trial, dataset)
+        model = build(loss_named("giou"), loss_named("focal"), trial, dataset)
         assert isinstance(model, nn.Module)
         model.normalizer = watched = Watched(model.normalizer)
         model.register_forward_hook(lambda _, inputs, plane: cells.append(plane[:, 0].numel()))

@@ -14,7 +14,7 @@ from PIL import Image
 
 import detloss
 from detloss.experiments.data.dataset import Sample
-from detloss.experiments.data.images import PictureError, open_picture, resized
+from detloss.experiments.data.images import ImageError, read_image, resized
 from detloss.experiments.training.evaluation import Prediction
 from detloss.experiments.training.snapshots import highest_scoring
 
@@ -80,8 +80,8 @@ def photograph(sample: Sample, id: str) -> Photograph:
     height, width, _ = sample.image.shape
     picture = Image.fromarray(sample.image)
     if sample.file is not None:
-        with suppress(PictureError):
-            picture = open_picture(sample.file)
+        with suppress(ImageError):
+            picture = read_image(sample.file)
     size = resized(picture.size, min(LONGER_SIDE, MOST_ENLARGED * max(picture.size)))
     buffer = BytesIO()
     picture.resize(size, Image.Resampling.LANCZOS).save(buffer, format="JPEG", quality=85)

@@ -21,9 +21,8 @@ from detloss.experiments.comparison.report.positives import positives
 from detloss.experiments.comparison.report.series_style import COLORS, looks_of
 from detloss.experiments.comparison.request import Request
 from detloss.experiments.comparison.runner import Results
-from detloss.experiments.console import remarks_on
+from detloss.experiments.console import printable, remarks_on
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.printable import printable
 from detloss.experiments.training.snapshots import Glimpse, evenly
 
 JUDGING = ("torch", "numpy", "faster-coco-eval")
