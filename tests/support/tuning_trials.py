@@ -15,7 +15,8 @@ from detloss.experiments.training.average_precision import MatchedDetections
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Evaluation
 from detloss.experiments.training.outcome import Outcome
-from detloss.experiments.tuning import cross_validation, tune
+from detloss.experiments.tuning import cross_validation
+from detloss.experiments.tuning.cross_validation import tune
 from detloss.experiments.tuning.folds import TuningTrial
 from detloss.experiments.tuning.tuning_result import Tuned
 from tests.support.inline_workers import Inline

@@ -1,14 +1,25 @@
-"""What the terminal says before and after the trials."""
+"""Terminal output: escaped lines, progress bars, and numbers in words."""
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.printable import printable
+
+
+def printable(text: str) -> str:
+    r"""Escape characters that control a terminal or that no encoding has, except line ends.
+
+    Example:
+        >>> printable("a\x1b]0;title.png")
+        'a\\x1b]0;title.png'
+    """
+    return "".join(
+        one if one.isprintable() or one in "\n\xa0" else one.encode("unicode_escape").decode("ascii") for one in text
+    )
 
 
 def bars(console: Console, *, transient: bool = False) -> Progress:
-    """Bars with the time left, where there is a terminal; every task says its `unit`."""
+    """Progress bars with the remaining time, in a terminal; every task has a `unit`."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -23,15 +34,15 @@ def bars(console: Console, *, transient: bool = False) -> Progress:
 
 
 def say(console: Console, line: str) -> None:
-    """Print a line; what would control the terminal is written as an escape."""
+    """Print a line, with control characters escaped."""
     console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def say_data(console: Console, dataset: Dataset) -> None:
-    """Say what is trained and judged on, and list everything that is wrong with it."""
+    """Print the data set, its split and everything that was excluded."""
     say(console, f"{dataset.name}: {dataset.split}")
     for problem in dataset.problems:
-        say(console, f"left out: {problem.file}, {problem.row}: {problem.message}")
+        say(console, f"excluded: {problem.file}, {problem.row}: {problem.message}")
 
 
 def counted(number: int, thing: str) -> str:

@@ -305,6 +305,30 @@ def test_optuna_shows_the_settings_of_the_trials(tmp_path: Path) -> None:
     assert [axis.get_xlabel() for axis in axes] == ["box", "weight"]
 
 
+def test_numeric_options_of_losses_are_parameters_of_their_own(tmp_path: Path) -> None:
+    pairs = (
+        Pair("giou:enclosing=hull", "focal"),
+        Pair("giou", "focal:gamma=1.5:alpha=none"),
+        Pair("giou", "focal:gamma=3"),
+    )
+    trials = claimed(opened(tmp_path, Plan(dict.fromkeys(pairs, (1.0,)), (0,), steps=3)))
+    assert [(trial.box, trial.cls) for trial in trials] == list(pairs)
+    study = optuna.load_study(study_name="a study", storage=url_of(tmp_path))
+    losses = [{name: record.params.get(name) for name in ("box", "cls", "cls.gamma")} for record in study.trials]
+    assert losses == [
+        {"box": "giou", "cls": "focal", "cls.gamma": None},
+        {"box": "giou", "cls": "focal", "cls.gamma": 1.5},
+        {"box": "giou", "cls": "focal", "cls.gamma": 3.0},
+    ]
+
+
+def test_losses_of_a_custom_detector_have_any_name(tmp_path: Path) -> None:
+    plan = Plan({Pair("mine: v2"): (1.0,), Pair("giou:gamma=1"): (1.0,)}, (0,), steps=3, detector="custom")
+    assert [trial.box for trial in claimed(opened(tmp_path, plan))] == ["mine: v2", "giou:gamma=1"]
+    study = optuna.load_study(study_name="a study", storage=url_of(tmp_path))
+    assert [record.params["box"] for record in study.trials] == ["mine: v2", "giou:gamma=1"]
+
+
 def test_a_comparison_with_another_loss_fits_into_the_same_study(tmp_path: Path) -> None:
     [trial] = claimed(opened(tmp_path, fixed_plan(0)))
     more = opened(tmp_path, Plan({Pair("giou", "focal"): (1.0,), Pair("l1", "ce"): (0.1,)}, (0, 9), steps=30))

@@ -10,6 +10,7 @@ import torch
 
 from detloss.catalog import LOSSES, Kind
 from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training import training_loop
 from detloss.experiments.training.detectors import cells_per_class
 from detloss.experiments.training.devices import Device
@@ -18,7 +19,6 @@ from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import (
     batch_indices,
     build,
-    find_loss,
     image_batch,
     measure_speed,
     run_trial,
@@ -65,10 +65,7 @@ def test_a_seed_decides_everything(dataset: Dataset) -> None:
 
 def test_initial_weights_are_the_same_for_all_losses(dataset: Dataset) -> None:
     """Except for the logit of the background, which some losses have."""
-    focal, cross_entropy = (
-        build(find_loss("giou", (Kind.BOX,)), find_loss(cls, (Kind.SIGMOID, Kind.SOFTMAX)), TRIAL, dataset)
-        for cls in ("focal", "ce")
-    )
+    focal, cross_entropy = (build(loss_named("giou"), loss_named(cls), TRIAL, dataset) for cls in ("focal", "ce"))
     expected = focal.state_dict()
     for name, value in cross_entropy.state_dict().items():
         if not name.startswith("class_head.1"):  # one logit more
@@ -127,19 +124,19 @@ def test_cells_are_counted_by_class() -> None:
     image = np.zeros((16, 30, 3), np.uint8)  # 4 by 8 cells
     sample = Sample("one", image, np.array([[0, 0, 8, 8], [12, 4, 16, 12]], np.float32), np.array([1, 0]))
     dataset = Dataset("one", ("a", "b"), [sample], [sample], [], "")
-    model = build(find_loss("giou", (Kind.BOX,)), find_loss("ce", (Kind.SOFTMAX,)), TRIAL, dataset)
+    model = build(loss_named("giou"), loss_named("ce"), TRIAL, dataset)
     assert cells_per_class(model, [sample, sample]) == [4, 8, 52]
 
 
 def test_class_weights_come_from_the_data(dataset: Dataset) -> None:
-    weighted = build(find_loss("giou", (Kind.BOX,)), find_loss("weighted_ce", (Kind.SOFTMAX,)), TRIAL, dataset)
+    weighted = build(loss_named("giou"), loss_named("weighted_ce"), TRIAL, dataset)
     square, bar, background = weighted.class_loss.keywords["class_weight"].tolist()
     assert bar > square / 3
     assert background < min(square, bar)
 
 
 def test_unknown_losses_are_rejected(dataset: Dataset) -> None:
-    with pytest.raises(ValueError, match=r"loss: expected one of l1, .*, got 'focal'"):
+    with pytest.raises(ValueError, match=r"'focal' is a loss of .*. There are: l1, "):
         run_trial(replace(TRIAL, box="focal"), dataset)
 
 

@@ -11,11 +11,12 @@ from threading import Event, Thread
 from time import perf_counter, sleep
 from typing import TypeVar
 
-from detloss.experiments.comparison.plan import CUSTOM_DETECTOR, Pair, Plan, weight_grid
+from detloss.experiments.comparison.plan import Pair, Plan, weight_grid
 from detloss.experiments.comparison.ranking import Ranking, rank
 from detloss.experiments.comparison.store import StorageError, TrialStore
 from detloss.experiments.training.outcome import Outcome, Trial
 
+DETECTOR = "custom"  # in the plan
 POLL_INTERVAL = 1  # seconds between two attempts to claim a trial
 Loss = TypeVar("Loss")
 
@@ -114,7 +115,7 @@ def plan_for(losses: Mapping[str, Loss], seeds: Sequence[int], weights: Mapping[
             if not 0 < weights.get(name, nan) < inf:
                 raise ValueError(f"weights: expected a number above 0 for {name}, got {weights.get(name)}")
         candidates = {Pair(name): (weights[name],) for name in losses}
-    return Plan(candidates, list(seeds), steps, CUSTOM_DETECTOR)
+    return Plan(candidates, list(seeds), steps, DETECTOR)
 
 
 def run(trial: Trial, train: Callable[[Loss, float, int, int], float], loss: Loss) -> Outcome:

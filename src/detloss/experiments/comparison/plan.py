@@ -10,8 +10,6 @@ from detloss.experiments.training.outcome import Phase, Trial
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # weights of a search, relative to the listed weight
 SEARCH_FRACTION = 4  # a trial of the search has a quarter of the steps
-CUSTOM_DETECTOR = "custom"
-"""Name of the detector in trials that call a training function of the user."""
 
 
 class Pair(NamedTuple):

@@ -24,7 +24,6 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from detloss.catalog import LOSSES, ROTATED_LOSSES
 from detloss.experiments.comparison.database import (
     HIDDEN,
     AddressError,
@@ -33,7 +32,8 @@ from detloss.experiments.comparison.database import (
     redacted_url,
     secrets_in,
 )
-from detloss.experiments.comparison.plan import CUSTOM_DETECTOR, Plan, pair_of
+from detloss.experiments.comparison.plan import Pair, Plan, pair_of
+from detloss.experiments.loss_names import ALL_LOSSES
 from detloss.experiments.training.outcome import Outcome, Phase, Trial, pack, unpack
 from detloss.experiments.training.workers import Failed
 
@@ -92,24 +92,45 @@ def cause_of(error: BaseException) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def distributions(plan: Plan) -> dict[str, BaseDistribution]:
-    """The distributions of the settings of a trial, with which Optuna's tools read them.
+def loss_parameters(pair: Pair) -> dict[str, str | float]:
+    """The losses of a pair as parameters for Optuna's tools; numeric options are parameters of their own.
 
-    The categories of a study cannot change, so that those of the losses are all in the catalog.
+    The class loss focal:gamma=1.5 is "cls" = "focal" and "cls.gamma" = 1.5. Names with a custom detector are arbitrary.
     """
-    catalog = [loss.name for loss in (*LOSSES, *ROTATED_LOSSES)]
-    custom = plan.detector == CUSTOM_DETECTOR
-    weights = [weight for candidates in plan.weights.values() for weight in candidates]
-    return {
-        "box": CategoricalDistribution(list(dict.fromkeys(pair.box for pair in plan.weights)) if custom else catalog),
-        "cls": CategoricalDistribution([""] if custom else catalog),
-        "weight": FloatDistribution(min(weights), max(weights), log=True),
+    parameters: dict[str, str | float] = dict(pair._asdict())
+    if pair.cls:
+        for role, name in pair._asdict().items():
+            parameters[role], *options = name.split(":")
+            for option, _, value in (option.partition("=") for option in options):
+                with suppress(ValueError):
+                    parameters[f"{role}.{option}"] = float(value)
+    return parameters
+
+
+def distributions_of(plan: Plan) -> dict[str, BaseDistribution]:
+    """The distributions of the parameters of all trials of a plan.
+
+    Optuna does not allow the categories of a parameter to change within a study, so those of a loss are the names of
+    the catalog.
+    """
+    values: dict[str, list[Any]] = {"weight": [weight for candidates in plan.weights.values() for weight in candidates]}
+    for pair in plan.weights:
+        for name, value in loss_parameters(pair).items():
+            values.setdefault(name, []).append(value)
+    names = list(ALL_LOSSES) if all(pair.cls for pair in plan.weights) else None
+    distributions: dict[str, BaseDistribution] = {
+        "box": CategoricalDistribution(names or values.pop("box")),
+        "cls": CategoricalDistribution(names or [""]),
         "seed": IntDistribution(min(plan.seeds), max(plan.seeds)),
         "steps": IntDistribution(1, plan.steps),
         "phase": CategoricalDistribution([phase.value for phase in Phase]),
         "detector": CategoricalDistribution([plan.detector]),
         "precision": CategoricalDistribution([plan.precision]),
     }
+    for name, numbers in values.items():
+        if name not in distributions:
+            distributions[name] = FloatDistribution(min(numbers), max(numbers), log=name == "weight")
+    return distributions
 
 
 class TrialStore:
@@ -144,7 +165,7 @@ class TrialStore:
         heartbeat_timeout: int = HEARTBEAT_TIMEOUT,
         reconnect_timeout: float = RECONNECT_TIMEOUT,
     ) -> None:
-        self.name, self.plan, self.distributions = name, plan, distributions(plan)
+        self.name, self.plan, self.distributions = name, plan, distributions_of(plan)
         self.heartbeat_interval, self.reconnect_timeout = heartbeat_interval, 0.0
         self.claimed: dict[Trial, int] = {}
         try:
@@ -282,7 +303,7 @@ class TrialStore:
                 f"storage: expected the study {self.name!r} in {self.address}, which another command has overwritten"
             )
         records = self.storage.get_all_trials(self.study_id, deepcopy=False)
-        return {Trial.from_settings(record.params): record for record in records}
+        return {Trial.from_settings(record.user_attrs["trial"]): record for record in records}
 
     def _identity(self) -> str | None:
         """A unique name of the study: one that replaces it may have the same number."""
@@ -298,11 +319,12 @@ class TrialStore:
 
     def _add(self, trial: Trial, *, attempt: int) -> int:
         """Add a waiting record."""
+        parameters = asdict(trial) | loss_parameters(pair_of(trial))
         template = create_trial(
             state=TrialState.WAITING,
-            params=asdict(trial),
-            distributions=self.distributions,
-            user_attrs={"attempt": attempt},
+            params=parameters,
+            distributions={name: self.distributions[name] for name in parameters},
+            user_attrs={"trial": asdict(trial), "attempt": attempt},
         )
         number: int = self.storage.create_new_trial(self.study_id, template)
         return number

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from faster_coco_eval import COCO, COCOeval_faster
 
 import detloss
 from detloss.experiments.data.dataset import Sample
@@ -116,6 +115,8 @@ def evaluate(
         detections.extend(
             {"image_id": image, "category_id": label, "bbox": box, "score": score} for box, label, score in detected
         )
+
+    from faster_coco_eval import COCO, COCOeval_faster  # imports OpenCV, which commands need only when they evaluate
 
     classes = sorted({row["category_id"] for row in objects + detections})
     categories = [{"id": label, "name": str(label)} for label in classes]

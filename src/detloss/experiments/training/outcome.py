@@ -29,8 +29,8 @@ class Trial:
     """Settings of one training run.
 
     Attributes:
-        box: Name of the box loss in the catalog.
-        cls: Name of the class loss in the catalog.
+        box: Name of the box loss, with options as in giou or smooth_l1:beta=0.1.
+        cls: Name of the class loss, likewise.
         weight: Factor of the box loss.
         seed: Determines the initial weights and the order of the data, identically for every loss.
         steps: Number of batches of 16 images.

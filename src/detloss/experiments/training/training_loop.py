@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
+from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
 from detloss.experiments.training.detector_interface import Detector
 from detloss.experiments.training.detectors import DETECTORS, check_geometry, target_of
 from detloss.experiments.training.devices import Device
@@ -153,20 +154,7 @@ def check_trials(trials: Iterable[Trial], dataset: Dataset) -> None:
 
 def losses_of(trial: Trial) -> tuple[Loss, Loss]:
     """Find the box loss and the class loss of a trial in the catalog."""
-    box_kinds, class_kinds = (Kind.REGRESSION, Kind.BOX, Kind.ROTATED), (Kind.SIGMOID, Kind.SOFTMAX)
-    return find_loss(trial.box, box_kinds), find_loss(trial.cls, class_kinds)
-
-
-def find_loss(name: str, kinds: Sequence[Kind]) -> Loss:
-    """Find a loss of one of these kinds in the catalog.
-
-    Raises:
-        ValueError: There is none of this name.
-    """
-    candidates = {loss.name: loss for loss in (*LOSSES, *ROTATED_LOSSES) if loss.kind in kinds}
-    if name not in candidates:
-        raise ValueError(f"loss: expected one of {', '.join(candidates)}, got {name!r}")
-    return candidates[name]
+    return loss_named(trial.box, ROTATED_BOX_LOSSES), loss_named(trial.cls, CLASS_LOSSES)
 
 
 def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> Detector:

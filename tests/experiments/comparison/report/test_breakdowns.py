@@ -9,7 +9,6 @@ import pytest
 from faster_coco_eval import COCO, COCOeval_faster
 from torch import Tensor, nn
 
-from detloss.catalog import Kind
 from detloss.experiments.comparison.plan import Pair
 from detloss.experiments.comparison.ranking import Ranking, Standing
 from detloss.experiments.comparison.report.breakdowns import GROUPINGS, MIN_IMAGES, Breakdown, breakdowns
@@ -17,11 +16,12 @@ from detloss.experiments.comparison.report.charts import precision_at_recalls
 from detloss.experiments.comparison.report.positives import positives
 from detloss.experiments.comparison.statistics import Verdict
 from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training.average_precision import RECALLS, MatchedDetections
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Prediction, evaluate
 from detloss.experiments.training.outcome import Trial
-from detloss.experiments.training.training_loop import build, find_loss, train
+from detloss.experiments.training.training_loop import build, train
 from tests.support.trials import outcome_of
 
 WIDTH, HEIGHT = 160, 120
@@ -226,7 +226,7 @@ def test_positives_are_those_of_an_instrumented_training(seed: int) -> None:
     counts, values, cells = [], [], []
     trials = [Trial("giou", "focal", 1.0, first, steps=5) for first in (seed % 1000, seed % 1000 + 1)]
     for trial in trials:
-        model = build(find_loss("giou", (Kind.BOX,)), find_loss("focal", (Kind.SIGMOID,)), trial, dataset)
+        model = build(loss_named("giou"), loss_named("focal"), trial, dataset)
         assert isinstance(model, nn.Module)
         model.normalizer = recorder = RecordingNormalizer(model.normalizer)
         model.register_forward_hook(lambda _, inputs, plane: cells.append(plane[:, 0].numel()))

@@ -16,7 +16,7 @@ from PIL import Image
 import detloss
 from detloss.experiments.comparison.ranking import Standing
 from detloss.experiments.data.dataset import Dataset, Sample
-from detloss.experiments.data.images import PictureError, open_picture, resized
+from detloss.experiments.data.images import ImageError, read_image, resized
 from detloss.experiments.training.evaluation import Prediction
 from detloss.experiments.training.snapshots import Snapshot, highest_scoring
 
@@ -84,8 +84,8 @@ def embedded_image(sample: Sample, id: str) -> EmbeddedImage:
     height, width, _ = sample.image.shape
     picture = Image.fromarray(sample.image)
     if sample.file is not None:
-        with suppress(PictureError):
-            picture = open_picture(sample.file)
+        with suppress(ImageError):
+            picture = read_image(sample.file)
     size = resized(picture.size, min(LONGER_SIDE, MAX_SCALE * max(picture.size)))
     buffer = BytesIO()
     picture.resize(size, Image.Resampling.LANCZOS).save(buffer, format="JPEG", quality=85)

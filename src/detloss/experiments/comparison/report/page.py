@@ -25,8 +25,8 @@ from detloss.experiments.comparison.report.breakdowns import MIN_IMAGES, breakdo
 from detloss.experiments.comparison.report.example_images import ExampleImages
 from detloss.experiments.comparison.report.positives import positives
 from detloss.experiments.comparison.runner import Results
+from detloss.experiments.console import printable
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.printable import printable
 from detloss.experiments.training.snapshots import Snapshot, evenly_spaced
 
 PACKAGES = ("torch", "numpy", "faster-coco-eval")
