@@ -38,11 +38,12 @@ mutate: .venv/test  ## flip every operator of formulas/: the tests must notice e
 gpu:  ## check the Triton kernels on this machine's GPU, in five minutes; installs nothing
 	PYTHONPATH=src $(PYTHON) -m tools.gpu $(ARGS)
 
-check: .venv/check  ## format, lint, types
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m tools.print_formulas --check
+check: .venv/check  ## format, lint, types, generated files
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/basedpyright
+	$(BIN)/python -m tools.print_formulas --check && $(BIN)/python -m tools.write_stubs --check
 
-print: .venv/test  ## generate the C++ and Triton code of formulas/
-	$(BIN)/python -m tools.print_formulas
+print: .venv/check  ## write the generated files: formulas/ in C++ and Triton, and the stub of the package
+	$(BIN)/python -m tools.print_formulas && $(BIN)/python -m tools.write_stubs
 
 bench: .venv/test  ## every loss beside what its users call today: out/bench/bench.md
 	@echo "Measuring every loss, several minutes."

@@ -80,8 +80,8 @@ def test_results_go_to_a_folder_of_their_own(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--losses", "focal"], "--losses: expected some of l1, l2, smooth_l1, iou, log_iou, giou, diou, ciou for the exact gradient, got focal, a loss of logits of classes one against all"),
-        (["--losses", "giou,ce"], "got ce, a loss of logits of classes and background"),
+        (["--losses", "focal"], "--losses: expected some of l1, l2, smooth_l1, iou, log_iou, giou, diou, ciou for the exact gradient, got focal, a loss of one-vs-rest logits"),
+        (["--losses", "giou,ce"], "got ce, a loss of softmax logits"),
         (["--losses", "l1", "--gradient", "published"], "--losses: expected some of iou, giou, diou, ciou for the published gradient, got l1, a loss of numbers"),
         (["--losses", "log_iou", "--gradient", "published"], "got log_iou, a loss of boxes"),
         (["--losses", "giuo"], "No such loss: 'giuo'. Did you mean giou?"),
