@@ -137,7 +137,7 @@ def test_the_curve_over_the_angle_is_the_wasserstein_distance() -> None:
 
 def test_class_losses_share_a_plot_and_options_are_in_their_names() -> None:
     curves = curves_of(plot_loss.draw(losses_named("bce,ce,focal:gamma=0:alpha=none")), 0)
-    expected = {"bce, t = 1", "ce, t = this class", "focal:gamma=0:alpha=none, t = 1"}
+    expected = {"bce, t = 1", "ce, t = this class", "focal:alpha=none:gamma=0, t = 1"}
     assert expected <= set(curves)
     for name in expected:
         logit, value = curves[name]
