@@ -131,9 +131,9 @@ def test_options_of_losses_make_pairs_of_their_own(quick: None, tmp_path: Path) 
     assert "plan: 4 trials of 3 steps: 2 pairs on 2 seeds" in result.output
     assert {(record["box"], record["cls"]): record["weight"] for record in records_of(tmp_path)} == {
         ("giou:enclosing=hull", "focal"): 2,
-        ("giou:enclosing=hull", "focal:gamma=1.5:alpha=none"): 4,
+        ("giou:enclosing=hull", "focal:alpha=none:gamma=1.5"): 4,
     }
-    assert "difference to giou:enclosing=hull + focal:gamma=1.5:alpha=none" in (tmp_path / "report.html").read_text()
+    assert "difference to giou:enclosing=hull + focal:alpha=none:gamma=1.5" in (tmp_path / "report.html").read_text()
     again = detloss_command("compare", *words)
     assert "finished earlier or by other processes: 4 of 4 trials" in again.output
     report = detloss_command("report", tmp_path)
@@ -323,7 +323,7 @@ def test_the_suffix_of_a_plot_determines_its_format(suffix: str, start: bytes, t
     ("words", "file"),
     [
         (["l1,l2"], "l1-l2.png"),
-        (["Focal:gamma=1.50,focal:gamma=.5:alpha=none"], "focal-gamma=1.5-focal-gamma=0.5-alpha=none.png"),
+        (["Focal:gamma=1.50,focal:gamma=.5:alpha=none"], "focal-gamma=1.5-focal-alpha=none-gamma=0.5.png"),
     ],
 )
 def test_a_plot_is_named_after_its_losses(

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from detloss.experiments.comparison.output import Folder
     from detloss.experiments.comparison.runner import Results
 
-SYNTAX = "Options follow a name after colons: focal:gamma=1.5:alpha=none."
+SYNTAX = "Options follow a name after colons: focal:alpha=none:gamma=1.5."
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -77,7 +77,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")  # a terminal may lack characters
 
 
-@main.command(cls=RecordedCommand, context_settings={"show_default": True})
+@main.command(cls=RecordedCommand, short_help="Compare losses on your data.", context_settings={"show_default": True})
 @cli_options.data
 @click.option(
     "--box",
@@ -227,7 +227,7 @@ def end(ctx: click.Context, results: "Results", folder: "Folder", code: int) -> 
         raise click.ClickException(printable(f"{missing} of {planned} trials failed; {kept}."))
 
 
-@main.command("report")
+@main.command("report", short_help="Write the report of an unfinished comparison.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="New path of data that were moved.")
 @click.option("--storage", metavar="URL", help="Database of the trials, if it is not in the folder.")
@@ -248,7 +248,7 @@ def write_report(folder: Path, data: Path | None, storage: str | None) -> None:
         session.write_report(Console(), output, settings if data is None else settings.with_data(data), storage)
 
 
-@main.command("show")
+@main.command("show", short_help="Plot losses.")
 @click.argument("losses", callback=lambda ctx, param, text: cli_options.several_losses(text, ALL_LOSSES))
 @click.option("--rotated", is_flag=True, help="Plot box losses for rotated boxes.")
 @click.option(
@@ -257,7 +257,7 @@ def write_report(folder: Path, data: Path | None, storage: str | None) -> None:
     help=f"Output file: {', '.join(PLOT_SUFFIXES)}.  [default: LOSSES.png]",
 )
 def show_losses(losses: tuple[Loss, ...], rotated: bool, out: Path | None) -> None:
-    """Plot the value and the gradient of LOSSES, and for box losses the descent directions of a displaced box.
+    """Plot the value and the gradient of LOSSES, and for box losses the descent direction of a box.
 
     LOSSES are names separated by commas, with options after colons: giou,ciou or focal,focal:gamma=1.5.
     """

@@ -80,7 +80,8 @@ def test_better_and_confirmed_is_advised() -> None:
     made: dict[str, object] = {"detloss": detloss}
     exec(found.line, made)
     alpha, gamma = found.best.candidate.settings.values()
-    assert repr(made["class_loss"]) == f"SigmoidFocalLoss(alpha={alpha}, gamma={gamma})"
+    assert isinstance(made["class_loss"], detloss.SigmoidFocalLoss)
+    assert (f"{made['class_loss'].alpha}", f"{made['class_loss'].gamma}") == (f"{alpha}", f"{gamma}")
 
 
 def test_what_the_validation_images_do_not_confirm_is_not_advised() -> None:

@@ -12,7 +12,7 @@ from detloss.experiments.data.dataset import DatasetError, load
 from detloss.experiments.loss_names import CLASS_LOSSES
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(short_help="Tune the options of a loss on your data.", context_settings={"show_default": True})
 @cli_options.data
 @click.option(
     "--box",
