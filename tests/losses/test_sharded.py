@@ -121,7 +121,7 @@ SAID = [
     "ValueError: weight: expected a scalar or a shape that broadcasts to the unreduced loss (4, 6) dimension by "
     "dimension, got (4,) (try weight[:, None])",
     "ValueError: target: expected class indices (4,) or 0/1 or soft values (4, 6) for logits (4, 6), got (3,)",
-    "NotImplementedError: logits: expected no derivatives of derivatives of classes spread over ranks",
+    "NotImplementedError: logits: expected no derivatives of derivatives of sharded classes",
 ]
 
 

@@ -11,7 +11,7 @@ from detloss import formulas
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
 from detloss.geometry import AxisAligned, Geometry, Mixed, Rotated, Shape
-from detloss.kernels.interface import ConvexLoop, PairLoop
+from detloss.kernels.interface import BoxRequest, ConvexRequest
 
 ENCLOSING = (None, "box", "hull")
 GEOMETRIES = get_args(Geometry)
@@ -20,7 +20,7 @@ GEOMETRIES = get_args(Geometry)
 class Way(NamedTuple):
     """What follows from a penalty and a geometry, whatever the rows are."""
 
-    loop: PairLoop | ConvexLoop
+    request: BoxRequest | ConvexRequest
     shapes: tuple[Shape, Shape]
     dimensions: tuple[int, int]  # of a row
 
@@ -43,10 +43,10 @@ def find_way(penalty: Callable[..., Any], geometry: Geometry, enclosing: str | N
     with_angle = penalty is formulas.complete_iou
     dimensions = len(shapes[0].row), len(shapes[1].row)
     if isinstance(geometry, AxisAligned) and enclosing != "hull":
-        return Way(PairLoop(penalty, geometry, with_angle, measure), shapes, dimensions)
+        return Way(BoxRequest(penalty, geometry, with_angle, measure), shapes, dimensions)
     region = (enclosing or "hull") if penalty is formulas.generalized_iou else None
     with_distance = with_angle or penalty is formulas.distance_iou
-    return Way(ConvexLoop(penalty, shapes, region, with_distance, with_angle, measure), shapes, dimensions)
+    return Way(ConvexRequest(penalty, shapes, region, with_distance, with_angle, measure), shapes, dimensions)
 
 
 known_way = functools.cache(find_way)
@@ -73,7 +73,7 @@ def loss(
         raise ValueError(f"target: expected as many rows as pred, {tuple(pred.shape)}, got {tuple(target.shape)}")
     return evaluate(
         name,
-        way.loop,
+        way.request,
         in_one_dimension(pred, way.dimensions[0]),
         in_one_dimension(target, way.dimensions[1]),
         operands=("pred", "target"),
@@ -109,7 +109,7 @@ def measure(
             )
         a = a.unsqueeze(-2).expand(*leading, other_leading[-1], -1)
         b = b.unsqueeze(-3).expand(*leading, *b.shape[-2:])
-    return evaluate(name, way.loop, a, b, operands=("a", "b"), reduction="none")
+    return evaluate(name, way.request, a, b, operands=("a", "b"), reduction="none")
 
 
 def shapes_of(geometry: object) -> tuple[Shape, Shape]:

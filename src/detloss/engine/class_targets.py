@@ -8,33 +8,33 @@ import torch
 from torch import Tensor
 
 from detloss.engine import checks
-from detloss.kernels.interface import BinaryLoop, RowLoop
+from detloss.kernels.interface import BinaryRequest, SoftmaxRequest
 
 OPERANDS = ("logits", "target")
 
 
-def row_loop(
+def softmax_request(
     formula: Callable[..., Any], logits: Tensor, target: Tensor, ignore_index: int, label_smoothing: float
-) -> RowLoop:
-    """The loop of a softmax loss that takes probabilities too, its operands checked."""
+) -> SoftmaxRequest:
+    """The request of a softmax loss that takes probabilities too, its operands checked."""
     checks.class_target(logits, target, "probabilities")
     checks.index("ignore_index", ignore_index)
-    return RowLoop(formula, ignore_index, checks.number("label_smoothing", label_smoothing, 0.0, 1.0))
+    return SoftmaxRequest(formula, ignore_index, checks.number("label_smoothing", label_smoothing, 0.0, 1.0))
 
 
-def binary_loop(
+def binary_request(
     formula: Callable[..., Any], logits: Tensor, target: Tensor, ignore_index: int | None, label_smoothing: float
-) -> BinaryLoop:
-    """The loop of a binary loss, its operands checked."""
+) -> BinaryRequest:
+    """The request of a binary loss, its operands checked."""
     checks.class_target(logits, target, "0/1 or soft values")
     if ignore_index is not None:
         checks.index("ignore_index", ignore_index)
         if target.dim() == logits.dim():
             raise ValueError("ignore_index: expected None with targets that are not class indices, got a value")
-    return BinaryLoop(formula, ignore_index, checks.number("label_smoothing", label_smoothing, 0.0, 1.0))
+    return BinaryRequest(formula, ignore_index, checks.number("label_smoothing", label_smoothing, 0.0, 1.0))
 
 
-def weights_of_sides(
+def alpha_weights(
     alpha: float | Tensor | Sequence[float] | None, logits: Tensor
 ) -> tuple[float | Tensor, float | Tensor]:
     """The weights of t = 1 and of t = 0."""
@@ -49,7 +49,7 @@ def weights_of_sides(
     return each, 1.0 - each
 
 
-def weight_of_classes(class_weight: Tensor | Sequence[float] | None, logits: Tensor) -> float | Tensor:
+def class_weight_parameter(class_weight: Tensor | Sequence[float] | None, logits: Tensor) -> float | Tensor:
     """One factor a class."""
     if class_weight is None:
         return 1.0

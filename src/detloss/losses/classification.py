@@ -9,12 +9,12 @@ from detloss.engine import checks
 from detloss.engine.autograd import evaluate
 from detloss.engine.class_targets import (
     OPERANDS,
-    binary_loop,
-    row_loop,
-    weight_of_classes,
-    weights_of_sides,
+    alpha_weights,
+    binary_request,
+    class_weight_parameter,
+    softmax_request,
 )
-from detloss.kernels.interface import RowLoop
+from detloss.kernels.interface import SoftmaxRequest
 from detloss.losses.module import LossModule
 
 
@@ -72,14 +72,14 @@ def cross_entropy_loss(
     """
     return evaluate(
         "cross_entropy_loss",
-        row_loop(formulas.cross_entropy, logits, target, ignore_index, label_smoothing),
+        softmax_request(formulas.cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[weight_of_classes(class_weight, logits)],
+        parameters=[class_weight_parameter(class_weight, logits)],
     )
 
 
@@ -139,14 +139,14 @@ def softmax_focal_loss(
     exponent = checks.number("gamma", gamma, 0.0)
     return evaluate(
         "softmax_focal_loss",
-        RowLoop(formulas.softmax_focal, ignore_index, 0.0),
+        SoftmaxRequest(formulas.softmax_focal, ignore_index, 0.0),
         logits,
         target,
         operands=OPERANDS,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[weight_of_classes(class_weight, logits), exponent],
+        parameters=[class_weight_parameter(class_weight, logits), exponent],
     )
 
 
@@ -201,7 +201,7 @@ def binary_cross_entropy_loss(
     """
     return evaluate(
         "binary_cross_entropy_loss",
-        binary_loop(formulas.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_request(formulas.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
@@ -265,14 +265,14 @@ def balanced_cross_entropy_loss(
     """
     return evaluate(
         "balanced_cross_entropy_loss",
-        binary_loop(formulas.balanced_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_request(formulas.balanced_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=weights_of_sides(alpha, logits),
+        parameters=alpha_weights(alpha, logits),
     )
 
 
@@ -335,14 +335,14 @@ def sigmoid_focal_loss(
     exponent = checks.number("gamma", gamma, 0.0)
     return evaluate(
         "sigmoid_focal_loss",
-        binary_loop(formulas.sigmoid_focal, logits, target, ignore_index, label_smoothing),
+        binary_request(formulas.sigmoid_focal, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[*weights_of_sides(alpha, logits), exponent],
+        parameters=[*alpha_weights(alpha, logits), exponent],
     )
 
 

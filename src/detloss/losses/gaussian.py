@@ -9,7 +9,7 @@ from detloss import gaussians
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
 from detloss.geometry import Rotated
-from detloss.kernels.interface import GaussianLoop
+from detloss.kernels.interface import GaussianRequest
 from detloss.losses.module import LossModule
 
 FORMS = {
@@ -87,9 +87,9 @@ def gaussian_wasserstein_loss(
         raise TypeError(f"relative: expected True or False, got {type(relative).__name__}")
     penalty = choice("form", form, FORMS)
     divergence = gaussians.relative_wasserstein if relative else gaussians.wasserstein
-    loop = GaussianLoop(divergence, penalty, is_relative=relative)
+    request = GaussianRequest(divergence, penalty, is_relative=relative)
     tau = checks.number("tau", tau, 1.0)
-    return loss("gaussian_wasserstein_loss", loop, pred, target, weight, reduction, normalizer, tau)
+    return loss("gaussian_wasserstein_loss", request, pred, target, weight, reduction, normalizer, tau)
 
 
 def kullback_leibler_loss(
@@ -153,9 +153,9 @@ def kullback_leibler_loss(
         `KullbackLeiblerLoss`, the module; `probabilistic_iou_loss`, which treats both boxes alike.
     """
     divergence, penalty = choice("direction", direction, DIRECTIONS), choice("form", form, FORMS)
-    loop = GaussianLoop(divergence, penalty, is_relative=True)
+    request = GaussianRequest(divergence, penalty, is_relative=True)
     tau = checks.number("tau", tau, 1.0)
-    return loss("kullback_leibler_loss", loop, pred, target, weight, reduction, normalizer, tau)
+    return loss("kullback_leibler_loss", request, pred, target, weight, reduction, normalizer, tau)
 
 
 def probabilistic_iou_loss(
@@ -214,8 +214,8 @@ def probabilistic_iou_loss(
     See also:
         `ProbabilisticIoULoss`, the module; `kullback_leibler_loss`.
     """
-    loop = GaussianLoop(gaussians.bhattacharyya, choice("form", form, PROBABILISTIC_FORMS), is_relative=True)
-    return loss("probabilistic_iou_loss", loop, pred, target, weight, reduction, normalizer)
+    request = GaussianRequest(gaussians.bhattacharyya, choice("form", form, PROBABILISTIC_FORMS), is_relative=True)
+    return loss("probabilistic_iou_loss", request, pred, target, weight, reduction, normalizer)
 
 
 def choice(name: str, value: str, among: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
@@ -228,7 +228,7 @@ def choice(name: str, value: str, among: dict[str, Callable[..., Any]]) -> Calla
 
 def loss(
     name: str,
-    loop: GaussianLoop,
+    request: GaussianRequest,
     pred: Tensor,
     target: Tensor,
     weight: float | Tensor | None,
@@ -241,7 +241,7 @@ def loss(
     checks.pair("pred", pred, "target", target)
     return evaluate(
         name,
-        loop,
+        request,
         pred,
         target,
         operands=("pred", "target"),

@@ -6,12 +6,12 @@ from torch import Tensor
 
 from detloss import formulas
 from detloss.engine import checks
-from detloss.engine.chunked_linear import evaluate, logits_to_be
+from detloss.engine.chunked_linear import Layer, empty_logits, evaluate
 from detloss.engine.class_targets import (
-    binary_loop,
-    row_loop,
-    weight_of_classes,
-    weights_of_sides,
+    alpha_weights,
+    binary_request,
+    class_weight_parameter,
+    softmax_request,
 )
 
 
@@ -71,20 +71,19 @@ def linear_cross_entropy_loss(
     See also:
         `cross_entropy_loss`.
     """
-    logits = logits_to_be(features, layer_weight, layer_bias)
-    loop = row_loop(formulas.cross_entropy, logits, target, ignore_index, label_smoothing)
+    layer = Layer(features, layer_weight, layer_bias)
+    logits = empty_logits(layer)
+    request = softmax_request(formulas.cross_entropy, logits, target, ignore_index, label_smoothing)
     return evaluate(
         "linear_cross_entropy_loss",
-        loop,
+        request,
         logits,
-        features,
-        layer_weight,
-        layer_bias,
+        layer,
         target,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[weight_of_classes(class_weight, logits)],
+        parameters=[class_weight_parameter(class_weight, logits)],
     )
 
 
@@ -141,14 +140,13 @@ def linear_binary_cross_entropy_loss(
     See also:
         `binary_cross_entropy_loss`.
     """
-    logits = logits_to_be(features, layer_weight, layer_bias)
+    layer = Layer(features, layer_weight, layer_bias)
+    logits = empty_logits(layer)
     return evaluate(
         "linear_binary_cross_entropy_loss",
-        binary_loop(formulas.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_request(formulas.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
-        features,
-        layer_weight,
-        layer_bias,
+        layer,
         target,
         weight=weight,
         reduction=reduction,
@@ -214,18 +212,17 @@ def linear_sigmoid_focal_loss(
     See also:
         `sigmoid_focal_loss`.
     """
-    logits = logits_to_be(features, layer_weight, layer_bias)
+    layer = Layer(features, layer_weight, layer_bias)
+    logits = empty_logits(layer)
     exponent = checks.number("gamma", gamma, 0.0)
     return evaluate(
         "linear_sigmoid_focal_loss",
-        binary_loop(formulas.sigmoid_focal, logits, target, ignore_index, label_smoothing),
+        binary_request(formulas.sigmoid_focal, logits, target, ignore_index, label_smoothing),
         logits,
-        features,
-        layer_weight,
-        layer_bias,
+        layer,
         target,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[*weights_of_sides(alpha, logits), exponent],
+        parameters=[*alpha_weights(alpha, logits), exponent],
     )

@@ -14,13 +14,13 @@ from detloss import formulas
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
 from detloss.engine.class_targets import (
-    binary_loop,
-    row_loop,
-    weight_of_classes,
-    weights_of_sides,
+    alpha_weights,
+    binary_request,
+    class_weight_parameter,
+    softmax_request,
 )
-from detloss.kernels.eager.class_sharding import Spread
-from detloss.kernels.interface import SpreadRowLoop
+from detloss.kernels.class_sharding import ShardedClasses
+from detloss.kernels.interface import ShardedSoftmaxRequest
 from detloss.losses.classification import binary_cross_entropy_loss, sigmoid_focal_loss
 
 if TYPE_CHECKING:
@@ -82,11 +82,11 @@ def sharded_cross_entropy_loss(
         `cross_entropy_loss`; `linear_cross_entropy_loss`, where one device has all classes.
     """
     part = part_of(logits, target, weight)
-    loop = row_loop(formulas.cross_entropy, logits, target, ignore_index, label_smoothing)
-    of_class = weight_of_classes(class_weight, logits)
+    request = softmax_request(formulas.cross_entropy, logits, target, ignore_index, label_smoothing)
+    of_class = class_weight_parameter(class_weight, logits)
     return evaluate(
         "sharded_cross_entropy_loss",
-        SpreadRowLoop(*loop, part.spread),
+        ShardedSoftmaxRequest(*request, part.spread),
         part.logits,
         part.of(target) if target.dim() == logits.dim() else target,
         operands=("logits", "target"),
@@ -212,7 +212,7 @@ class Part(NamedTuple):
     """What this rank has of the logits."""
 
     logits: Tensor
-    spread: Spread
+    spread: ShardedClasses
 
     def of(self, numbers: Tensor) -> Tensor:
         """What belongs to the same classes, of numbers that have all classes in their last dimension."""
@@ -253,7 +253,7 @@ def part_of(logits: "DTensor", target: Tensor, weight: float | Tensor | None) ->
             f"logits: expected {min(share, classes - first)} of {classes} classes on this rank, as torch shards them, "
             f"got {local.shape[-1]}"
         )
-    return Part(local, Spread(mesh.get_group(by_class[0]), first, classes))
+    return Part(local, ShardedClasses(mesh.get_group(by_class[0]), first, classes))
 
 
 def class_by_class(
@@ -269,9 +269,9 @@ def class_by_class(
     """A loss that judges each class alone: every rank its own, then the sum."""
     part = part_of(logits, target, weight)
     checks.reduction(reduction, normalizer)
-    binary_loop(formulas.binary_cross_entropy, logits, target, ignore_index, options["label_smoothing"])
+    binary_request(formulas.binary_cross_entropy, logits, target, ignore_index, options["label_smoothing"])
     if "alpha" in options:
-        alpha, _ = weights_of_sides(options["alpha"], logits)
+        alpha, _ = alpha_weights(options["alpha"], logits)
         options["alpha"] = part.of(alpha) if isinstance(alpha, Tensor) and alpha.dim() else options["alpha"]
     if isinstance(weight, Tensor):
         weight = checks.weight(weight, "logits", logits, logits.shape)

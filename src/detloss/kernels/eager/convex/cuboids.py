@@ -17,7 +17,7 @@ from detloss.kernels.eager.convex.polygons import (
     direction,
     rectangle,
 )
-from detloss.kernels.interface import ConvexLoop
+from detloss.kernels.interface import ConvexRequest
 
 
 class Upright(NamedTuple):
@@ -66,9 +66,9 @@ class Volume(NamedTuple):
     d_levels: Tensor
 
 
-def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> Meeting:
+def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> Meeting:
     """What two upright cuboids have in common."""
-    cuboids = [upright_of(shape, rows) for shape, rows in zip(loop.shapes, (first, second))]
+    cuboids = [upright_of(shape, rows) for shape, rows in zip(request.shapes, (first, second))]
     footprints = [cuboid.footprint for cuboid in cuboids]
     vertices, shifts = polygon_overlap.around_overlap(*footprints)
     origin = cuboids[0].middle.detach()
@@ -84,11 +84,11 @@ def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> Meeting:
     shared = intersection(vertices, areas, levels, places)
     enclosure, longest, distance = nothing, nothing, zero
     apart, rise = torch.zeros_like(shifts[0]), zero
-    if loop.enclosing == "hull":
+    if request.enclosing == "hull":
         enclosure = Volume(*prism_hulls.hull_of(*vertices, areas, levels))
-    elif loop.enclosing is not None:
+    elif request.enclosing is not None:
         enclosure = box(vertices, levels)
-    if loop.with_distance:
+    if request.with_distance:
         longest = diameter(vertices, levels)
         apart, rise = shifts[0] - shifts[1], middles[0] - middles[1]
         distance = apart.square().sum(-1) + rise.square()

@@ -21,7 +21,7 @@ from detloss.kernels.eager.convex.polygons import (
     cross,
     turned_back,
 )
-from detloss.kernels.interface import ConvexLoop
+from detloss.kernels.interface import ConvexRequest
 
 SLACK = 1e-12  # of the smaller thickness: edges that are nearer to each other coincide
 LONG = 1e3  # how many times its breadth a pair is long that is seen along its length
@@ -29,11 +29,11 @@ LONG = 1e3  # how many times its breadth a pair is long that is seen along its l
 ROUNDING = 1e-15
 
 
-def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> Meeting:
+def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> Meeting:
     """What two bodies of the plane have in common."""
-    bodies = [body_of(shape, rows) for shape, rows in zip(loop.shapes, (first, second))]
+    bodies = [body_of(shape, rows) for shape, rows in zip(request.shapes, (first, second))]
     places = torch.maximum(*(body.anchor.abs().amax(-1) for body in bodies))
-    view = view_of(*bodies) if loop.enclosing != "box" else None  # which has axes of its own
+    view = view_of(*bodies) if request.enclosing != "box" else None  # which has axes of its own
     if view is not None:
         bodies = [body.seen_in(view) for body in bodies]
     vertices, shifts = around_overlap(*bodies)
@@ -41,9 +41,9 @@ def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> Meeting:
     nothing = Region(zero, torch.zeros_like(vertices[0]), torch.zeros_like(vertices[1]))
     shared = intersection(*vertices, bodies[0].size, bodies[1].size, places)
     enclosure, longest, distance, apart = nothing, nothing, zero, torch.zeros_like(bodies[0].center)
-    if loop.enclosing is not None:
-        enclosure = (hull_of if loop.enclosing == "hull" else box_around)(*vertices)
-    if loop.with_distance:
+    if request.enclosing is not None:
+        enclosure = (hull_of if request.enclosing == "hull" else box_around)(*vertices)
+    if request.with_distance:
         longest = diameter(*vertices)
         apart = (shifts[0] + bodies[0].center) - (shifts[1] + bodies[1].center)
         distance = apart.square().sum(-1)
@@ -60,7 +60,7 @@ def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> Meeting:
             rows.append(body.pull(d_vertices, d_size, d_apart if k == 1 else -d_apart, d_sides))
         return rows[0], rows[1]
 
-    sides, other_sides = (body.sides if loop.with_angle else None for body in bodies)
+    sides, other_sides = (body.sides if request.with_angle else None for body in bodies)
     return Meeting(
         bodies[0].size,
         bodies[1].size,

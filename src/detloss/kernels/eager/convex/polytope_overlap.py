@@ -9,7 +9,7 @@ from detloss.kernels.eager.convex.clipping import visible
 from detloss.kernels.eager.convex.enclosures import Region, box_around, diameter
 from detloss.kernels.eager.convex.meeting import Meeting, Slopes
 from detloss.kernels.eager.convex.polytopes import Solid, solid_of
-from detloss.kernels.interface import ConvexLoop
+from detloss.kernels.interface import ConvexRequest
 
 SLACK = 1e-14  # of the larger extent: faces that are nearer to each other coincide
 ROUNDING = 2e-15  # of the distance from the origin, where the numbers of a row are coarser
@@ -17,17 +17,17 @@ STRETCH = 4e-11  # of a body, to be chosen where both offer the same vertex
 PAIRS_AT_ONCE = 64  # so that what is clipped stays in the cache
 
 
-def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> Meeting:
+def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> Meeting:
     """What two bodies have in common."""
-    bodies = [solid_of(shape, rows) for shape, rows in zip(loop.shapes, (first, second))]
+    bodies = [solid_of(shape, rows) for shape, rows in zip(request.shapes, (first, second))]
     vertices, shifts = polygon_overlap.around_overlap(*bodies)
     zero, apart = torch.zeros_like(bodies[0].size), torch.zeros_like(shifts[0])
     nothing = Region(zero, torch.zeros_like(vertices[0]), torch.zeros_like(vertices[1]))
     shared = intersection(vertices, *bodies)
     enclosure, longest, distance = nothing, nothing, zero
-    if loop.enclosing is not None:
-        enclosure = (hull_of if loop.enclosing == "hull" else box_around)(*vertices)
-    if loop.with_distance:
+    if request.enclosing is not None:
+        enclosure = (hull_of if request.enclosing == "hull" else box_around)(*vertices)
+    if request.with_distance:
         longest = diameter(*vertices)
         apart = (shifts[0] - shifts[1]) + (bodies[0].center - bodies[1].center)
         distance = apart.square().sum(-1)
