@@ -1,6 +1,9 @@
 """detloss: the losses that object detectors train with."""
 
-from detloss import catalog, compat
+from importlib import import_module
+from typing import Any
+
+from detloss import catalog
 from detloss.boxes.convert_cuboids import cuboid_from_corners, cuboid_to_corners, polytope_from_quaternion
 from detloss.boxes.convert_polytopes import polytope_from_halfspaces, polytope_to_halfspaces
 from detloss.boxes.convert_rotated import (
@@ -20,7 +23,6 @@ from detloss.boxes.overlap import (
     iou,
 )
 from detloss.class_balance import alpha_from_counts, class_weight_from_counts, prior_bias
-from detloss.detectors import RotatedUnitBox, UnitBox
 from detloss.engine.debugging import NonFiniteLossError, doctor, validating
 from detloss.geometry import AxisAligned, Cuboid, Mixed, Polygon, Polytope, Rotated
 from detloss.kernels import backends, use_backend
@@ -156,3 +158,15 @@ __all__ = [
     "use_backend",
     "validating",
 ]
+
+LAZY = ("RotatedUnitBox", "UnitBox", "compat")  # imported on first access (PEP 562): they use the names above
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return import_module("detloss.compat") if name == "compat" else getattr(import_module("detloss.detectors"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *LAZY})
