@@ -1,4 +1,4 @@
-"""Print the README's table: the same small inputs through torch or torchvision, through detloss, and exactly."""
+"""Measured facts of README and docs: small inputs evaluated by torch or torchvision, by detloss, and exactly."""
 
 import math
 from collections.abc import Callable
@@ -15,9 +15,9 @@ import detloss
 
 @dataclass(frozen=True)
 class Fact:
-    """One question, with the answers of the peer, of detloss, and of exact arithmetic or definition."""
+    """One case: the results of the peer and of detloss, and the exact or defined result."""
 
-    question: str
+    case: str
     peer: str
     theirs: float
     ours: float
@@ -25,45 +25,45 @@ class Fact:
 
 
 def facts() -> list[Fact]:
-    """Ask every question."""
+    """Evaluate every case."""
     one, first = torch.ones(1), torch.tensor([0])
-    sure, surer = torch.tensor([17.0]), torch.tensor([20.0])
+    logit_17, logit_20 = torch.tensor([17.0]), torch.tensor([20.0])
     margin = torch.tensor([[17.0, 0.0]])
-    half_margin = torch.tensor([[6.0, 0.0]], dtype=torch.bfloat16)
+    bfloat16_margin = torch.tensor([[6.0, 0.0]], dtype=torch.bfloat16)
     ignored = torch.tensor([-100])
     tiny = torch.tensor([[0.0, 0.0, 0.001, 0.001]])
-    unit, flipped = torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([[1.0, 1.0, 0.0, 0.0]])
+    unit, inverted = torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([[1.0, 1.0, 0.0, 0.0]])
     point = torch.tensor([[1.0, 1.0, 1.0, 1.0]])
     flat, solid = torch.tensor([[0.0, 0.0, 2.0, 0.0]]), torch.tensor([[0.0, 0.0, 2.0, 1.0]])
     huge, tall = torch.tensor([[0.0, 0.0, 1e20, 1e20]]), torch.tensor([[0.0, 0.0, 1e20, 2e20]])
     near, targets = boxes_near_their_targets()
     return [
         Fact(
-            "sigmoid focal, gamma 0.5, logit 20, t = 1: gradient",
+            "sigmoid focal, gamma 0.5, logit 20, target 1: gradient",
             "torchvision",
-            slopes(lambda z: ops.sigmoid_focal_loss(z, one, gamma=0.5), surer).item(),
-            slopes(lambda z: detloss.sigmoid_focal_loss(z, one, gamma=0.5), surer).item(),
-            -focal_pull(20.0, alpha=0.25, gamma=0.5),
+            gradient(lambda z: ops.sigmoid_focal_loss(z, one, gamma=0.5), logit_20).item(),
+            gradient(lambda z: detloss.sigmoid_focal_loss(z, one, gamma=0.5), logit_20).item(),
+            -focal_gradient(20.0, alpha=0.25, gamma=0.5),
         ),
         Fact(
-            "sigmoid focal, gamma 2, logit 17, t = 1: gradient",
+            "sigmoid focal, gamma 2, logit 17, target 1: gradient",
             "torchvision",
-            slopes(lambda z: ops.sigmoid_focal_loss(z, one), sure).item(),
-            slopes(lambda z: detloss.sigmoid_focal_loss(z, one), sure).item(),
-            -focal_pull(17.0, alpha=0.25, gamma=2.0),
+            gradient(lambda z: ops.sigmoid_focal_loss(z, one), logit_17).item(),
+            gradient(lambda z: detloss.sigmoid_focal_loss(z, one), logit_17).item(),
+            -focal_gradient(17.0, alpha=0.25, gamma=2.0),
         ),
         Fact(
-            "cross-entropy, right by a margin of 17: gradient at the target",
+            "cross-entropy, target logit ahead by 17: gradient at the target",
             "torch",
-            slopes(lambda z: functional.cross_entropy(z, first), margin)[0, 0].item(),
-            slopes(lambda z: detloss.cross_entropy_loss(z, first), margin)[0, 0].item(),
+            gradient(lambda z: functional.cross_entropy(z, first), margin)[0, 0].item(),
+            gradient(lambda z: detloss.cross_entropy_loss(z, first), margin)[0, 0].item(),
             -missing(17.0),
         ),
         Fact(
-            "cross-entropy, bfloat16, right by a margin of 6: loss",
+            "cross-entropy, bfloat16, target logit ahead by 6: loss",
             "torch",
-            functional.cross_entropy(half_margin, first).item(),
-            detloss.cross_entropy_loss(half_margin, first).item(),
+            functional.cross_entropy(bfloat16_margin, first).item(),
+            detloss.cross_entropy_loss(bfloat16_margin, first).item(),
             math.log1p(math.exp(-6.0)),
         ),
         Fact(
@@ -81,10 +81,10 @@ def facts() -> list[Fact]:
             0.0,
         ),
         Fact(
-            "GIoU, a predicted box turned inside out: loss",
+            "GIoU, inverted predicted box: loss",
             "torchvision",
-            ops.generalized_box_iou_loss(flipped, unit).item(),
-            detloss.generalized_iou_loss(flipped, unit).item(),
+            ops.generalized_box_iou_loss(inverted, unit).item(),
+            detloss.generalized_iou_loss(inverted, unit).item(),
             1.0,
         ),
         Fact(
@@ -102,10 +102,10 @@ def facts() -> list[Fact]:
             0.0,
         ),
         Fact(
-            "CIoU, a predicted box of height 0: NaN among its 4 derivatives",
+            "CIoU, predicted box of height 0: NaN among its 4 derivatives",
             "torchvision",
-            slopes(lambda box: ops.complete_box_iou_loss(box, solid), flat).isnan().sum().item(),
-            slopes(lambda box: detloss.complete_iou_loss(box, solid), flat).isnan().sum().item(),
+            gradient(lambda box: ops.complete_box_iou_loss(box, solid), flat).isnan().sum().item(),
+            gradient(lambda box: detloss.complete_iou_loss(box, solid), flat).isnan().sum().item(),
             0,
         ),
         Fact(
@@ -118,25 +118,25 @@ def facts() -> list[Fact]:
     ]
 
 
-def slopes(loss: Callable[[Tensor], Tensor], point: Tensor) -> Tensor:
-    """The derivatives of a loss."""
+def gradient(loss: Callable[[Tensor], Tensor], point: Tensor) -> Tensor:
+    """The gradient of a loss."""
     point = point.clone().requires_grad_()
     return torch.autograd.grad(loss(point).sum(), point)[0]
 
 
 def missing(margin: float) -> float:
-    """1 - p, for a logit that is right by this margin."""
+    """1 - p of the target, whose logit is ahead by this margin."""
     return math.exp(-margin) / (1.0 + math.exp(-margin))
 
 
-def focal_pull(logit: float, *, alpha: float, gamma: float) -> float:
-    """The size of the gradient of focal loss at a positive."""
+def focal_gradient(logit: float, *, alpha: float, gamma: float) -> float:
+    """The magnitude of the gradient of focal loss at a positive."""
     wrong = missing(logit)
     return alpha * wrong**gamma * (gamma * (1.0 - wrong) * math.log1p(math.exp(-logit)) + wrong)
 
 
 def boxes_near_their_targets() -> tuple[Tensor, Tensor]:
-    """Boxes of 10 to 110 px in an image of 1000, and targets no edge of which is 0.001 px away."""
+    """Boxes of 10 to 110 px in an image of 1000 px, and targets with edges within 0.001 px of theirs."""
     random = torch.Generator().manual_seed(0)
     corner = 1000 * torch.rand(1000, 2, generator=random)
     targets = torch.cat([corner, corner + 10 + 100 * torch.rand(1000, 2, generator=random)], dim=1)
@@ -144,7 +144,7 @@ def boxes_near_their_targets() -> tuple[Tensor, Tensor]:
 
 
 def largest_relative_error(losses: Tensor, boxes: Tensor, targets: Tensor) -> float:
-    """The largest error of 1 - IoU, as a share of the exact value for the same floats; one digit of it."""
+    """The largest error of 1 - IoU, as a fraction of the exact value for the same floats, to one digit."""
     exact = [exact_iou_loss(*pair) for pair in zip(boxes.tolist(), targets.tolist(), strict=True)]
     pairs = zip(losses.tolist(), exact, strict=True)
     largest = max(float(abs(Fraction(loss) - truth) / truth) for loss, truth in pairs if truth)
@@ -162,12 +162,12 @@ def exact_iou_loss(box: list[float], target: list[float]) -> Fraction:
 
 
 def table(found: list[Fact]) -> str:
-    """The answers as a Markdown table."""
+    """The facts as a Markdown table."""
     rows = [
-        f"| {fact.question} | {fact.peer}: {cell(fact.theirs)} | {cell(fact.ours)} | {cell(fact.expected)} |"
+        f"| {fact.case} | {fact.peer}: {cell(fact.theirs)} | {cell(fact.ours)} | {cell(fact.expected)} |"
         for fact in found
     ]
-    return "\n".join(["| what is asked | torch, torchvision | detloss | expected |", "|---|---|---|---|", *rows])
+    return "\n".join(["| case | torch, torchvision | detloss | expected |", "|---|---|---|---|", *rows])
 
 
 def cell(value: float) -> str:

@@ -1,4 +1,4 @@
-"""How the site is built: `make docs`."""
+"""Configuration of the site that `make docs` builds."""
 
 import sys
 from pathlib import Path
@@ -15,10 +15,13 @@ project_copyright = "the detloss authors, Apache-2.0"
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
+    "extension.mathml",
     "extension.loss_pages",
     "extension.simulation_pictures",
     "extension.shape_pictures",
+    "extension.interval_plots",
     "extension.completeness",
+    "extension.changelog_page",
 ]
 exclude_patterns = ["extension"]
 default_role = "py:obj"
@@ -28,7 +31,7 @@ nitpick_ignore_regex = [
 
 
 def names_of(*kinds: Kind) -> str:
-    """What the command line calls the losses of these kinds."""
+    """The short names of the losses of these kinds."""
     return ", ".join(f"``{loss.name}``" for loss in LOSSES if loss.kind in kinds)
 
 
@@ -47,3 +50,5 @@ napoleon_custom_sections = ["Edge cases", "Sources"]
 html_theme = "furo"
 html_title = f"detloss {release}"
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["detloss.css"]

@@ -1,4 +1,4 @@
-"""The build fails on a public name without an entry, and on an entry whose docstring lacks a part."""
+"""Build check: every public name has an entry, and its docstring has all required parts."""
 
 import importlib
 import inspect
@@ -18,26 +18,26 @@ LOGGER = logging.getLogger(__name__)
 
 
 def public_objects() -> dict[str, object]:
-    """Every public object by its full name: those of detloss, and those of each peer's module in detloss.compat."""
-    peers = pkgutil.iter_modules(detloss.compat.__path__, "detloss.compat.")
-    modules = [detloss, *(importlib.import_module(peer.name) for peer in peers)]
+    """Public objects of detloss and of the modules in detloss.compat, by their full names."""
+    libraries = pkgutil.iter_modules(detloss.compat.__path__, "detloss.compat.")
+    modules = [detloss, *(importlib.import_module(library.name) for library in libraries)]
     return {f"{module.__name__}.{name}": getattr(module, name) for module in modules for name in public_names(module)}
 
 
 def public_names(module: ModuleType) -> list[str]:
-    """What a module exports: its __all__, or else the functions that it defines."""
+    """Names that a module exports: its __all__, or the functions that it defines."""
     defined = [name for name, _ in inspect.getmembers(module, inspect.isfunction)]
     return getattr(module, "__all__", defined)
 
 
 def report_gaps(app: Sphinx, env: BuildEnvironment) -> None:
-    """Warn of everything that is missing; warnings are errors."""
+    """Report every gap as a warning, which is an error in the build."""
     for gap in gaps(env.domains.python_domain.objects):
         LOGGER.warning(gap)
 
 
 def gaps(entries: Container[str]) -> Iterator[str]:
-    """What is missing: entries of public names, and parts of their docstrings."""
+    """Missing entries of public names and missing parts of their docstrings."""
     for name, item in public_objects().items():
         if name not in entries:
             yield f"public name without an entry: {name}"

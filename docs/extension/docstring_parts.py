@@ -1,4 +1,4 @@
-"""What a public docstring must hold; the build and a test ask the same question."""
+"""Required parts of a public docstring, checked by the build and by a test."""
 
 import inspect
 import re
@@ -13,12 +13,12 @@ MEASURES = (detloss.iou, detloss.generalized_iou, detloss.distance_iou, detloss.
 
 
 def missing_parts(item: object) -> list[str]:
-    """Name the parts that a public object's docstring lacks."""
+    """Names of the parts that the docstring of a public object lacks."""
     return [part for part, present in parts(item) if not present]
 
 
 def parts(item: object) -> Iterator[tuple[str, bool]]:
-    """Every part that the object's docstring must have, and whether it does."""
+    """Required parts of an object's docstring, each with whether it is present."""
     text = inspect.getdoc(item) or ""
     sentence, _, body = text.partition("\n\n")
     yield "a sentence", sentence.endswith(".")
@@ -39,18 +39,24 @@ def parts(item: object) -> Iterator[tuple[str, bool]]:
         yield "Returns", has_section(text, "Returns")
     yield "Example", has_section(text, "Example") and ">>> " in text
     if item in MEASURES or item in [loss.function for loss in LOSSES]:
-        yield "a formula", "``" in body.split("\n\n")[0]
+        yield "a formula", has_formula(body)
         yield "Edge cases", has_section(text, "Edge cases")
         yield "Sources", has_section(text, "Sources")
         yield "See also", has_section(text, "See also")
 
 
+def has_formula(body: str) -> bool:
+    """Whether a formula precedes the advice: typeset by a math directive or role, or as a literal."""
+    introduction, _, _ = body.partition("When to choose it:")
+    return any(markup in introduction for markup in (".. math::", ":math:`", "``"))
+
+
 def is_another_form(item: object) -> bool:
-    """Whether it is a function documented elsewhere, as a module or with the signature of a peer."""
+    """Whether an object is another form of a documented function: its module, or a drop-in replacement."""
     is_module = isinstance(item, type) and issubclass(item, LossModule)
     return is_module or item is detloss.ParameterPenalty or item.__module__.startswith("detloss.compat.")
 
 
 def has_section(text: str, name: str) -> bool:
-    """Whether a Google section stands in a docstring, with something in it."""
+    """Whether a docstring has a Google-style section that is not empty."""
     return bool(re.search(rf"^{name}:\n    \S", text, re.MULTILINE))

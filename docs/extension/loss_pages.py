@@ -1,4 +1,4 @@
-"""One page a loss, written and drawn from the catalog: a row there is a page here."""
+"""Loss pages, generated from the catalog: one page with a plot and examples per row."""
 
 from pathlib import Path
 from shutil import rmtree
@@ -6,10 +6,15 @@ from shutil import rmtree
 from sphinx.application import Sphinx
 
 import detloss
-from detloss.catalog import LOSSES, Kind, Loss
+from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 from detloss.experiments import plot_loss
+from detloss.experiments.plot_style import style
 
-OPTION = {Kind.REGRESSION: "--box", Kind.BOX: "--box", Kind.SIGMOID: "--cls", Kind.SOFTMAX: "--cls"}
+from .loss_examples import examples
+from .rotation_sweep import OVERLAPS, draw_rotation
+
+ALL_LOSSES = (*LOSSES, *ROTATED_LOSSES)
+BOX_KINDS = (Kind.REGRESSION, Kind.BOX, Kind.ROTATED)
 
 PAGE = """
 {title}
@@ -20,23 +25,30 @@ PAGE = """
 .. autofunction:: detloss.{loss.function.__name__}
 {index}
 
-{second_names}
+{aliases}
 
-The module
-----------
+Weights and normalizer
+----------------------
+
+{function_example}
+
+Module
+------
 
 .. autoclass:: detloss.{loss.module.__name__}
 {index}
 
-Its ``forward(pred, target, *, weight=None, normalizer=None)`` is the function with these options.
+The options are given once; ``weight`` and ``normalizer`` are given in the call:
+
+{module_example}
 """
 
 OVERVIEW = """
-The losses
-==========
+Losses
+======
 
-Every loss has a short name for the command line, a function and a module. :doc:`/contract` says what all of them share.
-*Weight* is the weight of a box loss beside the class loss that ``detloss compare`` trains with.
+Every loss has a short name for the command line, a function and a module. :doc:`/contract` describes their common
+arguments. *Weight* is the listed weight of a box loss in ``detloss compare``, relative to the class loss.
 
 .. list-table::
    :header-rows: 1
@@ -44,7 +56,7 @@ Every loss has a short name for the command line, a function and a module. :doc:
 
    * - name
      - loss
-     - given
+     - input
      - weight
      - function, module
 {rows}
@@ -53,91 +65,105 @@ Every loss has a short name for the command line, a function and a module. :doc:
    :hidden:
 
 {pages}
+   Gaussian losses for rotated boxes </gaussians>
    /penalty
 """
 
 
 def write_pages(app: Sphinx) -> None:
-    """Write and draw every page anew."""
+    """Write all pages and plots."""
     folder = Path(app.srcdir, "losses")
     rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    for loss in LOSSES:
+    for loss in ALL_LOSSES:
         (folder / f"{loss.name}.rst").write_text(page(loss), encoding="utf-8")
-        plot_loss.write(loss, folder / f"{loss.name}.png")
-    rows = "\n".join(row(loss) for loss in LOSSES)
-    pages = "\n".join(f"   {loss.name}" for loss in LOSSES)
+        plot(loss, folder / f"{loss.name}.png")
+    rows = "\n".join(row(loss) for loss in ALL_LOSSES)
+    pages = "\n".join(f"   {loss.name}" for loss in ALL_LOSSES)
     (folder / "index.rst").write_text(OVERVIEW.format(rows=rows, pages=pages), encoding="utf-8")
+
+
+def plot(loss: Loss, path: Path) -> None:
+    """Plot a loss as ``detloss show`` does; a loss of rotated boxes over the angle, beside IoU."""
+    if loss.kind is Kind.ROTATED:
+        with style():
+            draw_rotation(4.0, 1.0, {loss.title: loss.function, "IoU, DIoU": OVERLAPS["IoU, DIoU"]}).savefig(
+                path, dpi=160
+            )
+    else:
+        plot_loss.write(loss, path)
 
 
 def page(loss: Loss) -> str:
     """The source of a loss's page."""
-    first = next(each for each in LOSSES if each.function is loss.function)
+    first = next(each for each in ALL_LOSSES if each.function is loss.function)
+    function_example, module_example = examples(loss)
     return PAGE.format(
         title=loss.title,
         underline="=" * len(loss.title),
         loss=loss,
         names=names(loss),
         index="" if loss is first else "   :no-index:",
-        second_names=second_names(loss) if loss is first else "",
+        aliases=aliases(loss) if loss is first else "",
+        function_example=function_example,
+        module_example=module_example,
     )
 
 
 def names(loss: Loss) -> str:
-    """What the command line calls it, and what makes it its own loss."""
-    commands = f"``detloss compare {OPTION[loss.kind]} {loss.name}``, ``detloss show {loss.name}``"
-    sentences = [f"On the command line: {commands}."]
+    """The names of a loss on the command line, and the options that distinguish it."""
+    scenes = "--scenes rotated " if loss.kind is Kind.ROTATED else ""
+    option = "--box" if loss.kind in BOX_KINDS else "--cls"
+    sentences = [f"Command line: ``detloss compare {scenes}{option} {loss.name}``, ``detloss show {loss.name}``."]
     if loss.options:
         options = ", ".join(f'{name}="{value}"' for name, value in loss.options.items())
         sentences.append(f"This is `{loss.function.__name__} <detloss.{loss.function.__name__}>` with ``{options}``.")
     if loss.from_counts is not None:
         options = ", ".join(loss.from_counts([1.0, 1.0]))
         sentences.append(
-            f"``detloss compare`` sets ``{options}`` from the training set's counts; in your own code "
+            f"``detloss compare`` computes ``{options}`` from the counts of the training set, as "
             "`class_weight_from_counts <detloss.class_weight_from_counts>` does."
         )
     return " ".join(sentences)
 
 
-def second_names(loss: Loss) -> str:
+def aliases(loss: Loss) -> str:
     """Entries for the other public names of the function and the module."""
     entries = []
     for name in detloss.__all__:
         for item, directive in ((loss.function, "function"), (loss.module, "class")):
             if getattr(detloss, name) is item and name != item.__name__:
-                explanation = f"A second name of `~detloss.{item.__name__}`, the same object."
-                entries.append(f".. py:{directive}:: detloss.{name}\n\n   {explanation}")
+                entries.append(f".. py:{directive}:: detloss.{name}\n\n   Alias of `~detloss.{item.__name__}`.")
     return "\n\n".join(entries)
 
 
 def row(loss: Loss) -> str:
-    """A loss's row of the overview."""
+    """The row of a loss in the overview."""
     cells = (
         f"``{loss.name}``",
         f":doc:`{loss.title} <{loss.name}>`",
         loss.kind.value,
-        f"{loss.weight:g}" if OPTION[loss.kind] == "--box" else "",
+        f"{loss.weight:g}" if loss.kind in BOX_KINDS else "",
         f"`~detloss.{loss.function.__name__}`, `~detloss.{loss.module.__name__}`",
     )
     return "\n".join(f"   {'* -' if k == 0 else '  -'} {cell}" for k, cell in enumerate(cells))
 
 
-def insert_picture(app: Sphinx, what: str, name: str, item: object, options: object, lines: list[str]) -> None:
-    """Put a loss's picture before its arguments, and make the question of choice easy to find."""
+def insert_plot(app: Sphinx, what: str, name: str, item: object, options: object, lines: list[str]) -> None:
+    """Insert the plot of a loss before its arguments, and emphasize the advice on its use."""
     for k, line in enumerate(lines):
-        # napoleon takes what stands before a colon in "Returns:" for a type; as a field it is text
+        # napoleon reads the text before a colon in "Returns:" as a type; in a field it is text
         line = ":returns:" if line == "Returns:" else line
         lines[k] = line.replace("When to choose it:", "**When to choose it:**", 1)
     folder, _, row_name = app.env.docname.partition("/")
-    loss = next((loss for loss in LOSSES if folder == "losses" and loss.name == row_name), None)
+    loss = next((loss for loss in ALL_LOSSES if folder == "losses" and loss.name == row_name), None)
     if loss is not None and item is loss.function:
-        picture = [f".. image:: /losses/{loss.name}.png", f"   :alt: Value and gradient of {loss.title}", ""]
         at = lines.index("Args:")
-        lines[at:at] = picture
+        lines[at:at] = [f".. image:: /losses/{loss.name}.png", f"   :alt: Value and gradient of {loss.title}", ""]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register with Sphinx; the picture goes in before napoleon rewrites the sections."""
+    """Register with Sphinx; plots are inserted before napoleon converts the sections."""
     app.connect("builder-inited", write_pages)
-    app.connect("autodoc-process-docstring", insert_picture, priority=400)
+    app.connect("autodoc-process-docstring", insert_plot, priority=400)
     return {"parallel_read_safe": True}

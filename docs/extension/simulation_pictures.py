@@ -1,4 +1,4 @@
-"""The pictures of the page on detloss simulate, drawn anew by the code of the command."""
+"""Plots of the simulation page, drawn by the code of ``detloss simulate``."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from detloss.experiments.simulation.experiment import simulate
 from detloss.experiments.simulation.gradients import losses_with
 
 POINTS = 200
-"""Enough for the curves to look as those of all 5000."""
+"""Enough for curves that look like those of all 5000 points."""
 
 
 def draw(app: Sphinx) -> None:
-    """Draw the losses of the paper, once by their gradients and once by the published step."""
+    """Plot the losses of the paper with exact gradients and with the published step."""
     folder = Path(app.srcdir, "simulation")
     folder.mkdir(exist_ok=True)
     for gradient in ("exact", "published"):
