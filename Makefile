@@ -32,7 +32,7 @@ fuzz: .venv/test  ## the tests that draw their inputs, with fresh seeds, for MIN
 mutants: .venv/test  ## break the code in many places, one at a time: the tests must notice each
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutants $(ARGS)
 
-mutate: .venv/test  ## flip every operator of formulas.py: the tests must notice each
+mutate: .venv/test  ## flip every operator of formulas/: the tests must notice each
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutate
 
 gpu:  ## check the Triton kernels on this machine's GPU, in five minutes; installs nothing
@@ -41,7 +41,7 @@ gpu:  ## check the Triton kernels on this machine's GPU, in five minutes; instal
 check: .venv/check  ## format, lint, types
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m tools.print_formulas --check
 
-print: .venv/test  ## the C++ and Triton forms of formulas.py
+print: .venv/test  ## generate the C++ and Triton code of formulas/
 	$(BIN)/python -m tools.print_formulas
 
 bench: .venv/test  ## every loss beside what its users call today: out/bench/bench.md

@@ -9,7 +9,7 @@ import pytest
 from tools.mutants import Mutant, mutants
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("formulas.py", "kernels/cpp/", "kernels/triton/", "kernels/eager/", "engine/", "detectors/", "experiments/")
+PARTS = ("formulas/", "kernels/cpp/", "kernels/triton/", "kernels/eager/", "engine/", "detectors/", "experiments/")
 
 
 @pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.name)

@@ -1,5 +1,6 @@
-"""Print formulas.py in the languages of the fused kernels: `python -m tools.print_formulas [--check]`."""
+"""Generate the C++ and Triton code of the formulas: `python -m tools.print_formulas [--check]`."""
 
+import dataclasses
 import inspect
 import sys
 from collections.abc import Callable, Iterator
@@ -7,24 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from detloss import formulas
+from detloss.formulas.axis_aligned import OPTIONAL, AxisDifferences, axis_aligned, measures_of_boxes, name_of_generated
+from detloss.formulas.measures import PairMeasures, Slopes, needs
 from detloss.geometry import FORMATS
-from detloss.kernels import printed
 from tools import cpp_printer, triton_printer
-from tools.trace import OPEN, Program, traced
+from tools.trace import Program, traced
 
 KERNELS = Path(__file__).parents[1] / "src/detloss/kernels"
 
 
 def programs() -> Iterator[Program]:
     """Every formula that a loop of the fused kernels calls."""
-    for formula in (*printed.ELEMENT, *printed.BINARY, *printed.ROW, *printed.PENALTIES):
+    for formula in (*formulas.REGRESSION, *formulas.BINARY, *formulas.SOFTMAX):
         yield straight(formula)
+    yield from map(penalty, formulas.PENALTIES)
     for each in FORMATS.values():
         yield straight(each.differences_of)
         yield straight(each.derivatives_by)
-    for dimensions in printed.DIMENSIONS:
-        yield geometry(dimensions, with_angle=False)
-    yield geometry(2, with_angle=True)
+    for dims in formulas.DIMENSIONS:
+        for optional in optional_measures(dims):
+            yield geometry(dims, optional)
 
 
 def straight(formula: Callable[..., Any]) -> Program:
@@ -33,24 +36,48 @@ def straight(formula: Callable[..., Any]) -> Program:
     return traced(formula.__name__, tuple(inputs), formula)
 
 
-def geometry(dimensions: int, with_angle: bool) -> Program:
-    """Axis-aligned boxes of so many dimensions, with the penalty and the format left open."""
-    inputs = tuple(f"{box}{k}" for box in ("pred", "target") for k in range(2 * dimensions))
+def penalty(formula: Callable[..., Any]) -> Program:
+    """A penalty as a function of all measures, which returns all slopes."""
+
+    def flat(m: Any, *measures: Any) -> tuple[Any, ...]:
+        loss, similarity, slopes = formula(m, PairMeasures(*measures))
+        return loss, similarity, *slopes
+
+    return dataclasses.replace(traced(formula.__name__, PairMeasures._fields, flat), reads=needs(formula))
+
+
+def optional_measures(dims: int) -> list[frozenset[str]]:
+    """The sets of optional measures that penalties on boxes of so many axes read, each once."""
+    read = [needs(formula) for formula in formulas.PENALTIES]
+    return list(dict.fromkeys(each.intersection(OPTIONAL) for each in read if each <= measures_of_boxes(dims)))
+
+
+def geometry(dims: int, optional: frozenset[str]) -> Program:
+    """Axis-aligned boxes of so many axes, with the penalty and the format left open."""
+    measures = measures_of_boxes(dims).difference(OPTIONAL) | optional
+    inputs = tuple(f"{box}{k}" for box in ("pred", "target") for k in range(2 * dims))
+
+    def penalty(m: Any, pair: PairMeasures) -> tuple[Any, Any, Slopes]:
+        loss, similarity, *slopes = m.open("penalty", *(0.0 if each is None else each for each in pair))
+        return loss, similarity, Slopes(*slopes)
+
+    def differences_of(m: Any, *numbers: Any) -> AxisDifferences:
+        return AxisDifferences(*m.open("differences_of", *numbers))
+
+    def derivatives_by(m: Any, *slopes: Any) -> tuple[Any, ...]:
+        return m.open("derivatives_by", *slopes)
 
     def formula(m: Any, *numbers: Any) -> tuple[Any, ...]:
-        pred, target = numbers[: 2 * dimensions], numbers[2 * dimensions :]
-        pairs = [list(zip(row[:dimensions], row[dimensions:])) for row in (pred, target)]
-        penalty, differences_of, derivatives_by = map(m.function, OPEN)
-        loss, measure, derivatives = formulas.axis_aligned(
-            m, penalty, differences_of, derivatives_by, with_angle, *pairs
-        )
-        return loss, measure, *(first for first, _ in derivatives), *(second for _, second in derivatives)
+        pred, target = numbers[: 2 * dims], numbers[2 * dims :]
+        rows = [list(zip(row[:dims], row[dims:])) for row in (pred, target)]
+        loss, similarity, derivatives = axis_aligned(m, penalty, differences_of, derivatives_by, measures, *rows)
+        return loss, similarity, *(first for first, _ in derivatives), *(second for _, second in derivatives)
 
-    return traced(f"axis_aligned_{dimensions}{'_with_angle' if with_angle else ''}", inputs, formula)
+    return traced(name_of_generated(dims, optional), inputs, formula)
 
 
 def files() -> dict[Path, str]:
-    """What the printed files must hold."""
+    """The generated files and their text."""
     return {
         KERNELS / "cpp/formulas.h": cpp_printer.header(programs()),
         KERNELS / "triton/formulas.py": triton_printer.module(programs()),
@@ -58,10 +85,10 @@ def files() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Write the files, or fail if one is not what it should be."""
+    """Write the files, or fail if one is stale."""
     stale = [path for path, text in files().items() if not path.exists() or path.read_text() != text]
     if "--check" in sys.argv:
-        raise SystemExit(f"not as printed, run `make print`: {', '.join(path.name for path in stale)}" if stale else 0)
+        raise SystemExit(f"stale, run `make print`: {', '.join(path.name for path in stale)}" if stale else 0)
     for path in stale:
         path.write_text(files()[path])
 

@@ -1,10 +1,13 @@
-"""Run a formula on symbols and keep what it did: the straight-line program that other languages print."""
+"""Run a formula on symbols and record its operations: a program from which other languages are generated."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-WORDS = {
+from detloss.formulas.axis_aligned import AxisDifferences
+from detloss.formulas.measures import Slopes
+
+PRIMITIVES = {
     "absolute", "angle", "constant", "exp", "inverse", "log", "log1p", "log1p_of_fraction", "maximum", "minimum",
     "power", "quotient", "relu", "scale", "sign", "weighted", "where",
 }  # fmt: skip
@@ -13,51 +16,53 @@ OPERATORS = {
     "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!=", "and": "&", "or": "|",
 }  # fmt: skip
 
-# The functions that a program may leave open, and how much each returns.
-OPEN = {"penalty": 8, "differences_of": 7, "derivatives_by": 2}
+# The functions that a program may leave open, and how many results each has.
+OPEN = {
+    "penalty": 2 + len(Slopes._fields),
+    "differences_of": len(AxisDifferences._fields),
+    "derivatives_by": 2,
+}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One line of a program: `names = word(operands)`; a word is the vocabulary's, an operator or a function."""
+    """One line of a program: `names = function(operands)`, where the function is a primitive, an operator or open."""
 
     names: tuple[str, ...]
-    word: str
+    function: str
     operands: tuple["Symbol | float", ...]
 
 
 @dataclass
 class Trace:
-    """A vocabulary that writes down what it is asked for."""
+    """A vocabulary that records the calls of its primitives."""
 
     steps: list[Step] = field(default_factory=list)
-    calls: dict[Any, tuple[str, int]] = field(default_factory=dict)
 
-    def write(self, word: str, operands: tuple["Symbol | float", ...], results: int = 1) -> tuple["Symbol", ...]:
+    def record(self, function: str, operands: tuple["Symbol | float", ...], results: int = 1) -> tuple["Symbol", ...]:
         """Add a step; its results."""
-        symbols = tuple(
-            Symbol(self, f"v{len(self.steps)}{'abcdefgh'[k] if results > 1 else ''}") for k in range(results)
-        )
-        self.steps.append(Step(tuple(symbol.name for symbol in symbols), word, operands))
-        return symbols
+        name = f"v{len(self.steps)}"
+        names = (name,) if results == 1 else tuple(f"{name}_{k}" for k in range(results))
+        self.steps.append(Step(names, function, operands))
+        return tuple(Symbol(self, each) for each in names)
 
     def difference(self, a: "Symbol | float", b: "Symbol | float") -> tuple["Symbol", ...]:
-        """The one word with two results."""
-        return self.write("difference", (a, b), 2)
+        """The one primitive with two results."""
+        return self.record("difference", (a, b), 2)
 
-    def function(self, name: str) -> Callable[..., Any]:
+    def open(self, name: str, *operands: "Symbol | float") -> tuple["Symbol", ...]:
         """A function that the program calls and another program defines."""
-        return lambda _, *operands: self.write(name, operands, OPEN[name])
+        return self.record(name, operands, OPEN[name])
 
-    def __getattr__(self, word: str) -> Callable[..., "Symbol"]:
-        if word not in WORDS:
-            raise AttributeError(f"{word} is no word of the vocabulary")
-        return lambda *operands: self.write(word, operands)[0]
+    def __getattr__(self, name: str) -> Callable[..., "Symbol"]:
+        if name not in PRIMITIVES:
+            raise AttributeError(f"{name} is not a primitive of the vocabulary")
+        return lambda *operands: self.record(name, operands)[0]
 
 
 @dataclass(eq=False)
 class Symbol:
-    """A scalar of which nothing is known: asking for its truth is an error."""
+    """A scalar without a value: a branch on it is an error."""
 
     trace: Trace
     name: str
@@ -66,11 +71,11 @@ class Symbol:
         raise TypeError("a formula branches on a value")
 
 
-def operation(word: str, swapped: bool) -> Callable[..., Symbol]:
+def operation(name: str, swapped: bool) -> Callable[..., Symbol]:
     """The method of an operator."""
 
     def method(self: Symbol, *others: "Symbol | float") -> Symbol:
-        return self.trace.write(OPERATORS[word], (*others, self) if swapped else (self, *others))[0]
+        return self.trace.record(OPERATORS[name], (*others, self) if swapped else (self, *others))[0]
 
     return method
 
@@ -89,6 +94,7 @@ class Program:
     inputs: tuple[str, ...]
     steps: tuple[Step, ...]
     outputs: tuple[Symbol | float, ...]
+    reads: frozenset[str] | None = None  # the measures, of a penalty
 
 
 def traced(name: str, inputs: tuple[str, ...], formula: Callable[..., tuple[Any, ...]]) -> Program:

@@ -1,19 +1,19 @@
-"""Print formulas.py for Triton: straight-line jit functions over the primitives of `device_primitives.py`."""
+"""Generate the Triton code of formulas: jit functions over the primitives of `device_primitives.py`."""
 
 from collections.abc import Iterable
 
 from tools.trace import OPEN, OPERATORS, Program, Step, Symbol
 
 WIDTH = 120
-# Operators that Triton's own signs do not calculate as IEEE does.
+# Operators that are calls, because Triton's own are not IEEE operations.
 SPELLED = {"/": "divide"}
-HEAD = '''"""Printed from formulas.py by tools/print_formulas.py: change it there."""
+HEAD = '''"""Generated from formulas/ by tools/print_formulas.py: edit it there."""
 
 import triton
 import triton.language as tl
 
 from detloss.kernels.triton.device_primitives import (
-    {words},
+    {primitives},
 )
 '''
 
@@ -21,15 +21,15 @@ from detloss.kernels.triton.device_primitives import (
 def module(programs: Iterable[Program]) -> str:
     """The Python module of all formulas."""
     programs = list(programs)
-    words = {spelled(step) for program in programs for step in program.steps if is_call(step)}.difference(OPEN)
+    primitives = {spelled(step) for program in programs for step in program.steps if is_call(step)}.difference(OPEN)
     functions = [function(program) for program in programs]
-    return "\n\n".join([HEAD.format(words=",\n    ".join(sorted(words))), *functions])
+    return "\n\n".join([HEAD.format(primitives=",\n    ".join(sorted(primitives))), *functions])
 
 
 def function(program: Program) -> str:
-    """One jit function; what it leaves open are its first arguments."""
-    called = {step.word for step in program.steps}
-    handed = [f"{name}: tl.constexpr" for name in OPEN if name in called]
+    """One jit function; the functions that it leaves open are its first arguments."""
+    called = {step.function for step in program.steps}
+    given = [f"{name}: tl.constexpr" for name in OPEN if name in called]
     used = {each for step in program.steps for each in step.operands}.union(program.outputs)
     names = {each.name for each in used if isinstance(each, Symbol)}
     lines = []
@@ -39,7 +39,7 @@ def function(program: Program) -> str:
     return "\n".join(
         [
             "@triton.jit",
-            *wrapped(f"def {program.name}(", [*handed, *program.inputs], "):", ""),
+            *wrapped(f"def {program.name}(", [*given, *program.inputs], "):", ""),
             *lines,
             *returned([operand(output) for output in program.outputs]),
             "",
@@ -49,12 +49,12 @@ def function(program: Program) -> str:
 
 def is_call(step: Step) -> bool:
     """Whether a step is written as a call, not with an operator's sign."""
-    return step.word not in OPERATORS.values() or step.word in SPELLED
+    return step.function not in OPERATORS.values() or step.function in SPELLED
 
 
 def spelled(step: Step) -> str:
     """The function that a step calls."""
-    return SPELLED.get(step.word, step.word)
+    return SPELLED.get(step.function, step.function)
 
 
 def expression(step: Step) -> str:
@@ -62,7 +62,7 @@ def expression(step: Step) -> str:
     operands = [operand(each) for each in step.operands]
     if is_call(step):
         return f"{spelled(step)}({', '.join(operands)})"
-    return f"{operands[0]} {step.word} {operands[1]}" if len(operands) == 2 else f"{step.word}{operands[0]}"
+    return f"{operands[0]} {step.function} {operands[1]}" if len(operands) == 2 else f"{step.function}{operands[0]}"
 
 
 def operand(each: Symbol | float) -> str:

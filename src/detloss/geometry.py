@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from detloss import formulas
+from detloss.formulas import axis_aligned
 
 
 @dataclass(frozen=True)
@@ -21,17 +21,25 @@ class Format:
 
 
 FORMATS = {
-    "xyxy": Format("the minima, then the maxima", formulas.corners, formulas.by_corners, ((0.5, 0.5), (-1.0, 1.0))),
+    "xyxy": Format(
+        "the minima, then the maxima", axis_aligned.corners, axis_aligned.by_corners, ((0.5, 0.5), (-1.0, 1.0))
+    ),
     "xywh": Format(
-        "the minima, then the sizes", formulas.corner_and_size, formulas.by_corner_and_size, ((1.0, 0.5), (0.0, 1.0))
+        "the minima, then the sizes",
+        axis_aligned.corner_and_size,
+        axis_aligned.by_corner_and_size,
+        ((1.0, 0.5), (0.0, 1.0)),
     ),
     "cxcywh": Format(
-        "the center, then the sizes", formulas.center_and_size, formulas.by_center_and_size, ((1.0, 0.0), (0.0, 1.0))
+        "the center, then the sizes",
+        axis_aligned.center_and_size,
+        axis_aligned.by_center_and_size,
+        ((1.0, 0.0), (0.0, 1.0)),
     ),
     "ltrb": Format(
         "the distances from a point of the box to its edges: before, then after",
-        formulas.distances_from_a_point,
-        formulas.by_distances_from_a_point,
+        axis_aligned.distances_from_a_point,
+        axis_aligned.by_distances_from_a_point,
         ((-0.5, 0.5), (1.0, 1.0)),
     ),
 }

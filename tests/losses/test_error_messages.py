@@ -246,12 +246,12 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.complete_iou_loss(torch.rand(2, 6), torch.rand(2, 6), geometry=detloss.AxisAligned(dims=3)),
             ValueError,
-            "geometry: expected boxes of the plane for an aspect ratio, got AxisAligned(format='xyxy', dims=3)",
+            "geometry: expected one with the measure aspect_angle, which complete_iou reads, got AxisAligned(format='xyxy', dims=3)",
         ),
         (
             lambda: detloss.complete_iou(torch.rand(2, 2), torch.rand(2, 2), geometry=detloss.AxisAligned(dims=1)),
             ValueError,
-            "geometry: expected boxes of the plane for an aspect ratio, got AxisAligned(format='xyxy', dims=1)",
+            "geometry: expected one with the measure aspect_angle, which complete_iou reads, got AxisAligned(format='xyxy', dims=1)",
         ),
         (lambda: detloss.iou(boxes, torch.rand(2, 4)), ValueError, "b: expected as many rows as a, (3, 4), got (2, 4)"),
         (lambda: detloss.iou(boxes.int(), boxes), TypeError, "a: expected a floating dtype, got torch.int32"),

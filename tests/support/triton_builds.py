@@ -18,9 +18,8 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
 
-from detloss import formulas
+from detloss.formulas import PENALTIES, elementwise, softmax
 from detloss.geometry import AxisAligned
-from detloss.kernels import printed
 from detloss.kernels.interface import (
     BinaryRequest,
     BoxRequest,
@@ -55,18 +54,18 @@ class Absent:
 def losses(dtype: torch.dtype) -> Iterator[tuple[str, Request, Tensor, Tensor, tuple[float, ...]]]:
     """Every kernel of weight, by the name of its loss."""
     numbers = torch.zeros(65536, dtype=dtype)
-    yield "l1", ElementwiseRequest(formulas.l1), numbers, numbers, ()
-    yield "smooth_l1", ElementwiseRequest(formulas.smooth_l1), numbers, numbers, (1.0,)
+    yield "l1", ElementwiseRequest(elementwise.l1), numbers, numbers, ()
+    yield "smooth_l1", ElementwiseRequest(elementwise.smooth_l1), numbers, numbers, (1.0,)
     logits, classes = torch.zeros(4096, 80, dtype=dtype), torch.zeros(4096, dtype=torch.int64)
-    yield "bce", BinaryRequest(formulas.binary_cross_entropy, None, 0.0), logits, logits, ()
-    focal = formulas.sigmoid_focal, (0.25, 0.75, 2.0)
+    yield "bce", BinaryRequest(elementwise.binary_cross_entropy, None, 0.0), logits, logits, ()
+    focal = elementwise.sigmoid_focal, (0.25, 0.75, 2.0)
     yield "focal", BinaryRequest(focal[0], None, 0.0), logits, logits, focal[1]
     yield "focal, indices", BinaryRequest(focal[0], -1, 0.0), logits, classes, focal[1]
-    yield "ce", SoftmaxRequest(formulas.cross_entropy, -100, 0.0), logits, classes, (1.0,)
-    yield "soft ce", SoftmaxRequest(formulas.cross_entropy, -100, 0.0), logits, logits, (1.0,)
-    yield "softmax_focal", SoftmaxRequest(formulas.softmax_focal, -100, 0.0), logits, classes, (1.0, 2.0)
+    yield "ce", SoftmaxRequest(softmax.cross_entropy, -100, 0.0), logits, classes, (1.0,)
+    yield "soft ce", SoftmaxRequest(softmax.cross_entropy, -100, 0.0), logits, logits, (1.0,)
+    yield "softmax_focal", SoftmaxRequest(softmax.softmax_focal, -100, 0.0), logits, classes, (1.0, 2.0)
     many = torch.zeros(16, 32000, dtype=dtype)
-    yield "ce, 32000 classes", SoftmaxRequest(formulas.cross_entropy, -100, 0.0), many, classes[:16], (1.0,)
+    yield "ce, 32000 classes", SoftmaxRequest(softmax.cross_entropy, -100, 0.0), many, classes[:16], (1.0,)
     yield (
         "focal, several steps",
         BinaryRequest(focal[0], None, 0.0),
@@ -74,8 +73,8 @@ def losses(dtype: torch.dtype) -> Iterator[tuple[str, Request, Tensor, Tensor, t
         focal[1],
     )
     boxes = torch.zeros(65536, 4, dtype=dtype)
-    for penalty in printed.PENALTIES:
-        request = BoxRequest(penalty, AxisAligned(), penalty is formulas.complete_iou, measure=False)
+    for penalty in PENALTIES:
+        request = BoxRequest(penalty, AxisAligned(), measure=False)
         yield penalty.__name__, request, boxes, boxes, ()
 
 

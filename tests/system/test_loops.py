@@ -16,7 +16,8 @@ from random import Random
 
 import pytest
 
-from detloss.kernels import cpp, printed
+from detloss.formulas import PENALTIES
+from detloss.kernels import cpp
 from tests.support.processor import flags, instruction_sets
 
 DRIVER = Path(__file__).with_name("loops.cpp")
@@ -30,7 +31,7 @@ SANITIZERS = [
     "-fno-sanitize-recover=all",
     "-fno-sanitize-address-use-after-scope",
 ]
-PENALTIES = tuple(penalty.__name__ for penalty in printed.PENALTIES)
+EVERY = tuple(penalty.__name__ for penalty in PENALTIES)
 # One with nothing but what is shared, one with a hull, one with a diameter.
 FEW = ("iou", "generalized_iou", "distance_iou")
 FOREIGN = ("aarch64-linux-gnu-g++", "qemu-aarch64")
@@ -103,7 +104,7 @@ def test_boxes_have_the_same_bits_on_another_processor(tmp_path: Path, seed: int
     seeds = [str(each) for each in Random(seed).sample(range(2**31), 3)]
     found = []
     for name in (*instruction_sets(), "native"):
-        place = sources(tmp_path / name / "sources", PENALTIES)
+        place = sources(tmp_path / name / "sources", EVERY)
         foreign = name == "native"
         compiler = [FOREIGN[0], "-static"] if foreign else COMPILER
         program = build(place, "-O2", *flags(name), compiler=compiler)

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from detloss import formulas
 from detloss.engine import box_pairs
+from detloss.formulas import penalties
 from detloss.geometry import AxisAligned, Geometry
 
 
@@ -43,7 +43,7 @@ def iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: b
     See also:
         `iou_loss`.
     """
-    return box_pairs.measure("iou", formulas.iou, a, b, geometry, pairwise)
+    return box_pairs.measure("iou", penalties.iou, a, b, geometry, pairwise)
 
 
 def generalized_iou(
@@ -91,7 +91,7 @@ def generalized_iou(
         `generalized_iou_loss`.
     """
     box_pairs.enclosure(geometry, enclosing)
-    return box_pairs.measure("generalized_iou", formulas.generalized_iou, a, b, geometry, pairwise, enclosing)
+    return box_pairs.measure("generalized_iou", penalties.generalized_iou, a, b, geometry, pairwise, enclosing)
 
 
 def distance_iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
@@ -128,7 +128,7 @@ def distance_iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pa
     See also:
         `distance_iou_loss`.
     """
-    return box_pairs.measure("distance_iou", formulas.distance_iou, a, b, geometry, pairwise)
+    return box_pairs.measure("distance_iou", penalties.distance_iou, a, b, geometry, pairwise)
 
 
 def complete_iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
@@ -166,5 +166,4 @@ def complete_iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pa
     See also:
         `complete_iou_loss`.
     """
-    box_pairs.with_sides(geometry)
-    return box_pairs.measure("complete_iou", formulas.complete_iou, a, b, geometry, pairwise)
+    return box_pairs.measure("complete_iou", penalties.complete_iou, a, b, geometry, pairwise)

@@ -7,11 +7,10 @@ from typing import Any, NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from detloss import formulas
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
-from detloss.geometry import AxisAligned, Geometry, Mixed, Rotated, Shape
-from detloss.kernels.interface import BoxRequest, ConvexRequest
+from detloss.geometry import AxisAligned, Geometry, Mixed, Shape
+from detloss.kernels.interface import BoxRequest, ConvexRequest, needs_of
 
 ENCLOSING = (None, "box", "hull")
 GEOMETRIES = get_args(Geometry)
@@ -38,15 +37,19 @@ def way_of(penalty: Callable[..., Any], geometry: Geometry, enclosing: str | Non
 
 
 def find_way(penalty: Callable[..., Any], geometry: Geometry, enclosing: str | None, measure: bool) -> Way:
-    """The loop over pairs of these shapes: boxes of one format have one of their own."""
+    """The request over pairs of these shapes: boxes of one format have one of their own."""
     shapes = shapes_of(geometry)
-    with_angle = penalty is formulas.complete_iou
-    dimensions = len(shapes[0].row), len(shapes[1].row)
+    request: BoxRequest | ConvexRequest
     if isinstance(geometry, AxisAligned) and enclosing != "hull":
-        return Way(BoxRequest(penalty, geometry, with_angle, measure), shapes, dimensions)
-    region = (enclosing or "hull") if penalty is formulas.generalized_iou else None
-    with_distance = with_angle or penalty is formulas.distance_iou
-    return Way(ConvexRequest(penalty, shapes, region, with_distance, with_angle, measure), shapes, dimensions)
+        request = BoxRequest(penalty, geometry, measure)
+    else:
+        region = (enclosing or "hull") if "enclosure_excess" in needs_of(penalty) else None
+        request = ConvexRequest(penalty, shapes, region, measure)
+    for name in sorted(request.needs - request.provided):
+        raise ValueError(
+            f"geometry: expected one with the measure {name}, which {penalty.__name__} reads, got {geometry}"
+        )
+    return Way(request, shapes, (len(shapes[0].row), len(shapes[1].row)))
 
 
 known_way = functools.cache(find_way)
@@ -125,13 +128,6 @@ def shapes_of(geometry: object) -> tuple[Shape, Shape]:
 def in_one_dimension(rows: Tensor, dimensions: int) -> Tensor:
     """Rows of vertices as rows of numbers."""
     return rows.flatten(-2) if dimensions == 2 else rows
-
-
-def with_sides(geometry: object) -> None:
-    """An aspect ratio has a width and a height."""
-    for shape in shapes_of(geometry):
-        if not (isinstance(shape, Rotated) or (isinstance(shape, AxisAligned) and shape.dims == 2)):
-            raise ValueError(f"geometry: expected boxes of the plane for an aspect ratio, got {shape}")
 
 
 def enclosure(geometry: object, enclosing: str | None) -> None:

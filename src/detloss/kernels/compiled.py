@@ -47,7 +47,6 @@ def evaluate(call: Call, needs_pred_gradient: bool, needs_target_gradient: bool)
         number,
         geometry.format,
         geometry.dims,
-        request.with_angle if isinstance(request, BoxRequest) else False,
         request.measure if isinstance(request, BoxRequest) else False,
         request.ignore_index if isinstance(request, BinaryRequest | SoftmaxRequest) else None,
         request.label_smoothing if isinstance(request, BinaryRequest | SoftmaxRequest) else 0.0,
@@ -74,7 +73,6 @@ def evaluate_in_graph(
     formula: int,
     box_format: str,
     dims: int,
-    with_angle: bool,
     measure: bool,
     ignore_index: int | None,
     label_smoothing: float,
@@ -87,7 +85,7 @@ def evaluate_in_graph(
     function = GENERATED[kind][formula]
     request: Request
     if kind is BoxRequest:
-        request = BoxRequest(function, AxisAligned(box_format, dims), with_angle, measure)
+        request = BoxRequest(function, AxisAligned(box_format, dims), measure)
     elif kind is BinaryRequest:
         request = BinaryRequest(function, ignore_index, label_smoothing)
     elif kind is SoftmaxRequest:
@@ -112,7 +110,6 @@ def _(
     formula: int,
     box_format: str,
     dims: int,
-    with_angle: bool,
     measure: bool,
     ignore_index: int | None,
     label_smoothing: float,

@@ -1,14 +1,24 @@
 """Contract between the engine and the backends: requests, calls, evaluations and the dtype of the arithmetic."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-from detloss.geometry import AxisAligned, Shape
-from detloss.kernels import printed
+from detloss import formulas
+from detloss.formulas.axis_aligned import measures_of_boxes
+from detloss.formulas.measures import EVERY_GEOMETRY, RECTANGLES, needs
+from detloss.geometry import AxisAligned, Rotated, Shape
 from detloss.kernels.class_sharding import ShardedClasses
+
+known_needs = functools.cache(needs)
+
+
+def needs_of(penalty: Callable[..., Any]) -> frozenset[str]:
+    """The measures that a penalty reads, evaluated once per penalty; compilers do not support caches."""
+    return (needs if torch.compiler.is_compiling() else known_needs)(penalty)
 
 
 class ElementwiseRequest(NamedTuple):
@@ -46,23 +56,41 @@ class BoxRequest(NamedTuple):
 
     formula: Callable[..., Any]
     geometry: AxisAligned
-    with_angle: bool
     measure: bool
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The measures that the penalty reads."""
+        return needs_of(self.formula)
+
+    @property
+    def provided(self) -> frozenset[str]:
+        """The measures that a penalty may read."""
+        return measures_of_boxes(self.geometry.dims)
 
 
 class ConvexRequest(NamedTuple):
     """One loss per pair of convex shapes, or one similarity with `measure`; rows of vertices are flattened.
 
-    `enclosing` is the enclosing region that a penalty needs, None without one; `with_distance` and `with_angle` tell
-    whether it needs the distance of the centers and the aspect ratios.
+    `enclosing` is the enclosing region of a penalty that reads its size, else None.
     """
 
     formula: Callable[..., Any]
     shapes: tuple[Shape, Shape]
     enclosing: str | None
-    with_distance: bool
-    with_angle: bool
     measure: bool
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """The measures that the penalty reads."""
+        return needs_of(self.formula)
+
+    @property
+    def provided(self) -> frozenset[str]:
+        """The measures that a penalty may read."""
+        is_planar = self.shapes[0].dims == 2
+        have_sides = all(isinstance(shape, Rotated | AxisAligned) for shape in self.shapes)
+        return RECTANGLES if is_planar and have_sides else EVERY_GEOMETRY
 
 
 class GaussianRequest(NamedTuple):
@@ -103,24 +131,23 @@ BY_ROW = (SoftmaxRequest, BoxRequest, ConvexRequest, GaussianRequest, ShardedSof
 
 # Formulas with generated code; a formula's position is its number in the generated code.
 GENERATED: dict[type, tuple[Callable[..., Any], ...]] = {
-    ElementwiseRequest: printed.ELEMENT,
-    BinaryRequest: printed.BINARY,
-    SoftmaxRequest: printed.ROW,
-    BoxRequest: printed.PENALTIES,
-    ConvexRequest: printed.PENALTIES,
+    ElementwiseRequest: formulas.REGRESSION,
+    BinaryRequest: formulas.BINARY,
+    SoftmaxRequest: formulas.SOFTMAX,
+    BoxRequest: formulas.PENALTIES,
+    ConvexRequest: formulas.PENALTIES,
 }
 
 
 def formula_number(request: Request) -> int | None:
     """The number of the request's formula in the generated code, None without generated code."""
-    formulas = GENERATED.get(type(request), ())
-    if request.formula not in formulas:
+    generated = GENERATED.get(type(request), ())
+    if request.formula not in generated:
         return None
     if isinstance(request, BoxRequest):
-        dims = request.geometry.dims
-        if dims not in printed.DIMENSIONS or printed.geometry_name(dims, request.formula) is None:
-            return None
-    return formulas.index(request.formula)
+        is_generated = request.geometry.dims in formulas.DIMENSIONS and request.needs <= request.provided
+        return generated.index(request.formula) if is_generated else None
+    return generated.index(request.formula)
 
 
 class Call(NamedTuple):

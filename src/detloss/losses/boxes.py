@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from detloss import formulas
 from detloss.engine import box_pairs
+from detloss.formulas import penalties
 from detloss.geometry import AxisAligned, Geometry
 from detloss.losses.module import LossModule
 
-FORMS = {"linear": formulas.iou, "log": formulas.log_iou}
+FORMS = {"linear": penalties.iou, "log": penalties.log_iou}
 
 
 def iou_loss(
@@ -119,7 +119,7 @@ def generalized_iou_loss(
         `GeneralizedIoULoss`, the module; `generalized_iou`, the measure.
     """
     box_pairs.enclosure(geometry, enclosing)
-    formula = formulas.generalized_iou
+    formula = penalties.generalized_iou
     return box_pairs.loss(
         "generalized_iou_loss", formula, pred, target, geometry, weight, reduction, normalizer, enclosing
     )
@@ -174,7 +174,7 @@ def distance_iou_loss(
         `DistanceIoULoss`, the module; `distance_iou`, the measure.
     """
     return box_pairs.loss(
-        "distance_iou_loss", formulas.distance_iou, pred, target, geometry, weight, reduction, normalizer
+        "distance_iou_loss", penalties.distance_iou, pred, target, geometry, weight, reduction, normalizer
     )
 
 
@@ -227,9 +227,8 @@ def complete_iou_loss(
     See also:
         `CompleteIoULoss`, the module; `complete_iou`, the measure.
     """
-    box_pairs.with_sides(geometry)
     return box_pairs.loss(
-        "complete_iou_loss", formulas.complete_iou, pred, target, geometry, weight, reduction, normalizer
+        "complete_iou_loss", penalties.complete_iou, pred, target, geometry, weight, reduction, normalizer
     )
 
 

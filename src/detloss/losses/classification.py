@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from detloss import formulas
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
 from detloss.engine.class_targets import (
@@ -14,6 +13,7 @@ from detloss.engine.class_targets import (
     class_weight_parameter,
     softmax_request,
 )
+from detloss.formulas import elementwise, softmax
 from detloss.kernels.interface import SoftmaxRequest
 from detloss.losses.module import LossModule
 
@@ -72,7 +72,7 @@ def cross_entropy_loss(
     """
     return evaluate(
         "cross_entropy_loss",
-        softmax_request(formulas.cross_entropy, logits, target, ignore_index, label_smoothing),
+        softmax_request(softmax.cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
@@ -139,7 +139,7 @@ def softmax_focal_loss(
     exponent = checks.number("gamma", gamma, 0.0)
     return evaluate(
         "softmax_focal_loss",
-        SoftmaxRequest(formulas.softmax_focal, ignore_index, 0.0),
+        SoftmaxRequest(softmax.softmax_focal, ignore_index, 0.0),
         logits,
         target,
         operands=OPERANDS,
@@ -201,7 +201,7 @@ def binary_cross_entropy_loss(
     """
     return evaluate(
         "binary_cross_entropy_loss",
-        binary_request(formulas.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_request(elementwise.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
@@ -265,7 +265,7 @@ def balanced_cross_entropy_loss(
     """
     return evaluate(
         "balanced_cross_entropy_loss",
-        binary_request(formulas.balanced_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_request(elementwise.balanced_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
@@ -335,7 +335,7 @@ def sigmoid_focal_loss(
     exponent = checks.number("gamma", gamma, 0.0)
     return evaluate(
         "sigmoid_focal_loss",
-        binary_request(formulas.sigmoid_focal, logits, target, ignore_index, label_smoothing),
+        binary_request(elementwise.sigmoid_focal, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,

@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import Tensor
 
-from detloss import gaussians
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
+from detloss.formulas import gaussians
 from detloss.geometry import Rotated
 from detloss.kernels.interface import GaussianRequest
 from detloss.losses.module import LossModule
@@ -21,7 +21,7 @@ DIRECTIONS = {
     "pred_to_target": gaussians.kullback_leibler,
     "target_to_pred": gaussians.reverse_kullback_leibler,
 }
-PROBABILISTIC_FORMS = {"linear": gaussians.hellinger, "log": gaussians.itself}
+PROBABILISTIC_FORMS = {"linear": gaussians.hellinger, "log": gaussians.identity}
 
 
 def gaussian_wasserstein_loss(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from detloss import formulas
 from detloss.engine import checks
 from detloss.engine.chunked_linear import Layer, empty_logits, evaluate
 from detloss.engine.class_targets import (
@@ -13,6 +12,7 @@ from detloss.engine.class_targets import (
     class_weight_parameter,
     softmax_request,
 )
+from detloss.formulas import elementwise, softmax
 
 
 def linear_cross_entropy_loss(
@@ -73,7 +73,7 @@ def linear_cross_entropy_loss(
     """
     layer = Layer(features, layer_weight, layer_bias)
     logits = empty_logits(layer)
-    request = softmax_request(formulas.cross_entropy, logits, target, ignore_index, label_smoothing)
+    request = softmax_request(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
     return evaluate(
         "linear_cross_entropy_loss",
         request,
@@ -144,7 +144,7 @@ def linear_binary_cross_entropy_loss(
     logits = empty_logits(layer)
     return evaluate(
         "linear_binary_cross_entropy_loss",
-        binary_request(formulas.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_request(elementwise.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         layer,
         target,
@@ -217,7 +217,7 @@ def linear_sigmoid_focal_loss(
     exponent = checks.number("gamma", gamma, 0.0)
     return evaluate(
         "linear_sigmoid_focal_loss",
-        binary_request(formulas.sigmoid_focal, logits, target, ignore_index, label_smoothing),
+        binary_request(elementwise.sigmoid_focal, logits, target, ignore_index, label_smoothing),
         logits,
         layer,
         target,

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from detloss import formulas
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
+from detloss.formulas import elementwise
 from detloss.kernels.interface import ElementwiseRequest
 from detloss.losses.module import LossModule
 
@@ -60,7 +60,7 @@ def l1_loss(
     checks.pair("pred", pred, "target", target)
     return evaluate(
         "l1_loss",
-        ElementwiseRequest(formulas.l1),
+        ElementwiseRequest(elementwise.l1),
         pred,
         target,
         operands=OPERANDS,
@@ -117,7 +117,7 @@ def l2_loss(
     checks.pair("pred", pred, "target", target)
     return evaluate(
         "l2_loss",
-        ElementwiseRequest(formulas.l2),
+        ElementwiseRequest(elementwise.l2),
         pred,
         target,
         operands=OPERANDS,
@@ -178,7 +178,7 @@ def smooth_l1_loss(
     checks.pair("pred", pred, "target", target)
     return evaluate(
         "smooth_l1_loss",
-        ElementwiseRequest(formulas.smooth_l1),
+        ElementwiseRequest(elementwise.smooth_l1),
         pred,
         target,
         operands=OPERANDS,

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, distributed
 
-from detloss import formulas
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
 from detloss.engine.class_targets import (
@@ -19,6 +18,7 @@ from detloss.engine.class_targets import (
     class_weight_parameter,
     softmax_request,
 )
+from detloss.formulas import elementwise, softmax
 from detloss.kernels.class_sharding import ShardedClasses
 from detloss.kernels.interface import ShardedSoftmaxRequest
 from detloss.losses.classification import binary_cross_entropy_loss, sigmoid_focal_loss
@@ -82,7 +82,7 @@ def sharded_cross_entropy_loss(
         `cross_entropy_loss`; `linear_cross_entropy_loss`, where one device has all classes.
     """
     part = part_of(logits, target, weight)
-    request = softmax_request(formulas.cross_entropy, logits, target, ignore_index, label_smoothing)
+    request = softmax_request(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
     of_class = class_weight_parameter(class_weight, logits)
     return evaluate(
         "sharded_cross_entropy_loss",
@@ -269,7 +269,7 @@ def class_by_class(
     """A loss that judges each class alone: every rank its own, then the sum."""
     part = part_of(logits, target, weight)
     checks.reduction(reduction, normalizer)
-    binary_request(formulas.binary_cross_entropy, logits, target, ignore_index, options["label_smoothing"])
+    binary_request(elementwise.binary_cross_entropy, logits, target, ignore_index, options["label_smoothing"])
     if "alpha" in options:
         alpha, _ = alpha_weights(options["alpha"], logits)
         options["alpha"] = part.of(alpha) if isinstance(alpha, Tensor) and alpha.dim() else options["alpha"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from detloss import formulas
+from detloss.formulas import penalties
 from detloss.geometry import AxisAligned
 from detloss.kernels import cpp, eager
 from detloss.kernels.interface import BoxRequest, Call
@@ -33,8 +33,8 @@ def same(ours: tuple[Tensor, ...], theirs: tuple[Tensor, ...]) -> None:
 def test_bits_of_the_reference(form: str, dims: int, seed: int) -> None:
     rng = Random(seed)
     pred, target, weight = drawn(rng, form, dims)
-    for penalty in (formulas.iou, formulas.generalized_iou, formulas.distance_iou):
-        request = BoxRequest(penalty, AxisAligned(form, dims), with_angle=False, measure=rng.random() < 0.3)
+    for penalty in (penalties.iou, penalties.generalized_iou, penalties.distance_iou):
+        request = BoxRequest(penalty, AxisAligned(form, dims), measure=rng.random() < 0.3)
         for reduction, divisor, first in (("none", None, 0), ("mean", 3.7, 1)):  # sums are another matter
             call = Call(pred, target, weight, divisor, (), request, reduction)
             same(launch.evaluate(call, True, True)[first:], eager.evaluate(call, True, True)[first:])
@@ -44,8 +44,8 @@ def test_bits_of_the_reference(form: str, dims: int, seed: int) -> None:
 @every_format
 def test_bits_of_cpp(form: str, seed: int) -> None:
     pred, target, weight = drawn(Random(seed), form, 2)
-    for penalty in (formulas.log_iou, formulas.complete_iou):
-        request = BoxRequest(penalty, AxisAligned(form), penalty is formulas.complete_iou, measure=False)
+    for penalty in (penalties.log_iou, penalties.complete_iou):
+        request = BoxRequest(penalty, AxisAligned(form), measure=False)
         call = Call(pred, target, weight, None, (), request, "none")
         plan = cpp.kernel_for(call)
         assert plan is not None

@@ -8,7 +8,7 @@ from torch import Tensor
 from triton.runtime.interpreter import InterpretedFunction
 
 import detloss
-from detloss import formulas
+from detloss.formulas import elementwise, penalties, softmax
 from detloss.geometry import AxisAligned, Polygon
 from detloss.kernels import eager
 from detloss.kernels import triton as backend
@@ -25,10 +25,10 @@ from detloss.kernels.triton import launch
 from detloss.kernels.triton.launch import columns_of, strided
 from tests.support.marks import some
 
-GIOU = BoxRequest(formulas.generalized_iou, AxisAligned(), with_angle=False, measure=False)
-SMOOTH_L1 = ElementwiseRequest(formulas.smooth_l1)
-FOCAL = BinaryRequest(formulas.sigmoid_focal, 3, 0.0)
-CE = SoftmaxRequest(formulas.cross_entropy, -100, 0.0)
+GIOU = BoxRequest(penalties.generalized_iou, AxisAligned(), measure=False)
+SMOOTH_L1 = ElementwiseRequest(elementwise.smooth_l1)
+FOCAL = BinaryRequest(elementwise.sigmoid_focal, 3, 0.0)
+CE = SoftmaxRequest(softmax.cross_entropy, -100, 0.0)
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def agree(
 def test_every_loss_is_served() -> None:
     assert detloss.backends()["cpu"] == "triton"
     numbers = torch.zeros(4, 6)
-    for dims, penalty in ((2, formulas.complete_iou), (3, formulas.iou), (1, formulas.log_iou)):
-        request = BoxRequest(penalty, AxisAligned(dims=dims), dims == 2, False)
+    for dims, penalty in ((2, penalties.complete_iou), (3, penalties.iou), (1, penalties.log_iou)):
+        request = BoxRequest(penalty, AxisAligned(dims=dims), False)
         assert backend.kernel_for(call(request, numbers, numbers)) is launch
     for request in (SMOOTH_L1, FOCAL, CE):
         assert backend.kernel_for(call(request, numbers, numbers)) is launch
@@ -80,12 +80,12 @@ def test_calls_without_a_kernel() -> None:
     numbers = torch.zeros(4, 8)
     assert backend.kernel_for(call(SMOOTH_L1, numbers[:0], numbers[:0])) is None
     for request in (
-        BoxRequest(formulas.iou, AxisAligned(dims=4), False, False),
-        BoxRequest(formulas.complete_iou, AxisAligned(dims=3), True, False),
-        ConvexRequest(formulas.iou, (Polygon(), Polygon()), None, False, False, False),
-        ElementwiseRequest(formulas.iou),
-        BinaryRequest(formulas.l1, None, 0.0),
-        SoftmaxRequest(formulas.l2, 0, 0.0),
+        BoxRequest(penalties.iou, AxisAligned(dims=4), False),
+        BoxRequest(penalties.complete_iou, AxisAligned(dims=3), False),
+        ConvexRequest(penalties.iou, (Polygon(), Polygon()), None, False),
+        ElementwiseRequest(penalties.iou),
+        BinaryRequest(elementwise.l1, None, 0.0),
+        SoftmaxRequest(elementwise.l2, 0, 0.0),
     ):
         assert backend.kernel_for(call(request, numbers, numbers)) is None
 
@@ -175,9 +175,9 @@ def test_numbers_of_classes(classes: int, seed: int) -> None:
     scores, labels = logits(1 + 40 // classes, classes)
     scores, weight = 4 * scores.detach(), torch.rand(classes)
     agree(CE, scores, labels, weight)
-    agree(SoftmaxRequest(formulas.cross_entropy, 0, 0.1), scores, labels, weight)
+    agree(SoftmaxRequest(softmax.cross_entropy, 0, 0.1), scores, labels, weight)
     agree(CE, scores, torch.rand_like(scores), 1.0)
-    agree(SoftmaxRequest(formulas.softmax_focal, -100, 0.0), scores, labels, weight, 1.5)
+    agree(SoftmaxRequest(softmax.softmax_focal, -100, 0.0), scores, labels, weight, 1.5)
     agree(FOCAL, scores, labels, weight, 1.0 - weight, 2.0)
 
 
@@ -214,7 +214,7 @@ def test_expanded_boxes_are_not_copied(seed: int) -> None:
         tensor, *found = strided(operand, (5, 7), count, unit=4)
         assert tensor is operand
         assert tuple(found) == steps
-    agree(BoxRequest(formulas.iou, AxisAligned(), False, measure=True), rows, columns)
+    agree(BoxRequest(penalties.iou, AxisAligned(), measure=True), rows, columns)
     batch = torch.rand(2, 1, 7, 4).expand(2, 5, 7, 4)
     agree(GIOU, torch.rand(2, 5, 1, 4).expand(2, 5, 7, 4), batch)
 
@@ -249,7 +249,7 @@ def test_long_sums_keep_their_digits(seed: int) -> None:
     torch.manual_seed(seed)
     pred = torch.rand(40 * launch.ELEMENTS + 3)
     each = (pred.double() - 2.0).abs()
-    given = call(ElementwiseRequest(formulas.l1), pred, torch.full_like(pred, 2.0), "sum")
+    given = call(ElementwiseRequest(elementwise.l1), pred, torch.full_like(pred, 2.0), "sum")
     total, *_ = launch.evaluate(given, False, False)
     assert abs(total.double() - each.sum()) <= 2 * 2**-24 * each.sum()
     mean, *_ = launch.evaluate(given._replace(reduction="mean"), False, False)

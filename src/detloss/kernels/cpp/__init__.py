@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from detloss.geometry import Polygon, Rotated
-from detloss.kernels import eager, printed
+from detloss.geometry import FORMATS, Polygon, Rotated
+from detloss.kernels import eager
 from detloss.kernels.interface import (
     BinaryRequest,
     BoxRequest,
@@ -143,10 +143,10 @@ def plan_of(request: Request) -> Plan | None:
             return Plan(library.detloss_binary, number, label_smoothing=smoothing, ignore_index=ignore_index)
         case SoftmaxRequest(_, ignore_index, smoothing):
             return Plan(library.detloss_rows, number, by_row=True, label_smoothing=smoothing, ignore_index=ignore_index)
-        case BoxRequest(_, geometry, _, measure):
-            box_format = printed.FORMATS.index(geometry.format)
+        case BoxRequest(_, geometry, measure):
+            box_format = list(FORMATS).index(geometry.format)
             return Plan(library.detloss_pairs, number, geometry.dims, box_format, measure, by_row=True)
-        case ConvexRequest(_, (first, second), enclosing, _, _, measure):
+        case ConvexRequest(_, (first, second), enclosing, measure):
             if isinstance(first, SHAPES) and isinstance(second, SHAPES):
                 shapes = SHAPES.index(type(first)), SHAPES.index(type(second))
                 hull = enclosing == "hull"

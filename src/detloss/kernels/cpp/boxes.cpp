@@ -11,7 +11,8 @@ template <int dimensions, class S, class Penalty>
 const PairBlocks<S>* blocks_of() {
     if constexpr (dimensions == 2) return &pair_blocks<Penalty, dimensions, S>;
     else if constexpr (Any::includes<Penalty, Lanes<S>>) return &pair_blocks<Any, dimensions, S>;
-    else return nullptr;  // an angle is only of the plane
+    else if constexpr (requires { sizeof(GeometryFor<dimensions, Penalty>); }) return &pair_blocks<Penalty, dimensions, S>;
+    else return nullptr;  // a measure that boxes of so many dimensions do not provide
 }
 
 template <int dimensions, class S, class... Penalty>

@@ -111,17 +111,6 @@ struct PairBlock {
     bool measure;  // the similarity is asked for, not the loss
 };
 
-template <int dimensions, bool with_angle>
-struct AxisAligned;
-template <>
-struct AxisAligned<1, false> : axis_aligned_1 {};
-template <>
-struct AxisAligned<2, false> : axis_aligned_2 {};
-template <>
-struct AxisAligned<2, true> : axis_aligned_2_with_angle {};
-template <>
-struct AxisAligned<3, false> : axis_aligned_3 {};
-
 template <class Format, class... Others, class L>
 INLINE std::tuple<L, L, L, L, L, L, L> differences_in(int64_t format, Formulas<Format, Others...>, L a, L b, L c, L d) {
     if constexpr (sizeof...(Others) > 0)
@@ -136,20 +125,19 @@ INLINE std::tuple<L, L> derivatives_in(int64_t format, Formulas<Format, Others..
     return Format::derivatives::of(slopes...);
 }
 
-// Any penalty without an angle, and any format: one loop for all of them, which calls what the others have inlined.
-struct Any {
-    template <class L>
-    using Outcome = std::tuple<L, L, L, L, Perhaps<L>, Perhaps<L>, Perhaps<L>, absent>;
+// Any penalty without an optional measure, and any format: one loop for all of them, which calls what the others inline.
+struct Any : AnyPenalty {
     template <class Penalty, class L>
-    static constexpr bool includes = std::is_convertible_v<ISA::Outcome<Penalty, L>, Outcome<L>>;
+    static constexpr bool includes =
+        std::is_convertible_v<decltype(std::declval<PairMeasures<L>>().template penalized<Penalty>()), Outcome<L>>;
 
     template <class L>
     __attribute__((noinline)) static auto differences(int64_t format, L a, L b, L c, L d) {
         return differences_in(format, formats{}, a, b, c, d);
     }
-    template <class L>
-    __attribute__((noinline)) static Outcome<L> penalty(int64_t formula, L a, L b, L c, L d, L e, L f, L g) {
-        return chosen<L>(formula, penalties{}, a, b, c, d, e, f, g);
+    template <class L, class... Measures>
+    __attribute__((noinline)) static Outcome<L> penalty(int64_t formula, Measures... measures) {
+        return chosen<L>(formula, penalties{}, measures...);
     }
 
   private:
@@ -161,27 +149,24 @@ struct Any {
         else __builtin_unreachable();
     }
 };
-template <class L>
-constexpr bool has_angle<Any, L> = false;
-
 // A penalty in two parts: what of the first the second needs, the compiler finds.
 template <class Penalty, class L>
 struct Parts {
     int64_t formula;
     template <class... Measures>
     INLINE auto of(Measures... measures) const {
-        if constexpr (std::is_same_v<Penalty, Any>) return Any::penalty(formula, L(measures)...);
+        if constexpr (std::is_same_v<Penalty, Any>) return Any::penalty<L>(formula, L(measures)...);
         else return Penalty::of(L(measures)...);
     }
     template <class... Measures>
     INLINE auto value(Measures... measures) const {
-        const auto [loss, similarity, d_mismatch, d_shared, d_empty, d_distance, d_diagonal, d_turn] = of(measures...);
-        return result(loss, similarity);
+        const auto value_of = [](auto loss, auto similarity, auto...) INLINED { return result(loss, similarity); };
+        return std::apply(value_of, of(measures...));
     }
     template <class... Measures>
     INLINE auto derivatives(Measures... measures) const {
-        const auto [loss, similarity, d_mismatch, d_shared, d_empty, d_distance, d_diagonal, d_turn] = of(measures...);
-        return result(d_mismatch, d_shared, d_empty, d_distance, d_diagonal, d_turn);
+        const auto slopes_of = [](auto, auto, auto... slopes) INLINED { return result(slopes...); };
+        return std::apply(slopes_of, of(measures...));
     }
 };
 
@@ -207,7 +192,7 @@ INLINE void evaluate_pairs(const PairBlock<S>& block, int64_t at, std::index_seq
         if (block.weight) factor = factor * L::load(block.weight + at);
         store_rows(block.d_pred + at * width, weighted(factor, each)...);
     };
-    AxisAligned<dimensions, has_angle<Penalty, L>>::of(
+    GeometryFor<dimensions, Penalty>::of(
         penalty, differences_of, derivatives_by, std::bool_constant<by_pred>{}, value, derivatives, std::get<k>(pred)..., std::get<k>(target)...
     );
 }

@@ -22,27 +22,31 @@ struct Turn {
     }
 };
 
-// What penalties add to the loop, which serves them all: the measures they need are those they have derivatives by.
+// What penalties add to the loop, which serves them all.
 struct ConvexPenalty {
     using L = Lanes<double>;
-    using Measures = std::array<L, 7>;
-    using Outcome = std::array<L, 8>;  // loss, similarity and the derivatives by measures
-    void (*of)(const Measures& measures, Outcome& outcome);
-    bool has_enclosure, has_distance, has_angle;
+    struct Outcome {
+        L loss, similarity;
+        Slopes<L> slopes;
+    };
+    void (*of)(const PairMeasures<L>& pair, Outcome& outcome);
+    bool uses_enclosure, uses_distance, uses_diagonal, uses_aspect_angle;
 };
 
 INLINE Lanes<double> or_zero(Lanes<double> number) { return number; }
 INLINE Lanes<double> or_zero(absent) { return 0.0; }
 
 template <class Penalty>
-void penalize(const ConvexPenalty::Measures& measures, ConvexPenalty::Outcome& outcome) {
-    const auto keep = [&](auto... each) INLINED { outcome = {or_zero(each)...}; };
-    std::apply(keep, std::apply([](auto... each) INLINED { return Penalty::of(each...); }, measures));
+void penalize(const PairMeasures<Lanes<double>>& pair, ConvexPenalty::Outcome& outcome) {
+    const auto keep = [&](auto loss, auto similarity, auto... each) INLINED {
+        outcome = {loss, similarity, {or_zero(each)...}};
+    };
+    std::apply(keep, pair.template penalized<Penalty>());
 }
 
 template <class Penalty>
 constexpr ConvexPenalty convex_penalty = {
-    penalize<Penalty>, has_enclosure<Penalty, Lanes<double>>, has_distance<Penalty, Lanes<double>>, has_angle<Penalty, Lanes<double>>};
+    penalize<Penalty>, Penalty::uses_enclosure_excess, Penalty::uses_distance, Penalty::uses_diagonal, Penalty::uses_aspect_angle};
 
 template <class L>
 INLINE void load_body(Body<L>& body, const L* row, int64_t shape, int64_t width, L scale) {
@@ -66,7 +70,7 @@ struct ConvexBlock {
 
 inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, const ConvexBlock& block, int64_t at) {
     using L = Lanes<double>;
-    const auto [of, has_enclosure, has_distance, has_angle] = penalty;
+    const auto [of, uses_enclosure, uses_distance, uses_diagonal, uses_aspect_angle] = penalty;
     const bool hull = task.hull;
 
     const int64_t widths[2] = {task.task.width, task.second_width}, shapes[2] = {task.shape, task.second_shape};
@@ -88,57 +92,67 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
     const L across = maximum(absolute(a.anchor.x), absolute(b.anchor.x));
     const L place = maximum(across, maximum(absolute(a.anchor.y), absolute(b.anchor.y)));
     std::optional<View<L>> view;
-    if (hull || !has_enclosure)  // a box around both has axes of its own
+    if (hull || !uses_enclosure)  // a box around both has axes of its own
         if (shapes[0] == rotated || shapes[1] == rotated) view.emplace(a, b);
     if (view && view->turned) view->see(a, shapes[0] == rotated), view->see(b, shapes[1] == rotated);
     std::optional<Centroid<L>> centroids[2];
-    if (has_distance) {
+    if (uses_distance) {
         if (shapes[0] == polygon) centroids[0].emplace(a);
         if (shapes[1] == polygon) centroids[1].emplace(b);
     }
 
     Meeting<L> meeting(a, b, place);
     const auto alike = meeting.alike();
-    const L shared = meeting.shared(), mismatch = (a.size - shared) + (b.size - shared);
+    const L intersection = meeting.shared(), difference = (a.size - intersection) + (b.size - intersection);
     const Vector<L> apart = (meeting.shift + a.center) - (meeting.other_shift + b.center);
-    L empty = 0.0, distance = 0.0, diagonal = 0.0;
+    L excess = 0.0, distance = 0.0, diagonal = 0.0;
     typename Meeting<L>::Hull outline;
-    if (has_enclosure) {
+    if (uses_enclosure) {
         if (hull) meeting.find_hull(0, outline);
-        empty = relu((hull ? outline.area : meeting.box()) - mismatch - shared);
+        excess = relu((hull ? outline.area : meeting.box()) - difference - intersection);
     }
-    if (has_distance) diagonal = meeting.diameter(), distance = dot(apart, apart);
+    if (uses_diagonal) diagonal = meeting.diameter();
+    if (uses_distance) distance = dot(apart, apart);
     Turn<L> turn;
-    if (has_angle) turn.measure(a, b);
-    const L unlike = where(alike, 0.0, 1.0);
+    if (uses_aspect_angle) turn.measure(a, b);
+    const PairMeasures<L> pair = {
+        .symmetric_difference = difference,
+        .intersection = intersection,
+        .distinct = where(alike, 0.0, 1.0),
+        .enclosure_excess = excess,
+        .distance = distance,
+        .diagonal = diagonal,
+        .aspect_angle = turn.turn,
+    };
     ConvexPenalty::Outcome outcome;
-    of({mismatch, shared, empty, distance, diagonal, turn.turn, unlike}, outcome);
-    const auto& [loss, similarity, d_mismatch, d_shared, by_empty, by_distance, by_diagonal, by_turn] = outcome;
+    of(pair, outcome);
+    const auto& [loss, similarity, slopes] = outcome;
 
     // A number that is not finite must not hide behind a comparison: this is 0 for finite rows, NaN for the others.
     const L poison = 0.0 * total;
     const bool measure = task.task.measure;
     // Bodies that are alike are as near as can be: no rounding may say otherwise.
-    const auto nearest = alike & (L(has_enclosure && !hull ? 1.0 : 0.0) == turn.turn);
+    const auto nearest = alike & (L(uses_enclosure && !hull ? 1.0 : 0.0) == turn.turn);
     const L best = measure ? where(nearest, 1.0, similarity) : where(nearest, 0.0, loss);
     const L weight = block.weight ? L::load(block.weight + at) : L(1.0);
     weighted(weight, best + poison).store(block.value + at);
     if (task.task.d_pred) {
-        meeting.add_shared(d_shared - 2.0 * d_mismatch + by_empty);
-        if (has_enclosure) {
+        meeting.add_shared(slopes.intersection - 2.0 * slopes.symmetric_difference + slopes.enclosure_excess);
+        if (uses_enclosure) {
             if (hull) {
-                meeting.add_hull(outline, by_empty);
-                meeting.find_hull(1, outline), meeting.add_hull(outline, by_empty);
+                meeting.add_hull(outline, slopes.enclosure_excess);
+                meeting.find_hull(1, outline), meeting.add_hull(outline, slopes.enclosure_excess);
             } else {
-                meeting.add_box(by_empty);
+                meeting.add_box(slopes.enclosure_excess);
             }
         }
-        if (has_distance) meeting.add_diameter(diagonal, by_diagonal);
+        if (uses_diagonal) meeting.add_diameter(diagonal, slopes.diagonal);
         meeting.part();
-        const L factor = (measure ? -block.factor : block.factor) * weight, d_size = d_mismatch - by_empty;
-        const Vector<L> d_center = (2.0 * by_distance) * apart;
-        const L by_sides[2][2] = {{by_turn * turn.by_sides[0][0], by_turn * turn.by_sides[0][1]},
-                                  {by_turn * turn.by_sides[1][0], by_turn * turn.by_sides[1][1]}};
+        const L factor = (measure ? -block.factor : block.factor) * weight;
+        const L d_size = slopes.symmetric_difference - slopes.enclosure_excess, d_angle = slopes.aspect_angle;
+        const Vector<L> d_center = (2.0 * slopes.distance) * apart;
+        const L by_sides[2][2] = {{d_angle * turn.by_sides[0][0], d_angle * turn.by_sides[0][1]},
+                                  {d_angle * turn.by_sides[1][0], d_angle * turn.by_sides[1][1]}};
         Body<L>* bodies[2] = {&a, &b};
         double* derivatives[2] = {block.d_first, block.d_second};
         for (int which = 0; which < 2; ++which) {

@@ -14,18 +14,6 @@ struct Room {
     ~Room() { delete[] numbers; }
 };
 
-// Loss, similarity and the derivatives by measures, `absent` where a penalty has none.
-template <class Penalty, class L>
-using Outcome = decltype(Penalty::of(L(), L(), L(), L(), L(), L(), L()));
-template <class Penalty, class L, size_t place>
-constexpr bool has_derivative = !std::is_same_v<std::tuple_element_t<place, Outcome<Penalty, L>>, absent>;
-template <class Penalty, class L>
-constexpr bool has_enclosure = has_derivative<Penalty, L, 4>;
-template <class Penalty, class L>
-constexpr bool has_distance = has_derivative<Penalty, L, 5>;
-template <class Penalty, class L>
-constexpr bool has_angle = has_derivative<Penalty, L, 7>;
-
 constexpr int64_t block_numbers = 2048;  // staged at a time, of each operand
 constexpr int64_t blocks_in_chunk = 16;  // fixed, so that sums do not depend on the number of threads
 

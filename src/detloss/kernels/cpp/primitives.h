@@ -1,4 +1,4 @@
-// The vocabulary of formulas.py over lanes. Every word gives the same bits on every instruction set.
+// The vocabulary of formulas/ over lanes. Every word gives the same bits on every instruction set.
 #pragma once
 #include <array>
 #include <cmath>

@@ -1,4 +1,4 @@
-// One register of numbers: the type that printed formulas calculate with.
+// One register of numbers: the type that generated formulas calculate with.
 #pragma once
 #include <array>
 #include <cstddef>

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from detloss import formulas, gaussians
+from detloss.formulas.axis_aligned import axis_aligned
+from detloss.formulas.gaussians import gaussian
 from detloss.geometry import FORMATS
 from detloss.kernels.class_sharding import LocalClasses, ShardedClasses
 from detloss.kernels.eager import convex, primitives
@@ -140,11 +141,11 @@ def _(
     columns, target_columns = axes_of(pred.to(exact), dims), axes_of(target.to(exact), dims)
 
     def of(a: list[tuple[Tensor, Tensor]], b: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        loss, measure, derivatives = formulas.axis_aligned(
-            primitives, request.formula, box_format.differences_of, box_format.derivatives_by, request.with_angle, a, b
+        loss, similarity, derivatives = axis_aligned(
+            primitives, request.formula, box_format.differences_of, box_format.derivatives_by, request.needs, a, b
         )
         row = torch.stack([first for first, _ in derivatives] + [second for _, second in derivatives], -1).to(dtype)
-        return (measure.to(dtype), -row) if request.measure else (loss.to(dtype), row)
+        return (similarity.to(dtype), -row) if request.measure else (loss.to(dtype), row)
 
     value, d_pred = of(columns, target_columns)
     d_target = of(target_columns, columns)[1] if needs_target_gradient else None
@@ -166,7 +167,7 @@ def _(
     dtype = pred.dtype
     columns, target_columns = (rows.to(torch.float64).unbind(-1) for rows in (pred, target))
     options = [parameter.to(torch.float64) for parameter in parameters]
-    value, d_pred, d_target = gaussians.gaussian(
+    value, d_pred, d_target = gaussian(
         primitives, request.formula, request.penalty, request.is_relative, columns, target_columns, *options
     )
     d_rows = [torch.stack(derivatives, -1).to(dtype) for derivatives in (d_pred, d_target)]

@@ -1,4 +1,4 @@
-"""Printed from formulas.py by tools/print_formulas.py: change it there."""
+"""Generated from formulas/ by tools/print_formulas.py: edit it there."""
 
 import triton
 import triton.language as tl
@@ -207,15 +207,15 @@ def sigmoid_focal(logit, positive, negative, keep, positive_weight, negative_wei
 
 
 @triton.jit
-def cross_entropy(nll, likelihood, missing):
+def cross_entropy(nll, probability, complement):
     return nll, 1.0
 
 
 @triton.jit
-def softmax_focal(nll, likelihood, missing, gamma):
-    v0 = power(missing, gamma)
-    v1 = gamma * likelihood
-    v2 = quotient(nll, missing)
+def softmax_focal(nll, probability, complement, gamma):
+    v0 = power(complement, gamma)
+    v1 = gamma * probability
+    v2 = quotient(nll, complement)
     v3 = weighted(v1, v2)
     v4 = weighted(v0, nll)
     v5 = v3 + 1.0
@@ -224,14 +224,14 @@ def softmax_focal(nll, likelihood, missing, gamma):
 
 
 @triton.jit
-def iou(mismatch, shared, empty, distance, diagonal, turn, unlike):
-    v0 = mismatch + shared
-    v1 = quotient(shared, v0)
+def iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
+    v0 = symmetric_difference + intersection
+    v1 = quotient(intersection, v0)
     v2 = v0 == 0.0
-    v3 = quotient(mismatch, v0)
-    v4 = where(v2, unlike, v3)
+    v3 = quotient(symmetric_difference, v0)
+    v4 = where(v2, distinct, v3)
     v5 = v0 == 0.0
-    v6 = 1.0 - unlike
+    v6 = 1.0 - distinct
     v7 = where(v5, v6, v1)
     v8 = quotient(v1, v0)
     v9 = quotient(v4, v0)
@@ -240,124 +240,122 @@ def iou(mismatch, shared, empty, distance, diagonal, turn, unlike):
 
 
 @triton.jit
-def log_iou(mismatch, shared, empty, distance, diagonal, turn, unlike):
-    v0 = mismatch + shared
-    v1 = quotient(shared, v0)
+def log_iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
+    v0 = symmetric_difference + intersection
+    v1 = quotient(intersection, v0)
     v5 = v0 == 0.0
-    v6 = 1.0 - unlike
+    v6 = 1.0 - distinct
     v7 = where(v5, v6, v1)
-    v11 = mismatch + shared
+    v11 = symmetric_difference + intersection
     v12 = inverse(v11)
-    v13 = quotient(mismatch, shared)
+    v13 = quotient(symmetric_difference, intersection)
     v14 = v13 - v13
     v15 = v14 != 0.0
-    v16 = where(v15, mismatch, 1.0)
+    v16 = where(v15, symmetric_difference, 1.0)
     v17 = log(v16)
-    v18 = where(v15, shared, 1.0)
+    v18 = where(v15, intersection, 1.0)
     v19 = log(v18)
     v20 = v17 - v19
     v21 = where(v15, 0.0, v13)
     v22 = log1p(v21)
-    v23 = shared > 0.0
+    v23 = intersection > 0.0
     v24 = where(v15, v20, v22)
-    v25 = 87.3365447505531 * unlike
+    v25 = 87.3365447505531 * distinct
     v26 = where(v23, v24, v25)
-    v27 = shared > 0.0
-    v28 = where(v27, v12, 0.0)
-    v29 = mismatch * v12
-    v30 = -v29
-    v31 = inverse(shared)
-    v32 = v30 * v31
-    return v26, v7, v28, v32, 0.0, 0.0, 0.0, 0.0
+    v27 = where(v23, v12, 0.0)
+    v28 = symmetric_difference * v12
+    v29 = -v28
+    v30 = inverse(intersection)
+    v31 = v29 * v30
+    return v26, v7, v27, v31, 0.0, 0.0, 0.0, 0.0
 
 
 @triton.jit
-def generalized_iou(mismatch, shared, empty, distance, diagonal, turn, unlike):
-    v0 = mismatch + shared
-    v1 = quotient(shared, v0)
+def generalized_iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
+    v0 = symmetric_difference + intersection
+    v1 = quotient(intersection, v0)
     v2 = v0 == 0.0
-    v3 = quotient(mismatch, v0)
-    v4 = where(v2, unlike, v3)
+    v3 = quotient(symmetric_difference, v0)
+    v4 = where(v2, distinct, v3)
     v5 = v0 == 0.0
-    v6 = 1.0 - unlike
+    v6 = 1.0 - distinct
     v7 = where(v5, v6, v1)
     v8 = quotient(v1, v0)
     v9 = quotient(v4, v0)
     v10 = -v9
-    v11 = mismatch + shared
-    v12 = v11 + empty
+    v11 = symmetric_difference + intersection
+    v12 = v11 + enclosure_excess
     v13 = inverse(v12)
-    v14 = v11 + empty
-    v15 = v14 == 0.0
-    v16 = empty * v13
-    v17 = where(v15, unlike, v16)
-    v18 = -v17
-    v19 = v18 * v13
-    v20 = v4 + v17
-    v21 = v7 - v17
-    v22 = v8 + v19
-    v23 = v10 + v19
-    v24 = v11 * v13
-    v25 = v24 * v13
-    return v20, v21, v22, v23, v25, 0.0, 0.0, 0.0
+    v14 = v12 == 0.0
+    v15 = enclosure_excess * v13
+    v16 = where(v14, distinct, v15)
+    v17 = -v16
+    v18 = v17 * v13
+    v19 = v8 + v18
+    v20 = v10 + v18
+    v21 = v11 * v13
+    v22 = v21 * v13
+    v23 = v4 + v16
+    v24 = v7 - v16
+    return v23, v24, v19, v20, v22, 0.0, 0.0, 0.0
 
 
 @triton.jit
-def distance_iou(mismatch, shared, empty, distance, diagonal, turn, unlike):
-    v0 = mismatch + shared
-    v1 = quotient(shared, v0)
+def distance_iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
+    v0 = symmetric_difference + intersection
+    v1 = quotient(intersection, v0)
     v2 = v0 == 0.0
-    v3 = quotient(mismatch, v0)
-    v4 = where(v2, unlike, v3)
+    v3 = quotient(symmetric_difference, v0)
+    v4 = where(v2, distinct, v3)
     v5 = v0 == 0.0
-    v6 = 1.0 - unlike
+    v6 = 1.0 - distinct
     v7 = where(v5, v6, v1)
     v8 = quotient(v1, v0)
     v9 = quotient(v4, v0)
     v10 = -v9
     v11 = quotient(distance, diagonal)
-    v12 = quotient(v11, diagonal)
-    v13 = -v12
-    v14 = v4 + v11
-    v15 = v7 - v11
-    v16 = inverse(diagonal)
-    return v14, v15, v8, v10, 0.0, v16, v13, 0.0
+    v12 = inverse(diagonal)
+    v13 = quotient(v11, diagonal)
+    v14 = -v13
+    v15 = v4 + v11
+    v16 = v7 - v11
+    return v15, v16, v8, v10, 0.0, v12, v14, 0.0
 
 
 @triton.jit
-def complete_iou(mismatch, shared, empty, distance, diagonal, turn, unlike):
-    v0 = mismatch + shared
+def complete_iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
+    v0 = symmetric_difference + intersection
     v2 = v0 == 0.0
-    v3 = quotient(mismatch, v0)
-    v4 = where(v2, unlike, v3)
-    v11 = mismatch + shared
-    v12 = quotient(shared, v11)
+    v3 = quotient(symmetric_difference, v0)
+    v4 = where(v2, distinct, v3)
+    v11 = symmetric_difference + intersection
+    v12 = quotient(intersection, v11)
     v13 = v11 == 0.0
-    v14 = quotient(mismatch, v11)
-    v15 = where(v13, unlike, v14)
+    v14 = quotient(symmetric_difference, v11)
+    v15 = where(v13, distinct, v14)
     v16 = v11 == 0.0
-    v17 = 1.0 - unlike
+    v17 = 1.0 - distinct
     v18 = where(v16, v17, v12)
     v19 = quotient(v12, v11)
     v20 = quotient(v15, v11)
     v21 = -v20
     v22 = quotient(distance, diagonal)
-    v23 = quotient(v22, diagonal)
-    v24 = -v23
-    v25 = v15 + v22
-    v26 = v18 - v22
-    v27 = inverse(diagonal)
-    v28 = 0.4052847345693511 * turn
-    v29 = v28 * turn
+    v23 = inverse(diagonal)
+    v24 = quotient(v22, diagonal)
+    v25 = -v24
+    v26 = v15 + v22
+    v27 = v18 - v22
+    v28 = 0.4052847345693511 * aspect_angle
+    v29 = v28 * aspect_angle
     v30 = v4 + v29
     v31 = quotient(v29, v30)
     v32 = constant(v31)
     v33 = v32 * v29
-    v34 = v25 + v33
-    v35 = v26 - v33
-    v36 = 0.8105694691387022 * v32
-    v37 = v36 * turn
-    return v34, v35, v19, v21, 0.0, v27, v24, v37
+    v34 = 0.8105694691387022 * v32
+    v35 = v34 * aspect_angle
+    v36 = v26 + v33
+    v37 = v27 - v33
+    return v36, v37, v19, v21, 0.0, v23, v25, v35
 
 
 @triton.jit
@@ -375,82 +373,82 @@ def corners(start, end, target_start, target_end):
 
 
 @triton.jit
-def by_corners(at_start, at_end, pull, stretch):
-    v0 = at_start + pull
-    v1 = v0 - stretch
-    v2 = at_end + pull
-    v3 = v2 + stretch
+def by_corners(d_start, d_end, d_shift, d_side):
+    v0 = d_start + d_shift
+    v1 = v0 - d_side
+    v2 = d_end + d_shift
+    v3 = v2 + d_side
     return v1, v3
 
 
 @triton.jit
 def corner_and_size(start, side, target_start, target_side):
-    v0a, v0b = difference(start, target_start)
-    v1a, v1b = difference(side, target_side)
-    v2 = -v1a
-    v3a, v3b = difference(v0a, v2)
+    v0_0, v0_1 = difference(start, target_start)
+    v1_0, v1_1 = difference(side, target_side)
+    v2 = -v1_0
+    v3_0, v3_1 = difference(v0_0, v2)
     v4 = -side
-    v5a, v5b = difference(v0a, v4)
-    v6a, v6b = difference(target_side, v0a)
-    v7 = v0b + v1b
-    v8 = v3b + v7
-    v9 = v3a + v8
-    v10 = v5b + v0b
-    v11 = v5a + v10
-    v12 = v6b - v0b
-    v13 = v6a + v12
-    return v0a, v9, side, target_side, v11, v13, v1a
+    v5_0, v5_1 = difference(v0_0, v4)
+    v6_0, v6_1 = difference(target_side, v0_0)
+    v7 = v0_1 + v1_1
+    v8 = v3_1 + v7
+    v9 = v3_0 + v8
+    v10 = v5_1 + v0_1
+    v11 = v5_0 + v10
+    v12 = v6_1 - v0_1
+    v13 = v6_0 + v12
+    return v0_0, v9, side, target_side, v11, v13, v1_0
 
 
 @triton.jit
-def by_corner_and_size(at_start, at_end, pull, stretch):
-    v0 = at_start + at_end
-    v1 = 2.0 * pull
+def by_corner_and_size(d_start, d_end, d_shift, d_side):
+    v0 = d_start + d_end
+    v1 = 2.0 * d_shift
     v2 = v0 + v1
-    v3 = at_end + pull
-    v4 = v3 + stretch
+    v3 = d_end + d_shift
+    v4 = v3 + d_side
     return v2, v4
 
 
 @triton.jit
 def center_and_size(center, side, target_center, target_side):
-    v0a, v0b = difference(center, target_center)
+    v0_0, v0_1 = difference(center, target_center)
     v1 = 0.5 * side
     v2 = 0.5 * target_side
-    v3a, v3b = difference(v1, v2)
+    v3_0, v3_1 = difference(v1, v2)
     v4 = 0.5 * side
     v5 = -0.5 * target_side
-    v6a, v6b = difference(v4, v5)
-    v7a, v7b = difference(v0a, v3a)
-    v8 = -v3a
-    v9a, v9b = difference(v0a, v8)
-    v10 = -v6a
-    v11a, v11b = difference(v0a, v10)
-    v12a, v12b = difference(v6a, v0a)
-    v13 = v0b - v3b
-    v14 = v7b + v13
-    v15 = v7a + v14
-    v16 = v0b + v3b
-    v17 = v9b + v16
-    v18 = v9a + v17
-    v19 = v0b + v6b
-    v20 = v11b + v19
-    v21 = v11a + v20
-    v22 = v6b - v0b
-    v23 = v12b + v22
-    v24 = v12a + v23
+    v6_0, v6_1 = difference(v4, v5)
+    v7_0, v7_1 = difference(v0_0, v3_0)
+    v8 = -v3_0
+    v9_0, v9_1 = difference(v0_0, v8)
+    v10 = -v6_0
+    v11_0, v11_1 = difference(v0_0, v10)
+    v12_0, v12_1 = difference(v6_0, v0_0)
+    v13 = v0_1 - v3_1
+    v14 = v7_1 + v13
+    v15 = v7_0 + v14
+    v16 = v0_1 + v3_1
+    v17 = v9_1 + v16
+    v18 = v9_0 + v17
+    v19 = v0_1 + v6_1
+    v20 = v11_1 + v19
+    v21 = v11_0 + v20
+    v22 = v6_1 - v0_1
+    v23 = v12_1 + v22
+    v24 = v12_0 + v23
     v25 = side - target_side
     return v15, v18, side, target_side, v21, v24, v25
 
 
 @triton.jit
-def by_center_and_size(at_start, at_end, pull, stretch):
-    v0 = at_start + at_end
-    v1 = 2.0 * pull
+def by_center_and_size(d_start, d_end, d_shift, d_side):
+    v0 = d_start + d_end
+    v1 = 2.0 * d_shift
     v2 = v0 + v1
-    v3 = at_end - at_start
+    v3 = d_end - d_start
     v4 = 0.5 * v3
-    v5 = v4 + stretch
+    v5 = v4 + d_side
     return v2, v5
 
 
@@ -469,11 +467,11 @@ def distances_from_a_point(before, after, target_before, target_after):
 
 
 @triton.jit
-def by_distances_from_a_point(at_start, at_end, pull, stretch):
-    v0 = stretch - pull
-    v1 = v0 - at_start
-    v2 = at_end + pull
-    v3 = v2 + stretch
+def by_distances_from_a_point(d_start, d_end, d_shift, d_side):
+    v0 = d_side - d_shift
+    v1 = v0 - d_start
+    v2 = d_end + d_shift
+    v3 = v2 + d_side
     return v1, v3
 
 
@@ -501,51 +499,51 @@ def axis_aligned_1(
     v17 = pred1 * v7
     v18 = target0 * v7
     v19 = target1 * v7
-    v20a, v20b, v20c, v20d, v20e, v20f, _v20g = differences_of(v16, v17, v18, v19)
-    v21 = relu(v20c)
-    v22 = relu(v20d)
-    v23 = minimum(v20c, v20d)
-    v24 = minimum(v20e, v20f)
+    v20_0, v20_1, v20_2, v20_3, v20_4, v20_5, _v20_6 = differences_of(v16, v17, v18, v19)
+    v21 = relu(v20_2)
+    v22 = relu(v20_3)
+    v23 = minimum(v20_2, v20_3)
+    v24 = minimum(v20_4, v20_5)
     v25 = minimum(v23, v24)
-    v26 = -v20a
+    v26 = -v20_0
     v27 = relu(v26)
-    v28 = relu(v20b)
+    v28 = relu(v20_1)
     v29 = v27 + v28
     v30 = minimum(v29, v21)
-    v31 = relu(v20a)
-    v32 = -v20b
+    v31 = relu(v20_0)
+    v32 = -v20_1
     v33 = relu(v32)
     v34 = v31 + v33
     v35 = minimum(v34, v22)
     v36 = -v25
     v37 = relu(v36)
-    v38 = absolute(v20c)
-    v39 = absolute(v20d)
+    v38 = absolute(v20_2)
+    v39 = absolute(v20_3)
     v40 = maximum(v38, v39)
-    v41 = absolute(v20e)
-    v42 = absolute(v20f)
+    v41 = absolute(v20_4)
+    v42 = absolute(v20_5)
     v43 = maximum(v41, v42)
-    v44 = absolute(v20a)
-    v45 = absolute(v20b)
+    v44 = absolute(v20_0)
+    v45 = absolute(v20_1)
     v46 = maximum(v44, v45)
     v47 = maximum(v43, v46)
     v48 = maximum(v40, v47)
     v49 = v25 > 0.0
     v50 = v25 == 0.0
-    v51 = v20c == 0.0
+    v51 = v20_2 == 0.0
     v52 = v50 & v51
     v53 = v49 | v52
     v54 = relu(v25)
-    v57 = v20c >= 0.0
-    v58 = v20d >= 0.0
+    v57 = v20_2 >= 0.0
+    v58 = v20_3 >= 0.0
     v59 = v57 & v58
-    v60 = v20a == 0.0
-    v61 = v20b == 0.0
+    v60 = v20_0 == 0.0
+    v61 = v20_1 == 0.0
     v62 = v60 & v61
     v63 = v30 + v35
     v64 = v48 - v63
     v65 = where(v59, v37, v64)
-    v66 = v20a + v20b
+    v66 = v20_0 + v20_1
     v67 = 0.5 * v66
     v68 = v67 * v67
     v69 = 0.0 + v68
@@ -554,43 +552,43 @@ def axis_aligned_1(
     v72 = v59 & v62
     v73 = 0.0 * v7
     v74 = where(v72, v73, 1.0)
-    v75a, v75b, v75c, v75d, v75e, v75f, v75g, v75h = penalty(v63, v54, v65, v69, v71, 0.0, v74)
+    v75_0, v75_1, v75_2, v75_3, v75_4, v75_5, v75_6, v75_7 = penalty(v63, v54, v74, v65, v69, v71, 0.0)
     v76 = where(v53, 1.0, 0.0)
     v77 = where(v53, 0.0, 1.0)
     v78 = v77 - v76
-    v79 = v75c * v78
-    v80 = v75d * v76
+    v79 = v75_2 * v78
+    v80 = v75_3 * v76
     v81 = v79 + v80
-    v82 = v75e * v77
+    v82 = v75_4 * v77
     v83 = v81 - v82
-    v84 = v75c * 1.0
-    v85 = v75e * 0.0
+    v84 = v75_2 * 1.0
+    v85 = v75_4 * 0.0
     v86 = v84 + v85
-    v87 = 2.0 * v75g
+    v87 = 2.0 * v75_6
     v88 = v87 * v48
     v89 = v86 + v88
     v90 = v83 + v89
     v91 = 0.5 * v90
-    v92 = v20a > 0.0
-    v93 = v20a == 0.0
+    v92 = v20_0 > 0.0
+    v93 = v20_0 == 0.0
     v94 = where(v93, v91, v89)
     v95 = where(v92, v83, v94)
-    v96 = v20b < 0.0
-    v97 = v20b == 0.0
+    v96 = v20_1 < 0.0
+    v97 = v20_1 == 0.0
     v98 = where(v97, v91, v89)
     v99 = where(v96, v83, v98)
     v100 = -v95
     v101 = where(v59, v100, 0.0)
     v102 = where(v59, v99, 0.0)
-    v103 = v75f * v67
-    v104 = v75h * 0.0
-    v105a, v105b = derivatives_by(v101, v102, v103, v104)
-    v106 = v105a * v7
+    v103 = v75_5 * v67
+    v104 = v75_7 * 0.0
+    v105_0, v105_1 = derivatives_by(v101, v102, v103, v104)
+    v106 = v105_0 * v7
     v107 = v106 + v15
-    v108 = v105b * v7
+    v108 = v105_1 * v7
     v109 = v108 + v15
-    v110 = v75a + v15
-    v111 = v75b + v15
+    v110 = v75_0 + v15
+    v111 = v75_1 + v15
     return v110, v111, v107, v109
 
 
@@ -644,95 +642,95 @@ def axis_aligned_2(
     v33 = pred2 * v15
     v34 = target0 * v15
     v35 = target2 * v15
-    v36a, v36b, v36c, v36d, v36e, v36f, _v36g = differences_of(v32, v33, v34, v35)
+    v36_0, v36_1, v36_2, v36_3, v36_4, v36_5, _v36_6 = differences_of(v32, v33, v34, v35)
     v37 = pred1 * v15
     v38 = pred3 * v15
     v39 = target1 * v15
     v40 = target3 * v15
-    v41a, v41b, v41c, v41d, v41e, v41f, _v41g = differences_of(v37, v38, v39, v40)
-    v42 = relu(v36c)
-    v43 = relu(v36d)
-    v44 = minimum(v36c, v36d)
-    v45 = minimum(v36e, v36f)
+    v41_0, v41_1, v41_2, v41_3, v41_4, v41_5, _v41_6 = differences_of(v37, v38, v39, v40)
+    v42 = relu(v36_2)
+    v43 = relu(v36_3)
+    v44 = minimum(v36_2, v36_3)
+    v45 = minimum(v36_4, v36_5)
     v46 = minimum(v44, v45)
-    v47 = -v36a
+    v47 = -v36_0
     v48 = relu(v47)
-    v49 = relu(v36b)
+    v49 = relu(v36_1)
     v50 = v48 + v49
     v51 = minimum(v50, v42)
-    v52 = relu(v36a)
-    v53 = -v36b
+    v52 = relu(v36_0)
+    v53 = -v36_1
     v54 = relu(v53)
     v55 = v52 + v54
     v56 = minimum(v55, v43)
     v57 = -v46
     v58 = relu(v57)
-    v59 = absolute(v36c)
-    v60 = absolute(v36d)
+    v59 = absolute(v36_2)
+    v60 = absolute(v36_3)
     v61 = maximum(v59, v60)
-    v62 = absolute(v36e)
-    v63 = absolute(v36f)
+    v62 = absolute(v36_4)
+    v63 = absolute(v36_5)
     v64 = maximum(v62, v63)
-    v65 = absolute(v36a)
-    v66 = absolute(v36b)
+    v65 = absolute(v36_0)
+    v66 = absolute(v36_1)
     v67 = maximum(v65, v66)
     v68 = maximum(v64, v67)
     v69 = maximum(v61, v68)
     v70 = v46 > 0.0
     v71 = v46 == 0.0
-    v72 = v36c == 0.0
+    v72 = v36_2 == 0.0
     v73 = v71 & v72
     v74 = v70 | v73
     v75 = relu(v46)
     v76 = v56 + v58
     v77 = v51 + v58
-    v78 = relu(v41c)
-    v79 = relu(v41d)
-    v80 = minimum(v41c, v41d)
-    v81 = minimum(v41e, v41f)
+    v78 = relu(v41_2)
+    v79 = relu(v41_3)
+    v80 = minimum(v41_2, v41_3)
+    v81 = minimum(v41_4, v41_5)
     v82 = minimum(v80, v81)
-    v83 = -v41a
+    v83 = -v41_0
     v84 = relu(v83)
-    v85 = relu(v41b)
+    v85 = relu(v41_1)
     v86 = v84 + v85
     v87 = minimum(v86, v78)
-    v88 = relu(v41a)
-    v89 = -v41b
+    v88 = relu(v41_0)
+    v89 = -v41_1
     v90 = relu(v89)
     v91 = v88 + v90
     v92 = minimum(v91, v79)
     v93 = -v82
     v94 = relu(v93)
-    v95 = absolute(v41c)
-    v96 = absolute(v41d)
+    v95 = absolute(v41_2)
+    v96 = absolute(v41_3)
     v97 = maximum(v95, v96)
-    v98 = absolute(v41e)
-    v99 = absolute(v41f)
+    v98 = absolute(v41_4)
+    v99 = absolute(v41_5)
     v100 = maximum(v98, v99)
-    v101 = absolute(v41a)
-    v102 = absolute(v41b)
+    v101 = absolute(v41_0)
+    v102 = absolute(v41_1)
     v103 = maximum(v101, v102)
     v104 = maximum(v100, v103)
     v105 = maximum(v97, v104)
     v106 = v82 > 0.0
     v107 = v82 == 0.0
-    v108 = v41c == 0.0
+    v108 = v41_2 == 0.0
     v109 = v107 & v108
     v110 = v106 | v109
     v111 = relu(v82)
     v112 = v92 + v94
-    v114 = v36c >= 0.0
-    v115 = v36d >= 0.0
+    v114 = v36_2 >= 0.0
+    v115 = v36_3 >= 0.0
     v116 = v114 & v115
-    v117 = v41c >= 0.0
-    v118 = v41d >= 0.0
+    v117 = v41_2 >= 0.0
+    v118 = v41_3 >= 0.0
     v119 = v117 & v118
     v120 = v116 & v119
-    v121 = v36a == 0.0
-    v122 = v36b == 0.0
+    v121 = v36_0 == 0.0
+    v122 = v36_1 == 0.0
     v123 = v121 & v122
-    v124 = v41a == 0.0
-    v125 = v41b == 0.0
+    v124 = v41_0 == 0.0
+    v125 = v41_1 == 0.0
     v126 = v124 & v125
     v127 = v123 & v126
     v130 = v69 * v105
@@ -753,9 +751,9 @@ def axis_aligned_2(
     v151 = v133 + v136
     v152 = v130 - v151
     v153 = where(v120, v144, v152)
-    v154 = v36a + v36b
+    v154 = v36_0 + v36_1
     v155 = 0.5 * v154
-    v156 = v41a + v41b
+    v156 = v41_0 + v41_1
     v157 = 0.5 * v156
     v158 = v155 * v155
     v159 = 0.0 + v158
@@ -768,78 +766,353 @@ def axis_aligned_2(
     v166 = v120 & v127
     v167 = 0.0 * v15
     v168 = where(v166, v167, 1.0)
-    v169a, v169b, v169c, v169d, v169e, v169f, v169g, v169h = penalty(v151, v137, v153, v161, v165, 0.0, v168)
+    v169_0, v169_1, v169_2, v169_3, v169_4, v169_5, v169_6, v169_7 = penalty(v151, v137, v168, v153, v161, v165, 0.0)
     v170 = where(v74, v111, 0.0)
     v171 = where(v74, v87, v78)
     v172 = v171 - v170
-    v173 = v169c * v172
-    v174 = v169d * v170
+    v173 = v169_2 * v172
+    v174 = v169_3 * v170
     v175 = v173 + v174
-    v176 = v169e * v171
+    v176 = v169_4 * v171
     v177 = v175 - v176
-    v178 = v169c * v78
-    v179 = v169e * v112
+    v178 = v169_2 * v78
+    v179 = v169_4 * v112
     v180 = v178 + v179
-    v181 = 2.0 * v169g
+    v181 = 2.0 * v169_6
     v182 = v181 * v69
     v183 = v180 + v182
     v184 = v177 + v183
     v185 = 0.5 * v184
-    v186 = v36a > 0.0
-    v187 = v36a == 0.0
+    v186 = v36_0 > 0.0
+    v187 = v36_0 == 0.0
     v188 = where(v187, v185, v183)
     v189 = where(v186, v177, v188)
-    v190 = v36b < 0.0
-    v191 = v36b == 0.0
+    v190 = v36_1 < 0.0
+    v191 = v36_1 == 0.0
     v192 = where(v191, v185, v183)
     v193 = where(v190, v177, v192)
     v194 = -v189
     v195 = where(v120, v194, 0.0)
     v196 = where(v120, v193, 0.0)
-    v197 = v169f * v155
-    v198 = v169h * 0.0
-    v199a, v199b = derivatives_by(v195, v196, v197, v198)
-    v200 = v199a * v15
+    v197 = v169_5 * v155
+    v198 = v169_7 * 0.0
+    v199_0, v199_1 = derivatives_by(v195, v196, v197, v198)
+    v200 = v199_0 * v15
     v201 = v200 + v31
-    v202 = v199b * v15
+    v202 = v199_1 * v15
     v203 = v202 + v31
     v204 = where(v110, v75, 0.0)
     v205 = where(v110, v51, v42)
     v206 = v205 - v204
-    v207 = v169c * v206
-    v208 = v169d * v204
+    v207 = v169_2 * v206
+    v208 = v169_3 * v204
     v209 = v207 + v208
-    v210 = v169e * v205
+    v210 = v169_4 * v205
     v211 = v209 - v210
-    v212 = v169c * v42
-    v213 = v169e * v76
+    v212 = v169_2 * v42
+    v213 = v169_4 * v76
     v214 = v212 + v213
-    v215 = 2.0 * v169g
+    v215 = 2.0 * v169_6
     v216 = v215 * v105
     v217 = v214 + v216
     v218 = v211 + v217
     v219 = 0.5 * v218
-    v220 = v41a > 0.0
-    v221 = v41a == 0.0
+    v220 = v41_0 > 0.0
+    v221 = v41_0 == 0.0
     v222 = where(v221, v219, v217)
     v223 = where(v220, v211, v222)
-    v224 = v41b < 0.0
-    v225 = v41b == 0.0
+    v224 = v41_1 < 0.0
+    v225 = v41_1 == 0.0
     v226 = where(v225, v219, v217)
     v227 = where(v224, v211, v226)
     v228 = -v223
     v229 = where(v120, v228, 0.0)
     v230 = where(v120, v227, 0.0)
-    v231 = v169f * v157
-    v232 = v169h * 0.0
-    v233a, v233b = derivatives_by(v229, v230, v231, v232)
-    v234 = v233a * v15
+    v231 = v169_5 * v157
+    v232 = v169_7 * 0.0
+    v233_0, v233_1 = derivatives_by(v229, v230, v231, v232)
+    v234 = v233_0 * v15
     v235 = v234 + v31
-    v236 = v233b * v15
+    v236 = v233_1 * v15
     v237 = v236 + v31
-    v238 = v169a + v31
-    v239 = v169b + v31
+    v238 = v169_0 + v31
+    v239 = v169_1 + v31
     return v238, v239, v201, v235, v203, v237
+
+
+@triton.jit
+def axis_aligned_2_with_aspect_angle(
+    penalty: tl.constexpr,
+    differences_of: tl.constexpr,
+    derivatives_by: tl.constexpr,
+    pred0,
+    pred1,
+    pred2,
+    pred3,
+    target0,
+    target1,
+    target2,
+    target3,
+):
+    v0 = absolute(pred0)
+    v1 = absolute(pred2)
+    v2 = maximum(v0, v1)
+    v3 = absolute(pred1)
+    v4 = maximum(v2, v3)
+    v5 = absolute(pred3)
+    v6 = maximum(v4, v5)
+    v7 = absolute(target0)
+    v8 = maximum(v6, v7)
+    v9 = absolute(target2)
+    v10 = maximum(v8, v9)
+    v11 = absolute(target1)
+    v12 = maximum(v10, v11)
+    v13 = absolute(target3)
+    v14 = maximum(v12, v13)
+    v15 = scale(v14, 2)
+    v16 = pred0 * v15
+    v17 = pred2 * v15
+    v18 = pred1 * v15
+    v19 = pred3 * v15
+    v20 = target0 * v15
+    v21 = target2 * v15
+    v22 = target1 * v15
+    v23 = target3 * v15
+    v24 = v16 + v17
+    v25 = v24 + v18
+    v26 = v25 + v19
+    v27 = v26 + v20
+    v28 = v27 + v21
+    v29 = v28 + v22
+    v30 = v29 + v23
+    v31 = 0.0 * v30
+    v32 = pred0 * v15
+    v33 = pred2 * v15
+    v34 = target0 * v15
+    v35 = target2 * v15
+    v36_0, v36_1, v36_2, v36_3, v36_4, v36_5, v36_6 = differences_of(v32, v33, v34, v35)
+    v37 = pred1 * v15
+    v38 = pred3 * v15
+    v39 = target1 * v15
+    v40 = target3 * v15
+    v41_0, v41_1, v41_2, v41_3, v41_4, v41_5, v41_6 = differences_of(v37, v38, v39, v40)
+    v42 = relu(v36_2)
+    v43 = relu(v36_3)
+    v44 = minimum(v36_2, v36_3)
+    v45 = minimum(v36_4, v36_5)
+    v46 = minimum(v44, v45)
+    v47 = -v36_0
+    v48 = relu(v47)
+    v49 = relu(v36_1)
+    v50 = v48 + v49
+    v51 = minimum(v50, v42)
+    v52 = relu(v36_0)
+    v53 = -v36_1
+    v54 = relu(v53)
+    v55 = v52 + v54
+    v56 = minimum(v55, v43)
+    v57 = -v46
+    v58 = relu(v57)
+    v59 = absolute(v36_2)
+    v60 = absolute(v36_3)
+    v61 = maximum(v59, v60)
+    v62 = absolute(v36_4)
+    v63 = absolute(v36_5)
+    v64 = maximum(v62, v63)
+    v65 = absolute(v36_0)
+    v66 = absolute(v36_1)
+    v67 = maximum(v65, v66)
+    v68 = maximum(v64, v67)
+    v69 = maximum(v61, v68)
+    v70 = v46 > 0.0
+    v71 = v46 == 0.0
+    v72 = v36_2 == 0.0
+    v73 = v71 & v72
+    v74 = v70 | v73
+    v75 = relu(v46)
+    v76 = v56 + v58
+    v77 = v51 + v58
+    v78 = relu(v41_2)
+    v79 = relu(v41_3)
+    v80 = minimum(v41_2, v41_3)
+    v81 = minimum(v41_4, v41_5)
+    v82 = minimum(v80, v81)
+    v83 = -v41_0
+    v84 = relu(v83)
+    v85 = relu(v41_1)
+    v86 = v84 + v85
+    v87 = minimum(v86, v78)
+    v88 = relu(v41_0)
+    v89 = -v41_1
+    v90 = relu(v89)
+    v91 = v88 + v90
+    v92 = minimum(v91, v79)
+    v93 = -v82
+    v94 = relu(v93)
+    v95 = absolute(v41_2)
+    v96 = absolute(v41_3)
+    v97 = maximum(v95, v96)
+    v98 = absolute(v41_4)
+    v99 = absolute(v41_5)
+    v100 = maximum(v98, v99)
+    v101 = absolute(v41_0)
+    v102 = absolute(v41_1)
+    v103 = maximum(v101, v102)
+    v104 = maximum(v100, v103)
+    v105 = maximum(v97, v104)
+    v106 = v82 > 0.0
+    v107 = v82 == 0.0
+    v108 = v41_2 == 0.0
+    v109 = v107 & v108
+    v110 = v106 | v109
+    v111 = relu(v82)
+    v112 = v92 + v94
+    v114 = v36_2 >= 0.0
+    v115 = v36_3 >= 0.0
+    v116 = v114 & v115
+    v117 = v41_2 >= 0.0
+    v118 = v41_3 >= 0.0
+    v119 = v117 & v118
+    v120 = v116 & v119
+    v121 = v36_0 == 0.0
+    v122 = v36_1 == 0.0
+    v123 = v121 & v122
+    v124 = v41_0 == 0.0
+    v125 = v41_1 == 0.0
+    v126 = v124 & v125
+    v127 = v123 & v126
+    v130 = v69 * v105
+    v131 = v42 * v87
+    v132 = v51 * v111
+    v133 = v131 + v132
+    v134 = v43 * v92
+    v135 = v56 * v111
+    v136 = v134 + v135
+    v137 = v75 * v111
+    v138 = v76 * v87
+    v139 = v77 * v92
+    v140 = v138 + v139
+    v141 = v58 * v111
+    v142 = v69 * v94
+    v143 = v141 + v142
+    v144 = v140 + v143
+    v151 = v133 + v136
+    v152 = v130 - v151
+    v153 = where(v120, v144, v152)
+    v154 = v36_0 + v36_1
+    v155 = 0.5 * v154
+    v156 = v41_0 + v41_1
+    v157 = 0.5 * v156
+    v158 = v155 * v155
+    v159 = 0.0 + v158
+    v160 = v157 * v157
+    v161 = v159 + v160
+    v162 = v69 * v69
+    v163 = 0.0 + v162
+    v164 = v105 * v105
+    v165 = v163 + v164
+    v166 = v42 + v78
+    v167 = v43 + v79
+    v168 = v166 < v167
+    v169 = where(v168, v42, v43)
+    v170 = v169 * v41_6
+    v171 = where(v168, v78, v79)
+    v172 = v171 * v36_6
+    v173 = v42 * v43
+    v174 = v78 * v79
+    v175 = v173 + v174
+    v176 = v42 + v78
+    v177 = v176 > 0.0
+    v178 = v120 & v177
+    v179 = v43 + v79
+    v180 = v179 > 0.0
+    v181 = v178 & v180
+    v182 = v170 - v172
+    v183 = where(v181, v175, 1.0)
+    v184 = angle(v182, v183)
+    v185 = where(v181, v184, 0.0)
+    v186 = v42 * v42
+    v187 = v78 * v78
+    v188 = v186 + v187
+    v189 = inverse(v188)
+    v190 = -v78
+    v191 = v190 * v189
+    v192 = v42 * v189
+    v193 = v120 & v127
+    v194 = 0.0 * v15
+    v195 = where(v193, v194, 1.0)
+    v196_0, v196_1, v196_2, v196_3, v196_4, v196_5, v196_6, v196_7 = penalty(v151, v137, v195, v153, v161, v165, v185)
+    v197 = where(v74, v111, 0.0)
+    v198 = where(v74, v87, v78)
+    v199 = v198 - v197
+    v200 = v196_2 * v199
+    v201 = v196_3 * v197
+    v202 = v200 + v201
+    v203 = v196_4 * v198
+    v204 = v202 - v203
+    v205 = v196_2 * v78
+    v206 = v196_4 * v112
+    v207 = v205 + v206
+    v208 = 2.0 * v196_6
+    v209 = v208 * v69
+    v210 = v207 + v209
+    v211 = v204 + v210
+    v212 = 0.5 * v211
+    v213 = v36_0 > 0.0
+    v214 = v36_0 == 0.0
+    v215 = where(v214, v212, v210)
+    v216 = where(v213, v204, v215)
+    v217 = v36_1 < 0.0
+    v218 = v36_1 == 0.0
+    v219 = where(v218, v212, v210)
+    v220 = where(v217, v204, v219)
+    v221 = -v216
+    v222 = where(v120, v221, 0.0)
+    v223 = where(v120, v220, 0.0)
+    v224 = v196_5 * v155
+    v225 = v196_7 * v191
+    v226_0, v226_1 = derivatives_by(v222, v223, v224, v225)
+    v227 = v226_0 * v15
+    v228 = v227 + v31
+    v229 = v226_1 * v15
+    v230 = v229 + v31
+    v231 = where(v110, v75, 0.0)
+    v232 = where(v110, v51, v42)
+    v233 = v232 - v231
+    v234 = v196_2 * v233
+    v235 = v196_3 * v231
+    v236 = v234 + v235
+    v237 = v196_4 * v232
+    v238 = v236 - v237
+    v239 = v196_2 * v42
+    v240 = v196_4 * v76
+    v241 = v239 + v240
+    v242 = 2.0 * v196_6
+    v243 = v242 * v105
+    v244 = v241 + v243
+    v245 = v238 + v244
+    v246 = 0.5 * v245
+    v247 = v41_0 > 0.0
+    v248 = v41_0 == 0.0
+    v249 = where(v248, v246, v244)
+    v250 = where(v247, v238, v249)
+    v251 = v41_1 < 0.0
+    v252 = v41_1 == 0.0
+    v253 = where(v252, v246, v244)
+    v254 = where(v251, v238, v253)
+    v255 = -v250
+    v256 = where(v120, v255, 0.0)
+    v257 = where(v120, v254, 0.0)
+    v258 = v196_5 * v157
+    v259 = v196_7 * v192
+    v260_0, v260_1 = derivatives_by(v256, v257, v258, v259)
+    v261 = v260_0 * v15
+    v262 = v261 + v31
+    v263 = v260_1 * v15
+    v264 = v263 + v31
+    v265 = v196_0 + v31
+    v266 = v196_1 + v31
+    return v265, v266, v228, v262, v230, v264
 
 
 @triton.jit
@@ -912,143 +1185,143 @@ def axis_aligned_3(
     v49 = pred3 * v23
     v50 = target0 * v23
     v51 = target3 * v23
-    v52a, v52b, v52c, v52d, v52e, v52f, _v52g = differences_of(v48, v49, v50, v51)
+    v52_0, v52_1, v52_2, v52_3, v52_4, v52_5, _v52_6 = differences_of(v48, v49, v50, v51)
     v53 = pred1 * v23
     v54 = pred4 * v23
     v55 = target1 * v23
     v56 = target4 * v23
-    v57a, v57b, v57c, v57d, v57e, v57f, _v57g = differences_of(v53, v54, v55, v56)
+    v57_0, v57_1, v57_2, v57_3, v57_4, v57_5, _v57_6 = differences_of(v53, v54, v55, v56)
     v58 = pred2 * v23
     v59 = pred5 * v23
     v60 = target2 * v23
     v61 = target5 * v23
-    v62a, v62b, v62c, v62d, v62e, v62f, _v62g = differences_of(v58, v59, v60, v61)
-    v63 = relu(v52c)
-    v64 = relu(v52d)
-    v65 = minimum(v52c, v52d)
-    v66 = minimum(v52e, v52f)
+    v62_0, v62_1, v62_2, v62_3, v62_4, v62_5, _v62_6 = differences_of(v58, v59, v60, v61)
+    v63 = relu(v52_2)
+    v64 = relu(v52_3)
+    v65 = minimum(v52_2, v52_3)
+    v66 = minimum(v52_4, v52_5)
     v67 = minimum(v65, v66)
-    v68 = -v52a
+    v68 = -v52_0
     v69 = relu(v68)
-    v70 = relu(v52b)
+    v70 = relu(v52_1)
     v71 = v69 + v70
     v72 = minimum(v71, v63)
-    v73 = relu(v52a)
-    v74 = -v52b
+    v73 = relu(v52_0)
+    v74 = -v52_1
     v75 = relu(v74)
     v76 = v73 + v75
     v77 = minimum(v76, v64)
     v78 = -v67
     v79 = relu(v78)
-    v80 = absolute(v52c)
-    v81 = absolute(v52d)
+    v80 = absolute(v52_2)
+    v81 = absolute(v52_3)
     v82 = maximum(v80, v81)
-    v83 = absolute(v52e)
-    v84 = absolute(v52f)
+    v83 = absolute(v52_4)
+    v84 = absolute(v52_5)
     v85 = maximum(v83, v84)
-    v86 = absolute(v52a)
-    v87 = absolute(v52b)
+    v86 = absolute(v52_0)
+    v87 = absolute(v52_1)
     v88 = maximum(v86, v87)
     v89 = maximum(v85, v88)
     v90 = maximum(v82, v89)
     v91 = v67 > 0.0
     v92 = v67 == 0.0
-    v93 = v52c == 0.0
+    v93 = v52_2 == 0.0
     v94 = v92 & v93
     v95 = v91 | v94
     v96 = relu(v67)
     v97 = v77 + v79
     v98 = v72 + v79
-    v99 = relu(v57c)
-    v100 = relu(v57d)
-    v101 = minimum(v57c, v57d)
-    v102 = minimum(v57e, v57f)
+    v99 = relu(v57_2)
+    v100 = relu(v57_3)
+    v101 = minimum(v57_2, v57_3)
+    v102 = minimum(v57_4, v57_5)
     v103 = minimum(v101, v102)
-    v104 = -v57a
+    v104 = -v57_0
     v105 = relu(v104)
-    v106 = relu(v57b)
+    v106 = relu(v57_1)
     v107 = v105 + v106
     v108 = minimum(v107, v99)
-    v109 = relu(v57a)
-    v110 = -v57b
+    v109 = relu(v57_0)
+    v110 = -v57_1
     v111 = relu(v110)
     v112 = v109 + v111
     v113 = minimum(v112, v100)
     v114 = -v103
     v115 = relu(v114)
-    v116 = absolute(v57c)
-    v117 = absolute(v57d)
+    v116 = absolute(v57_2)
+    v117 = absolute(v57_3)
     v118 = maximum(v116, v117)
-    v119 = absolute(v57e)
-    v120 = absolute(v57f)
+    v119 = absolute(v57_4)
+    v120 = absolute(v57_5)
     v121 = maximum(v119, v120)
-    v122 = absolute(v57a)
-    v123 = absolute(v57b)
+    v122 = absolute(v57_0)
+    v123 = absolute(v57_1)
     v124 = maximum(v122, v123)
     v125 = maximum(v121, v124)
     v126 = maximum(v118, v125)
     v127 = v103 > 0.0
     v128 = v103 == 0.0
-    v129 = v57c == 0.0
+    v129 = v57_2 == 0.0
     v130 = v128 & v129
     v131 = v127 | v130
     v132 = relu(v103)
     v133 = v113 + v115
     v134 = v108 + v115
-    v135 = relu(v62c)
-    v136 = relu(v62d)
-    v137 = minimum(v62c, v62d)
-    v138 = minimum(v62e, v62f)
+    v135 = relu(v62_2)
+    v136 = relu(v62_3)
+    v137 = minimum(v62_2, v62_3)
+    v138 = minimum(v62_4, v62_5)
     v139 = minimum(v137, v138)
-    v140 = -v62a
+    v140 = -v62_0
     v141 = relu(v140)
-    v142 = relu(v62b)
+    v142 = relu(v62_1)
     v143 = v141 + v142
     v144 = minimum(v143, v135)
-    v145 = relu(v62a)
-    v146 = -v62b
+    v145 = relu(v62_0)
+    v146 = -v62_1
     v147 = relu(v146)
     v148 = v145 + v147
     v149 = minimum(v148, v136)
     v150 = -v139
     v151 = relu(v150)
-    v152 = absolute(v62c)
-    v153 = absolute(v62d)
+    v152 = absolute(v62_2)
+    v153 = absolute(v62_3)
     v154 = maximum(v152, v153)
-    v155 = absolute(v62e)
-    v156 = absolute(v62f)
+    v155 = absolute(v62_4)
+    v156 = absolute(v62_5)
     v157 = maximum(v155, v156)
-    v158 = absolute(v62a)
-    v159 = absolute(v62b)
+    v158 = absolute(v62_0)
+    v159 = absolute(v62_1)
     v160 = maximum(v158, v159)
     v161 = maximum(v157, v160)
     v162 = maximum(v154, v161)
     v163 = v139 > 0.0
     v164 = v139 == 0.0
-    v165 = v62c == 0.0
+    v165 = v62_2 == 0.0
     v166 = v164 & v165
     v167 = v163 | v166
     v168 = relu(v139)
     v169 = v149 + v151
-    v171 = v52c >= 0.0
-    v172 = v52d >= 0.0
+    v171 = v52_2 >= 0.0
+    v172 = v52_3 >= 0.0
     v173 = v171 & v172
-    v174 = v57c >= 0.0
-    v175 = v57d >= 0.0
+    v174 = v57_2 >= 0.0
+    v175 = v57_3 >= 0.0
     v176 = v174 & v175
-    v177 = v62c >= 0.0
-    v178 = v62d >= 0.0
+    v177 = v62_2 >= 0.0
+    v178 = v62_3 >= 0.0
     v179 = v177 & v178
     v180 = v173 & v176
     v181 = v180 & v179
-    v182 = v52a == 0.0
-    v183 = v52b == 0.0
+    v182 = v52_0 == 0.0
+    v183 = v52_1 == 0.0
     v184 = v182 & v183
-    v185 = v57a == 0.0
-    v186 = v57b == 0.0
+    v185 = v57_0 == 0.0
+    v186 = v57_1 == 0.0
     v187 = v185 & v186
-    v188 = v62a == 0.0
-    v189 = v62b == 0.0
+    v188 = v62_0 == 0.0
+    v189 = v62_1 == 0.0
     v190 = v188 & v189
     v191 = v184 & v187
     v192 = v191 & v190
@@ -1093,11 +1366,11 @@ def axis_aligned_3(
     v239 = v221 + v224
     v240 = v218 - v239
     v241 = where(v181, v232, v240)
-    v242 = v52a + v52b
+    v242 = v52_0 + v52_1
     v243 = 0.5 * v242
-    v244 = v57a + v57b
+    v244 = v57_0 + v57_1
     v245 = 0.5 * v244
-    v246 = v62a + v62b
+    v246 = v62_0 + v62_1
     v247 = 0.5 * v246
     v248 = v243 * v243
     v249 = 0.0 + v248
@@ -1114,7 +1387,7 @@ def axis_aligned_3(
     v260 = v181 & v192
     v261 = 0.0 * v23
     v262 = where(v260, v261, 1.0)
-    v263a, v263b, v263c, v263d, v263e, v263f, v263g, v263h = penalty(v239, v225, v241, v253, v259, 0.0, v262)
+    v263_0, v263_1, v263_2, v263_3, v263_4, v263_5, v263_6, v263_7 = penalty(v239, v225, v262, v241, v253, v259, 0.0)
     v264 = v99 * v135
     v267 = v99 * v144
     v268 = v108 * v168
@@ -1126,36 +1399,36 @@ def axis_aligned_3(
     v287 = where(v95, v273, 0.0)
     v288 = where(v95, v269, v264)
     v289 = v288 - v287
-    v290 = v263c * v289
-    v291 = v263d * v287
+    v290 = v263_2 * v289
+    v291 = v263_3 * v287
     v292 = v290 + v291
-    v293 = v263e * v288
+    v293 = v263_4 * v288
     v294 = v292 - v293
-    v295 = v263c * v264
-    v296 = v263e * v283
+    v295 = v263_2 * v264
+    v296 = v263_4 * v283
     v297 = v295 + v296
-    v298 = 2.0 * v263g
+    v298 = 2.0 * v263_6
     v299 = v298 * v90
     v300 = v297 + v299
     v301 = v294 + v300
     v302 = 0.5 * v301
-    v303 = v52a > 0.0
-    v304 = v52a == 0.0
+    v303 = v52_0 > 0.0
+    v304 = v52_0 == 0.0
     v305 = where(v304, v302, v300)
     v306 = where(v303, v294, v305)
-    v307 = v52b < 0.0
-    v308 = v52b == 0.0
+    v307 = v52_1 < 0.0
+    v308 = v52_1 == 0.0
     v309 = where(v308, v302, v300)
     v310 = where(v307, v294, v309)
     v311 = -v306
     v312 = where(v181, v311, 0.0)
     v313 = where(v181, v310, 0.0)
-    v314 = v263f * v243
-    v315 = v263h * 0.0
-    v316a, v316b = derivatives_by(v312, v313, v314, v315)
-    v317 = v316a * v23
+    v314 = v263_5 * v243
+    v315 = v263_7 * 0.0
+    v316_0, v316_1 = derivatives_by(v312, v313, v314, v315)
+    v317 = v316_0 * v23
     v318 = v317 + v47
-    v319 = v316b * v23
+    v319 = v316_1 * v23
     v320 = v319 + v47
     v321 = v63 * v135
     v324 = v63 * v144
@@ -1168,36 +1441,36 @@ def axis_aligned_3(
     v344 = where(v131, v330, 0.0)
     v345 = where(v131, v326, v321)
     v346 = v345 - v344
-    v347 = v263c * v346
-    v348 = v263d * v344
+    v347 = v263_2 * v346
+    v348 = v263_3 * v344
     v349 = v347 + v348
-    v350 = v263e * v345
+    v350 = v263_4 * v345
     v351 = v349 - v350
-    v352 = v263c * v321
-    v353 = v263e * v340
+    v352 = v263_2 * v321
+    v353 = v263_4 * v340
     v354 = v352 + v353
-    v355 = 2.0 * v263g
+    v355 = 2.0 * v263_6
     v356 = v355 * v126
     v357 = v354 + v356
     v358 = v351 + v357
     v359 = 0.5 * v358
-    v360 = v57a > 0.0
-    v361 = v57a == 0.0
+    v360 = v57_0 > 0.0
+    v361 = v57_0 == 0.0
     v362 = where(v361, v359, v357)
     v363 = where(v360, v351, v362)
-    v364 = v57b < 0.0
-    v365 = v57b == 0.0
+    v364 = v57_1 < 0.0
+    v365 = v57_1 == 0.0
     v366 = where(v365, v359, v357)
     v367 = where(v364, v351, v366)
     v368 = -v363
     v369 = where(v181, v368, 0.0)
     v370 = where(v181, v367, 0.0)
-    v371 = v263f * v245
-    v372 = v263h * 0.0
-    v373a, v373b = derivatives_by(v369, v370, v371, v372)
-    v374 = v373a * v23
+    v371 = v263_5 * v245
+    v372 = v263_7 * 0.0
+    v373_0, v373_1 = derivatives_by(v369, v370, v371, v372)
+    v374 = v373_0 * v23
     v375 = v374 + v47
-    v376 = v373b * v23
+    v376 = v373_1 * v23
     v377 = v376 + v47
     v378 = v63 * v99
     v381 = v63 * v108
@@ -1210,312 +1483,37 @@ def axis_aligned_3(
     v401 = where(v167, v387, 0.0)
     v402 = where(v167, v383, v378)
     v403 = v402 - v401
-    v404 = v263c * v403
-    v405 = v263d * v401
+    v404 = v263_2 * v403
+    v405 = v263_3 * v401
     v406 = v404 + v405
-    v407 = v263e * v402
+    v407 = v263_4 * v402
     v408 = v406 - v407
-    v409 = v263c * v378
-    v410 = v263e * v397
+    v409 = v263_2 * v378
+    v410 = v263_4 * v397
     v411 = v409 + v410
-    v412 = 2.0 * v263g
+    v412 = 2.0 * v263_6
     v413 = v412 * v162
     v414 = v411 + v413
     v415 = v408 + v414
     v416 = 0.5 * v415
-    v417 = v62a > 0.0
-    v418 = v62a == 0.0
+    v417 = v62_0 > 0.0
+    v418 = v62_0 == 0.0
     v419 = where(v418, v416, v414)
     v420 = where(v417, v408, v419)
-    v421 = v62b < 0.0
-    v422 = v62b == 0.0
+    v421 = v62_1 < 0.0
+    v422 = v62_1 == 0.0
     v423 = where(v422, v416, v414)
     v424 = where(v421, v408, v423)
     v425 = -v420
     v426 = where(v181, v425, 0.0)
     v427 = where(v181, v424, 0.0)
-    v428 = v263f * v247
-    v429 = v263h * 0.0
-    v430a, v430b = derivatives_by(v426, v427, v428, v429)
-    v431 = v430a * v23
+    v428 = v263_5 * v247
+    v429 = v263_7 * 0.0
+    v430_0, v430_1 = derivatives_by(v426, v427, v428, v429)
+    v431 = v430_0 * v23
     v432 = v431 + v47
-    v433 = v430b * v23
+    v433 = v430_1 * v23
     v434 = v433 + v47
-    v435 = v263a + v47
-    v436 = v263b + v47
+    v435 = v263_0 + v47
+    v436 = v263_1 + v47
     return v435, v436, v318, v375, v432, v320, v377, v434
-
-
-@triton.jit
-def axis_aligned_2_with_angle(
-    penalty: tl.constexpr,
-    differences_of: tl.constexpr,
-    derivatives_by: tl.constexpr,
-    pred0,
-    pred1,
-    pred2,
-    pred3,
-    target0,
-    target1,
-    target2,
-    target3,
-):
-    v0 = absolute(pred0)
-    v1 = absolute(pred2)
-    v2 = maximum(v0, v1)
-    v3 = absolute(pred1)
-    v4 = maximum(v2, v3)
-    v5 = absolute(pred3)
-    v6 = maximum(v4, v5)
-    v7 = absolute(target0)
-    v8 = maximum(v6, v7)
-    v9 = absolute(target2)
-    v10 = maximum(v8, v9)
-    v11 = absolute(target1)
-    v12 = maximum(v10, v11)
-    v13 = absolute(target3)
-    v14 = maximum(v12, v13)
-    v15 = scale(v14, 2)
-    v16 = pred0 * v15
-    v17 = pred2 * v15
-    v18 = pred1 * v15
-    v19 = pred3 * v15
-    v20 = target0 * v15
-    v21 = target2 * v15
-    v22 = target1 * v15
-    v23 = target3 * v15
-    v24 = v16 + v17
-    v25 = v24 + v18
-    v26 = v25 + v19
-    v27 = v26 + v20
-    v28 = v27 + v21
-    v29 = v28 + v22
-    v30 = v29 + v23
-    v31 = 0.0 * v30
-    v32 = pred0 * v15
-    v33 = pred2 * v15
-    v34 = target0 * v15
-    v35 = target2 * v15
-    v36a, v36b, v36c, v36d, v36e, v36f, v36g = differences_of(v32, v33, v34, v35)
-    v37 = pred1 * v15
-    v38 = pred3 * v15
-    v39 = target1 * v15
-    v40 = target3 * v15
-    v41a, v41b, v41c, v41d, v41e, v41f, v41g = differences_of(v37, v38, v39, v40)
-    v42 = relu(v36c)
-    v43 = relu(v36d)
-    v44 = minimum(v36c, v36d)
-    v45 = minimum(v36e, v36f)
-    v46 = minimum(v44, v45)
-    v47 = -v36a
-    v48 = relu(v47)
-    v49 = relu(v36b)
-    v50 = v48 + v49
-    v51 = minimum(v50, v42)
-    v52 = relu(v36a)
-    v53 = -v36b
-    v54 = relu(v53)
-    v55 = v52 + v54
-    v56 = minimum(v55, v43)
-    v57 = -v46
-    v58 = relu(v57)
-    v59 = absolute(v36c)
-    v60 = absolute(v36d)
-    v61 = maximum(v59, v60)
-    v62 = absolute(v36e)
-    v63 = absolute(v36f)
-    v64 = maximum(v62, v63)
-    v65 = absolute(v36a)
-    v66 = absolute(v36b)
-    v67 = maximum(v65, v66)
-    v68 = maximum(v64, v67)
-    v69 = maximum(v61, v68)
-    v70 = v46 > 0.0
-    v71 = v46 == 0.0
-    v72 = v36c == 0.0
-    v73 = v71 & v72
-    v74 = v70 | v73
-    v75 = relu(v46)
-    v76 = v56 + v58
-    v77 = v51 + v58
-    v78 = relu(v41c)
-    v79 = relu(v41d)
-    v80 = minimum(v41c, v41d)
-    v81 = minimum(v41e, v41f)
-    v82 = minimum(v80, v81)
-    v83 = -v41a
-    v84 = relu(v83)
-    v85 = relu(v41b)
-    v86 = v84 + v85
-    v87 = minimum(v86, v78)
-    v88 = relu(v41a)
-    v89 = -v41b
-    v90 = relu(v89)
-    v91 = v88 + v90
-    v92 = minimum(v91, v79)
-    v93 = -v82
-    v94 = relu(v93)
-    v95 = absolute(v41c)
-    v96 = absolute(v41d)
-    v97 = maximum(v95, v96)
-    v98 = absolute(v41e)
-    v99 = absolute(v41f)
-    v100 = maximum(v98, v99)
-    v101 = absolute(v41a)
-    v102 = absolute(v41b)
-    v103 = maximum(v101, v102)
-    v104 = maximum(v100, v103)
-    v105 = maximum(v97, v104)
-    v106 = v82 > 0.0
-    v107 = v82 == 0.0
-    v108 = v41c == 0.0
-    v109 = v107 & v108
-    v110 = v106 | v109
-    v111 = relu(v82)
-    v112 = v92 + v94
-    v114 = v36c >= 0.0
-    v115 = v36d >= 0.0
-    v116 = v114 & v115
-    v117 = v41c >= 0.0
-    v118 = v41d >= 0.0
-    v119 = v117 & v118
-    v120 = v116 & v119
-    v121 = v36a == 0.0
-    v122 = v36b == 0.0
-    v123 = v121 & v122
-    v124 = v41a == 0.0
-    v125 = v41b == 0.0
-    v126 = v124 & v125
-    v127 = v123 & v126
-    v130 = v69 * v105
-    v131 = v42 * v87
-    v132 = v51 * v111
-    v133 = v131 + v132
-    v134 = v43 * v92
-    v135 = v56 * v111
-    v136 = v134 + v135
-    v137 = v75 * v111
-    v138 = v76 * v87
-    v139 = v77 * v92
-    v140 = v138 + v139
-    v141 = v58 * v111
-    v142 = v69 * v94
-    v143 = v141 + v142
-    v144 = v140 + v143
-    v151 = v133 + v136
-    v152 = v130 - v151
-    v153 = where(v120, v144, v152)
-    v154 = v36a + v36b
-    v155 = 0.5 * v154
-    v156 = v41a + v41b
-    v157 = 0.5 * v156
-    v158 = v155 * v155
-    v159 = 0.0 + v158
-    v160 = v157 * v157
-    v161 = v159 + v160
-    v162 = v69 * v69
-    v163 = 0.0 + v162
-    v164 = v105 * v105
-    v165 = v163 + v164
-    v166 = v42 + v78
-    v167 = v43 + v79
-    v168 = v166 < v167
-    v169 = where(v168, v42, v43)
-    v170 = v169 * v41g
-    v171 = where(v168, v78, v79)
-    v172 = v171 * v36g
-    v173 = v42 * v43
-    v174 = v78 * v79
-    v175 = v173 + v174
-    v176 = v42 + v78
-    v177 = v176 > 0.0
-    v178 = v120 & v177
-    v179 = v43 + v79
-    v180 = v179 > 0.0
-    v181 = v178 & v180
-    v182 = v170 - v172
-    v183 = where(v181, v175, 1.0)
-    v184 = angle(v182, v183)
-    v185 = where(v181, v184, 0.0)
-    v186 = v42 * v42
-    v187 = v78 * v78
-    v188 = v186 + v187
-    v189 = inverse(v188)
-    v190 = -v78
-    v191 = v190 * v189
-    v192 = v42 * v189
-    v193 = v120 & v127
-    v194 = 0.0 * v15
-    v195 = where(v193, v194, 1.0)
-    v196a, v196b, v196c, v196d, v196e, v196f, v196g, v196h = penalty(v151, v137, v153, v161, v165, v185, v195)
-    v197 = where(v74, v111, 0.0)
-    v198 = where(v74, v87, v78)
-    v199 = v198 - v197
-    v200 = v196c * v199
-    v201 = v196d * v197
-    v202 = v200 + v201
-    v203 = v196e * v198
-    v204 = v202 - v203
-    v205 = v196c * v78
-    v206 = v196e * v112
-    v207 = v205 + v206
-    v208 = 2.0 * v196g
-    v209 = v208 * v69
-    v210 = v207 + v209
-    v211 = v204 + v210
-    v212 = 0.5 * v211
-    v213 = v36a > 0.0
-    v214 = v36a == 0.0
-    v215 = where(v214, v212, v210)
-    v216 = where(v213, v204, v215)
-    v217 = v36b < 0.0
-    v218 = v36b == 0.0
-    v219 = where(v218, v212, v210)
-    v220 = where(v217, v204, v219)
-    v221 = -v216
-    v222 = where(v120, v221, 0.0)
-    v223 = where(v120, v220, 0.0)
-    v224 = v196f * v155
-    v225 = v196h * v191
-    v226a, v226b = derivatives_by(v222, v223, v224, v225)
-    v227 = v226a * v15
-    v228 = v227 + v31
-    v229 = v226b * v15
-    v230 = v229 + v31
-    v231 = where(v110, v75, 0.0)
-    v232 = where(v110, v51, v42)
-    v233 = v232 - v231
-    v234 = v196c * v233
-    v235 = v196d * v231
-    v236 = v234 + v235
-    v237 = v196e * v232
-    v238 = v236 - v237
-    v239 = v196c * v42
-    v240 = v196e * v76
-    v241 = v239 + v240
-    v242 = 2.0 * v196g
-    v243 = v242 * v105
-    v244 = v241 + v243
-    v245 = v238 + v244
-    v246 = 0.5 * v245
-    v247 = v41a > 0.0
-    v248 = v41a == 0.0
-    v249 = where(v248, v246, v244)
-    v250 = where(v247, v238, v249)
-    v251 = v41b < 0.0
-    v252 = v41b == 0.0
-    v253 = where(v252, v246, v244)
-    v254 = where(v251, v238, v253)
-    v255 = -v250
-    v256 = where(v120, v255, 0.0)
-    v257 = where(v120, v254, 0.0)
-    v258 = v196f * v157
-    v259 = v196h * v192
-    v260a, v260b = derivatives_by(v256, v257, v258, v259)
-    v261 = v260a * v15
-    v262 = v261 + v31
-    v263 = v260b * v15
-    v264 = v263 + v31
-    v265 = v196a + v31
-    v266 = v196b + v31
-    return v265, v266, v228, v262, v230, v264

@@ -7,8 +7,8 @@ import torch
 import triton
 from torch import Tensor
 
+from detloss.formulas.axis_aligned import name_of_generated
 from detloss.geometry import FORMATS
-from detloss.kernels import printed
 from detloss.kernels.interface import (
     BinaryRequest,
     BoxRequest,
@@ -234,7 +234,7 @@ def box_plan(call: Call, request: BoxRequest, weights: Sequence[Tensor]) -> Plan
         "pred_column": pred.column,
         "target_row": target.row,
         "target_column": target.column,
-        "geometry": getattr(formulas, str(printed.geometry_name(dims, request.formula))),
+        "geometry": getattr(formulas, name_of_generated(dims, request.needs)),
         "penalty": getattr(formulas, request.formula.__name__),
         "differences_of": getattr(formulas, box_format.differences_of.__name__),
         "derivatives_by": getattr(formulas, box_format.derivatives_by.__name__),

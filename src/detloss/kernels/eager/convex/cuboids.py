@@ -1,16 +1,16 @@
 """Pairs of upright cuboids: footprints of the plane, and heights."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from detloss.formulas.measures import ConvexMeasures, ConvexSlopes
 from detloss.geometry import AxisAligned, Cuboid, Shape
 from detloss.kernels.eager import primitives
 from detloss.kernels.eager.convex import polygon_overlap, prism_hulls
 from detloss.kernels.eager.convex.enclosures import box_around
-from detloss.kernels.eager.convex.meeting import Meeting, Slopes
 from detloss.kernels.eager.convex.polygons import (
     Body,
     along_axes,
@@ -66,8 +66,8 @@ class Volume(NamedTuple):
     d_levels: Tensor
 
 
-def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> Meeting:
-    """What two upright cuboids have in common."""
+def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> ConvexMeasures:
+    """The measures of two upright cuboids."""
     cuboids = [upright_of(shape, rows) for shape, rows in zip(request.shapes, (first, second))]
     footprints = [cuboid.footprint for cuboid in cuboids]
     vertices, shifts = polygon_overlap.around_overlap(*footprints)
@@ -78,27 +78,26 @@ def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> Meeting:
     areas = footprints[0].size, footprints[1].size
     sizes = [area * cuboid.height for area, cuboid in zip(areas, cuboids)]
 
-    zero = torch.zeros_like(origin)
-    nothing = Volume(zero, torch.zeros_like(vertices[0]), torch.zeros_like(vertices[1]), torch.zeros_like(levels))
     places = torch.maximum(*(footprint.anchor.abs().amax(-1) for footprint in footprints))
-    shared = intersection(vertices, areas, levels, places)
-    enclosure, longest, distance = nothing, nothing, zero
-    apart, rise = torch.zeros_like(shifts[0]), zero
+    apart, rise = torch.zeros_like(shifts[0]), torch.zeros_like(origin)
+    volumes = {"intersection": intersection(vertices, areas, levels, places)}
+    others: dict[str, Any] = {}
     if request.enclosing == "hull":
-        enclosure = Volume(*prism_hulls.hull_of(*vertices, areas, levels))
+        volumes["enclosure"] = Volume(*prism_hulls.hull_of(*vertices, areas, levels))
     elif request.enclosing is not None:
-        enclosure = box(vertices, levels)
-    if request.with_distance:
-        longest = diameter(vertices, levels)
+        volumes["enclosure"] = box(vertices, levels)
+    if "diagonal" in request.needs:
+        volumes["diagonal"] = diameter(vertices, levels)
+    if "distance" in request.needs:
         apart, rise = shifts[0] - shifts[1], middles[0] - middles[1]
-        distance = apart.square().sum(-1) + rise.square()
+        others["distance"] = apart.square().sum(-1) + rise.square()
 
-    def pull(slopes: Slopes) -> tuple[Tensor, Tensor]:
-        volumes = ((shared, slopes.shared), (enclosure, slopes.enclosure), (longest, slopes.diagonal))
-        d_levels = sum((slope.unsqueeze(-1) * volume.d_levels for volume, slope in volumes), torch.zeros(()))
+    def backward(slopes: ConvexSlopes) -> tuple[Tensor, Tensor]:
+        by_volumes = [(getattr(slopes, name), volume) for name, volume in volumes.items()]
+        d_levels = sum((slope.unsqueeze(-1) * volume.d_levels for slope, volume in by_volumes), torch.zeros(()))
         rows = []
         for k, (cuboid, d_size, sign) in enumerate(zip(cuboids, (slopes.size, slopes.other_size), (2.0, -2.0))):
-            d_vertices = sum((slope[:, None, None] * volume[1 + k] for volume, slope in volumes), torch.zeros(()))
+            d_vertices = sum((slope[:, None, None] * volume[1 + k] for slope, volume in by_volumes), torch.zeros(()))
             d_apart = sign * slopes.distance
             d_low, d_high = d_levels[:, 2 * k], d_levels[:, 2 * k + 1]
             d_area, d_height = d_size * cuboid.height, d_size * areas[k] + 0.5 * (d_high - d_low)
@@ -107,8 +106,9 @@ def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> Meeting:
             rows.append(cuboid.pull(d_footprint, d_low + d_high + d_apart * rise, d_height))
         return rows[0], rows[1]
 
-    alike = polygon_overlap.are_alike(*vertices) & (levels[:, :2] == levels[:, 2:]).all(-1)
-    return Meeting(sizes[0], sizes[1], shared.value, enclosure.value, distance, longest.value, alike, None, None, pull)
+    others |= {name: volume.value for name, volume in volumes.items()}
+    identical = polygon_overlap.are_alike(*vertices) & (levels[:, :2] == levels[:, 2:]).all(-1)
+    return ConvexMeasures(size=sizes[0], other_size=sizes[1], identical=identical, backward=backward, **others)
 
 
 def intersection(

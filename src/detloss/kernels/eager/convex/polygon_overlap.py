@@ -1,10 +1,11 @@
 """Pairs of convex polygons: what they share, as an integral along both boundaries."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from detloss.formulas.measures import ConvexMeasures, ConvexSlopes
 from detloss.kernels.eager import primitives
 from detloss.kernels.eager.convex.enclosures import (
     Region,
@@ -12,7 +13,6 @@ from detloss.kernels.eager.convex.enclosures import (
     diameter,
     hull_of,
 )
-from detloss.kernels.eager.convex.meeting import Meeting, Slopes
 from detloss.kernels.eager.convex.polygons import (
     Body,
     Placed,
@@ -29,49 +29,43 @@ LONG = 1e3  # how many times its breadth a pair is long that is seen along its l
 ROUNDING = 1e-15
 
 
-def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> Meeting:
-    """What two bodies of the plane have in common."""
+def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> ConvexMeasures:
+    """The measures of two bodies of the plane."""
     bodies = [body_of(shape, rows) for shape, rows in zip(request.shapes, (first, second))]
     places = torch.maximum(*(body.anchor.abs().amax(-1) for body in bodies))
     view = view_of(*bodies) if request.enclosing != "box" else None  # which has axes of its own
     if view is not None:
         bodies = [body.seen_in(view) for body in bodies]
     vertices, shifts = around_overlap(*bodies)
-    zero = torch.zeros_like(bodies[0].size)
-    nothing = Region(zero, torch.zeros_like(vertices[0]), torch.zeros_like(vertices[1]))
-    shared = intersection(*vertices, bodies[0].size, bodies[1].size, places)
-    enclosure, longest, distance, apart = nothing, nothing, zero, torch.zeros_like(bodies[0].center)
+    apart = torch.zeros_like(bodies[0].center)
+    regions = {"intersection": intersection(*vertices, bodies[0].size, bodies[1].size, places)}
+    others: dict[str, Any] = {}
     if request.enclosing is not None:
-        enclosure = (hull_of if request.enclosing == "hull" else box_around)(*vertices)
-    if request.with_distance:
-        longest = diameter(*vertices)
+        regions["enclosure"] = (hull_of if request.enclosing == "hull" else box_around)(*vertices)
+    if "diagonal" in request.needs:
+        regions["diagonal"] = diameter(*vertices)
+    if "distance" in request.needs:
         apart = (shifts[0] + bodies[0].center) - (shifts[1] + bodies[1].center)
-        distance = apart.square().sum(-1)
+        others["distance"] = apart.square().sum(-1)
+    if "aspect_angle" in request.needs:
+        others["sides"], others["other_sides"] = (body.sides.unbind(-1) for body in bodies if body.sides is not None)
 
-    def pull(slopes: Slopes) -> tuple[Tensor, Tensor]:
-        regions = ((shared, slopes.shared), (enclosure, slopes.enclosure), (longest, slopes.diagonal))
+    def backward(slopes: ConvexSlopes) -> tuple[Tensor, Tensor]:
         d_apart = 2.0 * slopes.distance.unsqueeze(-1) * apart
         rows = []
         for body, k, d_size, d_sides in (
             (bodies[0], 1, slopes.size, slopes.sides),
             (bodies[1], 2, slopes.other_size, slopes.other_sides),
         ):
-            d_vertices = sum((slope[:, None, None] * region[k] for region, slope in regions), torch.zeros(()))
+            by_regions = (getattr(slopes, name)[:, None, None] * region[k] for name, region in regions.items())
+            d_vertices = sum(by_regions, torch.zeros(()))
+            d_sides = torch.zeros_like(apart) if d_sides is None else torch.stack(d_sides, -1)
             rows.append(body.pull(d_vertices, d_size, d_apart if k == 1 else -d_apart, d_sides))
         return rows[0], rows[1]
 
-    sides, other_sides = (body.sides if request.with_angle else None for body in bodies)
-    return Meeting(
-        bodies[0].size,
-        bodies[1].size,
-        shared.value,
-        enclosure.value,
-        distance,
-        longest.value,
-        are_alike(*vertices),
-        sides,
-        other_sides,
-        pull,
+    others |= {name: region.value for name, region in regions.items()}
+    return ConvexMeasures(
+        size=bodies[0].size, other_size=bodies[1].size, identical=are_alike(*vertices), backward=backward, **others
     )
 
 

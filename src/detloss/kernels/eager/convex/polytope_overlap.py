@@ -1,13 +1,15 @@
 """Pairs of convex bodies of space: what they share, as an integral over both surfaces, and what encloses them."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from detloss.formulas.measures import ConvexMeasures, ConvexSlopes
 from detloss.kernels.eager import primitives
 from detloss.kernels.eager.convex import facets, polygon_overlap
 from detloss.kernels.eager.convex.clipping import visible
 from detloss.kernels.eager.convex.enclosures import Region, box_around, diameter
-from detloss.kernels.eager.convex.meeting import Meeting, Slopes
 from detloss.kernels.eager.convex.polytopes import Solid, solid_of
 from detloss.kernels.interface import ConvexRequest
 
@@ -17,33 +19,34 @@ STRETCH = 4e-11  # of a body, to be chosen where both offer the same vertex
 PAIRS_AT_ONCE = 64  # so that what is clipped stays in the cache
 
 
-def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> Meeting:
-    """What two bodies have in common."""
+def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> ConvexMeasures:
+    """The measures of two bodies."""
     bodies = [solid_of(shape, rows) for shape, rows in zip(request.shapes, (first, second))]
     vertices, shifts = polygon_overlap.around_overlap(*bodies)
-    zero, apart = torch.zeros_like(bodies[0].size), torch.zeros_like(shifts[0])
-    nothing = Region(zero, torch.zeros_like(vertices[0]), torch.zeros_like(vertices[1]))
-    shared = intersection(vertices, *bodies)
-    enclosure, longest, distance = nothing, nothing, zero
+    apart = torch.zeros_like(shifts[0])
+    regions = {"intersection": intersection(vertices, *bodies)}
+    others: dict[str, Any] = {}
     if request.enclosing is not None:
-        enclosure = (hull_of if request.enclosing == "hull" else box_around)(*vertices)
-    if request.with_distance:
-        longest = diameter(*vertices)
+        regions["enclosure"] = (hull_of if request.enclosing == "hull" else box_around)(*vertices)
+    if "diagonal" in request.needs:
+        regions["diagonal"] = diameter(*vertices)
+    if "distance" in request.needs:
         apart = (shifts[0] - shifts[1]) + (bodies[0].center - bodies[1].center)
-        distance = apart.square().sum(-1)
+        others["distance"] = apart.square().sum(-1)
 
-    def pull(slopes: Slopes) -> tuple[Tensor, Tensor]:
-        regions = ((shared, slopes.shared), (enclosure, slopes.enclosure), (longest, slopes.diagonal))
+    def backward(slopes: ConvexSlopes) -> tuple[Tensor, Tensor]:
         d_apart = 2.0 * slopes.distance.unsqueeze(-1) * apart
         rows = []
         for body, k, d_size, sign in ((bodies[0], 1, slopes.size, 1.0), (bodies[1], 2, slopes.other_size, -1.0)):
-            d_vertices = sum((slope[:, None, None] * region[k] for region, slope in regions), torch.zeros(()))
+            by_regions = (getattr(slopes, name)[:, None, None] * region[k] for name, region in regions.items())
+            d_vertices = sum(by_regions, torch.zeros(()))
             rows.append(body.pull(d_vertices, d_size, sign * d_apart))
         return rows[0], rows[1]
 
-    alike = polygon_overlap.are_alike(*vertices)
+    others |= {name: region.value for name, region in regions.items()}
+    identical = polygon_overlap.are_alike(*vertices)
     size, other_size = (body.size for body in bodies)
-    return Meeting(size, other_size, shared.value, enclosure.value, distance, longest.value, alike, None, None, pull)
+    return ConvexMeasures(size=size, other_size=other_size, identical=identical, backward=backward, **others)
 
 
 def intersection(vertices: tuple[Tensor, Tensor], first: Solid, second: Solid) -> Region:

@@ -1,15 +1,14 @@
-"""The mathematics of rotated boxes as Gaussians: distances of a pair, and the losses of a distance.
+"""Rotated boxes as Gaussians: divergences of a pair, and losses of a divergence.
 
-A box is the Gaussian of its center and of the covariance R diag(w^2, h^2) R^T / 4, which ProbIoU divides by 3. The
-formulas are written as those of `formulas.py`, in the words of a vocabulary `m`.
+A box is the Gaussian with its center as mean and the covariance R diag(w^2, h^2) R^T / 4, which ProbIoU divides by 3.
 
     divergence(m, shift, sides, other_sides, cosine, sine) -> distance and its derivatives: by the shift, by the sides,
                                                               by the other sides, by both angles
     penalty(m, distance, ...)                              -> loss, its slope, the loss of an infinite distance
 
-A divergence sees half sides, and long sides beside long ones: `gaussian` exchanges the names of the first box's sides
-where that is needed. `cosine` and `sine` are of the angle from the second box's sides to the first's, and the shift
-lies along the second's. Then every distance is a sum of terms >= 0, among them
+A divergence receives half sides, the longer sides of both boxes at the same position: `gaussian` exchanges those of the
+first box if necessary. `cosine` and `sine` are of the angle from the second box's sides to the first's; the shift is
+given in the frame of the second box. Then every distance is a sum of terms >= 0, among them
 `twist = sine^2 (a^2 - b^2) (A^2 - B^2)`, where a, b are the half sides of the first box and A, B those of the second.
 """
 
@@ -22,7 +21,7 @@ NO_SIDE = 2.0**-250  # of scaled lengths, the largest near 2^125: products of fo
 
 
 def saturated(m, size, slope, tau):
-    """1 - 1 / (tau + size) of a transformed distance, whose slope is handed in."""
+    """1 - 1 / (tau + size) of a transformed distance with the given slope."""
     total = tau + size
     near = size < 1.0
     loss = m.where(near, (tau - 1.0 + m.where(near, size, 0.0)) / total, 1.0 - 1.0 / total)
@@ -48,8 +47,8 @@ def hellinger(m, distance):
     return loss, 0.5 * m.exp(-distance) * m.inverse(loss), 1.0
 
 
-def itself(m, distance):
-    """The distance; where it is infinite -log 2^-126, as in `formulas.log_iou`."""
+def identity(m, distance):
+    """The distance; -log 2^-126 where it is infinite, as in `log_iou`."""
     return distance, m.where(distance == distance, 1.0, distance), 87.33654475055310898657
 
 
@@ -69,7 +68,7 @@ def wasserstein(m, shift, sides, other_sides, cosine, sine):
     distance = (x * x + y * y) + growth + 2.0 * m.quotient(twist, both)
 
     def by_own(sides, others, other_stretch):
-        """The derivatives by one box's sides; a point's are those of a small square."""
+        """The derivatives by the sides of one box; those of a point are the derivatives of a small square."""
         (a, b), (other_a, other_b) = sides, others
         point, lean = both == 0.0, m.quotient(across, cross)
         small = m.inverse(other_a + other_b)
@@ -105,7 +104,7 @@ def relative_wasserstein(m, shift, sides, other_sides, cosine, sine):
 
 
 def excess(m, side, other):
-    """q - 1 - log q >= 0 of q = (side / other)^2, by a series where the boxes are alike."""
+    """q - 1 - log q >= 0 of q = (side / other)^2, by a series where the sides are nearly equal."""
     gap, total = side - other, side + other
     odds = gap * total / (side * side + other * other)  # log q = 2 atanh(odds)
     near = m.absolute(odds) < 0.125
@@ -121,7 +120,7 @@ def excess(m, side, other):
 
 
 def kullback_leibler(m, shift, sides, other_sides, cosine, sine):
-    """Yang et al., Kullback-Leibler Divergence (2021), eq. 9: of the first from the second."""
+    """Yang et al., Kullback-Leibler Divergence (2021), eq. 9: of the first Gaussian from the second."""
     (a, b), (other_a, other_b) = sides, other_sides
     x, y = shift[0] / other_a, shift[1] / other_b
     stretch = (a - b) * (a + b) / (other_a * other_b)
@@ -148,7 +147,7 @@ def kullback_leibler(m, shift, sides, other_sides, cosine, sine):
 
 
 def reverse_kullback_leibler(m, shift, sides, other_sides, cosine, sine):
-    """Of the second from the first: the shift goes into the frame of the first, and its slope back."""
+    """Of the second Gaussian from the first: the shift is transformed to the frame of the first, its slope back."""
     x, y = shift
     own_shift = cosine * x + sine * y, cosine * y - sine * x
     distance, (along, across), by_other_sides, by_sides, by_angles = kullback_leibler(
@@ -189,7 +188,7 @@ def bhattacharyya(m, shift, sides, other_sides, cosine, sine):
     distance = 0.75 * (pull / determinant) + 0.5 * (unlike + m.log1p(twist / level))
 
     def by_own(sides, others, lever, pressure):
-        """The derivatives by one box's sides."""
+        """The derivatives by the sides of one box."""
         (a, b), (other_a, other_b) = sides, others
         growth_a, growth_b = (a - other_a) * (a + other_a) / square_a, (b - other_b) * (b + other_b) / square_b
         turn_a = pressure / determinant * ((other_a * other_a + b * b) / square_a)
@@ -218,11 +217,11 @@ def bhattacharyya(m, shift, sides, other_sides, cosine, sine):
 def gaussian(m, divergence, penalty, is_relative, prediction, target, *parameters):
     """Rows cx, cy, w, h, angle -> loss, the derivatives by the prediction's numbers and by the target's.
 
-    `is_relative` says that the distance is measured in the boxes' own sizes: it is the same at any scale, and infinite
-    where a box has no area, or a side of less than 2^-375 of the pair's largest number. Any other is a squared length.
+    A relative distance is independent of scale, and infinite where a box has no area, or a side of less than 2^-375 of
+    the pair's largest number. Any other distance is a squared length.
     """
     lengths = (*prediction[:4], *target[:4])
-    # Room for products of eight lengths, since derivatives of derivatives divide twice by products of four.
+    # The range holds products of eight lengths: second derivatives divide twice by products of four.
     scale = m.scale(functools.reduce(m.maximum, map(m.absolute, lengths)), 4)
     unit = 1.0 if is_relative else m.inverse(scale)
     x, y, *sides = (number * scale for number in prediction[:4])
@@ -249,7 +248,7 @@ def gaussian(m, divergence, penalty, is_relative, prediction, target, *parameter
     loss, slope, farthest = penalty(m, distance * unit * unit, *parameters)
     slope = m.where(without_area, 0.0, slope)
 
-    # A number that is not finite must not hide behind a comparison: this is 0 for finite rows, NaN for the others.
+    # 0 for finite rows, NaN for the others: a comparison must not hide a number that is not finite.
     poison = functools.reduce(lambda total, number: total + 0.0 * number, (*prediction, *target), 0.0)
     by_length = scale if is_relative else unit
     by_center = along * by_x - across * by_y, along * by_y + across * by_x

@@ -1,0 +1,25 @@
+"""Formulas: the arithmetic of every loss, written once, as scalar functions that return a value and its derivatives.
+
+A formula is straight-line code: assignments, arithmetic, comparisons, primitives of a vocabulary `m`, one return. It
+knows nothing of tensors, weights, reductions or devices: `kernels/` applies it to tensors, `engine` adds autograd and
+checks. The eager backend calls it with torch operations as primitives; C++ and Triton code is generated from it.
+
+    elementwise      formula(m, pred, target, ...)                      -> loss, d_pred, d_target
+                     formula(m, logit, positive, negative, keep, ...)   -> loss, d_logit, d_target
+    softmax          formula(m, nll, probability, complement, ...)      -> loss, d_nll
+    penalties        formula(m, pair)                                   -> loss, similarity, slopes
+    gaussians        see there
+
+There is no epsilon. Terms that could cancel are never subtracted, and a divisor that could be 0 stands in a primitive
+(`inverse`, `quotient`) that returns 0 there.
+
+The tables below list the formulas with generated code. The position of a formula is its number in the generated code.
+"""
+
+from detloss.formulas.elementwise import BINARY, REGRESSION
+from detloss.formulas.penalties import PENALTIES
+from detloss.formulas.softmax import SOFTMAX
+
+__all__ = ["BINARY", "DIMENSIONS", "PENALTIES", "REGRESSION", "SOFTMAX"]
+
+DIMENSIONS = (1, 2, 3)  # of axis-aligned boxes with generated code

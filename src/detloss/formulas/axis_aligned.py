@@ -1,0 +1,285 @@
+"""Axis-aligned boxes in any format and number of dimensions: rows become measures, and derivatives come back."""
+
+import functools
+import operator
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from detloss.formulas.measures import EVERY_GEOMETRY, RECTANGLES, PairMeasures
+
+# ----------------------------------------------------------------- formats: two numbers per axis as edge differences
+
+
+class AxisDifferences(NamedTuple):
+    """Two intervals of one axis, the prediction's and the target's, by differences: near edges subtract exactly.
+
+    Attributes:
+        start: The prediction's start less the target's.
+        end: The prediction's end less the target's.
+        side: The prediction's side.
+        target_side: The target's side.
+        reach: The prediction's end less the target's start.
+        target_reach: The target's end less the prediction's start.
+        growth: The prediction's side less the target's.
+    """
+
+    start: Any
+    end: Any
+    side: Any
+    target_side: Any
+    reach: Any
+    target_reach: Any
+    growth: Any
+
+
+def corners(m, start, end, target_start, target_end):
+    return AxisDifferences(
+        start - target_start,
+        end - target_end,
+        end - start,
+        target_end - target_start,
+        end - target_start,
+        target_end - start,
+        (end - target_end) - (start - target_start),
+    )
+
+
+def corner_and_size(m, start, side, target_start, target_side):
+    shift, shift_low = m.difference(start, target_start)
+    growth, growth_low = m.difference(side, target_side)
+    end, end_low = m.difference(shift, -growth)
+    reach, reach_low = m.difference(shift, -side)
+    target_reach, target_reach_low = m.difference(target_side, shift)
+    return AxisDifferences(
+        shift,
+        end + (end_low + (shift_low + growth_low)),
+        side,
+        target_side,
+        reach + (reach_low + shift_low),
+        target_reach + (target_reach_low - shift_low),
+        growth,
+    )
+
+
+def center_and_size(m, center, side, target_center, target_side):
+    shift, shift_low = m.difference(center, target_center)
+    growth, growth_low = m.difference(0.5 * side, 0.5 * target_side)
+    span, span_low = m.difference(0.5 * side, -0.5 * target_side)
+    start, start_low = m.difference(shift, growth)
+    end, end_low = m.difference(shift, -growth)
+    reach, reach_low = m.difference(shift, -span)
+    target_reach, target_reach_low = m.difference(span, shift)
+    return AxisDifferences(
+        start + (start_low + (shift_low - growth_low)),
+        end + (end_low + (shift_low + growth_low)),
+        side,
+        target_side,
+        reach + (reach_low + (shift_low + span_low)),
+        target_reach + (target_reach_low + (span_low - shift_low)),
+        side - target_side,
+    )
+
+
+def distances_from_a_point(m, before, after, target_before, target_after):
+    return AxisDifferences(
+        target_before - before,
+        after - target_after,
+        before + after,
+        target_before + target_after,
+        after + target_before,
+        before + target_after,
+        (after - target_after) - (target_before - before),
+    )
+
+
+# The derivatives by the two numbers of a format: `d_start` and `d_end` are by the edges, `d_shift` is half of that by
+# the center, `d_side` is by the side. They are added up last, so that they cancel only where the exact ones do.
+
+
+def by_corners(m, d_start, d_end, d_shift, d_side):
+    return d_start + d_shift - d_side, d_end + d_shift + d_side
+
+
+def by_corner_and_size(m, d_start, d_end, d_shift, d_side):
+    return (d_start + d_end) + 2.0 * d_shift, d_end + d_shift + d_side
+
+
+def by_center_and_size(m, d_start, d_end, d_shift, d_side):
+    return (d_start + d_end) + 2.0 * d_shift, 0.5 * (d_end - d_start) + d_side
+
+
+def by_distances_from_a_point(m, d_start, d_end, d_shift, d_side):
+    return d_side - d_shift - d_start, d_end + d_shift + d_side
+
+
+# --------------------------------------------------------------------------------------------------- sizes of regions
+
+
+class Cells(NamedTuple):
+    """Sizes >= 0 of the regions that a pair makes: lengths on one axis, areas or volumes on several.
+
+    Attributes:
+        prediction: The prediction.
+        target: The target.
+        enclosure: The enclosing box.
+        only_prediction: The prediction outside the target.
+        only_target: The target outside the prediction.
+        intersection: Both.
+        neither: The enclosing box outside both.
+        beside_prediction: The enclosing box outside the prediction.
+        beside_target: The enclosing box outside the target.
+    """
+
+    prediction: Any = 1.0
+    target: Any = 1.0
+    enclosure: Any = 1.0
+    only_prediction: Any = 0.0
+    only_target: Any = 0.0
+    intersection: Any = 1.0
+    neither: Any = 0.0
+    beside_prediction: Any = 0.0
+    beside_target: Any = 0.0
+
+
+def axis_cells(m, axis):
+    """The cells of one axis, and whether a moving edge moves the overlap."""
+    start, end, side, target_side, reach, target_reach, _ = axis
+    prediction, target = m.relu(side), m.relu(target_side)
+    overlap = m.minimum(m.minimum(side, target_side), m.minimum(reach, target_reach))
+    only_prediction = m.minimum(m.relu(-start) + m.relu(end), prediction)
+    only_target = m.minimum(m.relu(start) + m.relu(-end), target)
+    gap = m.relu(-overlap)
+    enclosure = m.maximum(
+        m.maximum(m.absolute(side), m.absolute(target_side)),
+        m.maximum(
+            m.maximum(m.absolute(reach), m.absolute(target_reach)), m.maximum(m.absolute(start), m.absolute(end))
+        ),
+    )
+    overlaps = (overlap > 0.0) | ((overlap == 0.0) & (side == 0.0))
+    cells = Cells(
+        prediction,
+        target,
+        enclosure,
+        only_prediction,
+        only_target,
+        m.relu(overlap),
+        gap,
+        only_target + gap,
+        only_prediction + gap,
+    )
+    return cells, overlaps
+
+
+def product_with_axis(cells, axis):
+    """The cells of a product: sums of products of lengths >= 0, so every size keeps its relative accuracy."""
+    return Cells(
+        cells.prediction * axis.prediction,
+        cells.target * axis.target,
+        cells.enclosure * axis.enclosure,
+        cells.prediction * axis.only_prediction + cells.only_prediction * axis.intersection,
+        cells.target * axis.only_target + cells.only_target * axis.intersection,
+        cells.intersection * axis.intersection,
+        (cells.beside_prediction * axis.only_prediction + cells.beside_target * axis.only_target)
+        + (cells.neither * axis.intersection + cells.enclosure * axis.neither),
+        cells.enclosure * axis.beside_prediction + cells.beside_prediction * axis.prediction,
+        cells.enclosure * axis.beside_target + cells.beside_target * axis.target,
+    )
+
+
+def product_of_axes(axes):
+    return functools.reduce(product_with_axis, axes) if axes else Cells()
+
+
+def derivatives_by_edges(m, axis, inside, outside):
+    """The derivatives by start and end: `inside` for an edge within the target, else `outside`, their mean at a tie."""
+    tie = 0.5 * (inside + outside)
+    by_start = m.where(axis.start > 0.0, inside, m.where(axis.start == 0.0, tie, outside))
+    by_end = m.where(axis.end < 0.0, inside, m.where(axis.end == 0.0, tie, outside))
+    return -by_start, by_end
+
+
+# ------------------------------------------------------------------------------------------------- pairs of boxes
+
+OPTIONAL = ("aspect_angle",)  # measures that cost every penalty something: code without them is generated too
+
+
+def measures_of_boxes(dims: int) -> frozenset[str]:
+    """The names of the measures that boxes of so many axes provide."""
+    return RECTANGLES if dims == 2 else EVERY_GEOMETRY
+
+
+def name_of_generated(dims: int, measures: Collection[str]) -> str:
+    """The name of the generated code for boxes of so many axes and a penalty that reads these measures."""
+    return "_with_".join((f"axis_aligned_{dims}", *(name for name in OPTIONAL if name in measures)))
+
+
+def aspect_angle_of_axes(m, axes, differences, valid):
+    """atan(w'/h') - atan(w/h) from differences of sides and the smaller box; its derivatives by w and by h."""
+    wider, higher = (axis.growth for axis in differences)
+    (width, target_width, *_), (height, target_height, *_) = axes
+    smaller = width + height < target_width + target_height
+    across = m.where(smaller, width, target_width) * higher
+    down = m.where(smaller, height, target_height) * wider
+    along = width * target_width + height * target_height
+    defined = valid & (width + height > 0.0) & (target_width + target_height > 0.0)
+    angle = m.where(defined, m.angle(across - down, m.where(defined, along, 1.0)), 0.0)
+    per_square = m.inverse(width * width + height * height)
+    return angle, (-height * per_square, width * per_square)
+
+
+def axis_aligned(m, penalty, differences_of, derivatives_by, measures, prediction, target):
+    """Rows as two numbers per axis -> loss, similarity, derivatives by the prediction's two numbers per axis.
+
+    `measures` names the measures that the penalty reads; others are not computed.
+    """
+    numbers = [number for axis in (*prediction, *target) for number in axis]
+    scale = m.scale(functools.reduce(m.maximum, map(m.absolute, numbers)), len(prediction))
+    # 0 for finite rows, NaN for the others: a minimum must not hide a coordinate that is not finite.
+    # It precedes the differences so that kernels need not keep the coordinates in registers.
+    poison = 0.0 * functools.reduce(operator.add, [number * scale for number in numbers])
+    differences = [
+        differences_of(m, *(number * scale for number in (*axis, *target_axis)))
+        for axis, target_axis in zip(prediction, target)
+    ]
+    axes, overlaps = zip(*(axis_cells(m, axis) for axis in differences))
+
+    valid = functools.reduce(operator.and_, [(axis.side >= 0.0) & (axis.target_side >= 0.0) for axis in differences])
+    identical = functools.reduce(operator.and_, [(axis.start == 0.0) & (axis.end == 0.0) for axis in differences])
+    sizes = product_of_axes(axes)
+    difference = sizes.only_prediction + sizes.only_target
+    excess = distance = diagonal = angle = None
+    if "enclosure_excess" in measures:
+        excess = m.where(valid, sizes.neither, sizes.enclosure - difference)  # an inverted box is the empty set
+    shifts = [0.5 * (axis.start + axis.end) for axis in differences]
+    if "distance" in measures:
+        distance = sum((shift * shift for shift in shifts), 0.0)
+    if "diagonal" in measures:
+        diagonal = sum((axis.enclosure * axis.enclosure for axis in axes), 0.0)
+    angle_by_side = [0.0] * len(axes)
+    if "aspect_angle" in measures:
+        angle, angle_by_side = aspect_angle_of_axes(m, axes, differences, valid)
+    distinct = m.where(valid & identical, 0.0 * scale, 1.0)  # of the pair's own precision
+    pair = PairMeasures(difference, sizes.intersection, distinct, excess, distance, diagonal, angle)
+    loss, similarity, slopes = penalty(m, pair)
+
+    derivatives = []
+    for k, axis in enumerate(differences):
+        # The cross-section that an edge of this axis sweeps: the cells of all other axes.
+        section = product_of_axes(axes[:k] + axes[k + 1 :])
+        swept_both = m.where(overlaps[k], section.intersection, 0.0)
+        swept_alone = m.where(overlaps[k], section.only_prediction, section.prediction)
+        inside = (
+            slopes.symmetric_difference * (swept_alone - swept_both)
+            + slopes.intersection * swept_both
+            - slopes.enclosure_excess * swept_alone
+        )
+        outside = (
+            slopes.symmetric_difference * section.prediction
+            + slopes.enclosure_excess * section.beside_prediction
+            + 2.0 * slopes.diagonal * axes[k].enclosure
+        )
+        d_start, d_end = (m.where(valid, slope, 0.0) for slope in derivatives_by_edges(m, axis, inside, outside))
+        d_shift, d_side = slopes.distance * shifts[k], slopes.aspect_angle * angle_by_side[k]
+        first, second = derivatives_by(m, d_start, d_end, d_shift, d_side)
+        derivatives.append((first * scale + poison, second * scale + poison))
+    return loss + poison, similarity + poison, derivatives
