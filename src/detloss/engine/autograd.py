@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from detloss.engine import checks, debugging
+from detloss.engine.class_checks import refuse_class_out_of_range
 from detloss.kernels import compiled, eager, kernel_for
 from detloss.kernels.interface import BY_ROW, Call, Evaluation, Kernel, Request
 
@@ -75,7 +76,9 @@ def run(call: Call) -> Tensor:
 
 def evaluate_on(kernel: Kernel, call: Call, needs_pred_gradient: bool, needs_target_gradient: bool) -> Evaluation:
     """The loss in the documented dtype, with the derivatives that are needed in the dtype of the arithmetic."""
-    value, d_pred, d_target = kernel.evaluate(call, needs_pred_gradient, needs_target_gradient)
+    value, d_pred, d_target, class_out_of_range = kernel.evaluate(call, needs_pred_gradient, needs_target_gradient)
+    if class_out_of_range and not call.on_fault:
+        refuse_class_out_of_range(call)
     dtype = call.pred.dtype
     if call.reduction != "none" and dtype in (torch.bfloat16, torch.float16):
         dtype = torch.float32
@@ -89,7 +92,7 @@ class FusedLoss(torch.autograd.Function):
     def forward(ctx: Any, call: Call, pred: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
         _, needs_pred_gradient, needs_target_gradient, needs_weight_gradient = ctx.needs_input_grad
         kernel = kernel_for(call)
-        value, d_pred, d_target = evaluate_on(kernel, call, needs_pred_gradient, needs_target_gradient)
+        value, d_pred, d_target, _ = evaluate_on(kernel, call, needs_pred_gradient, needs_target_gradient)
         ctx.derivatives = d_pred if needs_pred_gradient else None, d_target
         ctx.is_product = not (needs_weight_gradient or call.on_fault)  # the derivatives are all that backward needs
         ctx.kernel, ctx.dtypes, ctx.options = kernel, (pred.dtype, target.dtype), call[3:]
@@ -105,7 +108,7 @@ class FusedLoss(torch.autograd.Function):
             return None, *products(scaled, upstream, derivatives, ctx.dtypes), None
         call = Call(*ctx.saved_tensors, *ctx.options)
         if not derivatives and not torch.is_grad_enabled():
-            _, *derivatives = evaluate_on(ctx.kernel, call, *ctx.needs_input_grad[1:3])
+            _, *derivatives, _ = evaluate_on(ctx.kernel, call, *ctx.needs_input_grad[1:3])
         return None, *gradients(call, scaled, upstream, ctx.needs_input_grad[1:], derivatives or (None, None))
 
 
@@ -127,7 +130,7 @@ class TraceableLoss(torch.autograd.Function):
         call = Call(pred, target, weight, normalizer, parameters, *options)
         in_graph = not torch._C._are_functorch_transforms_active() and not torch.compiler.is_exporting()
         kernel = compiled if in_graph and compiled.serves(call) else eager
-        value, d_pred, d_target = evaluate_on(kernel, call, True, needs_target_gradient)
+        value, d_pred, d_target, _ = evaluate_on(kernel, call, True, needs_target_gradient)
         return value, d_pred, d_target
 
     @staticmethod
@@ -166,7 +169,7 @@ def gradients(
     needs_pred_gradient, needs_target_gradient, needs_weight_gradient = needs_gradient
     if torch.is_grad_enabled() or (needs_target_gradient and derivatives[1] is None):  # differentiable derivatives
         scaled = eager.scaled
-        _, *derivatives = eager.evaluate(call, needs_pred_gradient, needs_target_gradient)
+        _, *derivatives, _ = eager.evaluate(call, needs_pred_gradient, needs_target_gradient)
     d_pred, d_target = derivatives
     needed = d_pred if needs_pred_gradient else None, d_target if needs_target_gradient else None
     grad_pred, grad_target = products(scaled, upstream, needed, (call.pred.dtype, call.target.dtype))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from detloss.engine import autograd, checks, debugging
-from detloss.engine.class_targets import OPERANDS
+from detloss.engine.class_checks import OPERANDS, refuse_class_out_of_range
 from detloss.kernels import active, kernel_for
 from detloss.kernels.eager import primitives
 from detloss.kernels.interface import BinaryRequest, Call, ClassRequest, SoftmaxRequest
@@ -174,6 +174,7 @@ def evaluate_chunks(
     value = matrix.new_zeros(call.loss_shape) if reduction == "none" else matrix.new_zeros((), dtype=exact)
 
     rows, size = features.shape[:-1], rows_per_chunk(layer_weight)
+    class_out_of_range = False
     operands = (features, call.target, call.weight, upstream, value, d_features)
     for x, target, weight, arriving, part, d_x in zip(*(chunks(each, rows, size) for each in operands)):
         x = x.to(dtype)
@@ -183,6 +184,7 @@ def evaluate_chunks(
         chunk = Call(logits, target, weight, normalizer, call.parameters, call.request, reduction)
         evaluation = kernel_for(chunk).evaluate(chunk, any(needs_gradient), False)
         part += evaluation.value
+        class_out_of_range |= evaluation.class_out_of_range
         if evaluation.d_pred is None:
             continue
         d_logits = evaluation.d_pred.to(slopes)
@@ -194,6 +196,8 @@ def evaluate_chunks(
             d_weight += d_logits.mT @ x
         if d_bias is not None:
             d_bias += evaluation.d_pred.sum(0)
+    if class_out_of_range:
+        refuse_class_out_of_range(call)
     return value if reduction == "none" else value.to(sums), [d_features, d_weight, d_bias]
 
 

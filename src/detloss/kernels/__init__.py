@@ -3,12 +3,9 @@
 from types import ModuleType, TracebackType
 
 import torch
-from torch import Tensor
-from torch.autograd import forward_ad
-from torch.nn import Parameter
 
 from detloss.kernels import cpp, eager, triton
-from detloss.kernels.interface import Call, Kernel
+from detloss.kernels.interface import Call, Kernel, has_memory
 
 # The backends of each device type, fastest first.
 AVAILABLE: dict[str, dict[str, ModuleType]] = {
@@ -89,15 +86,3 @@ def kernel_for(call: Call) -> Kernel:
         return eager
     kernel: Kernel | None = backend.kernel_for(call)
     return eager if kernel is None else kernel
-
-
-def has_memory(*operands: Tensor | None) -> bool:
-    """Whether a kernel may read all operands: subclasses, traced and transformed tensors may have no memory."""
-    for operand in operands:
-        if operand is not None and type(operand) is not Tensor and type(operand) is not Parameter:
-            return False
-    return (
-        not torch._C._len_torch_dispatch_stack()
-        and torch._C._get_tracing_state() is None
-        and forward_ad._current_level < 0
-    )

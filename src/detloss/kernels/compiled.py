@@ -89,13 +89,12 @@ def evaluate_in_graph(
     elif kind is BinaryRequest:
         request = BinaryRequest(function, ignore_index, label_smoothing)
     elif kind is SoftmaxRequest:
-        assert ignore_index is not None
         request = SoftmaxRequest(function, ignore_index, label_smoothing)
     else:
         request = ElementwiseRequest(function)
     call = Call(pred, target, weight, normalizer, parameters, request, reduction)
     evaluation = kernel_for(call).evaluate(call, needs_pred_gradient, needs_target_gradient)
-    value, d_pred, d_target = (pred.new_empty(0) if part is None else part for part in evaluation)
+    value, d_pred, d_target = (pred.new_empty(0) if part is None else part for part in evaluation[:3])
     return value, d_pred, d_target
 
 

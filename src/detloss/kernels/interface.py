@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
+from torch.nn import Parameter
 
 from detloss import formulas
 from detloss.formulas.axis_aligned import measures_of_boxes
@@ -43,7 +45,7 @@ class SoftmaxRequest(NamedTuple):
     """One loss per row of logits: `formula(m, nll, likelihood, missing, *parameters)` of the target's class."""
 
     formula: Callable[..., Any]
-    ignore_index: int
+    ignore_index: int | None
     label_smoothing: float
 
     def last_index(self, logits: Tensor) -> int:
@@ -108,7 +110,7 @@ class ShardedSoftmaxRequest(NamedTuple):
     """The softmax request for classes that are sharded across ranks; only the eager backend serves it."""
 
     formula: Callable[..., Any]
-    ignore_index: int
+    ignore_index: int | None
     label_smoothing: float
     classes: ShardedClasses
 
@@ -196,11 +198,15 @@ class Call(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """A loss with the derivatives that were requested, all in the dtype of the arithmetic."""
+    """A loss with the derivatives that were needed, all in the dtype of the arithmetic.
+
+    `class_out_of_range` is True if a class index may be out of range, False also where the indices were not read.
+    """
 
     value: Tensor
     d_pred: Tensor | None
     d_target: Tensor | None
+    class_out_of_range: bool = False
 
 
 class Kernel(Protocol):
@@ -216,6 +222,30 @@ class Kernel(Protocol):
 def arithmetic_dtype(pred: Tensor, target: Tensor) -> torch.dtype:
     """float64 if an operand is float64, else float32."""
     return torch.float64 if pred.dtype == torch.float64 or target.dtype == torch.float64 else torch.float32
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """The tensor, in float32 if it has 16 bits."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def has_memory(*operands: Tensor | None) -> bool:
+    """Whether kernels may read all operands: subclasses, traced and transformed tensors may have no memory."""
+    for operand in operands:
+        if operand is not None and type(operand) is not Tensor and type(operand) is not Parameter:
+            return False
+    return (
+        not torch._C._len_torch_dispatch_stack()
+        and torch._C._get_tracing_state() is None
+        and forward_ad._current_level < 0
+    )
+
+
+def may_read(*operands: Tensor | None) -> bool:
+    """Whether the host may read values: they are in CPU memory, without compilers and function transforms."""
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return False
+    return has_memory(*operands) and all(operand is None or operand.is_cpu for operand in operands)
 
 
 def has_plain_memory(tensor: Tensor) -> bool:

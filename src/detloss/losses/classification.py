@@ -6,7 +6,7 @@ from torch import Tensor
 
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
-from detloss.engine.class_targets import (
+from detloss.engine.class_checks import (
     OPERANDS,
     alpha_weights,
     binary_request,
@@ -14,7 +14,6 @@ from detloss.engine.class_targets import (
     softmax_request,
 )
 from detloss.formulas import elementwise, softmax
-from detloss.kernels.interface import SoftmaxRequest
 from detloss.losses.module import LossModule
 
 
@@ -23,7 +22,7 @@ def cross_entropy_loss(
     target: Tensor,
     *,
     class_weight: Tensor | Sequence[float] | None = None,
-    ignore_index: int = -100,
+    ignore_index: int | None = -100,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
     reduction: str = "mean",
@@ -40,7 +39,7 @@ def cross_entropy_loss(
         logits: (..., C); classes last.
         target: Class indices (...), or probabilities (..., C).
         class_weight: One factor a class, (C,); a row counts with its target's (each class's term with soft targets).
-        ignore_index: Rows with this index are absent, and are not counted by a mean.
+        ignore_index: Rows with this index are absent, and are not counted by a mean; None: no row is.
         label_smoothing: In [0, 1]: the share of the target spread evenly over all classes.
         weight: A factor a row: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
@@ -89,7 +88,7 @@ def softmax_focal_loss(
     *,
     gamma: float = 2.0,
     class_weight: Tensor | Sequence[float] | None = None,
-    ignore_index: int = -100,
+    ignore_index: int | None = -100,
     weight: float | Tensor | None = None,
     reduction: str = "mean",
     normalizer: float | Tensor | None = None,
@@ -106,7 +105,7 @@ def softmax_focal_loss(
         target: Class indices (...).
         gamma: The focusing power, at least 0.
         class_weight: One factor a class, (C,): this is where a softmax has its alpha.
-        ignore_index: Rows with this index are absent, and are not counted by a mean.
+        ignore_index: Rows with this index are absent, and are not counted by a mean; None: no row is.
         weight: A factor a row: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
         normalizer: What a mean divides by; by default the number of rows that are not ignored. Detectors use the
@@ -133,13 +132,10 @@ def softmax_focal_loss(
     See also:
         `SoftmaxFocalLoss`, the module; `sigmoid_focal_loss`.
     """
-    checks.class_target(logits, target, "class indices")
-    checks.only_indices(logits, target)
-    checks.index("ignore_index", ignore_index)
     exponent = checks.number("gamma", gamma, 0.0)
     return evaluate(
         "softmax_focal_loss",
-        SoftmaxRequest(softmax.softmax_focal, ignore_index, 0.0),
+        softmax_request(softmax.softmax_focal, logits, target, ignore_index, dense=None),
         logits,
         target,
         operands=OPERANDS,

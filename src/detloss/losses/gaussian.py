@@ -237,7 +237,7 @@ def loss(
     *parameters: float,
 ) -> Tensor:
     """A loss of pairs of rotated boxes."""
-    checks.rows("pred", pred, Rotated())
+    pred, target = (checks.rows(key, value, Rotated()) for key, value in (("pred", pred), ("target", target)))
     checks.pair("pred", pred, "target", target)
     return evaluate(
         name,

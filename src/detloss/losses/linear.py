@@ -6,7 +6,7 @@ from torch import Tensor
 
 from detloss.engine import checks
 from detloss.engine.chunked_linear import Layer, empty_logits, evaluate
-from detloss.engine.class_targets import (
+from detloss.engine.class_checks import (
     alpha_weights,
     binary_request,
     class_weight_parameter,
@@ -22,7 +22,7 @@ def linear_cross_entropy_loss(
     target: Tensor,
     *,
     class_weight: Tensor | Sequence[float] | None = None,
-    ignore_index: int = -100,
+    ignore_index: int | None = -100,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
     reduction: str = "mean",

@@ -34,6 +34,7 @@ SHAPES = (Rotated, Polygon)
 MAX_VERTICES = 64  # of a polygon
 KINDS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 NONE, SUM, MEAN_OVER_DIVISOR, MEAN_OVER_PRESENT = range(4)
+CLASS_OUT_OF_RANGE = 2  # the status of a run
 INVERTIBLE = 2.0**-126  # the inverse of a smaller number is infinite in float32
 
 DENSE = torch.contiguous_format
@@ -116,8 +117,7 @@ class Plan(NamedTuple):
         )  # fmt: skip
         if self.shapes is not None:
             task += CONVEX.pack(*self.shapes, target.shape[-1], self.hull)
-        self.run(task)
-        return Evaluation(value, d_pred, d_target)
+        return Evaluation(value, d_pred, d_target, self.run(task) == CLASS_OUT_OF_RANGE)
 
     def scaled(self, derivative: Tensor, upstream: Tensor) -> Tensor:
         """The derivative times the upstream gradient; a scalar one is multiplied in place."""

@@ -29,16 +29,21 @@ from detloss.kernels.interface import (
     ShardedSoftmaxRequest,
     SoftmaxRequest,
     arithmetic_dtype,
+    may_read,
 )
 
 
 class Entries(NamedTuple):
-    """The losses of all elements or rows, before weights and reduction; `present` is None if none can be ignored."""
+    """The losses of all elements or rows, before weights and reduction.
+
+    `present` is a mask of those that are not ignored, None if none can be; `exists` one of class indices in range.
+    """
 
     value: Tensor
     d_pred: Tensor
-    d_target: Tensor | None
-    present: Tensor | None
+    d_target: Tensor | None = None
+    present: Tensor | None = None
+    exists: Tensor | None = None
 
 
 def accumulator(values: Tensor) -> torch.dtype:
@@ -59,21 +64,21 @@ def _(
     request: ElementwiseRequest, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], needs_target_gradient: bool
 ) -> Entries:
     value, d_pred, d_target = request.formula(primitives, pred, target, *parameters)
-    return Entries(value, d_pred, d_target, None)
+    return Entries(value, d_pred, d_target)
 
 
 @evaluate_entries.register
 def _(
     request: BinaryRequest, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], needs_target_gradient: bool
 ) -> Entries:
-    present = None
-    indices = target.dim() < pred.dim()
-    if indices:
+    present = exists = None
+    if target.dim() < pred.dim():
         if request.ignore_index is not None:
             present = target != request.ignore_index
             target = torch.where(present, target, 0)
             present = present.unsqueeze(-1).expand_as(pred)
-        target = one_hot(target, pred, 0, request.last_index(pred))
+        exists = (target >= 0) & (target <= request.last_index(pred))
+        target = one_hot(target, exists, pred, 0)
     keep = 1.0 - request.label_smoothing
     exact = accumulator(pred)
     target = target.to(exact)
@@ -82,7 +87,7 @@ def _(
     options = [parameter.to(exact) for parameter in parameters]
     results = request.formula(primitives, pred.to(exact), positive, negative, keep, *options)
     value, d_pred, d_target = (result.to(pred.dtype) for result in results)
-    return Entries(value, d_pred, d_target if needs_target_gradient and not indices else None, present)
+    return Entries(value, d_pred, d_target if needs_target_gradient and exists is None else None, present, exists)
 
 
 @evaluate_entries.register
@@ -114,10 +119,13 @@ def softmax_rows(
     """Losses and derivatives of all rows, with local or sharded classes."""
     class_weight, *options = parameters
     dtype, exact = pred.dtype, accumulator(pred)
-    present = None
+    present = exists = None
     if target.dim() < pred.dim():
-        present = target != request.ignore_index
-        target = one_hot(torch.where(present, target, 0), pred, classes.first, request.last_index(pred))
+        if request.ignore_index is not None:
+            present = target != request.ignore_index
+            target = torch.where(present, target, 0)
+        exists = (target >= 0) & (target <= request.last_index(pred))
+        target = one_hot(target, exists, pred, classes.first)
     keep = (1.0 - request.label_smoothing) * class_weight.to(exact)
     smoothing = request.label_smoothing / max(classes.count(pred), 1)
     share = target.to(exact) * keep + smoothing * class_weight.to(exact)
@@ -126,9 +134,9 @@ def softmax_rows(
     value, rate = request.formula(primitives, nll, likelihood, missing, *options)
     rates = primitives.weighted(share, rate * torch.ones_like(value))
     d_pred = likelihood * (classes.total(rates) - rates) - missing * rates
-    d_target = primitives.weighted(keep, value).to(dtype) if needs_target_gradient and present is None else None
+    d_target = primitives.weighted(keep, value).to(dtype) if needs_target_gradient and exists is None else None
     total = classes.total(primitives.weighted(share, value)).squeeze(-1)  # float64: a weight may bring it into range
-    return Entries(total, d_pred.to(dtype), d_target, present)
+    return Entries(total, d_pred.to(dtype), d_target, present, exists)
 
 
 @evaluate_entries.register
@@ -149,7 +157,7 @@ def _(
 
     value, d_pred = of(columns, target_columns)
     d_target = of(target_columns, columns)[1] if needs_target_gradient else None
-    return Entries(value, d_pred, d_target, None)
+    return Entries(value, d_pred, d_target)
 
 
 @evaluate_entries.register
@@ -157,7 +165,7 @@ def _(
     request: ConvexRequest, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], needs_target_gradient: bool
 ) -> Entries:
     value, d_pred, d_target = convex.evaluate(request, pred, target)
-    return Entries(value, d_pred, d_target if needs_target_gradient else None, None)
+    return Entries(value, d_pred, d_target if needs_target_gradient else None)
 
 
 @evaluate_entries.register
@@ -171,7 +179,7 @@ def _(
         primitives, request.formula, request.penalty, request.is_relative, columns, target_columns, *options
     )
     d_rows = [torch.stack(derivatives, -1).to(dtype) for derivatives in (d_pred, d_target)]
-    return Entries(value.to(dtype), d_rows[0], d_rows[1] if needs_target_gradient else None, None)
+    return Entries(value.to(dtype), d_rows[0], d_rows[1] if needs_target_gradient else None)
 
 
 def axes_of(rows: Tensor, dimensions: int) -> list[tuple[Tensor, Tensor]]:
@@ -180,11 +188,10 @@ def axes_of(rows: Tensor, dimensions: int) -> list[tuple[Tensor, Tensor]]:
     return list(zip(columns[:dimensions], columns[dimensions:]))
 
 
-def one_hot(target: Tensor, logits: Tensor, first: int, last: int) -> Tensor:
-    """One-hot targets of the classes from `first` on; the row of an index outside [0, last] is NaN."""
-    index = target.unsqueeze(-1)
-    hot = (index == class_indices(logits, first)).to(logits.dtype)
-    return torch.where((index >= 0) & (index <= last), hot, torch.nan)
+def one_hot(target: Tensor, exists: Tensor, logits: Tensor, first: int) -> Tensor:
+    """One-hot targets of the classes from `first` on; NaN in the rows of class indices out of range."""
+    hot = (target.unsqueeze(-1) == class_indices(logits, first)).to(logits.dtype)
+    return torch.where(exists.unsqueeze(-1), hot, torch.nan)
 
 
 def class_indices(logits: Tensor, first: int) -> Tensor:
@@ -213,7 +220,7 @@ def softmax(logits: Tensor, classes: LocalClasses | ShardedClasses) -> tuple[Ten
 
 def evaluate(call: Call, needs_pred_gradient: bool, needs_target_gradient: bool) -> Evaluation:
     """The loss, weighted and reduced, with the derivatives that are needed."""
-    value, d_pred, d_target, present = entries_of(call, needs_target_gradient)
+    value, d_pred, d_target, present, exists = entries_of(call, needs_target_gradient)
     derivatives = [d_pred] if d_target is None else [d_pred, d_target]
     divisor = divisor_of(value, present, call.normalizer)
     for factor in (factor.to(value.dtype) for factor in (present, call.weight) if factor is not None):
@@ -226,13 +233,16 @@ def evaluate(call: Call, needs_pred_gradient: bool, needs_target_gradient: bool)
         value = primitives.quotient(value, divisor.to(value.dtype))
         derivatives = [primitives.quotient(derivative, divisor.to(derivative.dtype)) for derivative in derivatives]
     return Evaluation(
-        value, derivatives[0] if needs_pred_gradient else None, derivatives[1] if len(derivatives) > 1 else None
+        value,
+        derivatives[0] if needs_pred_gradient else None,
+        derivatives[1] if len(derivatives) > 1 else None,
+        exists is not None and may_read(call.pred, call.target, call.weight) and not exists.all(),
     )
 
 
 def weight_derivative(call: Call) -> Tensor:
     """The derivative by the weight of every element or row: a loss is linear in its weights."""
-    value, _, _, present = entries_of(call, needs_target_gradient=False)
+    value, _, _, present, _ = entries_of(call, needs_target_gradient=False)
     divisor = divisor_of(value, present, call.normalizer)
     if present is not None:
         value = primitives.weighted(present.to(value.dtype), value)

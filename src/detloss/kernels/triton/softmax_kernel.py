@@ -161,7 +161,8 @@ def rows(
         factor, labels, inside_rows = tl.where(inside, factor, 0.0), None, inside[:, None]
         if indices:
             labels = tl.load(target + entry, mask=inside, other=0)
-            factor = tl.where(labels == ignore_index, 0.0, factor)
+            if ignore_index is not None:
+                factor = tl.where(labels == ignore_index, 0.0, factor)
         if whole:
             logits = piece(pred + corner, at, columns_of_tile, inside_rows, classes, dtype)
             top, top_column, rest = survey(logits, columns_of_tile, classes)
