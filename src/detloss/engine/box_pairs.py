@@ -33,12 +33,19 @@ class PairPlan(NamedTuple):
         """The shapes of both operands without the dimensions of a row."""
         return first.shape[: -self.row_ranks[0]], second.shape[: -self.row_ranks[1]]
 
+    def is_aligned(self, first: Tensor, second: Tensor) -> bool:
+        """Whether the operands have as many rows in the same leading dimensions."""
+        if first.shape == second.shape:
+            return True
+        leading, other_leading = self.leading(first, second)
+        return leading == other_leading
+
     def flattened(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
         """Both operands with rows of one dimension."""
-        return (
-            first.flatten(-2) if self.row_ranks[0] == 2 else first,
-            second.flatten(-2) if self.row_ranks[1] == 2 else second,
-        )
+        if self.row_ranks == (1, 1):
+            return first, second
+        first, second = (rows.flatten(-2) if rank == 2 else rows for rows, rank in zip((first, second), self.row_ranks))
+        return first, second
 
 
 def plan_of(penalty: Callable[..., Any], geometry: Geometry, enclosing: str | None, measure: bool) -> PairPlan:
@@ -84,8 +91,7 @@ def loss(
     names = "pred", "target"
     plan = plan_of(penalty, geometry, enclosing, measure=False)
     pred, target = plan.checked(names, pred, target)
-    leading, target_leading = plan.leading(pred, target)
-    if leading != target_leading:
+    if not plan.is_aligned(pred, target):
         raise ValueError(f"target: expected as many rows as pred, {tuple(pred.shape)}, got {tuple(target.shape)}")
     return evaluate(
         name,
@@ -111,9 +117,9 @@ def measure(
     names = "a", "b"
     plan = plan_of(penalty, geometry, enclosing, measure=True)
     a, b = plan.checked(names, a, b)
-    leading, other_leading = plan.leading(a, b)
-    if not pairwise and leading != other_leading:
+    if not pairwise and not plan.is_aligned(a, b):
         raise ValueError(f"b: expected as many rows as a, {tuple(a.shape)}, got {tuple(b.shape)}")
+    leading, other_leading = plan.leading(a, b)
     a, b = plan.flattened(a, b)
     if pairwise:
         if not leading or len(other_leading) != len(leading) or leading[:-1] != other_leading[:-1]:

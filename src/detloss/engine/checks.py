@@ -35,9 +35,9 @@ def tensor(name: str, value: object, key: str = "boxes") -> None:
 
 def floating_tensor(name: str, value: object, key: str = "boxes") -> None:
     """A real floating tensor."""
-    tensor(name, value, key)
-    assert isinstance(value, Tensor)
-    if value.dtype not in FLOATING:
+    if not isinstance(value, Tensor):
+        tensor(name, value, key)
+    elif value.dtype not in FLOATING:
         hint = "" if value.is_complex() or value.is_floating_point() else f" (try {name}.to(torch.float32))"
         raise TypeError(f"{name}: expected a floating dtype, got {value.dtype}{hint}")
 
@@ -102,10 +102,11 @@ def rows(name: str, value: Tensor, geometry: Shape) -> Tensor:
     if type(value) is not Tensor:
         value = plain_boxes(name, value, geometry)
     floating_tensor(name, value)
-    row, least = geometry.row, geometry.dims + 1
+    row = geometry.row
     given = value.shape[-len(row) :]
     if given == row:
         return value
+    least = geometry.dims + 1
     if len(given) < len(row) or None not in row or given[-1] != row[-1] or given[0] < least:
         wanted = ", ".join(f"at least {least}" if size is None else str(size) for size in row)
         hint = ""

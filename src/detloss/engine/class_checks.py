@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
@@ -44,23 +44,31 @@ def binary_request(
 def class_target(logits: Tensor, target: Tensor, dense: str | None) -> None:
     """Class indices with one dimension fewer than the logits, or unless `dense` is None, one such value per logit."""
     checks.floating_tensor("logits", logits, "logits")
-    checks.tensor("target", target, "labels")
+    if not isinstance(target, Tensor):
+        checks.tensor("target", target, "labels")
     checks.same_device("target", target, "logits", logits)
+    if target.dim() < logits.dim() and target.shape == logits.shape[:-1]:
+        if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
+            refuse_target(logits, target, dense)
+    elif dense is None or target.shape != logits.shape:
+        refuse_target(logits, target, dense)
+    elif target.is_complex():
+        raise TypeError(f"target: expected a real dtype, got {target.dtype}")
+
+
+def refuse_target(logits: Tensor, target: Tensor, dense: str | None) -> NoReturn:
+    """Raise with the shapes and dtypes that a target may have."""
     shape, given = tuple(logits.shape), tuple(target.shape)
     expected = [f"class indices {shape[:-1]}"] if shape else []
     expected += [f"{dense} {shape}"] if dense else []
     if shape and given == shape[:-1]:
-        if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
-            expected[0] += " of an integer dtype"
-            hint = " (try target[:, None])" if dense and len(given) == 1 and shape[-1] == 1 else ""
-            raise TypeError(f"target: expected {' or '.join(expected)}, got {given} of {target.dtype}{hint}")
-    elif dense is None or given != shape:
-        channels_first = (*shape[:1], *shape[2:]), (*shape[:1], *shape[2:], *shape[1:2])
-        is_channels_first = len(shape) > 2 and given in channels_first
-        hint = " (classes are the last dimension: try logits.movedim(1, -1))" if is_channels_first else ""
-        raise ValueError(f"target: expected {' or '.join(expected)} for logits {shape}, got {given}{hint}")
-    elif target.is_complex():
-        raise TypeError(f"target: expected a real dtype, got {target.dtype}")
+        expected[0] += " of an integer dtype"
+        hint = " (try target[:, None])" if dense and len(given) == 1 and shape[-1] == 1 else ""
+        raise TypeError(f"target: expected {' or '.join(expected)}, got {given} of {target.dtype}{hint}")
+    channels_first = (*shape[:1], *shape[2:]), (*shape[:1], *shape[2:], *shape[1:2])
+    is_channels_first = len(shape) > 2 and given in channels_first
+    hint = " (classes are the last dimension: try logits.movedim(1, -1))" if is_channels_first else ""
+    raise ValueError(f"target: expected {' or '.join(expected)} for logits {shape}, got {given}{hint}")
 
 
 def alpha_weights(
