@@ -22,25 +22,29 @@ checking: list[bool] = []  # one item per active validating()
 
 
 class NonFiniteLossError(ArithmeticError):
-    """A loss or a gradient that is NaN or infinite, with the row that made it so."""
+    """A loss or a gradient that is NaN or infinite, with the element or row that causes it."""
 
 
 @contextlib.contextmanager
 def doctor(*, on_fault: str = "raise") -> Iterator[None]:
-    """Name the loss, the row, its inputs and the term behind every loss or gradient that is NaN or infinite.
+    """Report the function, the row, its inputs and the cause of every loss or gradient that is NaN or infinite.
 
-    Losses evaluated inside the block are examined, and so are their gradients, even when ``backward`` runs after it.
-    Looking makes the host wait for the device; outside of the block nothing is looked at and nothing is paid.
-    Inside `torch.compile` nothing is examined: run the step without it to find the row.
+    Losses evaluated inside the block are examined, and so are their gradients, even if ``backward`` runs after the
+    block. The examination makes the host wait for the device; outside of the block it costs nothing. Inside
+    `torch.compile` nothing is examined: run the step without it to find the row.
 
-    When to choose it: a training run printed ``nan``, and the question is which box of which image.
+    When to choose it: a training run printed ``nan``, and the question is which box of which image caused it.
 
     Args:
-        on_fault: ``"raise"`` a `NonFiniteLossError` at the first fault, or ``"warn"`` with the same text and go on.
+        on_fault: ``"raise"`` a `NonFiniteLossError` at the first fault, or ``"warn"`` with the same text and continue.
 
     Raises:
         NonFiniteLossError: A loss or a gradient is not finite.
         ValueError: ``on_fault`` is neither of the two.
+
+    Edge cases:
+        A class index out of range is reported by the doctor on every device, in place of the ValueError that it raises
+        on a CPU elsewhere.
 
     Example:
         >>> import torch, detloss
@@ -64,17 +68,21 @@ def doctor(*, on_fault: str = "raise") -> Iterator[None]:
 
 @contextlib.contextmanager
 def validating() -> Iterator[None]:
-    """Check the values of all that losses are given, and raise on what is wrong with the index of its row.
+    """Check the values of all arguments of losses, and raise on an invalid one with its row.
 
-    Outside of this block such input has a defined answer and costs nothing: a box whose maximum lies below its
-    minimum is the empty set, a class index that does not exist makes its row NaN. Inside, the host waits for the
-    device and raises on: coordinates that are not finite, inverted boxes, negative sides, polygons that are not convex,
-    NaN logits, class indices out of range, soft targets outside [0, 1], negative or non-finite weights and normalisers.
+    Outside of this block such inputs have a documented result and the check costs nothing: a box with a maximum below
+    its minimum is the empty set. Inside, the host waits for the device, and these raise: coordinates that are not
+    finite, inverted boxes, negative sides, polygons that are not convex, NaN logits, class indices out of range, soft
+    targets outside [0, 1], negative or non-finite weights and normalizers.
 
     When to choose it: in tests, in the first steps of a training run, while writing a data loader.
 
     Raises:
-        ValueError: With the argument, the row, what was expected and what came.
+        ValueError: With the argument, the row, the expected and the given value.
+
+    Edge cases:
+        A class index out of range raises on a CPU outside of the block too, unless the weight of its row is 0. Inside,
+        it raises on every device and in every row.
 
     Example:
         >>> import torch, detloss
@@ -194,7 +202,7 @@ def examine_value(call: Call, value: Tensor) -> None:
         losses = eager.evaluate(call._replace(reduction="none", normalizer=None), False, False).value
     at = checks.first_index(~torch.isfinite(losses))
     what = "the loss" if at is None else f"the loss is {losses[at].item()} at {list(at)}"
-    report(call, what, at, "the value is above what the dtype holds")
+    report(call, what, at, "the value exceeds the range of the dtype")
 
 
 def examine_gradients(call: Call, upstream: Tensor, grad_pred: Tensor | None, grad_target: Tensor | None) -> None:
@@ -205,10 +213,10 @@ def examine_gradients(call: Call, upstream: Tensor, grad_pred: Tensor | None, gr
         at = checks.first_index(~torch.isfinite(gradient)) or ()
         what = f"the gradient by {operand} is {gradient[at].item()} at {list(at)}"
         entry = at[:-1] if call.by_row else at
-        otherwise = "the slope is above what the dtype holds"
+        otherwise = "the derivative exceeds the range of the dtype"
         arriving = upstream if upstream.dim() == 0 else upstream[entry]
         if not math.isfinite(arriving.item()):
-            otherwise = f"the gradient that arrives from behind the loss is {arriving.item()}"
+            otherwise = f"the upstream gradient is {arriving.item()}"
         report(call, what, entry, otherwise)
 
 
@@ -234,7 +242,7 @@ def report(call: Call, what: str, at: tuple[int, ...] | None, otherwise: str) ->
         if operand == call.operand_names[1] and call.has_indices and isinstance(call.request, ClassRequest):
             last = call.request.last_index(pred)
             if not 0 <= entry.item() <= last:
-                culprits.append(f"{checks.element(operand, index)} is no class index in [0, {last}]")
+                culprits.append(f"{checks.element(operand, index)} is not a class index in [0, {last}]")
     if call.normalizer is not None and not math.isfinite(call.normalizer):
         culprits.append(f"normalizer is {float(call.normalizer)}")
     message = "\n".join([f"{call.name}: {what}: {' and '.join(culprits) or otherwise}", *inputs])
