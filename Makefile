@@ -23,7 +23,7 @@ test-all: .venv/test  ## what make test leaves out; some of it needs a compiler,
 
 test-alone: .venv-alone/ready  ## the library where there is torch and nothing else
 	@echo "Running the library's tests beside torch alone."
-	OMP_NUM_THREADS=1 PYTHONHASHSEED=0 .venv-alone/bin/python -m pytest -m "not exhaustive" -k "not against_torchvision" tests/library tests/oracle tests/battery tests/kernels/cpp/test_agreement.py
+	OMP_NUM_THREADS=1 PYTHONHASHSEED=0 .venv-alone/bin/python -m pytest -m "not exhaustive" -k "not against_torchvision" tests/formulas tests/losses tests/boxes tests/engine tests/test_class_balance.py tests/test_normalizer.py tests/oracle tests/battery tests/kernels/cpp/test_agreement.py
 
 fuzz: .venv/test  ## the tests that draw their inputs, with fresh seeds, for MINUTES (10): each failure with its reproduction
 	@echo "Running tests with fresh seeds for $(MINUTES) minutes."
@@ -38,11 +38,12 @@ mutate: .venv/test  ## flip every operator of formulas/: the tests must notice e
 gpu:  ## check the Triton kernels on this machine's GPU, in five minutes; installs nothing
 	PYTHONPATH=src $(PYTHON) -m tools.gpu $(ARGS)
 
-check: .venv/check  ## format, lint, types
-	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/python -m tools.print_formulas --check
+check: .venv/check  ## format, lint, types, generated files
+	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/basedpyright
+	$(BIN)/python -m tools.print_formulas --check && $(BIN)/python -m tools.write_stubs --check
 
-print: .venv/test  ## generate the C++ and Triton code of formulas/
-	$(BIN)/python -m tools.print_formulas
+print: .venv/check  ## write the generated files: formulas/ in C++ and Triton, and the stub of the package
+	$(BIN)/python -m tools.print_formulas && $(BIN)/python -m tools.write_stubs
 
 bench: .venv/test  ## every loss beside what its users call today: out/bench/bench.md
 	@echo "Measuring every loss, several minutes."

@@ -1,1 +1,1 @@
-"""The measured facts, and how fast and how lean the losses are beside what their users call today."""
+"""Measured facts, and speed and memory of the losses compared with other implementations."""

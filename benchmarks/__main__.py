@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: every loss beside what its users call today, and beside what no program can beat."""
+"""Benchmark of every loss against other implementations and lower bounds of its time (`python -m benchmarks`)."""
 
 import argparse
 import os
@@ -10,38 +10,38 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from benchmarks import growth
+from benchmarks import scaling
 from benchmarks.cases import CASES, Case
+from benchmarks.environment import cpu_environment, empty_compile_cache, gpu_environment
+from benchmarks.inputs import Size
 from benchmarks.machine import NAMES
-from benchmarks.run import Choice, measured
-from benchmarks.size import Size
-from benchmarks.stage import fresh_compiler, on_gpu, on_processor
+from benchmarks.run import Selection, run
 
 
-def options() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one size a loss and few rounds: about a minute")
-    parser.add_argument("--only", type=named_cases, default=CASES, help="losses, such as giou,focal")
-    parser.add_argument("--sizes", type=parsed_sizes, default=(), help="rows, or rows x classes: 65536,4096x32000")
-    parser.add_argument("--threads", type=int, default=1, help="threads of every contender")
-    parser.add_argument("--isa", choices=tuple(NAMES), help="the instruction set of our kernels; peers keep theirs")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to measure")
-    parser.add_argument("--out", type=Path, help="where to leave the results: out/bench, with --isa v3 out/bench/v3")
-    return parser
+    options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    options.add_argument("--quick", action="store_true", help="one size per loss and few rounds, about a minute")
+    options.add_argument("--only", type=named_cases, default=CASES, help="comma-separated losses, such as giou,focal")
+    options.add_argument("--sizes", type=parsed_sizes, default=(), help="rows, or rows x classes: 65536,4096x32000")
+    options.add_argument("--threads", type=int, default=1, help="threads of every implementation (default: 1)")
+    options.add_argument("--isa", choices=tuple(NAMES), help="instruction set of the C++ kernels (default: the best)")
+    options.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="device (default: cpu)")
+    options.add_argument("--out", type=Path, help="output folder (default: out/bench, with --isa v3 out/bench/v3)")
+    return options
 
 
 def named_cases(text: str) -> tuple[Case, ...]:
-    """The cases of a list of losses."""
+    """The cases of a comma-separated list of losses."""
     names, known = text.split(","), list(dict.fromkeys(case.name for case in CASES))
     for name in names:
         if name not in known:
-            raise argparse.ArgumentTypeError(f"no loss is called {name!r}; choose from {', '.join(known)}")
+            raise argparse.ArgumentTypeError(f"expected losses among {', '.join(known)}, got {name!r}")
     return tuple(case for case in CASES if case.name in names)
 
 
 def parsed_sizes(text: str) -> tuple[Size, ...]:
-    """A list of sizes."""
+    """The sizes of a comma-separated list."""
     try:
         return tuple(map(Size.parse, text.split(",")))
     except ValueError as error:
@@ -49,36 +49,36 @@ def parsed_sizes(text: str) -> tuple[Size, ...]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, show, and leave the results behind."""
-    parser = options()
-    given = parser.parse_args(arguments)
+    """Measure, print the tables, and write the report."""
+    options = parser()
+    given = options.parse_args(arguments)
     if given.isa and os.environ.get("DETLOSS_ISA") != given.isa:
-        return again_with(given.isa, arguments)
+        return restart(given.isa, arguments)
     if given.device == "cuda" and not torch.cuda.is_available():
-        parser.error("--device cuda: torch finds no GPU here")
-    choice, device = Choice(given.only, given.sizes, given.quick), torch.device(given.device)
-    if not any(choice.contests(device)):
-        parser.error("--sizes: none of them suits these losses; boxes and numbers have no classes")
+        options.error("--device: expected a GPU that torch can use for cuda, found none")
+    selection, device = Selection(given.only, given.sizes, given.quick), torch.device(given.device)
+    if not any(selection.forward_backward(device)):
+        options.error("--sizes: expected rows without classes for losses of boxes and numbers, got rows x classes")
     torch.set_num_threads(given.threads)
     console = Console()
     if not console.is_terminal:
-        console.width = 160  # the tables' own
-    with fresh_compiler(device) as compiles:
+        console.width = 160  # of the widest table
+    with empty_compile_cache(device) as compiles:
         if not compiles:
-            console.print("torch.compile is left out: it finds no working compiler.")
-        stage = (on_gpu if device.type == "cuda" else on_processor)(choice.budget, compiles)
-        report = measured(choice, stage, console)
+            console.print("torch.compile is not measured: it finds no working compiler.")
+        environment = (gpu_environment if device.type == "cuda" else cpu_environment)(selection.budget, compiles)
+        report = run(selection, environment, console)
     report.show(console)
     folder = given.out or Path("out/bench", given.isa or "")
     folder.mkdir(parents=True, exist_ok=True)
     report.write(folder)
-    if report.growth:
-        growth.draw(report.growth, folder / "growth.svg")
+    if report.scaling:
+        scaling.plot(report.scaling, folder / "scaling.svg")
     return 0
 
 
-def again_with(instruction_set: str, arguments: Sequence[str]) -> int:
-    """Start over: kernels look at the environment once, when they are loaded."""
+def restart(instruction_set: str, arguments: Sequence[str]) -> int:
+    """Run in a new process: the kernels read the environment when they are loaded."""
     program = [sys.executable, "-m", "benchmarks", *arguments]
     return subprocess.run(program, env={**os.environ, "DETLOSS_ISA": instruction_set}, check=False).returncode
 

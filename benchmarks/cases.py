@@ -1,4 +1,4 @@
-"""Every loss of the library beside everything that it is measured against, all as sums."""
+"""Benchmark cases: every loss with the implementations it is compared with, all reduced to the sum."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from torch.nn import functional
 from torchvision import ops
 
 import detloss
-from benchmarks.families import (
+from benchmarks.inputs import (
     BOXES,
     DENSE,
+    FEW_CLASSES,
     HEAD,
     INDICES,
-    NEAR_BOXES,
     NUMBERS,
+    OVERLAPPING_BOXES,
     ROWS,
-    USUAL_ROWS,
     WEIGHTED_ROWS,
     Family,
 )
@@ -33,16 +33,16 @@ COMPILED = "torch.compile"
 
 @dataclass(frozen=True)
 class Case:
-    """A loss and its contenders.
+    """A loss and its peers.
 
     Attributes:
-        name: Its short name in the catalog, or that of a fused loss.
-        family: What it is given.
-        ours: The library's own.
-        peers: What its users call today; the first is the one that targets speak of.
-        lean: What `torch.compile` is given.
-        variant: What sets it apart from another case of the same name.
-        on_gpu: Peers that stand for CUDA programs.
+        name: Its name in the catalog, or the name of a fused loss.
+        family: The family of its operands.
+        ours: The loss of detloss.
+        peers: Other implementations; the first is the baseline.
+        lean: The plain formula for `torch.compile`.
+        variant: The difference from other cases of the same name.
+        on_gpu: Peers that are measured on a GPU only.
     """
 
     name: str
@@ -59,34 +59,34 @@ class Case:
         return f"{self.name}, {self.variant}" if self.variant else self.name
 
     @property
-    def main_peer(self) -> str:
-        """The peer that targets speak of."""
+    def baseline(self) -> str:
+        """The name of the first peer."""
         return next(iter(self.peers))
 
 
 def ours(name: str) -> Loss:
-    """A loss of the catalog, summed."""
+    """A loss of the catalog, reduced to the sum."""
     row = next(loss for loss in LOSSES if loss.name == name)
     return partial(row.function, **row.options, reduction="sum")
 
 
 def summed(loss: Loss) -> Loss:
-    """A peer's loss, summed."""
+    """A loss, reduced to the sum."""
     return partial(loss, reduction="sum")
 
 
 def our_weighted_ce(logits: Tensor, target: Tensor, class_weight: Tensor) -> Tensor:
-    """Ours with the weights as an operand."""
+    """The cross-entropy of detloss with the class weights as an operand."""
     return detloss.cross_entropy_loss(logits, target, class_weight=class_weight, reduction="sum")
 
 
 def their_weighted_ce(logits: Tensor, target: Tensor, class_weight: Tensor) -> Tensor:
-    """Torch's with the weights as an operand."""
+    """The cross-entropy of torch with the class weights as an operand."""
     return functional.cross_entropy(logits, target, weight=class_weight, reduction="sum")
 
 
 def their_balanced_bce(logits: Tensor, target: Tensor) -> Tensor:
-    """Torch's binary cross-entropy with a weight that follows the target."""
+    """The binary cross-entropy of torch with a weight by the target."""
     balance = 0.25 * target + 0.75 * (1 - target)
     return functional.binary_cross_entropy_with_logits(logits, target, weight=balance, reduction="sum")
 
@@ -95,7 +95,7 @@ their_focal = partial(ops.sigmoid_focal_loss, alpha=0.25, gamma=2, reduction="su
 
 
 def fused_with_linear() -> tuple[Case, ...]:
-    """The losses that take in the layer before them, where the library has them."""
+    """The losses that include the linear layer before them, if detloss has them."""
     fused = getattr(detloss, "linear_sigmoid_focal_loss", None)
     if fused is None:
         return ()
@@ -117,7 +117,7 @@ CASES: tuple[Case, ...] = (
         lean.smooth_l1,
     ),
     Case("iou", BOXES, ours("iou"), {MMDET: mmdet.iou}, lean.iou),
-    Case("log_iou", NEAR_BOXES, ours("log_iou"), {MMDET: mmdet.log_iou}, lean.log_iou),
+    Case("log_iou", OVERLAPPING_BOXES, ours("log_iou"), {MMDET: mmdet.log_iou}, lean.log_iou),
     Case(
         "giou",
         BOXES,
@@ -147,7 +147,7 @@ CASES: tuple[Case, ...] = (
         {TORCH: their_weighted_ce, MMDET: mmdet.weighted_ce},
         lean.weighted_ce,
     ),
-    Case("softmax_focal", USUAL_ROWS, ours("softmax_focal"), {MMDET: mmdet.softmax_focal}, lean.softmax_focal),
+    Case("softmax_focal", FEW_CLASSES, ours("softmax_focal"), {MMDET: mmdet.softmax_focal}, lean.softmax_focal),
     Case(
         "bce",
         DENSE,

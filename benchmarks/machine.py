@@ -1,4 +1,4 @@
-"""What a measurement was made with: nothing that names a host, a person or a folder."""
+"""Description of the machine and the versions, without names of hosts, users or folders."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ NAMES = {"v4": "AVX-512", "v3": "AVX2", "v2": "SSE4"}
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine, the versions, the day."""
+    """The machine, the versions and the date."""
 
     processor: str
     cores: int
@@ -45,12 +45,12 @@ class Machine:
 
 
 def this_machine(device: torch.device) -> Machine:
-    """Look around."""
+    """Describe the current machine."""
     return Machine(
         processor=processor(),
         cores=os.cpu_count() or 1,
         threads=torch.get_num_threads(),
-        instruction_set=instruction_set(os.environ.get("DETLOSS_ISA"), described("flags")),
+        instruction_set=instruction_set(os.environ.get("DETLOSS_ISA"), cpu_field("flags")),
         gpu=torch.cuda.get_device_name() if device.type == "cuda" else None,
         python=platform.python_version(),
         torch=torch.__version__,
@@ -67,37 +67,37 @@ def counted(count: int, unit: str) -> str:
     return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
 
 
-def instruction_set(forced: str | None, flags: str) -> str:
-    """The x86-64 level that compiled kernels use here: the one asked for, or the best that the processor has."""
-    if forced:
-        return forced
+def instruction_set(requested: str | None, flags: str) -> str:
+    """The x86-64 level of the compiled kernels: the requested one, or the highest that the CPU supports."""
+    if requested:
+        return requested
     present = set(flags.split())
     return "v4" if present >= V4 | V3 else "v3" if present >= V3 else "v2"
 
 
-def described(field: str) -> str:
-    """What Linux says of the first processor; nothing elsewhere."""
-    description = Path("/proc/cpuinfo")
-    lines = description.read_text(encoding="utf-8").splitlines() if description.exists() else []
+def cpu_field(field: str) -> str:
+    """A field of /proc/cpuinfo for the first CPU; empty on other systems."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
     values = (value.strip() for name, _, value in (line.partition(":") for line in lines) if name.strip() == field)
     return next(values, "")
 
 
 def processor() -> str:
-    """The processor's model."""
-    return described("model name") or platform.processor() or platform.machine()
+    """The model of the CPU."""
+    return cpu_field("model name") or platform.processor() or platform.machine()
 
 
 def commit() -> str | None:
-    """The checked-out commit, with a plus where files have changed since."""
+    """The checked-out commit, with a plus if files are modified."""
     try:
-        revision = answer_of_git("rev-parse", "--short", "HEAD")
-        return revision + ("+" if answer_of_git("status", "--porcelain") else "")
+        revision = git_output("rev-parse", "--short", "HEAD")
+        return revision + ("+" if git_output("status", "--porcelain") else "")
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
-def answer_of_git(*question: str) -> str:
-    """What git prints in this folder."""
-    call = ["git", "-C", str(Path(__file__).parent), *question]
+def git_output(*arguments: str) -> str:
+    """The output of git in this folder."""
+    call = ["git", "-C", str(Path(__file__).parent), *arguments]
     return subprocess.run(call, capture_output=True, text=True, check=True).stdout.strip()

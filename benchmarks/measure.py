@@ -1,4 +1,4 @@
-"""One case at one size: who takes part, what is read from the meters beforehand, and the contest."""
+"""Measurement of one case at one size: memory and launches of every implementation, then interleaved times."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -10,91 +10,99 @@ from torch import Tensor
 
 import detloss
 from benchmarks.cases import COMPILED, Case, Loss
-from benchmarks.contest import Contender, Run, contest, training
-from benchmarks.result import Result, Score
-from benchmarks.size import Size
-from benchmarks.stage import Stage
+from benchmarks.environment import Environment
+from benchmarks.inputs import Size
+from benchmarks.meters import Run
+from benchmarks.results import Measurement, Result
+from benchmarks.timing import Candidate, forward_backward, interleaved
 
 Mode = Callable[[Loss, Sequence[Tensor]], Run]
 
 SAMPLE = 65_536
-"""Entries that tell how much memory many more would take."""
+"""Elements of the call from which the memory of larger calls is extrapolated."""
 
 
 @dataclass(frozen=True)
-class Entrant:
-    """A loss with the circumstances under which it is called."""
+class Implementation:
+    """A loss and the context in which it is called."""
 
     name: str
     loss: Loss
     context: Callable[[], AbstractContextManager[None]] = nullcontext
     compiled: bool = False
 
-    def ready(self, mode: Mode, operands: Sequence[Tensor]) -> Contender:
-        """The loss on its operands; compiled for every size anew, which is the best that `torch.compile` can do."""
+    def candidate(self, mode: Mode, operands: Sequence[Tensor]) -> Candidate:
+        """The loss applied to its operands, compiled for their size where it is compiled."""
         if not self.compiled:
-            return Contender(mode(self.loss, operands), self.context)
+            return Candidate(mode(self.loss, operands), self.context)
         torch.compiler.reset()
-        return Contender(mode(torch.compile(self.loss, dynamic=False), operands), self.context)
+        return Candidate(mode(torch.compile(self.loss, dynamic=False), operands), self.context)
 
 
-def everybody(case: Case, stage: Stage) -> Iterator[Entrant]:
-    """The library's backends, all peers, and the compiled formula."""
-    yield from ours_and_main_peer(case, stage)
-    yield from (Entrant(name, loss) for name, loss in case.peers.items() if name != case.main_peer)
-    if stage.device.type == "cuda":
-        yield from (Entrant(name, loss) for name, loss in case.on_gpu.items())
-    if stage.compiles:
-        yield Entrant(COMPILED, case.lean, compiled=True)
+def implementations(case: Case, environment: Environment) -> Iterator[Implementation]:
+    """The backends of detloss, all peers, and the compiled formula."""
+    yield from backends_and_baseline(case, environment)
+    yield from (Implementation(name, loss) for name, loss in case.peers.items() if name != case.baseline)
+    if environment.device.type == "cuda":
+        yield from (Implementation(name, loss) for name, loss in case.on_gpu.items())
+    if environment.compiles:
+        yield Implementation(COMPILED, case.lean, compiled=True)
 
 
-def ours_and_main_peer(case: Case, stage: Stage) -> Iterator[Entrant]:
-    """The library's backends, and the peer that targets speak of."""
-    yield from (Entrant(name, case.ours, partial(detloss.use_backend, name)) for name in stage.backends)
-    yield Entrant(case.main_peer, case.peers[case.main_peer])
+def backends_and_baseline(case: Case, environment: Environment) -> Iterator[Implementation]:
+    """The backends of detloss and the first peer."""
+    yield from (Implementation(name, case.ours, partial(detloss.use_backend, name)) for name in environment.backends)
+    yield Implementation(case.baseline, case.peers[case.baseline])
 
 
-def measure(case: Case, size: Size, stage: Stage, entrants: Iterable[Entrant], mode: Mode = training) -> Result:
-    """Turn away what does not fit into memory, read the meters, and hold the contest."""
-    operands = case.family.operands(size, stage.device)
-    contenders: dict[str, Contender] = {}
-    scores: dict[str, Score] = {}
-    for entrant in entrants:
-        needed = bytes_needed(entrant, case, size, stage)
-        if needed > stage.available() / 2:
-            scores[entrant.name] = Score(absent=f"would take {needed / 1e9:.0f} GB")
+def measure(
+    case: Case,
+    size: Size,
+    environment: Environment,
+    measured: Iterable[Implementation],
+    mode: Mode = forward_backward,
+) -> Result:
+    """Skip implementations that need too much memory, read the meters of the others, and time them."""
+    operands = case.family.operands(size, environment.device)
+    candidates: dict[str, Candidate] = {}
+    measurements: dict[str, Measurement] = {}
+    for each in measured:
+        needed = estimated_peak(each, case, size, environment)
+        if needed > environment.available() / 2:
+            measurements[each.name] = Measurement(skipped=f"needs {needed / 1e9:.0f} GB")
         else:
-            contenders[entrant.name] = entrant.ready(mode, operands)
-            scores[entrant.name] = metered(contenders[entrant.name], stage, entrant.compiled)
-    limits = case.family.limits(size, *operands) if mode is training else {}  # they move a gradient too
-    yardsticks = {name: Contender(run) for name, run in limits.items()}
-    for name, seconds in contest(contenders | yardsticks, stage.budget, stage.clock).items():
-        scores[name] = replace(scores.get(name, Score()), seconds=seconds)
+            candidates[each.name] = each.candidate(mode, operands)
+            measurements[each.name] = readings(candidates[each.name], environment, each.compiled)
+    bounds = case.family.bounds(*operands) if mode is forward_backward else {}  # they include the gradient
+    timed = candidates | {name: Candidate(run) for name, run in bounds.items()}
+    for name, seconds in interleaved(timed, environment.budget, environment.clock).items():
+        measurements[name] = replace(measurements.get(name, Measurement()), seconds=seconds)
     gradient = sum(operand.nbytes for operand in operands if operand.requires_grad)
     moved = gradient + sum(operand.nbytes for operand in operands)
-    return Result(case, size, stage.backends, gradient, moved, scores)
+    return Result(case, size, environment.backends, gradient, moved, measurements)
 
 
-def bytes_needed(entrant: Entrant, case: Case, size: Size, stage: Stage) -> int:
-    """What a call would hold, from a smaller one; nothing to speak of where the call itself is small."""
-    if size.entries <= 16 * SAMPLE:
+def estimated_peak(implementation: Implementation, case: Case, size: Size, environment: Environment) -> int:
+    """Peak memory extrapolated from a smaller call; 0 where the call itself is small."""
+    if size.elements <= 16 * SAMPLE:
         return 0
-    sample = size.with_entries(SAMPLE)
-    operands = case.family.operands(sample, stage.device)
-    peak = Contender(training(entrant.loss, operands), entrant.context).measured(stage.peak)
-    return peak * size.entries // sample.entries
+    sample = size.with_elements(SAMPLE)
+    operands = case.family.operands(sample, environment.device)
+    candidate = Candidate(forward_backward(implementation.loss, operands), implementation.context)
+    return candidate.read(environment.peak) * size.elements // sample.elements
 
 
-def metered(contender: Contender, stage: Stage, compiled: bool) -> Score:
-    """All figures of a contender but its times in the contest."""
-    return Score(
-        compile_seconds=extra_of_first_call(contender, stage) if compiled else None,
-        peak=contender.measured(stage.peak),
-        launches=contender.measured(stage.launches) if stage.launches else None,
-        synchronisations=contender.measured(stage.synchronisations) if stage.synchronisations else None,
+def readings(candidate: Candidate, environment: Environment, compiled: bool) -> Measurement:
+    """All figures of a candidate except its interleaved times."""
+    launches, synchronizations = environment.launches, environment.synchronizations
+    return Measurement(
+        compile_seconds=compile_seconds(candidate, environment) if compiled else None,
+        peak=candidate.read(environment.peak),
+        launches=candidate.read(launches) if launches else None,
+        synchronizations=candidate.read(synchronizations) if synchronizations else None,
     )
 
 
-def extra_of_first_call(contender: Contender, stage: Stage) -> float:
-    """How much longer the first call takes than the second."""
-    return contender.measured(stage.clock, 1) - contender.measured(stage.clock, 1)
+def compile_seconds(candidate: Candidate, environment: Environment) -> float:
+    """The difference between the first and the second call."""
+    return candidate.read(environment.clock, 1) - candidate.read(environment.clock, 1)

@@ -1,4 +1,4 @@
-"""A whole run: which cells are measured in which order, and what is shown meanwhile."""
+"""Benchmark runs: the selected cases at their sizes, in order, with progress on the console."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,26 +8,25 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks.cases import CASES, Case
-from benchmarks.contest import Budget, inference, training
-from benchmarks.growth import PAIRS_AND_LOGITS
-from benchmarks.machine import Machine, this_machine
-from benchmarks.measure import Entrant, Mode, everybody, measure, ours_and_main_peer
+from benchmarks.environment import Environment
+from benchmarks.inputs import Size
+from benchmarks.machine import this_machine
+from benchmarks.measure import Implementation, Mode, backends_and_baseline, implementations, measure
 from benchmarks.report import Report
-from benchmarks.result import Result
-from benchmarks.size import Size
-from benchmarks.stage import Stage
-from benchmarks.targets import ON_GPU, ON_PROCESSOR, unmeasured, verdicts
+from benchmarks.results import Result
+from benchmarks.scaling import TITLES
+from benchmarks.timing import Budget, forward, forward_backward
 
-QUICK = Budget(seconds=0.5, stint=0.001, rounds=31)
-FULL = Budget(seconds=3.0, stint=0.003, rounds=101)
+QUICK = Budget(seconds=0.5, min_run_time=0.001, rounds=31)
+FULL = Budget(seconds=3.0, min_run_time=0.003, rounds=101)
 
-Cell = tuple[Case, Size]
-Entrants = Callable[[Case, Stage], Iterator[Entrant]]
+Configuration = tuple[Case, Size]
+Implementations = Callable[[Case, Environment], Iterator[Implementation]]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """What a run measures: the sizes of the targets where none are given, one size a loss where it is to be quick."""
+class Selection:
+    """The cases and sizes of a run: the default sizes if none are given, one size per loss in a quick run."""
 
     cases: Sequence[Case] = CASES
     sizes: Sequence[Size] = ()
@@ -35,10 +34,10 @@ class Choice:
 
     @property
     def budget(self) -> Budget:
-        """How long one cell may take."""
+        """The limits of one measurement."""
         return QUICK if self.quick else FULL
 
-    def contests(self, device: torch.device) -> Iterator[Cell]:
+    def forward_backward(self, device: torch.device) -> Iterator[Configuration]:
         """Every loss at each of its sizes."""
         for case in self.cases:
             if self.sizes:
@@ -48,65 +47,59 @@ class Choice:
             else:
                 yield from ((case, size) for size in case.family.sizes_on(device))
 
-    def without_gradient(self) -> Iterator[Cell]:
-        """Every loss at one size, unless sizes were asked for or time is short."""
+    def forward(self) -> Iterator[Configuration]:
+        """Every loss at one size; none if sizes are given or the run is quick."""
         if not (self.sizes or self.quick):
             yield from ((case, case.family.main) for case in self.cases)
 
-    def growth(self) -> Iterator[Cell]:
-        """Powers of ten, unless sizes were asked for."""
+    def scaling(self) -> Iterator[Configuration]:
+        """Powers of ten; none if sizes are given."""
         if not self.sizes:
-            grown = [case for case in self.cases if case.title in PAIRS_AND_LOGITS]
-            yield from ((case, Size(10**power)) for case in grown for power in range(2, 6 if self.quick else 8))
+            scaled = [case for case in self.cases if case.title in TITLES]
+            yield from ((case, Size(10**power)) for case in scaled for power in range(2, 6 if self.quick else 8))
 
 
-def measured(choice: Choice, stage: Stage, console: Console) -> Report:
-    """Measure everything chosen."""
-    chosen = [list(choice.contests(stage.device)), list(choice.without_gradient()), list(choice.growth())]
+def run(selection: Selection, environment: Environment, console: Console) -> Report:
+    """Measure the selection."""
+    both = list(selection.forward_backward(environment.device))
+    forwards, scaled = list(selection.forward()), list(selection.scaling())
     with progress(console) as bar:
-        task = bar.add_task("", total=sum(map(len, chosen)))
+        task = bar.add_task("", total=len(both) + len(forwards) + len(scaled))
 
-        def in_turn(what: str, cells: Sequence[Cell], entrants: Entrants, mode: Mode = training) -> list[Result]:
-            """Measure cells one after the other, and say how each came out."""
+        def measured(
+            title: str,
+            configurations: Sequence[Configuration],
+            candidates: Implementations,
+            mode: Mode = forward_backward,
+        ) -> list[Result]:
+            """Measure one configuration after the other and print a line for each."""
             results = []
-            for case, size in cells:
-                bar.update(task, description=f"{what}: {case.title}, {size}")
-                results.append(measure(case, size, stage, entrants(case, stage), mode))
+            for case, size in configurations:
+                bar.update(task, description=f"{title}: {case.title}, {size}")
+                results.append(measure(case, size, environment, candidates(case, environment), mode))
                 bar.advance(task)
-                console.print(f"{what}: {outcome(results[-1])}", highlight=False, soft_wrap=True)
+                console.print(f"{title}: {outcome(results[-1])}", highlight=False, soft_wrap=True)
             return results
 
-        contests = in_turn("training", chosen[0], everybody)
-        without_gradient = in_turn("without a gradient", chosen[1], ours_and_main_peer, inference)
-        growth = in_turn("growth", chosen[2], ours_and_main_peer)
-
-    return judged(this_machine(stage.device), contests, without_gradient, growth)
-
-
-def judged(
-    machine: Machine, contests: Sequence[Result], without_gradient: Sequence[Result], growth: Sequence[Result]
-) -> Report:
-    """The figures with what they say about the targets, which on a processor are for one thread."""
-    if machine.gpu:
-        table, others = ON_GPU, ["everything on a processor"]
-    elif machine.threads == 1:
-        table, others = ON_PROCESSOR, ["everything on a GPU"]
-    else:
-        table, others = (), ["everything with one thread", "everything on a GPU"]
-    found = list(verdicts(contests, table, machine.instruction_set))
-    return Report(machine, contests, without_gradient, growth, found, [*unmeasured(contests, table), *others])
+        return Report(
+            this_machine(environment.device),
+            measured("forward + backward", both, implementations),
+            measured("forward", forwards, backends_and_baseline, forward),
+            measured("scaling", scaled, backends_and_baseline),
+        )
 
 
 def progress(console: Console) -> Progress:
-    """A bar for the whole run; nothing where there is no terminal."""
+    """A progress bar of the whole run; disabled where there is no terminal."""
     columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def outcome(result: Result) -> str:
-    """A cell in a line."""
-    ours, ratio = result.nanoseconds(result.active), result.ratio(result.case.main_peer, result.active)
-    name = f"{result.case.title}, {result.size}"
-    if ours is None or ratio is None:
-        return f"{name}: {result.active} {result.scores[result.active].absent or 'alone'}"
-    return f"{name}: {result.active} {ours.text(' ns')} an entry, {result.case.main_peer} takes {ratio.text('x')}"
+    """A result in one line."""
+    ours, speedup = result.nanoseconds(result.default), result.ratio(result.case.baseline, result.default)
+    name = f"{result.case.title}, {result.size}: {result.default}"
+    if ours is None:
+        return f"{name} skipped, {result.measurements[result.default].skipped}"
+    line = f"{name} {ours.text(' ns')} per element"
+    return line if speedup is None else f"{line}, speed-up over {result.case.baseline} {speedup.text('x')}"

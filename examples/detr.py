@@ -1,4 +1,4 @@
-"""Losses of detloss in transformers' RT-DETR, made small, which learns to find rectangles."""
+"""Train a small RT-DETR of transformers with losses of detloss to detect rectangles."""
 
 import torch
 from transformers import RTDetrConfig, RTDetrForObjectDetection, RTDetrResNetConfig
@@ -8,7 +8,7 @@ from detloss.integrations.transformers import use_losses
 
 
 def rectangles(count: int) -> tuple[torch.Tensor, list[dict[str, torch.Tensor]]]:
-    """Noisy pictures of 128 by 128, each with a rectangle in the color of its class; boxes in shares of the image."""
+    """Noise images of 128 x 128, each with a rectangle in the color of its class; boxes relative to the image size."""
     images, labels = torch.rand(count, 3, 128, 128) * 0.3, []
     for image in images:
         x1, y1, width, height = torch.randint(16, 64, (4,)).tolist()

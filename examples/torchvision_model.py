@@ -1,4 +1,4 @@
-"""Losses of detloss in torchvision's RetinaNet, which learns to find rectangles."""
+"""Train a RetinaNet of torchvision with losses of detloss to detect rectangles."""
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from detloss.integrations.torchvision import use_losses
 
 
 def rectangles(count: int) -> tuple[list[torch.Tensor], list[dict[str, torch.Tensor]]]:
-    """Noisy pictures of 64 by 64, each with a rectangle in the color of its class."""
+    """Noise images of 64 x 64, each with a rectangle in the color of its class."""
     images, targets = list(torch.rand(count, 3, 64, 64) * 0.3), []
     for image in images:
         x1, y1, width, height = torch.randint(12, 33, (4,)).tolist()

@@ -1,4 +1,4 @@
-"""Losses of detloss in a YOLO, which learns to find rectangles in a training loop of its user's own."""
+"""Train a YOLO of ultralytics with losses of detloss to detect rectangles, in a custom training loop."""
 
 import torch
 from ultralytics.cfg import get_cfg
@@ -9,7 +9,7 @@ from detloss.integrations.ultralytics import use_losses
 
 
 def rectangles(count: int) -> dict[str, torch.Tensor]:
-    """Noisy pictures of 128 by 128, each with a rectangle in the color of its class, as ultralytics batches them."""
+    """Noise images of 128 x 128, each with a rectangle in the color of its class, as a batch of ultralytics."""
     images, boxes, classes = torch.rand(count, 3, 128, 128) * 0.3, [], torch.randint(3, (count, 1))
     for image, label in zip(images, classes):
         x1, y1, width, height = torch.randint(16, 64, (4,)).tolist()
@@ -25,7 +25,7 @@ def rectangles(count: int) -> dict[str, torch.Tensor]:
 
 torch.manual_seed(0)
 model = DetectionModel("yolov8n.yaml", nc=3, verbose=False)
-model.args = get_cfg()  # the gains of the terms, among others
+model.args = get_cfg()  # includes the weights of the loss terms
 use_losses(model, box=detloss.DistanceIoULoss(), classification=detloss.SigmoidFocalLoss(alpha=0.5))
 
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)

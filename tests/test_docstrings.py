@@ -4,6 +4,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -29,6 +30,31 @@ def test_a_docstring_that_lacks_parts_is_a_gap(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(detloss.iou_loss, "__doc__", short.replace("form: ", "shape: "))
     lacking = ["the argument form", "Example", "Edge cases", "Sources", "See also"]
     assert list(gaps(public_objects())) == [f"docstring of detloss.iou_loss: lacks {part}" for part in lacking]
+
+
+LOSS_FUNCTIONS = [
+    name
+    for name in detloss.__all__
+    if inspect.isfunction(item := getattr(detloss, name)) and "normalizer" in inspect.signature(item).parameters
+]
+OPERAND = r"(``(pred|logits)``|the logits)"
+CONTRACT = {
+    r"weight: Weight per (box|row|element), 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss "
+    r"dimension by dimension\.",
+    r'reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer\.',
+    r"normalizer: Divisor of the mean; by default the number of (boxes|elements|(rows|elements) that are not ignored)\.",
+    rf'Returns: (\(\.\.\.\)|The shape of {OPERAND}) for ``"none"``, else a scalar\. The dtype is that of {OPERAND}; a reduced '
+    r"16-bit loss is float32\.",
+    r"Raises: TypeError: An operand or an option has the wrong type\. ValueError: A shape, a device or the value of an "
+    r"option is invalid\.",
+}
+"""Sentences on what all losses share."""
+
+
+@pytest.mark.parametrize("name", LOSS_FUNCTIONS)
+def test_all_losses_describe_their_contract_in_the_same_words(name: str) -> None:
+    text = " ".join(inspect.getdoc(getattr(detloss, name)).split())
+    assert [sentence for sentence in CONTRACT if not re.search(sentence, text)] == []
 
 
 def modules() -> Iterator[ModuleType]:

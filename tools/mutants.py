@@ -1,10 +1,10 @@
-"""Break the code in many places, one at a time: the tests must notice each mistake of `tools/mutants.toml`.
+"""Mutation testing: apply the mutants of `tools/mutants.toml` one at a time; the tests must fail for each.
 
     python -m tools.mutants [--only TEXT] [--nearest]
 
-Every mutant is applied in a copy of the tree. The tests named beside it run first, without the exhaustive ones: what a
-part of `make test` notices, `make test` does. A mutant that lives goes on to all of `make test`, and then to
-`make test-all`. A mutant of the C++ kernels is compiled for the best instruction set of this processor alone.
+A mutant is applied in a copy of the repository. The tests in its table run first, without the exhaustive ones, because
+a mutant detected by part of `make test` is detected by `make test`. A mutant that survives is tested with all of
+`make test`, then with `make test-all`. Mutants of C++ files are compiled for the best instruction set of this CPU only.
 """
 
 import argparse
@@ -25,12 +25,12 @@ ROOT = Path(__file__).parents[1]
 LIST = Path(__file__).with_name("mutants.toml")
 BEST = instruction_sets()[-1]
 LIBRARY = "src/detloss/kernels/cpp/built"
-IN_TEST, IN_TEST_ALL, LIVES = "make test", "make test-all", "lives"
+IN_TEST, IN_TEST_ALL, SURVIVED = "make test", "make test-all", "survived"
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """A mistake: the file, a piece of its text, what takes its place, and the tests most likely to notice."""
+    """A file, a piece of its text, the replacement, and the tests most likely to fail."""
 
     file: str
     old: str
@@ -46,7 +46,7 @@ class Mutant:
         return self.file.endswith((".h", ".cpp"))
 
     def text(self, root: Path) -> str:
-        """The file with the mistake in it."""
+        """The mutated text of the file."""
         text = (root / self.file).read_text(encoding="utf-8")
         if text.count(self.old) != 1:
             raise ValueError(
@@ -60,91 +60,91 @@ def mutants() -> list[Mutant]:
     return [Mutant(row["file"], row["old"], row["new"], tuple(row["tests"])) for row in rows]
 
 
-def copy_of_the_tree(place: Path) -> Path:
-    """What git knows of, and the compiled kernels."""
+def copy_of_repository(folder: Path) -> Path:
+    """A copy of the tracked files and the compiled kernels."""
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     for name in filter(None, listed.split("\0")):
-        (place / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, place / name)
-    shutil.copytree(ROOT / LIBRARY, place / LIBRARY)
-    return place
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, folder / name)
+    shutil.copytree(ROOT / LIBRARY, folder / LIBRARY)
+    return folder
 
 
-def compile_kernels(tree: Path) -> None:
-    """Build the library in a copy; objects that are not asked for anew are kept beside it."""
-    compiler = shlex.join([sys.executable, str(tree / "tools/kept_objects.py"), str(tree.parent / "objects"), BEST])
+def compile_kernels(copy: Path) -> None:
+    """Compile the library of a copy, with a cache of object files next to it."""
+    compiler = shlex.join([sys.executable, str(copy / "tools/object_cache.py"), str(copy.parent / "objects"), BEST])
     command = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace", "--force"]
-    done = subprocess.run(command, cwd=tree, env={**os.environ, "CXX": compiler}, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=copy, env={**os.environ, "CXX": compiler}, capture_output=True, text=True)
     if done.returncode or "no C++ kernels were built" in done.stdout + done.stderr:
         raise RuntimeError(f"the kernels of the mutant do not compile:\n{done.stdout}{done.stderr}")
 
 
-def passes(tree: Path, marker: str, tests: tuple[str, ...]) -> bool:
-    """Run tests of the copy in a fork, which has torch loaded and the package not."""
+def passes(copy: Path, marker: str, tests: tuple[str, ...]) -> bool:
+    """Run tests of the copy in a forked process, in which torch is loaded and the package is not."""
     child = os.fork()
     if child:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        if code not in (0, 1, 2):  # passed; failed; ended while tests were collected, as an import that fails does
-            raise RuntimeError(f"pytest {' '.join(tests)} ended with {code}: see {tree.parent / 'output'}")
+        if code not in (0, 1, 2):  # passed, failed, interrupted by an error of collection such as a failed import
+            raise RuntimeError(f"pytest {' '.join(tests)} exited with {code}: see {copy.parent / 'output'}")
         return code == 0
     try:
         import pytest
 
-        output = os.open(tree.parent / "output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        output = os.open(copy.parent / "output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(output, 1)
         os.dup2(output, 2)
-        os.chdir(tree)
-        sys.path[:0] = [str(tree / "src"), str(tree)]
+        os.chdir(copy)
+        sys.path[:0] = [str(copy / "src"), str(copy)]
         os.environ["PYTHONPATH"] = os.pathsep.join(sys.path[:2])
-        options = ["-x", "-q", "-p", "no:cacheprovider", "--rootdir", str(tree), "-m", marker]
-        options += ["-o", "faulthandler_exit_on_timeout=true"]  # a test that hangs has noticed something, too
+        options = ["-x", "-q", "-p", "no:cacheprovider", "--rootdir", str(copy), "-m", marker]
+        options += ["-o", "faulthandler_exit_on_timeout=true"]  # a test that does not end is a failure, too
         os._exit(pytest.main([*options, *tests]))
     finally:
         os._exit(9)
 
 
-def noticed_by(mutant: Mutant, tree: Path, nearest: bool) -> str:
-    """Which verb notices a mutant."""
-    everything = ("-n", str(os.cpu_count()))
-    if not passes(tree, "not exhaustive", mutant.tests):
+def detected_by(mutant: Mutant, copy: Path, nearest: bool) -> str:
+    """The command whose tests fail for a mutant."""
+    all_tests = ("-n", str(os.cpu_count()))
+    if not passes(copy, "not exhaustive", mutant.tests):
         return IN_TEST
     if nearest:
-        return LIVES
-    if not passes(tree, "not exhaustive", everything):
+        return SURVIVED
+    if not passes(copy, "not exhaustive", all_tests):
         return IN_TEST
-    return LIVES if passes(tree, "exhaustive", everything) else IN_TEST_ALL
+    return SURVIVED if passes(copy, "exhaustive", all_tests) else IN_TEST_ALL
 
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m tools.mutants", description=__doc__.partition("\n")[0])
-    options.add_argument("--only", default="", help="mutants whose name contains this text")
-    options.add_argument("--nearest", action="store_true", help="run the tests beside each mutant and no others")
-    chosen = options.parse_args()
-    asked = [mutant for mutant in mutants() if chosen.only in mutant.name]
-    sys.dont_write_bytecode = True  # of one size and second, two versions of a file would be taken for each other
+    options.add_argument("--only", default="", help="only mutants whose name contains this text")
+    options.add_argument("--nearest", action="store_true", help="run only the tests in the table of each mutant")
+    given = options.parse_args()
+    selected = [mutant for mutant in mutants() if given.only in mutant.name]
+    sys.dont_write_bytecode = True  # bytecode of an earlier text of the same size and second would be used
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     found: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
-        tree = copy_of_the_tree(Path(folder) / "tree")
-        if any(mutant.is_compiled for mutant in asked):
-            print("Compiling the kernels as they are, some minutes.", flush=True)
-            compile_kernels(tree)
-        for tests in {mutant.tests: None for mutant in asked}:
-            if not passes(tree, "not exhaustive", tests):
-                raise SystemExit(f"pytest {' '.join(tests)} fails on the code as it stands: mutants would tell nothing")
-        for number, mutant in enumerate(asked, start=1):
-            original = (tree / mutant.file).read_text(encoding="utf-8")
-            (tree / mutant.file).write_text(mutant.text(tree), encoding="utf-8")
+        copy = copy_of_repository(Path(folder) / "repository")
+        if any(mutant.is_compiled for mutant in selected):
+            print("Compiling the unchanged kernels, some minutes.", flush=True)
+            compile_kernels(copy)
+        for tests in {mutant.tests: None for mutant in selected}:
+            if not passes(copy, "not exhaustive", tests):
+                raise SystemExit(f"pytest {' '.join(tests)} fails on the unchanged code, so that it detects no mutant")
+        for number, mutant in enumerate(selected, start=1):
+            original = (copy / mutant.file).read_text(encoding="utf-8")
+            (copy / mutant.file).write_text(mutant.text(copy), encoding="utf-8")
             if mutant.is_compiled:
-                compile_kernels(tree)
-            answer = noticed_by(mutant, tree, chosen.nearest)
-            (tree / mutant.file).write_text(original, encoding="utf-8")
+                compile_kernels(copy)
+            result = detected_by(mutant, copy, given.nearest)
+            (copy / mutant.file).write_text(original, encoding="utf-8")
             if mutant.is_compiled:
-                compile_kernels(tree)
-            found[answer] += 1
-            print(f"{number:3d}/{len(asked)} {answer:13s} {mutant.name}", flush=True)
-    print(f"{len(asked)} mutants: {', '.join(f'{count} {answer}' for answer, count in found.items())}")
-    sys.exit(found[LIVES] > 0 or found[IN_TEST] < 0.9 * len(asked))
+                compile_kernels(copy)
+            found[result] += 1
+            print(f"{number:3d}/{len(selected)} {result:13s} {mutant.name}", flush=True)
+    print(f"{len(selected)} mutants: {', '.join(f'{count} {result}' for result, count in found.items())}")
+    sys.exit(found[SURVIVED] > 0 or found[IN_TEST] < 0.9 * len(selected))
 
 
 if __name__ == "__main__":

@@ -184,7 +184,7 @@ def survives(module: str, text: str) -> bool:
         "-p",
         "no:cacheprovider",
         "-k",
-        f"{SKIPPED} and (not test_promises or {BATTERY[module]})",
+        f"{SKIPPED} and (not test_error_bounds or {BATTERY[module]})",
         "--rootdir",
         str(ROOT),
     ]

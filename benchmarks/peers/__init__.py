@@ -1,1 +1,1 @@
-"""What the library is measured against, written anew from the published mathematics in the manner of each project."""
+"""Other implementations of the losses, written from the published formulas in the style of each project."""

@@ -1,4 +1,4 @@
-"""Losses in the manner of fvcore and detectron2: columns taken apart, an epsilon of 1e-7, a mask for what overlaps."""
+"""Losses in the style of fvcore and detectron2: unbound columns, an epsilon of 1e-7, masked intersections."""
 
 import math
 
@@ -10,26 +10,26 @@ EPSILON = 1e-7
 
 
 def smooth_l1(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of errors that are squared below 1."""
+    """The sum of smooth L1 losses with beta 1."""
     size = torch.abs(prediction - target)
     return torch.where(size < 1.0, 0.5 * size**2, size - 0.5).sum()
 
 
 def overlap(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """IoU and union of aligned pairs; only those that overlap get an intersection."""
+    """IoU and union of aligned pairs; the intersection is computed for overlapping pairs only."""
     x1, y1, x2, y2 = prediction.unbind(dim=-1)
     target_x1, target_y1, target_x2, target_y2 = target.unbind(dim=-1)
     left, top = torch.max(x1, target_x1), torch.max(y1, target_y1)
     right, bottom = torch.min(x2, target_x2), torch.min(y2, target_y2)
-    meet = (bottom > top) & (right > left)
+    overlapping = (bottom > top) & (right > left)
     intersection = torch.zeros_like(x1)
-    intersection[meet] = (right[meet] - left[meet]) * (bottom[meet] - top[meet])
+    intersection[overlapping] = (right[overlapping] - left[overlapping]) * (bottom[overlapping] - top[overlapping])
     union = (x2 - x1) * (y2 - y1) + (target_x2 - target_x1) * (target_y2 - target_y1) - intersection
     return intersection / (union + EPSILON), union
 
 
 def enclosure(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Width and height of the smallest box around both."""
+    """Width and height of the enclosing box."""
     x1, y1, x2, y2 = prediction.unbind(dim=-1)
     target_x1, target_y1, target_x2, target_y2 = target.unbind(dim=-1)
     width = torch.max(x2, target_x2) - torch.min(x1, target_x1)
@@ -37,7 +37,7 @@ def enclosure(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def distance(prediction: Tensor, target: Tensor) -> Tensor:
-    """The squared distance of the centers as a share of the squared diagonal of the enclosure."""
+    """The squared center distance divided by the squared diagonal of the enclosing box."""
     width, height = enclosure(prediction, target)
     center, target_center = (prediction[:, :2] + prediction[:, 2:]) / 2, (target[:, :2] + target[:, 2:]) / 2
     return ((center - target_center) ** 2).sum(dim=-1) / (width**2 + height**2 + EPSILON)
@@ -58,7 +58,7 @@ def diou(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def ciou(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of 1 - CIoU, the trade-off weight held constant."""
+    """The sum of 1 - CIoU, with a constant trade-off weight."""
     ratio, _ = overlap(prediction, target)
     x1, y1, x2, y2 = prediction.unbind(dim=-1)
     target_x1, target_y1, target_x2, target_y2 = target.unbind(dim=-1)
@@ -73,7 +73,7 @@ def ciou(prediction: Tensor, target: Tensor) -> Tensor:
 def focal(logits: Tensor, target: Tensor) -> Tensor:
     """The sum of focal losses with alpha 0.25 and gamma 2."""
     probability = torch.sigmoid(logits)
-    surprise = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    cross_entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     likelihood = probability * target + (1 - probability) * (1 - target)
     balance = 0.25 * target + 0.75 * (1 - target)
-    return (balance * (surprise * ((1 - likelihood) ** 2))).sum()
+    return (balance * (cross_entropy * ((1 - likelihood) ** 2))).sum()

@@ -1,4 +1,4 @@
-"""Class indices for losses that know dense targets only, and heads whose last layer belongs to the measurement."""
+"""Adapters: class indices for losses of dense targets, and the linear layer before a loss."""
 
 from collections.abc import Callable
 
@@ -8,12 +8,12 @@ from torch.nn import functional
 
 
 def dense(target: Tensor, logits: Tensor) -> Tensor:
-    """Class indices as 0/1 in the dtype of the logits; the index beyond the last class is background."""
+    """Class indices as targets of 0 and 1 in the dtype of the logits; the index after the last class is background."""
     return (target[:, None] == torch.arange(logits.shape[-1], device=logits.device)).to(logits.dtype)
 
 
 def from_indices(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
-    """A loss of dense targets that is given class indices and makes the dense targets itself."""
+    """A loss of class indices that converts them to dense targets."""
 
     def of_indices(logits: Tensor, target: Tensor) -> Tensor:
         return loss(logits, dense(target, logits))
@@ -22,7 +22,7 @@ def from_indices(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, 
 
 
 def after_linear(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]:
-    """A loss of logits behind the linear layer that makes them."""
+    """A linear layer followed by a loss of its logits."""
 
     def of_features(features: Tensor, layer_weight: Tensor, layer_bias: Tensor, target: Tensor) -> Tensor:
         return loss(functional.linear(features, layer_weight, layer_bias), target)

@@ -1,4 +1,4 @@
-"""The leanest plain formula of every loss: what `torch.compile` is given."""
+"""Plain formulas of the losses with few operations, for `torch.compile`."""
 
 import math
 
@@ -19,7 +19,7 @@ def l2(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def smooth_l1(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of errors that are squared below 1."""
+    """The sum of smooth L1 losses with beta 1."""
     size = (prediction - target).abs()
     return torch.where(size < 1.0, 0.5 * size * size, size - 0.5).sum()
 
@@ -43,7 +43,7 @@ def overlap(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def enclosure(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Width and height of the smallest box around both."""
+    """Width and height of the enclosing box."""
     left, top, right, bottom = prediction.unbind(-1)
     target_left, target_top, target_right, target_bottom = target.unbind(-1)
     width = torch.maximum(right, target_right) - torch.minimum(left, target_left)
@@ -51,7 +51,7 @@ def enclosure(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def distance(prediction: Tensor, target: Tensor) -> Tensor:
-    """The squared distance of the centers as a share of the squared diagonal of the enclosure."""
+    """The squared center distance divided by the squared diagonal of the enclosing box."""
     left, top, right, bottom = (prediction - target).unbind(-1)
     width, height = enclosure(prediction, target)
     return 0.25 * ((left + right).square() + (top + bottom).square()) / (width.square() + height.square() + TINY)
@@ -83,55 +83,55 @@ def diou(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def ciou(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of 1 - CIoU, the trade-off weight held constant."""
+    """The sum of 1 - CIoU, with a constant trade-off weight."""
     ratio, _ = overlap(prediction, target)
     (width, height), (target_width, target_height) = sides(prediction), sides(target)
-    turn = torch.atan(target_width / target_height) - torch.atan(width / height)
-    aspect = (4.0 / math.pi**2) * turn.square()
+    difference = torch.atan(target_width / target_height) - torch.atan(width / height)
+    aspect = (4.0 / math.pi**2) * difference.square()
     trade_off = (aspect / (1.0 - ratio + aspect + TINY)).detach()
     return (1.0 - ratio + distance(prediction, target) + trade_off * aspect).sum()
 
 
-def surprise_of(logits: Tensor, target: Tensor) -> Tensor:
-    """-log p of every row's class; a comparison in the place of a gather, whose derivative would be a scatter."""
+def negative_log_likelihood(logits: Tensor, target: Tensor) -> Tensor:
+    """-log p of the target class; a comparison instead of a gather, whose backward is a scatter."""
     hot = target[:, None] == torch.arange(logits.shape[-1], device=logits.device)
     return torch.logsumexp(logits, -1) - torch.where(hot, logits, 0.0).sum(-1)
 
 
 def ce(logits: Tensor, target: Tensor) -> Tensor:
     """The sum of cross-entropies."""
-    return surprise_of(logits, target).sum()
+    return negative_log_likelihood(logits, target).sum()
 
 
 def weighted_ce(logits: Tensor, target: Tensor, class_weight: Tensor) -> Tensor:
     """The sum of cross-entropies, each times the weight of its class."""
-    return (class_weight[target] * surprise_of(logits, target)).sum()
+    return (class_weight[target] * negative_log_likelihood(logits, target)).sum()
 
 
 def softmax_focal(logits: Tensor, target: Tensor) -> Tensor:
     """The sum of cross-entropies, each times (1 - p)^2."""
-    surprise = surprise_of(logits, target)
-    return ((1.0 - torch.exp(-surprise)).square() * surprise).sum()
+    loss = negative_log_likelihood(logits, target)
+    return ((1.0 - torch.exp(-loss)).square() * loss).sum()
 
 
-def surprise_of_each(logits: Tensor, target: Tensor, tail: Tensor) -> Tensor:
-    """Binary cross-entropy; log1p or softplus in the place of this logarithm made the compiled loss 7x slower."""
+def binary_negative_log_likelihood(logits: Tensor, target: Tensor, tail: Tensor) -> Tensor:
+    """Binary cross-entropy; with log1p or softplus instead of this logarithm the compiled loss was 7x slower."""
     return logits.clamp(min=0.0) - logits * target + torch.log(1.0 + tail)
 
 
 def bce(logits: Tensor, target: Tensor) -> Tensor:
     """The sum of binary cross-entropies."""
-    return surprise_of_each(logits, target, torch.exp(-logits.abs())).sum()
+    return binary_negative_log_likelihood(logits, target, torch.exp(-logits.abs())).sum()
 
 
 def balanced_bce(logits: Tensor, target: Tensor) -> Tensor:
     """The sum of binary cross-entropies, positives times 0.25 and negatives times 0.75."""
-    return ((0.75 - 0.5 * target) * surprise_of_each(logits, target, torch.exp(-logits.abs()))).sum()
+    return ((0.75 - 0.5 * target) * binary_negative_log_likelihood(logits, target, torch.exp(-logits.abs()))).sum()
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
-    """The sum of focal losses with alpha 0.25 and gamma 2; one exponential serves the logarithm and the sigmoid."""
+    """The sum of focal losses with alpha 0.25 and gamma 2; logarithm and sigmoid share one exponential."""
     tail = torch.exp(-logits.abs())
     probability = torch.where(logits >= 0.0, 1.0, tail) / (1.0 + tail)
     missing = probability + target - 2.0 * probability * target
-    return ((0.75 - 0.5 * target) * missing * missing * surprise_of_each(logits, target, tail)).sum()
+    return ((0.75 - 0.5 * target) * missing * missing * binary_negative_log_likelihood(logits, target, tail)).sum()

@@ -1,4 +1,4 @@
-"""Sigmoid focal loss in the manner of mmcv: an autograd function whose two passes are written by hand."""
+"""Sigmoid focal loss in the style of mmcv: an autograd function with hand-written forward and backward."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from benchmarks.peers.indices import dense
 
 
 class SigmoidFocal(torch.autograd.Function):
-    """Focal loss of class indices, alpha 0.25 and gamma 2; the backward pass computes everything again."""
+    """Focal loss of class indices, alpha 0.25 and gamma 2; backward recomputes all intermediate results."""
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, target: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ class SigmoidFocal(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
-        """The derivative by every logit."""
+        """The gradient with respect to the logits."""
         logits, target = ctx.saved_tensors
         hot, probability = dense(target, logits), torch.sigmoid(logits)
         positive = 0.25 * (1 - probability) ** 2 * (1 - probability - 2 * probability * functional.logsigmoid(logits))

@@ -1,4 +1,4 @@
-"""Losses in the manner of mmdet: one plain operation after the other, an epsilon at every quotient, then the sum."""
+"""Losses in the style of mmdet: plain operations, an epsilon in every quotient, then the sum."""
 
 import math
 
@@ -20,7 +20,7 @@ def l2(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def smooth_l1(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of errors that are squared below 1."""
+    """The sum of smooth L1 losses with beta 1."""
     size = torch.abs(prediction - target)
     return torch.where(size < 1.0, 0.5 * size * size, size - 0.5).sum()
 
@@ -38,14 +38,14 @@ def overlap(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def enclosure(prediction: Tensor, target: Tensor) -> Tensor:
-    """Width and height of the smallest box around both."""
+    """Width and height of the enclosing box."""
     start = torch.min(prediction[:, :2], target[:, :2])
     end = torch.max(prediction[:, 2:], target[:, 2:])
     return (end - start).clamp(min=0)
 
 
 def distance(prediction: Tensor, target: Tensor) -> Tensor:
-    """The squared distance of the centers as a share of the squared diagonal of the enclosure."""
+    """The squared center distance divided by the squared diagonal of the enclosing box."""
     sides = enclosure(prediction, target)
     diagonal = sides[:, 0] ** 2 + sides[:, 1] ** 2 + EPSILON
     across = ((target[:, 0] + target[:, 2]) - (prediction[:, 0] + prediction[:, 2])) ** 2 / 4
@@ -80,12 +80,12 @@ def diou(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def ciou(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of 1 - CIoU, the trade-off weight held constant."""
+    """The sum of 1 - CIoU, with a constant trade-off weight."""
     ratio, _ = overlap(prediction, target)
     width, height = prediction[:, 2] - prediction[:, 0], prediction[:, 3] - prediction[:, 1] + EPSILON
     target_width, target_height = target[:, 2] - target[:, 0], target[:, 3] - target[:, 1] + EPSILON
-    turn = torch.atan(target_width / target_height) - torch.atan(width / height)
-    aspect = (4 / math.pi**2) * torch.pow(turn, 2)
+    difference = torch.atan(target_width / target_height) - torch.atan(width / height)
+    aspect = (4 / math.pi**2) * torch.pow(difference, 2)
     with torch.no_grad():
         trade_off = aspect / (1 - ratio + aspect)
     return (1 - (ratio - (distance(prediction, target) + trade_off * aspect))).sum()
@@ -103,8 +103,8 @@ def weighted_ce(logits: Tensor, target: Tensor, class_weight: Tensor) -> Tensor:
 
 def softmax_focal(logits: Tensor, target: Tensor) -> Tensor:
     """The sum of cross-entropies, each times (1 - p)^2."""
-    surprise = functional.cross_entropy(logits, target, reduction="none")
-    return ((1 - torch.exp(-surprise)) ** 2 * surprise).sum()
+    loss = functional.cross_entropy(logits, target, reduction="none")
+    return ((1 - torch.exp(-loss)) ** 2 * loss).sum()
 
 
 def bce(logits: Tensor, target: Tensor) -> Tensor:
@@ -114,13 +114,13 @@ def bce(logits: Tensor, target: Tensor) -> Tensor:
 
 def balanced_bce(logits: Tensor, target: Tensor) -> Tensor:
     """The sum of binary cross-entropies, positives times 0.25 and negatives times 0.75."""
-    surprise = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    return (surprise * (0.25 * target + 0.75 * (1 - target))).sum()
+    loss = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return (loss * (0.25 * target + 0.75 * (1 - target))).sum()
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
     """The sum of focal losses with alpha 0.25 and gamma 2."""
     probability = logits.sigmoid()
     missing = (1 - probability) * target + probability * (1 - target)
-    strength = (0.25 * target + 0.75 * (1 - target)) * missing.pow(2.0)
-    return (functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * strength).sum()
+    modulation = (0.25 * target + 0.75 * (1 - target)) * missing.pow(2.0)
+    return (functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * modulation).sum()

@@ -9,7 +9,7 @@ import detloss
 from detloss.catalog import LOSSES
 from detloss.losses.module import LossModule
 
-MEASURES = (detloss.iou, detloss.generalized_iou, detloss.distance_iou, detloss.complete_iou)
+MEASURES = "detloss.boxes.overlap"
 
 
 def missing_parts(item: object) -> list[str]:
@@ -27,18 +27,23 @@ def parts(item: object) -> Iterator[tuple[str, bool]]:
     if is_another_form(item):
         yield "the name of its function", bool(re.search(r"`[\w.]+`", sentence))
         return
-    is_function = inspect.isfunction(item) and not hasattr(item, "__wrapped__")
     parameters = inspect.signature(item).parameters  # type: ignore[arg-type]
+    if isinstance(item, type) and issubclass(item, LossModule):
+        for name in parameters:
+            yield f"the option {name}", documents(text, name)
+        yield "the name of its function", f"`{item.function.__name__}`" in body
+        return
+    is_function = inspect.isfunction(item) and not hasattr(item, "__wrapped__")
     yield "When to choose it", "When to choose it:" in body
     if parameters:
         yield "Args", has_section(text, "Args")
         yield "Raises", has_section(text, "Raises")
         for name in parameters:
-            yield f"the argument {name}", bool(re.search(rf"^    {name}: ", text, re.MULTILINE))
+            yield f"the argument {name}", documents(text, name)
     if is_function:
         yield "Returns", has_section(text, "Returns")
     yield "Example", has_section(text, "Example") and ">>> " in text
-    if item in MEASURES or item in [loss.function for loss in LOSSES]:
+    if item.__module__ == MEASURES or item in [loss.function for loss in LOSSES]:
         yield "a formula", has_formula(body)
         yield "Edge cases", has_section(text, "Edge cases")
         yield "Sources", has_section(text, "Sources")
@@ -53,8 +58,12 @@ def has_formula(body: str) -> bool:
 
 def is_another_form(item: object) -> bool:
     """Whether an object is another form of a documented function: its module, or a drop-in replacement."""
-    is_module = isinstance(item, type) and issubclass(item, LossModule)
-    return is_module or item is detloss.ParameterPenalty or item.__module__.startswith("detloss.compat.")
+    return item is detloss.ParameterPenalty or item.__module__.startswith("detloss.compat.")
+
+
+def documents(text: str, name: str) -> bool:
+    """Whether a docstring has an entry for an argument."""
+    return bool(re.search(rf"^    {name}: ", text, re.MULTILINE))
 
 
 def has_section(text: str, name: str) -> bool:

@@ -8,10 +8,8 @@ from sphinx.application import Sphinx
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 from detloss.experiments import plot_loss
-from detloss.experiments.plot_style import style
 
 from .loss_examples import examples
-from .rotation_sweep import OVERLAPS, draw_rotation
 
 ALL_LOSSES = (*LOSSES, *ROTATED_LOSSES)
 BOX_KINDS = (Kind.REGRESSION, Kind.BOX, Kind.ROTATED)
@@ -77,21 +75,10 @@ def write_pages(app: Sphinx) -> None:
     folder.mkdir()
     for loss in ALL_LOSSES:
         (folder / f"{loss.name}.rst").write_text(page(loss), encoding="utf-8")
-        plot(loss, folder / f"{loss.name}.png")
+        plot_loss.write([loss], folder / f"{loss.name}.png")
     rows = "\n".join(row(loss) for loss in ALL_LOSSES)
     pages = "\n".join(f"   {loss.name}" for loss in ALL_LOSSES)
     (folder / "index.rst").write_text(OVERVIEW.format(rows=rows, pages=pages), encoding="utf-8")
-
-
-def plot(loss: Loss, path: Path) -> None:
-    """Plot a loss as ``detloss show`` does; a loss of rotated boxes over the angle, beside IoU."""
-    if loss.kind is Kind.ROTATED:
-        with style():
-            draw_rotation(4.0, 1.0, {loss.title: loss.function, "IoU, DIoU": OVERLAPS["IoU, DIoU"]}).savefig(
-                path, dpi=160
-            )
-    else:
-        plot_loss.write(loss, path)
 
 
 def page(loss: Loss) -> str:

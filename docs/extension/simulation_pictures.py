@@ -5,8 +5,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 from detloss.experiments.simulation import simulation_plots
-from detloss.experiments.simulation.experiment import simulate
-from detloss.experiments.simulation.gradients import losses_with
+from detloss.experiments.simulation.experiment import losses_with, simulate
 
 POINTS = 200
 """Enough for curves that look like those of all 5000 points."""

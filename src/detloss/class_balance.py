@@ -3,11 +3,12 @@
 import math
 from collections.abc import Sequence
 from numbers import Real
+from typing import get_args
 
 import torch
 from torch import Tensor
 
-METHODS = ("inverse", "sqrt", "effective")
+from detloss.types import CountWeighting, check_choice
 
 
 def alpha_from_counts(
@@ -53,7 +54,7 @@ def alpha_from_counts(
 
 
 def class_weight_from_counts(
-    counts: Tensor | Sequence[float], *, method: str = "inverse", beta: float = 0.9999
+    counts: Tensor | Sequence[float], *, method: CountWeighting = "inverse", beta: float = 0.9999
 ) -> Tensor:
     """Give a weight for each class, larger for rarer ones.
 
@@ -88,8 +89,7 @@ def class_weight_from_counts(
     See also:
         `alpha_from_counts`.
     """
-    if method not in METHODS:
-        raise ValueError(f"method: expected one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    check_choice("method", method, get_args(CountWeighting))
     if isinstance(beta, bool) or not isinstance(beta, Real):
         raise TypeError(f"beta: expected a number, got {type(beta).__name__}")
     if not 0.0 <= beta < 1.0:

@@ -1,1 +1,1 @@
-"""The battery: every loss on the inputs that break losses, against the exact answers."""
+"""Battery: difficult inputs of every loss, with exact results and error bounds."""

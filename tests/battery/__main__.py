@@ -1,6 +1,6 @@
-"""`python -m tests.battery [--seeds 10]`: how many ulps every loss is off at worst, and its peers beside it.
+"""Print the largest errors of every loss and of its peers in ulps: `python -m tests.battery [--seeds 10]`.
 
-Every backend of the processor takes part, "cpp" with the instruction set that DETLOSS_ISA says, or its best.
+Measures every CPU backend; the C++ backend uses the instruction set of DETLOSS_ISA, or the best one.
 """
 
 import argparse
@@ -19,20 +19,22 @@ from tests.battery.measure import Worst, describe, measure
 
 def main() -> None:
     options = argparse.ArgumentParser(prog="python -m tests.battery", description=__doc__)
-    options.add_argument("--seeds", type=int, default=10, help="how many fresh seeds")
-    options.add_argument("--seed", type=int, action="append", help="a seed to repeat")
+    options.add_argument("--seeds", type=int, default=10, help="number of new seeds (default: 10)")
+    options.add_argument("--seed", type=int, action="append", help="a seed to repeat; may be given several times")
     options.add_argument("--group", choices=GROUPS, action="append", help="only these losses")
-    chosen = options.parse_args()
+    given = options.parse_args()
     torch.set_num_threads(1)
-    seeds = chosen.seed or [SystemRandom().randrange(2**31) for _ in range(chosen.seeds)]
-    ours, peers, failed = _run(seeds, chosen.group or GROUPS)
+    seeds = given.seed or [SystemRandom().randrange(2**31) for _ in range(given.seeds)]
+    ours, peers, failed = _run(seeds, given.group or GROUPS)
     print(f"\nseeds {' '.join(map(str, seeds))}")
-    print(f"{'worst ulps':24}{'dtype':>10}{'by':>7} | {'value':>9} {'gradient':>9} {'':>16} | peer: value, gradient")
+    print(
+        f"{'largest errors':24}{'dtype':>10}{'by':>7} | {'value':>9} {'gradient':>9} {'':>16} | peer: value, gradient"
+    )
     for (loss, dtype, backend), worst in ours.items():
-        beside = str(peers[loss, dtype]) if (loss, dtype) in peers else ""
-        print(f"{loss:24}{str(dtype).removeprefix('torch.'):>10}{backend:>7} | {worst} | {beside}")
-    for broken in failed.values():
-        print(f"{len(broken)} results break this promise, such as {broken[0]}")
+        peer = str(peers[loss, dtype]) if (loss, dtype) in peers else ""
+        print(f"{loss:24}{str(dtype).removeprefix('torch.'):>10}{backend:>7} | {worst} | {peer}")
+    for examples in failed.values():
+        print(f"{len(examples)} results exceed this error bound, such as {examples[0]}")
     raise SystemExit(bool(failed))
 
 
@@ -55,14 +57,14 @@ def _run(seeds: Iterable[int], groups: Iterable[str]) -> tuple[Ours, Peers, Fail
                             errors = list(measure(case, case.ours))
                         for error in errors:
                             ours[case.loss, dtype, backend].add(error)
-                            if not error.ulps <= error.allowed:
-                                told = f"{backend}, seed {seed}: {describe(case, error)}"
-                                failed[backend, case.loss, error.kind].append(told)
+                            if not error.ulps <= error.bound:
+                                example = f"{backend}, seed {seed}: {describe(case, error)}"
+                                failed[backend, case.loss, error.kind].append(example)
                     if case.peer:
                         for error in measure(case, case.peer):
                             peers[case.loss, dtype].add(error)
-        broken = sum(map(len, failed.values()))
-        print(f"seed {seed}: {broken} broken promises so far, {time.perf_counter() - start:.0f} s", flush=True)
+        count = sum(map(len, failed.values()))
+        print(f"seed {seed}: {count} errors exceed their bound so far, {time.perf_counter() - start:.0f} s", flush=True)
     return ours, peers, failed
 
 

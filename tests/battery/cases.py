@@ -1,4 +1,4 @@
-"""The cases of the battery: a loss, its inputs and their exact answers."""
+"""Cases of the battery: losses, inputs and exact results."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -11,10 +11,10 @@ from torch.nn import functional
 
 import detloss
 from tests.battery import boxes, logits
-from tests.battery.promises import Promise, promise
+from tests.battery.error_bounds import ErrorBound, error_bound
 from tests.oracle import boxes as exact_boxes
 from tests.oracle import classification, regression
-from tests.oracle.answer import Answer
+from tests.oracle.exact import Exact
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
@@ -23,7 +23,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Case:
-    """One call of a loss, and what is exactly right for a row of pred and of target."""
+    """One call of a loss, and the function that computes the exact result of a row."""
 
     loss: str
     family: str
@@ -32,12 +32,12 @@ class Case:
     peer: Loss | None
     pred: Tensor
     target: Tensor
-    exact: Callable[..., Answer]
-    promise: Promise
+    exact: Callable[..., Exact]
+    bound: ErrorBound
 
     @cached_property
-    def answers(self) -> list[Answer]:
-        """Once for all backends, and only for cases that are measured: 60 digits take their time."""
+    def exact_results(self) -> list[Exact]:
+        """The exact results by row, computed once because 60 digits are slow."""
         return [self.exact(*rows) for rows in zip(self.pred.tolist(), self.target.tolist(), strict=True)]
 
 
@@ -51,7 +51,7 @@ BOX_LOSSES: dict[str, Loss] = {
 
 
 def of_torchvision(name: str, pred: Tensor, target: Tensor, **options: object) -> Tensor:
-    """A loss of torchvision's, which is needed only where peers are measured."""
+    """A loss of torchvision, imported only if peers are measured."""
     import torchvision.ops
 
     loss: Tensor = getattr(torchvision.ops, name)(pred, target, **options)
@@ -64,7 +64,7 @@ BOX_PEERS: dict[str, Loss] = {
     "ciou": partial(of_torchvision, "complete_box_iou_loss"),
 }
 
-# Formats and dimensions, and how many rows of each family they get.
+# Formats and dimensions, with the number of rows per family.
 LAYOUTS = {
     ("xyxy", 2): 20,
     ("xywh", 2): 8,
@@ -81,7 +81,7 @@ def box_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
     for (form, dims), count in LAYOUTS.items():
         geometry = detloss.AxisAligned(format=form, dims=dims)
         for family, make in boxes.FAMILIES.items():
-            pairs = [make(rng, dims, boxes.REACHES[dtype]) for _ in range(count)]
+            pairs = [make(rng, dims, boxes.RANGES[dtype]) for _ in range(count)]
             pred, target = (
                 torch.tensor([boxes.in_format(row, form) for row in rows], dtype=dtype)
                 for rows in zip(*pairs, strict=True)
@@ -97,17 +97,17 @@ def box_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                     peer=BOX_PEERS.get(name) if (form, dims) == ("xyxy", 2) else None,
                     pred=pred,
                     target=target,
-                    exact=partial(_box_answer, name, form),
-                    promise=promise("aspect" if name == "ciou" else "body" if dims > 2 else "box", dtype),
+                    exact=partial(_exact_box, name, form),
+                    bound=error_bound("aspect" if name == "ciou" else "solid" if dims > 2 else "box", dtype),
                 )
 
 
-def _box_answer(name: str, form: str, pred: list[float], target: list[float]) -> Answer:
-    return _box_answers(form, tuple(pred), tuple(target))[name]
+def _exact_box(name: str, form: str, pred: list[float], target: list[float]) -> Exact:
+    return _exact_boxes(form, tuple(pred), tuple(target))[name]
 
 
-@lru_cache(maxsize=max(LAYOUTS.values()))  # the losses of a family ask one after another for the same rows
-def _box_answers(form: str, pred: tuple[float, ...], target: tuple[float, ...]) -> dict[str, Answer]:
+@lru_cache(maxsize=max(LAYOUTS.values()))  # the losses of a family have the same rows
+def _exact_boxes(form: str, pred: tuple[float, ...], target: tuple[float, ...]) -> dict[str, Exact]:
     return exact_boxes.losses(pred, target, form)
 
 
@@ -128,7 +128,7 @@ def binary_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                 pred=logit,
                 target=target,
                 exact=partial(classification.binary_cross_entropy, label_smoothing=smoothing),
-                promise=promise("dense", dtype),
+                bound=error_bound("dense", dtype),
             )
         for alpha in (0.0, 0.25, 1.0):
             smoothing = rng.choice((0.0, 0.125))
@@ -143,7 +143,7 @@ def binary_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                 pred=logit,
                 target=target,
                 exact=partial(classification.balanced_cross_entropy, alpha=alpha, label_smoothing=smoothing),
-                promise=promise("dense", dtype),
+                bound=error_bound("dense", dtype),
             )
         for gamma in logits.GAMMAS:
             for alpha in logits.ALPHAS:
@@ -171,24 +171,24 @@ def _focal_case(
         else partial(of_torchvision, "sigmoid_focal_loss", alpha=-1 if alpha is None else alpha, **options),
         pred=logit,
         target=target,
-        exact=partial(_focal_answer, dtype, alpha, gamma, smoothing),
-        promise=promise("focal", dtype, gamma),
+        exact=partial(_exact_focal, dtype, alpha, gamma, smoothing),
+        bound=error_bound("focal", dtype, gamma),
     )
 
 
-def _focal_answer(
+def _exact_focal(
     dtype: torch.dtype, alpha: float | None, gamma: float, smoothing: float, logit: float, target: float
-) -> Answer:
-    """No promise by a target where 1 - p_t is below the smallest normal number: lost before it is a power."""
-    answer = classification.sigmoid_focal(logit, target, alpha, gamma, smoothing)
-    faint = 708 if dtype == torch.float64 else 87
-    return replace(answer, by_target=()) if faint < abs(logit) < 1e30 else answer
+) -> Exact:
+    """Without derivatives by the target where 1 - p_t is below the smallest normal number and loses digits."""
+    exact = classification.sigmoid_focal(logit, target, alpha, gamma, smoothing)
+    subnormal = 708 if dtype == torch.float64 else 87
+    return replace(exact, by_target=()) if subnormal < abs(logit) < 1e30 else exact
 
 
 def softmax_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
     for classes in logits.CLASSES:
         for family, make in logits.FAMILIES.items():
-            # Many classes are slow to add up in 60 digits: now one family, now another.
+            # Sums over many classes are slow in 60 digits: use a random half of the families.
             if classes >= 1000 and rng.random() < 0.5:
                 continue
             count = 8 if classes < 10 else 2 if classes < 100 else 1
@@ -216,7 +216,7 @@ def _softmax_rows(rng: Random, family: str, pred: Tensor, labels: list[int], wei
             pred=pred,
             target=target,
             exact=partial(classification.cross_entropy, class_weight=weights, label_smoothing=smoothing),
-            promise=promise("cross_entropy", dtype),
+            bound=error_bound("cross_entropy", dtype),
         )
         gamma = rng.choice(logits.GAMMAS)
         yield Case(
@@ -228,12 +228,12 @@ def _softmax_rows(rng: Random, family: str, pred: Tensor, labels: list[int], wei
             pred=pred,
             target=target,
             exact=partial(classification.softmax_focal, gamma=gamma, class_weight=weights),
-            promise=promise("focal", dtype, gamma),
+            bound=error_bound("focal", dtype, gamma),
         )
-    # Probabilities over 1000 classes cost a logarithm for each of them.
+    # Soft targets need one logarithm per class.
     if classes < 100 and pred.isfinite().all():
-        shares = torch.tensor([[rng.random() ** 3 for _ in range(classes)] for _ in labels], dtype=torch.float64)
-        shares = (shares / shares.sum(1, keepdim=True)).to(dtype)
+        probabilities = torch.tensor([[rng.random() ** 3 for _ in range(classes)] for _ in labels], dtype=torch.float64)
+        probabilities = (probabilities / probabilities.sum(1, keepdim=True)).to(dtype)
         yield Case(
             loss="soft_cross_entropy",
             family=family,
@@ -241,13 +241,13 @@ def _softmax_rows(rng: Random, family: str, pred: Tensor, labels: list[int], wei
             ours=partial(detloss.cross_entropy_loss, reduction="none"),
             peer=partial(functional.cross_entropy, reduction="none"),
             pred=pred,
-            target=shares,
+            target=probabilities,
             exact=classification.cross_entropy,
-            promise=promise("cross_entropy", dtype),
+            bound=error_bound("cross_entropy", dtype),
         )
 
 
-REGRESSION: dict[str, tuple[Callable[..., Answer], Loss, Loss]] = {
+REGRESSION: dict[str, tuple[Callable[..., Exact], Loss, Loss]] = {
     "l1": (regression.l1, detloss.l1_loss, functional.l1_loss),
     "l2": (regression.l2, detloss.l2_loss, functional.mse_loss),
     "smooth_l1": (regression.smooth_l1, detloss.smooth_l1_loss, functional.smooth_l1_loss),
@@ -278,7 +278,7 @@ def regression_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                     pred=pred,
                     target=target,
                     exact=partial(exact, **options),
-                    promise=promise("dense", dtype),
+                    bound=error_bound("dense", dtype),
                 )
 
 

@@ -1,4 +1,4 @@
-"""Logits, targets and options that have broken a classification loss."""
+"""Difficult logits, targets and options of classification losses."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -14,18 +14,18 @@ CLASSES = (2, 3, 5, 21, 81, 1000, 10000)
 
 
 def rounded(numbers: Iterable[float], dtype: torch.dtype) -> list[float]:
-    """The dtype's nearest numbers, each once, those beyond its largest left out."""
-    wanted = [x for x in numbers if math.isinf(x) or abs(x) <= torch.finfo(dtype).max]
-    return sorted(set(torch.tensor(wanted, dtype=torch.float64).to(dtype).tolist()))
+    """The nearest numbers of the dtype, without duplicates and without those above its maximum."""
+    representable = [x for x in numbers if math.isinf(x) or abs(x) <= torch.finfo(dtype).max]
+    return sorted(set(torch.tensor(representable, dtype=torch.float64).to(dtype).tolist()))
 
 
 def extremes(dtype: torch.dtype) -> list[float]:
-    """Every size of logit, of both signs."""
+    """Logits of all magnitudes and both signs."""
     return rounded([sign * size for size in EXTREMES for sign in (1, -1)], dtype)
 
 
 def soft_target(rng: Random) -> float:
-    """0 and 1 among them, and what is next to either."""
+    """A target in [0, 1], often 0, 1 or a number near them."""
     return rng.choice((0.0, 1.0, 0.5, 2.0**-9, 1 - 2.0**-8, rng.random(), rng.random()))
 
 
@@ -34,13 +34,13 @@ def ordinary(rng: Random, classes: int, target: int) -> list[float]:
 
 
 def margin(rng: Random, classes: int, target: int) -> list[float]:
-    """The target ahead of the rest, or behind it, by the sizes at which exponentials give out."""
+    """The target logit above or below the others by margins at which exponentials underflow or overflow."""
     lead = rng.choice((-1, 1, 1)) * rng.choice(SIZES)
     return [lead if c == target else rng.gauss(0, 0.1) for c in range(classes)]
 
 
 def offset(rng: Random, classes: int, target: int) -> list[float]:
-    """A constant far above what tells the classes apart."""
+    """A common offset much larger than the differences between classes."""
     shift = rng.choice((-1e4, 100.0, 1000.0, 3e4))
     return [shift + rng.gauss(0, 3) for _ in range(classes)]
 
@@ -50,7 +50,7 @@ def equal(rng: Random, classes: int, target: int) -> list[float]:
 
 
 def scattered(rng: Random, classes: int, target: int) -> list[float]:
-    """Every size at once, one infinity at most."""
+    """Logits of all magnitudes in one row, with at most one infinity."""
     row = [rng.choice((-1, 1)) * rng.choice((*SIZES, 1000.0, 3e38)) for _ in range(classes)]
     if rng.random() < 0.3:
         row[rng.randrange(classes)] = rng.choice((-1, 1)) * math.inf
@@ -58,7 +58,7 @@ def scattered(rng: Random, classes: int, target: int) -> list[float]:
 
 
 def not_a_number(rng: Random, classes: int, target: int) -> list[float]:
-    """NaN in some rows, beside rows that are whole."""
+    """NaN in about half of the rows."""
     row = ordinary(rng, classes, target)
     if rng.random() < 0.5:
         row[rng.randrange(classes)] = math.nan

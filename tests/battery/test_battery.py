@@ -1,4 +1,4 @@
-"""Every loss keeps its promises on the whole battery, on every backend of the processor."""
+"""Errors of every loss on the battery, on every CPU backend."""
 
 import pytest
 import torch
@@ -11,16 +11,16 @@ from tests.battery.sample import sampled
 from tests.support.marks import share
 
 SHOWN = 20
-SHARES = {"boxes": 0.1, "binary": 0.3, "softmax": 0.1, "regression": 1.0}  # of a group's families
+FRACTIONS = {"boxes": 0.1, "binary": 0.3, "softmax": 0.1, "regression": 1.0}  # of the families of a group
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("whole", share(False, True))
-def test_promises(group: str, dtype: torch.dtype, whole: bool, seed: int) -> None:
+@pytest.mark.parametrize("complete", share(False, True))
+def test_error_bounds(group: str, dtype: torch.dtype, complete: bool, seed: int) -> None:
     found = []
-    for case in sampled(group, dtype, seed, 1.0 if whole else SHARES[group]):
+    for case in sampled(group, dtype, seed, 1.0 if complete else FRACTIONS[group]):
         for backend in AVAILABLE["cpu"]:
             with detloss.use_backend(backend):
                 found += [f"{backend}: {describe(case, error)}" for error in failures(case)]
-    assert not found, "\n".join([f"seed {seed}: {len(found)} results break their promise", *found[:SHOWN]])
+    assert not found, "\n".join([f"seed {seed}: {len(found)} results exceed their error bound", *found[:SHOWN]])

@@ -1,4 +1,4 @@
-"""The battery's random data is what its families claim, after rounding, in every dtype."""
+"""Random inputs of the battery have the properties of their family, after rounding, in every dtype."""
 
 from collections import Counter
 from random import Random
@@ -11,8 +11,8 @@ from tests.battery.cases import DTYPES
 
 Row = list[float]
 
-# The relations that each family may show; every other pair is a broken generator.
-CLAIMS = {
+# The relations that the pairs of each family may have.
+RELATIONS = {
     "identical": {"identical"},
     "touching": {"touching"},
     "sharing_an_edge": {"overlapping", "nested"},
@@ -25,12 +25,12 @@ CLAIMS = {
     "inverted": {"inverted"},
 }
 
-# Shares that ordinary boxes in the plane show: at least, at most.
-SHARES = {"overlapping": (0.5, 0.95), "disjoint": (0.03, 0.4), "nested": (0.02, 0.3)}
+# Minimum and maximum fraction of each relation among ordinary boxes in the plane.
+FRACTIONS = {"overlapping": (0.5, 0.95), "disjoint": (0.03, 0.4), "nested": (0.02, 0.3)}
 
 
 def relation(pred: Row, target: Row) -> str:
-    """How two boxes lie, each its minima, then its maxima."""
+    """The relation of two boxes, given by minima followed by maxima."""
     half = len(pred) // 2
     axes = list(zip(pred[:half], pred[half:], target[:half], target[half:], strict=True))
     if any(low > high for a, b, c, d in axes for low, high in ((a, b), (c, d))):
@@ -48,40 +48,40 @@ def relation(pred: Row, target: Row) -> str:
 
 def pairs(family: str, dims: int, dtype: torch.dtype, seed: int, count: int) -> list[tuple[Row, Row]]:
     rng = Random(seed)
-    made = [boxes.FAMILIES[family](rng, dims, boxes.REACHES[dtype]) for _ in range(count)]
+    made = [boxes.FAMILIES[family](rng, dims, boxes.RANGES[dtype]) for _ in range(count)]
     return [(_rounded(pred, dtype), _rounded(target, dtype)) for pred, target in made]
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-@pytest.mark.parametrize("family", CLAIMS)
-def test_families_are_what_they_claim(family: str, dtype: torch.dtype, seed: int) -> None:
+@pytest.mark.parametrize("family", RELATIONS)
+def test_families_have_their_relations(family: str, dtype: torch.dtype, seed: int) -> None:
     for dims in (1, 2, 3, 4):
-        assert {relation(*pair) for pair in pairs(family, dims, dtype, seed, 50)} <= CLAIMS[family]
+        assert {relation(*pair) for pair in pairs(family, dims, dtype, seed, 50)} <= RELATIONS[family]
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
-def test_specks_lie_inside(dtype: torch.dtype, seed: int) -> None:
-    # Sixteen bits have no digits left for a speck: there it may be flat.
+def test_specks_are_nested(dtype: torch.dtype, seed: int) -> None:
+    # In 16-bit dtypes a speck may be rounded to a flat box.
     assert {relation(*pair) for pair in pairs("speck", 2, dtype, seed, 200)} == {"nested"}
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_ordinary_boxes_lie_in_every_way(dtype: torch.dtype, seed: int) -> None:
+def test_ordinary_boxes_have_all_relations(dtype: torch.dtype, seed: int) -> None:
     seen = Counter(relation(*pair) for pair in pairs("ordinary", 2, dtype, seed, 2000))
-    for name, (least, most) in SHARES.items():
+    for name, (least, most) in FRACTIONS.items():
         assert least <= seen[name] / 2000 <= most, seen
 
 
-def test_special_families_reach_every_place(seed: int) -> None:
+def test_special_families_have_all_kinds_of_pairs(seed: int) -> None:
     flat = pairs("both_flat", 2, torch.float32, seed, 400)
     assert sum(_is_point(pred) and _is_point(target) for pred, target in flat) >= 20
     assert sum(pred[0] == pred[2] == target[0] == target[2] for pred, target in flat) >= 2
-    backwards = pairs("inverted", 2, torch.float32, seed, 400)
-    assert sum(pred == target for pred, target in backwards) >= 20
-    assert sum(_is_inverted(pred) and not _is_inverted(target) for pred, target in backwards) >= 20
-    assert sum(_is_inverted(target) and not _is_inverted(pred) for pred, target in backwards) >= 20
-    whole = [pair for pair in pairs("not_finite", 2, torch.float32, seed, 400) if _is_finite(pair)]
-    assert 60 <= len(whole) <= 200
+    inverted = pairs("inverted", 2, torch.float32, seed, 400)
+    assert sum(pred == target for pred, target in inverted) >= 20
+    assert sum(_is_inverted(pred) and not _is_inverted(target) for pred, target in inverted) >= 20
+    assert sum(_is_inverted(target) and not _is_inverted(pred) for pred, target in inverted) >= 20
+    finite = [pair for pair in pairs("not_finite", 2, torch.float32, seed, 400) if _is_finite(pair)]
+    assert 60 <= len(finite) <= 200
 
 
 @pytest.mark.parametrize("form", ["xywh", "cxcywh", "ltrb"])
@@ -94,7 +94,7 @@ def test_exact_families_are_exact_in_every_format(form: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_logits_hold_what_breaks_exponentials(dtype: torch.dtype) -> None:
+def test_logits_include_limits_of_exponentials(dtype: torch.dtype) -> None:
     sizes = {abs(logit) for logit in logits.extremes(dtype)}
     assert {0.0, 17.0, 37.0, 88.0, 89.0, 104.0, 1000.0, float("inf")} <= sizes
     assert dtype == torch.float16 or any(0 < size < 2e-30 for size in sizes)

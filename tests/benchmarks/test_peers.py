@@ -1,4 +1,4 @@
-"""The contest is fair: all contenders compute the same numbers, from inputs that are what they claim to be."""
+"""Fair comparison: all implementations compute the same values and gradients from inputs with the stated properties."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,13 @@ import torch
 from torch import Tensor
 from torchvision import ops
 
-from benchmarks import limits
+from benchmarks import bounds
 from benchmarks.cases import CASES, Case
-from benchmarks.families import BOXES, INDICES, NEAR_BOXES, Operands
-from benchmarks.size import Size
+from benchmarks.inputs import BOXES, INDICES, OVERLAPPING_BOXES, Operands, Size
 from detloss.catalog import LOSSES
 
 CPU = torch.device("cpu")
-CONTENDERS = [
+IMPLEMENTATIONS = [
     pytest.param(case, loss, id=f"{case.title}: {name}")
     for case in CASES
     for name, loss in {**case.peers, **case.on_gpu, "lean": case.lean}.items()
@@ -30,41 +29,41 @@ def small(case: Case) -> Operands:
 
 def value_and_gradients(loss: Callable[..., Tensor], case: Case) -> tuple[Tensor, ...]:
     operands = small(case)
-    leaves = [operand.requires_grad_() for operand in operands[: case.family.learned]]
+    leaves = [operand.requires_grad_() for operand in operands[: case.family.trainable]]
     value = loss(*operands)
     return value, *torch.autograd.grad(value, leaves)
 
 
-@pytest.mark.parametrize(("case", "loss"), CONTENDERS)
-def test_every_contender_computes_what_we_compute(case: Case, loss: Callable[..., Tensor]) -> None:
+@pytest.mark.parametrize(("case", "loss"), IMPLEMENTATIONS)
+def test_implementations_agree_in_value_and_gradients(case: Case, loss: Callable[..., Tensor]) -> None:
     theirs, ours = value_and_gradients(loss, case), value_and_gradients(case.ours, case)
-    torch.testing.assert_close(theirs, ours, rtol=2e-5, atol=1e-7)  # room for their epsilons
+    torch.testing.assert_close(theirs, ours, rtol=2e-5, atol=1e-7)  # tolerance for the epsilons of the peers
 
 
 def test_every_loss_of_the_catalog_has_a_case() -> None:
     assert {loss.name for loss in LOSSES} <= {case.name for case in CASES}
 
 
-def test_titles_tell_cases_apart() -> None:
+def test_titles_are_unique() -> None:
     assert len({case.title for case in CASES}) == len(CASES)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.title)
-def test_what_is_learned_asks_for_a_gradient_and_nothing_else(case: Case) -> None:
+def test_only_trainable_operands_require_gradients(case: Case) -> None:
     operands = case.family.operands(Size(3, min(case.family.main.columns, 4)), CPU)
-    asked = [operand.requires_grad for operand in operands]
-    assert asked == [True] * case.family.learned + [False] * (len(operands) - case.family.learned)
+    required = [operand.requires_grad for operand in operands]
+    assert required == [True] * case.family.trainable + [False] * (len(operands) - case.family.trainable)
 
 
-def test_three_predictions_of_four_overlap_with_their_targets() -> None:
+def test_three_of_four_predictions_overlap_their_targets() -> None:
     prediction, target = BOXES.operands(Size(4000), CPU)
     overlaps = ops.box_iou(prediction.detach(), target).diagonal() > 0
     assert 3000 <= overlaps.sum() <= 3100
-    prediction, target = NEAR_BOXES.operands(Size(400), CPU)
+    prediction, target = OVERLAPPING_BOXES.operands(Size(400), CPU)
     assert (ops.box_iou(prediction.detach(), target).diagonal() > 0.1).all()
 
 
-def test_nine_rows_of_ten_are_background() -> None:
+def test_nine_of_ten_rows_are_background() -> None:
     _, target = INDICES.operands(Size(4000, 20), CPU)
     assert target.min() == 0
     assert target.max() == 20
@@ -73,8 +72,8 @@ def test_nine_rows_of_ten_are_background() -> None:
 
 @pytest.mark.parametrize(
     ("of", "columns", "bytes_moved"),
-    [(limits.of_boxes, 1, 48), (limits.of_dense_logits, 1, 12), (limits.of_rows, 3, 24)],
+    [(bounds.of_boxes, 1, 48), (bounds.of_dense_logits, 1, 12), (bounds.of_softmax_logits, 3, 24)],
 )
-def test_a_twin_moves_the_bytes_of_a_fused_pass(of: Callable, columns: int, bytes_moved: int) -> None:
-    add = of(Size(10, columns), torch.zeros(10, columns), torch.zeros(10))[limits.TWIN]
+def test_bandwidth_bound_moves_the_bytes_of_a_fused_pass(of: Callable, columns: int, bytes_moved: int) -> None:
+    add = of(torch.zeros(10, columns), torch.zeros(10))[bounds.BANDWIDTH]
     assert sum(tensor.nbytes for tensor in (*add.args, *add.keywords.values())) == 10 * bytes_moved

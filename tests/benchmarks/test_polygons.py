@@ -1,4 +1,4 @@
-"""The peer of rotated boxes computes what we compute, on pairs in general position, and the exact answers."""
+"""The peer of rotated boxes against exact values and against detloss, for pairs in general position."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ from tests.oracle import polygons as oracle
 from tests.support.convex_pairs import RECTANGLES, fractions_of
 
 
-def test_the_peer_is_right_on_random_pairs(seed: int) -> None:
+def test_peer_has_the_exact_values(seed: int) -> None:
     first, second = RECTANGLES["random"].pairs(seed, 20)
     for k in range(len(first)):
         exact = oracle.losses(*(oracle.rectangle(fractions_of(rows[k])) for rows in (first, second)))
@@ -23,7 +23,7 @@ def test_the_peer_is_right_on_random_pairs(seed: int) -> None:
     ("ours", "theirs"), [(detloss.iou_loss, rotated.iou_loss), (detloss.generalized_iou_loss, rotated.giou_loss)]
 )
 @pytest.mark.parametrize("name", ["random", "apart"])
-def test_the_peer_has_our_values_and_gradients(name: str, ours: object, theirs: object, seed: int) -> None:
+def test_peer_agrees_in_value_and_gradients(name: str, ours: object, theirs: object, seed: int) -> None:
     rows = RECTANGLES[name].pairs(seed, 2000)
     results = []
     for loss in (lambda *pair: ours(*pair, geometry=Rotated()), theirs):
@@ -34,7 +34,7 @@ def test_the_peer_has_our_values_and_gradients(name: str, ours: object, theirs: 
         torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)
 
 
-def test_the_peers_matrix(seed: int) -> None:
+def test_pairwise_iou_of_the_peer(seed: int) -> None:
     first, second = RECTANGLES["random"].pairs(seed, 40)
     expected = detloss.iou(first, second[:30], geometry=Rotated(), pairwise=True)
     torch.testing.assert_close(rotated.pairwise_iou(first, second[:30]), expected, rtol=0, atol=1e-10)

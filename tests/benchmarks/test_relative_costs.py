@@ -3,12 +3,12 @@
 import pytest
 
 from benchmarks import relative_costs
-from benchmarks.contest import Budget
+from benchmarks.timing import Budget
 from detloss.catalog import LOSSES, ROTATED_LOSSES
 
 
 def test_every_loss_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relative_costs, "BUDGET", Budget(seconds=0.01, stint=0.0001, rounds=1))
+    monkeypatch.setattr(relative_costs, "BUDGET", Budget(seconds=0.01, min_run_time=0.0001, rounds=1))
     for size in ("BOXES", "ROTATED_BOXES", "CELLS"):
         monkeypatch.setattr(relative_costs, size, 8)
     tables = relative_costs.tables()

@@ -1,4 +1,4 @@
-"""The command line, and a whole run in the small."""
+"""Command line and runs of the benchmarks, at small sizes."""
 
 import argparse
 import os
@@ -13,35 +13,36 @@ from rich.console import Console
 import detloss
 from benchmarks.__main__ import main, named_cases, parsed_sizes
 from benchmarks.cases import CASES
-from benchmarks.contest import Budget
+from benchmarks.environment import Environment, backends_of, cpu_environment, empty_compile_cache
+from benchmarks.inputs import Size
 from benchmarks.machine import instruction_set, this_machine
-from benchmarks.run import Choice, judged, measured
-from benchmarks.size import Size
-from benchmarks.stage import Stage, backends_of, fresh_compiler, on_processor
-from tests.support.benchmark_results import MACHINE, ciou
+from benchmarks.run import Selection, outcome, run
+from benchmarks.timing import Budget
+from tests.support.benchmark_results import ciou
 
 CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def stage() -> Stage:
-    """Contests that are over at once."""
-    return on_processor(Budget(seconds=0.001, stint=0.0, rounds=2), compiles=False)
+def environment() -> Environment:
+    """Measurements that take as little time as possible."""
+    return cpu_environment(Budget(seconds=0.001, min_run_time=0.0, rounds=2), compiles=False)
 
 
-def names(cells: Sequence[tuple]) -> list[str]:
-    return [f"{case.title}, {size.rows}x{size.columns}" for case, size in cells]
+def names(configurations: Sequence[tuple]) -> list[str]:
+    return [f"{case.title}, {size.rows}x{size.columns}" for case, size in configurations]
 
 
-def test_an_unknown_loss_is_answered_with_all_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unknown_loss_is_an_error_that_lists_all_losses(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--only", "giou,gioux"])
     message = " ".join(capsys.readouterr().err.split())
-    assert "no loss is called 'gioux'; choose from l1, l2, smooth_l1, iou, log_iou, giou, diou, ciou, ce," in message
+    assert "expected losses among l1, l2, smooth_l1, iou, log_iou, giou, diou, ciou, ce," in message
+    assert message.endswith("got 'gioux'")
 
 
 @pytest.mark.parametrize("text", ["x", "12x", "-3", "0", "1x2x3", "1e6", "²"])
-def test_sizes_that_are_none(text: str) -> None:
+def test_invalid_sizes(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="expected sizes such as 65536 or 4096x32000, got"):
         parsed_sizes(text)
 
@@ -49,114 +50,115 @@ def test_sizes_that_are_none(text: str) -> None:
 def test_sizes() -> None:
     assert parsed_sizes("65536,4096x32000") == (Size(65_536), Size(4096, 32_000))
     assert str(Size(4096, 32_000)) == "4\u202f096 x 32\u202f000"
-    assert Size(4096, 32_000).entries == 131_072_000
-    assert Size(4096, 100).with_entries(250) == Size(2, 100)
+    assert Size(4096, 32_000).elements == 131_072_000
+    assert Size(4096, 100).with_elements(250) == Size(2, 100)
 
 
-def test_sizes_that_suit_no_loss(capsys: pytest.CaptureFixture[str]) -> None:
+def test_sizes_that_fit_no_selected_loss(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--only", "giou", "--sizes", "64x80"])
-    assert "boxes and numbers have no classes" in " ".join(capsys.readouterr().err.split())
+    message = " ".join(capsys.readouterr().err.split())
+    assert message.endswith(
+        "--sizes: expected rows without classes for losses of boxes and numbers, got rows x classes"
+    )
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_no_gpu(capsys: pytest.CaptureFixture[str]) -> None:
+def test_device_cuda_without_a_gpu(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--device", "cuda"])
-    assert "--device cuda: torch finds no GPU here" in capsys.readouterr().err
+    assert "--device: expected a GPU that torch can use for cuda, found none" in capsys.readouterr().err
 
 
-def test_a_name_chooses_all_its_variants() -> None:
+def test_name_selects_all_its_variants() -> None:
     assert [case.title for case in named_cases("focal")] == ["focal, dense targets", "focal, class indices"]
 
 
-def test_the_sizes_of_the_targets() -> None:
-    assert names(Choice(named_cases("giou,ce")).contests(CPU)) == [
+def test_default_sizes() -> None:
+    assert names(Selection(named_cases("giou,ce")).forward_backward(CPU)) == [
         *("giou, 256x1", "giou, 4096x1", "giou, 65536x1", "giou, 1000000x1"),
         *("ce, 65536x81", "ce, 2048x8192", "ce, 4096x32000"),
     ]
 
 
-def test_a_quick_run_has_one_size_a_loss() -> None:
-    assert names(Choice(named_cases("giou,ce"), quick=True).contests(CPU)) == ["giou, 65536x1", "ce, 65536x81"]
-    assert len(list(Choice(quick=True).contests(CPU))) == len(CASES)
+def test_quick_run_has_one_size_per_loss() -> None:
+    selection = Selection(named_cases("giou,ce"), quick=True)
+    assert names(selection.forward_backward(CPU)) == ["giou, 65536x1", "ce, 65536x81"]
+    assert len(list(Selection(quick=True).forward_backward(CPU))) == len(CASES)
 
 
-def test_sizes_of_ones_own() -> None:
-    choice = Choice(named_cases("giou,focal"), (Size(300), Size(50, 7)))
-    assert names(choice.contests(CPU)) == [
+def test_given_sizes() -> None:
+    selection = Selection(named_cases("giou,focal"), (Size(300), Size(50, 7)))
+    assert names(selection.forward_backward(CPU)) == [
         "giou, 300x1",
         *("focal, dense targets, 300x80", "focal, dense targets, 50x7"),
         *("focal, class indices, 300x80", "focal, class indices, 50x7"),
     ]
-    assert not list(choice.growth())
-    assert not list(choice.without_gradient())
+    assert not list(selection.scaling())
+    assert not list(selection.forward())
 
 
-def test_growth_goes_over_powers_of_ten() -> None:
-    assert [size.rows for _, size in Choice(named_cases("ciou")).growth()] == [10**power for power in range(2, 8)]
+def test_scaling_uses_powers_of_ten() -> None:
+    assert [size.rows for _, size in Selection(named_cases("ciou")).scaling()] == [10**power for power in range(2, 8)]
 
 
-def test_a_gpu_is_asked_about_64_megabytes() -> None:
+def test_gpu_sizes_include_64_megabytes() -> None:
     (boxes,) = named_cases("ciou")
     assert [size.rows for size in boxes.family.sizes_on(torch.device("cuda"))] == [65_536, 1_000_000, 8_000_000]
 
 
 @pytest.mark.exhaustive
-def test_every_loss_and_contender_in_the_small(stage: Stage) -> None:
+def test_all_losses_and_implementations_at_a_small_size(environment: Environment) -> None:
     with Console(quiet=True) as console:
-        report = measured(Choice(sizes=(Size(16),)), stage, console)
-    assert [result.case for result in report.contests] == list(CASES)
-    for result in report.contests:
+        report = run(Selection(sizes=(Size(16),)), environment, console)
+    assert [result.case for result in report.forward_backward] == list(CASES)
+    for result in report.forward_backward:
         assert result.backends[0] == detloss.backends()["cpu"]
-        assert {*result.backends, *result.case.peers} <= result.scores.keys()
-        assert all(score.seconds for score in result.scores.values())
-        assert result.scores[result.active].peak >= result.gradient
-    assert report.unmeasured[-1] == "everything on a GPU"
-    assert detloss.backends()["cpu"] == stage.backends[0]
+        assert {*result.backends, *result.case.peers} <= result.measurements.keys()
+        assert all(each.seconds for each in result.measurements.values())
+        assert result.measurements[result.default].peak >= result.gradient
+    assert detloss.backends()["cpu"] == environment.backends[0]
 
 
-def test_targets_are_for_one_thread() -> None:
-    results = [ciou(Size(65_536))]
-    assert judged(MACHINE, results, [], []).verdicts
-    several = judged(replace(MACHINE, threads=2), results, [], [])
-    assert not several.verdicts
-    assert several.unmeasured == ["everything with one thread", "everything on a GPU"]
+def test_forward_only() -> None:
+    assert names(Selection(named_cases("l1")).forward()) == ["l1, 262144x1"]
+    assert not list(Selection(quick=True).forward())
 
 
-def test_without_a_gradient() -> None:
-    assert names(Choice(named_cases("l1")).without_gradient()) == ["l1, 262144x1"]
-    assert not list(Choice(quick=True).without_gradient())
-
-
-def test_the_active_backend_comes_first_and_eager_is_there() -> None:
+def test_default_backend_is_first_and_eager_is_included() -> None:
     found = backends_of(CPU)
     assert found[0] == detloss.backends()["cpu"]
     assert "eager" in found
     assert len(set(found)) == len(found)
 
 
-def test_what_does_not_fit_into_memory_is_turned_away(stage: Stage) -> None:
-    cramped = replace(stage, available=lambda: 1000)
+def test_implementations_that_need_too_much_memory_are_skipped(environment: Environment) -> None:
+    small = replace(environment, available=lambda: 1000)
     with Console(quiet=True) as console:
-        report = measured(Choice(named_cases("l1"), (Size(2_000_000),)), cramped, console)
-    (result,) = report.contests
-    assert not result.competed("torch")
-    assert result.scores["torch"].absent.startswith("would take ")
-    assert result.competed("twin")
+        report = run(Selection(named_cases("l1"), (Size(2_000_000),)), small, console)
+    (result,) = report.forward_backward
+    assert not result.is_timed("torch")
+    assert result.measurements["torch"].skipped.startswith("needs ")
+    assert result.is_timed("bandwidth")
+    assert " skipped, needs " in outcome(result)
 
 
-def test_without_a_compiler_torch_compile_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_line_of_a_result() -> None:
+    line = "ciou, 65\u202f536: cpp 15.3 ns per element, speed-up over torchvision 47000x (46200–47800)"
+    assert outcome(ciou(Size(65_536), ours=0.001)) == line
+
+
+def test_torch_compile_is_not_measured_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     def compile_nothing(*_arguments: object) -> None:
         raise RuntimeError("no compiler")
 
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "restored after this test")
     monkeypatch.setattr(torch, "compile", compile_nothing)
-    with fresh_compiler(CPU) as compiles:
+    with empty_compile_cache(CPU) as compiles:
         assert not compiles
 
 
-def test_another_instruction_set_starts_over(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_instruction_set_starts_a_new_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DETLOSS_ISA", raising=False)
     calls = []
 
@@ -170,7 +172,7 @@ def test_another_instruction_set_starts_over(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("forced", "flags", "level"),
+    ("requested", "flags", "level"),
     [
         (None, "sse4_2 avx2 fma avx512f avx512bw avx512dq avx512vl avx512cd", "v4"),
         (None, "sse4_2 avx2 fma avx512f", "v3"),
@@ -179,8 +181,8 @@ def test_another_instruction_set_starts_over(monkeypatch: pytest.MonkeyPatch) ->
         ("v3", "avx2 fma avx512f avx512bw avx512dq avx512vl avx512cd", "v3"),
     ],
 )
-def test_instruction_sets(forced: str | None, flags: str, level: str) -> None:
-    assert instruction_set(forced, flags) == level
+def test_instruction_sets(requested: str | None, flags: str, level: str) -> None:
+    assert instruction_set(requested, flags) == level
 
 
 def test_this_machine() -> None:

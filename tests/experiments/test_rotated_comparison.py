@@ -12,11 +12,12 @@ from click.testing import CliRunner, Result
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind
 from detloss.experiments.cli import main
-from detloss.experiments.comparison import request, runner
+from detloss.experiments.comparison import plan, runner
 from detloss.experiments.data.dataset import Dataset, Sample, load
 from detloss.experiments.data.digit_scenes import STYLES, compose
-from detloss.experiments.training.builders import unitbox_of
-from detloss.experiments.training.trial import Trial, check_trials, run_trial
+from detloss.experiments.training.detectors import unitbox_of
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import DetectorError, check_trials, run_trial
 from tests.support.inline_workers import Inline
 from tests.support.trials import small_dataset
 
@@ -36,7 +37,7 @@ def few_scenes(path: Path | None = None, *, size: int | None = None, scenes: str
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request, "load", few_scenes)
+    monkeypatch.setattr(plan, "load", few_scenes)
     monkeypatch.setattr(runner, "Workers", Inline)
 
 
@@ -47,7 +48,7 @@ def compared(*words: str | Path) -> Result:
     return CliRunner().invoke(main, ["compare", *map(str, words)])
 
 
-def test_turned_boxes_are_compared_from_the_command_to_the_report(few: None, tmp_path: Path) -> None:
+def test_rotated_boxes_are_compared_from_the_command_to_the_report(few: None, tmp_path: Path) -> None:
     losses = ("--scenes", "rotated", "--box", "giou,kld,smooth_l1", "--cls", "focal", "--weights", "kld=2")
     result = compared(*losses, "--steps", 3, "--seeds", 1, "--jobs", 1, "--out", tmp_path)
     assert result.exit_code == 0, result.output
@@ -64,8 +65,8 @@ def test_turned_boxes_are_compared_from_the_command_to_the_report(few: None, tmp
 def test_every_box_loss_trains(box: str) -> None:
     outcome = run_trial(Trial(box, "focal", 1.0, seed=3, steps=2), few_scenes())
     assert np.isfinite(outcome.curve).all()
-    assert 0 <= outcome.ap <= 1
-    assert all(prediction.boxes.shape == (len(prediction.scores), 5) for prediction in outcome.predictions)
+    assert 0 <= outcome.score <= 1
+    assert all(prediction.boxes.shape == (len(prediction.scores), 5) for prediction in outcome.predictions.values())
 
 
 @pytest.mark.parametrize("cls", ["ce", "weighted_ce", "softmax_focal", "bce", "balanced_bce"])
@@ -75,11 +76,12 @@ def test_every_class_loss_trains(cls: str) -> None:
 
 
 @pytest.mark.exhaustive
-def test_training_finds_turned_digits() -> None:
+def test_training_finds_rotated_digits() -> None:
     """A few scenes by heart: judged on what was trained on."""
     scenes = few_scenes()
     outcome = run_trial(Trial("kld", "focal", 1.0, seed=0, steps=120), replace(scenes, validation=scenes.train))
-    assert outcome.ap50 > 0.5
+    assert outcome.evaluation is not None
+    assert outcome.evaluation.ap50 > 0.5
     assert outcome.curve[-1][2] < outcome.curve[0][2] / 2
 
 
@@ -89,27 +91,32 @@ def test_the_data_decide_which_unitbox() -> None:
 
 
 @pytest.mark.parametrize("box", [loss.name for loss in ROTATED_LOSSES])
-def test_a_loss_of_turned_boxes_wants_turned_boxes(few: None, box: str, tmp_path: Path) -> None:
-    result = compared("--box", f"giou,{box}", *SHORT, "--out", tmp_path)
-    assert result.exit_code == 2
-    assert f"--box: expected a loss of boxes along the axes for two & a half, got '{box}'" in " ".join(
-        result.output.split()
-    )
-    assert not list(tmp_path.iterdir()), "nothing was begun"
+def test_losses_of_rotated_boxes_are_offered_for_rotated_boxes_only(few: None, box: str, tmp_path: Path) -> None:
+    for words in (("--box", f"giou,{box}"), (tmp_path, "--scenes", "rotated", "--box", box)):
+        result = compared(*words, *SHORT, "--out", tmp_path)
+        assert result.exit_code == 2
+        message = " ".join(result.output.split())
+        assert f"'{box}' is a loss of {Kind.ROTATED.value}. There are: l1, l2, " in message
+        assert message.endswith("diou, ciou.")
+    assert not list(tmp_path.iterdir()), "nothing was started"
+    with pytest.raises(DetectorError, match=f"box: .*got '{box}'"):
+        check_trials([Trial(box, "focal", 1.0, 0, 1)], small_dataset())
 
 
 @pytest.mark.parametrize("detector", ["retinanet", "fcos", "faster-rcnn", "yolo"])
-def test_other_detectors_have_no_turned_boxes(few: None, detector: str, tmp_path: Path) -> None:
+def test_other_detectors_have_no_rotated_boxes(few: None, detector: str, tmp_path: Path) -> None:
     result = compared("--scenes", "rotated", "--detector", detector, *SHORT, "--out", tmp_path)
     assert result.exit_code == 2
-    words = f"--detector: expected 'unitbox' for the turned boxes of few turned digits, got '{detector}'"
+    words = f"--detector: expected 'unitbox' for the rotated boxes of rotated digit scenes, got '{detector}'"
     assert words in " ".join(result.output.split())
 
 
-def test_an_unknown_loss_is_told_with_those_there_are() -> None:
-    result = compared("--box", "kdl")
+def test_an_unknown_loss_is_reported_with_the_losses_of_the_data() -> None:
+    result = compared("--scenes", "rotated", "--box", "kdl")
     assert result.exit_code == 2
-    assert "no such loss: 'kdl'. Did you mean kld?" in " ".join(result.output.split())
+    message = " ".join(result.output.split())
+    assert "No such loss: 'kdl'. Did you mean kld? There are: l1, " in message
+    assert message.endswith("gwd, kld, probiou.")
 
 
 def test_the_losses_of_all_boxes_fit_both() -> None:

@@ -131,6 +131,34 @@ def test_other_losses_of_retinanet(seed: int) -> None:
     assert_equal(ours, {name: term / divisor for name, term in expected.items()}, given)
 
 
+@pytest.mark.parametrize(
+    ("model", "prefix", "terms"),
+    [
+        (RetinaNet(), "", ("loss_box_reg", "loss_cls")),
+        (Detector(BoxHead()), "", ("loss_box_reg", "loss_cls")),
+        (Detector(BoxHead(), ProposalNetwork()), "proposal_", ("loss_rpn_loc", "loss_rpn_cls")),
+    ],
+    ids=["RetinaNet", "box head", "proposals"],
+)
+def test_weights_multiply_their_terms(model: nn.Module, prefix: str, terms: tuple[str, str], seed: int) -> None:
+    of_head = isinstance(model, Detector) and not prefix
+    part = model if isinstance(model, RetinaNet) else model.proposal_generator or model.roi_heads.box_predictor
+    given = sampled(seed, 4 * CLASSES) if of_head else everywhere(seed, None if prefix else CLASSES)
+    classification = detloss.SoftmaxFocalLoss() if of_head else detloss.SigmoidFocalLoss()
+    losses = {f"{prefix}box": detloss.IoULoss(), f"{prefix}classification": classification}
+
+    def terms_with(**weights: float) -> list[Tensor]:
+        vars(part).pop("loss_normalizer", None)
+        with use_losses(model, **losses, **weights):
+            values = part.losses(*given)
+        return [values[name] for name in terms]
+
+    box, classes = terms_with()
+    assert terms_with(**{f"{prefix}box_weight": 1.0}) == [box, classes]
+    assert terms_with(**{f"{prefix}box_weight": 4.0}) == [4.0 * box, classes]
+    assert terms_with(**{f"{prefix}classification_weight": 4.0}) == [box, 4.0 * classes]
+
+
 def test_a_cascade_has_the_losses_in_every_stage() -> None:
     stages = nn.ModuleList(BoxHead(agnostic=True) for _ in range(3))
     model = Detector(stages, ProposalNetwork())
@@ -168,10 +196,8 @@ def test_copies_have_losses_of_their_own(made: Callable[[], nn.Module], seed: in
 def test_class_weights_follow_the_logits_from_device_to_device() -> None:
     head = BoxHead()
     use_losses(Detector(head), classification=detloss.CrossEntropyLoss(class_weight=[1.0, 1.0, 1.0, 0.1]))
-    head.losses.class_loss(head.losses.classification, torch.zeros(2, 4), torch.tensor([0, 1]))
-    placed = head.losses.class_loss(
-        head.losses.classification, torch.zeros(2, 4, device="meta"), torch.zeros(2, device="meta").long()
-    )
+    head.losses.classification(torch.zeros(2, 4), torch.tensor([0, 1]))
+    placed = head.losses.classification(torch.zeros(2, 4, device="meta"), torch.zeros(2, device="meta").long())
     assert placed.device.type == "meta"
 
 
@@ -181,32 +207,32 @@ def test_class_weights_follow_the_logits_from_device_to_device() -> None:
         (nn.Linear(1, 1), {"box": detloss.L1Loss()}, TypeError, "model: expected GeneralizedRCNN or RetinaNet of detectron2, got Linear"),
         (RetinaNet(), {}, ValueError, "box, classification: expected at least one loss, got none"),
         (RetinaNet(), {"box": nn.L1Loss()}, TypeError, "box: expected a loss of detloss"),
-        (RetinaNet(), {"box": detloss.CrossEntropyLoss()}, ValueError, "box: expected a loss of boxes or numbers, because it compares boxes"),
+        (RetinaNet(), {"box": detloss.CrossEntropyLoss()}, ValueError, r"box: expected a loss of boxes or numbers \(L1.*\), because it compares boxes"),
         (
             RetinaNet(),
             {"box": detloss.IoULoss(geometry=detloss.AxisAligned("ltrb"))},
             ValueError,
             r"box: expected geometry=AxisAligned\(\), corners",
         ),
-        (RetinaNet(), {"classification": detloss.CrossEntropyLoss()}, ValueError, "classification: expected a loss of logits of classes one against all"),
-        (RetinaNet(), {"proposal_box": detloss.L1Loss()}, ValueError, "proposal_box: expected None for RetinaNet, which proposes no regions"),
+        (RetinaNet(), {"classification": detloss.CrossEntropyLoss()}, ValueError, "classification: expected a loss of one-vs-rest logits"),
+        (RetinaNet(), {"proposal_box": detloss.L1Loss()}, ValueError, "proposal_box: expected None for RetinaNet, a model without region proposals"),
         (
             Detector(BoxHead()),
             {"proposal_classification": detloss.BinaryCrossEntropyLoss()},
             ValueError,
-            "proposal_classification: expected None for Detector, which proposes no regions",
+            "proposal_classification: expected None for Detector, a model without region proposals",
         ),
         (
             Detector(BoxHead()),
             {"classification": detloss.SigmoidFocalLoss()},
             ValueError,
-            "classification: expected a loss of logits of classes and background, because it has a softmax",
+            r"classification: expected a loss of softmax logits \(.*\), because it has a softmax",
         ),
         (
             Detector(BoxHead(use_sigmoid_ce=True)),
             {"classification": detloss.CrossEntropyLoss()},
             ValueError,
-            "classification: expected a loss of logits of classes one against all",
+            "classification: expected a loss of one-vs-rest logits",
         ),
         (
             Detector(BoxHead(use_sigmoid_ce=True, use_fed_loss=True)),
@@ -218,7 +244,7 @@ def test_class_weights_follow_the_logits_from_device_to_device() -> None:
             Detector(BoxHead(), ProposalNetwork()),
             {"box": detloss.L1Loss(), "proposal_classification": detloss.CrossEntropyLoss()},
             ValueError,
-            "proposal_classification: expected a loss of logits of classes one against all, because it has one logit an anchor",
+            r"proposal_classification: expected a loss of one-vs-rest logits \(.*\), because it has one objectness logit",
         ),
     ],
 )  # fmt: skip

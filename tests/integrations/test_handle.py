@@ -39,7 +39,7 @@ def test_handles_are_removed_in_the_opposite_order() -> None:
     head, first, second = Head(), Handle(), Handle()
     first.replace(head, "number", 4)
     second.replace(head, "number", 5)
-    with pytest.raises(RuntimeError, match=r"Head.number: expected what this handle put there, got another value"):
+    with pytest.raises(RuntimeError, match=r"Head.number: expected the value that this handle has set, got another"):
         first.remove()
     assert head.number == 5
     second.remove()

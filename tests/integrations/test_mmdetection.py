@@ -135,6 +135,20 @@ def test_weights_of_every_shape(seed: int) -> None:
     assert_equal(ours, 2.0 * (each * dense).sum() / 5.0, case["scores"])
 
 
+def test_weights_multiply_those_of_the_configuration(seed: int) -> None:
+    case, model = rows(seed), TwoStages(sigmoid_head(reg_decoded_bbox=True), sigmoid_head(reg_decoded_bbox=True))
+    for prefix, head in (("", model.roi_head.bbox_head), ("proposal_", model.rpn_head)):
+        losses = {f"{prefix}box": detloss.IoULoss(), f"{prefix}classification": detloss.SigmoidFocalLoss()}
+        with use_losses(model, **losses):
+            scored, placed = head.loss(case)
+        with use_losses(model, **losses, **{f"{prefix}box_weight": 4.0}):
+            assert head.loss(case) == (scored, 4.0 * placed)
+            with use_losses(model, **losses, **{f"{prefix}classification_weight": 2.0}):  # replaces both
+                assert head.loss(case) == (2.0 * scored, placed)
+        with use_losses(model, **losses, **{f"{prefix}classification_weight": 1.0}):
+            assert head.loss(case) == (scored, placed)
+
+
 def test_the_reduction_is_that_of_what_was_there(seed: int) -> None:
     case = rows(seed)
     head = Head(mmdet.FocalLoss(), mmdet.IoULoss(reduction="sum"), reg_decoded_bbox=None)
@@ -242,13 +256,13 @@ NO_BOXES = nn.Module()
         (nn.Module(), {"box": detloss.L1Loss()}, TypeError, "model: expected a detector of mmdet with bbox_head or roi_head, got Module"),
         (ANCHORS(), {}, ValueError, "box, classification: expected at least one loss, got none"),
         (ANCHORS(), {"box": nn.L1Loss()}, TypeError, r"box: expected a loss of detloss, its function or its module, got L1Loss\(\)"),
-        (ANCHORS(), {"box": detloss.CrossEntropyLoss()}, ValueError, "box: expected a loss of boxes or numbers, because it compares boxes"),
+        (ANCHORS(), {"box": detloss.CrossEntropyLoss()}, ValueError, r"box: expected a loss of boxes or numbers \(L1.*\), because it compares boxes"),
         (
             ANCHORS(),
             {"box": detloss.iou_loss},
             ValueError,
-            "box: expected a head with reg_decoded_bbox=True for a loss of boxes, since False gives it offsets from anchors "
-            "in the place of boxes; got Head with False",
+            "box: expected a head with reg_decoded_bbox=True for a loss of boxes, since False passes offsets instead of "
+            "boxes; got Head with False",
         ),
         (
             Detector(sigmoid_head(reg_decoded_bbox=True)),
@@ -260,13 +274,13 @@ NO_BOXES = nn.Module()
             ANCHORS(),
             {"classification": detloss.CrossEntropyLoss()},
             ValueError,
-            "classification: expected a loss of logits of classes one against all, because the head has a sigmoid for each class",
+            r"classification: expected a loss of one-vs-rest logits \(.*\), because the head has a sigmoid per class",
         ),
         (
             Detector(softmax_head()),
             {"classification": detloss.SigmoidFocalLoss()},
             ValueError,
-            "classification: expected a loss of logits of classes and background, because the head has a softmax",
+            r"classification: expected a loss of softmax logits \(.*\), because the head has a softmax",
         ),
         (
             Detector(Head(Quality(), mmdet.GIoULoss())),
@@ -280,13 +294,13 @@ NO_BOXES = nn.Module()
             ANCHORS(),
             {"proposal_box": detloss.L1Loss()},
             ValueError,
-            "proposal_box: expected None for Detector, which proposes no regions, got L1Loss",
+            "proposal_box: expected None for Detector, a model without region proposals, got L1Loss",
         ),
         (
             ANCHORS(),
             {"proposal_classification": detloss.BinaryCrossEntropyLoss()},
             ValueError,
-            "proposal_classification: expected None for Detector, which proposes no regions, got Binary",
+            "proposal_classification: expected None for Detector, a model without region proposals, got Binary",
         ),
         (
             TwoStages(sigmoid_head(), softmax_head()),

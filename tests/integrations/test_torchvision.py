@@ -121,10 +121,25 @@ class TestTheModelsOwnLosses:
             assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
+class TestWeights:
+    @OTHERS
+    def test_multiply_their_terms(self, build: Build, batch: Batch) -> None:
+        model = build()
+        with use_losses(model, **OTHER[build]):
+            plain = Run(model, batch)
+        with use_losses(model, **OTHER[build], **{f"{name}_weight": 1.0 for name in OTHER[build]}):
+            Run(model, batch).assert_same_bits(plain)
+        for name in OTHER[build]:
+            with use_losses(model, **OTHER[build], **{f"{name}_weight": 4.0}):
+                losses = Run(model, batch).losses
+            for key, value in losses.items():
+                assert value == (4.0 if key in KEYS[name] else 1.0) * plain.losses[key]
+
+
 SEEN: list[tuple[Tensor, Tensor]] = []
 
 
-class SpiedLoss(detloss.GeneralizedIoULoss, function=detloss.generalized_iou_loss):
+class SpiedLoss(detloss.GeneralizedIoULoss):
     """GIoU that keeps what it was given."""
 
     def forward(self, pred: Tensor, target: Tensor, **options: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 
 import detloss
 from detloss.integrations.torchvision import use_losses
-from detloss.integrations.torchvision.stage import Stage, on
+from detloss.integrations.torchvision.stage import Stage
 from tests.support import torchvision_models as models
 from tests.support.torchvision_losses import (
     FOCAL,
@@ -35,7 +35,7 @@ class TestCopies:
         for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
             stages = [value for each in twin.modules() for value in vars(each).values() if isinstance(value, Stage)]
             parts = set(twin.modules())
-            assert all({stage.owner, stage.theirs.__self__} <= parts for stage in stages)
+            assert all({stage.owner, stage.framework.__self__} <= parts for stage in stages)
             ours = Run(model, batch)
             Run(twin, batch).assert_same_bits(ours)
         handle.remove()
@@ -50,15 +50,17 @@ class TestCopies:
         assert list(model.state_dict()) == before
 
     def test_of_buffers_follow_the_models_device(self) -> None:
-        loss = detloss.CrossEntropyLoss(class_weight=[1.0, 2.0])
-        moved = on(torch.empty(1, device="meta"), loss)
-        assert moved.class_weight.device.type == "meta"
-        assert on(torch.empty(1, device="meta"), detloss.l1_loss) is detloss.l1_loss
+        model = models.ssd()
+        use_losses(model, classification=detloss.CrossEntropyLoss(class_weight=[1.0] * models.CLASSES))
+        adapted = model.compute_loss.classification
+        logits, target = torch.zeros(2, models.CLASSES), torch.tensor([0, 1])
+        assert adapted(logits, target).isfinite()
+        assert adapted(logits.to("meta"), target.to("meta")).device.type == "meta"
 
     def test_of_the_loss_leave_the_users_alone(self, batch: Batch) -> None:
         loss = detloss.SmoothL1Loss(reduction="none")
         use_losses(models.ssd(), box=loss)
-        assert loss.options["reduction"] == "none"
+        assert loss.reduction == "none"
 
 
 class TestTwoHandles:
@@ -75,7 +77,7 @@ class TestTwoHandles:
     def test_are_removed_in_the_opposite_order(self) -> None:
         model = models.fcos()
         first, second = use_losses(model, box=L1), use_losses(model, classification=FOCAL)
-        with pytest.raises(RuntimeError, match=r"FCOSHead.compute_loss: expected what this handle put there"):
+        with pytest.raises(RuntimeError, match=r"FCOSHead.compute_loss: expected the value that this handle has set"):
             first.remove()
         second.remove()
         first.remove()

@@ -40,7 +40,7 @@ class TestDivisor:
     def test_is_the_models_own_whatever_the_reduction(self, build: Build, reduction: str, batch: Batch) -> None:
         model = build()
         before = Run(model, batch).losses
-        losses = {name: type(loss)(**{**loss.options, "reduction": reduction}) for name, loss in OWN[build].items()}
+        losses = {name: type(loss)(**{**loss.options(), "reduction": reduction}) for name, loss in OWN[build].items()}
         with use_losses(model, **losses):
             assert_close(Run(model, batch).losses, before)
 

@@ -26,7 +26,7 @@ class TestErrors:
         self.check(nn.Sequential, TypeError, message, box=L1)
 
     def test_nothing_given(self) -> None:
-        message = "box, classification: expected a loss for at least one place, got none"
+        message = "box, classification: expected at least one loss, got none"
         self.check(models.ssd, ValueError, message)
         self.check(models.ssd, ValueError, message, normalizer=detloss.Normalizer())
         self.check(models.faster_rcnn, ValueError, message)
@@ -37,39 +37,69 @@ class TestErrors:
             (
                 models.retinanet,
                 detloss.CrossEntropyLoss(),
-                "RetinaNet has one logit a class and none for the background",
+                "RetinaNet has one logit per class and none for the background",
             ),
-            (models.fcos, detloss.SoftmaxFocalLoss(), "FCOS has one logit a class and none for the background"),
-            (models.ssd, FOCAL, "SSD has one logit a class, of which class 0 is the background"),
+            (models.fcos, detloss.SoftmaxFocalLoss(), "FCOS has one logit per class and none for the background"),
+            (models.ssd, FOCAL, "SSD has one logit per class, of which class 0 is the background"),
             (
                 models.faster_rcnn,
                 FOCAL,
-                "Faster R-CNN's box head has one logit a class, of which class 0 is the background",
+                "Faster R-CNN's box head has one logit per class, of which class 0 is the background",
             ),
         ],
         ids=["RetinaNet", "FCOS", "SSD", "box head"],
     )
     def test_a_class_loss_of_the_other_kind(self, build: Build, loss: nn.Module, reason: str) -> None:
-        kinds = ["logits of classes one against all", "logits of classes and background"]
+        kinds = ["one-vs-rest logits", "softmax logits"]
         expected, given = kinds if loss is not FOCAL else reversed(kinds)
-        message = f"classification: expected a loss of {expected}, because {reason}; got {loss!r}, of {given}"
+        names = "CrossEntropyLoss, SoftmaxFocalLoss"
+        if loss is not FOCAL:
+            names = "BinaryCrossEntropyLoss, BalancedCrossEntropyLoss, SigmoidFocalLoss"
+        got = type(loss).__name__
+        message = (
+            f"classification: expected a loss of {expected} ({names}), because {reason}; got {got}, a loss of {given}"
+        )
         self.check(build, ValueError, message, classification=loss)
 
     def test_a_softmax_for_proposals(self) -> None:
         message = (
-            "proposal_classification: expected a loss of logits of classes one against all, because the region "
-            "proposal network has one logit an anchor, object or not; got CrossEntropyLoss()"
+            "proposal_classification: expected a loss of one-vs-rest logits (BinaryCrossEntropyLoss, "
+            "BalancedCrossEntropyLoss, SigmoidFocalLoss), because the region proposal network has one objectness logit "
+            "per anchor; got CrossEntropyLoss, a loss of softmax logits"
         )
         self.check(models.faster_rcnn, ValueError, message, box=L1, proposal_classification=detloss.CrossEntropyLoss())
 
     @pytest.mark.parametrize("name", ["box", "proposal_box"])
     def test_a_box_loss_that_fits_no_box(self, name: str) -> None:
-        message = f"{name}: expected a loss of boxes or numbers, because it compares boxes, or what encodes them; got"
+        message = (
+            f"{name}: expected a loss of boxes or numbers (L1Loss, L2Loss, SmoothL1Loss, IoULoss, GeneralizedIoULoss, "
+            "DistanceIoULoss, CompleteIoULoss), because it compares boxes or their encoded offsets; got"
+        )
         self.check(models.faster_rcnn, ValueError, message, **{name: FOCAL})
         message = f"{name}: expected geometry=AxisAligned(), corners x1, y1, x2, y2, got AxisAligned(format='ltrb'"
         distances = detloss.AxisAligned(format="ltrb")
         self.check(models.faster_rcnn, ValueError, message, **{name: detloss.IoULoss(geometry=distances)})
         self.check(models.faster_rcnn, ValueError, message, **{name: partial(detloss.iou_loss, geometry=distances)})
+
+    def test_the_class_of_a_loss(self) -> None:
+        message = "box: expected an instance, GeneralizedIoULoss(), got the class GeneralizedIoULoss"
+        self.check(models.retinanet, TypeError, message, box=detloss.GeneralizedIoULoss)
+
+    @pytest.mark.parametrize(
+        ("weights", "error", "message"),
+        [
+            ({"box_weight": "2"}, TypeError, "box_weight: expected a number, got str"),
+            ({"box_weight": -1.0}, ValueError, "box_weight: expected a finite number of at least 0, got -1.0"),
+            ({"box_weight": float("nan")}, ValueError, "box_weight: expected a finite number of at least 0, got nan"),
+            (
+                {"classification_weight": 2.0},
+                ValueError,
+                "classification_weight: expected 1.0 without a loss for classification, got 2.0",
+            ),
+        ],
+    )
+    def test_a_weight(self, weights: dict[str, object], error: type[Exception], message: str) -> None:
+        self.check(models.retinanet, error, message, box=L1, **weights)
 
     @pytest.mark.parametrize("name", list(RCNN_OWN))
     def test_a_loss_of_somebody_else(self, name: str) -> None:
@@ -78,7 +108,7 @@ class TestErrors:
 
     @pytest.mark.parametrize("name", ["proposal_box", "proposal_classification"])
     def test_proposals_where_there_are_none(self, name: str) -> None:
-        message = f"{name}: expected None for RetinaNet, which proposes no regions, got SigmoidFocalLoss()"
+        message = f"{name}: expected None for RetinaNet, a model without region proposals, got SigmoidFocalLoss"
         self.check(models.retinanet, ValueError, message, box=L1, **{name: FOCAL})
 
     @pytest.mark.parametrize("build", [models.retinanet, models.fcos], ids=lambda build: build.__name__)

@@ -142,6 +142,31 @@ def test_softmax_focal_loss(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @every_model
+@pytest.mark.parametrize(
+    ("weight", "terms"),
+    [
+        ("box_weight", ("loss_giou",)),
+        ("distance_weight", ("loss_bbox",)),
+        ("classification_weight", ("loss_ce", "loss_vfl")),
+    ],
+)
+def test_a_weight_multiplies_its_term(
+    made: Callable[[], nn.Module], weight: str, terms: tuple[str, ...], seed: int
+) -> None:
+    model, data, losses = network(made, seed), batch(seed), other_losses(made)
+    with use_losses(model, **losses):
+        plain = step(model, data)
+    with use_losses(model, **losses, **{weight: 1.0}):
+        assert_same_bits(step(model, data), plain)
+    with use_losses(model, **losses, **{weight: 4.0}):
+        weighted, _ = step(model, data)
+    factors = {key: 4.0 if key.startswith(terms) else 1.0 for key in weighted if key != "loss"}
+    assert 4.0 in factors.values()
+    for key, factor in factors.items():
+        torch.testing.assert_close(weighted[key], factor * plain[0][key])
+
+
+@every_model
 def test_removed_to_the_bit(made: Callable[[], nn.Module], seed: int) -> None:
     model, data = network(made, seed), batch(seed)
     before, names = dict(vars(model)), list(model.state_dict())
@@ -166,7 +191,7 @@ def test_handles_add_up(seed: int) -> None:
     first = use_losses(model, box=detloss.IoULoss(), distance=losses["distance"])
     second = use_losses(model, box=losses["box"], classification=losses["classification"])
     assert_same_bits(step(model, data), at_once)
-    with pytest.raises(RuntimeError, match=r"remove what was put in last first"):
+    with pytest.raises(RuntimeError, match=r"remove the latest handle first"):
         first.remove()
     second.remove()
     first.remove()
@@ -201,7 +226,7 @@ def test_the_losses_move_with_the_model() -> None:
     model = network(rt_detr, 0)
     use_losses(model, **other_losses(rt_detr))
     criterion = model.loss_function.criterion(model.config).to("meta")
-    assert criterion.ours.classification.alpha.is_meta
+    assert criterion.detloss_terms.classification.loss.alpha.is_meta
 
 
 @every_model
@@ -276,13 +301,13 @@ FITS_NOT = [
         detr,
         {"box": detloss.L1Loss()},
         ValueError,
-        r"box: expected a loss of boxes, because .* place of L1 is distance; got",
+        r"box: expected a loss of boxes \(.*\), because .* replaces L1 is distance; got",
     ),
     (
         detr,
         {"distance": detloss.IoULoss()},
         ValueError,
-        r"distance: expected a loss of numbers, because .* of GIoU is box",
+        r"distance: expected a loss of numbers \(L1Loss, L2Loss, SmoothL1Loss\), because .* replaces GIoU is box",
     ),
     (
         detr,
@@ -294,13 +319,13 @@ FITS_NOT = [
         detr,
         {"classification": detloss.SigmoidFocalLoss()},
         ValueError,
-        r"classification: expected a loss of logits of classes and background, because its head has a softmax over",
+        r"classification: expected a loss of softmax logits \(.*\), because its head has a softmax over",
     ),
     (
         d_fine,
         {"classification": detloss.CrossEntropyLoss()},
         ValueError,
-        r"classification: expected a loss of logits of classes one against all, because every class of its head has a s",
+        r"classification: expected a loss of one-vs-rest logits \(.*\), because every class of its head has",
     ),
     (
         lambda: nn.Linear(1, 1),

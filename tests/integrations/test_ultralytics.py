@@ -141,6 +141,21 @@ def test_other_class_losses(weighted: bool, seed: int) -> None:
     assert_equal_but_for_rounding(ours, step(model, data))
 
 
+@pytest.mark.parametrize("name", ["yolov8n.yaml", "yolo26n.yaml"])
+@pytest.mark.parametrize(("weight", "position"), [("box_weight", 0), ("classification_weight", 1)])
+def test_a_weight_multiplies_its_term(name: str, weight: str, position: int, seed: int) -> None:
+    model, data = network(name, seed), batch(seed)
+    with use_losses(model, **OWN_LOSSES):
+        plain = step(model, data)
+    with use_losses(model, **OWN_LOSSES, **{weight: 1.0}):
+        assert_same_bits(step(model, data), plain)
+    with use_losses(model, **OWN_LOSSES, **{weight: 4.0}):
+        losses, _ = step(model, data)
+    factors = torch.ones(3)
+    factors[position] = 4.0
+    torch.testing.assert_close(losses, factors * plain[0])
+
+
 def test_what_is_not_given_stays() -> None:
     model = network("yolov8n.yaml", 0)
     with use_losses(model, box=detloss.L1Loss()):
@@ -201,7 +216,9 @@ def test_a_copy_has_losses_of_its_own(trained: bool, copied: Callable[[nn.Module
     assert_same_bits(step(model, data), ours)
     for mine, copys in zip(vars(model.criterion).values(), vars(other.criterion).values()):
         assert mine is not copys or isinstance(mine, float | int)
-    assert other.criterion.one2one.bce.loss.alpha.data_ptr() != model.criterion.one2one.bce.loss.alpha.data_ptr()
+    assert (
+        other.criterion.one2one.bce.loss.loss.alpha.data_ptr() != model.criterion.one2one.bce.loss.loss.alpha.data_ptr()
+    )
     handle.remove()
     assert_same_bits(step(other, data), ours)
 
@@ -217,7 +234,8 @@ def test_the_losses_move_with_the_model() -> None:
     model = network("yolov8n.yaml", 0)
     use_losses(model, classification=detloss.SigmoidFocalLoss(alpha=[0.1, 0.2, 0.3]))
     model.to("meta").model[-1].stride = torch.tensor([8.0, 16.0, 32.0])  # the assigner reads its numbers
-    assert model.init_criterion().bce.loss.alpha.is_meta
+    logits = torch.zeros(1, 3, device="meta")
+    assert model.init_criterion().bce(logits, logits).is_meta
 
 
 def test_autocast(seed: int) -> None:
@@ -287,7 +305,7 @@ def test_the_trainer(tmp_path: Path) -> None:
         model.train(**options, plots=False, workers=0, project=str(tmp_path / "runs"))
         for network in (model.trainer.model, model.trainer.ema.ema):
             for branch in (network.criterion.one2many, network.criterion.one2one):
-                asked += [branch.bce.loss, branch.bbox_loss.loss]
+                asked += [branch.bce.loss.loss, branch.bbox_loss.loss.loss]
     assert {type(loss) for loss in asked} == {detloss.MSELoss, detloss.SigmoidFocalLoss}
     assert type(model.trainer.model.criterion.one2one.bbox_loss) is framework.BboxLoss
     assert model.callbacks is before
@@ -311,15 +329,15 @@ OF_THE_WRONG_KIND = [
     (
         {"box": detloss.CrossEntropyLoss()},
         ValueError,
-        r"box: expected a loss of boxes or numbers, because the head pre",
+        r"box: expected a loss of boxes or numbers \(L1.*\), because the head pre",
     ),
     ({"box": detloss.IoULoss(geometry=detloss.AxisAligned(format="ltrb"))}, ValueError, r"box: expected geometry=Axis"),
     (
         {"classification": detloss.SoftmaxFocalLoss()},
         ValueError,
-        r"classification: expected a loss of logits of classes one against all, because every class of the head has a s",
+        r"classification: expected a loss of one-vs-rest logits \(.*\), because every class of the head has",
     ),
-    ({"classification": detloss.IoULoss()}, ValueError, r"classification: expected .* got IoULoss\(\), of boxes"),
+    ({"classification": detloss.IoULoss()}, ValueError, r"classification: expected .* got IoULoss, a loss of boxes"),
 ]
 
 
@@ -349,7 +367,7 @@ WRONG_MODELS = [
     (
         lambda: YOLOEModel.__new__(YOLOEModel),
         ValueError,
-        r"model: expected no YOLOEModel, because it takes another criterion",
+        r"model: expected no YOLOEModel, because its criterion changes",
     ),
 ]
 

@@ -229,7 +229,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.AxisAligned("xyhw"),
             ValueError,
-            "format: expected one of 'xyxy', 'xywh', 'cxcywh', 'ltrb', got 'xyhw'",
+            "format: expected 'xyxy', 'xywh', 'cxcywh' or 'ltrb', got 'xyhw'",
         ),
         (lambda: detloss.AxisAligned(dims=0), ValueError, "dims: expected at least 1, got 0"),
         (lambda: detloss.AxisAligned(dims=2.0), TypeError, "dims: expected an integer, got float"),
@@ -306,7 +306,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.class_weight_from_counts([1, 2], method="log"),
             ValueError,
-            "method: expected one of 'inverse', 'sqrt', 'effective', got 'log'",
+            "method: expected 'inverse', 'sqrt' or 'effective', got 'log'",
         ),
         (lambda: detloss.class_weight_from_counts([1, 2], beta=1.0), ValueError, "beta: expected in [0, 1), got 1.0"),
         (

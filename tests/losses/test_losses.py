@@ -1,8 +1,5 @@
 """Every loss against its textbook definition, and the contract that all of them keep."""
 
-import copy
-import pickle
-
 import pytest
 import torch
 
@@ -234,39 +231,6 @@ def test_inputs_are_left_alone(row: Row, seed: int) -> None:
     row(pred, target).backward()
     assert torch.equal(before[0], pred)
     assert torch.equal(before[1], target)
-
-
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
-def test_modules_are_their_functions(loss: detloss.catalog.Loss, seed: int) -> None:
-    row = next(row for row in TABLE if row.loss is loss.function)
-    pred, target = row.inputs(seed)
-    options = {**row.options, **loss.options}
-    for reduction in ("none", "sum", "mean"):
-        module = loss.module(**options, reduction=reduction)
-        expected = loss.function(pred, target, **options, reduction=reduction, weight=0.5)
-        for twin in (module, copy.deepcopy(module), pickle.loads(pickle.dumps(module))):
-            assert torch.equal(twin(pred, target, weight=0.5), expected)
-    module = loss.module(**options)
-    assert torch.equal(module(pred, target, normalizer=3), loss.function(pred, target, **options, normalizer=3))
-    assert all(f"{name}={value!r}" in repr(module) for name, value in loss.options.items())
-    with pytest.raises(TypeError, match=rf"{loss.module.__name__}: expected options among .*reduction.*, got alfa"):
-        loss.module(alfa=1)
-
-
-@pytest.mark.parametrize(
-    ("module", "option"), [(detloss.CrossEntropyLoss, "class_weight"), (detloss.SigmoidFocalLoss, "alpha")]
-)
-def test_options_a_class_are_buffers(module: type, option: str, seed: int) -> None:
-    torch.manual_seed(seed)
-    values = [0.1, 0.9, 0.5, 0.2, 0.3]
-    loss = module(**{option: values})
-    logits, target = torch.randn(4, 5), torch.tensor([0, 1, 2, 3])
-    close(loss(logits, target), module.function(logits, target, **{option: values}))  # a buffer is float32
-    torch.testing.assert_close(loss.state_dict()[option], torch.tensor(values))
-    other = module(**{option: [0.5] * 5})
-    other.load_state_dict(loss.state_dict())
-    assert torch.equal(other(logits, target), loss(logits, target))
-    assert loss.to("meta").get_buffer(option).device.type == "meta"
 
 
 @pytest.mark.parametrize("row", BOXES, ids=lambda row: row.name)

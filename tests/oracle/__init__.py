@@ -1,1 +1,1 @@
-"""The exact answers: every loss for one entry, from its definition, in exact fractions or 60 digits."""
+"""Oracle: exact results of every loss for one row, from its definition, in fractions or 60 digits."""

@@ -1,7 +1,7 @@
-"""The exact answers of the box losses and measures, in any dimension and format.
+"""Exact results of the losses and measures of axis-aligned boxes, in any dimension and format.
 
-Measures of a pair of boxes (intersection, union, enclosure, distances) are fractions that carry
-their rates by each edge; a loss adds what each measure's rate contributes to it.
+Measures of a pair (intersection, union, enclosing box, distances) are dual numbers with derivatives by every edge. The
+derivatives of a loss follow from those of its measures by the chain rule.
 """
 
 from __future__ import annotations
@@ -12,42 +12,42 @@ from fractions import Fraction
 
 from mpmath import atan2, log, mpf, pi
 
-from tests.oracle.answer import ZERO, Answer, Rate, all_finite, number, undefined
-from tests.oracle.rated import NOTHING, Rated, largest, product, smallest
+from tests.oracle.dual import NOTHING, Dual, largest, product, smallest
+from tests.oracle.exact import ZERO, Derivative, Exact, all_finite, number, undefined
 
 FORMATS = ("xyxy", "xywh", "cxcywh", "ltrb")
 LOSSES = ("iou", "log_iou", "giou", "diou", "ciou")
 
-# What -log IoU costs where nothing overlaps, and only there.
+# -log IoU of disjoint boxes, and only of those.
 CAP = 126 * log(mpf(2))
 
 
 @dataclass(frozen=True)
 class Measures:
-    """What the losses know of a pair."""
+    """The measures of a pair."""
 
     identical: bool
     inverted: bool
-    intersection: Rated
-    union: Rated
-    enclosure: Rated
-    shifts: tuple[tuple[Rated, Rated], ...]
-    diagonal: Rated
-    pred_sides: tuple[Rated, ...]
-    target_sides: tuple[Rated, ...]
+    intersection: Dual
+    union: Dual
+    enclosure: Dual
+    shifts: tuple[tuple[Dual, Dual], ...]
+    diagonal: Dual
+    pred_sides: tuple[Dual, ...]
+    target_sides: tuple[Dual, ...]
 
 
 @dataclass(frozen=True)
 class Term:
-    """One measure's contribution to a loss's derivative: its factor, and the measure."""
+    """The derivative of a loss by one measure."""
 
     factor: mpf
-    measure: Rated
+    measure: Dual
 
 
 @dataclass(frozen=True)
 class Part:
-    """A loss, or a penalty inside one."""
+    """A loss, or a penalty of one."""
 
     value: mpf
     terms: tuple[Term, ...] = ()
@@ -56,30 +56,29 @@ class Part:
         return Part(self.value + other.value, self.terms + other.terms)
 
 
-def losses(pred: Sequence[float], target: Sequence[float], form: str = "xyxy") -> dict[str, Answer]:
-    """Every loss of one pair of rows; ciou in the plane only."""
+def losses(pred: Sequence[float], target: Sequence[float], form: str = "xyxy") -> dict[str, Exact]:
+    """All losses of one pair of rows; CIoU in the plane only."""
     names = LOSSES if len(pred) == 4 else LOSSES[:-1]
     if not all_finite(pred, target):
         return dict.fromkeys(names, undefined(pred, target))
     maps = corner_map(form, len(pred) // 2)
     corners = [_apply(maps, [Fraction(x) for x in row]) for row in (pred, target)]
     measures = measure(*corners)
-    return {name: _answer(_loss(name, measures), maps) for name in names}
+    return {name: _exact(_loss(name, measures), maps) for name in names}
 
 
-def measured(pred: Sequence[float], target: Sequence[float], form: str = "xyxy") -> dict[str, Answer]:
-    """Every measure of one pair of rows: 1 - its loss."""
-    answers = losses(pred, target, form)
+def measured(pred: Sequence[float], target: Sequence[float], form: str = "xyxy") -> dict[str, Exact]:
+    """All measures of one pair of rows: 1 - loss."""
     return {
-        name: Answer(1 - answer.value, _negated(answer.by_pred), _negated(answer.by_target))
-        for name, answer in answers.items()
+        name: Exact(1 - loss.value, _negated(loss.by_pred), _negated(loss.by_target))
+        for name, loss in losses(pred, target, form).items()
         if name != "log_iou"
     }
 
 
 def corner_map(form: str, dims: int) -> list[list[Fraction]]:
-    """The matrix that takes a row to its minima, then its maxima."""
-    # What one axis's two numbers give to its low and its high edge.
+    """The matrix that converts a row to its minima, then its maxima."""
+    # The low and the high edge of an axis as linear combinations of its two numbers.
     axis = {
         "xyxy": ((1, 0), (0, 1)),
         "xywh": ((1, 0), (1, 1)),
@@ -94,9 +93,9 @@ def corner_map(form: str, dims: int) -> list[list[Fraction]]:
 
 
 def measure(pred: Sequence[Fraction], target: Sequence[Fraction]) -> Measures:
-    """The measures of two boxes, each its minima, then its maxima."""
+    """The measures of two boxes, each given by its minima, then its maxima."""
     size = len(pred)
-    edges = [Rated(x, {k: Fraction(1)}) for k, x in enumerate([*pred, *target])]
+    edges = [Dual(x, {k: Fraction(1)}) for k, x in enumerate([*pred, *target])]
     pred_low, pred_high = edges[: size // 2], edges[size // 2 : size]
     target_low, target_high = edges[size : -size // 2], edges[-size // 2 :]
     pred_sides = tuple(high - low for low, high in zip(pred_low, pred_high, strict=True))
@@ -108,8 +107,8 @@ def measure(pred: Sequence[Fraction], target: Sequence[Fraction]) -> Measures:
     spans = [_span(*axis) for axis in axes]
     union = _volume(pred_sides) + _volume(target_sides) - shared
     if inverted:
-        # The empty set: only the pull of the centers is kept.
-        shared, union, spans = NOTHING, union.held(), [span.held() for span in spans]
+        # The empty set: only the center distance has derivatives.
+        shared, union, spans = NOTHING, union.detached(), [span.detached() for span in spans]
     return Measures(
         identical=not inverted and list(pred) == list(target),
         inverted=inverted,
@@ -123,30 +122,30 @@ def measure(pred: Sequence[Fraction], target: Sequence[Fraction]) -> Measures:
     )
 
 
-def _volume(sides: Sequence[Rated]) -> Rated:
-    """A flat box's volume keeps its rates: it may grow again."""
+def _volume(sides: Sequence[Dual]) -> Dual:
+    """The volume; 0 without derivatives for inverted boxes, 0 with derivatives for flat boxes."""
     return NOTHING if any(side.value < 0 for side in sides) else product(sides)
 
 
-def _overlap(pred_low: Rated, pred_high: Rated, target_low: Rated, target_high: Rated) -> Rated:
-    """The shared length on one axis."""
+def _overlap(pred_low: Dual, pred_high: Dual, target_low: Dual, target_high: Dual) -> Dual:
+    """The length of the intersection on one axis."""
     length = smallest(pred_high, target_high) - largest(pred_low, target_low)
     if length.value > 0:
         return length
     if length.value < 0:
         return NOTHING
-    # A flat box may grow into the other; two that only touch stay apart.
+    # A flat box can grow into the other box; touching boxes have no derivatives.
     growing = [
         edge
         for low, high in ((pred_low, pred_high), (target_low, target_high))
         if low.value == high.value
-        for edge in (*low.rates, *high.rates)
+        for edge in (*low.derivatives, *high.derivatives)
     ]
-    return length.by(growing)
+    return length.restricted(growing)
 
 
-def _span(pred_low: Rated, pred_high: Rated, target_low: Rated, target_high: Rated) -> Rated:
-    """The length of the enclosure on one axis, over the corners of inverted boxes too."""
+def _span(pred_low: Dual, pred_high: Dual, target_low: Dual, target_high: Dual) -> Dual:
+    """The side of the enclosing box on one axis, including the corners of inverted boxes."""
     if pred_low.value > pred_high.value:
         pred_low, pred_high = pred_high, pred_low
     if target_low.value > target_high.value:
@@ -159,7 +158,12 @@ def _loss(name: str, m: Measures) -> Part:
         return Part(ZERO)
     if name == "log_iou":
         return _log_iou(m)
-    penalties = {"iou": (), "giou": (_emptiness,), "diou": (_apartness,), "ciou": (_apartness, _turn)}
+    penalties = {
+        "iou": (),
+        "giou": (_giou_penalty,),
+        "diou": (_distance_penalty,),
+        "ciou": (_distance_penalty, _aspect_penalty),
+    }
     loss = _iou(m)
     for penalty in penalties[name]:
         loss += penalty(m)
@@ -168,23 +172,23 @@ def _loss(name: str, m: Measures) -> Part:
 
 def _iou(m: Measures) -> Part:
     """1 - I / U; 0 / 0 is 0."""
-    return _one_less_ratio(m.intersection, m.union)
+    return _one_minus_ratio(m.intersection, m.union)
 
 
 def _log_iou(m: Measures) -> Part:
-    """log U - log I, capped at an empty intersection."""
+    """log U - log I; a constant for an empty intersection."""
     if not m.intersection.value:
         return Part(CAP)
     shared, union = number(m.intersection.value), number(m.union.value)
     return Part(log(union / shared), (Term(1 / union, m.union), Term(-1 / shared, m.intersection)))
 
 
-def _emptiness(m: Measures) -> Part:
-    """GIoU's penalty (C - U) / C as 1 - U / C; 0 / 0 is 0."""
-    return _one_less_ratio(m.union, m.enclosure)
+def _giou_penalty(m: Measures) -> Part:
+    """The penalty of GIoU (C - U) / C as 1 - U / C; 0 / 0 is 0."""
+    return _one_minus_ratio(m.union, m.enclosure)
 
 
-def _one_less_ratio(part: Rated, whole: Rated) -> Part:
+def _one_minus_ratio(part: Dual, whole: Dual) -> Part:
     if not whole.value:
         return Part(mpf(1))
     ratio = number(part.value / whole.value)
@@ -195,69 +199,70 @@ def _one_less_ratio(part: Rated, whole: Rated) -> Part:
     )
 
 
-def _apartness(m: Measures) -> Part:
-    """DIoU's penalty rho^2 / c^2; twice a center's gap adds up the shifts of its two edges."""
+def _distance_penalty(m: Measures) -> Part:
+    """The penalty of DIoU rho^2 / c^2; a center distance is half the sum of the shifts of the two edges."""
     gaps = [(low + high).halved() for low, high in m.shifts]
     distance = sum(gap.value**2 for gap in gaps)
     ratio = number(distance / m.diagonal.value)
     per_diagonal = 1 / number(m.diagonal.value)
-    pulls = [
+    terms = [
         Term(number(shift.value) * per_diagonal, gap)
         for gap, shifts in zip(gaps, m.shifts, strict=True)
         for shift in shifts
     ]
-    return Part(ratio, (*pulls, Term(-ratio * per_diagonal, m.diagonal)))
+    return Part(ratio, (*terms, Term(-ratio * per_diagonal, m.diagonal)))
 
 
-def _turn(m: Measures) -> Part:
-    """CIoU's penalty v^2 / (1 - IoU + v), v = 4 / pi^2 (angle's difference)^2, its weight held."""
+def _aspect_penalty(m: Measures) -> Part:
+    """The penalty of CIoU v^2 / (1 - IoU + v), v = 4 / pi^2 (difference of angles)^2, with a constant weight."""
     (width, height), (target_width, target_height) = m.pred_sides, m.target_sides
     pointlike = not (width.value or height.value) or not (target_width.value or target_height.value)
     if m.inverted or pointlike:
         return Part(ZERO)
     angle, target_angle = _angle(width, height), _angle(target_width, target_height)
-    turn = 4 / pi**2 * (target_angle - angle) ** 2
-    weight = turn / (_iou(m).value + turn) if turn else ZERO
-    # The plain derivative adds up both angles.
-    rates = (weight * 8 / pi**2 * target_angle, -weight * 8 / pi**2 * angle)
-    pulls = [
+    aspect = 4 / pi**2 * (target_angle - angle) ** 2
+    weight = aspect / (_iou(m).value + aspect) if aspect else ZERO
+    # One term per angle, as in a straightforward evaluation: the condition is the larger one.
+    derivatives = (weight * 8 / pi**2 * target_angle, -weight * 8 / pi**2 * angle)
+    sides = [
         (-1, width, height),
         (1, height, width),
         (1, target_width, target_height),
         (-1, target_height, target_width),
     ]
     return Part(
-        weight * turn,
+        weight * aspect,
         tuple(
-            Term(sign * rate * number(other.value / (side.value**2 + other.value**2)), side)
-            for sign, side, other in pulls
-            for rate in rates
+            Term(sign * derivative * number(other.value / (side.value**2 + other.value**2)), side)
+            for sign, side, other in sides
+            for derivative in derivatives
         ),
     )
 
 
-def _angle(width: Rated, height: Rated) -> mpf:
+def _angle(width: Dual, height: Dual) -> mpf:
     return atan2(number(width.value), number(height.value))
 
 
-def _answer(loss: Part, maps: list[list[Fraction]]) -> Answer:
+def _exact(loss: Part, maps: list[list[Fraction]]) -> Exact:
     size = len(maps)
     by_term = [
-        [term.factor * number(term.measure.rates.get(k, Fraction(0))) for k in range(2 * size)] for term in loss.terms
+        [term.factor * number(term.measure.derivatives.get(k, Fraction(0))) for k in range(2 * size)]
+        for term in loss.terms
     ]
-    sides = ([pulls[:size] for pulls in by_term], [pulls[size:] for pulls in by_term])
-    return Answer(loss.value, *(_by_entry(side, maps) for side in sides))
+    sides = ([edges[:size] for edges in by_term], [edges[size:] for edges in by_term])
+    return Exact(loss.value, *(_by_entry(side, maps) for side in sides))
 
 
-def _by_entry(by_term: list[list[mpf]], maps: list[list[Fraction]]) -> tuple[Rate, ...]:
-    """The chain rule through the format: an entry of a row moves edges, and by them each term's measure."""
+def _by_entry(by_term: list[list[mpf]], maps: list[list[Fraction]]) -> tuple[Derivative, ...]:
+    """The chain rule of the format: derivatives by the edges to derivatives by the numbers of a row."""
     found = []
     for entry in range(len(maps)):
-        pulls = [[number(line[entry]) * pull for line, pull in zip(maps, edges, strict=True)] for edges in by_term]
-        by_measure = [sum(edges, ZERO) for edges in pulls]
-        largest_term = max((abs(pull) for edges in (*pulls, by_measure) for pull in edges), default=ZERO)
+        terms = [[number(line[entry]) * edge for line, edge in zip(maps, edges, strict=True)] for edges in by_term]
+        by_measure = [sum(edges, ZERO) for edges in terms]
+        largest_term = max((abs(term) for edges in (*terms, by_measure) for term in edges), default=ZERO)
         total = sum(by_measure, ZERO)
-        found.append(Rate(total, total, largest_term))
+        found.append(Derivative(total, total, largest_term))
     return tuple(found)
 
 
@@ -265,5 +270,5 @@ def _apply(maps: list[list[Fraction]], row: list[Fraction]) -> list[Fraction]:
     return [sum((a * x for a, x in zip(line, row, strict=True) if a), Fraction(0)) for line in maps]
 
 
-def _negated(rates: tuple[Rate, ...]) -> tuple[Rate, ...]:
-    return tuple(Rate(-rate.high, -rate.low, rate.condition) for rate in rates)
+def _negated(derivatives: tuple[Derivative, ...]) -> tuple[Derivative, ...]:
+    return tuple(Derivative(-each.high, -each.low, each.condition) for each in derivatives)

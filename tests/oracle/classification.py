@@ -1,18 +1,18 @@
-"""The exact answers of the classification losses, for one logit or one row of logits."""
+"""Exact results of the classification losses, for one logit or one row of logits."""
 
 import math
 from collections.abc import Sequence
 
 from mpmath import exp, inf, log1p, mpf
 
-from tests.oracle.answer import ZERO, Answer, all_finite, number, sum_of, undefined
+from tests.oracle.exact import ZERO, Exact, all_finite, number, sum_of, undefined
 
 
-def binary_cross_entropy(logit: float, target: float, label_smoothing: float = 0.0) -> Answer:
+def binary_cross_entropy(logit: float, target: float, label_smoothing: float = 0.0) -> Exact:
     return sigmoid_focal(logit, target, alpha=None, gamma=0.0, label_smoothing=label_smoothing)
 
 
-def balanced_cross_entropy(logit: float, target: float, alpha: float = 0.25, label_smoothing: float = 0.0) -> Answer:
+def balanced_cross_entropy(logit: float, target: float, alpha: float = 0.25, label_smoothing: float = 0.0) -> Exact:
     return sigmoid_focal(logit, target, alpha=alpha, gamma=0.0, label_smoothing=label_smoothing)
 
 
@@ -22,47 +22,47 @@ def sigmoid_focal(
     alpha: float | None = 0.25,
     gamma: float = 2.0,
     label_smoothing: float = 0.0,
-) -> Answer:
-    """alpha_t * (1 - p_t)^gamma * cross-entropy, each linear in the target t but for the power."""
+) -> Exact:
+    """alpha_t * (1 - p_t)^gamma * cross-entropy; alpha_t, p_t and cross-entropy are linear in the target t."""
     if math.isnan(target):
-        # A loss that is linear in its target may keep its rate by it.
+        # The derivative by the target is not checked: where the loss is linear in it, it may be finite.
         return undefined([logit], [])
     smoothing = mpf(label_smoothing)
-    share = number(target) * (1 - smoothing) + smoothing / 2
+    soft = number(target) * (1 - smoothing) + smoothing / 2
     weight_yes, weight_no = (mpf(1), mpf(1)) if alpha is None else (mpf(alpha), 1 - mpf(alpha))
-    weight = weight_yes * share + weight_no * (1 - share)
+    weight = weight_yes * soft + weight_no * (1 - soft)
     if math.isnan(logit):
-        # Weight zero means absent, whatever the logit.
-        return undefined([logit], [target]) if weight else Answer(ZERO, (sum_of([]),))
+        # Weight 0 excludes the element, whatever the logit.
+        return undefined([logit], [target]) if weight else Exact(ZERO, (sum_of([]),))
     yes, no = _sigmoid(logit), _sigmoid(-logit)
     cost_yes, cost_no = _softplus(-logit), _softplus(logit)
-    cost = _product(share, cost_yes) + _product(1 - share, cost_no)
-    missed = share * no + (1 - share) * yes
+    cost = _product(soft, cost_yes) + _product(1 - soft, cost_no)
+    missed = soft * no + (1 - soft) * yes
     focus = missed ** mpf(gamma)
     # At an infinite logit p (1 - p) * cost tends to 0.
     steepness = mpf(gamma) * focus / missed * _product(yes * no, cost) if missed else ZERO
     by_logit = sum_of(
         weight * term
         for term in (
-            -focus * share * no,
-            focus * (1 - share) * yes,
-            -steepness * share,
-            steepness * (1 - share),
+            -focus * soft * no,
+            focus * (1 - soft) * yes,
+            -steepness * soft,
+            steepness * (1 - soft),
         )
     )
     value = _product(weight * focus, cost)
-    # An infinite logit has no rate by its target to hold anyone to.
+    # At an infinite logit the derivative by the target is not checked.
     if math.isinf(logit):
-        return Answer(value, (by_logit,))
+        return Exact(value, (by_logit,))
     curvature = mpf(gamma) * focus / missed * cost
-    by_share = (() if alpha is None else (weight_yes * focus * cost, -weight_no * focus * cost)) + (
+    by_soft = (() if alpha is None else (weight_yes * focus * cost, -weight_no * focus * cost)) + (
         weight * focus * cost_yes,
         -weight * focus * cost_no,
         weight * curvature * no,
         -weight * curvature * yes,
     )
-    by_target = sum_of((1 - smoothing) * term for term in by_share)
-    return Answer(value, (by_logit,), (by_target,))
+    by_target = sum_of((1 - smoothing) * term for term in by_soft)
+    return Exact(value, (by_logit,), (by_target,))
 
 
 def cross_entropy(
@@ -70,33 +70,33 @@ def cross_entropy(
     target: int | Sequence[float],
     class_weight: Sequence[float] | None = None,
     label_smoothing: float = 0.0,
-) -> Answer:
+) -> Exact:
     """sum over classes of weight_c * t_c * -log p_c, the targets t smoothed toward 1 / C."""
     classes = len(logits)
     if any(math.isnan(logit) for logit in logits):
         return undefined(logits, [] if isinstance(target, int) else target)
     weights = [mpf(weight) for weight in class_weight or [1.0] * classes]
     smoothing = mpf(label_smoothing)
-    wanted = _one_hot(target, classes) if isinstance(target, int) else [number(t) for t in target]
+    targets = _one_hot(target, classes) if isinstance(target, int) else [number(t) for t in target]
     parts = [
-        weight * (share * (1 - smoothing) + smoothing / classes) for weight, share in zip(weights, wanted, strict=True)
+        weight * (soft * (1 - smoothing) + smoothing / classes) for weight, soft in zip(weights, targets, strict=True)
     ]
     needed = range(classes) if not isinstance(target, int) or smoothing else (target,)
     present, missed = _softmax(logits)
     costs = {c: _negative_log(present[c], missed[c]) for c in needed}
     total = sum(parts, ZERO)
     if isinstance(target, int) and not smoothing:
-        pulls = [((total - parts[c]) * present[c], -parts[c] * missed[c]) for c in range(classes)]
+        terms = [((total - parts[c]) * present[c], -parts[c] * missed[c]) for c in range(classes)]
     else:
-        # Between many wanted classes p - t truly cancels.
-        pulls = [(total * present[c], -parts[c]) for c in range(classes)]
-    by_logit = tuple(sum_of(pull) for pull in pulls)
+        # With several target classes p - t cancels in any implementation.
+        terms = [(total * present[c], -parts[c]) for c in range(classes)]
+    by_logit = tuple(sum_of(pair) for pair in terms)
     by_target = (
         ()
         if isinstance(target, int) or not all_finite(logits)
         else tuple(sum_of([weights[c] * (1 - smoothing) * costs[c]]) for c in range(classes))
     )
-    return Answer(sum((_product(parts[c], costs[c]) for c in needed), ZERO), by_logit, by_target)
+    return Exact(sum((_product(parts[c], costs[c]) for c in needed), ZERO), by_logit, by_target)
 
 
 def softmax_focal(
@@ -104,7 +104,7 @@ def softmax_focal(
     target: int,
     gamma: float = 2.0,
     class_weight: Sequence[float] | None = None,
-) -> Answer:
+) -> Exact:
     """weight_t * (1 - p_t)^gamma * -log p_t."""
     if any(math.isnan(logit) for logit in logits):
         return undefined(logits, [])
@@ -119,12 +119,12 @@ def softmax_focal(
         else sum_of([weight * focus * present[c], weight * steepness * present[c]])
         for c in range(len(logits))
     )
-    return Answer(_product(weight * focus, cost), by_logit)
+    return Exact(_product(weight * focus, cost), by_logit)
 
 
-def _product(share: mpf, cost: mpf) -> mpf:
-    """Weight zero means absent, even where the cost is infinite."""
-    return share * cost if share else ZERO
+def _product(weight: mpf, cost: mpf) -> mpf:
+    """Weight 0 excludes the cost, even if it is infinite."""
+    return weight * cost if weight else ZERO
 
 
 def _one_hot(target: int, classes: int) -> list[mpf]:
@@ -142,7 +142,7 @@ def _softplus(logit: float) -> mpf:
 
 
 def _softmax(logits: Sequence[float]) -> tuple[list[mpf], list[mpf]]:
-    """Every class's share, and what all the others share, summed apart from it."""
+    """The probability of every class, and the sum of the others, computed without cancellation."""
     top = max(logits)
     if math.isinf(top):
         parts = [mpf(logit == top) for logit in logits]
@@ -150,11 +150,11 @@ def _softmax(logits: Sequence[float]) -> tuple[list[mpf], list[mpf]]:
         parts = [exp(number(logit) - number(top)) for logit in logits]
     first = logits.index(top)
     total = sum(parts, ZERO)
-    beside_first = sum((part for c, part in enumerate(parts) if c != first), ZERO)
-    missed = [beside_first if c == first else total - part for c, part in enumerate(parts)]
+    without_first = sum((part for c, part in enumerate(parts) if c != first), ZERO)
+    missed = [without_first if c == first else total - part for c, part in enumerate(parts)]
     return [part / total for part in parts], [part / total for part in missed]
 
 
 def _negative_log(present: mpf, missed: mpf) -> mpf:
-    """-log p_t as log(1 + the others over it), which keeps a p_t next to 1."""
+    """-log p_t as log1p((1 - p_t) / p_t), which keeps the digits of a p_t near 1."""
     return log1p(missed / present) if present else inf

@@ -1,6 +1,6 @@
-"""The exact answers of the losses of rotated boxes as Gaussians, by their definitions on matrices, in 160 digits.
+"""Exact results of the Gaussian losses of rotated boxes, from their matrix definitions, in 160 digits.
 
-Slopes are differences of steps so small that nothing is lost.
+Derivatives are central differences with steps that keep far more digits than are compared.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,16 +11,16 @@ Row = Sequence[mpf]
 Distance = Callable[[Row, Row], mpf]
 DIGITS = 160
 STEP = ldexp(1, -150)
-NOISE = ldexp(1, -500)  # what the digits' end leaves of a difference that is 0
+NOISE = ldexp(1, -500)  # rounding error of a difference whose exact value is 0
 
 
 def gaussian(row: Row, divisor: int) -> tuple[matrix, matrix, matrix]:
-    """Mean, covariance and its root; the variance along a side is its square over the divisor."""
+    """Mean, covariance and its square root; the variance along a side is its square over the divisor."""
     cx, cy, width, height, angle = row
-    turn = matrix([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
+    rotation = matrix([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
     sides = [max(side, mpf(0)) for side in (width, height)]
-    covariance = turn * diag([side**2 / divisor for side in sides]) * turn.T
-    return matrix([cx, cy]), covariance, turn * diag([side / sqrt(mpf(divisor)) for side in sides]) * turn.T
+    covariance = rotation * diag([side**2 / divisor for side in sides]) * rotation.T
+    return matrix([cx, cy]), covariance, rotation * diag([side / sqrt(mpf(divisor)) for side in sides]) * rotation.T
 
 
 def trace(square: matrix) -> mpf:
@@ -54,7 +54,7 @@ def relative_wasserstein(pred: Row, target: Row) -> mpf:
 
 
 def kullback_leibler(pred: Row, target: Row) -> mpf:
-    """Of the prediction from the target."""
+    """Kullback-Leibler divergence of the prediction from the target."""
     (mean, covariance, _), (other_mean, other_covariance, _) = gaussian(pred, 4), gaussian(target, 4)
     shift, precision = mean - other_mean, inverse(other_covariance)
     ratio = determinant(other_covariance) / determinant(covariance)
@@ -66,7 +66,7 @@ def reverse_kullback_leibler(pred: Row, target: Row) -> mpf:
 
 
 def bhattacharyya(pred: Row, target: Row) -> mpf:
-    """ProbIoU's, with the covariance of the box's own points."""
+    """Bhattacharyya distance of ProbIoU, with the covariance of a uniform distribution over the box."""
     (mean, covariance, _), (other_mean, other_covariance, _) = gaussian(pred, 12), gaussian(target, 12)
     shift, middle = mean - other_mean, (covariance + other_covariance) / 2
     ratio = determinant(middle) / sqrt(determinant(covariance) * determinant(other_covariance))
@@ -86,32 +86,32 @@ def hellinger(pred: Row, target: Row) -> mpf:
 
 
 def positive(distance: mpf) -> mpf:
-    """0 where the digits' end left less."""
+    """The distance, or 0 where rounding made it negative."""
     return max(distance, mpf(0))
 
 
 def answer(loss: Distance, pred: Sequence[float], target: Sequence[float]) -> tuple[mpf, list[mpf]]:
-    """The loss, and its slopes by the prediction's five numbers and the target's; by sides from 0 on one side only."""
+    """The loss, and its derivatives by the five numbers of both boxes; one-sided for sides of 0."""
     with mp.workdps(DIGITS):
         numbers = [mpf(x) for x in (*pred, *target)]
         value = loss(numbers[:5], numbers[5:])
-        slopes = []
+        derivatives = []
         for k, number in enumerate(numbers):
             step = STEP * (unit(numbers) if k % 5 != 4 else 1)
             low, high = list(numbers), list(numbers)
             low[k] = number if k % 5 in (2, 3) and number < step else number - step
             high[k] = number + step
             change = loss(high[:5], high[5:]) - loss(low[:5], low[5:])
-            slopes.append(change / (high[k] - low[k]) if abs(change) > NOISE * max(value, 1) else mpf(0))
-        return value, slopes
+            derivatives.append(change / (high[k] - low[k]) if abs(change) > NOISE * max(value, 1) else mpf(0))
+        return value, derivatives
 
 
 def unseen(pred: Sequence[float], target: Sequence[float]) -> float:
-    """How large a slope may be that all these digits do not show."""
+    """The largest derivative that is not distinguishable from 0 in these digits."""
     return float(2 * NOISE / (STEP * min(1, unit([mpf(x) for x in (*pred, *target)]))))
 
 
 def unit(numbers: Row) -> mpf:
-    """The smallest length of a pair that is not 0."""
+    """The smallest positive length of a pair."""
     lengths = [abs(numbers[k]) for k in (2, 3, 7, 8)] + [abs(numbers[k] - numbers[5 + k]) for k in (0, 1)]
     return min([length for length in lengths if length] or [mpf(1)])

@@ -1,6 +1,6 @@
-"""The exact answers of the losses of convex polygons, by clipping, in fractions; slopes by differences of tiny steps.
+"""Exact results of the losses of convex polygons, by clipping in fractions; derivatives by differences of tiny steps.
 
-A rectangle's corners are no fractions: its sine and cosine are rounded to 50 digits, nothing else is.
+The corners of a rectangle are not rational: sine and cosine are rounded to 50 digits, and nothing else is rounded.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,8 +10,8 @@ from itertools import combinations, pairwise
 
 from mpmath import atan2, cos, log, mpf, nint, pi, sin
 
-from tests.oracle.answer import ZERO, number
 from tests.oracle.boxes import CAP, corner_map
+from tests.oracle.exact import ZERO, number
 
 Point = tuple[Fraction, Fraction]
 Row = Sequence[Fraction]
@@ -19,19 +19,19 @@ DIGITS = 10**50
 
 
 @dataclass(frozen=True)
-class Body:
-    """A convex polygon, its vertices anticlockwise; a rectangle has sides too, and a center even without area."""
+class Polygon:
+    """A convex polygon with counterclockwise vertices; rectangles also have sides and a center, even without area."""
 
     vertices: tuple[Point, ...]
     sides: Point | None = None
     center: Point | None = None
 
 
-Shape = Callable[[Row], Body]
+Shape = Callable[[Row], Polygon]
 
 
-def rectangle(row: Row) -> Body:
-    """Of center, sides and angle; a negative side is 0."""
+def rectangle(row: Row) -> Polygon:
+    """A rectangle from center, sides and angle; a negative side is 0."""
     cx, cy, *sides, angle = row
     width, height = (max(side, Fraction(0)) for side in sides)
     along = _digits(cos(number(angle))), _digits(sin(number(angle)))
@@ -42,23 +42,23 @@ def rectangle(row: Row) -> Body:
         )
         for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))
     )
-    return Body(vertices, (width, height), (cx, cy))
+    return Polygon(vertices, (width, height), (cx, cy))
 
 
 def box_of(form: str) -> Shape:
-    """Boxes along the axes in a format of the other oracle."""
+    """Axis-aligned boxes in a format of the oracle of boxes."""
 
-    def box(row: Row) -> Body:
+    def box(row: Row) -> Polygon:
         x1, y1, x2, y2 = (sum(a * x for a, x in zip(line, row, strict=True)) for line in corner_map(form, 2))
         return rectangle([(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, Fraction(0)])
 
     return box
 
 
-def polygon(row: Row) -> Body:
-    """Of vertices one after the other, in either direction."""
+def polygon(row: Row) -> Polygon:
+    """A polygon from consecutive vertices, in either direction."""
     vertices = tuple(zip(row[::2], row[1::2], strict=True))
-    return Body(vertices if _twice_area(vertices) >= 0 else vertices[::-1])
+    return Polygon(vertices if _twice_area(vertices) >= 0 else vertices[::-1])
 
 
 def area(vertices: Sequence[Point]) -> Fraction:
@@ -66,61 +66,60 @@ def area(vertices: Sequence[Point]) -> Fraction:
 
 
 def intersection(vertices: Sequence[Point], others: Sequence[Point]) -> list[Point]:
-    """What is left of a polygon after each edge of another has cut away its right side (Sutherland, Hodgman)."""
+    """A polygon clipped at every edge of another (Sutherland, Hodgman)."""
     if not _twice_area(others):
         return []
-    left = list(vertices)
+    clipped = list(vertices)
     for start, end in _edges(others):
-        left = _cut(left, start, end) if start != end else left
-    return left
+        clipped = _clipped(clipped, start, end) if start != end else clipped
+    return clipped
 
 
 def hull(points: Sequence[Point]) -> list[Point]:
-    """The corners of the convex hull, anticlockwise (Andrew's monotone chain)."""
+    """The corners of the convex hull, counterclockwise (Andrew's monotone chain)."""
     lower, upper = (_chain(sorted(set(points), reverse=reverse)) for reverse in (False, True))
     return lower[:-1] + upper[:-1] or lower
 
 
-def centroid(body: Body) -> Point:
-    """Of the area; without area, the middle of a segment."""
-    if body.center is not None:
-        return body.center
-    twice = _twice_area(body.vertices)
+def centroid(shape: Polygon) -> Point:
+    """The centroid of the area; of a polygon without area, the midpoint of its segment."""
+    if shape.center is not None:
+        return shape.center
+    twice = _twice_area(shape.vertices)
     if not twice:
-        (x, y), (other_x, other_y) = min(body.vertices), max(body.vertices)
+        (x, y), (other_x, other_y) = min(shape.vertices), max(shape.vertices)
         return (x + other_x) / 2, (y + other_y) / 2
-    spans = [(_cross(start, end), start, end) for start, end in _edges(body.vertices)]
+    spans = [(_cross(start, end), start, end) for start, end in _edges(shape.vertices)]
     x, y = (sum(span * (start[k] + end[k]) for span, start, end in spans) / (3 * twice) for k in (0, 1))
     return x, y
 
 
-def losses(first: Body, second: Body, enclosing: str = "hull", weight: mpf | None = None) -> dict[str, mpf]:
-    """Every loss of a pair; ciou where both have sides, its weight held where it is given."""
+def losses(first: Polygon, second: Polygon, enclosing: str = "hull", weight: mpf | None = None) -> dict[str, mpf]:
+    """All losses of a pair; CIoU for rectangles, with a constant weight if one is given."""
     points = hull([*first.vertices, *second.vertices])
     shared = area(intersection(first.vertices, second.vertices))
     union = area(first.vertices) + area(second.vertices) - shared
     enclosure = area(points) if enclosing == "hull" else _box_area(points)
     identical = hull(first.vertices) == hull(second.vertices)
-    unlike = Fraction(not identical)
-    iou = 1 - shared / union if union else unlike
-    giou = iou + (1 - union / enclosure if enclosure else unlike)
+    different = Fraction(not identical)
+    iou = 1 - shared / union if union else different
+    giou = iou + (1 - union / enclosure if enclosure else different)
     longest = max((_square(a, b) for a, b in combinations(points, 2)), default=Fraction(0))
     diou = iou + (_square(centroid(first), centroid(second)) / longest if longest else 0)
-    answers = {"iou": iou, "giou": giou, "diou": diou}
-    found = {name: number(answer) for name, answer in answers.items()}
+    found = {"iou": number(iou), "giou": number(giou), "diou": number(diou)}
     found["log_iou"] = log(number(union / shared)) if shared else (ZERO if identical else CAP)
     if first.sides and second.sides:
-        turn = _turn(first.sides, second.sides)
+        aspect = _aspect(first.sides, second.sides)
         if weight is None:
-            weight = turn / (found["iou"] + turn) if turn else ZERO
-        found["ciou"] = found["diou"] + weight * turn
+            weight = aspect / (found["iou"] + aspect) if aspect else ZERO
+        found["ciou"] = found["diou"] + weight * aspect
         found["weight"] = weight
     return found
 
 
 @dataclass(frozen=True)
-class Slope:
-    """What a loss changes by on either side of a row's number, for a step."""
+class OneSided:
+    """The one-sided derivatives of a loss by one number of a row."""
 
     before: mpf
     after: mpf
@@ -136,22 +135,22 @@ class Slope:
 
 def slopes(
     shapes: tuple[Shape, Shape], rows: tuple[Row, Row], chosen: Sequence[int], step: Fraction, enclosing: str = "hull"
-) -> dict[str, list[Slope]]:
-    """How every loss changes with the chosen numbers of both rows; the weight of ciou is held, as in the paper."""
+) -> dict[str, list[OneSided]]:
+    """The derivatives of all losses by the chosen numbers of both rows; CIoU has a constant weight, as in the paper."""
     numbers, cut = [*rows[0], *rows[1]], len(rows[0])
 
-    def answers(changed: Row, weight: mpf | None) -> dict[str, mpf]:
+    def losses_of(changed: Row, weight: mpf | None) -> dict[str, mpf]:
         return losses(shapes[0](changed[:cut]), shapes[1](changed[cut:]), enclosing, weight)
 
-    here = answers(numbers, None)
+    here = losses_of(numbers, None)
     weight = here.pop("weight", None)
-    found: dict[str, list[Slope]] = {name: [] for name in here}
+    found: dict[str, list[OneSided]] = {name: [] for name in here}
     for k in chosen:
         before, after = (
-            answers([*numbers[:k], numbers[k] + move, *numbers[k + 1 :]], weight) for move in (-step, step)
+            losses_of([*numbers[:k], numbers[k] + move, *numbers[k + 1 :]], weight) for move in (-step, step)
         )
         for name, value in here.items():
-            found[name].append(Slope((value - before[name]) / number(step), (after[name] - value) / number(step)))
+            found[name].append(OneSided((value - before[name]) / number(step), (after[name] - value) / number(step)))
     return found
 
 
@@ -163,8 +162,8 @@ def _cross(a: Point, b: Point) -> Fraction:
     return a[0] * b[1] - a[1] * b[0]
 
 
-def _turn_at(a: Point, b: Point, c: Point) -> Fraction:
-    """Positive where a, b, c turn left."""
+def _orientation(a: Point, b: Point, c: Point) -> Fraction:
+    """Positive if a, b, c are counterclockwise."""
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
@@ -185,32 +184,32 @@ def _box_area(points: Sequence[Point]) -> Fraction:
     return width * height
 
 
-def _cut(vertices: list[Point], start: Point, end: Point) -> list[Point]:
-    """What of a polygon lies on the left of a line."""
-    left = []
+def _clipped(vertices: list[Point], start: Point, end: Point) -> list[Point]:
+    """The part of a polygon on the left of a line."""
+    clipped = []
     for here, following in _edges(vertices):
-        height, next_height = _turn_at(start, end, here), _turn_at(start, end, following)
+        height, next_height = _orientation(start, end, here), _orientation(start, end, following)
         if height >= 0:
-            left.append(here)
+            clipped.append(here)
         if height * next_height < 0:
-            share = height / (height - next_height)
-            x, y = (a + share * (b - a) for a, b in zip(here, following, strict=True))
-            left.append((x, y))
-    return left
+            fraction = height / (height - next_height)
+            x, y = (a + fraction * (b - a) for a, b in zip(here, following, strict=True))
+            clipped.append((x, y))
+    return clipped
 
 
 def _chain(points: list[Point]) -> list[Point]:
-    """The points from which no later one lies to the right."""
+    """The lower or upper hull of sorted points."""
     chain: list[Point] = []
     for point in points:
-        while len(chain) >= 2 and _turn_at(chain[-2], chain[-1], point) <= 0:
+        while len(chain) >= 2 and _orientation(chain[-2], chain[-1], point) <= 0:
             chain.pop()
         chain.append(point)
     return chain
 
 
-def _turn(sides: Point, other_sides: Point) -> mpf:
-    """CIoU's v; none where a rectangle is a point."""
+def _aspect(sides: Point, other_sides: Point) -> mpf:
+    """The aspect-ratio term v of CIoU; 0 if a rectangle is a point."""
     if not any(sides) or not any(other_sides):
         return ZERO
     angle, other_angle = (atan2(number(width), number(height)) for width, height in (sides, other_sides))

@@ -1,7 +1,6 @@
-"""The experiment of the DIoU paper in scalars: definitions as in the papers, derivatives by complex steps.
+"""The regression experiment of the DIoU paper in scalars: definitions of the papers, complex-step derivatives.
 
-A derivative is the imaginary part of ``f(x + i h) / h``: no difference is taken, so none is rounded away. What is held
-constant loses its imaginary part.
+A derivative is the imaginary part of ``f(x + i h) / h``, without cancellation. Constants have no imaginary part.
 """
 
 import cmath
@@ -79,9 +78,9 @@ def diou(box: Box, target: Box, *, detach: bool = False) -> complex:
 
 
 def ciou(box: Box, target: Box, *, detach: bool = False) -> complex:
-    unlike = 4 / math.pi**2 * (cmath.atan(target[2] / target[3]) - cmath.atan(box[2] / box[3])) ** 2
-    weight = unlike.real / (1 - overlap(box, target).real + unlike.real) if unlike.real else 0.0
-    return diou(box, target, detach=detach) + weight * unlike
+    aspect = 4 / math.pi**2 * (cmath.atan(target[2] / target[3]) - cmath.atan(box[2] / box[3])) ** 2
+    weight = aspect.real / (1 - overlap(box, target).real + aspect.real) if aspect.real else 0.0
+    return diou(box, target, detach=detach) + weight * aspect
 
 
 def l1(box: Box, target: Box, *, detach: bool = False) -> complex:
@@ -108,7 +107,7 @@ def derivative(name: str, box: Sequence[float], target: Sequence[float], *, deta
 
 
 def published_step(name: str, box: Sequence[float], target: Sequence[float]) -> list[float]:
-    """What x, y, w, h gain by the authors' step, before the rate and (2 - IoU)."""
+    """The published step of x, y, w, h, before the factors learning rate and (2 - IoU)."""
     x, y, w, h = box
     gx, gy, gw, gh = target
     left, right, top, bottom = edges(box)
@@ -116,21 +115,21 @@ def published_step(name: str, box: Sequence[float], target: Sequence[float]) -> 
     m_l, m_r, m_t, m_b = left < g_left, right > g_right, top < g_top, bottom > g_bottom
     iw, ih = min(right, g_right) - max(left, g_left), min(bottom, g_bottom) - max(top, g_top)
     cw, ch = max(right, g_right) - min(left, g_left), max(bottom, g_bottom) - min(top, g_top)
-    apart = iw <= 0 or ih <= 0
+    disjoint = iw <= 0 or ih <= 0
 
-    # By left, right, top, bottom; (b) the intersection has no clamp, the IoU term alone is 0 for boxes apart.
+    # By left, right, top, bottom; (b) the intersection is not clamped, but the IoU term is 0 for disjoint boxes.
     intersection, union, hull = iw * ih, w * h + gw * gh - iw * ih, cw * ch
     d_area = [-h, h, -w, w]
     d_intersection = [-ih * (left > g_left), ih * (right < g_right), -iw * (top > g_top), iw * (bottom < g_bottom)]
     d_union = [a - i for a, i in zip(d_area, d_intersection, strict=True)]
     d_hull = [-ch * m_l, ch * m_r, -cw * m_t, cw * m_b]
-    push = [0.0] * 4
+    by_edge = [0.0] * 4
     for k in range(4):
-        if not apart:
-            push[k] += (d_intersection[k] * union - intersection * d_union[k]) / union**2
+        if not disjoint:
+            by_edge[k] += (d_intersection[k] * union - intersection * d_union[k]) / union**2
         if name == "giou":
-            push[k] += (d_union[k] * hull - union * d_hull[k]) / hull**2
-    step = [push[0] + push[1], push[2] + push[3], push[1] - push[0], push[3] - push[2]]  # (a)
+            by_edge[k] += (d_union[k] * hull - union * d_hull[k]) / hull**2
+    step = [by_edge[0] + by_edge[1], by_edge[2] + by_edge[3], by_edge[1] - by_edge[0], by_edge[3] - by_edge[2]]  # (a)
 
     if name in ("diou", "ciou"):  # (c)
         c2, rho2 = cw**2 + ch**2, (gx - x) ** 2 + (gy - y) ** 2
@@ -141,28 +140,28 @@ def published_step(name: str, box: Sequence[float], target: Sequence[float]) -> 
         step[2] += (2 * cw * e + 2 * ch * (m_r + m_l) / 2) * rho2 / c2**2
         step[3] += (2 * cw * (m_b + m_t) / 2 + 2 * ch * f) * rho2 / c2**2
     if name == "ciou":  # (d)
-        turn = math.atan(gw / gh) - math.atan(w / h)
-        v = 4 / math.pi**2 * turn**2
-        iou_now = 0.0 if apart else intersection / union
+        difference = math.atan(gw / gh) - math.atan(w / h)
+        v = 4 / math.pi**2 * difference**2
+        iou_now = 0.0 if disjoint else intersection / union
         weight = v / (1 - iou_now + v) if v else 0.0
-        step[2] += weight * 8 / math.pi**2 * turn * h
-        step[3] -= weight * 8 / math.pi**2 * turn * w
+        step[2] += weight * 8 / math.pi**2 * difference * h
+        step[3] -= weight * 8 / math.pi**2 * difference * w
     return step
 
 
 def gradient(name: str, which: str, box: Sequence[float], target: Sequence[float]) -> list[float]:
-    """By its name on the command line."""
+    """The gradient with a name of the command line."""
     if which == "published":
         return [-part for part in published_step(name, box, target)]
     return derivative(name, box, target, detach=which == "detach")
 
 
 def errors(name: str, which: str, box: Sequence[float], target: Sequence[float]) -> list[float]:
-    """The error of one case before the first step and after each."""
-    box, course = list(box), []
+    """The error of one case before the first step and after each step."""
+    box, history = list(box), []
     for k in range(201):
-        course.append(sum(abs(a - b) for a, b in zip(box, target, strict=True)))
+        history.append(sum(abs(a - b) for a, b in zip(box, target, strict=True)))
         rate = 0.1 if k < 160 else 0.01 if k < 180 else 0.001
         length = rate * (2 - (overlap(box, target) if min(box[2:]) > 0 else 0.0))
         box = [a - length * b for a, b in zip(box, gradient(name, which, box, target), strict=True)]
-    return course
+    return history

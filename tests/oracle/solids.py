@@ -1,4 +1,4 @@
-"""The exact answers of the losses of convex bodies of space: face after face is cut, in fractions."""
+"""Exact results of the losses of convex polytopes, by clipping face by face in fractions."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -8,17 +8,17 @@ from math import lcm
 from tests.oracle import polygons
 
 Point = tuple[Fraction, ...]
-Face = tuple[Point, ...]  # anticlockwise from outside
+Face = tuple[Point, ...]  # counterclockwise from outside
 Row = Sequence[Fraction]
 
 
 def exact(rows: Sequence[Sequence[float]]) -> list[Point]:
-    """Floats as the fractions that they are."""
+    """Floats as exact fractions."""
     return [tuple(Fraction(entry) for entry in row) for row in rows]
 
 
 def cuboid(row: Row) -> list[Point]:
-    """The vertices of center, sizes and yaw; a negative size is 0."""
+    """The vertices of a cuboid from center, sizes and yaw; a negative size is 0."""
     x, y, z, length, width, height, yaw = row
     height = max(height, Fraction(0))
     footprint = polygons.rectangle([x, y, length, width, yaw])
@@ -26,7 +26,7 @@ def cuboid(row: Row) -> list[Point]:
 
 
 def corners(half_spaces: Sequence[Row]) -> list[Point]:
-    """The vertices of what half-spaces n.x <= c bound (Cramer's rule for all triples)."""
+    """The vertices of the intersection of half-spaces n.x <= c (Cramer's rule for all triples)."""
     found = set()
     for triple in combinations(half_spaces, 3):
         normals = [plane[:3] for plane in triple]
@@ -40,14 +40,14 @@ def corners(half_spaces: Sequence[Row]) -> list[Point]:
 
 
 def hull(points: Sequence[Point]) -> list[Face]:
-    """The faces of the convex hull; none of a flat body."""
+    """The faces of the convex hull; none if it is flat."""
     points = sorted(set(points))
     scale = lcm(*(entry.denominator for point in points for entry in point))
-    whole = [tuple(int(entry * scale) for entry in point) for point in points]  # far quicker than fractions
+    integers = [tuple(int(entry * scale) for entry in point) for point in points]  # much faster than fractions
     faces = {}
-    for a, b, c in combinations(whole, 3):
+    for a, b, c in combinations(integers, 3):
         normal = _cross(_minus(b, a), _minus(c, a))
-        heights = [_dot(normal, _minus(point, a)) for point in whole]
+        heights = [_dot(normal, _minus(point, a)) for point in integers]
         if not any(normal) or (min(heights) < 0 < max(heights)):
             continue
         if max(heights) > 0:
@@ -58,13 +58,13 @@ def hull(points: Sequence[Point]) -> list[Face]:
 
 
 def intersection(first: Sequence[Face], second: Sequence[Face]) -> list[Face]:
-    """What is left of one body after every face of the other has cut away what is outside."""
+    """One polytope clipped at every face of another."""
     if not second:
         return []
-    left = list(first)
+    clipped = list(first)
     for face in second:
-        left = _cut(left, face[0], _normal(face))
-    return left
+        clipped = _clipped(clipped, face[0], _normal(face))
+    return clipped
 
 
 def volume(faces: Sequence[Face]) -> Fraction:
@@ -77,27 +77,27 @@ def centroid(faces: Sequence[Face]) -> Point:
 
 
 def losses(first: Sequence[Point], second: Sequence[Point], enclosing: str = "hull") -> dict[str, Fraction]:
-    """Every loss of the hulls of points; those of bodies without a volume have no diou here."""
+    """All losses of the convex hulls of points; without DIoU if a hull has no volume."""
     points = [*first, *second]
-    body, other = hull(first), hull(second)
-    shared = volume(intersection(body, other))
-    union = volume(body) + volume(other) - shared
+    faces, other = hull(first), hull(second)
+    shared = volume(intersection(faces, other))
+    union = volume(faces) + volume(other) - shared
     enclosure = volume(hull(points)) if enclosing == "hull" else _box_volume(points)
-    unlike = Fraction(set(first) != set(second))
-    iou = 1 - shared / union if union else unlike
-    found = {"iou": iou, "giou": iou + (1 - union / enclosure if enclosure else unlike)}
-    if body and other:
-        apart = _minus(centroid(body), centroid(other))
+    different = Fraction(set(first) != set(second))
+    iou = 1 - shared / union if union else different
+    found = {"iou": iou, "giou": iou + (1 - union / enclosure if enclosure else different)}
+    if faces and other:
+        distance = _minus(centroid(faces), centroid(other))
         longest = max(_dot(_minus(a, b), _minus(a, b)) for a, b in combinations(points, 2))
-        found["diou"] = iou + _dot(apart, apart) / longest
+        found["diou"] = iou + _dot(distance, distance) / longest
     return found
 
 
-def _cut(faces: Sequence[Face], point: Point, normal: Point) -> list[Face]:
-    """What of a body lies behind a plane, closed again."""
+def _clipped(faces: Sequence[Face], point: Point, normal: Point) -> list[Face]:
+    """The part of a polytope behind a plane, with a face in the plane."""
     if all(_dot(normal, _minus(corner, point)) <= 0 for face in faces for corner in face):
         return list(faces)
-    left, on_plane = [], set()
+    clipped, on_plane = [], set()
     for face in faces:
         kept: list[Point] = []
         for here, following in zip(face, [*face[1:], face[0]], strict=True):
@@ -105,17 +105,17 @@ def _cut(faces: Sequence[Face], point: Point, normal: Point) -> list[Face]:
             if height <= 0:
                 kept.append(here)
             if height * next_height < 0:
-                share = height / (height - next_height)
-                kept.append(tuple(a + share * (b - a) for a, b in zip(here, following, strict=True)))
+                fraction = height / (height - next_height)
+                kept.append(tuple(a + fraction * (b - a) for a, b in zip(here, following, strict=True)))
         on_plane.update(corner for corner in kept if _dot(normal, _minus(corner, point)) == 0)
         if len(set(kept)) > 2 and any(_normal(kept)):
-            left.append(tuple(kept))
+            clipped.append(tuple(kept))
     cap = _around(sorted(on_plane), normal)
-    return [*left, cap] if left and len(cap) > 2 else []
+    return [*clipped, cap] if clipped and len(cap) > 2 else []
 
 
 def _around(points: Sequence[Point], normal: Point) -> Face:
-    """Points of one plane in order, anticlockwise where the normal points."""
+    """Points of one plane in counterclockwise order as seen from the tip of the normal."""
     axis = max(range(3), key=lambda k: abs(normal[k]))
     places = [(axis + 1) % 3, (axis + 2) % 3]
     flat = {tuple(point[k] for k in places): point for point in points}
@@ -125,13 +125,13 @@ def _around(points: Sequence[Point], normal: Point) -> Face:
 
 
 def _normal(face: Sequence[Point]) -> Point:
-    """Outward: the sum over the face's triangles."""
+    """The outward normal: the sum over the triangles of a face."""
     parts = [_cross(_minus(b, face[0]), _minus(c, face[0])) for b, c in pairwise(face[1:])]
     return tuple(sum(part[axis] for part in parts) for axis in range(3))
 
 
 def _tetrahedra(faces: Sequence[Face]) -> list[tuple[Fraction, Point]]:
-    """Volume and middle of every tetrahedron from one vertex to the triangles of the faces."""
+    """Volume and centroid of every tetrahedron of one vertex and a triangle of a face."""
     parts = []
     for face in faces:
         for b, c in pairwise(face[1:]):

@@ -1,4 +1,4 @@
-"""The oracle against geometry done by hand, against its peers, and against central differences."""
+"""The oracle against results by hand, other implementations, and central differences."""
 
 import math
 import random
@@ -12,13 +12,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from tests.oracle import boxes, classification, regression
-from tests.oracle.answer import Answer, Rate, number
-from tests.oracle.ulp import rate_error, value_error
+from tests.oracle.exact import Derivative, Exact, number
+from tests.oracle.ulp import derivative_error, value_error
 from tests.support.marks import some
 
-# Two unit squares' worth of geometry, each done by hand: iou, giou, diou and ciou losses.
+# Pairs of boxes with their IoU, GIoU and DIoU losses, computed by hand.
 BY_HAND = {
-    "a corner shared": ([0, 0, 2, 2], [1, 1, 3, 3], (6 / 7, 6 / 7 + 2 / 9, 6 / 7 + 1 / 9)),
+    "overlapping corners": ([0, 0, 2, 2], [1, 1, 3, 3], (6 / 7, 6 / 7 + 2 / 9, 6 / 7 + 1 / 9)),
     "disjoint": ([0, 0, 1, 1], [2, 0, 3, 1], (1, 1 + 1 / 3, 1 + 4 / 10)),
     "nested": ([0, 0, 4, 4], [1, 1, 3, 3], (3 / 4, 3 / 4, 3 / 4)),
     "touching": ([0, 0, 1, 1], [1, 0, 2, 1], (1, 1, 1 + 1 / 5)),
@@ -28,7 +28,7 @@ BY_HAND = {
     "two points": ([0, 0, 0, 0], [3, 4, 3, 4], (1, 2, 2)),
     "two points on a line": ([0, 0, 0, 0], [3, 0, 3, 0], (1, 2, 2)),
     "inverted": ([2, 2, 0, 0], [0, 0, 2, 2], (1, 1, 1)),
-    "inverted twins": ([2, 2, 0, 0], [2, 2, 0, 0], (1, 2, 1)),
+    "identical and inverted": ([2, 2, 0, 0], [2, 2, 0, 0], (1, 2, 1)),
 }
 
 
@@ -36,69 +36,69 @@ BY_HAND = {
 def test_boxes_by_hand(name: str) -> None:
     pred, target, expected = BY_HAND[name]
     for first, second in ((pred, target), (target, pred)):
-        answers = boxes.losses(first, second)
-        values = [float(answers[loss].value) for loss in ("iou", "giou", "diou")]
+        results = boxes.losses(first, second)
+        values = [float(results[loss].value) for loss in ("iou", "giou", "diou")]
         assert values == pytest.approx(expected, rel=1e-15)
 
 
-def test_measures_are_one_less_their_losses() -> None:
-    answers = boxes.measured([0, 0, 2, 2], [1, 1, 3, 3])
-    values = [float(answers[name].value) for name in ("iou", "giou", "diou")]
+def test_measures_are_one_minus_their_losses() -> None:
+    results = boxes.measured([0, 0, 2, 2], [1, 1, 3, 3])
+    values = [float(results[name].value) for name in ("iou", "giou", "diou")]
     assert values == pytest.approx([1 / 7, 1 / 7 - 2 / 9, 1 / 7 - 1 / 9], rel=1e-15)
     loss = boxes.losses([0, 0, 2, 2], [1, 1, 3, 3])["iou"]
-    assert _lows(answers["iou"].by_pred) == [-rate for rate in _lows(loss.by_pred)]
+    assert _lows(results["iou"].by_pred) == [-each for each in _lows(loss.by_pred)]
 
 
 def test_solids_by_hand() -> None:
-    answers = boxes.losses([0, 0, 0, 2, 2, 2], [1, 1, 1, 3, 3, 3])
-    values = [float(answers[loss].value) for loss in ("iou", "giou", "diou")]
+    results = boxes.losses([0, 0, 0, 2, 2, 2], [1, 1, 1, 3, 3, 3])
+    values = [float(results[loss].value) for loss in ("iou", "giou", "diou")]
     assert values == pytest.approx([14 / 15, 14 / 15 + 12 / 27, 14 / 15 + 1 / 9], rel=1e-15)
 
 
 def test_aspect_by_hand() -> None:
-    # A square against its flattened double: atan 1 against atan 2, the union 3 of an enclosure 4.
-    answer = boxes.losses([0, 0, 2, 2], [0, 0, 2, 1])["ciou"]
-    turn = 4 / pi**2 * (math.atan(2) - math.atan(1)) ** 2
-    expected = mpf(1) / 2 + mpf("0.25") / 8 + turn**2 / (mpf(1) / 2 + turn)
-    assert float(answer.value) == pytest.approx(float(expected), rel=1e-14)
+    # A square and its lower half: angles atan 1 and atan 2, intersection 2, union 4.
+    exact = boxes.losses([0, 0, 2, 2], [0, 0, 2, 1])["ciou"]
+    aspect = 4 / pi**2 * (math.atan(2) - math.atan(1)) ** 2
+    expected = mpf(1) / 2 + mpf("0.25") / 8 + aspect**2 / (mpf(1) / 2 + aspect)
+    assert float(exact.value) == pytest.approx(float(expected), rel=1e-14)
     flat = boxes.losses([0, 0, 2, 0], [0, 0, 2, 2])["ciou"]
     assert float(flat.value) == pytest.approx(1 + 1 / 8 + (1 / 4) ** 2 / (1 + 1 / 4), rel=1e-14)
 
 
-def test_logarithm_is_capped_only_without_overlap() -> None:
-    apart = boxes.losses([0, 0, 1, 1], [2, 0, 3, 1])["log_iou"]
-    assert apart.value == 126 * log(mpf(2))
-    assert _lows(apart.by_pred) == [0, 0, 0, 0]
+def test_log_iou_is_capped_for_disjoint_boxes_only() -> None:
+    disjoint = boxes.losses([0, 0, 1, 1], [2, 0, 3, 1])["log_iou"]
+    assert disjoint.value == 126 * log(mpf(2))
+    assert _lows(disjoint.by_pred) == [0, 0, 0, 0]
     speck = boxes.losses([0, 0, 1e-30, 1e-30], [0, 0, 1, 1])["log_iou"]
-    assert speck.value > apart.value
+    assert speck.value > disjoint.value
 
 
-def test_ties_share_half_and_half() -> None:
+def test_derivative_of_a_tie_is_half_of_each_side() -> None:
     # The right edges coincide: outward the union grows, inward the intersection shrinks.
-    answer = boxes.losses([1, 0, 2, 1], [0, 0, 2, 1])["iou"]
+    exact = boxes.losses([1, 0, 2, 1], [0, 0, 2, 1])["iou"]
     outward, inward = 1 / 4, -1 / 2
-    assert _lows(answer.by_pred)[2] == pytest.approx((outward + inward) / 2)
+    assert _lows(exact.by_pred)[2] == pytest.approx((outward + inward) / 2)
 
 
-def test_ties_are_the_mean_of_their_two_sides() -> None:
+def test_derivative_of_a_tie_is_the_mean_of_its_sides() -> None:
     tied = (([1, 0, 2, 1], [0, 0, 2, 1]), ([0, 0, 2, 2], [0, 1, 3, 2]), ([1, 1, 3, 2], [1, 0, 2, 2]))
     for pred, target in tied:
         for name in ("iou", "log_iou", "giou", "diou"):
-            # Two slopes in one difference leave the step's own size behind.
-            _check_rates(lambda p, t, name=name: boxes.losses(p, t)[name], pred, target, digits=15)
+            # A central difference across a kink has an error of the size of the step.
+            _check_derivatives(lambda p, t, name=name: boxes.losses(p, t)[name], pred, target, digits=15)
 
 
-def test_collapsed_boxes_rate_is_the_slope_of_growing() -> None:
+def test_derivative_of_a_flat_box_is_that_of_its_growth() -> None:
     step = Fraction(1, 10**18)
     pred, target = [1, 0, 1, 3], [0, 1, 4, 2]
     for name in ("iou", "giou", "diou"):
         start = boxes.losses(pred, target)[name]
         grown = boxes.losses([1, 0, 1 + step, 3], target)[name]
-        slope = (grown.value - start.value) / number(step)
-        assert abs(slope - start.by_pred[2].low) < mpf(10) ** -15
+        difference = (grown.value - start.value) / number(step)
+        assert abs(difference - start.by_pred[2].low) < mpf(10) ** -15
 
 
-def test_collapsed_boxes_may_grow() -> None:
+def test_flat_boxes_have_derivatives() -> None:
     inside = boxes.losses([1, 0, 1, 2], [0, 0, 2, 2])["iou"]
     assert _lows(inside.by_pred) == [0.5, 0, -0.5, 0]
     on_edge = boxes.losses([2, 0, 2, 2], [0, 0, 2, 2])["iou"]
@@ -108,12 +108,12 @@ def test_collapsed_boxes_may_grow() -> None:
     assert _lows(pair["giou"].by_pred) == [1, 0, -1, 0]
 
 
-def test_inverted_boxes_keep_only_their_center() -> None:
-    answers = boxes.losses([4, 0, 2, 2], [0, 0, 2, 2])
-    assert _lows(answers["giou"].by_pred) == [0, 0, 0, 0]
-    assert float(answers["giou"].value) == 1 + 1 / 2
-    assert _lows(answers["diou"].by_pred) == pytest.approx([2 / 20, 0, 2 / 20, 0])
-    assert answers["ciou"].value == answers["diou"].value
+def test_inverted_boxes_have_derivatives_of_the_center_only() -> None:
+    results = boxes.losses([4, 0, 2, 2], [0, 0, 2, 2])
+    assert _lows(results["giou"].by_pred) == [0, 0, 0, 0]
+    assert float(results["giou"].value) == 1 + 1 / 2
+    assert _lows(results["diou"].by_pred) == pytest.approx([2 / 20, 0, 2 / 20, 0])
+    assert results["ciou"].value == results["diou"].value
 
 
 @pytest.mark.parametrize("form", boxes.FORMATS)
@@ -123,13 +123,13 @@ def test_boxes_against_central_differences(form: str, dims: int) -> None:
     for _ in range(2):
         rows = [_box(rng, dims, form), _box(rng, dims, form)]
         for name in boxes.losses(*rows, form):
-            # CIoU's gradient holds its weight, so it is not its value's.
+            # The gradient of CIoU treats its weight as a constant and is not that of its value.
             if name != "ciou":
-                _check_rates(lambda p, t, name=name: boxes.losses(p, t, form)[name], *rows)
+                _check_derivatives(lambda p, t, name=name: boxes.losses(p, t, form)[name], *rows)
 
 
 def test_boxes_against_torchvision() -> None:
-    import torchvision.ops  # here, so that the other tests run where there is torch alone
+    import torchvision.ops  # imported here so that the other tests run without torchvision
 
     peers = {
         "iou": lambda p, t: 1 - torchvision.ops.box_iou(p, t).diagonal(),
@@ -140,10 +140,10 @@ def test_boxes_against_torchvision() -> None:
     rng = random.Random(23)
     rows = [[_box(rng, 2, "xyxy") for _ in range(100)] for _ in range(2)]
     for name, peer in peers.items():
-        answers = [boxes.losses(p, t)[name] for p, t in zip(*rows, strict=True)]
+        exact = [boxes.losses(p, t)[name] for p, t in zip(*rows, strict=True)]
         sides = [torch.tensor(row, dtype=torch.float64) for row in rows]
-        # Torchvision's CIoU keeps an eps of 1e-7 in its diagonal whatever it is told.
-        _check_peer(answers, peer, *sides, tolerance=1e-6 if name == "ciou" else 1e-10)
+        # The CIoU of torchvision ignores eps and adds 1e-7 to the diagonal.
+        _check_peer(exact, peer, *sides, tolerance=1e-6 if name == "ciou" else 1e-10)
 
 
 LOGITS = [-20.0, -3.5, -0.25, 0.0, 1e-3, 1.0, 7.25, 16.0]
@@ -154,15 +154,15 @@ LOGITS = [-20.0, -3.5, -0.25, 0.0, 1e-3, 1.0, 7.25, 16.0]
 def test_focal_against_torchvision(gamma: float, alpha: float | None) -> None:
     import torchvision.ops
 
-    # Torchvision cancels 1 - p, so it is asked only where that leaves it digits.
+    # 1 - p cancels in torchvision: only logits where enough digits remain.
     pairs = [(z, t) for z in LOGITS for t in (0.0, 0.3, 1.0) if abs(z) < 10]
-    answers = [classification.sigmoid_focal(z, t, alpha, gamma) for z, t in pairs]
-    minus = -1.0 if alpha is None else alpha
+    exact = [classification.sigmoid_focal(z, t, alpha, gamma) for z, t in pairs]
+    peer_alpha = -1.0 if alpha is None else alpha
 
     def peer(z: Tensor, t: Tensor) -> Tensor:
-        return torchvision.ops.sigmoid_focal_loss(z, t, alpha=minus, gamma=gamma)
+        return torchvision.ops.sigmoid_focal_loss(z, t, alpha=peer_alpha, gamma=gamma)
 
-    _check_peer(answers, peer, *torch.tensor(pairs, dtype=torch.float64).unbind(1), by_target=False)
+    _check_peer(exact, peer, *torch.tensor(pairs, dtype=torch.float64).unbind(1), by_target=False)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.5, 1.5, 5.0])
@@ -171,7 +171,7 @@ def test_focal_against_torchvision(gamma: float, alpha: float | None) -> None:
 def test_focal_against_central_differences(gamma: float, alpha: float | None, smoothing: float) -> None:
     for logit in LOGITS:
         for target in (0.1, 0.75):
-            _check_rates(
+            _check_derivatives(
                 lambda z, t: classification.sigmoid_focal(z[0], t[0], alpha, gamma, smoothing),
                 [logit],
                 [target],
@@ -180,12 +180,12 @@ def test_focal_against_central_differences(gamma: float, alpha: float | None, sm
 
 def test_binary_cross_entropy_against_torch() -> None:
     pairs = [(z, t) for z in LOGITS for t in (0.0, 0.3, 1.0)]
-    answers = [classification.binary_cross_entropy(z, t) for z, t in pairs]
+    exact = [classification.binary_cross_entropy(z, t) for z, t in pairs]
 
     def peer(z: Tensor, t: Tensor) -> Tensor:
         return functional.binary_cross_entropy_with_logits(z, t, reduction="none")
 
-    _check_peer(answers, peer, *torch.tensor(pairs, dtype=torch.float64).unbind(1))
+    _check_peer(exact, peer, *torch.tensor(pairs, dtype=torch.float64).unbind(1))
 
 
 @pytest.mark.parametrize("classes", [2, 5, 21])
@@ -195,15 +195,15 @@ def test_cross_entropy_against_torch(classes: int, smoothing: float, weighted: b
     rng = random.Random(classes)
     logits = [[rng.gauss(0, 3) for _ in range(classes)] for _ in range(20)]
     weight = [rng.uniform(0, 2) for _ in range(classes)] if weighted else None
-    shares = torch.rand(20, classes, dtype=torch.float64).softmax(-1)
+    probabilities = torch.rand(20, classes, dtype=torch.float64).softmax(-1)
     options = dict(label_smoothing=smoothing, reduction="none")
     options["weight"] = torch.tensor(weight, dtype=torch.float64) if weighted else None
     z = torch.tensor(logits, dtype=torch.float64)
     soft = [
-        classification.cross_entropy(row, share, weight, smoothing)
-        for row, share in zip(logits, shares.tolist(), strict=True)
+        classification.cross_entropy(row, soft, weight, smoothing)
+        for row, soft in zip(logits, probabilities.tolist(), strict=True)
     ]
-    _check_peer(soft, lambda a, b: functional.cross_entropy(a, b, **options), z, shares)
+    _check_peer(soft, lambda a, b: functional.cross_entropy(a, b, **options), z, probabilities)
     labels = [rng.randrange(classes) for _ in logits]
     hard = [
         classification.cross_entropy(row, label, weight, smoothing) for row, label in zip(logits, labels, strict=True)
@@ -215,7 +215,7 @@ def test_cross_entropy_against_torch(classes: int, smoothing: float, weighted: b
 def test_softmax_focal_against_central_differences(gamma: float) -> None:
     rng = random.Random(3)
     logits = [rng.gauss(0, 3) for _ in range(7)]
-    _check_rates(lambda z, _: classification.softmax_focal(z, 1, gamma, [0.5] * 7), logits, [])
+    _check_derivatives(lambda z, _: classification.softmax_focal(z, 1, gamma, [0.5] * 7), logits, [])
     plain = classification.softmax_focal(logits, 0, gamma=0.0)
     assert plain.value == classification.cross_entropy(logits, 0).value
 
@@ -225,12 +225,12 @@ def test_infinite_logits() -> None:
     assert (wrong.value, _lows(wrong.by_pred)) == (math.inf, [-0.25])
     right = classification.sigmoid_focal(math.inf, 1.0, 0.25, 0.5)
     assert (right.value, _lows(right.by_pred)) == (0, [0])
-    absent = classification.sigmoid_focal(-math.inf, 1.0, 0.0, 2.0)
-    assert (absent.value, _lows(absent.by_pred)) == (0, [0])
-    missed = classification.cross_entropy([0.0, -math.inf, 0.0], 1)
-    assert (missed.value, _lows(missed.by_pred)) == (math.inf, [0.5, -1, 0.5])
-    fooled = classification.softmax_focal([0.0, math.inf, 0.0], 0)
-    assert (fooled.value, _lows(fooled.by_pred)) == (math.inf, [-1, 1, 0])
+    excluded = classification.sigmoid_focal(-math.inf, 1.0, 0.0, 2.0)
+    assert (excluded.value, _lows(excluded.by_pred)) == (0, [0])
+    wrong = classification.cross_entropy([0.0, -math.inf, 0.0], 1)
+    assert (wrong.value, _lows(wrong.by_pred)) == (math.inf, [0.5, -1, 0.5])
+    wrong = classification.softmax_focal([0.0, math.inf, 0.0], 0)
+    assert (wrong.value, _lows(wrong.by_pred)) == (math.inf, [-1, 1, 0])
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5, 1.0])
@@ -243,9 +243,9 @@ def test_regression_against_torch(beta: float) -> None:
     _check_peer(square, lambda p, t: functional.mse_loss(p, t, reduction="none"), pred, target)
 
 
-def test_every_slope_is_right_at_the_kink_of_l1() -> None:
-    (rate,) = regression.l1(1.0, 1.0).by_pred
-    assert (rate.low, rate.high) == (-1, 1)
+def test_subderivatives_at_the_kink_of_l1() -> None:
+    (derivative,) = regression.l1(1.0, 1.0).by_pred
+    assert (derivative.low, derivative.high) == (-1, 1)
 
 
 def test_ulps() -> None:
@@ -260,12 +260,12 @@ def test_ulps() -> None:
     assert value_error(0.0, mpf(2) ** -127, single) == 0.5
     assert value_error(-(2.0**-127), mpf(2) ** -127, single) == math.inf
     assert value_error(0.0, mpf(2) ** -24, half) == 1
-    assert rate_error(0.0, Rate(mpf(2) ** -20, mpf(2) ** -20, mpf(1)), single) == 8
-    assert rate_error(0.5, Rate(mpf(-1), mpf(1), mpf(1)), single) == 0
+    assert derivative_error(0.0, Derivative(mpf(2) ** -20, mpf(2) ** -20, mpf(1)), single) == 8
+    assert derivative_error(0.5, Derivative(mpf(-1), mpf(1), mpf(1)), single) == 0
 
 
-def _lows(rates: Sequence[Rate]) -> list[float]:
-    return [float(rate.low) for rate in rates]
+def _lows(derivatives: Sequence[Derivative]) -> list[float]:
+    return [float(each.low) for each in derivatives]
 
 
 def _box(rng: random.Random, dims: int, form: str) -> list[float]:
@@ -273,45 +273,45 @@ def _box(rng: random.Random, dims: int, form: str) -> list[float]:
     return first + [(a if form == "xyxy" else 0) + rng.uniform(0.5, 2) for a in first]
 
 
-def _check_rates(
-    loss: Callable[[Sequence[float], Sequence[float]], Answer],
+def _check_derivatives(
+    loss: Callable[[Sequence[float], Sequence[float]], Exact],
     pred: Sequence[float],
     target: Sequence[float],
     digits: int = 30,
 ) -> None:
-    """Each derivative against the mean slope over a step too small to see."""
+    """Compare each derivative with a central difference."""
     step = Fraction(1, 10**18)
     rows = [[Fraction(x) for x in row] for row in (pred, target)]
-    answer = loss(pred, target)
-    for side, rates in enumerate((answer.by_pred, answer.by_target)):
-        for k, rate in enumerate(rates):
+    exact = loss(pred, target)
+    for side, derivatives in enumerate((exact.by_pred, exact.by_target)):
+        for k, derivative in enumerate(derivatives):
             ends = []
             for sign in (1, -1):
                 moved = [list(row) for row in rows]
                 moved[side][k] += sign * step
                 ends.append(loss(*moved).value)
-            slope = (ends[0] - ends[1]) / (2 * number(step))
-            assert abs(slope - rate.low) <= mpf(10) ** -digits * (1 + rate.condition)
+            difference = (ends[0] - ends[1]) / (2 * number(step))
+            assert abs(difference - derivative.low) <= mpf(10) ** -digits * (1 + derivative.condition)
 
 
 def _check_peer(
-    answers: list[Answer],
+    exact_results: list[Exact],
     peer: Callable[[Tensor, Tensor], Tensor],
     pred: Tensor,
     target: Tensor,
     by_target: bool = True,
     tolerance: float = 1e-10,
 ) -> None:
-    """Values and autograd's gradients of a float64 peer, on inputs that it can bear."""
+    """Compare values and gradients of a float64 implementation, on inputs where it is accurate."""
     pred = pred.clone().requires_grad_()
     by_target = by_target and target.is_floating_point()
     target = target.clone().requires_grad_(by_target)
     values = peer(pred, target)
     values.sum().backward()
-    truth = torch.tensor([float(answer.value) for answer in answers], dtype=torch.float64)
-    torch.testing.assert_close(values.detach(), truth, rtol=tolerance, atol=1e-13)
+    expected = torch.tensor([float(exact.value) for exact in exact_results], dtype=torch.float64)
+    torch.testing.assert_close(values.detach(), expected, rtol=tolerance, atol=1e-13)
     sides = [(pred.grad, "by_pred")] + [(target.grad, "by_target")] * by_target
     for got, side in sides:
-        rates = [_lows(getattr(answer, side)) for answer in answers]
-        expected = torch.tensor(rates, dtype=torch.float64).reshape(got.shape)
+        derivatives = [_lows(getattr(exact, side)) for exact in exact_results]
+        expected = torch.tensor(derivatives, dtype=torch.float64).reshape(got.shape)
         torch.testing.assert_close(got, expected, rtol=10 * tolerance, atol=tolerance / 10)

@@ -1,4 +1,4 @@
-"""Errors in ulps: units in the last place of a dtype, against a truth in 60 digits."""
+"""Errors in ulps (units in the last place of a dtype) against exact results in 60 digits."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -6,12 +6,12 @@ from functools import cached_property
 import torch
 from mpmath import ldexp, mag, mp, mpf
 
-from tests.oracle.answer import Rate
+from tests.oracle.exact import Derivative
 
 
 @dataclass(frozen=True)
 class Format:
-    """A binary floating format and the one its arithmetic is done in."""
+    """A floating-point format, and the smallest normal exponent of the format used for its arithmetic."""
 
     digits: int
     lowest_exponent: int
@@ -20,13 +20,13 @@ class Format:
 
     @cached_property
     def beyond(self) -> mpf:
-        """Where infinity stands: one step above the largest number."""
+        """The number that stands for infinity: one step above the largest number."""
         return ldexp(1, self.highest_exponent + 1)
 
     def unit(self, size: mpf) -> mpf:
         """One ulp of a number of this size."""
         exponent = mag(size) - 1 if size else self.lowest_exponent
-        # Below the smallest normal number digits may be lost: the whole of that number is the unit.
+        # Subnormal numbers may lose all digits: the unit is the smallest normal number.
         if exponent < self.arithmetic_lowest:
             return ldexp(1, max(self.arithmetic_lowest, self.lowest_exponent - self.digits + 1))
         return ldexp(1, max(exponent, self.lowest_exponent) - self.digits + 1)
@@ -40,14 +40,14 @@ FORMATS = {
 }
 
 
-def value_error(got: float, truth: mpf, dtype: torch.dtype) -> float:
-    """How many ulps of the truth lie between it and the result."""
-    return _distance(mpf(got), truth, truth, mpf(0), FORMATS[dtype])
+def value_error(got: float, exact: mpf, dtype: torch.dtype) -> float:
+    """The error of a result in ulps of the exact result."""
+    return _distance(mpf(got), exact, exact, mpf(0), FORMATS[dtype])
 
 
-def rate_error(got: float, truth: Rate, dtype: torch.dtype) -> float:
-    """How many ulps of its largest term lie between a derivative and its truth."""
-    return _distance(mpf(got), truth.low, truth.high, truth.condition, FORMATS[dtype])
+def derivative_error(got: float, exact: Derivative, dtype: torch.dtype) -> float:
+    """The error of a derivative in ulps of its largest term."""
+    return _distance(mpf(got), exact.low, exact.high, exact.condition, FORMATS[dtype])
 
 
 def _distance(got: mpf, low: mpf, high: mpf, condition: mpf, form: Format) -> float:

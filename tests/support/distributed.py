@@ -1,4 +1,4 @@
-"""Two real processes that meet over gloo."""
+"""Two processes of a gloo group."""
 
 import os
 import sys
@@ -13,19 +13,19 @@ RANKS = 2
 
 
 def on_two_ranks(work: Callable[..., Any], *arguments: Any, folder: Path) -> list[Any]:
-    """What `work(rank, *arguments)` returned, rank by rank; `work` is a function of a module."""
-    multiprocessing.spawn(begin, args=(work, arguments, folder), nprocs=RANKS)
+    """The results of `work(rank, *arguments)` by rank; `work` is defined at the top level of a module."""
+    multiprocessing.spawn(run_rank, args=(work, arguments, folder), nprocs=RANKS)
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(RANKS)]
 
 
-def begin(rank: int, work: Callable[..., Any], arguments: tuple[Any, ...], folder: Path) -> None:
+def run_rank(rank: int, work: Callable[..., Any], arguments: tuple[Any, ...], folder: Path) -> None:
     torch.set_num_threads(1)
-    meeting_point = (folder / "meeting_point").as_uri()
-    distributed.init_process_group("gloo", init_method=meeting_point, rank=rank, world_size=RANKS)
+    rendezvous = (folder / "rendezvous").as_uri()
+    distributed.init_process_group("gloo", init_method=rendezvous, rank=rank, world_size=RANKS)
     torch.save(work(rank, *arguments), folder / f"{rank}.pt")
-    distributed.barrier()  # nobody leaves while the other still talks
+    distributed.barrier()  # both ranks finish their communication before either exits
     distributed.destroy_process_group()
     sys.stdout.flush()
     sys.stderr.flush()
-    # gloo's threads may hold the last tensors when Python ends, which then aborts now and then: so Python never ends.
+    # Threads of gloo may hold tensors when the interpreter shuts down, which sometimes aborts it.
     os._exit(0)

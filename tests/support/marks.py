@@ -1,4 +1,4 @@
-"""Which cases of a test `make test` runs; the rest are exhaustive: `make test-all` runs them."""
+"""Parametrization by effort: cases that `make test` runs, and exhaustive cases that only `make test-all` runs."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 
 
-def share(few: Any, many: Any) -> list[Any]:
-    """Two amounts of work: the smaller for `make test`, the larger for `make test-all`."""
-    return [few, pytest.param(many, marks=pytest.mark.exhaustive)]
+def share(quick: Any, exhaustive: Any) -> list[Any]:
+    """Two values of a parameter: one for `make test`, one for `make test-all`."""
+    return [quick, pytest.param(exhaustive, marks=pytest.mark.exhaustive)]
 
 
-def some(cases: Iterable[Any], kept: Callable[[Any], bool]) -> list[Any]:
-    """All cases, those that are not kept for `make test` as exhaustive ones."""
+def some(cases: Iterable[Any], is_quick: Callable[[Any], bool]) -> list[Any]:
+    """All cases; those that are not quick are exhaustive."""
     return [
         pytest.param(
-            *(case if isinstance(case, tuple) else (case,)), marks=() if kept(case) else pytest.mark.exhaustive
+            *(case if isinstance(case, tuple) else (case,)), marks=() if is_quick(case) else pytest.mark.exhaustive
         )
         for case in cases
     ]

@@ -77,7 +77,7 @@ def _boxes(rng: Random) -> Call:
     dims = rng.choice((1, 2, 2, 2, 3, 4))
     form = rng.choice(("xyxy", "xyxy", "xywh", "cxcywh", "ltrb"))
     shape = _shape(rng, _count(rng))
-    reach = boxes.REACHES[torch.float32]
+    reach = boxes.RANGES[torch.float32]
     kinds = [rng.choice(list(boxes.FAMILIES)) for _ in range(8)]
     drawn = [boxes.FAMILIES[kind](rng, dims, reach) for kind in kinds for _ in range(8)]
     rows = [torch.tensor([boxes.in_format(row, form) for row in side], dtype=torch.float64) for side in zip(*drawn)]

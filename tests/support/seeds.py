@@ -1,4 +1,4 @@
-"""Seeds: one for a whole run, the same in every run; `make fuzz` draws others, and regression_seeds.txt replays some."""
+"""Seeds of random inputs: fixed by default, new ones in `make fuzz`, and those of earlier failures."""
 
 import os
 import random
@@ -11,7 +11,7 @@ RUN_SEED = int(os.environ.get("DETLOSS_TEST_SEED", "12"))
 
 
 def regressions(root: Path) -> Iterator[tuple[str, int]]:
-    """The node IDs of tests that failed once, each with the seed of that failure."""
+    """Node IDs and seeds of earlier failures."""
     for line in (root / "tests" / "regression_seeds.txt").read_text(encoding="utf-8").splitlines():
         if not line.startswith("#"):
             nodeid, _, seed = line.partition("  # ")[0].rpartition(" ")
@@ -24,7 +24,7 @@ def pytest_report_header() -> str:
 
 @pytest.hookimpl(trylast=True)  # the seed comes last in a node ID
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a function that has regression seeds with each of them, too; the hook below drops those of other cases."""
+    """Parametrize a function by its regression seeds; the hook below removes those of other cases."""
     function, known = metafunc.definition.nodeid, regressions(metafunc.config.rootpath)
     seeds = [seed for nodeid, seed in known if nodeid.partition("[")[0] == function]
     if seeds:
@@ -34,28 +34,28 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     known = set(regressions(config.rootpath))
-    items[:] = [item for item in items if regression_seed(item) is None or replayed(item) in known]
+    items[:] = [item for item in items if regression_seed(item) is None or regression(item) in known]
 
 
 def regression_seed(item: pytest.Item) -> int | None:
-    """The seed that a test was given by a line of the file."""
+    """The regression seed of a test, if it has one."""
     return item.callspec.params.get("seed") if isinstance(item, pytest.Function) and hasattr(item, "callspec") else None
 
 
-def replayed(item: pytest.Item) -> tuple[str, int | None]:
-    """The line of the file: the node ID without the regression seed, and that seed."""
+def regression(item: pytest.Item) -> tuple[str, int | None]:
+    """The node ID without the regression seed, and that seed."""
     seed = regression_seed(item)
     return item.nodeid.replace(f"-seed={seed}]", "]").removesuffix(f"[seed={seed}]"), seed
 
 
 def own_seed(item: pytest.Item) -> int:
-    """A number that differs from test to test and from run seed to run seed."""
+    """A seed that depends on the test and on the seed of the run."""
     return random.Random(f"{RUN_SEED} {item.nodeid}").randrange(2**31)
 
 
 @pytest.fixture
 def seed(request: pytest.FixtureRequest) -> int:
-    """What a test draws its inputs from; where it fails, its output and its report say which."""
+    """The seed of a test's random inputs, shown in its output and in its report."""
     value = getattr(request, "param", None)
     value = own_seed(request.node) if value is None else value
     print(f"DETLOSS_TEST_SEED={RUN_SEED}, this test's seed={value}")
@@ -65,7 +65,7 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 @pytest.fixture(autouse=True)
 def repeatable(request: pytest.FixtureRequest) -> None:
-    """What a test draws from torch's global generator does not depend on the tests before it."""
+    """Seed the global generator of torch, so that a test does not depend on the tests before it."""
     import torch
 
     torch.manual_seed(own_seed(request.node))

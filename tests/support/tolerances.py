@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import detloss
-from tests.battery.promises import promise
+from tests.battery.error_bounds import error_bound
 from tests.support.condition_numbers import condition
 from tests.support.random_calls import Call
 
@@ -78,7 +78,7 @@ def _allowed(call: Call, part: str, theirs: Tensor, exact: bool) -> Tensor:
     ulps = 0.0
     if call.name not in SAME_BITS:
         kind = "focal" if "focal" in call.name else "cross_entropy" if call.name == "cross_entropy_loss" else "dense"
-        kept = promise(kind, arithmetic, call.options.get("gamma", 0.0))
+        kept = error_bound(kind, arithmetic, call.options.get("gamma", 0.0))
         ulps = 2 * (kept.value if part == "value" else kept.gradient)
     if mean or (part == "value" and not theirs.dim()):
         ulps += 2  # a quotient on the one side, a product with an inverse on the other; sums in another order

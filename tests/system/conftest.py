@@ -1,4 +1,4 @@
-"""Tests that need more than pip brings: a compiler, valgrind, qemu, a browser."""
+"""Tests that need software that pip does not install: a compiler, valgrind, qemu, a browser."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
-// Runs every loop over operands of many sizes and layouts. Each lies in memory of exactly its own length, so under a
-// sanitizer or valgrind one step outside, or one number read before it was written, ends the program.
+// Runs every loop over operands of many sizes and memory layouts. Every operand has an allocation of its exact size:
+// a sanitizer or valgrind detects every access out of bounds and every read of uninitialized memory.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -33,7 +33,7 @@ int64_t product(const Sizes& sizes) {
     return total;
 }
 
-// Three threads, the calling one among them.
+// Three threads, including the calling thread.
 int32_t threads(int64_t begin, int64_t end, int64_t, ParallelBody body, void* context) {
     const int64_t third = (end - begin) / 3;
     std::thread first(body, begin, begin + third, context), second(body, begin + third, begin + 2 * third, context);
@@ -42,7 +42,7 @@ int32_t threads(int64_t begin, int64_t end, int64_t, ParallelBody body, void* co
     return 0;
 }
 
-// A task and all the memory that it points at.
+// A task and the memory of its operands and results.
 struct Call {
     Task task{};
     std::vector<std::unique_ptr<char[]>> memory;
@@ -56,7 +56,7 @@ struct Call {
         return reinterpret_cast<T*>(memory.back().get());
     }
 
-    // Numbers of any floating kind, the same on every processor; now and then any bits: NaN and infinities among them.
+    // Floating-point numbers, equal on all architectures; sometimes random bits, including NaN and infinity.
     const void* numbers(int64_t kind, int64_t count) {
         const bool any_bits = one_in(8);
         const auto fill = [&](auto* to, auto number) {
@@ -70,7 +70,7 @@ struct Call {
         return any_bits ? fill(make<float>(count), bits) : fill(make<float>(count), number);
     }
 
-    // Contiguous, or with dimensions in any order in memory, with steps and with strides of 0.
+    // Contiguous, or with permuted dimensions, gaps, and strides of 0.
     Operand operand(const Sizes& sizes) {
         const int64_t kind = one_in(2) ? task.arithmetic : below(4), rank = sizes.size();
         if (!rank || one_in(2)) return {numbers(kind, product(sizes)), kind, nullptr};
@@ -88,7 +88,7 @@ struct Call {
         return {numbers(kind, length), kind, layout};
     }
 
-    // Classes that exist, that are ignored, that are background and that are none of these.
+    // Class indices: valid, ignored, background, and out of range.
     Operand indices(int64_t rows, int64_t classes) {
         auto* to = make<int64_t>(rows);
         for (int64_t k = 0; k < rows; ++k) to[k] = one_in(6) ? task.ignore_index : below(classes + 3) - one_in(9);
@@ -105,7 +105,7 @@ struct Call {
         if (task.d_pred && one_in(2) && !task.indices) task.d_target = place(second_numbers);
     }
 
-    // What comes out, as one number: every NaN is the same, whatever its bits.
+    // A hash of the results, equal for all NaN.
     template <class S>
     uint64_t digest() const {
         uint64_t written = 0;
@@ -121,9 +121,9 @@ struct Call {
 
     template <class AnyTask>
     uint64_t run(bool (*loop)(const AnyTask&, ParallelFor), const AnyTask& whole) {
-        if (!loop(whole, threads)) return 0;  // an aspect ratio is only of the plane
+        if (!loop(whole, threads)) return 0;  // aspect ratios exist in the plane only
         const uint64_t written = task.arithmetic == float64 ? digest<double>() : digest<float>();
-        if (written == 42) std::puts("");  // valgrind sees here what was never written
+        if (written == 42) std::puts("");  // a branch at which valgrind reports uninitialized results
         return written;
     }
     uint64_t run(bool (*loop)(const Task&, ParallelFor)) { return run(loop, task); }
@@ -138,7 +138,7 @@ Call started(int64_t entries) {
     return call;
 }
 
-// Sizes whose product is near `count`, the last a given one.
+// Sizes whose product is near `count`, with a given last size.
 Sizes shaped(int64_t count, int64_t last) {
     const int64_t rows = std::max<int64_t>(1, count / last), first = 1 + below(std::min<int64_t>(rows, 5));
     return one_in(3) ? Sizes{rows, last} : Sizes{first, std::max<int64_t>(1, rows / first), last};
@@ -197,7 +197,7 @@ uint64_t pairs(int64_t count) {
     return call.run(ISA::run_pairs);
 }
 
-// Rotated rectangles (shape 0) and polygons (1) of few vertices and of as many as there may be.
+// Rotated rectangles (shape 0) and polygons (1), with few vertices or the maximum number.
 uint64_t convex(int64_t count) {
     const auto vertices = [] { return one_in(9) ? int64_t(64) : 3 + below(6); };
     const int64_t shape = below(2), second_shape = below(2);
@@ -209,10 +209,10 @@ uint64_t convex(int64_t count) {
     if (one_in(2)) call.task.weight = call.operand({pairs});
     call.outputs(pairs, pairs * width, pairs * second_width);
     const uint64_t written = call.run(ISA::run_convex, ConvexTask{call.task, shape, second_shape, second_width, one_in(2)});
-    return shape && second_shape ? written : 0;  // sines are each system's own
+    return shape && second_shape ? written : 0;  // sin and cos differ between C libraries
 }
 
-// loops SEED: every size up to beyond two registers, then sizes around the borders of blocks and of chunks.
+// loops SEED: all sizes up to more than two registers, then sizes near multiples of blocks and chunks.
 int main(int, char** arguments) {
     generator.seed(std::atoi(arguments[1]));
     Sizes counts = {255, 256, 257, 2047, 2048, 2049, 4096, 4097, 32767, 32768, 32769, 70000};
@@ -223,5 +223,5 @@ int main(int, char** arguments) {
         boxes = boxes * 31 + pairs(count);
         boxes = boxes * 31 + convex(count);
     }
-    std::printf("every loop ran with seed %s; boxes gave %016llx\n", arguments[1], static_cast<unsigned long long>(boxes));
+    std::printf("all loops finished with seed %s; boxes gave %016llx\n", arguments[1], static_cast<unsigned long long>(boxes));
 }

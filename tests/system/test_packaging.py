@@ -1,4 +1,4 @@
-"""What an install brings: the kernels where there is a compiler, torch's own operations where there is none."""
+"""Contents of wheels and source distributions: C++ kernels with a compiler, the eager backend without one."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ import detloss
 ROOT = Path(__file__).parents[2]
 PYTHON = [sys.executable, "-c"]
 LIBRARY = f"detloss/kernels/cpp/built/libdetloss.{'dylib' if sys.platform == 'darwin' else 'so'}"
-# In the place of a compiler: says in `log` what it was asked for, and makes a library of the number of its calls.
+# A fake compiler: logs its arguments, and writes its number of calls as the library.
 FAKE = """#!/bin/sh
 echo "$@" >> {log}
 while [ $# -gt 0 ]; do [ "$1" = -o ] && wc -l < {log} > "$2"; shift; done
@@ -25,13 +25,13 @@ while [ $# -gt 0 ]; do [ "$1" = -o ] && wc -l < {log} > "$2"; shift; done
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A copy of what an install reads."""
-    place = tmp_path / "project"
-    unwanted = shutil.ignore_patterns("built", "__pycache__", "*.egg-info")
-    shutil.copytree(ROOT / "src", place / "src", ignore=unwanted)
+    """A copy of the files needed for an installation."""
+    folder = tmp_path / "project"
+    excluded = shutil.ignore_patterns("built", "__pycache__", "*.egg-info")
+    shutil.copytree(ROOT / "src", folder / "src", ignore=excluded)
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, place)
-    return place
+        shutil.copy(ROOT / name, folder)
+    return folder
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def calls(compiler: Path) -> int:
 
 
 def build(project: Path, kind: str, **environment: str) -> tuple[Path, str]:
-    """What setuptools makes of a project, and what it says meanwhile."""
+    """Build with setuptools; return the newest file and the output."""
     make = f"from setuptools import build_meta; build_meta.build_{kind}('out')"
     done = subprocess.run(
         [*PYTHON, make], cwd=project, env={**os.environ, **environment}, capture_output=True, text=True, check=True
@@ -56,49 +56,49 @@ def build(project: Path, kind: str, **environment: str) -> tuple[Path, str]:
     return max((project / "out").iterdir(), key=os.path.getmtime), done.stdout + done.stderr
 
 
-def test_the_kernels_are_there_where_a_compiler_is() -> None:
+def test_kernels_are_installed_with_a_compiler() -> None:
     assert detloss.backends()["cpu"] == "cpp"
 
 
-def test_a_wheel_is_of_the_platform_and_of_every_python(project: Path, compiler: Path) -> None:
-    wheel, said = build(project, "wheel", CXX=f"{compiler} -with-a-flag")
+def test_wheel_is_for_one_platform_and_all_python_versions(project: Path, compiler: Path) -> None:
+    wheel, output = build(project, "wheel", CXX=f"{compiler} -with-a-flag")
     assert "-py3-none-" in wheel.name
     assert wheel.name.endswith(f"{platform.machine()}.whl")
-    assert "no C++ kernels" not in said
-    assert said.count("compiling the C++ kernels") == 1
+    assert "no C++ kernels" not in output
+    assert output.count("compiling the C++ kernels") == 1
     names = zipfile.ZipFile(wheel).namelist()
     assert LIBRARY in names
     assert not [name for name in names if name.endswith((".h", ".cpp", ".o"))]
     assert all(line.startswith("-with-a-flag") for line in compiler.with_name("log").read_text().splitlines())
 
 
-@pytest.mark.parametrize("without", ["no such file", "nothing on the path", "a compiler that fails"])
-def test_a_wheel_without_a_compiler_is_of_every_platform_and_works(project: Path, tmp_path: Path, without: str) -> None:
+@pytest.mark.parametrize("without", ["missing file", "empty path", "failing compiler"])
+def test_wheel_without_a_compiler_is_for_all_platforms_and_works(project: Path, tmp_path: Path, without: str) -> None:
     environment = {
-        "no such file": {"CXX": "/nonexistent/c++"},
-        "nothing on the path": {"PATH": str(tmp_path / "empty")},
-        "a compiler that fails": {"CXX": "false"},
+        "missing file": {"CXX": "/nonexistent/c++"},
+        "empty path": {"PATH": str(tmp_path / "empty")},
+        "failing compiler": {"CXX": "false"},
     }[without]
-    wheel, said = build(project, "wheel", **environment)
+    wheel, output = build(project, "wheel", **environment)
     assert wheel.name.endswith("-py3-none-any.whl")
-    assert [line for line in said.splitlines() if "no C++ kernels were built" in line and "serve instead" in line]
-    assert "compiling the C++ kernels" not in said
+    assert [line for line in output.splitlines() if "no C++ kernels were built" in line and "serve instead" in line]
+    assert "compiling the C++ kernels" not in output
     archive = zipfile.ZipFile(wheel)
     assert not [name for name in archive.namelist() if "built" in name or ".data/" in name]
     assert "Root-Is-Purelib: true" in archive.read(next(n for n in archive.namelist() if n.endswith("/WHEEL"))).decode()
 
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(tmp_path / "site")]
     subprocess.run([*install, str(wheel)], check=True)
-    ask = (
+    program = (
         "import detloss, torch; print(detloss.__file__, detloss.backends()['cpu'], detloss.l1_loss(*torch.ones(2, 3)))"
     )
     done = subprocess.run(
-        [*PYTHON, ask], env={**os.environ, "PYTHONPATH": str(tmp_path / "site")}, capture_output=True, text=True
+        [*PYTHON, program], env={**os.environ, "PYTHONPATH": str(tmp_path / "site")}, capture_output=True, text=True
     )
     assert done.stdout.split() == [str(tmp_path / "site/detloss/__init__.py"), "eager", "tensor(0.)"], done.stderr
 
 
-def test_a_source_distribution_has_every_source_of_the_kernels(project: Path) -> None:
+def test_source_distribution_has_all_sources_of_the_kernels(project: Path) -> None:
     archive, _ = build(project, "sdist")
     with tarfile.open(archive) as packed:
         names = {name.partition("/")[2] for name in packed.getnames()}
@@ -108,7 +108,7 @@ def test_a_source_distribution_has_every_source_of_the_kernels(project: Path) ->
     assert not [name for name in names if name.endswith((".so", ".dylib"))]
 
 
-def test_an_editable_install_builds_again_when_a_header_changes(project: Path, compiler: Path) -> None:
+def test_editable_install_is_rebuilt_when_a_header_changes(project: Path, compiler: Path) -> None:
     library = project / "src" / LIBRARY
 
     def built() -> str:
@@ -119,7 +119,7 @@ def test_an_editable_install_builds_again_when_a_header_changes(project: Path, c
     first = built()
     assert built() == first
     assert calls(compiler) == int(first)
-    mapped = library.open()  # as a process has it that runs
+    mapped = library.open()  # as in a running process
     os.utime(project / "src/detloss/kernels/cpp/simd.h")
     second = built()
     assert int(second) == 2 * int(first)
@@ -128,4 +128,4 @@ def test_an_editable_install_builds_again_when_a_header_changes(project: Path, c
     mapped.close()
     os.utime(project / "src/detloss/kernels/cpp/simd.h")
     build(project, "editable", CXX="false")
-    assert not library.exists(), "a library that is older than its sources"
+    assert not library.exists(), "the library is older than its sources"

@@ -1,4 +1,4 @@
-"""The words of the C++ vocabulary, each on its own: its last digit, and the same bits on every processor."""
+"""C++ primitives: error in ulps, special values, and equal bits on all instruction sets."""
 
 import ctypes
 import math
@@ -22,26 +22,26 @@ from tests.oracle.ulp import FORMATS
 from tests.support.processor import flags, instruction_sets
 
 SOURCE = Path(__file__).with_name("primitives.cpp")
-CONTRACTIONS = ("off", "fast")  # boxes, and all other losses
+CONTRACTIONS = ("off", "fast")  # of boxes, and of all other losses
 COUNT = 1600
-EXPONENTS = {np.float32: (-149, 127), np.float64: (-1074, 1023)}  # of the smallest number and the largest
+EXPONENTS = {np.float32: (-149, 127), np.float64: (-1074, 1023)}  # of the smallest and the largest number
 INFINITY, NAN = math.inf, math.nan
 mp.dps = 60
 
 
 @dataclass(frozen=True)
-class Word:
-    """A word's truth and where it must hold."""
+class Primitive:
+    """A primitive, its exact definition and its error bound."""
 
     name: str
-    truth: Callable[..., mpf]
-    draw: Callable[[Random, int, int], tuple[float, float]]  # x and y, between two exponents
-    known: tuple[tuple[float, float, float], ...]  # x, y, exactly what comes of them
-    within: float = 1.5  # units in the last place
+    exact: Callable[..., mpf]
+    draw: Callable[[Random, int, int], tuple[float, float]]  # x and y, for a range of exponents
+    known: tuple[tuple[float, float, float], ...]  # x, y, exact result
+    within: float = 1.5  # bound in ulps
 
 
 def size(rng: Random, low: float, high: float) -> float:
-    """A number of any order of magnitude between two powers of two."""
+    """A random number with a uniform logarithm between two powers of two."""
     return 2.0 ** rng.uniform(low, high)
 
 
@@ -55,14 +55,14 @@ def angle(rng: Random, low: int, high: int) -> tuple[float, float]:
     return x * scale, abs(y) * scale if x == 0 else y * scale
 
 
-WORDS = (
-    Word(
+PRIMITIVES = (
+    Primitive(
         "exp",
         lambda x, _: mpmath.exp(x),
         lambda rng, low, high: (rng.choice((1, 1, 1e-3)) * rng.uniform(0.72 * low, 0), 0.0),
         ((0, 0, 1), (-0.0, 0, 1), (-INFINITY, 0, 0), (-1e4, 0, 0)),
     ),
-    Word(
+    Primitive(
         "log",
         lambda x, _: mpmath.log(x),
         logarithm,
@@ -75,31 +75,31 @@ WORDS = (
             (-INFINITY, 0, NAN),
         ),
     ),
-    Word(
+    Primitive(
         "log1p",
         lambda x, _: mpmath.log1p(x),
         lambda rng, low, high: (rng.choice((size(rng, low, high), rng.uniform(0, 3))), 0.0),
         ((0, 0, 0), (INFINITY, 0, INFINITY)),
     ),
-    Word(
+    Primitive(
         "log1p_of_fraction",
         lambda x, _: mpmath.log1p(x),
         lambda rng, low, high: (rng.choice((size(rng, low, 0), rng.uniform(0, 1))), 0.0),
         ((0, 0, 0),),
     ),
-    Word(
+    Primitive(
         "angle",
         lambda y, x: mpmath.atan2(y, x),
         angle,
         ((0, 0, 0), (0, 3, 0), (NAN, 1, NAN), (1, NAN, NAN)),
-        within=2.1,  # three roundings of (y - x) / (y + x) near 24 degrees, where the result has half their unit
+        within=2.1,  # three roundings of (y - x) / (y + x) near 24 degrees, where the result has half their ulp
     ),
 )
 POWERS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.7, 5.0)
 
 
-def compiled(place: Path, instruction_set: str, contraction: str) -> ctypes.CDLL:
-    compiler, target = shlex.split(os.environ.get("CXX", "c++")), place / f"{instruction_set}-{contraction}.so"
+def compiled(folder: Path, instruction_set: str, contraction: str) -> ctypes.CDLL:
+    compiler, target = shlex.split(os.environ.get("CXX", "c++")), folder / f"{instruction_set}-{contraction}.so"
     options = ["-O2", "-std=c++20", "-fPIC", "-fno-math-errno", "-fno-trapping-math", "-fwrapv", "-Wno-psabi"]
     command = [*compiler, *options, f"-ffp-contract={contraction}", *flags(instruction_set), "-shared"]
     subprocess.run([*command, f"-I{Path(cpp.__file__).parent}", SOURCE, "-o", target], check=True)
@@ -108,14 +108,14 @@ def compiled(place: Path, instruction_set: str, contraction: str) -> ctypes.CDLL
 
 @pytest.fixture(scope="module")
 def libraries(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], ctypes.CDLL]:
-    place = tmp_path_factory.mktemp("words")
-    return {key: compiled(place, *key) for key in product(instruction_sets(), CONTRACTIONS)}
+    folder = tmp_path_factory.mktemp("primitives")
+    return {key: compiled(folder, *key) for key in product(instruction_sets(), CONTRACTIONS)}
 
 
-def evaluate(library: ctypes.CDLL, word: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def evaluate(library: ctypes.CDLL, name: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     kind, result = "float" if x.dtype == np.float32 else "double", np.empty_like(x)
     pointers = [ctypes.c_void_p(array.ctypes.data) for array in (x, y, result)]
-    getattr(library, f"{word}_{kind}")(*pointers, ctypes.c_int64(len(x)))
+    getattr(library, f"{name}_{kind}")(*pointers, ctypes.c_int64(len(x)))
     return result
 
 
@@ -128,37 +128,37 @@ def arguments(pairs: Iterable[tuple[float, float]], dtype: type) -> tuple[np.nda
     return np.ascontiguousarray(x), np.ascontiguousarray(y)
 
 
-def worst(got: np.ndarray, truths: list[mpf], dtype: type) -> float:
-    """The largest error in units in the last place; numbers without full digits have the unit of the smallest."""
+def worst(got: np.ndarray, exact: list[mpf], dtype: type) -> float:
+    """The largest error in ulps; subnormal numbers have the smallest ulp."""
     form = FORMATS[torch.float32 if dtype == np.float32 else torch.float64]
     lowest = mpmath.ldexp(1, form.lowest_exponent - form.digits + 1)
-    units = [max(form.unit(max(abs(truth), mpmath.ldexp(1, form.lowest_exponent))), lowest) for truth in truths]
+    units = [max(form.unit(max(abs(number), mpmath.ldexp(1, form.lowest_exponent))), lowest) for number in exact]
     errors = [
-        abs(min(mpf(float(one)), form.beyond) - min(truth, form.beyond)) / unit
-        for one, truth, unit in zip(got, truths, units, strict=True)
+        abs(min(mpf(float(one)), form.beyond) - min(number, form.beyond)) / unit
+        for one, number, unit in zip(got, exact, units, strict=True)
     ]
     return float(max(errors))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("word", WORDS, ids=lambda word: word.name)
-def test_words_are_accurate(word: Word, dtype: type, libraries: dict[tuple[str, str], ctypes.CDLL], seed: int) -> None:
+@pytest.mark.parametrize("primitive", PRIMITIVES, ids=lambda primitive: primitive.name)
+def test_errors(primitive: Primitive, dtype: type, libraries: dict[tuple[str, str], ctypes.CDLL], seed: int) -> None:
     rng = Random(seed)
-    x, y = arguments((word.draw(rng, *EXPONENTS[dtype]) for _ in range(COUNT)), dtype)
-    truths = [word.truth(mpf(float(a)), mpf(float(b))) for a, b in zip(x, y)]
-    found = {key: evaluate(library, word.name, x, y) for key, library in libraries.items()}
+    x, y = arguments((primitive.draw(rng, *EXPONENTS[dtype]) for _ in range(COUNT)), dtype)
+    exact = [primitive.exact(mpf(float(a)), mpf(float(b))) for a, b in zip(x, y)]
+    found = {key: evaluate(library, primitive.name, x, y) for key, library in libraries.items()}
     for key, got in found.items():
-        assert worst(got, truths, dtype) <= word.within, key
+        assert worst(got, exact, dtype) <= primitive.within, key
         assert np.array_equal(got, found[instruction_sets()[0], key[1]]) or key[1] == "fast"
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("word", WORDS, ids=lambda word: word.name)
-def test_words_at_the_ends(word: Word, dtype: type, libraries: dict[tuple[str, str], ctypes.CDLL]) -> None:
-    given = [*word.known, (NAN, 1.0, NAN)]
+@pytest.mark.parametrize("primitive", PRIMITIVES, ids=lambda primitive: primitive.name)
+def test_special_values(primitive: Primitive, dtype: type, libraries: dict[tuple[str, str], ctypes.CDLL]) -> None:
+    given = [*primitive.known, (NAN, 1.0, NAN)]
     x, y = arguments(((x, y) for x, y, _ in given), dtype)
     for key, library in libraries.items():
-        got = evaluate(library, word.name, x, y)[: len(given)]
+        got = evaluate(library, primitive.name, x, y)[: len(given)]
         assert np.array_equal(got, np.array([each for _, _, each in given], dtype=dtype), equal_nan=True), key
 
 
@@ -168,9 +168,9 @@ def test_powers(exponent: float, dtype: type, libraries: dict[tuple[str, str], c
     rng, (low, _) = Random(seed), EXPONENTS[dtype]
     bases = [rng.choice((rng.random(), size(rng, low / max(exponent, 1), 0))) for _ in range(COUNT)]
     x, y = arguments(((base, exponent) for base in bases), dtype)
-    truths = [mpmath.power(mpf(float(base)), mpf(float(y[0]))) for base in x]
+    exact = [mpmath.power(mpf(float(base)), mpf(float(y[0]))) for base in x]
     ends, same = arguments(((base, exponent) for base in (0.0, 1.0, NAN)), dtype)
     expected = np.array([0.0 if exponent else 1.0, 1.0, NAN if exponent else 1.0])
     for key, library in libraries.items():
-        assert worst(evaluate(library, "power", x, y), truths, dtype) <= 1.5, key
+        assert worst(evaluate(library, "power", x, y), exact, dtype) <= 1.5, key
         assert np.array_equal(evaluate(library, "power", ends, same)[:3], expected, equal_nan=True), key

@@ -1,4 +1,4 @@
-"""The report in a real browser: on a phone, on a wide screen and on paper, in the light and the dark, without network."""
+"""The report in a browser: narrow and wide screens, light and dark color schemes, print, no network requests."""
 
 import json
 import re
@@ -12,9 +12,9 @@ from PIL import Image
 
 from detloss.experiments.comparison.plan import Pair, Plan
 from tests.support.trials import (
-    begun,
+    begin_comparison,
     outcome_of,
-    request_of,
+    settings_of,
     write_report,
 )
 
@@ -52,15 +52,15 @@ addEventListener("load", () => {{
 
 @pytest.fixture
 def page(tmp_path: Path) -> Path:
-    """Pairs with long names on two seeds, l1 + focal the baseline."""
+    """A report of pairs with long names and two seeds, with the baseline l1 + focal."""
     path = tmp_path / "report.html"
     pairs = (Pair("l1", "focal"), Pair("smooth_l1", "balanced_bce"), Pair("smooth_l1", "softmax_focal"))
     plan = Plan(dict.fromkeys(pairs, (1.0,)), seeds=(0, 1), steps=4)
-    comparison = begun(tmp_path, plan)
-    for trial in plan.comparison(plan.chosen({})):
+    comparison = begin_comparison(tmp_path, plan)
+    for trial in plan.comparison_trials(plan.best_weights({})):
         comparison.enter(outcome_of(trial, ap=0.4 + 0.01 * trial.seed + 0.005 * (trial.cls == "softmax_focal")))
     data = "/a/rather/long/path/without/any/space/" + "folder/" * 12
-    write_report(path, comparison, request_of("detloss compare " * 9, data=data))
+    write_report(path, comparison, settings_of("detloss compare " * 9, data=data))
     return path
 
 
@@ -70,7 +70,7 @@ def chromium(profile: Path, *arguments: str) -> str:
 
 
 def layout(page: Path, width: int) -> dict[str, object]:
-    """What a script outside of the page measures in it."""
+    """Measurements of a script outside of the page."""
     frame = page.with_name("frame.html")
     frame.write_text(FRAME.format(width=width, height=HEIGHT))
     arguments = ("--allow-file-access-from-files", "--dump-dom", "--window-size=1400,2400", frame.as_uri())
@@ -84,24 +84,24 @@ def layout(page: Path, width: int) -> dict[str, object]:
 
 
 def screenshot(page: Path, width: int, *arguments: str) -> np.ndarray:
-    picture = page.with_name("picture.png")
+    image = page.with_name("screenshot.png")
     size = f"--window-size={width},{HEIGHT}"
-    chromium(page.with_name("profile"), *arguments, f"--screenshot={picture}", size, page.as_uri())
-    return np.asarray(Image.open(picture).convert("L"), dtype=float)
+    chromium(page.with_name("profile"), *arguments, f"--screenshot={image}", size, page.as_uri())
+    return np.asarray(Image.open(image).convert("L"), dtype=float)
 
 
 def requests_of(page: Path) -> list[str]:
-    """The addresses beyond this machine that a page asked for; what the browser wants for itself is left out."""
+    """The network addresses that a page requests, without the requests of the browser itself."""
     log = page.with_name("requests.json")
     chromium(page.with_name("profile"), f"--log-net-log={log}", "--dump-dom", page.as_uri())
     events = json.loads(log.read_text())["events"]
     starts = [event["params"] for event in events if "url" in event.get("params", {})]
-    asked = {start["url"] for start in starts if start.get("initiator", "not an origin") != "not an origin"}
-    return sorted(address for address in asked if not address.startswith(("file:", "data:")))
+    requested = {start["url"] for start in starts if start.get("initiator", "not an origin") != "not an origin"}
+    return sorted(address for address in requested if not address.startswith(("file:", "data:")))
 
 
 @pytest.mark.parametrize("width", [PHONE, 1280])
-def test_no_screen_needs_sideways_scrolling_and_the_verdict_is_first(page: Path, width: int) -> None:
+def test_page_needs_no_horizontal_scrolling_and_starts_with_the_result(page: Path, width: int) -> None:
     found = layout(page, width)
     assert found["client"] == width
     assert found["scroll"] == width, found["beyond"]
@@ -113,35 +113,35 @@ def test_no_screen_needs_sideways_scrolling_and_the_verdict_is_first(page: Path,
         " smooth_l1 + balanced_bce (AP +0.000 [+0.000, +0.000]) is not distinguishable."
     )
     assert found["verdict"] < FIRST_SCREEN
-    assert found["smallest"] > 9, "pixels: what a chart says can be read"
+    assert found["smallest"] > 9, "text height in pixels, for legible charts"
 
 
 @pytest.mark.parametrize("width", [PHONE, 1280])
-def test_the_page_is_drawn_in_the_light_and_in_the_dark(page: Path, width: int) -> None:
+def test_page_has_light_and_dark_color_schemes(page: Path, width: int) -> None:
     light = screenshot(page, width)
     dark = screenshot(page, width, DARK)
     assert light.shape == dark.shape == (HEIGHT, width)
     assert np.median(light) > 240
     assert np.median(dark) < 40
-    for picture in (light, dark):
-        bands = np.array_split(picture[: HEIGHT // 2], 6)
-        assert all(band.std() > 10 for band in bands), "every part of the page shows something"
+    for image in (light, dark):
+        bands = np.array_split(image[: HEIGHT // 2], 6)
+        assert all(band.std() > 10 for band in bands), "no part of the page is empty"
 
 
-def test_nothing_is_asked_of_the_network(page: Path) -> None:
+def test_page_makes_no_network_requests(page: Path) -> None:
     assert requests_of(page) == []
     source = page.read_text()
     page.write_text(source.replace("</body>", '<img src="http://127.0.0.1:9/picture.png"></body>'))
-    assert requests_of(page) == ["http://127.0.0.1:9/picture.png"], "the test would see one"
+    assert requests_of(page) == ["http://127.0.0.1:9/picture.png"], "the test detects a request"
 
 
-def test_paper_is_white_and_has_the_images(page: Path) -> None:
-    paper = page.with_name("report.pdf")
-    chromium(page.with_name("profile"), DARK, "--no-pdf-header-footer", f"--print-to-pdf={paper}", page.as_uri())
-    content = paper.read_bytes()
+def test_print_is_white_and_includes_the_images(page: Path) -> None:
+    document = page.with_name("report.pdf")
+    chromium(page.with_name("profile"), DARK, "--no-pdf-header-footer", f"--print-to-pdf={document}", page.as_uri())
+    content = document.read_bytes()
     streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL)
     drawn = b"\n".join(zlib.decompress(stream) for stream in streams if stream[:1] == b"\x78")
     fills = np.array(re.findall(rb"([\d.]+) ([\d.]+) ([\d.]+) rg", drawn), float)
-    assert fills[0].tolist() == [1, 1, 1], "the page itself is painted first"
+    assert fills[0].tolist() == [1, 1, 1], "the background of the page"
     assert not (abs(fills - DARK_PAGE).max(axis=1) < 0.01).any()
-    assert drawn.count(b" Do") >= 4, "the images are on paper too"
+    assert drawn.count(b" Do") >= 4, "the images are printed"

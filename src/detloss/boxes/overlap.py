@@ -5,6 +5,7 @@ from torch import Tensor
 from detloss.engine import box_pairs
 from detloss.formulas import penalties
 from detloss.geometry import AxisAligned, Geometry
+from detloss.types import Enclosing
 
 
 def iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
@@ -51,7 +52,7 @@ def generalized_iou(
     b: Tensor,
     *,
     geometry: Geometry = AxisAligned(),
-    enclosing: str | None = None,
+    enclosing: Enclosing | None = None,
     pairwise: bool = False,
 ) -> Tensor:
     """Measure IoU, less the empty share of the smallest region that encloses both: from -1 far apart to 1.

@@ -21,12 +21,13 @@ import detloss
 from detloss.compat.torchvision import complete_box_iou_loss as ciou_loss
 from detloss.compat.torchvision import distance_box_iou_loss as diou_loss
 from detloss.compat.torchvision import generalized_box_iou_loss as giou_loss
+from detloss.types import Reduction
 
 __all__ = ["ciou_loss", "diou_loss", "giou_loss", "sigmoid_focal_loss", "sigmoid_focal_loss_jit", "smooth_l1_loss"]
 
 
 def sigmoid_focal_loss(
-    inputs: Tensor, targets: Tensor, alpha: float = -1, gamma: float = 2, reduction: str = "none"
+    inputs: Tensor, targets: Tensor, alpha: float = -1, gamma: float = 2, reduction: Reduction = "none"
 ) -> Tensor:
     """`detloss.sigmoid_focal_loss`; an ``alpha`` below 0 weighs both sides 1."""
     balance = None if alpha < 0 else alpha
@@ -36,6 +37,6 @@ def sigmoid_focal_loss(
 sigmoid_focal_loss_jit = sigmoid_focal_loss
 
 
-def smooth_l1_loss(input: Tensor, target: Tensor, beta: float, reduction: str = "none") -> Tensor:
+def smooth_l1_loss(input: Tensor, target: Tensor, beta: float, reduction: Reduction = "none") -> Tensor:
     """`detloss.smooth_l1_loss`."""
     return detloss.smooth_l1_loss(input, target, beta=beta, reduction=reduction)

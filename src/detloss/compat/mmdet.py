@@ -27,13 +27,14 @@ sigmoid focal of a class above C    an error                          NaN in its
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 import detloss
 from detloss.compat.torch import classes_last, two_sided_cross_entropy
+from detloss.types import Reduction
 
 __all__ = [
     "CIoULoss",
@@ -55,7 +56,7 @@ Divisor = float | Tensor | None
 class Loss(nn.Module, ABC):
     """The call that all of mmdet's losses share."""
 
-    def __init__(self, reduction: str = "mean", loss_weight: float = 1.0) -> None:
+    def __init__(self, reduction: Reduction = "mean", loss_weight: float = 1.0) -> None:
         super().__init__()
         self.reduction = reduction
         self.loss_weight = loss_weight
@@ -66,7 +67,7 @@ class Loss(nn.Module, ABC):
         target: Tensor,
         weight: Weight = None,
         avg_factor: Divisor = None,
-        reduction_override: str | None = None,
+        reduction_override: Reduction | None = None,
         **kwargs: Any,
     ) -> Tensor:
         reduction = reduction_override or self.reduction
@@ -76,32 +77,32 @@ class Loss(nn.Module, ABC):
         return self.loss_weight * self.evaluate(pred, target, weight, reduction, divisor, **kwargs)
 
     @abstractmethod
-    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: str, divisor: Divisor) -> Tensor:
+    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: Reduction, divisor: Divisor) -> Tensor:
         """The loss, before `loss_weight`."""
 
 
 class L1Loss(Loss):
     """`detloss.l1_loss`."""
 
-    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: str, divisor: Divisor) -> Tensor:
+    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: Reduction, divisor: Divisor) -> Tensor:
         return detloss.l1_loss(pred, target, weight=weight, reduction=reduction, normalizer=divisor)
 
 
 class MSELoss(Loss):
     """`detloss.mse_loss`."""
 
-    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: str, divisor: Divisor) -> Tensor:
+    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: Reduction, divisor: Divisor) -> Tensor:
         return detloss.mse_loss(pred, target, weight=weight, reduction=reduction, normalizer=divisor)
 
 
 class SmoothL1Loss(Loss):
     """`detloss.smooth_l1_loss`."""
 
-    def __init__(self, beta: float = 1.0, reduction: str = "mean", loss_weight: float = 1.0) -> None:
+    def __init__(self, beta: float = 1.0, reduction: Reduction = "mean", loss_weight: float = 1.0) -> None:
         super().__init__(reduction, loss_weight)
         self.beta = beta
 
-    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: str, divisor: Divisor) -> Tensor:
+    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: Reduction, divisor: Divisor) -> Tensor:
         return detloss.smooth_l1_loss(
             pred, target, beta=self.beta, weight=weight, reduction=reduction, normalizer=divisor
         )
@@ -110,7 +111,7 @@ class SmoothL1Loss(Loss):
 class BoxLoss(Loss):
     """A loss of corner boxes; a weight a number is averaged to one a box."""
 
-    def __init__(self, eps: float = 1e-6, reduction: str = "mean", loss_weight: float = 1.0) -> None:
+    def __init__(self, eps: float = 1e-6, reduction: Reduction = "mean", loss_weight: float = 1.0) -> None:
         super().__init__(reduction, loss_weight)
 
     def forward(
@@ -119,7 +120,7 @@ class BoxLoss(Loss):
         target: Tensor,
         weight: Weight = None,
         avg_factor: Divisor = None,
-        reduction_override: str | None = None,
+        reduction_override: Reduction | None = None,
         **kwargs: Any,
     ) -> Tensor:
         if weight is not None and weight.shape == pred.shape:
@@ -134,16 +135,16 @@ class IoULoss(BoxLoss):
         self,
         linear: bool = False,
         eps: float = 1e-6,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         loss_weight: float = 1.0,
-        mode: str = "log",
+        mode: Literal["linear", "square", "log"] = "log",
     ) -> None:
         super().__init__(eps, reduction, loss_weight)
         if mode not in ("linear", "square", "log"):
             raise ValueError(f"mode: expected 'linear', 'square' or 'log', got {mode!r}")
         self.mode = "linear" if linear else mode
 
-    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: str, divisor: Divisor) -> Tensor:
+    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: Reduction, divisor: Divisor) -> Tensor:
         if self.mode != "square":
             return detloss.iou_loss(
                 pred, target, form=self.mode, weight=weight, reduction=reduction, normalizer=divisor
@@ -158,21 +159,21 @@ class IoULoss(BoxLoss):
 class GIoULoss(BoxLoss):
     """`detloss.generalized_iou_loss`."""
 
-    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: str, divisor: Divisor) -> Tensor:
+    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: Reduction, divisor: Divisor) -> Tensor:
         return detloss.generalized_iou_loss(pred, target, weight=weight, reduction=reduction, normalizer=divisor)
 
 
 class DIoULoss(BoxLoss):
     """`detloss.distance_iou_loss`."""
 
-    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: str, divisor: Divisor) -> Tensor:
+    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: Reduction, divisor: Divisor) -> Tensor:
         return detloss.distance_iou_loss(pred, target, weight=weight, reduction=reduction, normalizer=divisor)
 
 
 class CIoULoss(BoxLoss):
     """`detloss.complete_iou_loss` where the IoU is above a half, else `detloss.distance_iou_loss`."""
 
-    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: str, divisor: Divisor) -> Tensor:
+    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: Reduction, divisor: Divisor) -> Tensor:
         near = detloss.iou(pred.detach(), target.detach()) > 0.5
         complete, distance = (
             loss(
@@ -198,7 +199,7 @@ class FocalLoss(Loss):
         use_sigmoid: bool = True,
         gamma: float = 2.0,
         alpha: float = 0.25,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         loss_weight: float = 1.0,
         activated: bool = False,
     ) -> None:
@@ -212,7 +213,7 @@ class FocalLoss(Loss):
         self.alpha = alpha
         self.activated = activated
 
-    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: str, divisor: Divisor) -> Tensor:
+    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: Reduction, divisor: Divisor) -> Tensor:
         if weight is not None and weight.dim() < pred.dim():
             weight = weight.unsqueeze(-1) if len(weight) == len(pred) else weight.reshape(pred.shape)
         return detloss.sigmoid_focal_loss(
@@ -232,7 +233,7 @@ class CrossEntropyLoss(Loss):
         self,
         use_sigmoid: bool = False,
         use_mask: bool = False,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         class_weight: Sequence[float] | None = None,
         ignore_index: int | None = None,
         loss_weight: float = 1.0,
@@ -253,7 +254,7 @@ class CrossEntropyLoss(Loss):
         label: Tensor,
         weight: Weight = None,
         avg_factor: Divisor = None,
-        reduction_override: str | None = None,
+        reduction_override: Reduction | None = None,
         ignore_index: int | None = None,
         **kwargs: Any,
     ) -> Tensor:
@@ -265,7 +266,7 @@ class CrossEntropyLoss(Loss):
         pred: Tensor,
         target: Tensor,
         weight: Weight,
-        reduction: str,
+        reduction: Reduction,
         divisor: Divisor,
         ignore_index: int | None = None,
     ) -> Tensor:
@@ -279,7 +280,7 @@ class CrossEntropyLoss(Loss):
         pred: Tensor,
         target: Tensor,
         weight: Weight,
-        reduction: str,
+        reduction: Reduction,
         divisor: Divisor,
         ignore_index: int,
     ) -> Tensor:
@@ -302,7 +303,7 @@ class CrossEntropyLoss(Loss):
         pred: Tensor,
         target: Tensor,
         weight: Weight,
-        reduction: str,
+        reduction: Reduction,
         divisor: Divisor,
         ignore_index: int,
     ) -> Tensor:
@@ -328,7 +329,7 @@ class CrossEntropyLoss(Loss):
         pred: Tensor,
         target: Tensor,
         label: Weight,
-        reduction: str,
+        reduction: Reduction,
         divisor: Divisor,
         ignore_index: int | None,
     ) -> Tensor:

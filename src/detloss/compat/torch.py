@@ -23,11 +23,13 @@ shapes of mse, l1 that differ       broadcast, with a warning         ValueError
 """
 
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 import detloss
+from detloss.types import Reduction
 
 __all__ = [
     "BCEWithLogitsLoss",
@@ -50,7 +52,7 @@ def cross_entropy(
     size_average: bool | None = None,
     ignore_index: int = -100,
     reduce: bool | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """`detloss.cross_entropy_loss` with classes in dimension 1; the mean of index targets divides by their weights."""
@@ -79,7 +81,7 @@ def binary_cross_entropy_with_logits(
     weight: Tensor | None = None,
     size_average: bool | None = None,
     reduce: bool | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
     """`detloss.binary_cross_entropy_loss` with weights that broadcast, and a weight of the positive term alone."""
@@ -95,7 +97,7 @@ def mse_loss(
     target: Tensor,
     size_average: bool | None = None,
     reduce: bool | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     weight: Tensor | None = None,
 ) -> Tensor:
     """`detloss.mse_loss`; a weighted mean divides by the sum of the weights."""
@@ -107,7 +109,7 @@ def l1_loss(
     target: Tensor,
     size_average: bool | None = None,
     reduce: bool | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     weight: Tensor | None = None,
 ) -> Tensor:
     """`detloss.l1_loss`; a weighted mean divides by the sum of the weights."""
@@ -119,7 +121,7 @@ def smooth_l1_loss(
     target: Tensor,
     size_average: bool | None = None,
     reduce: bool | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     beta: float = 1.0,
 ) -> Tensor:
     """`detloss.smooth_l1_loss`."""
@@ -135,7 +137,7 @@ class CrossEntropyLoss(nn.CrossEntropyLoss):
             target,
             self.weight,
             ignore_index=self.ignore_index,
-            reduction=self.reduction,
+            reduction=cast(Reduction, self.reduction),
             label_smoothing=self.label_smoothing,
         )
 
@@ -145,7 +147,7 @@ class BCEWithLogitsLoss(nn.BCEWithLogitsLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return binary_cross_entropy_with_logits(
-            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
+            input, target, self.weight, reduction=cast(Reduction, self.reduction), pos_weight=self.pos_weight
         )
 
 
@@ -153,24 +155,24 @@ class MSELoss(nn.MSELoss):
     """Module of `mse_loss`."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return mse_loss(input, target, reduction=self.reduction)
+        return mse_loss(input, target, reduction=cast(Reduction, self.reduction))
 
 
 class L1Loss(nn.L1Loss):
     """Module of `l1_loss`."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return l1_loss(input, target, reduction=self.reduction)
+        return l1_loss(input, target, reduction=cast(Reduction, self.reduction))
 
 
 class SmoothL1Loss(nn.SmoothL1Loss):
     """Module of `smooth_l1_loss`."""
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+        return smooth_l1_loss(input, target, reduction=cast(Reduction, self.reduction), beta=self.beta)
 
 
-def asked_for(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+def asked_for(size_average: bool | None, reduce: bool | None, reduction: Reduction) -> Reduction:
     """The reduction, or what torch's two older flags mean where one of them is given."""
     if size_average is None and reduce is None:
         return reduction
@@ -202,7 +204,7 @@ def two_sided_cross_entropy(
     target: Tensor,
     weight: Tensor | None,
     positive_weight: Tensor | None,
-    reduction: str,
+    reduction: Reduction,
     normalizer: float | Tensor | None,
 ) -> Tensor:
     """Binary cross-entropy with a weight of its positive term: a loss towards 1 and one towards 0, added."""
@@ -226,7 +228,7 @@ def two_sided_cross_entropy(
 
 
 def per_weight(
-    loss: Callable[..., Tensor], input: Tensor, target: Tensor, weight: Tensor | None, reduction: str
+    loss: Callable[..., Tensor], input: Tensor, target: Tensor, weight: Tensor | None, reduction: Reduction
 ) -> Tensor:
     """A loss of numbers whose mean divides by the sum of the weights, where there are any."""
     if weight is None:

@@ -22,9 +22,12 @@ integer boxes                       computed                          TypeError:
 Integer focal targets with one dimension fewer than the inputs are class indices here (torchvision refuses them).
 """
 
+from typing import Literal
+
 from torch import Tensor
 
 import detloss
+from detloss.types import Reduction
 
 __all__ = [
     "box_iou",
@@ -39,29 +42,31 @@ __all__ = [
 
 
 def sigmoid_focal_loss(
-    inputs: Tensor, targets: Tensor, alpha: float = 0.25, gamma: float = 2, reduction: str = "none"
+    inputs: Tensor, targets: Tensor, alpha: float = 0.25, gamma: float = 2, reduction: Reduction = "none"
 ) -> Tensor:
     """`detloss.sigmoid_focal_loss`; an ``alpha`` of -1 weighs both sides 1."""
     balance = None if alpha == -1 else alpha
     return detloss.sigmoid_focal_loss(inputs, targets, alpha=balance, gamma=gamma, reduction=reduction)
 
 
-def generalized_box_iou_loss(boxes1: Tensor, boxes2: Tensor, reduction: str = "none", eps: float = 1e-7) -> Tensor:
+def generalized_box_iou_loss(
+    boxes1: Tensor, boxes2: Tensor, reduction: Reduction = "none", eps: float = 1e-7
+) -> Tensor:
     """`detloss.generalized_iou_loss` of corners."""
     return detloss.generalized_iou_loss(boxes1, boxes2, reduction=reduction)
 
 
-def distance_box_iou_loss(boxes1: Tensor, boxes2: Tensor, reduction: str = "none", eps: float = 1e-7) -> Tensor:
+def distance_box_iou_loss(boxes1: Tensor, boxes2: Tensor, reduction: Reduction = "none", eps: float = 1e-7) -> Tensor:
     """`detloss.distance_iou_loss` of corners."""
     return detloss.distance_iou_loss(boxes1, boxes2, reduction=reduction)
 
 
-def complete_box_iou_loss(boxes1: Tensor, boxes2: Tensor, reduction: str = "none", eps: float = 1e-7) -> Tensor:
+def complete_box_iou_loss(boxes1: Tensor, boxes2: Tensor, reduction: Reduction = "none", eps: float = 1e-7) -> Tensor:
     """`detloss.complete_iou_loss` of corners."""
     return detloss.complete_iou_loss(boxes1, boxes2, reduction=reduction)
 
 
-def box_iou(boxes1: Tensor, boxes2: Tensor, fmt: str = "xyxy") -> Tensor:
+def box_iou(boxes1: Tensor, boxes2: Tensor, fmt: Literal["xyxy", "xywh", "cxcywh"] = "xyxy") -> Tensor:
     """`detloss.iou` of every box with every other, in the formats ``"xyxy"``, ``"xywh"`` and ``"cxcywh"``."""
     if fmt not in ("xyxy", "xywh", "cxcywh"):
         raise ValueError(f"fmt: expected 'xyxy', 'xywh' or 'cxcywh' (rotated boxes are not offered), got {fmt!r}")

@@ -1,12 +1,11 @@
 """What a detector may be given: every check names the argument, what was expected and what came."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 from torch import Tensor, nn
 
 import detloss
-from detloss.catalog import Kind, kind_of
+from detloss.catalog import Kind, geometry_of, kind_of
 
 
 def positive_integer(name: str, value: object) -> None:
@@ -27,8 +26,7 @@ def share(name: str, value: float, *, up_to_all: bool = False) -> None:
 def reads_rows(box_loss: object, geometry: "detloss.AxisAligned | detloss.Rotated", expected: str) -> None:
     """No overlap loss of detloss's that would take rows of this geometry for something else."""
     if kind_of(box_loss) is Kind.BOX:
-        given = box_loss.keywords if isinstance(box_loss, partial) else getattr(box_loss, "options", {})
-        found = given.get("geometry", detloss.AxisAligned())
+        found = geometry_of(box_loss)
         if found != geometry:
             raise ValueError(f"box_loss: expected geometry={expected}, got {found}")
 

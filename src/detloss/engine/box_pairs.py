@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_args
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,7 +13,7 @@ from detloss.geometry import AxisAligned, Geometry, Mixed, Shape
 from detloss.kernels.interface import ConvexLoop, PairLoop, needs_of
 
 ENCLOSING = (None, "box", "hull")
-GEOMETRIES = get_args(Geometry)
+GEOMETRIES = (*Shape.__subclasses__(), Mixed)
 
 
 class Way(NamedTuple):

@@ -1,17 +1,22 @@
-"""The command line: which loss is best on my data? And the same question for a detector of one's own."""
+"""The command line, and its functions `compare` and `tune` for Python."""
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from detloss.experiments.comparison.custom_detector import compare
+    from detloss.experiments.tuning.cross_validation import tune
 
-__all__ = ["compare"]
+__all__ = ["compare", "tune"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `compare` when it is asked for: the command line does without it, and it takes a second to import."""
-    if name != "compare":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from detloss.experiments.comparison.custom_detector import compare
+    """Import a function on first access: the commands start faster without either."""
+    if name == "compare":
+        from detloss.experiments.comparison.custom_detector import compare
 
-    return compare
+        return compare
+    if name == "tune":
+        from detloss.experiments.tuning.cross_validation import tune
+
+        return tune
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

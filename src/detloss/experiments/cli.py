@@ -1,11 +1,12 @@
-"""The command `detloss`.
+"""Command `detloss`.
 
-What a command needs is imported when it is called: `detloss --help` and worker processes, which import this file, need
-little of it.
+Commands import their dependencies when they run: `detloss --help`, usage errors and worker processes, which import this
+file, need few of them.
 """
 
 import io
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,20 +18,10 @@ import click
 from click.core import ParameterSource
 
 import detloss
-from detloss.catalog import Loss
+from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
-from detloss.experiments.cli_options import (
-    ALL_BOX_LOSSES,
-    BOX_LOSSES,
-    CLASS_LOSSES,
-    baseline_named,
-    loss_named,
-    losses_named,
-    weights_named,
-    weights_to_try,
-)
-from detloss.experiments.comparison.plan import Pair, Plan
-from detloss.experiments.printable import printable
+from detloss.experiments.comparison.plan import ComparisonSettings, Pair, Plan
+from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 from detloss.experiments.simulation.simulate_command import simulate
 from detloss.experiments.tuning.tune_command import tune
 
@@ -38,30 +29,34 @@ if TYPE_CHECKING:
     from detloss.experiments.comparison.output import Folder
     from detloss.experiments.comparison.runner import Results
 
+SYNTAX = "Options follow a name after colons: focal:alpha=none:gamma=1.5."
+PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+
 
 class RecordedCommand(click.Command):
-    """A command that keeps what the user typed, without the password of a database, in its context's `obj`."""
+    """A command that stores its command line, without the password of a database, in the `obj` of its context."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         typed = list(args)
         rest = super().parse_args(ctx, args)
         storage = ctx.params.get("storage")
         if storage:
-            from detloss.experiments.comparison.database_url import shown
+            from detloss.experiments.comparison.database import redacted
 
-            typed = [word.replace(storage, shown(storage)) for word in typed]
+            typed = [word.replace(storage, redacted(storage)) for word in typed]
         ctx.obj = shlex.join([*ctx.command_path.split(), *typed])
         return rest
 
 
 @contextmanager
 def reported_errors() -> Iterator[None]:
-    """Turn what a user can put right into an error message."""
+    """Convert errors that users can correct to error messages."""
     from detloss.experiments.comparison.output import FolderError
     from detloss.experiments.comparison.store import StorageError
+    from detloss.experiments.console import printable
     from detloss.experiments.data.dataset import DatasetError
     from detloss.experiments.training.devices import DevicesError
-    from detloss.experiments.training.trial import DetectorError
+    from detloss.experiments.training.training_loop import DetectorError
 
     try:
         yield
@@ -74,47 +69,50 @@ def reported_errors() -> Iterator[None]:
 @click.group("detloss", context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(detloss.__version__, prog_name="detloss")
 def main() -> None:
-    """Find out which detector losses are best on your own data, and look at them."""
-    # Semaphores of a worker that is ended are left to Python's tracker, which warns of them in a process of its own.
+    """Compare, tune and plot losses of object detectors."""
+    # Python's resource tracker would warn, in its own process, of semaphores of workers that were terminated.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:resource_tracker:UserWarning")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may not have every character
+            stream.reconfigure(errors="backslashreplace")  # a terminal may lack characters
 
 
-@main.command(cls=RecordedCommand, context_settings={"show_default": True})
+@main.command(cls=RecordedCommand, short_help="Compare losses on your data.", context_settings={"show_default": True})
 @cli_options.data
 @click.option(
     "--box",
     "boxes",
-    callback=lambda ctx, param, names: losses_named(ALL_BOX_LOSSES, names),
+    callback=lambda ctx, param, text: cli_options.several_losses(text, cli_options.box_losses(ctx)),
     default="smooth_l1,giou",
-    help="Box losses to compare, with commas between them.",
+    help=f"Box losses, separated by commas: {', '.join(BOX_LOSSES)}; for rotated boxes also "
+    f"{', '.join(loss.name for loss in ROTATED_LOSSES)}. {SYNTAX}",
 )
 @click.option(
     "--cls",
     "classes",
-    callback=lambda ctx, param, names: losses_named(CLASS_LOSSES, names),
+    callback=lambda ctx, param, text: cli_options.several_losses(text, CLASS_LOSSES),
     default="focal",
-    help="Class losses to compare, with commas between them.",
+    help=f"Class losses, separated by commas: {', '.join(CLASS_LOSSES)}.",
 )
 @cli_options.detector
-@click.option("--seeds", type=click.IntRange(min=1), default=3, help="Trials of every pair of losses.")
-@click.option("--first-seed", type=click.IntRange(min=0), default=0, help="The seeds count up from here.")
+@click.option("--seeds", type=click.IntRange(min=1), default=3, help="Number of seeds, each a trial of every pair.")
+@click.option("--first-seed", type=click.IntRange(min=0), default=0, help="First of the consecutive seeds.")
 @click.option("--steps", type=click.IntRange(min=1), default=1200, help="Training steps of every trial.")
-@click.option("--quick", is_flag=True, help="One seed, half the steps, no search: a first look, not to be trusted.")
+@click.option(
+    "--quick", is_flag=True, help="One seed, half the steps, no search: a first look, not a reliable ranking."
+)
 @click.option(
     "--weights",
-    callback=lambda ctx, param, words: weights_named(words),
+    callback=lambda ctx, param, text: cli_options.weights_named(text),
     metavar="LOSS=NUMBER,...",
-    help="Weights of box losses, or of one in a pair, BOX+CLS=NUMBER, in place of the search; a loss that is not named "
-    "has its listed weight.",
+    help="Weights of box losses, for all pairs or for one, BOX+CLS=NUMBER, instead of the search. Losses that are not "
+    "named have their listed weight.",
 )
 @click.option(
     "--baseline",
     metavar="BOX+CLS",
     show_default="the first pair",
-    help="The pair that the others are compared with; one loss will do where a single pair has it.",
+    help="Pair that the others are compared with; one loss is enough if a single pair has it.",
 )
 @cli_options.precision
 @cli_options.jobs("Trials")
@@ -125,16 +123,14 @@ def main() -> None:
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("out/compare"),
-    help="Folder of the results; the same command goes on with what is there.",
+    help="Output folder; the same command continues an interrupted comparison.",
 )
 @click.option(
     "--storage",
     metavar="URL",
-    help="Database of the trials, postgresql://... to share them between machines.  [default: SQLite in --out]",
+    help="Database of the trials; postgresql://... shares them between machines.  [default: SQLite in --out]",
 )
-@click.option(
-    "--overwrite", is_flag=True, help="Remove the results of an earlier run from the folder and the database."
-)
+@click.option("--overwrite", is_flag=True, help="Remove earlier results from the folder and the database.")
 @click.pass_context
 def compare(
     ctx: click.Context,
@@ -157,23 +153,22 @@ def compare(
     storage: str | None,
     overwrite: bool,
 ) -> None:
-    """Train a detector with every pair of a box and a class loss on DATA, and report which did best.
+    """Train a detector on DATA with every pair of a box loss and a class loss, and report the best.
 
-    DATA is COCO json, Pascal VOC xml, YOLO txt or a folder of them; without it, scenes made of handwritten digits.
+    DATA is COCO json, Pascal VOC xml, YOLO txt or a folder of them; by default, generated scenes of handwritten digits.
     """
     from rich.console import Console
 
-    from detloss.experiments.comparison.database_url import shown
+    from detloss.experiments.comparison.database import redacted
     from detloss.experiments.comparison.output import Folder
-    from detloss.experiments.comparison.request import Request
     from detloss.experiments.comparison.session import Session
     from detloss.experiments.training import devices
 
     if quick:
-        seeds, steps = quick_settings(ctx, steps)
+        seeds, steps = quick_settings(ctx, seeds, steps)
     plan = Plan(
         {
-            Pair(box.name, cls.name): weights_to_try(box, cls, weights, searched=not quick)
+            Pair(box.name, cls.name): cli_options.weights_to_try(box, cls, weights, searched=not quick)
             for box in boxes
             for cls in classes
         },
@@ -182,10 +177,11 @@ def compare(
         detector=detector,
         precision=precision,
     )
-    reference, folder = baseline_named(list(plan.weights), baseline), Folder(out)
+    reference, folder = cli_options.baseline_named(list(plan.weights), baseline), Folder(out)
     with reported_errors():
-        teams = devices.teams(jobs, devices_per_trial)
-        settings: dict[str, str | int] = {
+        cli_options.check_losses(boxes, classes, detector, data, scenes)
+        groups = devices.device_groups(jobs, devices_per_trial)
+        options: dict[str, str | int] = {
             "data": str(data or "digit scenes"),
             "box": ", ".join(loss.name for loss in boxes),
             "cls": ", ".join(loss.name for loss in classes),
@@ -193,83 +189,91 @@ def compare(
             "seeds": seeds,
             "first seed": first_seed,
             "steps": steps,
-            "weights": "searched" if plan.search() else "given" if weights else "listed",
+            "weights": "searched" if plan.search_trials() else "given" if weights else "listed",
             "baseline": str(reference),
             "precision": precision,
-            "jobs": len(teams),
+            "jobs": len(groups),
             "devices per trial": devices_per_trial,
             "size": size or "as the reader chooses",
-            "storage": shown(storage or folder.study),
+            "storage": redacted(storage or folder.study),
         }
-        place = None if data is None else str(data.resolve())
-        request = Request(ctx.obj, place, size, scenes, reference, quick, settings)
-        comparison, code = Session(Console(), plan, request, folder).compare(storage, teams, overwrite=overwrite)
+        path = None if data is None else str(data.resolve())
+        settings = ComparisonSettings(ctx.obj, path, size, scenes, reference, quick, options)
+        comparison, code = Session(Console(), plan, settings, folder).compare(storage, groups, overwrite=overwrite)
     end(ctx, comparison, folder, code)
 
 
-def quick_settings(ctx: click.Context, steps: int) -> tuple[int, int]:
+def quick_settings(ctx: click.Context, seeds: int, steps: int) -> tuple[int, int]:
     """The seeds and the steps of a first look."""
-    if ctx.get_parameter_source("seeds") is ParameterSource.COMMANDLINE:
-        raise click.BadParameter("--quick has one seed: leave one of the two out", param_hint="--seeds")
+    if seeds != 1 and ctx.get_parameter_source("seeds") is ParameterSource.COMMANDLINE:
+        raise click.BadParameter(f"expected 1 with --quick, got {seeds}", param_hint="--seeds")
     return 1, max(steps // 2, 1)
 
 
 def end(ctx: click.Context, results: "Results", folder: "Folder", code: int) -> None:
-    """Leave with an error if a trial is missing; `code` is not 0 where the command was interrupted."""
-    from detloss.experiments.comparison.progress import name_of
+    """Exit with an error if a trial is missing; `code` is not 0 if the command was interrupted."""
+    from detloss.experiments.comparison.progress import trial_name
+    from detloss.experiments.console import printable
 
-    missing, planned = results.missing, results.plan.all_trials()
-    kept = f"what is finished is kept in {folder.path}"
+    missing, planned = results.missing, results.plan.trial_count
+    kept = f"finished trials are kept in {folder.path}"
     if code:
         click.echo(printable(f"Interrupted: {missing} of {planned} trials are not finished; {kept}."), err=True)
         ctx.exit(code)
     for failure in results.failures:
-        told = f"\n{name_of(failure.trial)} failed: {failure.reason}\n{failure.details}".rstrip()
-        click.echo(printable(told), err=True)
+        report = f"\n{trial_name(failure.trial)} failed: {failure.reason}\n{failure.details}".rstrip()
+        click.echo(printable(report), err=True)
     if missing:
         raise click.ClickException(printable(f"{missing} of {planned} trials failed; {kept}."))
 
 
-@main.command("report")
+@main.command("report", short_help="Write the report of an unfinished comparison.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option(
-    "--data", type=click.Path(exists=True, path_type=Path), help="Where the data are, if they have been moved since."
-)
-@click.option("--storage", metavar="URL", help="Database of the trials, if the comparison was given one.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="New path of data that were moved.")
+@click.option("--storage", metavar="URL", help="Database of the trials, if it is not in the folder.")
 def write_report(folder: Path, data: Path | None, storage: str | None) -> None:
-    """Write the report of the comparison in FOLDER from what has finished, and train nothing.
+    """Write the report of the comparison in FOLDER from its finished trials, without training.
 
-    FOLDER is the --out of detloss compare, which was interrupted or is still running.
+    FOLDER is the --out of a detloss compare that was interrupted or is still running.
     """
     from rich.console import Console
 
+    from detloss.experiments.comparison import session
     from detloss.experiments.comparison.output import Folder
-    from detloss.experiments.comparison.session import rewrite
 
     with reported_errors():
-        place = Folder(folder)
-        place.settings()  # so that a folder without a comparison is named as such
-        request = place.request()
-        rewrite(Console(), place, request if data is None else request.moved_to(data), storage)
+        output = Folder(folder)
+        output.plan()  # so that the error for a folder without a comparison names it
+        settings = output.settings()
+        session.write_report(Console(), output, settings if data is None else settings.with_data(data), storage)
 
 
-@main.command("show")
-@click.argument("loss", callback=lambda ctx, param, name: loss_named(BOX_LOSSES | CLASS_LOSSES, name))
+@main.command("show", short_help="Plot losses.")
+@click.argument("losses", callback=lambda ctx, param, text: cli_options.several_losses(text, ALL_LOSSES))
+@click.option("--rotated", is_flag=True, help="Plot box losses for rotated boxes.")
 @click.option(
     "--out",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The picture's file, .png or .svg.  [default: LOSS.png]",
+    help=f"Output file: {', '.join(PLOT_SUFFIXES)}.  [default: LOSSES.png]",
 )
-def show_loss(loss: Loss, out: Path | None) -> None:
-    """Draw the value and the gradient of LOSS, and for a box loss where it pulls a box that is moved or stretched."""
-    path = out or Path(f"{loss.name}.png")
-    if path.suffix not in (".png", ".svg"):
-        raise click.BadParameter(f"expected a file that ends in .png or .svg, got {path}", param_hint="--out")
+def show_losses(losses: tuple[Loss, ...], rotated: bool, out: Path | None) -> None:
+    """Plot the value and the gradient of LOSSES, and for box losses the descent direction of a box.
+
+    LOSSES are names separated by commas, with options after colons: giou,ciou or focal,focal:gamma=1.5.
+    """
+    path = out or Path(re.sub(r"[:,]", "-", f"{','.join(loss.name for loss in losses)}.png"))
+    if path.suffix.lower() not in PLOT_SUFFIXES:
+        raise click.BadParameter(f"expected a file name in {', '.join(PLOT_SUFFIXES)}, got {path}", param_hint="--out")
     from detloss.experiments import plot_loss
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    plot_loss.write(loss, path)
-    click.echo(f"picture: {path}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        plot_loss.write(losses, path, rotated=rotated)
+    except plot_loss.PlotError as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"plot: {path}")
 
 
 main.add_command(simulate)

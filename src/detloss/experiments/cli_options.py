@@ -1,114 +1,145 @@
-"""What the words of a command line mean, and what to say of those that mean nothing."""
+"""Options that several commands share, and the conversion of their values."""
 
-from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
-from detloss.experiments.comparison.plan import Pair, grid
+from detloss.catalog import Loss
+from detloss.experiments.comparison.plan import Pair, weight_grid
+from detloss.experiments.data.dataset import placeholder
 from detloss.experiments.data.digit_scenes import STYLES
-from detloss.experiments.training.builders import DETECTORS
-from detloss.experiments.training.trial import BATCH, PRECISIONS
+from detloss.experiments.loss_names import (
+    ALL_LOSSES,
+    BOX_LOSSES,
+    CLASS_LOSSES,
+    ROTATED_BOX_LOSSES,
+    LossNameError,
+    loss_named,
+    losses_named,
+)
+from detloss.experiments.training.detectors import DETECTORS
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import BATCH, PRECISIONS, check_trials
 
-BOX_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)}
-ALL_BOX_LOSSES = BOX_LOSSES | {loss.name: loss for loss in ROTATED_LOSSES}
-CLASS_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.SOFTMAX)}
+PLUS = re.compile(r"\+(?=\s*[a-zA-Z])")
+"""Separates the losses of a pair; in giou+focal:gamma=1e+2 that is the first sign only."""
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-data = click.argument("data", required=False, type=click.Path(exists=True, path_type=Path))
-detector = click.option("--detector", type=click.Choice(list(DETECTORS)), default="unitbox", help="What is trained.")
-size = click.option("--size", type=click.IntRange(min=1), help="Longer side of every image in pixels.  [default: 160]")
+
+data = click.argument("data", required=False, type=click.Path(exists=True, path_type=Path), is_eager=True)
 scenes = click.option(
     "--scenes",
     type=click.Choice(list(STYLES)),
-    help="Which scenes to train on where no DATA is given.  [default: digits]",
+    is_eager=True,
+    help="Generated scenes to train on if no DATA is given.  [default: digits]",
 )
-
-
+detector = click.option("--detector", type=click.Choice(list(DETECTORS)), default="unitbox", help="Detector to train.")
+size = click.option("--size", type=click.IntRange(min=1), help="Longer side of every image in pixels.  [default: 160]")
 precision = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
     default="float32",
-    help="Of convolutions and matrix products in training; bfloat16 can be faster on a GPU.",
+    help="Precision of convolutions and matrix products in training; bfloat16 can be faster on a GPU.",
 )
 devices_per_trial = click.option(
     "--devices-per-trial",
     type=click.IntRange(min=1, max=BATCH),
     default=1,
-    help="GPUs, or processes where there are none, that share every batch of a training; with detloss[fabric].",
+    help="GPUs, or processes on a CPU, that share every batch of a training; requires detloss[fabric].",
 )
 
 
 def jobs(what: str) -> Decorator:
-    """The option that says how many of something run at the same time."""
+    """The option for the number of trials or trainings that run at a time."""
     return click.option(
         "--jobs",
         type=click.IntRange(min=1),
-        show_default="a GPU each, or a core",
-        help=f"{what} that run at the same time, one process and one thread each; on GPUs by turns.",
+        show_default="one per GPU, else one per core",
+        help=f"{what} that run at a time, each in a process with one thread; GPUs are assigned in turn.",
     )
 
 
-def loss_named(losses: Mapping[str, Loss], name: str) -> Loss:
-    """Find a loss; where there is none, say which is meant and which there are."""
-    if name not in losses:
-        near = get_close_matches(name.lower(), losses, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise click.BadParameter(f"no such loss: {name!r}.{hint} There are: {', '.join(losses)}.")
-    return losses[name]
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Report a wrong name of a loss as an error of the option."""
+    try:
+        yield
+    except LossNameError as error:
+        raise click.BadParameter(str(error)) from error
 
 
-def losses_named(losses: Mapping[str, Loss], names: str) -> tuple[Loss, ...]:
-    """Find every loss in a list with commas."""
-    words = [word.strip() for word in names.split(",")]
-    if len(set(words)) < len(words):
-        raise click.BadParameter(f"expected every loss once, got {names!r}")
-    return tuple(loss_named(losses, word) for word in words)
+def box_losses(context: click.Context) -> Mapping[str, Loss]:
+    """The box losses that the data of a command can have: only generated scenes have rotated boxes."""
+    style = STYLES[context.params["scenes"] or "digits"]
+    return ROTATED_BOX_LOSSES if style.rotated and context.params["data"] is None else BOX_LOSSES
 
 
-def weights_named(words: str | None) -> dict[Pair, float] | None:
-    """Read the weights of box losses, or of one in a pair: giou=2,giou+ce=4; no class loss: in all pairs."""
-    if words is None:
+def one_loss(text: str, losses: Mapping[str, Loss]) -> Loss:
+    """Convert the value of an option to a loss."""
+    with usage_errors():
+        return loss_named(text, losses)
+
+
+def several_losses(text: str, losses: Mapping[str, Loss]) -> tuple[Loss, ...]:
+    """Convert the value of an option to losses."""
+    with usage_errors():
+        return losses_named(text, losses)
+
+
+def weights_named(text: str | None) -> dict[Pair, float] | None:
+    """Parse weights of box losses, for all pairs or for one: giou=2,giou+ce=4."""
+    if text is None:
         return None
     weights: dict[Pair, float] = {}
-    for word in words.split(","):
-        names, _, number = (part.strip() for part in word.partition("="))
-        box, plus, cls = (name.strip() for name in names.partition("+"))
-        loss_named(ALL_BOX_LOSSES, box)
-        if plus:
-            loss_named(CLASS_LOSSES, cls)
-        if Pair(box, cls) in weights:
-            raise click.BadParameter(f"expected every loss once, got {words!r}")
+    for part in text.split(","):
+        names, _, number = (word.strip() for word in part.rpartition("="))
         try:
             weight = float(number)
         except ValueError as error:
-            raise click.BadParameter(f"expected LOSS=NUMBER, got {word.strip()!r}") from error
+            raise click.BadParameter(f"expected LOSS=NUMBER, got {part.strip()!r}") from error
+        box, *cls = PLUS.split(names, maxsplit=1)
+        pair = Pair(one_loss(box, ROTATED_BOX_LOSSES).name, *(one_loss(one, CLASS_LOSSES).name for one in cls))
+        if pair in weights:
+            raise click.BadParameter(f"expected every loss once, got {names} twice")
         if not 0 < weight < float("inf"):
             raise click.BadParameter(f"{names}: expected a number above 0, got {number}")
-        weights[Pair(box, cls)] = weight
+        weights[pair] = weight
     return weights
 
 
 def weights_to_try(box: Loss, cls: Loss, given: Mapping[Pair, float] | None, *, searched: bool) -> tuple[float, ...]:
-    """The weights of a box loss beside a class loss: a grid where they are searched, else one."""
+    """The weights of a box loss beside a class loss: a grid if they are searched, else one."""
     if given is not None:
         return (given.get(Pair(box.name, cls.name), given.get(Pair(box.name), box.weight)),)
-    return grid(box.weight) if searched else (box.weight,)
+    return weight_grid(box.weight) if searched else (box.weight,)
 
 
-def baseline_named(pairs: Sequence[Pair], words: str | None) -> Pair:
-    """Find the pair that the others are compared with: BOX+CLS, or one loss that a single pair has."""
-    if words is None:
+def baseline_named(pairs: Sequence[Pair], text: str | None) -> Pair:
+    """Find the pair that the others are compared with: BOX+CLS, or one loss if a single pair has it."""
+    if text is None:
         return pairs[0]
-    wanted = [word.strip() for word in words.split("+")]
-    meant = [pair for pair in pairs if wanted in (list(pair), [pair.box], [pair.cls])]
-    if len(meant) != 1:
+    names = [one_loss(part, ALL_LOSSES).name for part in PLUS.split(text)]
+    found = [pair for pair in pairs if names in (list(pair), [pair.box], [pair.cls])]
+    if len(found) != 1:
         listed = ", ".join("+".join(pair) for pair in pairs)
         raise click.BadParameter(
-            f"expected one of the pairs {listed}, got {words!r}, which is {'several' if meant else 'none'} of them",
+            f"expected one of the pairs {listed}, got {text!r}, which matches {'several' if found else 'none'} of them",
             param_hint="--baseline",
         )
-    return meant[0]
+    return found[0]
+
+
+def check_losses(
+    boxes: Sequence[Loss], classes: Sequence[Loss], detector: str, data: Path | None, scenes: str | None
+) -> None:
+    """Check that a detector supports losses, before any data are read.
+
+    Raises:
+        DetectorError: It does not, or its package is missing.
+    """
+    trials = [Trial(box.name, cls.name, box.weight, 0, 1, detector=detector) for box in boxes for cls in classes]
+    check_trials(trials, placeholder(data, scenes))

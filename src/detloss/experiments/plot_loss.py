@@ -1,263 +1,195 @@
-"""The picture of a loss: its value and its gradient, and for boxes the field of its pull."""
+"""Plots of losses, `detloss show`: value and gradient, and for box losses the descent direction of a box."""
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from textwrap import fill
+from textwrap import wrap
+from typing import Any
 
-import numpy as np
 import torch
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from detloss.catalog import Kind, Loss
-from detloss.experiments.plot_style import COLORS, INK, style
+from detloss.experiments.plot_box_loss import (
+    ROTATED_TARGET,
+    SQUARE_TARGET,
+    Curve,
+    draw_box_losses,
+    grid,
+    value_and_gradient,
+)
+from detloss.experiments.plot_style import COLORS, DASHES, style
 
 OPTION_VALUES: Mapping[str, Sequence[float]] = {
     "gamma": (0.0, 1.0, 2.0, 5.0),
     "alpha": (0.25, 0.5, 0.75),
     "beta": (0.1, 0.5, 1.0, 2.0),
 }
-"""The values that an option takes in the pictures of the losses that have it."""
+"""Values of the options that are varied in the plot of a single loss."""
 
 FREQUENCIES = (1, 3, 9)
-"""How many times as frequent the other class is in the pictures of losses that count."""
+"""Relative frequencies of the other class, for losses whose options follow from class counts."""
 
-DASHES = ("-", (0, (4, 2)), (0, (1, 1.2)))
+CLASS_KINDS = {Kind.SIGMOID, Kind.SOFTMAX}
+TITLE_LENGTH = 110
 
-PREDICTION_SIDES = (1.0, 0.5, 2.0)
-"""Sides of the boxes that are shifted, in sides of the target."""
+EXPLANATION = re.compile(r",? with |, where |; ")
+"""Ends a formula in a docstring."""
 
-PALE_BLUES = ListedColormap(colormaps["Blues"](np.linspace(0.0, 0.6, 64)))
-"""Light enough for dark arrows, on paper too."""
-
-CEILING = 6.0
-"""Where axes and colors end at the latest: -log IoU is 87 where nothing overlaps, and 1 / IoU has no end."""
-
-TARGET = torch.tensor([-0.5, -0.5, 0.5, 0.5], dtype=torch.float64)
-
-Curve = Callable[[Tensor, Mapping[str, object]], Tensor]
-"""The loss at every point of an axis, under some options."""
+AXES = {
+    Kind.REGRESSION: ("error: prediction − target", "error"),
+    Kind.SIGMOID: ("logit", "logit"),
+    Kind.SOFTMAX: ("logit of one of two classes, the other at 0", "logit"),
+}
+"""Label and unit of the axis."""
 
 
-def write(loss: Loss, path: Path) -> None:
-    """Draw a loss into a file; its suffix, .png or .svg, says which kind."""
+class PlotError(ValueError):
+    """Losses that cannot share a plot."""
+
+
+def write(losses: Sequence[Loss], path: Path, *, rotated: bool = False) -> None:
+    """Plot losses to a file, whose suffix determines the format."""
     with style():
-        draw(loss).savefig(path, dpi=160)
+        draw(losses, rotated=rotated).savefig(path, dpi=160)
 
 
-def draw(loss: Loss) -> Figure:
-    """Draw a loss of any kind.
+def draw(losses: Sequence[Loss], *, rotated: bool = False) -> Figure:
+    """Plot losses of numbers, of logits, or of boxes.
 
     Args:
-        loss: A row of the catalog.
+        losses: Losses with a common input; beside box losses, losses of numbers are those of the numbers of a box.
+        rotated: Whether to plot for rotated boxes; losses that have no others always are.
 
     Returns:
-        Curves of value and gradient; for a box loss also the field of its pull on the prediction.
+        Curves of value and gradient; for box losses also fields of the descent direction.
+
+    Raises:
+        PlotError: The losses have no common input, or are too many.
     """
-    return draw_box_loss(loss) if loss.kind is Kind.BOX else draw_scalar_loss(loss)
-
-
-def draw_scalar_loss(loss: Loss) -> Figure:
-    """Draw value and gradient over the error or the logit, a row of pictures for everything that can be turned."""
-    groups = variations(loss)
-    figure = Figure(figsize=(9.5, 0.8 + 3.1 * len(groups)))
-    figure.suptitle(title(loss), parse_math=False)
-    rows = figure.subplots(len(groups), 2, squeeze=False)
-    for row, (heading, settings) in zip(rows, groups.items(), strict=True):
-        draw_scalar_row(loss, heading, settings, *row)
+    if len(losses) > len(COLORS):
+        raise PlotError(f"losses: expected at most {len(COLORS)} in a plot, got {len(losses)}")
+    class_losses = [loss for loss in losses if loss.kind in CLASS_KINDS]
+    if class_losses and rotated:
+        raise PlotError(f"--rotated: expected box losses, got {class_losses[0].name}")
+    if 0 < len(class_losses) < len(losses):
+        named = [f"{loss.name} (a loss of {loss.kind.value})" for loss in losses]
+        raise PlotError(f"losses: expected losses of the same input, got {', '.join(named)}")
+    kinds = {loss.kind for loss in losses}
+    if rotated or Kind.ROTATED in kinds:
+        figure = draw_box_losses(losses, ROTATED_TARGET)
+    elif Kind.BOX in kinds:
+        figure = draw_box_losses(losses, SQUARE_TARGET)
+    else:
+        figure = draw_scalar_losses(losses)
+    figure.suptitle(title(losses))
     return figure
 
 
-def variations(loss: Loss) -> dict[str, dict[str, Mapping[str, object]]]:
-    """What is turned in the pictures of a loss: for each heading, options by their label."""
-    words = [word for word in OPTION_VALUES if word in inspect.signature(loss.function).parameters]
-    groups: dict[str, dict[str, Mapping[str, object]]] = {
-        f", {word} varied": {f"{word} {value:g}": {word: value} for value in OPTION_VALUES[word]} for word in words
+def draw_scalar_losses(losses: Sequence[Loss]) -> Figure:
+    """Plot value and gradient over the error or the logit: a row per varied option of one loss, or one for several."""
+    groups = variations(losses[0]) if len(losses) == 1 else {"": {loss.name: loss for loss in losses}}
+    figure = Figure(figsize=(9.5, 0.8 + 3.1 * len(groups)))
+    rows = figure.subplots(len(groups), 2, squeeze=False)
+    for row, (heading, variants) in zip(rows, groups.items(), strict=True):
+        draw_scalar_row(heading, variants, *row)
+    handles, labels = rows[0, 0].get_legend_handles_labels()
+    if len(losses) > 1:
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    elif labels:
+        for axes, _ in rows:
+            axes.legend(fontsize=8)
+    return figure
+
+
+def variations(loss: Loss) -> dict[str, dict[str, Loss]]:
+    """Vary the options of a loss that its name does not set: for each option, the variants by label."""
+    parameters = inspect.signature(loss.function).parameters
+    groups = {
+        f", {option} varied": {f"{option} {value:g}": with_options(loss, {option: value}) for value in values}
+        for option, values in OPTION_VALUES.items()
+        if option in parameters and option not in loss.options
     }
     if loss.from_counts is not None:
-        groups[", frequencies varied"] = {
-            f"the other {frequency}× as frequent": loss.from_counts([frequency, 1]) for frequency in FREQUENCIES
+        groups[", class frequencies varied"] = {
+            f"other class {frequency}× as frequent": with_options(loss, loss.from_counts([frequency, 1]))
+            for frequency in FREQUENCIES
         }
-    return groups or {"": {"": {}}}
+    return groups or {"": {"": loss}}
 
 
-def draw_scalar_row(
-    loss: Loss, heading: str, settings: Mapping[str, Mapping[str, object]], value_axes: Axes, gradient_axes: Axes
-) -> None:
-    """Draw the curves of one group of options: their color is the option, their dashes the target."""
-    axis, curves, label, unit = scalar_curves(loss)
-    for color, (setting, options) in zip(COLORS, settings.items(), strict=False):
-        for dashes, (target, curve) in zip(DASHES, curves.items(), strict=False):
-            value, slope = value_and_slope(curve, axis, {**loss.options, **options})
-            name = ", ".join(filter(None, [setting, target]))
+def with_options(loss: Loss, options: Mapping[str, Any]) -> Loss:
+    """Add options to a loss."""
+    return replace(loss, options={**loss.options, **options})
+
+
+def draw_scalar_row(heading: str, variants: Mapping[str, Loss], value_axes: Axes, gradient_axes: Axes) -> None:
+    """Plot the curves of a row: colors distinguish losses or options, dashes the targets."""
+    for color, (label, loss) in zip(COLORS, variants.items(), strict=False):
+        axis = grid(6.0 if loss.kind in CLASS_KINDS else 3.0)
+        for dashes, (target, curve) in zip(DASHES, scalar_curves(loss).items(), strict=False):
+            value, gradient = value_and_gradient(curve, axis)
+            name = ", ".join(filter(None, [label, target]))
             value_axes.plot(axis, value, color=color, linestyle=dashes, label=name)
-            gradient_axes.plot(axis, slope, color=color, linestyle=dashes)
+            gradient_axes.plot(axis, gradient, color=color, linestyle=dashes)
+    kinds = {loss.kind for loss in variants.values()}
+    label, unit = AXES[Kind.SIGMOID if kinds == CLASS_KINDS else kinds.pop()]
     value_axes.set(title=f"value{heading}", xlabel=label, ylabel="loss")
     gradient_axes.set(title=f"gradient{heading}", xlabel=label, ylabel=f"loss per unit of the {unit}")
-    if any(value_axes.get_legend_handles_labels()[1]):
-        value_axes.legend(fontsize=8)
 
 
-def scalar_curves(loss: Loss) -> tuple[Tensor, dict[str, Curve], str, str]:
-    """The axis a scalar loss is drawn over, its curves by name, and the axis in words: its label and its unit."""
+def scalar_curves(loss: Loss) -> dict[str, Curve]:
+    """The curves of a loss over the error, or over the logit of a class by target; other classes have logit 0."""
 
-    def regression(error: Tensor, options: Mapping[str, object]) -> Tensor:
-        return loss.function(error, torch.zeros_like(error), **options, reduction="none")
+    def regression(error: Tensor) -> Tensor:
+        return loss.function(error, torch.zeros_like(error), **loss.options, reduction="none")
 
-    def binary(target: float) -> Curve:
-        def curve(logit: Tensor, options: Mapping[str, object]) -> Tensor:
-            return loss.function(logit, torch.full_like(logit, target), **options, reduction="none")
+    def sigmoid(target: float, logit: Tensor) -> Tensor:
+        return loss.function(logit, torch.full_like(logit, target), **loss.options, reduction="none")
 
-        return curve
-
-    def two_classes(target: int) -> Curve:
-        def curve(logit: Tensor, options: Mapping[str, object]) -> Tensor:
-            logits = torch.stack([torch.zeros_like(logit), logit], dim=-1)
-            targets = torch.full(logit.shape, target, dtype=torch.int64)
-            return loss.function(logits, targets, **options, reduction="none")
-
-        return curve
+    def softmax(target: int, logit: Tensor) -> Tensor:
+        logits = torch.stack([torch.zeros_like(logit), logit], dim=-1)
+        targets = torch.full(logit.shape, target, dtype=torch.int64)
+        return loss.function(logits, targets, **loss.options, reduction="none")
 
     if loss.kind is Kind.REGRESSION:
-        return grid(3.0), {"": regression}, "error: prediction − target", "error"
+        return {"": regression}
     if loss.kind is Kind.SIGMOID:
-        return grid(6.0), {"t = 1": binary(1.0), "t = 0": binary(0.0)}, "logit", "logit"
-    return (
-        grid(6.0),
-        {"t = this class": two_classes(1), "t = the other": two_classes(0)},
-        "logit of one class of two, the other's at 0",
-        "logit",
-    )
+        return {"t = 1": partial(sigmoid, 1.0), "t = 0": partial(sigmoid, 0.0)}
+    return {"t = this class": partial(softmax, 1), "t = other class": partial(softmax, 0)}
 
 
-def draw_box_loss(loss: Loss) -> Figure:
-    """Draw value and gradient along a shift, and the pull on a box that moves around and stretches its target."""
-    figure = Figure(figsize=(9.5, 8.2))
-    figure.suptitle(title(loss), parse_math=False)
-    curves, fields = figure.subfigures(2, 1, height_ratios=(4, 5), squeeze=False).flat
-    value, gradient = curves.subplots(1, 2)
-    draw_shift(loss, value, gradient)
-    curves.legend(*value.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    move, stretch = fields.subplots(1, 2)
-    draw_move(loss, move)
-    draw_stretch(loss, stretch)
-    return figure
+def title(losses: Sequence[Loss]) -> str:
+    """The title of a plot: names and formulas, and for a single loss the explanation of its formula."""
+    if len(losses) == 1:
+        return "\n".join([losses[0].title, *wrapped(definition(losses[0]))])
+    return "\n".join(f"{loss.name}: {EXPLANATION.split(definition(loss))[0]}" for loss in losses)
 
 
-def draw_shift(loss: Loss, value_axes: Axes, gradient_axes: Axes) -> None:
-    """Draw the loss of boxes of three sizes that slide past the target."""
-    shift = grid(2.5)
-    for side, color, dashes in zip(PREDICTION_SIDES, COLORS, DASHES, strict=False):
-
-        def curve(x: Tensor, options: Mapping[str, object], side: float = side) -> Tensor:
-            return box_loss(loss, options, x, torch.zeros_like(x), torch.tensor(side), torch.tensor(side))
-
-        value, slope = value_and_slope(curve, shift, loss.options)
-        value_axes.plot(shift, value, color=color, linestyle=dashes, label=f"box of {side:g} × the target's sides")
-        gradient_axes.plot(shift, slope, color=color, linestyle=dashes)
-    label = "shift of the center, in sides of the target"
-    value_axes.set(title="value along a shift", xlabel=label, ylabel="loss")
-    gradient_axes.set(title="gradient along a shift", xlabel=label, ylabel="loss per side of the target")
-    value_axes.set_ylim(-0.1, min(value_axes.get_ylim()[1], CEILING))
-    steepest = min(gradient_axes.get_ylim()[1], CEILING)
-    gradient_axes.set_ylim(-steepest, steepest)
+def definition(loss: Loss) -> str:
+    """The formula of a loss with its explanation, between the summary and the advice of its docstring, for mathtext."""
+    introduction, _, _ = inspect.cleandoc(loss.function.__doc__ or "").partition("\n\nWhen to choose it:")
+    _, _, text = introduction.partition("\n\n")
+    text = re.sub(r"\.\. math::\s*(.+?)(\n\n|$)", display_math, text, flags=re.DOTALL)
+    return " ".join(re.sub(r":math:`([^`]+)`", r"$\1$", text).replace("``", "").split())
 
 
-def draw_move(loss: Loss, axes: Axes) -> None:
-    """Draw where a box of the target's size is pulled to from around it."""
-
-    def value(x: Tensor, y: Tensor) -> Tensor:
-        return box_loss(loss, loss.options, x, y, torch.tensor(1.0), torch.tensor(1.0))
-
-    draw_field(axes, value, limit=2.0)
-    axes.plot(*square(0.5), color=INK, linewidth=1.5)
-    axes.plot(*square(1.0), color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    axes.set(
-        title="pull on a moved box of the target's size (□)\ndashed: no overlap beyond",
-        xlabel="center right of the target's, in its sides",
-        ylabel="center below the target's, in its sides",
-    )
-    axes.invert_yaxis()
+def display_math(match: re.Match[str]) -> str:
+    """Set a displayed formula in the text, followed by a comma if its explanation follows."""
+    return f":math:`{match[1]}`{', ' if match[2] else ''}"
 
 
-def draw_stretch(loss: Loss, axes: Axes) -> None:
-    """Draw how a box around the target's center is made wider, narrower, higher, lower."""
-
-    def value(width: Tensor, height: Tensor) -> Tensor:
-        zero = torch.zeros_like(width)
-        return box_loss(loss, loss.options, zero, zero, torch.exp2(width), torch.exp2(height))
-
-    draw_field(axes, value, limit=2.0)
-    ticks = range(-2, 3)
-    names = ["¼", "½", "1", "2", "4"]
-    axes.set_xticks(ticks, names)
-    axes.set_yticks(ticks, names)
-    axes.set(
-        title="pull on a stretched box\nof the target's center",
-        xlabel="width, in widths of the target",
-        ylabel="height, in heights of the target",
-    )
-
-
-def draw_field(axes: Axes, value: Callable[[Tensor, Tensor], Tensor], *, limit: float) -> None:
-    """Draw a loss over a plane as color, and the way it pulls as arrows whose length is the root of the strength."""
-    x, y = torch.meshgrid(grid(limit), grid(limit), indexing="xy")
-    with torch.no_grad():
-        surface = value(x, y)
-    levels = MaxNLocator(14).tick_values(0.0, min(surface.max().item(), CEILING))
-    beyond = "max" if surface.max() > levels[-1] else "neither"
-    shades = axes.contourf(x, y, surface, levels=levels, cmap=PALE_BLUES, extend=beyond)
-    axes.figure.colorbar(shades, ax=axes, label="loss", shrink=0.9)
-    # an odd step away from 0 and from the edges, so that no arrow stands on a kink
-    x, y = torch.meshgrid(grid(limit * 0.93, 16), grid(limit * 0.93, 16), indexing="xy")
-    right, down = (-slope for slope in slopes(value, x, y))
-    strength = torch.hypot(right, down)
-    length = torch.where(strength > 0, strength.rsqrt(), 0.0)
-    moving = strength > 0
-    arrows = (x, y, right * length, down * length)
-    axes.quiver(*(part[moving] for part in arrows), color=INK, width=0.004, angles="xy", pivot="mid")
-    axes.plot(x[~moving], y[~moving], ".", color=INK, markersize=1.5)
-    axes.set_aspect("equal")
-    axes.grid(visible=False)
-
-
-def box_loss(loss: Loss, options: Mapping[str, object], x: Tensor, y: Tensor, width: Tensor, height: Tensor) -> Tensor:
-    """The loss of boxes with these centers and sides against a square target of side 1 around 0."""
-    left, top, right, bottom = x - width / 2, y - height / 2, x + width / 2, y + height / 2
-    boxes = torch.stack([left, top, right, bottom], dim=-1)
-    return loss.function(boxes, TARGET.expand_as(boxes), **options, reduction="none")
-
-
-def value_and_slope(curve: Curve, axis: Tensor, options: Mapping[str, object]) -> tuple[Tensor, Tensor]:
-    """A curve over an axis and its derivative."""
-    points = axis.clone().requires_grad_()
-    values = curve(points, options)
-    (slope,) = torch.autograd.grad(values.sum(), points)
-    return values.detach(), slope
-
-
-def slopes(value: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
-    """The derivatives of a surface by both of its axes."""
-    points = x.clone().requires_grad_(), y.clone().requires_grad_()
-    return torch.autograd.grad(value(*points).sum(), points)
-
-
-def grid(limit: float, count: int = 241) -> Tensor:
-    """Evenly spaced points from -limit to limit."""
-    return torch.linspace(-limit, limit, count, dtype=torch.float64)
-
-
-def square(half: float) -> tuple[list[float], list[float]]:
-    """The outline of a square around 0."""
-    return [-half, half, half, -half, -half], [-half, -half, half, half, -half]
-
-
-def title(loss: Loss) -> str:
-    """The loss's name and, on the next line, its formula: the second paragraph of its documentation."""
-    _, formula, *_ = inspect.cleandoc(loss.function.__doc__ or "").split("\n\n")
-    return f"{loss.title}\n{fill(formula.replace('``', ''), 110)}"
+def wrapped(text: str) -> list[str]:
+    """Wrap text without breaking a formula, whose width is about that of its symbols."""
+    formulas = re.findall(r"\$[^$]+\$", text)
+    widths = [len(re.sub(r"\\[a-zA-Z]+", "x", re.sub(r"[{}_^$\s]", "", formula))) for formula in formulas]
+    for formula, width in zip(formulas, widths, strict=True):
+        text = text.replace(formula, "\0" * width, 1)
+    lines = wrap(text, TITLE_LENGTH)
+    remaining = iter(formulas)
+    return [re.sub("\0+", lambda _: next(remaining), line) for line in lines]

@@ -1,4 +1,4 @@
-"""How all pictures of detloss look."""
+"""Style of all plots: colors, dashes, and settings of matplotlib."""
 
 from contextlib import AbstractContextManager
 
@@ -6,11 +6,13 @@ import matplotlib
 
 INK = "#1c2733"
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Okabe and Ito's, which readers who confuse red and green tell apart."""
+"""Okabe and Ito's palette, suitable for color blindness."""
+
+DASHES = ("-", (0, (4, 2)), (0, (1, 1.2)), (0, (4, 1.5, 1, 1.5)))
 
 
 def style() -> AbstractContextManager[None]:
-    """Make matplotlib draw as all pictures of detloss look."""
+    """Apply the settings."""
     return matplotlib.rc_context(
         {
             "axes.edgecolor": INK,

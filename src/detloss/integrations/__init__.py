@@ -1,7 +1,4 @@
-"""Our losses in other people's detectors: one module a framework, imported by who uses that framework.
-
-Each has the same verb: ``handle = use_losses(model, box=..., classification=...)``; `Handle` takes it back.
-"""
+"""Losses of detloss in the detectors of other libraries: a module per framework, each with ``use_losses``."""
 
 from detloss.integrations.handle import Handle
 

@@ -1,20 +1,24 @@
-"""Our losses in detectron2: Faster R-CNN and those made from it, cascades too, and RetinaNet."""
+"""Losses of detloss in detectron2: Faster R-CNN and derived models, including cascades, and RetinaNet."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from detloss.catalog import Kind, kind_of
+from detloss.catalog import Kind
 from detloss.integrations.adapt import (
+    BOX_KINDS,
+    COMPARES_BOXES,
+    AdaptedLoss,
+    GivenLoss,
     Loss,
-    for_boxes,
-    kind_among,
-    on,
-    with_reduction,
+    adapted,
+    at_least_one,
+    given,
+    without_proposals,
 )
 from detloss.integrations.handle import Handle
 
@@ -26,36 +30,45 @@ def use_losses(
     classification: Loss | None = None,
     proposal_box: Loss | None = None,
     proposal_classification: Loss | None = None,
+    box_weight: float = 1.0,
+    classification_weight: float = 1.0,
+    proposal_box_weight: float = 1.0,
+    proposal_classification_weight: float = 1.0,
 ) -> Handle:
-    """Train a detector of detectron2 with other losses than those of its configuration.
+    """Train a detectron2 detector with other losses than those of its configuration. Only this model changes.
 
-    Losses of boxes are given boxes, decoded by the model's own ``box2box_transform``, and gradients flow back through
-    it. Losses of numbers are given what the network predicts, beside encoded targets. Their sums are divided by what
-    detectron2 divides by, and multiplied by its ``loss_weight``.
+    Losses of boxes receive boxes, decoded by the model's own ``box2box_transform``, and gradients flow through the
+    decoding. Losses of numbers receive the predicted and the encoded offsets. Their sums are divided by detectron2's
+    divisors and multiplied by its ``loss_weight``.
 
-    When to choose it: ``BBOX_REG_LOSS_TYPE`` knows four losses; here it is any, and this one model, not its class.
+    When to choose it: you need a loss beyond the four of ``BBOX_REG_LOSS_TYPE``.
 
     Args:
-        model: What ``build_model`` returns: a ``GeneralizedRCNN`` or a ``RetinaNet``.
-        box: The loss of boxes of the box head or of RetinaNet: of boxes, which reads corners x1, y1, x2, y2 in pixels,
-            or of numbers.
-        classification: The loss of classes. Box head: a softmax loss, or with ``USE_SIGMOID_CE`` a sigmoid loss.
-            RetinaNet: a sigmoid loss. Background is the last index.
-        proposal_box: The loss of boxes of the region proposal network.
-        proposal_classification: The loss of its one logit an anchor, object or not: a sigmoid loss.
+        model: The result of ``build_model``: a ``GeneralizedRCNN`` or a ``RetinaNet``.
+        box: The box loss of the box head or of RetinaNet: of boxes with corners x1, y1, x2, y2 in pixels, or of
+            numbers.
+        classification: The class loss. Box head: a softmax loss, or a sigmoid loss with ``USE_SIGMOID_CE``. RetinaNet:
+            a sigmoid loss. Background is the last index.
+        proposal_box: The box loss of the region proposal network.
+        proposal_classification: The loss of its objectness logit: a sigmoid loss.
+        box_weight: Factor of the box loss.
+        classification_weight: Factor of the class loss.
+        proposal_box_weight: Factor of the box loss for proposals.
+        proposal_classification_weight: Factor of the objectness loss.
 
     Returns:
-        What brings detectron2's losses back: ``remove()``, or a ``with`` block.
+        A handle that restores detectron2's losses: ``remove()``, or a ``with`` block.
 
     Raises:
-        TypeError: The model has no such parts, or what is to be a loss is none of ours.
-        ValueError: No loss is given, or a loss of the wrong kind or geometry, or for a part that the model lacks.
+        TypeError: The model is not supported, a loss is not one of detloss, or a weight is not a number.
+        ValueError: No loss is given, a loss has the wrong kind or geometry, a weight is invalid, or the model lacks the
+            part that a loss is for.
 
     Edge cases:
-        The names in the dict of losses stay, so do masks and keypoints. A loss's own reduction is replaced. No objects
-        in a batch: the box loss is 0, attached to the graph. A federated class loss (``USE_FED_LOSS``) is refused: it
-        counts a sample of the classes. FCOS is refused too; torchvision's can be trained instead. A copy of the model
-        has copies of the losses, and its ``state_dict`` stays as it was.
+        The names in the loss dict do not change, and masks and keypoints keep their losses. The reduction of a loss is
+        replaced. If a batch has no objects, the box loss is 0 and attached to the graph. A federated class loss
+        (``USE_FED_LOSS``) raises, because it samples classes, and so does FCOS; torchvision's FCOS is supported. A copy
+        of the model has copies of the losses, and the ``state_dict`` does not change.
 
     Example:
         >>> import detloss
@@ -72,25 +85,30 @@ def use_losses(
         Wu et al., Detectron2 (2019), https://github.com/facebookresearch/detectron2
 
     See also:
-        `detloss.integrations.handle.Handle`; `detloss.compat.fvcore`, for a training loop that calls its functions.
+        `detloss.integrations.handle.Handle`; `detloss.compat.fvcore`, for training loops that call loss functions.
     """
-    handle = Handle()
     detecting, proposing = terms_of(model)
-    given = (("", box, classification, detecting), ("proposal_", proposal_box, proposal_classification, proposing))
-    chosen = [
-        each
-        for prefix, ours, class_loss, terms in given
-        for each in replacements(model, prefix, terms, ours, class_loss)
-    ]
-    if not chosen:
-        raise ValueError("box, classification: expected at least one loss, got none")
-    for terms in chosen:
-        terms.put_in(handle)
+    losses = given("box", box, box_weight), given("classification", classification, classification_weight)
+    proposal_losses = (
+        given("proposal_box", proposal_box, proposal_box_weight),
+        given("proposal_classification", proposal_classification, proposal_classification_weight),
+    )
+    at_least_one("box, classification", *losses, *proposal_losses)
+    if not proposing:
+        without_proposals(model, *proposal_losses)
+    chosen = [(detecting, *losses), (proposing, *proposal_losses)]
+    for terms, box_loss, class_loss in chosen:
+        for each in terms:
+            each.replace(box_loss, class_loss)
+    handle = Handle()
+    for terms, *_ in chosen:
+        for each in terms:
+            each.install(handle)
     return handle
 
 
 def terms_of(model: Any) -> tuple[list["Terms"], list["Terms"]]:
-    """The parts of a model whose losses count, and those that propose regions."""
+    """The detection parts of a model, and its region proposal parts."""
     predictors = getattr(getattr(model, "roi_heads", None), "box_predictor", None)
     proposing = getattr(model, "proposal_generator", None)
     if isinstance(predictors, nn.Module):
@@ -102,81 +120,55 @@ def terms_of(model: Any) -> tuple[list["Terms"], list["Terms"]]:
     raise TypeError(f"model: expected GeneralizedRCNN or RetinaNet of detectron2, got {type(model).__name__}")
 
 
-def replacements(
-    model: nn.Module, prefix: str, terms: list["Terms"], box: Loss | None, classification: Loss | None
-) -> Iterator["Terms"]:
-    """The parts that get losses, and the losses for them, checked."""
-    for name, loss in ((f"{prefix}box", box), (f"{prefix}classification", classification)):
-        if loss is not None and not terms:
-            raise ValueError(
-                f"{name}: expected None for {type(model).__name__}, which proposes no regions, got {loss!r}"
-            )
-    for each in terms:
-        if box is not None:
-            each.take_box(f"{prefix}box", box)
-        if classification is not None:
-            each.take_classification(f"{prefix}classification", classification)
-        if box is not None or classification is not None:
-            yield each
-
-
 class Terms(ABC):
-    """The terms of one part of a detector, put into what its own method ``losses`` returns.
+    """The terms of one part of a detector, put into the dict that its method ``losses`` returns.
 
-    It is an object and no closure, so that a copy of the model has its own copy of it.
+    It is an object and not a closure, so that a copy of the model has its own copy of it.
     """
 
     kind: Kind = Kind.SIGMOID
-    because: str = "every class has a sigmoid of its own, and background is none of them"
+    because: str = "every class has its own sigmoid, and there is no background class"
     box_term: ClassVar[str] = "loss_box_reg"
     class_term: ClassVar[str] = "loss_cls"
 
     def __init__(self, part: Any) -> None:
         self.part = part
-        self.theirs = part.losses
-        self.box: Loss | None = None
-        self.classification: Loss | None = None
+        self.framework = part.losses
+        self.box: AdaptedLoss | None = None
+        self.classification: AdaptedLoss | None = None
 
-    def take_box(self, name: str, loss: Loss) -> None:
-        """A loss that compares boxes, or numbers."""
-        for_boxes(name, loss, "it compares boxes, or what encodes them")
-        self.box = with_reduction(loss, "sum")
+    def replace(self, box: GivenLoss | None, classification: GivenLoss | None) -> None:
+        """Take the sums of new losses, checked; None keeps a term."""
+        self.box = adapted(box, "sum", BOX_KINDS, COMPARES_BOXES)
+        self.classification = adapted(classification, "sum", (self.kind,), self.because)
 
-    def take_classification(self, name: str, loss: Loss) -> None:
-        """A loss that reads this part's logits."""
-        kind_among(name, loss, (self.kind,), self.because)
-        self.classification = with_reduction(loss, "sum")
-
-    def put_in(self, handle: Handle) -> None:
-        """Take the place of the part's method."""
-        handle.replace(self.part, "losses", self)
+    def install(self, handle: Handle) -> None:
+        """Replace the part's method if there is a new loss."""
+        if self.box is not None or self.classification is not None:
+            handle.replace(self.part, "losses", self)
 
     @abstractmethod
     def __call__(self, *args: Any) -> dict[str, Tensor]:
         """The part's dict of losses."""
 
-    def class_loss(self, loss: Loss, logits: Tensor, target: Tensor) -> Tensor:
-        """The sum over all entries."""
-        return on(logits, loss)(logits, target)
-
-    def box_loss(self, loss: Loss, deltas: Tensor, references: Tensor, boxes: Tensor) -> Tensor:
-        """The sum over predictions beside the boxes that they should be."""
+    def box_loss(self, loss: AdaptedLoss, deltas: Tensor, references: Tensor, boxes: Tensor) -> Tensor:
+        """The sum over predicted deltas and target boxes."""
         transform = self.part.box2box_transform
-        if kind_of(loss) is Kind.BOX:
+        if loss.kind is Kind.BOX:
             deltas, target = transform.apply_deltas(deltas, references), boxes
         else:
             target = transform.get_deltas(references, boxes)
-        total: Tensor = on(boxes, loss)(deltas, target)
+        total: Tensor = loss(deltas, target)
         return total
 
     def weight(self, term: str) -> float:
-        """What detectron2 multiplies a term by."""
+        """The weight of a term in detectron2."""
         weights: dict[str, float] = getattr(self.part, "loss_weight", {})
         return weights.get(term, 1.0)
 
 
 class DenseTerms(Terms):
-    """A part that predicts at every anchor; detectron2 hands it a list a level and a list an image."""
+    """A part with a prediction per anchor; its inputs are lists over levels and images."""
 
     def __call__(
         self,
@@ -186,9 +178,9 @@ class DenseTerms(Terms):
         pred_anchor_deltas: Sequence[Tensor],
         gt_boxes: Sequence[Tensor],
     ) -> dict[str, Tensor]:
-        losses: dict[str, Tensor] = self.theirs(anchors, pred_logits, gt_labels, pred_anchor_deltas, gt_boxes)
+        losses: dict[str, Tensor] = self.framework(anchors, pred_logits, gt_labels, pred_anchor_deltas, gt_boxes)
         labels = torch.stack(tuple(gt_labels))
-        divisor = self.divisor(len(labels))  # after theirs, which moves RetinaNet's running mean
+        divisor = self.divisor(len(labels))  # after the framework's losses, which update RetinaNet's running mean
         if self.box is not None:
             positive = self.positive(labels)
             deltas, boxes = torch.cat(tuple(pred_anchor_deltas), dim=1), torch.stack(tuple(gt_boxes))
@@ -196,24 +188,24 @@ class DenseTerms(Terms):
             total = self.box_loss(self.box, deltas[positive], references[positive], boxes[positive])
             losses[self.box_term] = self.weight(self.box_term) * total / divisor
         if self.classification is not None:
-            counted = labels >= 0
-            logits = torch.cat(tuple(pred_logits), dim=1)[counted]
-            target = labels[counted].to(torch.int64 if logits.dim() > 1 else logits.dtype)
-            total = self.class_loss(self.classification, logits, target)
+            included = labels >= 0
+            logits = torch.cat(tuple(pred_logits), dim=1)[included]
+            target = labels[included].to(torch.int64 if logits.dim() > 1 else logits.dtype)
+            total = self.classification(logits, target)
             losses[self.class_term] = self.weight(self.class_term) * total / divisor
         return losses
 
     @abstractmethod
     def positive(self, labels: Tensor) -> Tensor:
-        """Which anchors have a box."""
+        """Whether an anchor has a target box."""
 
     @abstractmethod
     def divisor(self, images: int) -> float:
-        """What detectron2 divides sums by."""
+        """The divisor of the sums in detectron2."""
 
 
 class RetinaNetTerms(DenseTerms):
-    """RetinaNet: class indices with background last; divided by a running mean of the positives."""
+    """RetinaNet: class indices with background last; the divisor is a running mean of the number of positives."""
 
     def positive(self, labels: Tensor) -> Tensor:
         background: int = self.part.num_classes
@@ -225,9 +217,9 @@ class RetinaNetTerms(DenseTerms):
 
 
 class ProposalTerms(DenseTerms):
-    """The region proposal network: one logit an anchor, 1 for an object; divided by the anchors that are sampled."""
+    """The region proposal network: one objectness logit per anchor; the divisor is the number of sampled anchors."""
 
-    because = "it has one logit an anchor, object or not"
+    because = "it has one objectness logit per anchor"
     box_term = "loss_rpn_loc"
     class_term = "loss_rpn_cls"
 
@@ -240,42 +232,46 @@ class ProposalTerms(DenseTerms):
 
 
 class BoxHeadTerms(Terms):
-    """The box head: the sampled proposals divide, and its own ``losses`` asks for the box loss by a method."""
+    """The box head: the divisor is the number of sampled proposals; ``losses`` calls the method ``box_reg_loss``."""
 
     def __init__(self, part: Any) -> None:
         super().__init__(part)
         if not getattr(part, "use_sigmoid_ce", False):
             self.kind, self.because = Kind.SOFTMAX, "it has a softmax over the classes and background"
 
-    def take_classification(self, name: str, loss: Loss) -> None:
-        if getattr(self.part, "use_fed_loss", False):
-            raise ValueError(f"{name}: expected a head with use_fed_loss=False, since it samples classes, got True")
-        super().take_classification(name, loss)
+    def replace(self, box: GivenLoss | None, classification: GivenLoss | None) -> None:
+        if classification is not None and getattr(self.part, "use_fed_loss", False):
+            raise ValueError(
+                f"{classification.name}: expected a head with use_fed_loss=False, since it samples classes, got True"
+            )
+        super().replace(box, classification)
 
-    def put_in(self, handle: Handle) -> None:
+    def install(self, handle: Handle) -> None:
         if self.box is not None:
             handle.replace(self.part, "box_reg_loss", partial(self.box_reg_loss, self.box))
         if self.classification is not None:
-            super().put_in(handle)
+            super().install(handle)
 
     def __call__(self, predictions: tuple[Tensor, Tensor], proposals: Sequence[Any]) -> dict[str, Tensor]:
-        losses: dict[str, Tensor] = self.theirs(predictions, proposals)
+        losses: dict[str, Tensor] = self.framework(predictions, proposals)
         logits, _ = predictions
         labels = torch.cat([logits.new_zeros(0, dtype=torch.int64), *(image.gt_classes for image in proposals)])
         if self.classification is not None:
-            read = logits[:, :-1] if self.kind is Kind.SIGMOID else logits  # with sigmoids, the last logit is for none
-            total = self.class_loss(self.classification, read, labels)
+            logits = (
+                logits[:, :-1] if self.kind is Kind.SIGMOID else logits
+            )  # a sigmoid head does not use its last logit
+            total = self.classification(logits, labels)
             losses[self.class_term] = self.weight(self.class_term) * total / max(len(labels), 1)
         return losses
 
     def box_reg_loss(
-        self, loss: Loss, proposal_boxes: Tensor, gt_boxes: Tensor, pred_deltas: Tensor, gt_classes: Tensor
+        self, loss: AdaptedLoss, proposal_boxes: Tensor, gt_boxes: Tensor, pred_deltas: Tensor, gt_classes: Tensor
     ) -> Tensor:
-        """The loss of the proposals that have a box, by the deltas of its class; detectron2 weighs it."""
+        """The loss of the positive proposals, by the deltas of their class; detectron2 applies its weight."""
         positive = ((gt_classes >= 0) & (gt_classes < self.part.num_classes)).nonzero().squeeze(1)
         count, numbers = pred_deltas.shape
         per_box = proposal_boxes.shape[1]
-        deltas = pred_deltas.reshape(count, numbers // per_box, per_box)  # one set a class, or one for all
+        deltas = pred_deltas.reshape(count, numbers // per_box, per_box)  # one set per class, or one for all
         of_class = gt_classes[positive] if deltas.shape[1] > 1 else 0
         total = self.box_loss(loss, deltas[positive, of_class], proposal_boxes[positive], gt_boxes[positive])
         return total / max(gt_classes.numel(), 1)

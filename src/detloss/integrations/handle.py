@@ -1,4 +1,4 @@
-"""What was replaced in a model, so that it can be brought back."""
+"""Record of replaced attributes of a model, which restores them."""
 
 from types import TracebackType
 from typing import Self
@@ -7,19 +7,21 @@ ABSENT = object()
 
 
 class Handle:
-    """What ``use_losses`` returns: ``remove()``, or the end of a ``with`` block, brings the framework's losses back.
+    """Restores the framework's losses: by ``remove()``, or at the end of a ``with`` block.
 
-    When to choose it: keep it where the losses are to be taken out again; drop it where they stay for good.
+    When to choose it: keep it to remove the losses later; ignore it if they stay.
 
     Edge cases:
-        Removing twice does nothing. Two handles of one model are removed in the opposite order of their making;
-        another order is refused, because it would bring back what the other one had put in.
+        Removing twice does nothing. Remove several handles of one model in the opposite order of their creation. Any
+        other order raises, because it would restore the losses of another handle.
 
     Example:
         >>> from types import SimpleNamespace
         >>> from detloss.integrations import Handle
         >>> head, handle = SimpleNamespace(loss="theirs"), Handle()
         >>> handle.replace(head, "loss", "ours")
+        >>> handle
+        Handle(SimpleNamespace.loss)
         >>> handle.remove()
         >>> head.loss
         'theirs'
@@ -33,8 +35,8 @@ class Handle:
 
         Args:
             owner: The object.
-            name: Of the attribute.
-            value: What it is from now on.
+            name: The name of the attribute.
+            value: Its new value.
         """
         # A module keeps its submodules apart from its other attributes.
         own = {**vars(owner), **vars(owner).get("_modules", {})}
@@ -42,23 +44,27 @@ class Handle:
         setattr(owner, name, value)
 
     def remove(self) -> None:
-        """Bring back what was there before.
+        """Restore the previous values.
 
         Raises:
-            RuntimeError: Something else was put in the same place since; nothing is changed then.
+            RuntimeError: An attribute has been replaced again since; nothing is changed then.
         """
         latest = {(id(owner), name): (owner, name, value) for owner, name, _, value in self.replaced}
         for owner, name, value in latest.values():
             if getattr(owner, name) is not value:
                 raise RuntimeError(
-                    f"{type(owner).__name__}.{name}: expected what this handle put there, got another value; "
-                    "remove what was put in last first"
+                    f"{type(owner).__name__}.{name}: expected the value that this handle has set, got another; "
+                    "remove the latest handle first"
                 )
         while self.replaced:
             owner, name, before, _ = self.replaced.pop()
             delattr(owner, name)
             if before is not ABSENT:
                 setattr(owner, name, before)
+
+    def __repr__(self) -> str:
+        places = dict.fromkeys(f"{type(owner).__name__}.{name}" for owner, name, _, _ in self.replaced)
+        return f"Handle({', '.join(places)})"
 
     def __enter__(self) -> Self:
         return self

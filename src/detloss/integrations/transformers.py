@@ -1,4 +1,4 @@
-"""Our losses in transformers: DETR, Deformable DETR, RT-DETR, D-FINE and the models that share their losses."""
+"""Losses of detloss in transformers: DETR, Deformable DETR, RT-DETR, D-FINE and models that share their losses."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -18,55 +18,61 @@ from transformers.loss.loss_rt_detr import RTDetrForObjectDetectionLoss, RTDetrL
 
 import detloss
 from detloss.catalog import Kind
-from detloss.integrations.adapt import (
-    Loss,
-    at_least_one,
-    kind_among,
-    reads_corners,
-    with_reduction,
-)
+from detloss.integrations.adapt import AdaptedLoss, Loss, adapted, at_least_one, given
 from detloss.integrations.handle import Handle
 
 Outputs = Mapping[str, Tensor]
-Targets = Sequence[Mapping[str, Tensor]]  # one an image
-Indices = Sequence[tuple[Tensor, Tensor]]  # one an image: queries, objects
+Targets = Sequence[Mapping[str, Tensor]]  # one per image
+Indices = Sequence[tuple[Tensor, Tensor]]  # queries and objects, one pair per image
 
 
 def use_losses(
-    model: PreTrainedModel, *, box: Loss | None = None, distance: Loss | None = None, classification: Loss | None = None
+    model: PreTrainedModel,
+    *,
+    box: Loss | None = None,
+    distance: Loss | None = None,
+    classification: Loss | None = None,
+    box_weight: float = 1.0,
+    distance_weight: float = 1.0,
+    classification_weight: float = 1.0,
 ) -> Handle:
-    """Train a DETR with other losses than its own GIoU, L1 and class loss.
+    """Train a model of the DETR family with other losses in place of GIoU, L1 and the class loss.
 
-    ``loss = sum over layers of (a sum_i box(pred_i, target_i) + b sum_i distance(pred_i, target_i)) / N
-    + c classification``, with i the matched queries, N the number of objects, and a, b, c the coefficients of the
-    model's configuration
+    With i a matched query, N the number of objects and a, b, c the coefficients of the model's configuration, the loss
+    of every decoder layer is ``(a sum_i box(pred_i, target_i) + b sum_i distance(pred_i, target_i)) / N
+    + c classification``.
 
-    When to choose it: ``detloss compare`` or a paper says that another loss suits your data, and the detector is to
-    stay as it is. The coefficients stay the configuration's: a loss of another size wants others.
+    When to choose it: you train such a model and want another loss, for example one that ``detloss compare`` found
+    better. The coefficients of the configuration apply in addition to the weights.
 
     Args:
-        model: A model for object detection of transformers: DETR, Conditional, DAB and Deformable DETR, Table
+        model: An object detection model of transformers: DETR, Conditional, DAB and Deformable DETR, Table
             Transformer, YOLOS, RT-DETR, RT-DETRv2, D-FINE.
-        box: In the place of GIoU, ``loss_giou``: a loss of boxes, given corners x1, y1, x2, y2 in shares of the image.
-        distance: In the place of L1, ``loss_bbox``: a loss of numbers, given center x, center y, width, height in
-            shares of the image, and summed over the four.
-        classification: In the place of ``loss_ce`` or ``loss_vfl``. DETR, Table Transformer and YOLOS: a softmax loss
-            of class indices, background last, in which background weighs ``eos_coefficient``, divided by the sum of
-            these weights. All others: a sigmoid loss, divided by N, of targets that are 0 or 1, or the IoU of the
-            matched boxes in the place of 1 where the framework's own loss is varifocal (RT-DETR, D-FINE).
+        box: The loss in place of GIoU, ``loss_giou``: a loss of boxes, which receives corners x1, y1, x2, y2 as
+            fractions of the image.
+        distance: The loss in place of L1, ``loss_bbox``: a loss of numbers, which receives center x, center y, width
+            and height as fractions of the image and is summed over the four.
+        classification: The loss in place of ``loss_ce`` or ``loss_vfl``. DETR, Table Transformer and YOLOS: a softmax
+            loss of class indices, background last, where background has weight ``eos_coefficient``, divided by the sum
+            of these weights. All others: a sigmoid loss, divided by N, with targets 0 and 1, or 0 and the IoU of the
+            matched boxes if the framework's loss is varifocal (RT-DETR, D-FINE).
+        box_weight: Factor of ``box``.
+        distance_weight: Factor of ``distance``.
+        classification_weight: Factor of ``classification``.
 
     Returns:
-        What brings the framework's losses back: ``remove()``, or a ``with`` block.
+        A handle that restores the framework's losses: ``remove()``, or a ``with`` block.
 
     Raises:
-        TypeError: The model is none of transformers, or what is to be a loss is none of ours.
-        ValueError: No loss is given, a loss of the wrong kind or geometry, or a model that these losses do not fit.
+        TypeError: The model is not of transformers, a loss is not one of detloss, or a weight is not a number.
+        ValueError: No loss is given, a loss has the wrong kind or geometry, a weight is invalid, or the model is not
+            supported.
 
     Edge cases:
-        The matcher, which decides which query is for which object, keeps its own GIoU, L1 and class cost. D-FINE's
-        terms of distributions (``loss_fgl``, ``loss_ddf``) stay. With one of ``box`` and ``distance`` alone the
-        other stays GIoU or L1, here computed by detloss, equal but for rounding. A loss's own reduction is replaced. No
-        objects in a batch: the box terms are 0. A copy of the model has copies of the losses.
+        The matcher, which assigns queries to objects, keeps its own GIoU, L1 and class cost. D-FINE's distribution
+        terms (``loss_fgl``, ``loss_ddf``) stay. If only one of ``box`` and ``distance`` is given, detloss computes the
+        other, GIoU or L1, with equal results up to rounding. The reduction of a loss is replaced. If a batch has no
+        objects, the box terms are 0. A copy of the model has copies of the losses.
 
     Example:
         >>> import detloss
@@ -89,54 +95,55 @@ def use_losses(
     current = before if isinstance(before, LossFunction) else LossFunction(before)
     if current.framework not in FAMILIES:
         expected = ", ".join(function.__name__ for function in FAMILIES)
-        came = getattr(before, "__name__", repr(before))
-        raise ValueError(f"model: expected one with {expected}, got {type(model).__name__} with {came}")
+        got = getattr(before, "__name__", repr(before))
+        raise ValueError(f"model: expected one with {expected}, got {type(model).__name__} with {got}")
     terms = FAMILIES[current.framework].terms
-    at_least_one(box=box, distance=distance, classification=classification)
-    if box is not None:
-        kind_among("box", box, (Kind.BOX,), "it takes the place of GIoU; what takes the place of L1 is distance")
-        reads_corners("box", box)
-    if distance is not None:
-        kind_among("distance", distance, (Kind.REGRESSION,), "it takes the place of L1; what takes that of GIoU is box")
-    if classification is not None:
-        kind_among("classification", classification, (terms.kind,), terms.head)
-    given = {"box": box, "distance": distance, "classification": classification}
-    ready = {name: with_reduction(loss, "mean") for name, loss in given.items() if loss is not None}
+    boxes, distances = given("box", box, box_weight), given("distance", distance, distance_weight)
+    classes = given("classification", classification, classification_weight)
+    at_least_one("box, distance, classification", boxes, distances, classes)
+    replaced = {
+        "box": adapted(boxes, "mean", (Kind.BOX,), "it replaces GIoU; the loss that replaces L1 is distance"),
+        "distance": adapted(
+            distances, "mean", (Kind.REGRESSION,), "it replaces L1; the loss that replaces GIoU is box"
+        ),
+        "classification": adapted(classes, "mean", (terms.kind,), terms.head),
+    }
     handle = Handle()
-    # What the property `loss_function` sets and looks for; the property itself cannot be deleted.
-    handle.replace(model, "_loss_function", replace(current, **ready))
+    # The attribute behind the property `loss_function`, which cannot be deleted.
+    new = {name: loss for name, loss in replaced.items() if loss is not None}
+    handle.replace(model, "_loss_function", replace(current, **new))
     return handle
 
 
 @dataclass(frozen=True)
 class LossFunction:
-    """A loss function of the framework with our losses in the place of some terms; None leaves a term."""
+    """A loss function of the framework with new losses for some terms; None keeps a term."""
 
     framework: Callable[..., Any]
-    box: Loss | None = None
-    distance: Loss | None = None
-    classification: Loss | None = None
+    box: AdaptedLoss | None = None
+    distance: AdaptedLoss | None = None
+    classification: AdaptedLoss | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         code, names, defaults = (getattr(self.framework, part) for part in ("__code__", "__globals__", "__defaults__"))
-        # The function makes its criterion by the name of a class: a copy of the function finds ours under that name.
+        # The function creates its criterion by class name: a copy of the function finds ours under that name.
         own = {FAMILIES[self.framework].criterion.__name__: self.criterion}
         return FunctionType(code, {**names, **own}, argdefs=defaults)(*args, **kwargs)
 
     def criterion(self, *args: Any, **kwargs: Any) -> Any:
-        """The framework's criterion, some of its terms replaced."""
+        """The framework's criterion with some terms replaced."""
         criterion, terms = FAMILIES[self.framework]
-        made: Any = criterion(*args, **kwargs)
-        made.ours = ours = terms(self, made)  # a part of it, which moves to the device with it
+        created: Any = criterion(*args, **kwargs)
+        created.detloss_terms = ours = terms(self, created)  # a submodule, which moves with the criterion
         if self.box is not None or self.distance is not None:
-            made.loss_boxes = ours.boxes
+            created.loss_boxes = ours.boxes
         if self.classification is not None:
-            setattr(made, ours.method, ours.classes)
-        return made
+            setattr(created, ours.method, ours.classes)
+        return created
 
 
 class Matches:
-    """The queries that are for an object, and these objects, over all images of a batch."""
+    """The matched queries and their objects, over all images of a batch."""
 
     def __init__(self, outputs: Outputs, targets: Targets, indices: Indices) -> None:
         images = [torch.full_like(queries, image) for image, (queries, _) in enumerate(indices)]
@@ -145,18 +152,18 @@ class Matches:
             torch.cat([target[name][objects] for target, (_, objects) in zip(targets, indices)])
             for name in ("class_labels", "boxes")
         )
-        # In the dtype of the objects: the 16 bits of autocast do not hold a pixel of a large image.
+        # In the dtype of the objects: 16 bits cannot represent single pixels of a large image.
         self.pred_boxes = outputs["pred_boxes"][self.queries].to(self.boxes.dtype)
 
     @property
     def corners(self) -> tuple[Tensor, Tensor]:
         """The boxes of the queries and of the objects as x1, y1, x2, y2."""
-        corners: Any = center_to_corners_format  # its types name other frameworks' tensors
+        corners: Any = center_to_corners_format  # annotated with tensors of other frameworks
         return corners(self.pred_boxes), corners(self.boxes)
 
 
 class Terms(nn.Module, ABC):
-    """Terms of a criterion, called as the framework calls its own; a family has one target of classes."""
+    """Terms of a criterion with the framework's signatures; a subclass defines the class targets of a family."""
 
     kind: ClassVar[Kind]
     head: ClassVar[str]
@@ -187,7 +194,7 @@ class Terms(nn.Module, ABC):
 
 
 class SoftmaxTerms(Terms):
-    """DETR: class indices, in which background has a weight of its own; the mean is by weight."""
+    """DETR: class indices with a weight for background; a weighted mean."""
 
     kind = Kind.SOFTMAX
     head = "its head has a softmax over the classes and background"
@@ -206,10 +213,10 @@ class SoftmaxTerms(Terms):
 
 
 class SigmoidTerms(Terms):
-    """Deformable DETR: 1 for the class of the object."""
+    """Deformable DETR: target 1 for the class of the object."""
 
     kind = Kind.SIGMOID
-    head = "every class of its head has a sigmoid of its own, and background is none of them"
+    head = "every class of its head has its own sigmoid, and there is no background class"
 
     def class_loss(self, logits: Tensor, found: Matches, num_boxes: float) -> Tensor:
         target = torch.zeros(logits.shape, device=logits.device)
@@ -218,12 +225,12 @@ class SigmoidTerms(Terms):
         return loss
 
     def score(self, found: Matches) -> Tensor:
-        """What the logit of an object's class is to say."""
+        """The target of the object's class."""
         return torch.ones(len(found.boxes), device=found.boxes.device)
 
 
 class QualityTerms(SigmoidTerms):
-    """RT-DETR and D-FINE: the IoU with the object for its class."""
+    """RT-DETR and D-FINE: the IoU with the object as the target of its class."""
 
     method = "loss_labels_vfl"
     term = "loss_vfl"
@@ -234,7 +241,7 @@ class QualityTerms(SigmoidTerms):
 
 
 class Family(NamedTuple):
-    """Models that share a loss function: the class of its criterion, and our terms for it."""
+    """Models that share a loss function: the class of its criterion, and its new terms."""
 
     criterion: Callable[..., nn.Module]
     terms: type[Terms]

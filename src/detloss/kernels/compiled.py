@@ -4,7 +4,7 @@ An operator's arguments are tensors and plain numbers, so a formula travels as i
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -19,6 +19,7 @@ from detloss.kernels.interface import (
     PairLoop,
     RowLoop,
 )
+from detloss.types import BoxFormat
 
 FORMULAS: dict[type, tuple[Callable[..., Any], ...]] = {
     ElementLoop: REGRESSION,
@@ -97,7 +98,7 @@ def evaluate_in_graph(
     function = FORMULAS[loop_type][formula]
     loop: Loop
     if loop_type is PairLoop:
-        loop = PairLoop(function, AxisAligned(box_format, dims), measure)
+        loop = PairLoop(function, AxisAligned(cast(BoxFormat, box_format), dims), measure)
     elif loop_type is BinaryLoop:
         loop = BinaryLoop(function, ignore_index, label_smoothing)
     elif loop_type is RowLoop:

@@ -1,4 +1,7 @@
-"""Losses of boxes: 0 is identical."""
+"""Losses of pairs of boxes by their overlap: IoU, GIoU, DIoU, CIoU."""
+
+from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -6,48 +9,49 @@ from detloss.engine import box_pairs
 from detloss.formulas import penalties
 from detloss.geometry import AxisAligned, Geometry
 from detloss.losses.module import LossModule
+from detloss.types import Enclosing, IoUForm, Reduction, check_choice
 
-FORMS = {"linear": penalties.iou, "log": penalties.log_iou}
+FORMS: dict[IoUForm, Callable[..., Any]] = {"linear": penalties.iou, "log": penalties.log_iou}
 
 
 def iou_loss(
     pred: Tensor,
     target: Tensor,
     *,
-    form: str = "linear",
+    form: IoUForm = "linear",
     geometry: Geometry = AxisAligned(),
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """One less IoU, or UnitBox's negative logarithm of it.
+    r"""One minus IoU, or its negative logarithm as in UnitBox.
 
-    ``loss = 1 - IoU`` (``"linear"``), or ``-log IoU`` (``"log"``)
+    :math:`L = 1 - \mathrm{IoU}` (``"linear"``) or :math:`L = -\log \mathrm{IoU}` (``"log"``)
 
-    When to choose it: predictions that overlap their targets by construction, as where a pixel inside a box predicts
-    l, t, r, b (``AxisAligned(format="ltrb")``). Boxes that may miss get no pull: `generalized_iou_loss`. The
-    logarithm pulls harder on bad boxes.
+    When to choose it: predictions overlap their targets by construction, as when a pixel inside a box predicts l, t, r,
+    b (``AxisAligned(format="ltrb")``). Disjoint boxes have no gradient: use `generalized_iou_loss`. The logarithm has
+    larger gradients for small overlaps.
 
     Args:
-        pred: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry, in any unit of length.
-        target: As many rows as ``pred``, same unit.
+        pred: (..., 2 * dims) boxes in the format of the geometry, or rows of another geometry, in any unit of length.
+        target: As many rows as ``pred``, in the same unit.
         form: ``"linear"`` or ``"log"``.
-        geometry: What a row of numbers is.
-        weight: A factor a box: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of boxes.
+        geometry: The meaning of a row, by default corners x1, y1, x2, y2.
+        weight: Weight per box, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
+            by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of boxes.
 
     Returns:
-        (...) for ``"none"``, else a scalar; the dtype of ``pred`` (float32 for a reduced 16-bit loss).
+        (...) for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is float32.
 
     Raises:
-        TypeError: An operand is no floating tensor, or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        Identical boxes cost exactly 0, without area too. Disjoint boxes cost 1, or -log(2^-126) = 87.34 in the log
-        form, and get no gradient. An inverted box is the empty set. A coordinate that is not finite makes its row
-        NaN.
+        Identical boxes have loss 0, even without area. Disjoint boxes have loss 1, or -log(2^-126) = 87.34 with
+        ``"log"``, and no gradient. An inverted box is the empty set. A coordinate that is not finite makes its row NaN.
 
     Example:
         >>> import torch, detloss
@@ -63,8 +67,7 @@ def iou_loss(
     See also:
         `IoULoss`, the module; `iou`, the measure.
     """
-    if form not in FORMS:
-        raise ValueError(f"form: expected 'linear' or 'log', got {form!r}")
+    check_choice("form", form, FORMS)
     return box_pairs.loss("iou_loss", FORMS[form], pred, target, geometry, weight, reduction, normalizer)
 
 
@@ -73,38 +76,41 @@ def generalized_iou_loss(
     target: Tensor,
     *,
     geometry: Geometry = AxisAligned(),
-    enclosing: str | None = None,
+    enclosing: Enclosing | None = None,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """One less GIoU: IoU loss with a pull on boxes that are apart.
+    r"""One minus GIoU: IoU loss plus a penalty on the empty part of the enclosing region.
 
-    ``loss = 1 - IoU + (|C| - |A u B|) / |C|``, with C the smallest region that encloses both; in [0, 2]
+    .. math:: L = 1 - \mathrm{IoU} + |C \setminus (A \cup B)| / |C|
 
-    When to choose it: predictions may miss their targets, as with anchors or proposals. It is the plain first
-    choice; `distance_iou_loss` pulls more directly, and which is better on your data ``detloss compare`` finds out.
+    with C the smallest region that encloses both boxes; :math:`0 \leq L \leq 2`
+
+    When to choose it: predictions may be disjoint from their targets, as with anchors or proposals. It is a good
+    default. `distance_iou_loss` moves centers more directly; ``detloss compare`` measures which is better on your data.
 
     Args:
-        pred: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry, in any unit of length.
-        target: As many rows as ``pred``, same unit.
-        geometry: What a row of numbers is.
-        enclosing: ``"box"``, the smallest box along the axes; ``"hull"``, the convex hull; or None, the geometry's own:
-            the box for `AxisAligned`, the hull for every other shape.
-        weight: A factor a box: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of boxes.
+        pred: (..., 2 * dims) boxes in the format of the geometry, or rows of another geometry, in any unit of length.
+        target: As many rows as ``pred``, in the same unit.
+        geometry: The meaning of a row, by default corners x1, y1, x2, y2.
+        enclosing: ``"box"``, the smallest axis-aligned box; ``"hull"``, the convex hull; or None, the default of the
+            geometry: the box for `AxisAligned`, the hull for all other shapes.
+        weight: Weight per box, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
+            by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of boxes.
 
     Returns:
-        (...) for ``"none"``, else a scalar; the dtype of ``pred`` (float32 for a reduced 16-bit loss).
+        (...) for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is float32.
 
     Raises:
-        TypeError: An operand is no floating tensor, or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        Identical boxes cost exactly 0, without area too; different boxes without any area cost 2. An inverted box is
-        the empty set, never rewarded, and gets no gradient. A coordinate that is not finite makes its row NaN.
+        Identical boxes have loss 0, even without area; different boxes without area have loss 2. An inverted box is the
+        empty set, is never rewarded, and has no gradient. A coordinate that is not finite makes its row NaN.
 
     Example:
         >>> import torch, detloss
@@ -131,34 +137,37 @@ def distance_iou_loss(
     *,
     geometry: Geometry = AxisAligned(),
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """One less DIoU: IoU loss with a pull of the centers.
+    r"""One minus DIoU: IoU loss plus a penalty on the distance of the centers.
 
-    ``loss = 1 - IoU + |a - b|^2 / c^2``, with c the diagonal of the smallest box that encloses both, or, of other
-    shapes than boxes along the axes, the largest distance of two of their vertices; in [0, 2]
+    .. math:: L = 1 - \mathrm{IoU} + \rho^2 / c^2
 
-    When to choose it: predictions may miss their targets or lie inside them, where GIoU equals IoU and does not say
-    which way to go.
+    with :math:`\rho` the distance of the centers and c the diagonal of the smallest enclosing box (for shapes other
+    than axis-aligned boxes, the largest distance of two of their vertices); :math:`0 \leq L \leq 2`
+
+    When to choose it: predictions may be disjoint from their targets or contained in them. For contained boxes GIoU
+    equals IoU and has no gradient by the position.
 
     Args:
-        pred: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry, in any unit of length.
-        target: As many rows as ``pred``, same unit.
-        geometry: What a row of numbers is.
-        weight: A factor a box: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of boxes.
+        pred: (..., 2 * dims) boxes in the format of the geometry, or rows of another geometry, in any unit of length.
+        target: As many rows as ``pred``, in the same unit.
+        geometry: The meaning of a row, by default corners x1, y1, x2, y2.
+        weight: Weight per box, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
+            by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of boxes.
 
     Returns:
-        (...) for ``"none"``, else a scalar; the dtype of ``pred`` (float32 for a reduced 16-bit loss).
+        (...) for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is float32.
 
     Raises:
-        TypeError: An operand is no floating tensor, or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        Identical boxes cost exactly 0, points too. An inverted box is the empty set and keeps the centers' pull. A
+        Identical boxes have loss 0, points too. An inverted box is the empty set; the penalty on the centers remains. A
         coordinate that is not finite makes its row NaN.
 
     Example:
@@ -184,36 +193,39 @@ def complete_iou_loss(
     *,
     geometry: Geometry = AxisAligned(),
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """One less CIoU: DIoU loss with a pull on the aspect ratio.
+    r"""One minus CIoU: DIoU loss plus a penalty on the aspect ratio.
 
-    ``loss = 1 - IoU + |a - b|^2 / c^2 + alpha v``, with ``v = 4/pi^2 (atan(w'/h') - atan(w/h))^2`` and the trade-off
-    ``alpha = v / (1 - IoU + v)``
+    .. math:: L = 1 - \mathrm{IoU} + \rho^2 / c^2 + \alpha v
 
-    When to choose it: objects whose shape matters, thin or tall ones; it is YOLO's default. Its gradient holds alpha
-    constant, as in the paper's code, so it is not the derivative of its value (nor is its second derivative).
+    with :math:`v = 4 / \pi^2 \, (\arctan(w' / h') - \arctan(w / h))^2` and :math:`\alpha = v / (1 - \mathrm{IoU} + v)`
+
+    When to choose it: the shape of objects matters, as for thin or tall ones; it is the default of YOLO. The gradient
+    treats alpha as a constant, as the authors' code does, so it is not the derivative of the value, nor is the second
+    derivative.
 
     Args:
-        pred: (..., 4) boxes in the geometry's format, or `Rotated` rows, in any unit of length.
-        target: As many rows as ``pred``, same unit.
-        geometry: What a row of numbers is: `AxisAligned` of two dimensions, or `Rotated`.
-        weight: A factor a box: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of boxes.
+        pred: (..., 4) boxes in the format of the geometry, or `Rotated` rows, in any unit of length.
+        target: As many rows as ``pred``, in the same unit.
+        geometry: The meaning of a row: `AxisAligned` in two dimensions, by default corners x1, y1, x2, y2, or
+            `Rotated`.
+        weight: Weight per box, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
+            by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of boxes.
 
     Returns:
-        (...) for ``"none"``, else a scalar; the dtype of ``pred`` (float32 for a reduced 16-bit loss).
+        (...) for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is float32.
 
     Raises:
-        TypeError: An operand is no floating tensor, or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit, or the geometry has no width and
-            height.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        Identical boxes cost exactly 0. v is 0 where a box is a point or inverted; a height of 0 is no division by 0. A
-        `Rotated` rectangle written with its sides swapped and turned by 90 degrees is the same to all terms but v.
+        Identical boxes have loss 0. v is 0 if a box is a point or inverted; a height of 0 is no division by 0. A
+        `Rotated` rectangle with swapped sides, rotated by 90 degrees, is the same rectangle for all terms but v.
 
     Example:
         >>> import torch, detloss

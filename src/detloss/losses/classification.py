@@ -1,4 +1,4 @@
-"""Losses of class scores, from logits: cross-entropy, binary, balanced and focal ones."""
+"""Classification losses of logits: cross-entropy, binary, balanced and focal."""
 
 from collections.abc import Sequence
 
@@ -16,6 +16,7 @@ from detloss.engine.class_targets import (
 from detloss.formulas import elementwise, softmax
 from detloss.kernels.interface import RowLoop
 from detloss.losses.module import LossModule
+from detloss.types import Reduction
 
 
 def cross_entropy_loss(
@@ -26,38 +27,43 @@ def cross_entropy_loss(
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """The surprise at the true class under a softmax over the last dimension.
+    r"""Negative log-likelihood of the target class under a softmax over the last dimension.
 
-    ``loss = -w_t log p_t``, with ``p = softmax(logits)``; for soft targets ``sum_j t_j w_j (-log p_j)``
+    .. math:: L = -w_t \log p_t
 
-    When to choose it: every row has exactly one class (background may be one of them), and the classes are about
-    equally frequent. Many more negatives than positives: `softmax_focal_loss`, or ``class_weight``.
+    with p the softmax of the logits and w the class weights; for soft targets :math:`L = -\sum_j t_j w_j \log p_j`
+
+    When to choose it: every row has exactly one class, background among them, and class frequencies are similar. With
+    far more negatives than positives use `softmax_focal_loss`, or ``class_weight``.
 
     Args:
-        logits: (..., C); classes last.
+        logits: (..., C); classes are the last dimension.
         target: Class indices (...), or probabilities (..., C).
-        class_weight: One factor a class, (C,); a row counts with its target's (each class's term with soft targets).
-        ignore_index: Rows with this index are absent, and are not counted by a mean.
-        label_smoothing: In [0, 1]: the share of the target spread evenly over all classes.
-        weight: A factor a row: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of rows that are not ignored. (torch divides by the
-            sum of the targets' class weights: pass ``normalizer=class_weight[target].sum()``, or use
+        class_weight: One factor per class, (C,). A row has the factor of its class; with soft targets, each class has
+            its own.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: the fraction of the target that is distributed uniformly over all classes.
+        weight: Weight per row, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
+            by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of rows that are not ignored. (torch divides by the sum
+            of the targets' class weights: pass ``normalizer=class_weight[target].sum()``, or use
             ``detloss.compat.torch.cross_entropy``.)
 
     Returns:
-        (...) for ``"none"``, else a scalar; the dtype of ``logits`` (float32 for a reduced 16-bit loss); nats.
+        (...) for ``"none"``, else a scalar. The dtype is that of ``logits``; a reduced 16-bit loss is float32.
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: Shapes, devices, the weights or an option do not fit.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        All rows ignored: 0. Logits may be infinite: a class of ``-inf`` is impossible, ``+inf`` certain. A class
-        index that does not exist makes its row NaN. Accurate at any margin (torch's is 0 from a margin of 16.75).
+        If all rows are ignored, the loss is 0. Logits may be infinite: a class with ``-inf`` is impossible, with
+        ``+inf`` certain. A class index out of range raises on a CPU and makes its row NaN elsewhere. Accurate for every
+        margin (torch's is 0 from a margin of 16.75).
 
     Example:
         >>> import torch, detloss
@@ -91,36 +97,40 @@ def softmax_focal_loss(
     class_weight: Tensor | Sequence[float] | None = None,
     ignore_index: int = -100,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """Cross-entropy that counts rows less the better they are classified already.
+    r"""Cross-entropy with smaller weights for well-classified rows.
 
-    ``loss = -w_t (1 - p_t)^gamma log p_t``, with ``p = softmax(logits)``
+    .. math:: L = -w_t (1 - p_t)^\gamma \log p_t
 
-    When to choose it: a softmax head (background is a class) drowned by easy background. ``gamma = 0`` is
-    cross-entropy; the larger, the less the easy rows count.
+    with p the softmax of the logits and w the class weights
+
+    When to choose it: a softmax head, with background as a class, and most rows are easy background. ``gamma = 0`` is
+    cross-entropy; a larger gamma reduces the loss of easy rows further.
 
     Args:
-        logits: (..., C); classes last.
+        logits: (..., C); classes are the last dimension.
         target: Class indices (...).
-        gamma: The focusing power, at least 0.
-        class_weight: One factor a class, (C,): this is where a softmax has its alpha.
-        ignore_index: Rows with this index are absent, and are not counted by a mean.
-        weight: A factor a row: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of rows that are not ignored. Detectors use the
-            number of positives: `Normalizer`.
+        gamma: The focusing exponent, at least 0.
+        class_weight: One factor per class, (C,). A row has the factor of its class; with soft targets, each class has
+            its own.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        weight: Weight per row, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
+            by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of rows that are not ignored. Detectors use the number of
+            positives: `Normalizer`.
 
     Returns:
-        (...) for ``"none"``, else a scalar; the dtype of ``logits`` (float32 for a reduced 16-bit loss).
+        (...) for ``"none"``, else a scalar. The dtype is that of ``logits``; a reduced 16-bit loss is float32.
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: Shapes, devices, the weights or an option do not fit.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        As `cross_entropy_loss`. The gradient is finite for every gamma, 0 < gamma < 1 too.
+        As in `cross_entropy_loss`. The gradient is finite for every gamma, including 0 < gamma < 1.
 
     Example:
         >>> import torch, detloss
@@ -157,36 +167,39 @@ def binary_cross_entropy_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """The surprise at a yes or no under a sigmoid, for every class on its own.
+    r"""Negative log-likelihood of every class under its own sigmoid.
 
-    ``loss = -t log p - (1 - t) log(1 - p)``, with ``p = sigmoid(logits)``
+    .. math:: L = -t \log p - (1 - t) \log(1 - p)
 
-    When to choose it: classes do not exclude each other, or background is "none of them", and positives are not
-    rare; else `balanced_cross_entropy_loss` or `sigmoid_focal_loss`.
+    with p the sigmoid of the logits
+
+    When to choose it: a row may have several classes or none (background), and positives are not rare. With rare
+    positives use `balanced_cross_entropy_loss` or `sigmoid_focal_loss`.
 
     Args:
-        logits: (...), or (..., C) where targets are class indices.
-        target: 0/1 or soft values in the shape of ``logits``, or class indices (...) where C means background.
-        ignore_index: Rows with this class index are absent, and are not counted by a mean.
-        label_smoothing: In [0, 1]: t becomes ``t (1 - s) + s / 2``.
-        weight: A factor an entry: a scalar, or as many dimensions as ``logits`` and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of entries that are not ignored.
+        logits: (...), or (..., C) with class indices as targets.
+        target: Values in [0, 1] in the shape of ``logits``, or class indices (...), C for background.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements that are not ignored.
 
     Returns:
-        The shape of ``logits`` for ``"none"``, else a scalar; the dtype of ``logits`` (float32 for a reduced 16-bit
-        loss); nats.
+        The shape of ``logits`` for ``"none"``, else a scalar. The dtype is that of ``logits``; a reduced 16-bit loss is
+        float32.
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        A logit of +inf or -inf on the right side costs 0, on the wrong side +inf with a gradient of 1 in size. A
-        class index that does not exist makes its row NaN.
+        A logit of +inf or -inf has loss 0 if it is right, else an infinite loss and a gradient of absolute value 1. A
+        class index out of range raises on a CPU and makes its row NaN elsewhere.
 
     Example:
         >>> import torch, detloss
@@ -219,37 +232,41 @@ def balanced_cross_entropy_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """Binary cross-entropy with a weight alpha for positives and 1 - alpha for negatives.
+    r"""Binary cross-entropy with weight alpha for positives and 1 - alpha for negatives.
 
-    ``loss = alpha_t (-t log p - (1 - t) log(1 - p))``, with ``alpha_t = alpha t + (1 - alpha) (1 - t)``
+    .. math:: L = -\alpha t \log p - (1 - \alpha) (1 - t) \log(1 - p)
 
-    When to choose it: one side is rarer, and that is the whole problem. `alpha_from_counts` gives the alpha at which
-    both sides weigh the same. Where the many are also easy, `sigmoid_focal_loss` (its alpha of .25 goes together
-    with its gamma and is not a good alpha here).
+    with p the sigmoid of the logits
+
+    When to choose it: positives or negatives are rare. `alpha_from_counts` gives the alpha with which both have the
+    same total weight. If the frequent side is also easy, use `sigmoid_focal_loss`; its alpha of .25 belongs to its
+    gamma and is not a good alpha here.
 
     Args:
-        logits: (...), or (..., C) where targets are class indices.
-        target: 0/1 or soft values in the shape of ``logits``, or class indices (...) where C means background.
-        alpha: The weight of t = 1, in [0, 1]: a number, or one a class (C,); None weighs both sides 1.
-        ignore_index: Rows with this class index are absent, and are not counted by a mean.
-        label_smoothing: In [0, 1]: t becomes ``t (1 - s) + s / 2``.
-        weight: A factor an entry: a scalar, or as many dimensions as ``logits`` and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of entries that are not ignored.
+        logits: (...), or (..., C) with class indices as targets.
+        target: Values in [0, 1] in the shape of ``logits``, or class indices (...), C for background.
+        alpha: Weight of positives, in [0, 1]: a number, or one per class (C,). None gives both sides weight 1.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements that are not ignored.
 
     Returns:
-        The shape of ``logits`` for ``"none"``, else a scalar; the dtype of ``logits`` (float32 for a reduced 16-bit
-        loss).
+        The shape of ``logits`` for ``"none"``, else a scalar. The dtype is that of ``logits``; a reduced 16-bit loss is
+        float32.
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        As `binary_cross_entropy_loss`; where alpha_t is 0 the entry is absent, even if its surprise is infinite.
+        As in `binary_cross_entropy_loss`; an element with weight 0 by its alpha is excluded, even if its loss is
+        infinite.
 
     Example:
         >>> import torch, detloss
@@ -285,39 +302,42 @@ def sigmoid_focal_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """Balanced cross-entropy that counts entries less the better they are classified already.
+    r"""Balanced cross-entropy with smaller weights for well-classified elements.
 
-    ``loss = -alpha_t (1 - p_t)^gamma log p_t``, with ``p = sigmoid(logits)``; for soft targets
-    ``p_t = p t + (1 - p) (1 - t)`` and the cross-entropy in the place of ``-log p_t``
+    .. math:: L = -\alpha_t (1 - p_t)^\gamma \log p_t
 
-    When to choose it: dense detectors, where thousands of easy background cells outweigh a few objects. RetinaNet's
-    alpha = .25 and gamma = 2 belong together; divide by the number of positives (`Normalizer`), and start the head's
-    bias at a prior of .01.
+    with :math:`p_t` the sigmoid probability of the target and :math:`\alpha_t` the weight alpha or 1 - alpha of its
+    side; a soft target t has :math:`p_t = p t + (1 - p) (1 - t)`, and its cross-entropy in place of :math:`-\log p_t`
+
+    When to choose it: dense detectors, with thousands of easy background cells and few objects. RetinaNet's alpha = .25
+    and gamma = 2 belong together. Divide by the number of positives (`Normalizer`), and initialize the bias of the head
+    with a prior of .01 (`prior_bias`).
 
     Args:
-        logits: (...), or (..., C) where targets are class indices.
-        target: 0/1 or soft values in the shape of ``logits``, or class indices (...) where C means background.
-        alpha: The weight of t = 1, in [0, 1]: a number, or one a class (C,); None weighs both sides 1.
-        gamma: The focusing power, at least 0; 0 is `balanced_cross_entropy_loss`.
-        ignore_index: Rows with this class index are absent, and are not counted by a mean.
-        label_smoothing: In [0, 1]: t becomes ``t (1 - s) + s / 2``.
-        weight: A factor an entry: a scalar, or as many dimensions as ``logits`` and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of entries that are not ignored.
+        logits: (...), or (..., C) with class indices as targets.
+        target: Values in [0, 1] in the shape of ``logits``, or class indices (...), C for background.
+        alpha: Weight of positives, in [0, 1]: a number, or one per class (C,). None gives both sides weight 1.
+        gamma: The focusing exponent, at least 0; 0 is `balanced_cross_entropy_loss`.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements that are not ignored.
 
     Returns:
-        The shape of ``logits`` for ``"none"``, else a scalar; the dtype of ``logits`` (float32 for a reduced 16-bit
-        loss).
+        The shape of ``logits`` for ``"none"``, else a scalar. The dtype is that of ``logits``; a reduced 16-bit loss is
+        float32.
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        As `binary_cross_entropy_loss`. The gradient is finite for every gamma, and neither it nor the value
+        As in `binary_cross_entropy_loss`. The gradient is finite for every gamma, and neither value nor gradient
         vanishes early (torchvision's are 0 from a logit of 16.75, and NaN for gamma = .5).
 
     Example:

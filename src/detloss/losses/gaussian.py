@@ -1,4 +1,4 @@
-"""Losses of rotated boxes as Gaussians: smooth stand-ins for the overlap, 0 is identical."""
+"""Losses of rotated boxes as Gaussians, smooth surrogates for their overlap."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,63 +11,68 @@ from detloss.formulas import gaussians
 from detloss.geometry import Rotated
 from detloss.kernels.interface import GaussianLoop
 from detloss.losses.module import LossModule
+from detloss.types import Direction, DivergenceForm, IoUForm, Reduction, check_choice
 
-FORMS = {
+FORMS: dict[DivergenceForm, Callable[..., Any]] = {
     "sqrt": gaussians.saturated_root,
     "log": gaussians.saturated_logarithm,
     "linear": gaussians.saturated_linear,
 }
-DIRECTIONS = {
+DIRECTIONS: dict[Direction, Callable[..., Any]] = {
     "pred_to_target": gaussians.kullback_leibler,
     "target_to_pred": gaussians.reverse_kullback_leibler,
 }
-PROBABILISTIC_FORMS = {"linear": gaussians.hellinger, "log": gaussians.identity}
+PROBABILISTIC_FORMS: dict[IoUForm, Callable[..., Any]] = {"linear": gaussians.hellinger, "log": gaussians.identity}
 
 
 def gaussian_wasserstein_loss(
     pred: Tensor,
     target: Tensor,
     *,
-    form: str = "sqrt",
+    form: DivergenceForm = "sqrt",
     tau: float = 1.0,
     relative: bool = False,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """GWD: how far the mass of one box, as a Gaussian, has to travel to become the other.
+    r"""GWD: Wasserstein distance of two rotated boxes as Gaussians.
 
-    ``loss = 1 - 1 / (tau + f(D))`` with the squared Wasserstein distance
-    ``D = |c - c'|^2 + tr(S + S' - 2 (S^1/2 S' S^1/2)^1/2)``, where c is the center of a box and
-    ``S = R diag(w^2/4, h^2/4) R^T``; f(D) is ``sqrt(D)``, ``log(1 + D)`` or D itself
+    .. math:: L = 1 - 1 / (\tau + f(D))
 
-    When to choose it: rotated boxes that may miss their targets, or whose angle jumps at the end of its range, which
-    a loss of the five numbers would punish. D is an area, so the loss depends on the unit of length, and large
-    boxes weigh more; ``relative=True`` divides D by ``sqrt(w h w' h')`` and changes that.
+    with :math:`f(D) = \sqrt{D}`, :math:`\log(1 + D)` or D, and the squared distance
+    :math:`D = |c - c'|^2 + \mathrm{tr}(S + S' - 2 (S^{1/2} S' S^{1/2})^{1/2})`, where c is the center of a box and
+    :math:`S = R \, \mathrm{diag}(w^2 / 4, h^2 / 4) R^T`
+
+    When to choose it: rotated boxes that may be disjoint from their targets, or whose angle jumps at the end of its
+    range, where a regression of the five numbers fails. D is an area, so the loss depends on the unit of length and
+    large boxes have larger losses; ``relative=True`` divides D by ``sqrt(w h w' h')`` and removes this dependence.
 
     Args:
-        pred: (..., 5) rows of `Rotated`: cx, cy, w, h in any unit of length, angle in radians.
-        target: The shape of ``pred``, same units.
-        form: ``"sqrt"``, ``"log"`` or ``"linear"``, what f is.
-        tau: At least 1; with 1 identical boxes cost 0, with more the loss is flatter and starts at ``1 - 1/tau``.
-        relative: Whether D is divided by the geometric mean of both areas.
-        weight: A factor a box: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of boxes.
+        pred: (..., 5) rows of `Rotated`: cx, cy, w, h in any unit of length, and the angle in radians.
+        target: The shape of ``pred``, in the same units.
+        form: f, one of ``"sqrt"``, ``"log"`` and ``"linear"``.
+        tau: At least 1. With 1 identical boxes have loss 0; a larger tau flattens the loss, which starts at
+            ``1 - 1/tau``.
+        relative: Whether to divide D by the geometric mean of both areas.
+        weight: Weight per box, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
+            by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of boxes.
 
     Returns:
-        (...) for ``"none"``, else a scalar; the dtype of ``pred`` (float32 for a reduced 16-bit loss).
+        (...) for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is float32.
 
     Raises:
-        TypeError: An operand is no floating tensor, or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        What it cannot see: the angle of a square, prediction or target, which gets no gradient. ``(w, h, angle)`` and
-        ``(h, w, angle + pi/2)`` cost the same, and so does the exchange of prediction and target. Identical boxes cost
-        exactly 0 (with ``tau=1``) and get no gradient, though ``"sqrt"`` has a kink there. A negative side counts as 0
-        and gets no gradient. With ``relative`` a box without area costs 1, unless both are identical, and gets no
-        gradient. A number that is not finite makes its row NaN.
+        The angle of a square, prediction or target, has no effect and no gradient. ``(w, h, angle)`` and
+        ``(h, w, angle + pi/2)`` have the same loss, and so have a pair and its exchange. Identical boxes have loss 0
+        (with ``tau=1``) and no gradient, although ``"sqrt"`` has a kink there. A negative side counts as 0 and has no
+        gradient. With ``relative``, a box without area has loss 1, unless both are identical, and no gradient. A number
+        that is not finite makes its row NaN.
 
     Example:
         >>> import torch, detloss
@@ -80,14 +85,14 @@ def gaussian_wasserstein_loss(
         https://arxiv.org/abs/2101.11952
 
     See also:
-        `GaussianWassersteinLoss`, the module; `kullback_leibler_loss`, the same at any scale; `iou_loss` with
+        `GaussianWassersteinLoss`, the module; `kullback_leibler_loss`, which is scale-invariant; `iou_loss` with
         ``geometry=Rotated()``, the overlap itself.
     """
     if not isinstance(relative, bool):
         raise TypeError(f"relative: expected True or False, got {type(relative).__name__}")
-    penalty = choice("form", form, FORMS)
+    check_choice("form", form, FORMS)
     divergence = gaussians.relative_wasserstein if relative else gaussians.wasserstein
-    loop = GaussianLoop(divergence, penalty, is_relative=relative)
+    loop = GaussianLoop(divergence, FORMS[form], is_relative=relative)
     tau = checks.number("tau", tau, 1.0)
     return loss("gaussian_wasserstein_loss", loop, pred, target, weight, reduction, normalizer, tau)
 
@@ -96,48 +101,51 @@ def kullback_leibler_loss(
     pred: Tensor,
     target: Tensor,
     *,
-    direction: str = "pred_to_target",
-    form: str = "log",
+    direction: Direction = "pred_to_target",
+    form: DivergenceForm = "log",
     tau: float = 1.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """KLD: the Kullback-Leibler divergence of two boxes as Gaussians, which weighs each error by the boxes' sizes.
+    r"""KLD: Kullback-Leibler divergence of two rotated boxes as Gaussians.
 
-    ``loss = 1 - 1 / (tau + f(D))`` with the divergence
-    ``D = 1/2 ((c - c')^T S'^-1 (c - c') + tr(S'^-1 S) + log(|S'| / |S|)) - 1``, where c is the center of a box and
-    ``S = R diag(w^2/4, h^2/4) R^T``; f(D) is ``sqrt(D)``, ``log(1 + D)`` or D itself
+    .. math:: L = 1 - 1 / (\tau + f(D))
 
-    When to choose it: rotated boxes, thin ones above all: an error across the target's short side costs more than the
-    same error along it, and errors of the angle more the thinner the target. It does not depend on the unit of length.
-    With ``direction="target_to_pred"`` both boxes change places, and the prediction's sizes are what errors are
-    measured in.
+    with :math:`f(D) = \sqrt{D}`, :math:`\log(1 + D)` or D, and the divergence
+    :math:`D = ((c - c')^T S'^{-1} (c - c') + \mathrm{tr}(S'^{-1} S) + \log(|S'| / |S|)) / 2 - 1`, where c is the center
+    of a box and :math:`S = R \, \mathrm{diag}(w^2 / 4, h^2 / 4) R^T`
+
+    When to choose it: rotated boxes, especially thin ones: an error across the target's short side costs more than the
+    same error along its long side, and errors of the angle cost more for thinner targets. The loss does not depend on
+    the unit of length. With ``direction="target_to_pred"`` the boxes are exchanged, and errors are relative to the
+    prediction's sizes.
 
     Args:
-        pred: (..., 5) rows of `Rotated`: cx, cy, w, h in any unit of length, angle in radians.
-        target: The shape of ``pred``, same units.
+        pred: (..., 5) rows of `Rotated`: cx, cy, w, h in any unit of length, and the angle in radians.
+        target: The shape of ``pred``, in the same units.
         direction: ``"pred_to_target"``, D as above, or ``"target_to_pred"``.
-        form: ``"sqrt"``, ``"log"`` or ``"linear"``, what f is.
-        tau: At least 1; with 1 identical boxes cost 0, with more the loss is flatter and starts at ``1 - 1/tau``.
-        weight: A factor a box: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of boxes.
+        form: f, one of ``"sqrt"``, ``"log"`` and ``"linear"``.
+        tau: At least 1. With 1 identical boxes have loss 0; a larger tau flattens the loss, which starts at
+            ``1 - 1/tau``.
+        weight: Weight per box, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
+            by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of boxes.
 
     Returns:
-        (...) for ``"none"``, else a scalar; the dtype of ``pred`` (float32 for a reduced 16-bit loss).
+        (...) for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is float32.
 
     Raises:
-        TypeError: An operand is no floating tensor, or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        What it cannot see: the angle of a square, which gets no gradient. ``(w, h, angle)`` and
-        ``(h, w, angle + pi/2)`` cost the same; an exchange of prediction and target does not. Identical boxes cost
-        exactly 0 (with ``tau=1``) and get no gradient, though ``"sqrt"`` has a kink there. A negative side counts as 0.
-        A box without area, prediction or target, is infinitely far from all others: the pair costs 1, or what
-        identical boxes cost where both are identical, and gets no gradient. A number that is not
-        finite makes its row NaN.
+        The angle of a square has no effect and no gradient. ``(w, h, angle)`` and ``(h, w, angle + pi/2)`` have the
+        same loss; a pair and its exchange do not. Identical boxes have loss 0 (with ``tau=1``) and no gradient,
+        although ``"sqrt"`` has a kink there. A negative side counts as 0. A box without area, prediction or target, is
+        infinitely far from all others: the pair has loss 1, or that of identical boxes if both are identical, and no
+        gradient. A number that is not finite makes its row NaN.
 
     Example:
         >>> import torch, detloss
@@ -150,10 +158,11 @@ def kullback_leibler_loss(
         (2021), https://arxiv.org/abs/2106.01883
 
     See also:
-        `KullbackLeiblerLoss`, the module; `probabilistic_iou_loss`, which treats both boxes alike.
+        `KullbackLeiblerLoss`, the module; `probabilistic_iou_loss`, which is symmetric.
     """
-    divergence, penalty = choice("direction", direction, DIRECTIONS), choice("form", form, FORMS)
-    loop = GaussianLoop(divergence, penalty, is_relative=True)
+    check_choice("direction", direction, DIRECTIONS)
+    check_choice("form", form, FORMS)
+    loop = GaussianLoop(DIRECTIONS[direction], FORMS[form], is_relative=True)
     tau = checks.number("tau", tau, 1.0)
     return loss("kullback_leibler_loss", loop, pred, target, weight, reduction, normalizer, tau)
 
@@ -162,42 +171,43 @@ def probabilistic_iou_loss(
     pred: Tensor,
     target: Tensor,
     *,
-    form: str = "linear",
+    form: IoUForm = "linear",
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """ProbIoU: the Hellinger distance of two boxes as Gaussians, or their Bhattacharyya distance.
+    r"""ProbIoU: Hellinger or Bhattacharyya distance of two rotated boxes as Gaussians.
 
-    ``loss = sqrt(1 - exp(-D))`` (``"linear"``, in [0, 1]: 1 - ProbIoU), or D itself (``"log"``), with
-    ``D = 1/8 (c - c')^T M^-1 (c - c') + 1/2 log(|M| / sqrt(|S| |S'|))`` and ``M = (S + S') / 2``, where c is the center
-    of a box and ``S = R diag(w^2/12, h^2/12) R^T``, the covariance of the box itself
+    :math:`L = \sqrt{1 - e^{-D}}` (``"linear"``: one minus ProbIoU, in [0, 1]) or :math:`L = D` (``"log"``), with
+    :math:`D = (c - c')^T M^{-1} (c - c') / 8 + \log(|M| / \sqrt{|S| |S'|}) / 2` and :math:`M = (S + S') / 2`, where c
+    is the center of a box and :math:`S = R \, \mathrm{diag}(w^2 / 12, h^2 / 12) R^T`, its covariance
 
-    When to choose it: rotated boxes, where prediction and target should count alike and no option should be left to
-    tune. ``"linear"`` hardly pulls boxes that are far apart: begin with ``"log"``, as the paper does, or use another
-    loss beside it.
+    When to choose it: rotated boxes, if prediction and target should be treated alike and no option should need tuning.
+    ``"linear"`` has almost no gradient for distant boxes: start the training with ``"log"``, as the paper does, or
+    combine it with another loss.
 
     Args:
-        pred: (..., 5) rows of `Rotated`: cx, cy, w, h in any unit of length, angle in radians.
-        target: The shape of ``pred``, same units.
-        form: ``"linear"`` or ``"log"``, the L1 and the L2 of the paper.
-        weight: A factor a box: a scalar, or as many dimensions as (...) and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of boxes.
+        pred: (..., 5) rows of `Rotated`: cx, cy, w, h in any unit of length, and the angle in radians.
+        target: The shape of ``pred``, in the same units.
+        form: ``"linear"`` or ``"log"``, the losses L1 and L2 of the paper.
+        weight: Weight per box, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
+            by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of boxes.
 
     Returns:
-        (...) for ``"none"``, else a scalar; the dtype of ``pred`` (float32 for a reduced 16-bit loss).
+        (...) for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is float32.
 
     Raises:
-        TypeError: An operand is no floating tensor, or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        What it cannot see: the angle of a square, which gets no gradient. ``(w, h, angle)`` and
-        ``(h, w, angle + pi/2)`` cost the same, and so does the exchange of prediction and target. Identical boxes cost
-        exactly 0 and get no gradient, though ``"linear"`` has a kink there. A negative side counts as 0. A box without
-        area shares nothing with any other: the pair costs 1, or -log(2^-126) = 87.34 in the log form, which boxes with
-        area may exceed; identical ones cost 0; neither gets a gradient. A number that is not finite makes its row NaN.
+        The angle of a square has no effect and no gradient. ``(w, h, angle)`` and ``(h, w, angle + pi/2)`` have the
+        same loss, and so have a pair and its exchange. Identical boxes have loss 0 and no gradient, although
+        ``"linear"`` has a kink there. A negative side counts as 0. A box without area has no overlap with any other:
+        the pair has loss 1, or -log(2^-126) = 87.34 with ``"log"``, which boxes with area may exceed; identical ones
+        have loss 0; neither has a gradient. A number that is not finite makes its row NaN.
 
     Example:
         >>> import torch, detloss
@@ -214,16 +224,9 @@ def probabilistic_iou_loss(
     See also:
         `ProbabilisticIoULoss`, the module; `kullback_leibler_loss`.
     """
-    loop = GaussianLoop(gaussians.bhattacharyya, choice("form", form, PROBABILISTIC_FORMS), is_relative=True)
+    check_choice("form", form, PROBABILISTIC_FORMS)
+    loop = GaussianLoop(gaussians.bhattacharyya, PROBABILISTIC_FORMS[form], is_relative=True)
     return loss("probabilistic_iou_loss", loop, pred, target, weight, reduction, normalizer)
-
-
-def choice(name: str, value: str, among: dict[str, Callable[..., Any]]) -> Callable[..., Any]:
-    """What an option stands for."""
-    if value not in among:
-        *others, last = map(repr, among)
-        raise ValueError(f"{name}: expected {', '.join(others)} or {last}, got {value!r}")
-    return among[value]
 
 
 def loss(
@@ -232,11 +235,11 @@ def loss(
     pred: Tensor,
     target: Tensor,
     weight: float | Tensor | None,
-    reduction: str,
+    reduction: Reduction,
     normalizer: float | Tensor | None,
     *parameters: float,
 ) -> Tensor:
-    """A loss of pairs of rotated boxes."""
+    """Evaluate a loss of pairs of rotated boxes, their shapes checked."""
     checks.rows("pred", pred, Rotated())
     checks.pair("pred", pred, "target", target)
     return evaluate(

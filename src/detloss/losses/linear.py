@@ -1,4 +1,4 @@
-"""The public functions: the losses of a linear layer's logits."""
+"""Classification losses of the logits of a linear layer, computed in chunks."""
 
 from collections.abc import Sequence
 
@@ -13,6 +13,7 @@ from detloss.engine.class_targets import (
     weights_of_sides,
 )
 from detloss.formulas import elementwise, softmax
+from detloss.types import Reduction
 
 
 def linear_cross_entropy_loss(
@@ -25,39 +26,42 @@ def linear_cross_entropy_loss(
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """`cross_entropy_loss` of a linear layer's logits, of which only a chunk exists at a time.
+    r"""`cross_entropy_loss` of the logits of a linear layer, computed in chunks.
 
-    ``loss = -w_t log p_t``, with ``p = softmax(features @ layer_weight.T + layer_bias)``
+    .. math:: L = -w_t \log p_t
 
-    When to choose it: a softmax head that ends in a linear layer over a thousand classes or more, where the logits and
-    what a loss makes of them take most of the memory.
+    with p the softmax of ``features @ layer_weight.T + layer_bias`` and w the class weights
+
+    When to choose it: a softmax head that ends in a linear layer with a thousand classes or more, where the logits and
+    the intermediate results of the loss need most of the memory.
 
     Args:
-        features: (..., F): what comes into the last layer.
-        layer_weight: (C, F), as `torch.nn.Linear` keeps it; the dtype of ``features``, except under autocast.
+        features: (..., F), the input of the linear layer.
+        layer_weight: (C, F), as in `torch.nn.Linear`; the dtype of ``features``, except under autocast.
         layer_bias: (C,), or None.
         target: Class indices (...), or probabilities (..., C).
-        class_weight: As in `cross_entropy_loss`, like all that follow.
-        ignore_index: Rows with this index are absent, and are not counted by a mean.
-        label_smoothing: In [0, 1].
-        weight: A factor a row.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``.
-        normalizer: What a mean divides by.
+        class_weight: One factor per class, (C,). A row has the factor of its class; with soft targets, each class has
+            its own.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: the fraction of the target that is distributed uniformly over all classes.
+        weight: Weight per row, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
+            by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of rows that are not ignored.
 
     Returns:
-        (...) for ``"none"``, else a scalar; the dtype of the logits (float32 for a reduced 16-bit loss).
+        (...) for ``"none"``, else a scalar. The dtype is that of the logits; a reduced 16-bit loss is float32.
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: Shapes, devices, the weights or an option do not fit.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        As `cross_entropy_loss`. A gradient of ``target`` or ``weight``, a gradient's gradient, `torch.func`,
-        `torch.compile`, `doctor` and `validating` are served by the layer and the loss one after the other, with all
-        logits.
+        As in `cross_entropy_loss`. All logits are computed at once for a gradient of ``target`` or ``weight``, for
+        second derivatives, and under `torch.func`, `torch.compile`, `doctor` and `validating`.
 
     Example:
         >>> import torch, detloss
@@ -97,37 +101,40 @@ def linear_binary_cross_entropy_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """`binary_cross_entropy_loss` of a linear layer's logits, of which only a chunk exists at a time.
+    r"""`binary_cross_entropy_loss` of the logits of a linear layer, computed in chunks.
 
-    ``loss = -t log p - (1 - t) log(1 - p)``, with ``p = sigmoid(features @ layer_weight.T + layer_bias)``
+    .. math:: L = -t \log p - (1 - t) \log(1 - p)
 
-    When to choose it: a sigmoid head that ends in a linear layer over a thousand classes or more, positives not rare;
-    else `linear_sigmoid_focal_loss`. Class indices as target save a dense target's memory too.
+    with p the sigmoid of ``features @ layer_weight.T + layer_bias``
+
+    When to choose it: a sigmoid head that ends in a linear layer with a thousand classes or more, and positives are not
+    rare; else `linear_sigmoid_focal_loss`. Class indices as targets need less memory than dense targets.
 
     Args:
-        features: (..., F): what comes into the last layer.
-        layer_weight: (C, F), as `torch.nn.Linear` keeps it; the dtype of ``features``, except under autocast.
+        features: (..., F), the input of the linear layer.
+        layer_weight: (C, F), as in `torch.nn.Linear`; the dtype of ``features``, except under autocast.
         layer_bias: (C,), or None.
-        target: Class indices (...) where C means background, or 0/1 or soft values (..., C).
-        ignore_index: As in `binary_cross_entropy_loss`, like all that follow.
-        label_smoothing: In [0, 1].
-        weight: A factor an entry.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``.
-        normalizer: What a mean divides by.
+        target: Class indices (...), C for background, or values in [0, 1] (..., C).
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements that are not ignored.
 
     Returns:
-        (..., C) for ``"none"``, which has the size of all logits by nature, else a scalar; the dtype of the logits
-        (float32 for a reduced 16-bit loss).
+        The shape of the logits for ``"none"``, else a scalar. The dtype is that of the logits; a reduced 16-bit loss is
+        float32. The result for ``"none"`` is as large as all logits.
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        As `binary_cross_entropy_loss`, and all logits are made where `linear_cross_entropy_loss` makes them.
+        As in `binary_cross_entropy_loss`; all logits are computed at once in the cases of `linear_cross_entropy_loss`.
 
     Example:
         >>> import torch, detloss
@@ -167,39 +174,42 @@ def linear_sigmoid_focal_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """`sigmoid_focal_loss` of a linear layer's logits, of which only a chunk exists at a time.
+    r"""`sigmoid_focal_loss` of the logits of a linear layer, computed in chunks.
 
-    ``loss = -alpha_t (1 - p_t)^gamma log p_t``, with ``p = sigmoid(features @ layer_weight.T + layer_bias)``
+    .. math:: L = -\alpha_t (1 - p_t)^\gamma \log p_t
 
-    When to choose it: a dense head that ends in a linear layer over a thousand classes or more, as for LVIS. Class
-    indices as target save a dense target's memory too; divide by the number of positives (`Normalizer`).
+    with :math:`p_t` the probability of the target under the sigmoid of ``features @ layer_weight.T + layer_bias``
+
+    When to choose it: a dense head that ends in a linear layer with a thousand classes or more, as for LVIS. Class
+    indices as targets need less memory than dense targets. Divide by the number of positives (`Normalizer`).
 
     Args:
-        features: (..., F): what comes into the last layer.
-        layer_weight: (C, F), as `torch.nn.Linear` keeps it; the dtype of ``features``, except under autocast.
+        features: (..., F), the input of the linear layer.
+        layer_weight: (C, F), as in `torch.nn.Linear`; the dtype of ``features``, except under autocast.
         layer_bias: (C,), or None.
-        target: Class indices (...) where C means background, or 0/1 or soft values (..., C).
-        alpha: As in `sigmoid_focal_loss`, like all that follow.
-        gamma: The focusing power, at least 0.
-        ignore_index: Rows with this class index are absent, and are not counted by a mean.
-        label_smoothing: In [0, 1].
-        weight: A factor an entry.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``.
-        normalizer: What a mean divides by.
+        target: Class indices (...), C for background, or values in [0, 1] (..., C).
+        alpha: Weight of positives, in [0, 1]: a number, or one per class (C,). None gives both sides weight 1.
+        gamma: The focusing exponent, at least 0.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements that are not ignored.
 
     Returns:
-        (..., C) for ``"none"``, which has the size of all logits by nature, else a scalar; the dtype of the logits
-        (float32 for a reduced 16-bit loss).
+        The shape of the logits for ``"none"``, else a scalar. The dtype is that of the logits; a reduced 16-bit loss is
+        float32. The result for ``"none"`` is as large as all logits.
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or an option do not fit.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        As `sigmoid_focal_loss`, and all logits are made where `linear_cross_entropy_loss` makes them.
+        As in `sigmoid_focal_loss`; all logits are computed at once in the cases of `linear_cross_entropy_loss`.
 
     Example:
         >>> import torch, detloss

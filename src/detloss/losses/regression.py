@@ -1,4 +1,4 @@
-"""Losses of numbers: L1, L2 (MSE), smooth L1, and the L1 and L2 penalties on parameters."""
+"""Regression losses of numbers, L1, L2 (MSE) and smooth L1, and the penalty on parameters."""
 
 from collections.abc import Iterable
 
@@ -10,6 +10,7 @@ from detloss.engine.autograd import evaluate
 from detloss.formulas import elementwise
 from detloss.kernels.interface import ElementLoop
 from detloss.losses.module import LossModule
+from detloss.types import Reduction
 
 OPERANDS = ("pred", "target")
 
@@ -19,32 +20,34 @@ def l1_loss(
     target: Tensor,
     *,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """Absolute error, the same pull however large the error is.
+    """Absolute error: the gradient has the same size for every error.
 
-    ``loss = |pred - target|``
+    .. math:: L = |p - t|
 
-    When to choose it: outliers in the targets must not dominate. Its slope does not shrink near the target, so
-    the last small errors are corrected coarsely; `smooth_l1_loss` mends that.
+    When to choose it: outliers among the targets must not dominate. The gradient does not shrink near the target, so
+    the last small errors decrease slowly; `smooth_l1_loss` is quadratic there.
 
     Args:
         pred: (...), any floating dtype.
-        target: The shape of ``pred``; same unit.
-        weight: A factor an entry: a scalar, or as many dimensions as ``pred`` and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of entries.
+        target: The shape of ``pred``, in the same unit.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements.
 
     Returns:
-        The shape of ``pred`` for ``"none"``, else a scalar; the dtype of ``pred`` (float32 for a reduced 16-bit loss).
+        The shape of ``pred`` for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is
+        float32.
 
     Raises:
-        TypeError: An operand is no floating tensor, or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or the reduction do not fit.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        No entries, or a normaliser of 0: 0, attached to the graph. The derivative at 0 is 0.
+        Without elements, or with a normalizer of 0, the loss is 0 and attached to the graph. The derivative at 0 is 0.
 
     Example:
         >>> import torch, detloss
@@ -75,33 +78,35 @@ def l2_loss(
     target: Tensor,
     *,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """Squared error, not half of it; ``mse_loss`` is its second name.
+    """Squared error, not halved; ``mse_loss`` is an alias.
 
-    ``loss = (pred - target)^2``
+    .. math:: L = (p - t)^2
 
-    When to choose it: errors are small and their noise is normal. One outlier pulls as hard as its size; for boxes
-    in pixels large objects then outweigh small ones, which is why detectors left it.
+    When to choose it: errors are small and normally distributed. The gradient grows with the error, so outliers
+    dominate, and for boxes in pixels large objects outweigh small ones.
 
     Args:
         pred: (...), any floating dtype.
-        target: The shape of ``pred``; same unit.
-        weight: A factor an entry: a scalar, or as many dimensions as ``pred`` and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of entries.
+        target: The shape of ``pred``, in the same unit.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements.
 
     Returns:
-        The shape of ``pred`` for ``"none"``, else a scalar; the dtype of ``pred`` (float32 for a reduced 16-bit
-        loss); the unit of ``pred``, squared.
+        The shape of ``pred`` for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is
+        float32. The unit is that of ``pred``, squared.
 
     Raises:
-        TypeError: An operand is no floating tensor, or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape or the reduction do not fit.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        No entries, or a normaliser of 0: 0, attached to the graph. optax and TFOD mean half of this by "L2".
+        Without elements, or with a normalizer of 0, the loss is 0 and attached to the graph. In optax and the
+        TensorFlow Object Detection API, the L2 loss is half of this.
 
     Example:
         >>> import torch, detloss
@@ -136,33 +141,35 @@ def smooth_l1_loss(
     *,
     beta: float = 1.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """L2 near the target and L1 far from it, joined at ``beta`` without a corner.
+    r"""Quadratic for errors below ``beta``, linear above, and continuously differentiable.
 
-    ``loss = d^2 / (2 beta) where |d| < beta, else |d| - beta / 2``, with ``d = pred - target``
+    :math:`L = d^2 / (2 \beta)` where :math:`|d| < \beta`, else :math:`L = |d| - \beta / 2`, with :math:`d = p - t`
 
-    When to choose it: box regression by numbers, as in Fast and Faster R-CNN. ``beta`` is the error, in the unit of
-    ``pred``, below which the pull fades.
+    When to choose it: regression of encoded box offsets, as in Fast and Faster R-CNN. ``beta`` is the error, in the
+    unit of ``pred``, below which the gradient decreases.
 
     Args:
         pred: (...), any floating dtype.
-        target: The shape of ``pred``; same unit.
-        beta: Where the two parts meet, at least 0; 0 is L1.
-        weight: A factor an entry: a scalar, or as many dimensions as ``pred`` and broadcasting to it; 0 is absent.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum over the normaliser.
-        normalizer: What a mean divides by; by default the number of entries.
+        target: The shape of ``pred``, in the same unit.
+        beta: The error at which the two parts meet, at least 0; 0 gives L1.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements.
 
     Returns:
-        The shape of ``pred`` for ``"none"``, else a scalar; the dtype of ``pred`` (float32 for a reduced 16-bit loss).
+        The shape of ``pred`` for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is
+        float32.
 
     Raises:
-        TypeError: An operand is no floating tensor, or an option has the wrong type.
-        ValueError: Shapes, devices, the weight's shape, ``beta`` or the reduction do not fit.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        No entries, or a normaliser of 0: 0, attached to the graph.
+        Without elements, or with a normalizer of 0, the loss is 0 and attached to the graph.
 
     Example:
         >>> import torch, detloss
@@ -190,27 +197,28 @@ def smooth_l1_loss(
 
 
 def parameter_penalty(parameters: nn.Module | Tensor | Iterable[Tensor], *, l1: float = 0.0, l2: float = 0.0) -> Tensor:
-    """A cost on the size of a model's parameters, to be added to its loss.
+    r"""L1 and L2 regularization of a model's parameters, a term to add to its loss.
 
-    ``penalty = l1 * sum |w| + l2 * sum w^2``
+    .. math:: P = \lambda_1 \sum |w| + \lambda_2 \sum w^2
 
-    When to choose it: L1 to make parameters exactly zero (sparse models), L2 to keep them small. With SGD, L2 equals
-    weight decay of ``2 * l2``; with Adam it does not (use AdamW's own decay there).
+    When to choose it: L1 makes parameters exactly zero (sparse models), L2 keeps them small. With SGD, L2 equals weight
+    decay of ``2 * l2``. With Adam it does not: use AdamW's weight decay there.
 
     Args:
-        parameters: A module (all its parameters), one tensor, or any iterable of tensors.
+        parameters: A module (all its parameters), a tensor, or an iterable of tensors.
         l1: Weight of the absolute values, at least 0.
         l2: Weight of the squares, at least 0.
 
     Returns:
-        A scalar in the dtype of the first parameter (float32 for 16-bit ones), differentiable.
+        A differentiable scalar in the dtype of the first parameter (float32 for 16-bit parameters).
 
     Raises:
-        TypeError: A parameter is no floating tensor, or a weight is no number.
+        TypeError: A parameter is not a floating tensor, or a weight is not a number.
         ValueError: A weight is negative, or there are no parameters.
 
     Edge cases:
-        The derivative of ``|w|`` at 0 is 0. Biases and norms are parameters too: pass those you mean.
+        The derivative of the absolute value at 0 is 0. Biases and normalization layers are parameters, too: pass an
+        iterable to leave them out.
 
     Example:
         >>> import torch, detloss
@@ -240,7 +248,7 @@ def parameter_penalty(parameters: nn.Module | Tensor | Iterable[Tensor], *, l1: 
     if not terms:
         return l1_loss(tensors[0], tensors[0].detach(), weight=0.0, reduction="sum")
     total = torch.stack(terms)
-    # Hundreds of tensors add up: in float64 where the processor has it at full speed.
+    # Sum over possibly hundreds of tensors: in float64 where it is fast.
     return total.sum(dtype=torch.float64 if total.device.type == "cpu" else total.dtype).to(total.dtype)
 
 
@@ -249,7 +257,7 @@ class L1Loss(LossModule, function=l1_loss):
 
 
 class L2Loss(LossModule, function=l2_loss):
-    """Module of `l2_loss`; ``MSELoss`` is its second name."""
+    """Module of `l2_loss`; ``MSELoss`` is an alias."""
 
 
 MSELoss = L2Loss
@@ -260,7 +268,7 @@ class SmoothL1Loss(LossModule, function=smooth_l1_loss):
 
 
 class ParameterPenalty(nn.Module):
-    """Module of `parameter_penalty`; its call takes the parameters or the model."""
+    """Module of `parameter_penalty`; the call takes the parameters or the model."""
 
     def __init__(self, *, l1: float = 0.0, l2: float = 0.0) -> None:
         super().__init__()

@@ -22,6 +22,7 @@ from detloss.formulas import elementwise, softmax
 from detloss.kernels.eager.class_sharding import Spread
 from detloss.kernels.interface import SpreadRowLoop
 from detloss.losses.classification import binary_cross_entropy_loss, sigmoid_focal_loss
+from detloss.types import Reduction
 
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
@@ -37,49 +38,53 @@ def sharded_cross_entropy_loss(
     ignore_index: int = -100,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """`cross_entropy_loss` of logits whose classes are spread over ranks.
+    r"""`cross_entropy_loss` of logits whose classes are sharded over ranks.
 
-    ``loss = -w_t log p_t``, with ``p = softmax(logits)`` over the classes of all ranks
+    .. math:: L = -w_t \log p_t
 
-    When to choose it: the last layer is split by class over devices (tensor parallelism, large vocabularies), and to
-    gather the logits would cost their memory and traffic. What travels is six numbers a row.
+    with p the softmax over the classes of all ranks and w the class weights
+
+    When to choose it: the last layer is sharded by class (tensor parallelism, large vocabularies), and gathering the
+    logits would need too much memory and communication. The ranks exchange six numbers per row.
 
     Args:
         logits: (..., C), a ``DTensor`` whose last dimension is sharded over one dimension of its mesh.
-        target: The same on every rank: class indices (...), or probabilities (..., C).
-        class_weight: As in `cross_entropy_loss`, like all that follow; of all C classes.
-        ignore_index: Rows with this index are absent, and are not counted by a mean.
-        label_smoothing: In [0, 1].
-        weight: A factor a row.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``.
-        normalizer: What a mean divides by.
+        target: Equal on all ranks: class indices (...), or probabilities (..., C).
+        class_weight: One factor per class, (C,). A row has the factor of its class; with soft targets, each class has
+            its own.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: the fraction of the target that is distributed uniformly over all classes.
+        weight: Weight per row, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
+            by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of rows that are not ignored.
 
     Returns:
-        The same on every rank, and no ``DTensor``: (...) for ``"none"``, else a scalar; the dtype of the logits
-        (float32 for a reduced 16-bit loss). The gradient by the logits is sharded as they are.
+        (...) for ``"none"``, else a scalar. The dtype is that of ``logits``; a reduced 16-bit loss is float32. It is
+        equal on all ranks and not a ``DTensor``. The gradient by the logits is sharded like them.
 
     Raises:
-        TypeError: The logits are no ``DTensor``, or an operand or an option has the wrong type.
-        ValueError: The logits are sharded otherwise, or shapes, devices, the weights or an option do not fit.
-        NotImplementedError: A gradient's gradient is asked for.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
+        NotImplementedError: A second derivative is requested.
 
     Edge cases:
-        As `cross_entropy_loss`. A rank may have no class at all. All ranks of the mesh's dimension must call it. A
-        target or a weight that asks for a gradient is refused.
+        As in `cross_entropy_loss`. A rank may have no classes. All ranks of the mesh dimension must call the function.
+        A target or a weight that requires grad raises.
 
     Example:
         >>> import detloss
-        >>> def step(features, head, labels):  # head: a linear layer parallelised by ColwiseParallel
+        >>> def step(features, head, labels):  # head: a linear layer parallelized by ColwiseParallel
         ...     return detloss.sharded_cross_entropy_loss(head(features), labels, label_smoothing=0.1)
 
     Sources:
         Shoeybi et al., Megatron-LM (2019), section 3, https://arxiv.org/abs/1909.08053
 
     See also:
-        `cross_entropy_loss`; `linear_cross_entropy_loss`, where one device has all classes.
+        `cross_entropy_loss`; `linear_cross_entropy_loss`, for all classes on one device.
     """
     part = part_of(logits, target, weight)
     loop = row_loop(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
@@ -104,40 +109,43 @@ def sharded_binary_cross_entropy_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """`binary_cross_entropy_loss` of logits whose classes are spread over ranks.
+    r"""`binary_cross_entropy_loss` of logits whose classes are sharded over ranks.
 
-    ``loss = -t log p - (1 - t) log(1 - p)``, with ``p = sigmoid(logits)``
+    .. math:: L = -t \log p - (1 - t) \log(1 - p)
 
-    When to choose it: as `sharded_cross_entropy_loss`, for a head that judges each class alone. What travels is one
+    with p the sigmoid of the logits
+
+    When to choose it: as `sharded_cross_entropy_loss`, for a head with one sigmoid per class. The ranks exchange one
     number.
 
     Args:
         logits: (..., C), a ``DTensor`` whose last dimension is sharded over one dimension of its mesh.
-        target: The same on every rank: class indices (...) where C means background, or 0/1 or soft values (..., C).
-        ignore_index: As in `binary_cross_entropy_loss`, like all that follow.
-        label_smoothing: In [0, 1].
-        weight: A factor an entry.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``.
-        normalizer: What a mean divides by.
+        target: Equal on all ranks: class indices (...), C for background, or values in [0, 1] (..., C).
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements that are not ignored.
 
     Returns:
-        For ``"none"`` (..., C), a ``DTensor`` sharded like the logits, else a scalar, the same on every rank; the dtype
-        of the logits (float32 for a reduced 16-bit loss).
+        The shape of ``logits`` for ``"none"``, else a scalar. The dtype is that of ``logits``; a reduced 16-bit loss is
+        float32. For ``"none"`` it is a ``DTensor`` sharded like the logits, else equal on all ranks.
 
     Raises:
-        TypeError: The logits are no ``DTensor``, or an operand or an option has the wrong type.
-        ValueError: The logits are sharded otherwise, or shapes, devices, the weight or an option do not fit.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        As `binary_cross_entropy_loss`. A rank may have no class at all. All ranks of the mesh's dimension must call
-        it. A target or a weight that asks for a gradient is refused.
+        As in `binary_cross_entropy_loss`. A rank may have no classes. All ranks of the mesh dimension must call the
+        function. A target or a weight that requires grad raises.
 
     Example:
         >>> import detloss
-        >>> def step(features, head, labels):  # head: a linear layer parallelised by ColwiseParallel
+        >>> def step(features, head, labels):  # head: a linear layer parallelized by ColwiseParallel
         ...     return detloss.sharded_binary_cross_entropy_loss(head(features), labels)
 
     Sources:
@@ -161,48 +169,51 @@ def sharded_sigmoid_focal_loss(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
 ) -> Tensor:
-    """`sigmoid_focal_loss` of logits whose classes are spread over ranks.
+    r"""`sigmoid_focal_loss` of logits whose classes are sharded over ranks.
 
-    ``loss = -alpha_t (1 - p_t)^gamma log p_t``, with ``p = sigmoid(logits)``
+    .. math:: L = -\alpha_t (1 - p_t)^\gamma \log p_t
+
+    with :math:`p_t` the probability of the target under the sigmoid of the logits
 
     When to choose it: as `sharded_binary_cross_entropy_loss`, with few positives among many easy negatives.
 
     Args:
         logits: (..., C), a ``DTensor`` whose last dimension is sharded over one dimension of its mesh.
-        target: The same on every rank: class indices (...) where C means background, or 0/1 or soft values (..., C).
-        alpha: As in `sigmoid_focal_loss`, like all that follow; where one a class, of all C classes.
-        gamma: The focusing power, at least 0.
-        ignore_index: Rows with this class index are absent, and are not counted by a mean.
-        label_smoothing: In [0, 1].
-        weight: A factor an entry.
-        reduction: ``"none"``, ``"sum"`` or ``"mean"``.
-        normalizer: What a mean divides by.
+        target: Equal on all ranks: class indices (...), C for background, or values in [0, 1] (..., C).
+        alpha: Weight of positives, in [0, 1]: a number, or one per class (C,). None gives both sides weight 1.
+        gamma: The focusing exponent, at least 0.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements that are not ignored.
 
     Returns:
-        For ``"none"`` (..., C), a ``DTensor`` sharded like the logits, else a scalar, the same on every rank; the dtype
-        of the logits (float32 for a reduced 16-bit loss).
+        The shape of ``logits`` for ``"none"``, else a scalar. The dtype is that of ``logits``; a reduced 16-bit loss is
+        float32. For ``"none"`` it is a ``DTensor`` sharded like the logits, else equal on all ranks.
 
     Raises:
-        TypeError: The logits are no ``DTensor``, or an operand or an option has the wrong type.
-        ValueError: The logits are sharded otherwise, or shapes, devices, the weight or an option do not fit.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        As `sigmoid_focal_loss`. A rank may have no class at all. All ranks of the mesh's dimension must call it. A
-        target or a weight that asks for a gradient is refused.
+        As in `sigmoid_focal_loss`. A rank may have no classes. All ranks of the mesh dimension must call the function.
+        A target or a weight that requires grad raises.
 
     Example:
         >>> import detloss
-        >>> def step(features, head, labels, positives):  # head: a linear layer parallelised by ColwiseParallel
+        >>> def step(features, head, labels, positives):  # head: a linear layer parallelized by ColwiseParallel
         ...     return detloss.sharded_sigmoid_focal_loss(head(features), labels, normalizer=positives)
 
     Sources:
         Lin et al., Focal Loss for Dense Object Detection (2017), eq. 5, https://arxiv.org/abs/1708.02002
 
     See also:
-        `sigmoid_focal_loss`; `linear_sigmoid_focal_loss`, where one device has all classes.
+        `sigmoid_focal_loss`; `linear_sigmoid_focal_loss`, for all classes on one device.
     """
     options = {"alpha": alpha, "gamma": gamma, "label_smoothing": label_smoothing}
     return class_by_class(sigmoid_focal_loss, logits, target, ignore_index, options, weight, reduction, normalizer)
@@ -263,7 +274,7 @@ def class_by_class(
     ignore_index: int | None,
     options: dict[str, Any],
     weight: float | Tensor | None,
-    reduction: str,
+    reduction: Reduction,
     normalizer: float | Tensor | None,
 ) -> Tensor:
     """A loss that judges each class alone: every rank its own, then the sum."""

@@ -26,7 +26,7 @@ def test_the_same_scenes_every_time(part: str) -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_boxes_are_tight_around_the_ink(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = list(digit_scenes.compose(300, part))
-    monkeypatch.setattr(digit_scenes, "_draw", lambda *arguments: None)
+    monkeypatch.setattr(digit_scenes, "paint", lambda *arguments: None)
     bare = list(digit_scenes.compose(300, part))
     lone = [(scene, plain) for scene, plain in zip(drawn, bare) if len(scene.boxes) == 1]
     assert len(lone) > 30
@@ -67,9 +67,9 @@ def test_the_promised_variety() -> None:
     boxes = np.concatenate([scene.boxes for scene in everything])
     width, height = boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]
     style = digit_scenes.STYLES["digits"]
-    assert height.max() <= style.tallest
-    assert width.max() <= style.tallest
-    assert height.min() >= style.shortest - 1
+    assert height.max() <= style.max_height
+    assert width.max() <= style.max_height
+    assert height.min() >= style.min_height - 1
     assert np.ptp(np.log2(np.percentile(height, [5, 95]))) > 1.2
     assert np.ptp(np.log2(np.percentile(width / height, [5, 95]))) > 1
 
@@ -103,9 +103,9 @@ def test_scenes_of_one_class_differ_from_digits_in_their_labels_alone() -> None:
 
 
 def test_scenes_are_for_want_of_data(tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=f"scenes 'sparse' were asked for, but there are data: {tmp_path}"):
+    with pytest.raises(DatasetError, match=f"scenes: expected none for the data {tmp_path}"):
         load(tmp_path, scenes="sparse")
-    with pytest.raises(DatasetError, match="size 80 was given, but scenes have a size of their own"):
+    with pytest.raises(DatasetError, match="size: expected none for generated scenes, whose size is fixed, got 80"):
         load(None, size=80, scenes="sparse")
 
 
@@ -132,11 +132,11 @@ def test_digits_hardly_cover_each_other() -> None:
         for a, b in itertools.combinations(scene.boxes, 2):
             sides = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None)
             smaller = min(np.prod(a[2:] - a[:2]), np.prod(b[2:] - b[:2]))
-            assert np.prod(sides) <= digit_scenes.MOST_COVERED * smaller + 1e-6
+            assert np.prod(sides) <= digit_scenes.MAX_COVERED * smaller + 1e-6
 
 
 def test_train_and_validation_share_neither_digits_nor_photographs() -> None:
-    train, validation = (digit_scenes._SOURCES[part] for part in PARTS)
+    train, validation = (digit_scenes.SOURCES[part] for part in PARTS)
     assert train.columns.stop <= validation.columns.start
     assert validation.digits.start - train.digits.stop >= 1797 // 14  # a form's worth lies between
     digits = load_digits()

@@ -233,7 +233,9 @@ def test_yolo_labels_beside_images_and_a_named_settings_file(tmp_path: Path) -> 
     folder = write_yolo(tmp_path / "cells", PAIR)
     shutil.copy(folder / "data.yaml", folder / "other.yaml")
     assert shown(load(folder / "other.yaml"))["train"]
-    with pytest.raises(DatasetError, match=r"expected one file of settings, found data\.yaml, other\.yaml; name one"):
+    with pytest.raises(
+        DatasetError, match=r"expected one file of settings, found data\.yaml, other\.yaml; give one of them"
+    ):
         load(folder)
 
 
@@ -267,12 +269,12 @@ def test_nothing_there(tmp_path: Path) -> None:
 def test_two_data_sets_at_once(tmp_path: Path) -> None:
     write_coco(tmp_path, PAIR)
     write_voc(tmp_path, PAIR)
-    with pytest.raises(DatasetError, match=r"(?s)expected one data set, found 2; name .*instances_train.*one\.xml"):
+    with pytest.raises(DatasetError, match=r"(?s)expected one data set, found 2; give .*instances_train.*one\.xml"):
         load(tmp_path)
 
 
 def test_sizes_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"size: expected at least one pixel, got 0"):
         load(write_coco(tmp_path / "cells", PAIR), size=0)
-    with pytest.raises(DatasetError, match=r"size 96 was given, but scenes have a size of their own"):
+    with pytest.raises(DatasetError, match=r"size: expected none for generated scenes, whose size is fixed, got 96"):
         load(None, size=96)

@@ -8,10 +8,10 @@ from PIL import Image, ImageOps
 
 from detloss.experiments.data.dataset import load
 from detloss.experiments.data.images import (
-    PictureError,
-    open_picture,
+    ImageError,
+    read_image,
+    read_resized_image,
     resized,
-    small_picture,
 )
 from tests.support.datasets import (
     PAIR,
@@ -32,7 +32,7 @@ def test_every_mode_becomes_rgb(mode: str, tmp_path: Path) -> None:
         picture = Image.fromarray(grey).convert("RGB").convert(mode)
     file = tmp_path / "picture.tif"
     picture.save(file)
-    read = open_picture(file)
+    read = read_image(file)
     assert read.mode == "RGB"
     np.testing.assert_array_equal(np.asarray(read), np.repeat(grey[..., None], 3, axis=2))
 
@@ -40,7 +40,7 @@ def test_every_mode_becomes_rgb(mode: str, tmp_path: Path) -> None:
 def test_a_palette_keeps_its_colors(tmp_path: Path) -> None:
     colors = np.array([[[250, 10, 20], [30, 200, 40]]], dtype=np.uint8)
     Image.fromarray(colors).quantize(2).save(tmp_path / "palette.gif")
-    np.testing.assert_array_equal(np.asarray(open_picture(tmp_path / "palette.gif")), colors)
+    np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "palette.gif")), colors)
 
 
 def test_exif_orientation_turns_the_image_upright(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_boxes_drawn_on_the_image_as_stored_are_left_out(tmp_path: Path) -> None
     Image.new("RGB", (40, 30)).save(folder / "JPEGImages" / "three.png", exif=exif)
     [problem] = load(folder).problems
     assert (problem.file, problem.row) == ("Annotations/three.xml", "size of three.png")
-    assert problem.message == "expected 40 x 30 pixels as annotated, got an image of 30 x 40 once upright"
+    assert problem.message == "expected 40 x 30 pixels as annotated, got an upright image of 30 x 40"
 
 
 def test_truncated_missing_and_broken_images_are_left_out(tmp_path: Path) -> None:
@@ -88,8 +88,8 @@ def test_truncated_missing_and_broken_images_are_left_out(tmp_path: Path) -> Non
     assert messages["text.png"].startswith("image cannot be read: ")
     assert messages["float.tif"] == "image cannot be read: floating-point pixels have no defined range"
     assert [sample.name for sample in dataset.train] == ["one.png"]
-    with pytest.raises(PictureError, match="image is missing"):
-        open_picture(tmp_path / "gone.png")
+    with pytest.raises(ImageError, match="image is missing"):
+        read_image(tmp_path / "gone.png")
 
 
 @pytest.mark.parametrize(
@@ -124,8 +124,8 @@ def test_a_quickly_reduced_image_is_that_of_all_pixels(
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     photograph(*size).save(tmp_path / f"photo.{kind}", exif=exif, quality=95)
-    full = open_picture(tmp_path / f"photo.{kind}")
-    small, upright = small_picture(tmp_path / f"photo.{kind}", 160)
+    full = read_image(tmp_path / f"photo.{kind}")
+    small, upright = read_resized_image(tmp_path / f"photo.{kind}", 160)
     assert upright == full.size == (size if orientation == 1 else size[::-1])
     wanted = np.asarray(full.resize(small.size, Image.Resampling.LANCZOS), dtype=float)
     assert np.abs(np.asarray(small) - wanted).mean() < 1
@@ -141,7 +141,7 @@ def test_a_jpeg_is_decoded_no_larger_than_needed(tmp_path: Path, monkeypatch: py
     )
     for size in ((2560, 1920), (1280, 960), (640, 480), (642, 481), (320, 320), (318, 240)):
         photograph(*size).save(tmp_path / "photo.jpg")
-        small_picture(tmp_path / "photo.jpg", 160)
+        read_resized_image(tmp_path / "photo.jpg", 160)
     assert decoded == [(320, 240), (320, 240), (320, 240), (642, 481), (320, 320), (318, 240)]
 
 
@@ -149,11 +149,11 @@ def test_a_truncated_jpeg_is_noticed_at_any_size(tmp_path: Path) -> None:
     photograph(1600, 1200).save(tmp_path / "photo.jpg")
     whole = (tmp_path / "photo.jpg").read_bytes()
     (tmp_path / "photo.jpg").write_bytes(whole[: len(whole) * 3 // 4])
-    with pytest.raises(PictureError, match="image file is truncated"):
-        small_picture(tmp_path / "photo.jpg", 160)
+    with pytest.raises(ImageError, match="image file is truncated"):
+        read_resized_image(tmp_path / "photo.jpg", 160)
 
 
 def test_an_image_of_two_pictures_is_a_jpeg(tmp_path: Path) -> None:
     first, second = photograph(64, 48), photograph(64, 48)
     first.save(tmp_path / "photo.jpg", format="MPO", save_all=True, append_images=[second])
-    assert open_picture(tmp_path / "photo.jpg").size == (64, 48)
+    assert read_image(tmp_path / "photo.jpg").size == (64, 48)

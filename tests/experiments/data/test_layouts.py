@@ -138,7 +138,7 @@ def test_ambiguous_names_in_coco_and_in_lists(tmp_path: Path) -> None:
         PICTURES[0].write(tmp_path / "coco" / folder)
         Picture("c.png").write(tmp_path / "yolo" / folder)
     (tmp_path / "coco" / "images" / "a.png").unlink()
-    message = "cells.json, images[0]: image 'a.png': 2 images are named so: x/a.png, y/a.png"
+    message = "cells.json, images[0]: image 'a.png': 2 images have this name: x/a.png, y/a.png"
     assert message in error_of(tmp_path / "coco")
     DIVIDED["yolo: lists"](tmp_path / "yolo")
     write(tmp_path / "yolo", {"train.txt": "images/b.png\nc.png\nz.png\n"})
@@ -185,7 +185,7 @@ def test_two_data_sets_side_by_side(layout: str, tmp_path: Path) -> None:
     for name in ("one", "two"):
         UNDIVIDED[layout](tmp_path / name)
         assert shown(load(tmp_path / name, size=40)) == [FIRST, SECOND]
-    assert "expected one data set, found 2; name the folder or file of the one that is meant\n" in error_of(tmp_path)
+    assert "expected one data set, found 2; give the folder or file of one of them\n" in error_of(tmp_path)
     UNDIVIDED[layout](tmp_path / "deeper" / "down")
     assert "found 2" in error_of(tmp_path)
 
@@ -203,7 +203,7 @@ def test_two_label_files_for_one_image(tmp_path: Path) -> None:
 def test_images_of_no_part_beside_others(tmp_path: Path) -> None:
     DIVIDED["yolo: images/train, labels/train"](tmp_path)
     Picture("c.png").write(tmp_path / "images")
-    message = "left out: its folder says neither train nor val, and others' do"
+    message = "excluded: its folder names neither train nor val, and others' do"
     assert [sample.name for sample in load(tmp_path).train] == ["b.png"]
     assert problems_of(tmp_path) == {("images/c.png", "whole file"): message}
 
@@ -213,7 +213,7 @@ def test_the_same_images_to_train_and_to_validate_on(tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text("train: images/train\nval: images/train\nnames: [cell, egg]\n")
     dataset = load(tmp_path, size=40)
     assert shown(dataset) == [FIRST, SECOND]
-    assert dataset.split.endswith("data.yaml has the same images for train and val, so they were divided anew.")
+    assert dataset.split.endswith("data.yaml has the same images for train and val, so a new split was made.")
 
 
 def test_class_names_that_differ(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_a_class_name_that_is_none_keeps_its_number(tmp_path: Path) -> None:
     dataset = load(tmp_path)
     assert dataset.class_names == ("egg",)
     assert [sample.labels.tolist() for sample in (*dataset.train, *dataset.validation)] == [[0], [0]]
-    assert problems_of(tmp_path) == {("data.yaml", "class 0"): "expected a whole number and a name, got 0 and a list"}
+    assert problems_of(tmp_path) == {("data.yaml", "class 0"): "expected an integer and a name, got 0 and a list"}
 
 
 def test_json_and_yaml_by_their_own_paths(tmp_path: Path) -> None:
@@ -274,10 +274,13 @@ def one_side(folder: Path) -> None:
 
 
 UNREADABLE = [
-    (nothing, "no data set found. It has: no files\n  It has no images: put them into images/ in it.\nLooked for\n"),
+    (
+        nothing,
+        "no data set found. It has: no files\n  It has no images: put them into images/ in it.\nSupported layouts:\n",
+    ),
     (
         only_images,
-        "no data set found. It has:\n  images: 2 .png\n  There are images, but no annotations.\nLooked for\n",
+        "no data set found. It has:\n  images: 2 .png\n  There are images, but no annotations.\nSupported layouts:\n",
     ),
     (other_formats, "It has:\n  .: 1 .json, 1 .csv, 1 .xml, 1 .txt\n  images: 2 .png\n"),
     (other_formats, '\n  a.json is no COCO json: expected lists "images" and "annotations" in it\n'),
@@ -303,6 +306,6 @@ def test_what_cannot_be_read_says_what_it_has(make: Writer, expected: str, tmp_p
 
 def test_annotations_named_without_their_images(tmp_path: Path) -> None:
     UNDIVIDED["voc: annotations, images"](tmp_path)
-    assert "It has no images: images/ is beside it: name the folder that has both." in error_of(
+    assert "It has no images: images/ is beside it: give the folder that has both." in error_of(
         tmp_path / "annotations"
     )

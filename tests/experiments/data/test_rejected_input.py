@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from detloss.experiments.data.box_checks import fault_of
 from detloss.experiments.data.dataset import DatasetError, Problem, load
+from detloss.experiments.data.records import box_problem
 from tests.support.datasets import (
     PAIR,
     Picture,
@@ -63,9 +63,9 @@ def test_a_faulty_box_is_left_out(
 
 
 def test_one_pixel_beyond_the_edge_is_rounding(tmp_path: Path) -> None:
-    assert fault_of((-1, -0.5, 41, 31), 40, 30) is None
-    assert fault_of((-1.01, 0, 40, 30), 40, 30) is not None
-    assert fault_of((40, 2, 40.9, 9), 40, 30) == "box (40, 2, 40.9, 9) lies outside the image of 40 x 30 pixels"
+    assert box_problem((-1, -0.5, 41, 31), 40, 30) is None
+    assert box_problem((-1.01, 0, 40, 30), 40, 30) is not None
+    assert box_problem((40, 2, 40.9, 9), 40, 30) == "box (40, 2, 40.9, 9) lies outside the image of 40 x 30 pixels"
     folder = write_voc(tmp_path / "cells", with_rows(("cell", 30, 20, 41, 31)))
     dataset = load(folder, size=40)
     assert dataset.train[0].boxes.tolist() == [[30, 20, 41, 31]]
@@ -114,7 +114,7 @@ def test_coco_images_and_categories(tmp_path: Path) -> None:
         "images[4]": "expected an object, got int 5",
         "categories[1]": "category id 0 is taken by 'cell'",
         "categories[2]": "category name 'cell' is taken",
-        "categories[3]": "expected a whole number as id and a name, got None and 'egg'",
+        "categories[3]": "expected an integer as id and a name, got None and 'egg'",
     }
 
 
@@ -131,7 +131,7 @@ def test_coco_file_that_is_not_json(tmp_path: Path) -> None:
 def test_coco_file_that_names_no_part_beside_others_that_do(tmp_path: Path) -> None:
     folder = write_coco(tmp_path / "cells", PAIR)
     (folder / "annotations" / "instances_all.json").write_text('{"images": []}')
-    message = "left out: its name says neither train nor val, and others' names do"
+    message = "excluded: its name has neither train nor val, and others' names do"
     assert listed(folder) == {("annotations/instances_all.json", "whole file", message)}
 
 
@@ -153,7 +153,7 @@ VOC_TEXTS = [
         "<width>40</width>",
         "<width>400</width>",
         "size of one.png",
-        "expected 400 x 30 pixels as annotated, got an image of 40 x 30 once upright",
+        "expected 400 x 30 pixels as annotated, got an upright image of 40 x 30",
     ),
     ("</annotation>", "", "whole file", "is not readable as xml: no element found: line 6, column 0"),
 ]
@@ -186,7 +186,7 @@ def test_voc_images_and_annotations_without_each_other(tmp_path: Path) -> None:
     messages = {(file, row): message for file, row, message in listed(folder)}
     missing = messages.pop(("Annotations/three.xml", "whole file"))
     assert missing.startswith("image 'three.png' is missing, and no other image is named three")
-    unlisted = "stands in a list of ImageSets/Main, but there is no such file"
+    unlisted = "is in a list of ImageSets/Main, but there is no such file"
     assert messages == {("Annotations/four.xml", "whole file"): unlisted}
     for name in ("train.txt", "val.txt"):
         (folder / "ImageSets" / "Main" / name).unlink()
@@ -218,7 +218,7 @@ def test_yolo_files(tmp_path: Path) -> None:
     (folder / "labels" / "train" / "three.txt").write_bytes(b"\xff\xfe\x00")
     (folder / "data.yaml").write_text("train: images/train\nval: images/val\nnames: [cell, cell]\n")
     found = {file: (row, message) for file, row, message in listed(folder)}
-    assert found["labels/train/three.txt"][1].startswith("left out with its image: is not readable as text: ")
+    assert found["labels/train/three.txt"][1].startswith("excluded with its image: is not readable as text: ")
     assert found["labels/val/gone.txt"] == ("whole file", "labels without an image gone")
     assert found["data.yaml"] == ("class 1", "class name 'cell' is taken")
     assert len(found) == 3
@@ -247,8 +247,8 @@ def test_an_image_in_two_lists_is_only_trained_on(tmp_path: Path) -> None:
         ["two.png"],
     ]
     assert {(problem.file, problem.message) for problem in dataset.problems} == {
-        ("JPEGImages/one.png", "image stands in validation though it is already in train; used there only"),
-        ("JPEGImages/three.png", "image stands in train though it is already in test; used there only"),
+        ("JPEGImages/one.png", "image in validation is already in train; used there only"),
+        ("JPEGImages/three.png", "image in train is already in test; used there only"),
     }
 
 

@@ -23,7 +23,7 @@ def test_the_same_scenes_every_time(part: str) -> None:
 @pytest.mark.parametrize("part", PARTS)
 def test_a_turned_box_holds_its_ink_tightly(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = list(digit_scenes.compose(300, part, STYLE))
-    monkeypatch.setattr(digit_scenes, "_draw", lambda *arguments: None)
+    monkeypatch.setattr(digit_scenes, "paint", lambda *arguments: None)
     bare = list(digit_scenes.compose(300, part, STYLE))
     lone = [(scene, plain) for scene, plain in zip(drawn, bare) if len(scene.boxes) == 1]
     assert len(lone) > 30
@@ -48,7 +48,7 @@ def test_ink_turns_from_x_toward_y(seed: int) -> None:
     for angle in (0.0, *random.uniform(-math.pi, math.pi, 20)):
         spot = random.uniform(6, 24), random.uniform(6, 14)
         ink = np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / 4).astype(np.float32)
-        turned = digit_scenes._turned(ink, angle)
+        turned = digit_scenes.rotate(ink, angle)
         height, width = turned.shape
         rows, columns = np.mgrid[:height, :width] + 0.5
         center = ((columns - width / 2 + 1j * (rows - height / 2)) * turned).sum() / turned.sum()
@@ -69,7 +69,7 @@ def test_angles_are_of_all_directions_alike() -> None:
 
 def test_the_data_set() -> None:
     dataset = load(None, scenes="rotated")
-    assert (dataset.name, dataset.geometry) == ("turned digit scenes", detloss.Rotated())
+    assert (dataset.name, dataset.geometry) == ("rotated digit scenes", detloss.Rotated())
     assert dataset.class_names == ("digit",), "a 6 that is turned may be a 9"
     assert (len(dataset.train), len(dataset.validation)) == (2000, 400)
     for sample in dataset.train + dataset.validation:

@@ -88,7 +88,7 @@ def test_no_list_of_voc_leads_out_of_the_folder(line: str, outside: Path, tmp_pa
     write(folder, {"ImageSets/Main/train.txt": f"b\n{line.format(outside=outside)}\n"})
     [((file, row), message)] = problems_of(folder).items()
     assert Path(file).parent == Path("Annotations")
-    assert (row, message) == ("whole file", "stands in a list of ImageSets/Main, but there is no such file")
+    assert (row, message) == ("whole file", "is in a list of ImageSets/Main, but there is no such file")
 
 
 @pytest.mark.parametrize("layout", ["voc: annotations, images", "coco: one file, images", "yolo: images, labels"])
@@ -130,7 +130,7 @@ def test_files_that_are_too_large_are_not_read(tmp_path: Path) -> None:
     UNDIVIDED["yolo: LabelImg"](tmp_path / "yolo")
     Picture("c.png").write(tmp_path / "yolo")
     sparse(tmp_path / "yolo" / "c.txt", 2**40)
-    message = "left out with its image: is not readable as text: expected at most 67108864 bytes, got 1099511627776"
+    message = "excluded with its image: is not readable as text: expected at most 67108864 bytes, got 1099511627776"
     assert problems_of(tmp_path / "yolo") == {("c.txt", "whole file"): message}
     (tmp_path / "coco").mkdir()
     sparse(tmp_path / "coco" / "instances_train.json", 2**40)
@@ -150,7 +150,7 @@ def test_aliases_in_a_yaml_are_not_written_out(names: str, tmp_path: Path) -> No
     write(tmp_path, {"data.yaml": "\n".join(["a0: &a0 [x]", *levels, names])})
     with pytest.raises(DatasetError) as caught:
         load(tmp_path)
-    assert "data.yaml, class 0: expected a whole number and a name, got 0 and a list" in str(caught.value)
+    assert "data.yaml, class 0: expected an integer and a name, got 0 and a list" in str(caught.value)
     assert len(str(caught.value)) < 2000
 
 

@@ -10,10 +10,15 @@ from PIL import Image
 
 from detloss.catalog import LOSSES
 from detloss.experiments.simulation import simulation_plots
-from detloss.experiments.simulation.cases import cases_at, points_in_disc
-from detloss.experiments.simulation.descent import descend
-from detloss.experiments.simulation.experiment import Simulation, simulate
-from detloss.experiments.simulation.gradients import GRADIENTS, losses_with
+from detloss.experiments.simulation.experiment import (
+    GRADIENTS,
+    Simulation,
+    anchor_centers,
+    cases_at,
+    descend,
+    losses_with,
+    simulate,
+)
 from tests.oracle import simulation as oracle
 from tests.support.marks import some
 
@@ -31,7 +36,7 @@ WITH_GRADIENT = [
 
 
 def test_points_are_uniform_in_the_disc(seed: int) -> None:
-    x, y = (points_in_disc(20_000, seed) - 10.0).T
+    x, y = (anchor_centers(20_000, seed) - 10.0).T
     radius = torch.hypot(x, y)
     assert radius.max() <= 3
     for share in (0.1, 0.25, 0.5, 0.9):  # of the area: a circle of radius 3 sqrt(share)
@@ -41,13 +46,13 @@ def test_points_are_uniform_in_the_disc(seed: int) -> None:
 
 
 def test_points_follow_the_seed(seed: int) -> None:
-    points = points_in_disc(50, seed)
-    assert torch.equal(points, points_in_disc(50, seed))
-    assert not torch.equal(points, points_in_disc(50, seed + 1))
+    points = anchor_centers(50, seed)
+    assert torch.equal(points, anchor_centers(50, seed))
+    assert not torch.equal(points, anchor_centers(50, seed + 1))
 
 
 def test_every_point_has_every_anchor_before_every_target(seed: int) -> None:
-    points = points_in_disc(3, seed)
+    points = anchor_centers(3, seed)
     boxes, targets = cases_at(points)
     rows = torch.cat([boxes, targets], dim=-1).view(3, 343, 8)
     for point, found in zip(points.tolist(), rows.numpy().round(9).tolist(), strict=True):
@@ -120,25 +125,31 @@ def test_identical_boxes_have_a_finite_published_step(name: str) -> None:
     ),
 )
 def test_the_course_of_the_error_is_that_of_scalars(which: str, name: str, seed: int) -> None:
-    point = points_in_disc(1, seed)
-    course = descend(BY_NAME[name], GRADIENTS[which], point)
+    point = anchor_centers(1, seed)
+    course = descend(BY_NAME[name], GRADIENTS[which](BY_NAME[name]), point)
     expected = [oracle.errors(name, which, box, target) for box, target in oracle.cases(*point.tolist())]
     totals = np.sum(expected, axis=0)
     assert course.totals[:51] == pytest.approx(totals[:51], rel=1e-6)
     # later, boxes go back and forth over the kinks of their loss, where a rounding decides to which side a step goes
     assert course.totals == pytest.approx(totals, rel=0.1)
-    assert course.left.tolist() == pytest.approx([totals[-1] / 343], rel=0.1)
+    assert course.final.tolist() == pytest.approx([totals[-1] / 343], rel=0.1)
 
 
-@pytest.mark.parametrize("points_at_once", [1, 3, 7])
-def test_parts_add_up_to_the_whole(points_at_once: int, seed: int) -> None:
-    points, done = points_in_disc(7, seed), []
-    whole = descend(BY_NAME["ciou"], GRADIENTS["exact"], points, points_at_once=100)
-    parts = descend(BY_NAME["ciou"], GRADIENTS["exact"], points, points_at_once=points_at_once, advance=done.append)
+@pytest.mark.parametrize("points_per_batch", [1, 3, 7])
+def test_parts_add_up_to_the_whole(points_per_batch: int, seed: int) -> None:
+    points, done = anchor_centers(7, seed), []
+    whole = descend(BY_NAME["ciou"], GRADIENTS["exact"](BY_NAME["ciou"]), points, points_per_batch=100)
+    parts = descend(
+        BY_NAME["ciou"],
+        GRADIENTS["exact"](BY_NAME["ciou"]),
+        points,
+        points_per_batch=points_per_batch,
+        advance=done.append,
+    )
     assert parts.totals == pytest.approx(whole.totals, rel=1e-3)
-    assert parts.left.tolist() == pytest.approx(whole.left.tolist(), rel=1e-2)
+    assert parts.final.tolist() == pytest.approx(whole.final.tolist(), rel=1e-2)
     assert sum(done) == 7
-    assert len(done) == -(-7 // points_at_once)
+    assert len(done) == -(-7 // points_per_batch)
 
 
 def test_every_loss_starts_from_the_same_error_and_lowers_it(seed: int) -> None:
@@ -148,7 +159,7 @@ def test_every_loss_starts_from_the_same_error_and_lowers_it(seed: int) -> None:
         assert len(course.totals) == 201
         assert course.totals[0] == start
         assert course.totals[200] < course.totals[20] < start
-        assert course.left.sum().item() * 343 == pytest.approx(course.totals[200])
+        assert course.final.sum().item() * 343 == pytest.approx(course.totals[200])
         assert course.is_trivial is (course.loss.name in NUMBERS)
 
 
@@ -157,7 +168,7 @@ def test_iou_alone_moves_no_box_that_is_apart(seed: int) -> None:
     far = torch.tensor([[10 + 2.99 * math.cos(angle), 10 + 2.99 * math.sin(angle)]], dtype=torch.float64)
     boxes, targets = cases_at(far)
     apart = sum(not oracle.overlap(box, target) for box, target in zip(boxes.tolist(), targets.tolist(), strict=True))
-    course = descend(BY_NAME["iou"], GRADIENTS["exact"], far)
+    course = descend(BY_NAME["iou"], GRADIENTS["exact"](BY_NAME["iou"]), far)
     assert apart > 200
     assert course.totals[200] > 0.5 * course.totals[0] * apart / 343
 
@@ -187,7 +198,7 @@ def points() -> torch.Tensor:
 
 @pytest.mark.parametrize(("which", "name"), some(MEASURED, lambda case: case[1] == "giou"))
 def test_the_experiment_gives_what_was_measured(which: str, name: str, points: torch.Tensor) -> None:
-    course = descend(BY_NAME[name], GRADIENTS[which], points)
+    course = descend(BY_NAME[name], GRADIENTS[which](BY_NAME[name]), points)
     in_millions = 5000 / len(points) / 1e6
     assert course.totals[0] * in_millions == pytest.approx(6.656, rel=0.01)
     for step, expected in zip((20, 50, 100, 160, 200), MEASURED[which, name], strict=True):
@@ -243,7 +254,7 @@ def test_the_picture_shows_the_courses_and_maps(simulation: Simulation) -> None:
     for panel, course in zip(maps, simulation.courses, strict=False):
         (dots,) = panel.collections
         assert np.asarray(dots.get_offsets()) == pytest.approx(simulation.points.numpy() - 10)
-        assert np.asarray(dots.get_array()) == pytest.approx(course.left.numpy(), abs=1e-30)
+        assert np.asarray(dots.get_array()) == pytest.approx(course.final.numpy(), abs=1e-30)
 
 
 def test_the_picture_is_a_picture(simulation: Simulation, tmp_path: Path) -> None:

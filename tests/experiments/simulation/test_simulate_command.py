@@ -12,8 +12,7 @@ from rich.progress import Progress
 from detloss.catalog import LOSSES
 from detloss.experiments.cli import main
 from detloss.experiments.simulation import simulate_command
-from detloss.experiments.simulation.experiment import Simulation, SimulationError, simulate
-from detloss.experiments.simulation.gradients import losses_with
+from detloss.experiments.simulation.experiment import Simulation, SimulationError, losses_with, simulate
 
 BY_NAME = {loss.name: loss for loss in LOSSES}
 
@@ -36,9 +35,9 @@ def test_the_command_writes_numbers_and_a_picture(seed: int, tmp_path: Path) -> 
         "losses": {"l1": courses[0].totals, "ciou": courses[1].totals},
     }
     assert (out / "simulate.png").read_bytes().startswith(b"\x89PNG")
-    for words in ("detach gradient", "l1 *", "ciou", "686 cases", "trivially", f"{courses[1].totals[50]:,.0f}"):
+    for words in ("detach gradient", "l1 *", "ciou", "686 cases", "trivial", f"{courses[1].totals[50]:,.0f}"):
         assert words in result.output
-    assert result.output.splitlines()[-2:] == [f"numbers: {out / 'simulate.json'}", f"picture: {out / 'simulate.png'}"]
+    assert result.output.splitlines()[-2:] == [f"numbers: {out / 'simulate.json'}", f"plot: {out / 'simulate.png'}"]
 
 
 @pytest.fixture
@@ -81,17 +80,17 @@ def test_results_go_to_a_folder_of_their_own(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--losses", "focal"], "losses: expected some of l1, l2, smooth_l1, iou, log_iou, giou, diou, ciou for the exact gradient, got focal, a loss of logits of classes one against all"),
-        (["--losses", "giou,ce"], "got ce, a loss of logits of classes and background"),
-        (["--losses", "l1", "--gradient", "published"], "losses: expected some of iou, giou, diou, ciou for the published gradient, got l1, a loss of numbers"),
+        (["--losses", "focal"], "--losses: expected some of l1, l2, smooth_l1, iou, log_iou, giou, diou, ciou for the exact gradient, got focal, a loss of one-vs-rest logits"),
+        (["--losses", "giou,ce"], "got ce, a loss of softmax logits"),
+        (["--losses", "l1", "--gradient", "published"], "--losses: expected some of iou, giou, diou, ciou for the published gradient, got l1, a loss of numbers"),
         (["--losses", "log_iou", "--gradient", "published"], "got log_iou, a loss of boxes"),
-        (["--losses", "giuo"], "no such loss: 'giuo'. Did you mean giou?"),
-        (["--losses", ""], "no such loss: ''."),
-        (["--losses", "giou,giou"], "expected every loss once, got 'giou,giou'"),
+        (["--losses", "giuo"], "No such loss: 'giuo'. Did you mean giou?"),
+        (["--losses", ""], "No such loss: ''."),
+        (["--losses", "giou,giou"], "expected every loss once, got giou and giou"),
         (["--gradient", "approximate"], "'approximate' is not one of 'exact', 'detach', 'published'"),
         (["--points", "0"], "--points"),
         (["--seed", "-1"], "--seed"),
-        (["--full", "--points", "9"], "--full: expected without --points, got --points 9"),
+        (["--full", "--points", "9"], "--full: expected no --points beside it, got --points 9"),
         (["--device", "tpu"], "'tpu' is not one of 'cpu', 'cuda'"),
     ],
 )  # fmt: skip
@@ -106,11 +105,11 @@ def test_a_gpu_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch, tm
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     result = detloss_simulate("--device", "cuda", "--points", 1, "--out", tmp_path)
     assert result.exit_code == 2
-    assert "device: expected cpu, since torch finds no GPU here, got cuda" in " ".join(result.output.split())
+    assert "--device: expected cpu, because torch finds no GPU, got cuda" in " ".join(result.output.split())
 
 
 def test_python_gets_the_same_errors() -> None:
-    with pytest.raises(SimulationError, match="got bce, a loss of logits"):
+    with pytest.raises(SimulationError, match="got bce, a loss of one-vs-rest logits"):
         simulate([BY_NAME["bce"]], gradient="exact", points=1, seed=0)
 
 
@@ -119,7 +118,7 @@ def test_results_are_overwritten_only_when_asked(tmp_path: Path) -> None:
     words = ("--losses", "l2", "--points", 1, "--out", tmp_path)
     refused = detloss_simulate(*words)
     assert refused.exit_code == 1
-    told = f"{tmp_path / 'simulate.json'} has the results of an earlier run: give another --out, or --overwrite it"
+    told = f"{tmp_path / 'simulate.json'}: expected no earlier results: choose another --out, or --overwrite them"
     assert told in refused.output
     assert (tmp_path / "simulate.json").read_text() == "precious"
     assert detloss_simulate(*words, "--overwrite").exit_code == 0

@@ -1,7 +1,6 @@
 """Tuning: folds that keep images apart, and a search that finds a known optimum and runs nothing twice."""
 
 import json
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,25 +11,26 @@ import numpy as np
 import optuna
 import pytest
 
+from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import FolderError
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training import trial
-from detloss.experiments.training.devices import Place
-from detloss.experiments.training.trial import Outcome
+from detloss.experiments.training import training_loop
+from detloss.experiments.training.devices import Device
+from detloss.experiments.training.outcome import Outcome
 from detloss.experiments.training.workers import Finished
-from detloss.experiments.tuning import tune
-from detloss.experiments.tuning.candidates import BEFORE_DROPPING, State
+from detloss.experiments.tuning.candidates import COMPLETE_BEFORE_PRUNING, State
+from detloss.experiments.tuning.cross_validation import tune
 from detloss.experiments.tuning.folds import (
     TuningTrial,
+    assign_folds,
     check_folds,
-    fold_of_images,
-    held_out,
+    fold_dataset,
     run_tuning_trial,
 )
-from detloss.experiments.tuning.search import Happening, Settled, TrainingError
+from detloss.experiments.tuning.search import Ended, TrainingError, TuningEvent
 from detloss.experiments.tuning.search_space import TuningError
 from tests.support.marks import some
-from tests.support.trials import begun, fixed_plan
+from tests.support.trials import begin_comparison, fixed_plan
 from tests.support.tuning_trials import (
     IMAGES,
     Surface,
@@ -45,7 +45,7 @@ def test_folds_are_disjoint_cover_the_training_images_and_leave_the_validation_i
     dataset = small_dataset()
     judged_on: list[str] = []
     for fold in range(number):
-        part = held_out(dataset, fold, number)
+        part = fold_dataset(dataset, fold, number)
         trained, judged = ([sample.name for sample in side] for side in (part.train, part.validation))
         assert not set(trained) & set(judged)
         assert set(trained) | set(judged) == {sample.name for sample in dataset.train}
@@ -57,15 +57,15 @@ def test_folds_are_disjoint_cover_the_training_images_and_leave_the_validation_i
 def test_the_fold_of_an_image_follows_from_the_names_alone(seed: int) -> None:
     samples = small_dataset().train
     shuffled = Random(seed).sample(samples, len(samples))
-    where = dict(zip((sample.name for sample in samples), fold_of_images(samples, 3)))
-    assert [where[sample.name] for sample in shuffled] == fold_of_images(shuffled, 3)
+    where = dict(zip((sample.name for sample in samples), assign_folds(samples, 3)))
+    assert [where[sample.name] for sample in shuffled] == assign_folds(shuffled, 3)
     assert where != dict(zip(where, [index % 3 for index in range(IMAGES)])), "not by their order"
 
 
 def test_no_fold_is_empty_where_the_checksum_has_divided_the_images_already() -> None:
     images = [replace(small_dataset().train[0], name=f"{number}.png") for number in range(60)]
     train = [image for image in images if crc32(image.name.encode()) % 5]
-    sizes = np.bincount(fold_of_images(train, 5), minlength=5)
+    sizes = np.bincount(assign_folds(train, 5), minlength=5)
     assert sizes.max() - sizes.min() <= 1
 
 
@@ -73,10 +73,10 @@ def test_folds_without_a_box_are_refused() -> None:
     dataset = small_dataset()
     empty = replace(dataset.train[0], boxes=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64))
     barren = replace(dataset, train=[dataset.train[0], *(replace(empty, name=f"{number}") for number in range(5))])
-    told = r"folds: expected boxes to \w+ on for fold \d of 2, got none in 3 of 6 training images: try fewer"
+    told = r"folds: expected boxes for \w+ in fold \d of 2, got none in 3 of 6 training images: use fewer folds"
     with pytest.raises(TuningError, match=told):
         check_folds(barren, 2)
-    with pytest.raises(TuningError, match="got none in 0 of 24 training images: try fewer"):
+    with pytest.raises(TuningError, match="got none in 0 of 24 training images: use fewer folds"):
         check_folds(dataset, 25)
     check_folds(dataset, 24)
 
@@ -92,12 +92,12 @@ def test_a_training_has_its_settings_and_its_images(monkeypatch: pytest.MonkeyPa
         raise InterruptedError
 
     built: list[tuple[dict, dict, float, Dataset]] = []
-    monkeypatch.setattr(trial, "build", build)
+    monkeypatch.setattr(training_loop, "build", build)
     settings = (("alpha", 0.3), ("gamma", 1.5), ("beta", 0.25), ("weight", 3.0))
     dataset = small_dataset()
     for fold in (1, None):
         with pytest.raises(InterruptedError):
-            run_tuning_trial(trial_of(settings, fold), dataset, place=Place())
+            run_tuning_trial(trial_of(settings, fold), dataset, device=Device())
     for box, cls, weight, _ in built:
         assert (box, cls, weight) == ({"beta": 0.25}, {"alpha": 0.3, "gamma": 1.5}, 3.0)
     validation = {sample.name for sample in dataset.validation}
@@ -156,7 +156,7 @@ def test_what_does_badly_on_its_first_folds_is_dropped_and_never_a_start() -> No
         assert one.score < max(np.mean(other.scores[: last + 1]) for other in earlier)
         assert len(one.scores) < 3
     assert found.best.candidate.score == max(one.score for one in found.candidates if one.state is State.COMPLETE)
-    assert sum(one.state is State.COMPLETE for one in found.candidates) >= BEFORE_DROPPING
+    assert sum(one.state is State.COMPLETE for one in found.candidates) >= COMPLETE_BEFORE_PRUNING
 
 
 def test_a_candidate_that_is_not_complete_is_not_the_best() -> None:
@@ -165,8 +165,8 @@ def test_a_candidate_that_is_not_complete_is_not_the_best() -> None:
     def lucky(trial: TuningTrial, dataset: Dataset, **options: object) -> Outcome:
         if (trial.candidate, trial.fold) == (3, 1):
             raise FloatingPointError("the gradient is gone")
-        outcome = surface(trial, dataset, place=Place())
-        return replace(outcome, ap=outcome.ap + (trial.candidate == 3))
+        outcome = surface(trial, dataset, device=Device())
+        return replace(outcome, score=outcome.score + (trial.candidate == 3))
 
     found = tuned(lucky)
     assert found.candidates[3].score > found.best.candidate.score
@@ -179,11 +179,11 @@ def test_a_seed_decides_the_proposals() -> None:
     assert first["candidates"][2]["settings"] != other["candidates"][2]["settings"]
 
 
-def interrupting(after: int) -> Callable[[Happening], None]:
+def interrupting(after: int) -> Callable[[TuningEvent], None]:
     """Interrupt after so many trainings."""
     left = [after]
 
-    def watch(happening: Happening) -> None:
+    def watch(happening: TuningEvent) -> None:
         left[0] -= isinstance(happening, Finished)
         if left[0] < 0:
             raise KeyboardInterrupt
@@ -199,7 +199,7 @@ def test_an_interrupted_search_goes_on_runs_nothing_twice_and_ends_as_if_nothing
     whole = tuned(alone, trials=7)
     last = range(len(alone.calls))[after]
     with pytest.raises(KeyboardInterrupt):
-        tuned(surface, trials=7, out=tmp_path, watch=interrupting(last))
+        tuned(surface, trials=7, out=tmp_path, on_event=interrupting(last))
     assert len(surface.calls) == last + 1
     assert not (tmp_path / "tune.json").exists()
     assert tuned(surface, trials=7, out=tmp_path).record() == whole.record()
@@ -247,7 +247,7 @@ def test_a_result_whose_process_died_before_it_was_told_counts(tmp_path: Path, m
 def test_a_start_that_comes_late_is_not_dropped(tmp_path: Path) -> None:
     surface = Surface(hopeless=lambda trial: trial.candidate == 0)
     found = tuned(surface, trials=8, out=tmp_path)
-    assert sum(one.state is State.COMPLETE for one in found.candidates) >= BEFORE_DROPPING
+    assert sum(one.state is State.COMPLETE for one in found.candidates) >= COMPLETE_BEFORE_PRUNING
     surface.hopeless, surface.slope = lambda trial: False, 0.3
     late, *others = tuned(surface, trials=8, out=tmp_path).candidates
     assert late.score < min(one.score for one in others), "so it would be dropped, were it no start"
@@ -257,9 +257,9 @@ def test_a_start_that_comes_late_is_not_dropped(tmp_path: Path) -> None:
 def test_more_candidates_are_no_other_search(tmp_path: Path) -> None:
     surface = Surface()
     tuned(surface, out=tmp_path, trials=4)
-    ended: list[Happening] = []
-    found = tuned(surface, out=tmp_path, trials=7, watch=ended.append)
-    assert [one.candidate.number for one in ended if isinstance(one, Settled)] == [4, 5, 6]
+    ended: list[TuningEvent] = []
+    found = tuned(surface, out=tmp_path, trials=7, on_event=ended.append)
+    assert [one.candidate.number for one in ended if isinstance(one, Ended)] == [4, 5, 6]
     assert found.record() == tuned(Surface(), trials=7).record()
     assert len(surface.calls) == len({(trial.candidate, trial.fold) for trial in surface.calls})
     assert len(tuned(surface, out=tmp_path, trials=4).candidates) == 7, "what was tried counts"
@@ -267,26 +267,24 @@ def test_more_candidates_are_no_other_search(tmp_path: Path) -> None:
 
 def test_results_of_something_else_are_never_mixed(tmp_path: Path) -> None:
     tuned(Surface(), out=tmp_path, trials=3)
-    with pytest.raises(FolderError, match=r"steps: expected 5 as in the earlier run, got 6\): give another --out"):
+    with pytest.raises(FolderError, match=r"steps: expected 5 as in the earlier run, got 6\): use another --out"):
         tuned(Surface(), out=tmp_path, trials=3, steps=6)
     with pytest.raises(FolderError, match=r"over: expected \['alpha', 'gamma'\] as in the earlier run"):
         tuned(Surface(), out=tmp_path, trials=3, over=["gamma"])
     surface = Surface()
     with pytest.raises(KeyboardInterrupt):
-        tuned(surface, out=tmp_path, trials=3, steps=6, overwrite=True, watch=interrupting(0))
+        tuned(surface, out=tmp_path, trials=3, steps=6, overwrite=True, on_event=interrupting(0))
     assert not {"tune.json", "tune.png"} & {file.name for file in tmp_path.iterdir()}, "of the earlier run"
     assert len(surface.calls) == 1
-    begun(tmp_path / "comparison", fixed_plan(0)).ledger.close()
-    with pytest.raises(FolderError, match="has the results of another comparison"):
+    begin_comparison(tmp_path / "comparison", fixed_plan(0)).store.close()
+    with pytest.raises(FolderError, match="contains the results of another comparison"):
         tuned(Surface(), out=tmp_path / "comparison", trials=3)
 
 
 def test_a_folder_is_used_by_one_process_at_a_time(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / ".lock", isolation_level=None)
-    connection.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(FolderError, match="is in use by another command: wait for it, or give another --out"):
+    message = "is in use by another command: wait for it, or choose another --out"
+    with folder_lock(tmp_path), pytest.raises(FolderError, match=message):
         tuned(Surface(), out=tmp_path, trials=3)
-    connection.close()
     tuned(Surface(), out=tmp_path, trials=3)
 
 

@@ -1,4 +1,4 @@
-"""What can be tuned, where the search starts, and the line of code to paste."""
+"""Tunable parameters, start values, and the line of code to use."""
 
 from dataclasses import replace
 from math import isclose
@@ -8,17 +8,17 @@ import pytest
 import torch
 
 import detloss
-from detloss.experiments.cli_options import BOX_LOSSES, CLASS_LOSSES
+from detloss.experiments.loss_names import BOX_LOSSES, CLASS_LOSSES, loss_named
 from detloss.experiments.tuning.search_space import (
     LINEAR,
     LOG,
     LOGIT,
     TuningError,
-    line_of,
-    parameters_of,
+    code_line,
+    extended,
     parameters_over,
-    spanning,
-    starts_of,
+    start_settings,
+    tunable_parameters,
 )
 
 
@@ -33,18 +33,18 @@ from detloss.experiments.tuning.search_space import (
     ],
 )
 def test_what_can_be_tuned_follows_from_the_losses(box: str, cls: str, names: list[str]) -> None:
-    assert list(parameters_of(BOX_LOSSES[box], CLASS_LOSSES[cls])) == names
+    assert list(tunable_parameters(BOX_LOSSES[box], CLASS_LOSSES[cls])) == names
 
 
 def test_defaults_are_those_of_the_losses() -> None:
-    found = parameters_of(BOX_LOSSES["smooth_l1"], CLASS_LOSSES["focal"])
+    found = tunable_parameters(BOX_LOSSES["smooth_l1"], CLASS_LOSSES["focal"])
     assert {name: parameter.default for name, parameter in found.items()} == {
         "alpha": 0.25,
         "gamma": 2.0,
         "beta": 1.0,
         "weight": 1.0,
     }
-    weight = parameters_of(BOX_LOSSES["l2"], CLASS_LOSSES["ce"])["weight"]
+    weight = tunable_parameters(BOX_LOSSES["l2"], CLASS_LOSSES["ce"])["weight"]
     assert (weight.low, weight.default, weight.high) == pytest.approx((0.025, 0.2, 1.6)), "around the listed weight"
 
 
@@ -55,11 +55,11 @@ def test_defaults_are_those_of_the_losses() -> None:
             "giou",
             "focal",
             ["beta"],
-            "over: expected some of alpha, gamma, weight, which giou and focal have, got 'beta'",
+            "over: expected some of alpha, gamma, weight, the parameters of giou and focal, got 'beta'",
         ),
-        ("l1", "ce", ["weight", ""], "over: expected some of weight, which l1 and ce have, got ''"),
-        ("l1", "ce", None, "over: expected some of weight, which l1 and ce have, got none"),
-        ("l1", "ce", [], "over: expected some of weight, which l1 and ce have, got none"),
+        ("l1", "ce", ["weight", ""], "over: expected some of weight, the parameters of l1 and ce, got ''"),
+        ("l1", "ce", None, "over: expected some of weight, the parameters of l1 and ce, got none"),
+        ("l1", "ce", [], "over: expected some of weight, the parameters of l1 and ce, got none"),
         ("l1", "focal", ["gamma", "gamma"], "over: expected every parameter once, got gamma, gamma"),
     ],
 )
@@ -74,6 +74,29 @@ def test_without_a_choice_the_options_of_the_class_loss_are_tuned() -> None:
         return [parameter.name for parameter in parameters_over(BOX_LOSSES["smooth_l1"], CLASS_LOSSES[cls], None)]
 
     assert (names("focal"), names("softmax_focal")) == (["alpha", "gamma"], ["gamma"])
+
+
+@pytest.mark.parametrize(
+    ("cls", "over", "starts"),
+    [
+        ("focal:alpha=0.5", None, {"gamma": 2.0}),
+        ("focal:gamma=1.5", None, {"alpha": 0.25}),
+        ("focal:gamma=7", ["gamma"], {"gamma": 7}),
+        ("focal:alpha=none", None, {"gamma": 2.0}),
+        ("focal:alpha=1", ["gamma"], {"gamma": 2.0}),
+    ],
+)
+def test_options_in_a_name_are_fixed_or_the_start(cls: str, over: list[str] | None, starts: dict) -> None:
+    found = parameters_over(BOX_LOSSES["l1"], loss_named(cls), over)
+    assert {parameter.name: parameter.default for parameter in found} == starts
+
+
+@pytest.mark.parametrize("cls", ["focal:alpha=none", "focal:alpha=1", "focal:alpha=0"])
+def test_an_option_without_a_position_on_its_scale_is_not_tunable(cls: str) -> None:
+    with pytest.raises(
+        TuningError, match="over: expected some of gamma, weight, the parameters of l1 and focal:alpha="
+    ):
+        parameters_over(BOX_LOSSES["l1"], loss_named(cls), ["alpha"])
 
 
 def test_scales_lead_there_and_back_and_round_to_three_digits(seed: int) -> None:
@@ -94,19 +117,19 @@ def test_scales_lead_there_and_back_and_round_to_three_digits(seed: int) -> None
 
 def test_the_search_starts_from_the_counts_and_from_the_defaults() -> None:
     found = parameters_over(BOX_LOSSES["smooth_l1"], CLASS_LOSSES["focal"], ["gamma", "alpha", "beta"])
-    # 12 of 64 cells see one of two classes: of the 128 entries 12 are positive.
-    starts = starts_of(found, [4, 8, 52])
+    # 12 of 64 cells see one of two classes: of the 128 elements 12 are positive.
+    starts = start_settings(found, [4, 8, 52])
     assert starts == [{"gamma": 2.0, "alpha": 0.9062, "beta": 1.0}, {"gamma": 2.0, "alpha": 0.25, "beta": 1.0}]
     assert list(starts[0]) == ["gamma", "alpha", "beta"]
     assert isclose(starts[0]["alpha"], 116 / 128, abs_tol=1e-4)
-    assert starts_of(found[:1], [4, 8, 52]) == [{"gamma": 2.0}], "no alpha, no counts"
-    assert starts_of(found[1:2], [3, 1]) == [{"alpha": 0.25}], "the counts give the default"
+    assert start_settings(found[:1], [4, 8, 52]) == [{"gamma": 2.0}], "no alpha, no counts"
+    assert start_settings(found[1:2], [3, 1]) == [{"alpha": 0.25}], "the counts give the default"
 
 
 def test_a_start_beyond_the_range_widens_it() -> None:
     [alpha] = parameters_over(BOX_LOSSES["l1"], CLASS_LOSSES["focal"], ["alpha"])
-    assert spanning(alpha, [{"alpha": 0.9999}, {"alpha": 0.25}]) == replace(alpha, high=0.9999)
-    assert spanning(alpha, [{"alpha": 0.01}]) == replace(alpha, low=0.01)
+    assert extended(alpha, [{"alpha": 0.9999}, {"alpha": 0.25}]) == replace(alpha, high=0.9999)
+    assert extended(alpha, [{"alpha": 0.01}]) == replace(alpha, low=0.01)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +138,7 @@ def test_a_start_beyond_the_range_widens_it() -> None:
 def test_counts_without_an_alpha_are_refused(counts: list[int], told: str) -> None:
     [alpha] = parameters_over(BOX_LOSSES["l1"], CLASS_LOSSES["focal"], ["alpha"])
     with pytest.raises(TuningError, match=f"over: expected cells with and without objects to tune alpha, {told}"):
-        starts_of([alpha], counts)
+        start_settings([alpha], counts)
 
 
 def test_the_line_is_python_that_makes_the_losses(seed: int) -> None:
@@ -128,7 +151,7 @@ def test_the_line_is_python_that_makes_the_losses(seed: int) -> None:
         "weight": LOG.rounded(random.uniform(0.1, 8)),
     }
     made: dict[str, object] = {"detloss": detloss}
-    exec(line_of(box, cls, settings), made)
+    exec(code_line(box, cls, settings), made)
     logits, target = torch.randn(4, 3), torch.tensor([0, 1, 2, 3])
     expected = detloss.sigmoid_focal_loss(logits, target, alpha=settings["alpha"], gamma=settings["gamma"])
     assert made["class_loss"](logits, target) == expected
@@ -138,9 +161,9 @@ def test_the_line_is_python_that_makes_the_losses(seed: int) -> None:
 
 
 def test_the_line_has_what_was_tuned_and_nothing_else() -> None:
-    assert line_of(BOX_LOSSES["giou"], CLASS_LOSSES["focal"], {"gamma": 1.5}) == (
+    assert code_line(BOX_LOSSES["giou"], CLASS_LOSSES["focal"], {"gamma": 1.5}) == (
         "class_loss = detloss.SigmoidFocalLoss(gamma=1.5)"
     )
-    assert line_of(BOX_LOSSES["smooth_l1"], CLASS_LOSSES["ce"], {"weight": 2.0, "beta": 0.5}) == (
+    assert code_line(BOX_LOSSES["smooth_l1"], CLASS_LOSSES["ce"], {"weight": 2.0, "beta": 0.5}) == (
         "box_loss = detloss.SmoothL1Loss(beta=0.5); box_weight = 2.0"
     )

@@ -10,11 +10,12 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training.devices import teams
-from detloss.experiments.tuning import cross_validation, tune, tune_command
+from detloss.experiments.training.devices import device_groups
+from detloss.experiments.tuning import cross_validation, tune_command
 from detloss.experiments.tuning.candidates import State
+from detloss.experiments.tuning.cross_validation import tune
 from detloss.experiments.tuning.display import TuningDisplay
-from detloss.experiments.tuning.search import Happening
+from detloss.experiments.tuning.search import TuningEvent
 from detloss.experiments.tuning.search_space import TuningError
 from tests.support.tuning_trials import (
     Inline,
@@ -27,17 +28,20 @@ from tests.support.tuning_trials import (
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
-        ({"box": "focal"}, "box: expected one of l1, l2, smooth_l1, .*, got 'focal'"),
-        ({"cls": "giou"}, "cls: expected one of ce, .*, got 'giou'"),
+        ({"box": "focal"}, "box: 'focal' is a loss of .*. There are: l1, l2, smooth_l1, .*kld"),
+        ({"cls": "giou"}, "cls: 'giou' is a loss of boxes. There are: ce, "),
         ({"detector": "none"}, "detector: expected one of unitbox.*, got 'none'"),
         ({"folds": 1}, "folds: expected at least 2, got 1"),
         ({"trials": 1}, "trials: expected at least 2, got 1"),
-        ({"trials": 2}, "trials: expected more than the 2 that the search starts from, got 2"),
+        ({"trials": 2}, "trials: expected more than the 2 start settings, got 2"),
         ({"steps": 0}, "steps: expected at least 1, got 0"),
         ({"seed": -1}, "seed: expected at least 0, got -1"),
         ({"jobs": 0}, "jobs: expected at least 1, got 0"),
-        ({"over": ["beta"], "box": "l1"}, "over: expected some of alpha, gamma, weight, which l1 and focal have, got"),
-        ({"folds": 30}, "folds: expected boxes to judge on for fold 25 of 30, got none in 0 of 24 training images"),
+        (
+            {"over": ["beta"], "box": "l1"},
+            "over: expected some of alpha, gamma, weight, the parameters of l1 and focal, got",
+        ),
+        ({"folds": 30}, "folds: expected boxes for evaluation in fold 25 of 30, got none in 0 of 24 training images"),
     ],
 )
 def test_what_makes_no_sense_is_refused(asked: dict, told: str, tmp_path: Path) -> None:
@@ -77,7 +81,7 @@ def test_the_command_tells_the_plan_the_candidates_and_the_line(surface: Surface
     assert any("dropped at AP" in line and line.endswith("after 1 fold") for line in lines)
     record = json.loads((tmp_path / "tune.json").read_text())
     assert record["line"] in lines
-    assert lines[-2:] == [f"numbers: {tmp_path / 'tune.json'}", f"picture: {tmp_path / 'tune.png'}"]
+    assert lines[-2:] == [f"numbers: {tmp_path / 'tune.json'}", f"plot: {tmp_path / 'tune.png'}"]
     best = record["best"]
     assert any(line.rstrip().endswith("best") and f"{best['ap']:.3f} (" in line for line in lines)
     calls = len(surface.calls)
@@ -87,19 +91,33 @@ def test_the_command_tells_the_plan_the_candidates_and_the_line(surface: Surface
     assert len(surface.calls) == calls
 
 
+def test_options_in_a_name_are_fixed_and_the_others_tuned(surface: Surface, tmp_path: Path) -> None:
+    words = ("--box", "smooth_l1:beta=0.5", "--cls", "Focal:alpha=0.5", "--trials", 3, "--steps", 2, "--jobs", 1)
+    result = invoke(*words, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert "plan: 3 candidates for gamma, each on 3 folds" in result.output
+    record = json.loads((tmp_path / "tune.json").read_text())
+    assert (record["box"], record["cls"], record["over"]) == ("smooth_l1:beta=0.5", "focal:alpha=0.5", ["gamma"])
+    assert record["line"].startswith("class_loss = detloss.SigmoidFocalLoss(alpha=0.5, gamma=")
+    assert {(call.box, call.cls) for call in surface.calls} == {("smooth_l1:beta=0.5", "focal:alpha=0.5")}
+    fixed = invoke(*words, "--cls", "focal:alpha=.5:gamma=1", "--out", tmp_path / "other")
+    assert fixed.exit_code == 2
+    assert "--over: expected some of alpha, gamma, beta, weight, the parameters of" in " ".join(fixed.output.split())
+
+
 def test_bars_tell_how_much_is_done() -> None:
     terminal = Console(force_terminal=True, width=120, file=StringIO())
     surface = Surface(hopeless=lambda trial: trial.candidate == 4)
     shares: list[float] = []
 
-    def watch(happening: Happening) -> None:
+    def watch(happening: TuningEvent) -> None:
         display.show(happening)
         shares.append(display.bars.tasks[0].percentage)
 
-    with TuningDisplay(terminal, teams(2)) as display:
-        found = tuned(surface, jobs=2, watch=watch)
+    with TuningDisplay(terminal, device_groups(2)) as display:
+        found = tuned(surface, jobs=2, on_event=watch)
     assert display.running == {}
-    assert display.settled == 15, "all but the one that failed"
+    assert display.ended == 15, "all but the one that failed"
     assert any(one.state is State.DROPPED for one in found.candidates)
     assert shares == sorted(shares)
     assert 90 < shares[-1] <= 100, "the folds of the candidate that failed are missing"
@@ -111,7 +129,7 @@ def test_the_command_tells_what_failed(surface: Surface, tmp_path: Path) -> None
     assert result.exit_code == 1
     assert ", fold 1: failed: FloatingPointError: the gradient is gone" in result.output
     assert "Traceback" in result.output
-    assert "Error: 1 of 4 candidates failed; the same command begins them again." in result.output
+    assert "Error: 1 of 4 candidates failed; the same command resumes them." in result.output
     assert "class_loss = " in result.output, "there is an answer without it"
     surface.hopeless = lambda trial: True
     nothing = invoke("--trials", 4, "--steps", 3, "--jobs", 1, "--out", tmp_path / "other")
@@ -128,7 +146,7 @@ def test_an_interrupt_is_told_and_what_is_finished_is_kept(surface: Surface, tmp
     surface.hopeless = interrupt
     result = invoke("--trials", 4, "--steps", 2, "--jobs", 1, "--out", tmp_path)
     assert result.exit_code == 130
-    assert f"Interrupted: 2 of 4 candidates are finished; what is finished is kept in {tmp_path}." in result.output
+    assert f"Interrupted: 2 of 4 candidates are finished; finished trainings are kept in {tmp_path}." in result.output
     surface.hopeless = lambda trial: False
     assert invoke("--trials", 4, "--steps", 2, "--jobs", 1, "--out", tmp_path).exit_code == 0
     assert "finished earlier: 4 of 4" in invoke("--trials", 4, "--steps", 2, "--out", tmp_path).output
@@ -137,11 +155,15 @@ def test_an_interrupt_is_told_and_what_is_finished_is_kept(surface: Surface, tmp
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
-        (["--box", "giuo"], 2, "no such loss: 'giuo'. Did you mean giou?"),
-        (["--cls", "giou"], 2, "no such loss: 'giou'. There are: ce,"),
-        (["--box", "giou", "--over", "alpha, beta"], 2, "Error: --over: expected some of alpha, gamma, weight, which"),
+        (["--box", "giuo"], 2, "No such loss: 'giuo'. Did you mean giou?"),
+        (["--cls", "giou"], 2, "'giou' is a loss of boxes. There are: ce,"),
+        (
+            ["--box", "giou", "--over", "alpha, beta"],
+            2,
+            "Error: --over: expected some of alpha, gamma, weight, the parameters",
+        ),
         (["--folds", "1"], 2, "1 is not in the range x>=2"),
-        (["--trials", "2"], 2, "--trials: expected more than the 2 that the search starts from, got 2"),
+        (["--trials", "2"], 2, "--trials: expected more than the 2 start settings, got 2"),
         (["--steps", "0"], 2, "--steps"),
         (["--detector", "none"], 2, "'none' is not"),
         (["--detector", "faster-rcnn"], 2, "Error: --cls: expected one of ce, softmax_focal, because"),

@@ -12,12 +12,12 @@ from scipy import stats
 import detloss
 from detloss.experiments.comparison.statistics import Verdict
 from detloss.experiments.data.dataset import Dataset, Sample
-from detloss.experiments.training.devices import Place
-from detloss.experiments.training.evaluation import Precision, Prediction, evaluate
-from detloss.experiments.training.trial import Outcome, Trial
+from detloss.experiments.training.devices import Device
+from detloss.experiments.training.evaluation import Evaluation, Prediction, evaluate
+from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.tuning import tuning_plots
 from detloss.experiments.tuning.candidates import Candidate, State
-from detloss.experiments.tuning.folds import TuningTrial, fold_of_images, held_out
+from detloss.experiments.tuning.folds import TuningTrial, assign_folds, fold_dataset
 from detloss.experiments.tuning.tuning_result import difference_over_folds
 from tests.support.tuning_trials import Surface, small_dataset, tuned
 
@@ -34,10 +34,10 @@ def test_the_interval_is_that_of_the_paired_t_test_where_images_say_nothing(seed
 def test_the_interval_knows_how_the_images_of_each_fold_scatter(seed: int) -> None:
     folds, random = 3, np.random.default_rng(seed)
     dataset = small_dataset()
-    members = fold_of_images(dataset.train, folds)
+    members = assign_folds(dataset.train, folds)
     labelled = [replace(sample, labels=np.array([fold])) for sample, fold in zip(dataset.train, members)]
     dataset = replace(dataset, train=labelled, class_names=("a", "b", "c"))
-    sides = [held_out(dataset, fold, folds).validation for fold in range(folds)]
+    sides = [fold_dataset(dataset, fold, folds).validation for fold in range(folds)]
     nothing = Prediction(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
 
     def seen(sample: Sample) -> Prediction:
@@ -50,9 +50,8 @@ def test_the_interval_knows_how_the_images_of_each_fold_scatter(seed: int) -> No
         outcomes = [outcome(precision) for precision in precisions]
         return Candidate(0, {}, State.COMPLETE, outcomes), predictions
 
-    def outcome(precision: Precision) -> Outcome:
-        trial = Trial("l1", "focal", 1.0, 0, 1)
-        return Outcome(trial, **vars(precision), seconds=0.0, curve=[], predictions=[])
+    def outcome(evaluation: Evaluation) -> Outcome:
+        return Outcome(Trial("l1", "focal", 1.0, 0, 1), evaluation.ap, 0.0, evaluation)
 
     (best, found_by_best), (start, found_by_start) = finding(6), finding(2)
     difference = difference_over_folds(best, start, dataset)
@@ -73,7 +72,7 @@ def test_the_interval_knows_how_the_images_of_each_fold_scatter(seed: int) -> No
 def test_better_and_confirmed_is_advised() -> None:
     found = tuned(Surface(noise=1e-4))
     assert (found.verdict, found.confirmed) == (Verdict.BETTER, True)
-    assert found.advised is found.best.candidate
+    assert found.recommended is found.best.candidate
     assert found.findings()[0].startswith(
         f"The best, {found.best.candidate}, is better than the start, alpha 0.25, gamma 2: +"
     )
@@ -81,14 +80,15 @@ def test_better_and_confirmed_is_advised() -> None:
     made: dict[str, object] = {"detloss": detloss}
     exec(found.line, made)
     alpha, gamma = found.best.candidate.settings.values()
-    assert repr(made["class_loss"]) == f"SigmoidFocalLoss(alpha={alpha}, gamma={gamma})"
+    assert isinstance(made["class_loss"], detloss.SigmoidFocalLoss)
+    assert (f"{made['class_loss'].alpha}", f"{made['class_loss'].gamma}") == (f"{alpha}", f"{gamma}")
 
 
 def test_what_the_validation_images_do_not_confirm_is_not_advised() -> None:
     found = tuned(Surface(noise=1e-4, on_validation=lambda candidate: 0.5 if candidate == 1 else 0.0))
     assert (found.verdict, found.confirmed) == (Verdict.BETTER, False)
-    assert found.advised is found.start.candidate
-    assert "not ahead there, so this may be chance: stay with the start" in found.findings()[1]
+    assert found.recommended is found.start.candidate
+    assert "not ahead there, so the difference may be chance: keep the start" in found.findings()[1]
     assert found.line == "class_loss = detloss.SigmoidFocalLoss(alpha=0.25, gamma=2.0)"
 
 
@@ -96,22 +96,22 @@ def test_what_is_not_distinguishable_is_not_advised_though_it_be_ahead_on_valida
     equal = Surface(slope=0.0, on_validation=lambda candidate: 0.01 * (candidate == 4))
 
     def lucky(trial: TuningTrial, dataset: Dataset, **options: object) -> Outcome:
-        outcome = equal(trial, dataset, place=Place())
-        return replace(outcome, ap=outcome.ap + 0.1 * ((trial.candidate, trial.fold) == (4, 0)))
+        outcome = equal(trial, dataset, device=Device())
+        return replace(outcome, score=outcome.score + 0.1 * ((trial.candidate, trial.fold) == (4, 0)))
 
     found = tuned(lucky, over=["gamma"], trials=6)
     assert (found.best.candidate.number, found.confirmed) == (4, True)
     assert found.verdict is Verdict.NOT_DISTINGUISHABLE
     assert found.findings()[0].startswith("The best, gamma ")
     assert "is not distinguishable from the start, gamma 2: +0.033 [" in found.findings()[0]
-    assert found.findings()[1].endswith("Stay with the start.")
+    assert found.findings()[1].endswith("Keep the start.")
     assert found.line == "class_loss = detloss.SigmoidFocalLoss(gamma=2.0)"
 
 
 def test_where_nothing_is_better_the_start_is_trained_once_more_and_advised() -> None:
     surface = Surface(slope=0.0)
     found = tuned(surface)
-    assert found.findings() == ["Nothing that was tried did better than the start, alpha 0.875, gamma 2: stay with it."]
+    assert found.findings() == ["No candidate was better than the start, alpha 0.875, gamma 2: keep it."]
     assert [trial.candidate for trial in surface.calls if trial.fold is None] == [0]
     assert found.record()["interval"] == [0.0, 0.0]
     assert found.line == "class_loss = detloss.SigmoidFocalLoss(alpha=0.875, gamma=2.0)"
@@ -143,7 +143,7 @@ def test_tune_json_has_everything(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("over", "labels"),
     [
-        (["beta"], [("beta", "AP; the band: from the worst fold to the best")]),
+        (["beta"], [("beta", "AP (band: range of the folds)")]),
         (["alpha", "gamma"], [("alpha", "gamma")]),
         (["alpha", "gamma", "weight"], [("alpha", "gamma"), ("alpha", "weight"), ("gamma", "weight")]),
         (["alpha", "gamma", "beta", "weight"], None),
@@ -165,7 +165,7 @@ def test_the_picture_is_a_curve_a_map_or_a_map_of_every_two(
 def test_the_map_is_highest_where_the_surface_is_and_dropped_candidates_compare() -> None:
     surface = Surface()
     found = tuned(surface, trials=30)
-    tried = tuning_plots.begun(found)
+    tried = tuning_plots.started(found)
     heights = [surface.height(dict(candidate.settings)) for candidate in tried]
     compared = tuning_plots.comparable_scores(tried)
     np.testing.assert_allclose(compared - np.array(heights), (0.0 + 0.02 - 0.01) / 3, atol=1e-9)

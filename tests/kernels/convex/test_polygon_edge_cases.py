@@ -275,7 +275,7 @@ BOX, PLANE = AxisAligned(), torch.zeros(3, 5)
         (lambda: Mixed(Mixed(BOX, BOX), BOX), TypeError, r"first: expected a geometry such as Rotated\(\), got Mixed"),
         (lambda: Mixed(Rotated(), Cuboid()), ValueError, r"second: expected a geometry that goes with Rotated\(\), got Cuboid\(\)"),
         (lambda: Mixed(AxisAligned(dims=4), AxisAligned(dims=4)), ValueError, "second: expected a geometry that goes with"),
-        (lambda: Polytope(form="faces"), ValueError, "form: expected one of 'vertices', 'halfspaces', got 'faces'"),
+        (lambda: Polytope(form="faces"), ValueError, "form: expected 'vertices' or 'halfspaces', got 'faces'"),
         (lambda: detloss.iou(PLANE, PLANE, geometry=Rotated), TypeError, r"geometry: expected an instance such as AxisAligned\(\), got Rotated, the class itself"),
         (lambda: detloss.iou(PLANE, PLANE, geometry="rotated"), TypeError, r"geometry: expected an instance such as AxisAligned\(\), got 'rotated'"),
         (lambda: detloss.iou(PLANE[:, :4], PLANE, geometry=Rotated()), ValueError, r"a: expected \(\.\.\., 5\) rows of Rotated\(\), got \(3, 4\)"),

@@ -11,7 +11,7 @@ from detloss.geometry import AxisAligned
 from detloss.kernels import cpp, eager
 from detloss.kernels import triton as backend
 from detloss.kernels.interface import PairLoop
-from tests.battery.boxes import FAMILIES, REACHES, in_format
+from tests.battery.boxes import FAMILIES, RANGES, in_format
 from tests.support.marks import some
 
 every_format = pytest.mark.parametrize("form", ["xyxy", "xywh", "cxcywh", "ltrb"])
@@ -19,7 +19,7 @@ every_format = pytest.mark.parametrize("form", ["xyxy", "xywh", "cxcywh", "ltrb"
 
 def drawn(rng: Random, form: str, dims: int) -> tuple[Tensor, Tensor, Tensor]:
     """Pairs of every family of the battery, and weights of which some are 0."""
-    pairs = [make(rng, dims, REACHES[torch.float32]) for make in FAMILIES.values() for _ in range(8)]
+    pairs = [make(rng, dims, RANGES[torch.float32]) for make in FAMILIES.values() for _ in range(8)]
     pred, target = (torch.tensor([in_format(row, form) for row in rows]) for rows in zip(*pairs))
     return pred, target, torch.tensor([rng.randrange(4) / 3 for _ in pairs])
 

@@ -1,1 +1,1 @@
-"""Annotated images: readers of data sets on disk, and synthetic digit scenes."""
+"""Data sets: readers of annotated images, and generated scenes of digits."""

@@ -1,8 +1,7 @@
-"""The files below a data set's folder, and which annotation file belongs to which image.
+"""Files below the folder of a data set, and the image of each annotation file.
 
-The folder is listed once. Names that stand in annotation files are looked up in that list, never on the disk, so that
-nothing outside of the folder is opened, whatever the files say. Symbolic links are followed; hidden files and folders
-are passed over.
+The folder is listed once. Names in annotation files are looked up in that list, never on the disk, so that no file
+outside of the folder is opened. Symbolic links are followed; hidden files and folders are ignored.
 """
 
 import os
@@ -14,222 +13,229 @@ from operator import eq
 from pathlib import Path, PureWindowsPath
 
 from detloss.experiments.data.records import (
-    PARTS,
-    Part,
-    part_of,
-    tells_apart,
+    SUBSETS,
+    Subset,
+    has_split,
+    subset_of,
 )
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+INVENTORY_FOLDERS = 8
 
-_SHOWN_FOLDERS = 8
-# What folders of images and of annotations are called; "images", "JPEGImages" and "labels" say nothing else.
-_IMAGE_FOLDERS = frozenset({"image", "images", "img", "imgs", "jpegimages"})
-_KINDS = frozenset({"annotation", "annotations", "annot", "annots", "label", "labels", "xml", "xmls"})
-_KINDS |= _IMAGE_FOLDERS
-_BESIDE_A_PART = _KINDS | {"obj", "data", "set"}  # "obj_train_data" says no more than "train"
+# Conventional names of folders of images and of annotations.
+IMAGE_FOLDERS = frozenset({"image", "images", "img", "imgs", "jpegimages"})
+CONVENTIONAL = frozenset({"annotation", "annotations", "annot", "annots", "label", "labels", "xml", "xmls"})
+CONVENTIONAL |= IMAGE_FOLDERS
+BESIDE_A_SUBSET = CONVENTIONAL | {"obj", "data", "set"}  # as in "obj_train_data"
 
 
-class Tree:
-    """Every file below a folder, listed once.
+class FileTree:
+    """All files below a folder.
 
     Attributes:
         root: The folder.
         files: All files, sorted.
-        images: Those with the suffix of an image, be they readable or not.
+        images: Files with the suffix of an image, readable or not.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._names: dict[Path, tuple[str, ...]] = {}
         self.files: list[Path] = []
-        for folder, files in _walk(root):
-            self._names[folder] = folder.relative_to(root).parts
+        self.names: dict[Path, tuple[str, ...]] = {}  # of each folder, from the root on
+        for folder, files in walk(root):
+            self.names[folder] = folder.relative_to(root).parts
             self.files += [folder / name for name in files]
         self.files.sort()
         self.images = [file for file in self.files if file.suffix.lower() in IMAGE_SUFFIXES]
-        self._places = {folder: _place(names) for folder, names in self._names.items()}
-        self._parts: dict[Path, Part | None] = {
-            folder: next(filter(None, map(part_of, reversed(names))), None) for folder, names in self._names.items()
+        self.places = {folder: place_of(names) for folder, names in self.names.items()}
+        self.subsets: dict[Path, Subset | None] = {
+            folder: next(filter(None, map(subset_of, reversed(names))), None) for folder, names in self.names.items()
         }
-        self._of_name: dict[str, list[Path]] = defaultdict(list)
-        self._images_of_stem: dict[str, list[Path]] = defaultdict(list)
+        self.by_name: dict[str, list[Path]] = defaultdict(list)
+        self.images_by_stem: dict[str, list[Path]] = defaultdict(list)
         for file in self.files:
-            self._of_name[file.name].append(file)
+            self.by_name[file.name].append(file)
         for image in self.images:
-            self._images_of_stem[image.stem].append(image)
-        lit = {self._names[folder] for folder in {image.parent for image in self.images}}
-        self._lit = {names[:depth] for names in lit for depth in range(len(names) + 1)}
+            self.images_by_stem[image.stem].append(image)
+        with_images = {self.names[folder] for folder in {image.parent for image in self.images}}
+        self.above_images = {names[:depth] for names in with_images for depth in range(len(names) + 1)}
 
-    def readable(self, *suffixes: str) -> list[Path]:
-        """The files with one of these suffixes that are regular ones: no pipes, devices or broken links."""
+    def regular(self, *suffixes: str) -> list[Path]:
+        """The regular files with one of these suffixes, without pipes, devices or broken links."""
         return [file for file in self.files if file.suffix.lower() in suffixes and os.path.isfile(file)]
 
     def below(self, folder: Path, files: Iterable[Path]) -> list[Path]:
-        """Those of the files that lie in the folder or deeper."""
-        names = self._names[folder]
-        return [file for file in files if self._names[file.parent][: len(names)] == names]
+        """The files that are in a folder or below it."""
+        names = self.names[folder]
+        return [file for file in files if self.names[file.parent][: len(names)] == names]
 
-    def shown(self, file: Path) -> str:
-        """A file or folder by its path from the root on, "." for the root itself."""
+    def relative(self, file: Path) -> str:
+        """The path of a file or folder from the root, "." for the root."""
         return file.relative_to(self.root).as_posix()
 
-    def part(self, file: Path) -> Part | None:
-        """The part that the folders of a file speak of, the innermost first; None if they speak of none."""
-        return self._parts[file.parent]
+    def subset(self, file: Path) -> Subset | None:
+        """The subset that the folders of a file refer to, the innermost first; None if they refer to none."""
+        return self.subsets[file.parent]
 
     def split_rule(self, files: Iterable[Path]) -> str:
-        """Which folders of these files tell train and validation apart, in words; "" if none do."""
+        """The folders of files that separate training from validation, "" if none do."""
         folders = {
-            name: part
+            name: subset
             for folder in sorted({file.parent for file in files})
-            for name in self._names[folder]
-            if (part := part_of(name)) in ("train", "validation")
+            for name in self.names[folder]
+            if (subset := subset_of(name)) in ("train", "validation")
         }
-        return "folders " + " and ".join(folders) if tells_apart(folders.values()) else ""
+        return "folders " + " and ".join(folders) if has_split(folders.values()) else ""
 
-    def home(self, folder: Path) -> Path:
-        """The data set that a folder of annotations belongs to: the outermost folder of which it is a usual one.
+    def dataset_root(self, folder: Path) -> Path:
+        """The root of the data set of a folder of annotations: the outermost folder with a conventional path to it.
 
-        Usual are the data set's folder itself; folders that are named for a part, for images or for annotations, and
-        whatever is in these; and a folder of any name, with or without one for each part in it, that has no images.
+        Conventional are the root itself; folders that are named for a subset, for images or for annotations, and
+        everything in them; and a folder of any name without images, with or without one folder per subset in it.
         """
-        names = self._names[folder]
-        homes = (names[:depth] for depth in range(len(names)) if self._is_home(names[:depth], names[depth:]))
-        return self.root.joinpath(*next(homes, names))
+        names = self.names[folder]
+        roots = (names[:depth] for depth in range(len(names)) if self.is_root(names[:depth], names[depth:]))
+        return self.root.joinpath(*next(roots, names))
 
-    def pair(self, annotations: Iterable[Path]) -> dict[Path, list[Path]]:
+    def match_images(self, annotations: Iterable[Path]) -> dict[Path, list[Path]]:
         """The images that each annotation file may belong to by its name and its folder.
 
-        They have the same name and lie in the same folder, or else in one whose path differs by no more than names such
-        as "images" and "annotations", and by the name of the folder of annotations. Where there are none, any image of
-        that name will do that is in no other part and belongs to no other file.
+        They have the same name and are in the same folder, or else in one whose path differs only by names such as
+        "images" and "annotations", and by the name of the folder of annotations. If there are none, any image of that
+        name qualifies that is in no other subset and belongs to no other file.
         """
-        near = {file: self._near(file) for file in annotations}
+        near = {file: self.near_images(file) for file in annotations}
         taken = {image for images in near.values() for image in images}
         return {
             file: images
-            or [image for image in self._images_of_stem[file.stem] if image not in taken and self._agree(file, image)]
+            or [
+                image
+                for image in self.images_by_stem[file.stem]
+                if image not in taken and self.are_compatible(file, image)
+            ]
             for file, images in near.items()
         }
 
-    def named(self, written: str) -> list[Path]:
-        """The files that a path in an annotation file may mean: those that agree with most of its last names.
+    def find(self, written: str) -> list[Path]:
+        """The files that a path in an annotation file may refer to: those with the longest common end.
 
-        A path from another machine, which is absolute or leads upwards, may begin with anything. Any other has to name
-        every folder that says more than "images" or the part.
+        A path from another machine, which is absolute or leads upward, may have any beginning. Others have to contain
+        every folder that is neither conventional nor named for a subset.
         """
-        names, is_foreign = ((written,), False) if written in self._of_name else _split(written)
+        names, is_foreign = ((written,), False) if written in self.by_name else split_path(written)
         agreeing: dict[int, list[Path]] = defaultdict(list)
-        for file in self._of_name.get(names[-1], ()) if names else ():
-            of_file = (*self._names[file.parent], file.name)
+        for file in self.by_name.get(names[-1], ()) if names else ():
+            of_file = (*self.names[file.parent], file.name)
             count = sum(takewhile(bool, map(eq, reversed(names), reversed(of_file))))
-            said = set(_place(names[:-1]))
-            if is_foreign or len(names) == 1 or {*self._places[file.parent]} - {*PARTS} <= said:
+            contained = set(place_of(names[:-1]))
+            if is_foreign or len(names) == 1 or {*self.places[file.parent]} - {*SUBSETS} <= contained:
                 agreeing[count].append(file)
         return agreeing[max(agreeing)] if agreeing else []
 
-    def nearest(self, files: Iterable[Path], annotation: Path, part: Part | None) -> list[Path]:
-        """Those of the files that are nearest to an annotation file of this part, none of them in another part."""
-        place = *self._places[annotation.parent], *([part] if part else [])
+    def nearest(self, files: Iterable[Path], annotation: Path, subset: Subset | None) -> list[Path]:
+        """The files that are nearest to an annotation file of a subset, none of them in another subset."""
+        place = *self.places[annotation.parent], *([subset] if subset else [])
         ranks: dict[int, list[Path]] = defaultdict(list)
         for file in files:
-            if None in (part, self.part(file)) or part == self.part(file):
-                rank = 0 if file.parent == annotation.parent else 1 if self._belongs(place, file) else 2
+            if None in (subset, self.subset(file)) or subset == self.subset(file):
+                rank = 0 if file.parent == annotation.parent else 1 if self.matches_place(place, file) else 2
                 ranks[rank].append(file)
         return ranks[min(ranks)] if ranks else []
 
-    def at(self, written: str, base: Path, part: Part) -> Path | None:
-        """The folder or file that a path in a file of settings means, None if there is none in the data set.
+    def resolve(self, written: str, base: Path, subset: Subset) -> Path | None:
+        """The folder or file that a path in a file of settings refers to; None if it is not in the data set.
 
-        It counts from the base. Exported settings often say ../train where they mean train, or have the path of the
-        machine they were made on: failing all else, leading names are dropped, as long as two are left or one that
-        speaks of the part.
+        It is relative to the base. Exported settings often contain ../train for train, or the path of the machine that
+        exported them: as a last resort, leading names are dropped, as long as two remain or one that names the subset.
         """
-        names, is_foreign = _split(written)
+        names, is_foreign = split_path(written)
         inside = Path(os.path.normpath(base / written))
         candidates = [inside, *([] if is_foreign and not names else [self.root.joinpath(*names)])]
         shorter = (names[start:] for start in range(1, len(names)))
-        candidates += [self.root.joinpath(*rest) for rest in shorter if len(rest) > 1 or part_of(rest[-1]) == part]
-        return next((place for place in candidates if place in self._names or self._has(place)), None)
+        candidates += [self.root.joinpath(*rest) for rest in shorter if len(rest) > 1 or subset_of(rest[-1]) == subset]
+        return next((path for path in candidates if path in self.names or self.has_file(path)), None)
 
-    def is_usual(self, folder: Path) -> bool:
-        """Whether a folder, or one that it lies in, is named for images, for annotations or for a part."""
-        names = self._names[folder]
-        return bool(names) and not {*_place(names[:1])} - {*PARTS}
+    def is_conventional(self, folder: Path) -> bool:
+        """Whether a folder, or the outermost one above it, is named for images, for annotations or for a subset."""
+        names = self.names[folder]
+        return bool(names) and not {*place_of(names[:1])} - {*SUBSETS}
 
     def inventory(self) -> str:
-        """What there is: the number of files of each kind, a line a folder, the fullest first."""
-        kinds: dict[Path, Counter[str]] = defaultdict(Counter)
+        """The number of files of each type, a line per folder, the fullest first."""
+        types: dict[Path, Counter[str]] = defaultdict(Counter)
         for file in self.files:
-            kinds[file.parent][file.suffix.lower() or "without a suffix"] += 1
-        fullest = sorted(kinds, key=lambda folder: -kinds[folder].total())
+            types[file.parent][file.suffix.lower() or "without a suffix"] += 1
+        fullest = sorted(types, key=lambda folder: -types[folder].total())
         lines = [
-            f"\n  {self.shown(folder)}: " + ", ".join(f"{count} {kind}" for kind, count in kinds[folder].most_common(5))
-            for folder in fullest[:_SHOWN_FOLDERS]
+            f"\n  {self.relative(folder)}: "
+            + ", ".join(f"{count} {suffix}" for suffix, count in types[folder].most_common(5))
+            for folder in fullest[:INVENTORY_FOLDERS]
         ]
-        left = len(fullest) - len(lines)
-        return "".join(lines) + (f"\n  and {left} more folders" if left else "") if lines else " no files"
+        more = len(fullest) - len(lines)
+        return "".join(lines) + (f"\n  and {more} more folders" if more else "") if lines else " no files"
 
-    def _has(self, file: Path) -> bool:
-        return file in self._of_name.get(file.name, ())
+    def has_file(self, file: Path) -> bool:
+        """Whether the data set has a file."""
+        return file in self.by_name.get(file.name, ())
 
-    def _is_home(self, home: tuple[str, ...], names: tuple[str, ...]) -> bool:
+    def is_root(self, root: tuple[str, ...], names: tuple[str, ...]) -> bool:
+        """Whether a folder is the root of a data set whose annotations are in these folders below it."""
         first, *others = names
-        if not {*_place((first,))} - {*PARTS}:
+        if not {*place_of((first,))} - {*SUBSETS}:
             return True
-        return (*home, first) not in self._lit and all(part_of(name) for name in others)
+        return (*root, first) not in self.above_images and all(subset_of(name) for name in others)
 
-    def _near(self, annotation: Path) -> list[Path]:
-        alike = self._images_of_stem.get(annotation.stem, [])
-        beside = [image for image in alike if image.parent == annotation.parent]
-        return beside or [image for image in alike if self._belongs(self._places[annotation.parent], image)]
+    def near_images(self, annotation: Path) -> list[Path]:
+        """The images of an annotation file's name that are in its folder, or else in a corresponding one."""
+        same_name = self.images_by_stem.get(annotation.stem, [])
+        beside = [image for image in same_name if image.parent == annotation.parent]
+        return beside or [image for image in same_name if self.matches_place(self.places[annotation.parent], image)]
 
-    def _belongs(self, place: tuple[str, ...], image: Path) -> bool:
-        """Whether an image lies where those of this place do, which may have a name of its own for annotations."""
-        of_image = self._places[image.parent]
-        shorter = (place[:i] + place[i + 1 :] for i, name in enumerate(place) if name not in PARTS)
+    def matches_place(self, place: tuple[str, ...], image: Path) -> bool:
+        """Whether an image is at a place, or at one without the name of a folder of annotations."""
+        of_image = self.places[image.parent]
+        shorter = (place[:i] + place[i + 1 :] for i, name in enumerate(place) if name not in SUBSETS)
         return of_image == place or of_image in shorter
 
-    def _agree(self, first: Path, second: Path) -> bool:
-        """Whether two files are in no two different parts."""
-        parts = {self.part(first), self.part(second)} - {None}
-        return len(parts) < 2
+    def are_compatible(self, first: Path, second: Path) -> bool:
+        """Whether two files are not in different subsets."""
+        subsets = {self.subset(first), self.subset(second)} - {None}
+        return len(subsets) < 2
 
 
-def is_for_images(folder: Path) -> bool:
-    """Whether there is a folder of a name such as "images"."""
-    return folder.name.lower() in _IMAGE_FOLDERS and folder.is_dir()
+def is_image_folder(folder: Path) -> bool:
+    """Whether there is a folder with a conventional name such as "images"."""
+    return folder.name.lower() in IMAGE_FOLDERS and folder.is_dir()
 
 
-def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder with the names of its files; one that links reach twice comes once."""
-    seen = set()
-    for place, folders, files in os.walk(root, followlinks=True):
-        real = os.path.realpath(place)
-        if real in seen:
+def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
+    """List every folder with the names of its files; a folder with several links is listed once."""
+    visited = set()
+    for path, folders, files in os.walk(root, followlinks=True):
+        real = os.path.realpath(path)
+        if real in visited:
             folders.clear()
             continue
-        seen.add(real)
+        visited.add(real)
         folders[:] = [name for name in folders if not name.startswith((".", "__MACOSX"))]
-        folders.sort(key=lambda name: (os.path.islink(os.path.join(place, name)), name))
-        yield Path(place), [name for name in files if not name.startswith(".")]
+        folders.sort(key=lambda name: (os.path.islink(os.path.join(path, name)), name))
+        yield Path(path), [name for name in files if not name.startswith(".")]
 
 
-def _place(names: Iterable[str]) -> tuple[str, ...]:
-    """What the names of folders say beyond "images" and "annotations": parts, and names of their own."""
+def place_of(names: Iterable[str]) -> tuple[str, ...]:
+    """The names of folders without conventional ones such as "images"; names of subsets in their standard form."""
     place: list[str] = []
     for name in names:
-        part, words = part_of(name), re.findall("[a-z]+|[0-9]+", name.lower())
-        if part and all(word in _BESIDE_A_PART or word.isdigit() or part_of(word) for word in words):
-            place.append(part)
-        elif not words or not _KINDS.issuperset(words):
+        subset, words = subset_of(name), re.findall("[a-z]+|[0-9]+", name.lower())
+        if subset and all(word in BESIDE_A_SUBSET or word.isdigit() or subset_of(word) for word in words):
+            place.append(subset)
+        elif not words or not CONVENTIONAL.issuperset(words):
             place.append(name)
     return tuple(place)
 
 
-def _split(written: str) -> tuple[tuple[str, ...], bool]:
-    """The names in a path of any system, without its root and steps upwards, and whether it has any of these."""
+def split_path(written: str) -> tuple[tuple[str, ...], bool]:
+    """The names in a path of any system, without its root and steps upward, and whether it has any of these."""
     path = PureWindowsPath(written)
     names = tuple(name for name in path.parts if name not in (path.anchor, "..", "."))
     return names, bool(path.anchor) or ".." in path.parts

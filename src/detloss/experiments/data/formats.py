@@ -1,4 +1,4 @@
-"""Readers of annotated images, and how a data set's format and folder are recognised."""
+"""Detection of the format and the folder of a data set."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,109 +8,121 @@ from detloss.experiments.data import (
     coco,
     voc,
     yolo,
-    yolo_settings,
 )
-from detloss.experiments.data.file_tree import Tree, is_for_images
+from detloss.experiments.data.file_tree import FileTree, is_image_folder
 from detloss.experiments.data.records import DatasetError, Listing
 
 
 @dataclass(frozen=True)
-class _Format:
+class Format:
+    """A format and its reader.
+
+    Attributes:
+        name: Name of the format.
+        layout: Its supported layouts, for users.
+        suffixes: Suffixes of its annotation files.
+        expected: What such a file has to contain, for users.
+        detect: Finds files of this format.
+        read: Reads a data set: all of a folder, or one file of it.
+    """
+
     name: str
-    looked_for: str
+    layout: str
     suffixes: tuple[str, ...]
-    refused: str
-    evidence: Callable[[Tree], Iterator[Path]]
-    read: Callable[[Tree, Path | None], Listing]
+    expected: str
+    detect: Callable[[FileTree], Iterator[Path]]
+    read: Callable[[FileTree, Path | None], Listing]
 
 
-_COCO = _Format(
+COCO = Format(
     "COCO json",
-    coco.LOOKED_FOR,
+    coco.LAYOUT,
     (".json",),
     'expected lists "images" and "annotations" in it',
-    coco.evidence,
+    coco.detect,
     coco.read,
 )
-_VOC = _Format("Pascal VOC xml", voc.LOOKED_FOR, (".xml",), "expected <annotation> as its root", voc.evidence, voc.read)
-_YOLO = _Format(
+VOC = Format("Pascal VOC xml", voc.LAYOUT, (".xml",), "expected <annotation> as its root", voc.detect, voc.read)
+YOLO = Format(
     "YOLO txt",
-    yolo.LOOKED_FOR,
+    yolo.LAYOUT,
     (".txt",),
     "expected rows of class, center x, center y, width, height",
-    yolo.evidence,
+    yolo.detect,
     yolo.read,
 )
-_FORMATS = (_COCO, _VOC, _YOLO)
+FORMATS = (COCO, VOC, YOLO)
 
 
 def read(path: Path) -> Listing:
-    """Reads a data set of whichever format it is, from its folder or one that has it somewhere in it.
+    """Read a data set of any format from its file, its folder, or a folder that contains it.
 
     Raises:
-        DatasetError: If there is nothing at the path, no data set or more than one.
+        DatasetError: The path does not exist, or has no data set or more than one.
     """
     if path.is_dir():
-        return _read_folder(path)
+        return read_folder(path)
     if not path.exists():
         raise DatasetError(f"{path}: there is no such file or folder")
-    known = {".json": _COCO, **dict.fromkeys(yolo_settings.SUFFIXES, _YOLO)}.get(path.suffix.lower())
-    if known is None:
+    file_format = {".json": COCO, **dict.fromkeys(yolo.SETTINGS_SUFFIXES, YOLO)}.get(path.suffix.lower())
+    if file_format is None:
         raise DatasetError(
             f"{path}: expected a folder, a COCO json file or YOLO's data.yaml, "
             f"got a file that ends in {path.suffix or 'nothing'}"
         )
     folder = path.parent
-    # By custom the json files of COCO lie in a folder of their own, with the images beside it.
-    tree = Tree(folder.parent if folder.name.lower() == "annotations" else folder)
-    return _read(known, tree, path)
+    # By convention COCO's json files are in a folder of their own, beside the images.
+    tree = FileTree(folder.parent if folder.name.lower() == "annotations" else folder)
+    return read_as(file_format, tree, path)
 
 
-def _read_folder(folder: Path) -> Listing:
-    tree = Tree(folder)
-    found: dict[tuple[Path, str], tuple[_Format, Path]] = {}
-    for known in _FORMATS:
-        for file in known.evidence(tree):
-            found.setdefault((tree.home(file.parent), known.name), (known, file))
+def read_folder(folder: Path) -> Listing:
+    """Read the data set in a folder that is nearest to its root."""
+    tree = FileTree(folder)
+    found: dict[tuple[Path, str], tuple[Format, Path]] = {}
+    for file_format in FORMATS:
+        for file in file_format.detect(tree):
+            found.setdefault((tree.dataset_root(file.parent), file_format.name), (file_format, file))
     if not found:
-        raise DatasetError(_nothing_found(tree))
-    depth = min(len(home.parts) for home, _ in found)
-    nearest = [(home, *evidence) for (home, _), evidence in found.items() if len(home.parts) == depth]
+        raise DatasetError(nothing_found(tree))
+    depth = min(len(root.parts) for root, _ in found)
+    nearest = [(root, *of_root) for (root, _), of_root in found.items() if len(root.parts) == depth]
     if len(nearest) > 1:
-        seen = "".join(f"\n  {known.name}: {file}" for _, known, file in nearest)
+        listed = "".join(f"\n  {file_format.name}: {file}" for _, file_format, file in nearest)
         raise DatasetError(
-            f"{folder}: expected one data set, found {len(nearest)}; "
-            f"name the folder or file of the one that is meant{seen}"
+            f"{folder}: expected one data set, found {len(nearest)}; give the folder or file of one of them{listed}"
         )
-    [(home, known, _)] = nearest
-    return _read(known, tree if home == folder else Tree(home), None)
+    [(root, file_format, _)] = nearest
+    return read_as(file_format, tree if root == folder else FileTree(root), None)
 
 
-def _read(known: _Format, tree: Tree, file: Path | None) -> Listing:
-    """Reads one data set; where it comes to no image, what there is says more than the problems alone."""
-    listing = known.read(tree, file)
+def read_as(file_format: Format, tree: FileTree, file: Path | None) -> Listing:
+    """Read a data set in a format; if it has no images, describe the folder."""
+    listing = file_format.read(tree, file)
     if not listing.images:
-        listing.found = f"It was read as {known.name} and has:{tree.inventory()}{_advice(tree)}"
+        listing.found = f"It was read as {file_format.name} and has:{tree.inventory()}{advice(tree)}"
     return listing
 
 
-def _nothing_found(tree: Tree) -> str:
-    """What is there, why it is none of the formats, and what would be one."""
-    refused = [
-        f"\n  {tree.shown(files[0])} is no {known.name}: {known.refused}"
-        for known in _FORMATS
-        if (files := tree.readable(*known.suffixes))
+def nothing_found(tree: FileTree) -> str:
+    """Describe a folder without a data set: its contents, what they lack, and the supported layouts."""
+    rejected = [
+        f"\n  {tree.relative(files[0])} is no {file_format.name}: {file_format.expected}"
+        for file_format in FORMATS
+        if (files := tree.regular(*file_format.suffixes))
     ]
-    reasons = "".join(refused) or ("\n  There are images, but no annotations." if tree.images else "")
-    looked_for = "".join(f"\n  {known.name}: {known.looked_for}" for known in _FORMATS)
-    return f"{tree.root}: no data set found. It has:{tree.inventory()}{_advice(tree)}{reasons}\nLooked for{looked_for}"
+    reasons = "".join(rejected) or ("\n  There are images, but no annotations." if tree.images else "")
+    layouts = "".join(f"\n  {file_format.name}: {file_format.layout}" for file_format in FORMATS)
+    return (
+        f"{tree.root}: no data set found. It has:{tree.inventory()}{advice(tree)}{reasons}\nSupported layouts:{layouts}"
+    )
 
 
-def _advice(tree: Tree) -> str:
-    """Where the images may be, for a folder that has none."""
+def advice(tree: FileTree) -> str:
+    """Suggest where to put images, for a folder that has none."""
     if tree.images:
         return ""
     folder = tree.root.resolve()
-    beside = [other.name for other in sorted(folder.parent.iterdir()) if is_for_images(other)]
-    advice = f"{beside[0]}/ is beside it: name the folder that has both" if beside else "put them into images/ in it"
-    return f"\n  It has no images: {advice}."
+    siblings = [other.name for other in sorted(folder.parent.iterdir()) if is_image_folder(other)]
+    where = f"{siblings[0]}/ is beside it: give the folder that has both" if siblings else "put them into images/ in it"
+    return f"\n  It has no images: {where}."

@@ -1,5 +1,6 @@
-"""What every reader hands over: rows as their files have them, their boxes not yet checked."""
+"""Records that all readers return: images and boxes as their files have them, and the checks of the boxes."""
 
+import math
 import os
 import re
 from collections.abc import Iterable
@@ -7,16 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-Part = Literal["train", "validation", "test"]
+Subset = Literal["train", "validation", "test"]
 Box = tuple[float, float, float, float]
 
 WHOLE_FILE = "whole file"
-PARTS: tuple[Part, ...] = ("train", "validation", "test")
-# A COCO json of a large set has some hundred megabytes; what has more is none, and would not fit into memory.
-LARGEST_JSON = 2**32
-LARGEST_TEXT = 2**26
-
-_PART_WORDS: dict[str, Part] = {
+SUBSETS: tuple[Subset, ...] = ("train", "validation", "test")
+SUBSET_WORDS: dict[str, Subset] = {
     "train": "train",
     "training": "train",
     "val": "validation",
@@ -26,9 +23,18 @@ _PART_WORDS: dict[str, Part] = {
     "testing": "test",
 }
 
+# The json of a large COCO data set has some hundred megabytes. Larger files would not fit into memory.
+MAX_JSON_BYTES = 2**32
+MAX_TEXT_BYTES = 2**26
+
+# Boxes are drawn on rounded coordinates, so a true edge may lie one pixel outside.
+ROUNDING = 1.0
+# A shorter side may vanish in float32 when the image is resized.
+MIN_SIDE = 0.01
+
 
 class DatasetError(ValueError):
-    """A data set that cannot be used at all, in words for its owner."""
+    """A data set that cannot be used."""
 
     def __init__(self, message: str) -> None:
         super().__init__(well_formed(message))
@@ -36,12 +42,12 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that was left out, and why.
+    """An excluded part of a data set.
 
     Attributes:
-        file: The file it stands in, relative to the data set's folder.
+        file: Its file, relative to the folder of the data set.
         row: The row of that file, or "whole file".
-        message: What was expected and what came.
+        message: What was expected and what was found.
     """
 
     file: str
@@ -51,13 +57,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class Annotation:
-    """One labelled box as its file has it.
+    """A labeled box as its file has it.
 
     Attributes:
-        row: Where in the file it stands, in words.
-        class_name: A name out of the listing's `class_names`.
-        box: x1, y1, x2, y2 in the unit of its image's `unit`; any numbers at all.
-        difficult: Whether its owner marked it as hard to recognise.
+        row: Its position in the file.
+        class_name: One of the listing's `class_names`.
+        box: x1, y1, x2, y2 in the unit of the image's `unit`; not checked.
+        difficult: Whether it is marked as hard to recognize.
     """
 
     row: str
@@ -68,36 +74,36 @@ class Annotation:
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """An image file with its labelled boxes; neither has been looked at.
+    """An image file with its labeled boxes; neither has been checked.
 
     Attributes:
         image: The image file.
-        source: The file that holds the boxes.
-        annotations: Its boxes; always empty where part is "test".
-        part: Which part of the data set its owner put it in, None where the owner did not say.
-        declared_size: Width and height as the annotation file has them.
-        unit: Whether boxes are in pixels or in shares of the image's width and height.
+        source: The file with the boxes.
+        annotations: Its boxes; always empty if the subset is "test".
+        subset: The subset that the data set assigns it to; None: not assigned.
+        declared_size: Width and height in the annotation file.
+        unit: Whether boxes are in pixels or in fractions of the image's width and height.
     """
 
     image: Path
     source: Path
     annotations: tuple[Annotation, ...] = ()
-    part: Part | None = None
+    subset: Subset | None = None
     declared_size: tuple[int, int] | None = None
-    unit: Literal["pixels", "shares"] = "pixels"
+    unit: Literal["pixels", "fractions"] = "pixels"
 
 
 @dataclass
 class Listing:
-    """A whole data set as its files have it.
+    """A data set as its files have it.
 
     Attributes:
         class_names: Names in the order of their labels.
-        images: Every image that has a row or a label file, of every part.
-        problems: What could not be understood and is left out.
-        remarks: Clauses for the report on what was kept although it may surprise.
-        split_rule: Which files or folders tell train and validation apart, "" if none do.
-        found: What there is instead, in sentences, where there are no images.
+        images: Every image that has a row or a label file, of every subset.
+        problems: What could not be read and is excluded.
+        remarks: Clauses for the report about unusual parts that are kept.
+        split_rule: The files or folders that separate training from validation, "" if none do.
+        found: A description of the folder if there are no images.
     """
 
     class_names: tuple[str, ...] = ()
@@ -107,50 +113,85 @@ class Listing:
     split_rule: str = ""
     found: str = ""
 
-    def leave_out(self, file: Path, row: str, message: str) -> None:
-        """Notes one thing that is left out."""
+    def exclude(self, file: Path, row: str, message: str) -> None:
+        """Record an excluded part."""
         self.problems.append(Problem(str(file), row, message))
 
 
-def part_of(name: str) -> Part | None:
-    """The part that a file or folder name speaks of: "instances_train2017" of training.
+def subset_of(name: str) -> Subset | None:
+    """Find the subset that the name of a file or folder refers to: "instances_train2017" is for training.
 
     Returns:
-        None where the name speaks of no part, or of more than one.
+        None if the name refers to no subset, or to more than one.
     """
     words = re.findall("[a-z]+", name.lower())
-    parts = {_PART_WORDS[word] for word in words if word in _PART_WORDS}
-    return parts.pop() if len(parts) == 1 else None
+    subsets = {SUBSET_WORDS[word] for word in words if word in SUBSET_WORDS}
+    return subsets.pop() if len(subsets) == 1 else None
 
 
-def tells_apart(parts: Iterable[Part | None]) -> bool:
-    """Whether there is both a part to train on and one to judge on."""
-    return {"train", "validation"} <= set(parts)
+def has_split(subsets: Iterable[Subset | None]) -> bool:
+    """Whether there is a subset for training and one for validation."""
+    return {"train", "validation"} <= set(subsets)
 
 
-def contents_of(file: Path, largest: int = LARGEST_TEXT) -> bytes:
-    """The bytes of a regular file of no more than so many.
+def box_problem(box: Box, width: int, height: int) -> str | None:
+    """Check whether a box can be trained on; one that cannot is excluded, never repaired.
+
+    Up to one pixel outside the image counts as rounding: such a box is valid and remains unchanged.
+
+    Args:
+        box: x1, y1, x2, y2 in pixels of the image.
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+
+    Returns:
+        A description of the problem; None for a valid box.
+
+    Example:
+        >>> box_problem((504, 337, 504, 337), 640, 480)
+        'box (504, 337, 504, 337) has no area'
+        >>> box_problem((600, 10, 652.5, 40), 640, 480)
+        'box (600, 10, 652.5, 40) reaches 12.5 pixels beyond the image of 640 x 480 pixels'
+    """
+    x1, y1, x2, y2 = box
+    shown = "box ({:.7g}, {:.7g}, {:.7g}, {:.7g})".format(*box)
+    if not all(map(math.isfinite, box)):
+        return f"{shown} has a number that is not finite"
+    if x2 < x1 or y2 < y1:
+        return f"{shown} is inverted: expected x1 < x2 and y1 < y2"
+    if x2 - x1 < MIN_SIDE or y2 - y1 < MIN_SIDE:
+        return f"{shown} has no area"
+    if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
+        return f"{shown} lies outside the image of {width} x {height} pixels"
+    beyond = max(-x1, -y1, x2 - width, y2 - height)
+    if beyond > ROUNDING:
+        return f"{shown} reaches {beyond:.7g} pixels beyond the image of {width} x {height} pixels"
+    return None
+
+
+def contents_of(file: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
+    """Read a regular file of limited size.
 
     Raises:
-        OSError: If it is larger, no regular file, or cannot be opened.
+        OSError: It is larger, not a regular file, or cannot be opened.
     """
     if not os.path.isfile(file):
         raise OSError("it is missing or not a regular file")
-    if (size := os.path.getsize(file)) > largest:
-        raise OSError(f"expected at most {largest} bytes, got {size}")
+    if (size := os.path.getsize(file)) > max_bytes:
+        raise OSError(f"expected at most {max_bytes} bytes, got {size}")
     return file.read_bytes()
 
 
 def lines_of(file: Path) -> list[str]:
-    """The lines of a text file in UTF-8, with any line ends and with or without a byte order mark.
+    """Read the lines of a UTF-8 text file, with any line ends and with or without a byte order mark.
 
     Raises:
-        OSError: If it cannot be read.
-        UnicodeDecodeError: If it is not UTF-8.
+        OSError: It cannot be read.
+        UnicodeDecodeError: It is not UTF-8.
     """
     return [line.strip() for line in contents_of(file).decode("utf-8-sig").splitlines()]
 
 
 def well_formed(text: str) -> str:
-    r"""The text with what no encoding can write, as in file names that are not UTF-8, spelt as \\udcff."""
+    r"""Escape characters that no encoding has, as in file names that are not UTF-8: \\udcff."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""One copy of a data set's pixels for all processes of a comparison."""
+"""Pixels of a data set, shared by all processes of a comparison."""
 
 import os
 from collections.abc import Iterable
@@ -18,10 +18,10 @@ NO_PIXELS = np.empty(0, np.uint8)
 
 
 class SharedDataset:
-    """A data set that is sent to worker processes, which map its pixels instead of reading or composing it again.
+    """A data set for worker processes, which map its pixels instead of reading or generating it again.
 
-    Calling it returns the data set. The pixels are in an unlinked temporary file that every process maps; it is gone
-    with the last of them. A process that writes to an image changes its own copy.
+    Calling it returns the data set. The pixels are in an unlinked temporary file that every process maps; the file is
+    deleted with the last of them. A process that writes to an image changes its own copy.
     """
 
     def __init__(self, dataset: Dataset) -> None:
@@ -31,10 +31,10 @@ class SharedDataset:
             file.flush()
             self.hold(os.dup(file.fileno()))
         self.shapes = [sample.image.shape for sample in chain(dataset.train, dataset.validation)]
-        self.outline = with_images(dataset, [NO_PIXELS] * len(self.shapes))
+        self.without_pixels = with_images(dataset, [NO_PIXELS] * len(self.shapes))
 
     def hold(self, descriptor: int) -> None:
-        """Keep the file open as long as this object lives."""
+        """Keep the file open for the lifetime of this object."""
         self.descriptor = descriptor
         finalize(self, os.close, descriptor)
 
@@ -46,15 +46,15 @@ class SharedDataset:
         self.hold(state["descriptor"].detach())
 
     def __call__(self) -> Dataset:
-        """The data set, its images mapped."""
+        """Return the data set with mapped images."""
         pixels = np.frombuffer(mmap(self.descriptor, 0, access=ACCESS_COPY), np.uint8)
         ends = np.cumsum([np.prod(shape) for shape in self.shapes])[:-1]
         images = (part.reshape(shape) for part, shape in zip(np.split(pixels, ends), self.shapes))
-        return with_images(self.outline, images)
+        return with_images(self.without_pixels, images)
 
 
 def with_images(dataset: Dataset, images: Iterable[np.ndarray]) -> Dataset:
-    """The same data set with these images, first those to train on."""
+    """Replace the images of a data set, the training images first."""
     source = iter(images)
     train, validation = (
         [replace(sample, image=next(source)) for sample in samples] for samples in (dataset.train, dataset.validation)

@@ -1,22 +1,24 @@
-"""YOLO txt: one label file an image, one row a box: class, center x, center y, width, height.
+"""Reader of YOLO txt: one label file per image, one row per box: class, center x, center y, width, height.
 
 Source: https://docs.ultralytics.com/datasets/detect/
 
-- Coordinates are shares of the image's width and height, so boxes become pixels once it is read.
-- Class names come from data.yaml, classes.txt, obj.names or _darknet.labels; without them they are
-  "class 0", "class 1" and so on.
-- An image without a label file is by YOLO's custom an image without objects: kept, and counted in
-  the report.
-- Rows of more numbers, such as outlines or confidences, are no boxes: left out and listed.
+- Coordinates are fractions of the image's width and height; boxes are converted to pixels when the image is read.
+- Class names come from data.yaml, classes.txt, obj.names or _darknet.labels; otherwise they are "class 0", "class 1"
+  and so on.
+- By YOLO's convention, an image without a label file has no objects. It is kept, and counted in the report.
+- Rows with more numbers, such as outlines or confidences, are not boxes. They are excluded and listed.
 """
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from detloss.experiments.data import yolo_settings
-from detloss.experiments.data.file_tree import IMAGE_SUFFIXES, Tree
+import yaml
+
+from detloss.experiments.data.file_tree import IMAGE_SUFFIXES, FileTree
 from detloss.experiments.data.records import (
     WHOLE_FILE,
     AnnotatedImage,
@@ -24,79 +26,102 @@ from detloss.experiments.data.records import (
     Box,
     DatasetError,
     Listing,
-    Part,
+    Subset,
+    contents_of,
+    has_split,
     lines_of,
-    tells_apart,
-)
-from detloss.experiments.data.yolo_settings import Settings
-
-LOOKED_FOR = (
-    "images/ and labels/ with *.txt, or *.txt among their images; also in train/ and valid/; data.yaml with names"
 )
 
-_HEAD = 4096  # bytes of a text file that show whether it has labels
-_PEEKS = 20  # files of a folder to look into: those of images without objects are empty
-_OTHER_TEXTS = {"train.txt", "val.txt", "valid.txt", "test.txt", *yolo_settings.NAME_FILES}
-_Placed = tuple[Path, Part | None]
+LAYOUT = "images/ and labels/ with *.txt, or *.txt among their images; also in train/ and valid/; data.yaml with names"
+
+SETTINGS_SUFFIXES = (".yaml", ".yml")
+NAME_FILES = frozenset({"classes.txt", "obj.names", "_darknet.labels"})
+OTHER_TEXTS = {"train.txt", "val.txt", "valid.txt", "test.txt", *NAME_FILES}
+
+# Keys of the subsets in data.yaml, and by Darknet's convention the names of their lists of images.
+SUBSET_KEYS: dict[str, Subset] = {"train": "train", "val": "validation", "valid": "validation", "test": "test"}
+
+HEAD_BYTES = 4096  # of a text file, which show whether it has labels
+MAX_EMPTY_FILES = 20  # files of a folder to inspect: those of images without objects are empty
+
+Located = tuple[Path, Subset | None]
 
 
-def evidence(tree: Tree) -> Iterator[Path]:
-    """Every data.yaml, and one label file of every folder that has any."""
-    yield from yolo_settings.files_in(tree)
-    peeks: dict[Path, int] = defaultdict(int)
-    for file in tree.readable(".txt"):
-        if peeks[file.parent] < _PEEKS and file.name not in _OTHER_TEXTS:
-            peeks[file.parent] += 1
-            if _has_labels(file):
-                peeks[file.parent] = _PEEKS
+@dataclass(frozen=True)
+class Settings:
+    """The description of a data set beside its labels.
+
+    Attributes:
+        file: The data.yaml, or the folder if there is none.
+        class_names: Names by the number in label files; None if there are none.
+        sources: Folders and lists of images as written, each with its subset.
+        base: The folder that sources are relative to.
+    """
+
+    file: Path
+    class_names: dict[int, str] | None
+    sources: tuple[tuple[str, Subset], ...]
+    base: Path
+
+
+def detect(tree: FileTree) -> Iterator[Path]:
+    """Find every data.yaml, and one label file of every folder that has any."""
+    yield from settings_files(tree)
+    inspected: dict[Path, int] = defaultdict(int)
+    for file in tree.regular(".txt"):
+        if inspected[file.parent] < MAX_EMPTY_FILES and file.name not in OTHER_TEXTS:
+            inspected[file.parent] += 1
+            if has_labels(file):
+                inspected[file.parent] = MAX_EMPTY_FILES
                 yield file
 
 
-def read(tree: Tree, source: Path | None = None) -> Listing:
-    """Reads a folder of images and labels, or the one that a data.yaml describes."""
+def read(tree: FileTree, source: Path | None = None) -> Listing:
+    """Read a folder of images and labels, or the one that a data.yaml describes."""
     listing = Listing()
-    settings = yolo_settings.read(tree, source, listing)
-    texts = [file for file in tree.readable(".txt") if file.name not in _OTHER_TEXTS]
+    settings = read_settings(tree, source, listing)
+    texts = [file for file in tree.regular(".txt") if file.name not in OTHER_TEXTS]
     label_files: dict[Path, list[Path]] = defaultdict(list)
-    for text, images_of_text in tree.pair(texts).items():
+    for text, images_of_text in tree.match_images(texts).items():
         for image in images_of_text:
             label_files[image].append(text)
-    images = _listed(tree, settings, listing) or _by_folder(tree, label_files, listing)
+    images = images_of_settings(tree, settings, listing) or images_by_folder(tree, label_files, listing)
     without_label_file = 0
-    for image, part in images:
-        files = _in_labels(tree, label_files.get(image, []))
-        if part == "test":
-            listing.images.append(AnnotatedImage(image, image, part=part))
+    for image, subset in images:
+        files = prefer_labels(tree, label_files.get(image, []))
+        if subset == "test":
+            listing.images.append(AnnotatedImage(image, image, subset=subset))
         elif not files:
-            listing.images.append(AnnotatedImage(image, image, part=part))
+            listing.images.append(AnnotatedImage(image, image, subset=subset))
             without_label_file += 1
         elif len(files) > 1:
-            message = f"expected one label file, found {len(files)}: " + ", ".join(map(tree.shown, files))
-            listing.leave_out(image, WHOLE_FILE, message)
-        elif (rows := _annotations(files[0], settings.class_names, listing)) is not None:
-            listing.images.append(AnnotatedImage(image, files[0], rows, part, unit="shares"))
+            message = f"expected one label file, found {len(files)}: " + ", ".join(map(tree.relative, files))
+            listing.exclude(image, WHOLE_FILE, message)
+        elif (rows := read_labels(files[0], settings.class_names, listing)) is not None:
+            listing.images.append(AnnotatedImage(image, files[0], rows, subset, unit="fractions"))
     if without_label_file:
         listing.remarks.append(f"images without a label file are kept as empty ({without_label_file})")
     folders = {image.source.parent for image in listing.images if image.source != image.image}
     paired = {text for files in label_files.values() for text in files}
     for text in texts:
         if text.parent in folders and text not in paired and not text.name.lower().startswith("readme"):
-            listing.leave_out(text, WHOLE_FILE, f"labels without an image {text.stem}")
-    seen = {row.class_name for image in listing.images for row in image.annotations}
+            listing.exclude(text, WHOLE_FILE, f"labels without an image {text.stem}")
+    found = {row.class_name for image in listing.images for row in image.annotations}
     known = settings.class_names
-    listing.class_names = tuple(sorted(seen, key=_number_of) if known is None else known.values())
+    listing.class_names = tuple(sorted(found, key=class_number) if known is None else known.values())
     return listing
 
 
-def _has_labels(file: Path) -> bool:
-    """Whether the first row is a whole number and four others or more, as boxes and outlines have them."""
+def has_labels(file: Path) -> bool:
+    """Whether the first row is an integer and at least four other numbers, as in boxes and outlines."""
     with file.open("rb") as opened:
-        head = opened.read(_HEAD).split(b"\n")
+        head = opened.read(HEAD_BYTES).split(b"\n")
     row = next(filter(None, (line.split() for line in head)), [])
-    return len(row) > 4 and re.fullmatch(rb"[0-9]+", row[0]) is not None and all(map(_is_number, row))
+    return len(row) > 4 and re.fullmatch(rb"[0-9]+", row[0]) is not None and all(map(is_number, row))
 
 
-def _is_number(text: bytes) -> bool:
+def is_number(text: bytes) -> bool:
+    """Whether a text is a number."""
     try:
         float(text)
     except ValueError:
@@ -104,76 +129,76 @@ def _is_number(text: bytes) -> bool:
     return True
 
 
-def _listed(tree: Tree, settings: Settings, listing: Listing) -> list[_Placed]:
-    """The images of the folders and lists that the settings name, each with its part."""
-    images: dict[Part, list[Path]] = defaultdict(list)
+def images_of_settings(tree: FileTree, settings: Settings, listing: Listing) -> list[Located]:
+    """List the images in the folders and lists of the settings, each with its subset."""
+    images: dict[Subset, list[Path]] = defaultdict(list)
     names = []
-    for written, part in settings.places:
-        place = tree.at(written, settings.base, part)
-        if place is not None:
-            names += [tree.shown(place)] if part != "test" else []
-            images[part] += tree.below(place, tree.images) if place.is_dir() else _of_list(tree, place, listing)
-        elif part != "test":
+    for written, subset in settings.sources:
+        source = tree.resolve(written, settings.base, subset)
+        if source is not None:
+            names += [tree.relative(source)] if subset != "test" else []
+            images[subset] += tree.below(source, tree.images) if source.is_dir() else read_list(tree, source, listing)
+        elif subset != "test":
             message = f"expected a folder or a list of images in the data set's folder, got {written!r:.200}"
-            listing.leave_out(settings.file, part, message)
-    placed: list[_Placed] = [(image, part) for part, of_part in images.items() for image in of_part]
-    if not tells_apart(part for _, part in settings.places):
-        return placed
+            listing.exclude(settings.file, subset, message)
+    located: list[Located] = [(image, subset) for subset, of_subset in images.items() for image in of_subset]
+    if not has_split(subset for _, subset in settings.sources):
+        return located
     if images["train"] and set(images["train"]) == set(images["validation"]):
-        listing.remarks.append(f"{settings.file.name} has the same images for train and val, so they were divided anew")
-        return [(image, part) for image, part in placed if part != "validation"]
+        listing.remarks.append(f"{settings.file.name} has the same images for train and val, so a new split was made")
+        return [(image, subset) for image, subset in located if subset != "validation"]
     listing.split_rule = "folders and lists " + " and ".join(names)
-    return placed
+    return located
 
 
-def _of_list(tree: Tree, file: Path, listing: Listing) -> list[Path]:
-    """The images that a list names, one a line."""
+def read_list(tree: FileTree, file: Path, listing: Listing) -> list[Path]:
+    """Read a list of images, one per line."""
     images = []
     try:
         lines = lines_of(file)
     except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{file}: cannot tell which images are for what: {error}") from error
+        raise DatasetError(f"{file}: the list of images cannot be read: {error}") from error
     for number, line in enumerate(lines, start=1):
-        found = [image for image in tree.named(line) if image.suffix.lower() in IMAGE_SUFFIXES]
+        found = [image for image in tree.find(line) if image.suffix.lower() in IMAGE_SUFFIXES]
         nearest = tree.nearest(found, file, None)
         if len(nearest) == 1:
             images += nearest
         elif line:
-            reason = "is the name of several: " + ", ".join(map(tree.shown, nearest)) if nearest else "is missing"
-            listing.leave_out(file, f"line {number}", f"image {line!r:.200} {reason}")
+            reason = "is the name of several: " + ", ".join(map(tree.relative, nearest)) if nearest else "is missing"
+            listing.exclude(file, f"line {number}", f"image {line!r:.200} {reason}")
     return images
 
 
-def _by_folder(tree: Tree, label_files: Collection[Path], listing: Listing) -> list[_Placed]:
-    """The images of a data set without lists, each with the part that its folder speaks of.
+def images_by_folder(tree: FileTree, label_files: Collection[Path], listing: Listing) -> list[Located]:
+    """List the images of a data set without lists, each with the subset of its folder.
 
-    Others, such as a preview, may lie about: an image counts where another in its folder has labels, or where its
-    folder is named for images or for a part.
+    There may be other images, such as a preview: an image counts if another in its folder has labels, or if its folder
+    is named for images or for a subset.
     """
-    labelled = {image.parent for image in label_files}
-    images = [image for image in tree.images if image.parent in labelled or tree.is_usual(image.parent)]
+    labeled = {image.parent for image in label_files}
+    images = [image for image in tree.images if image.parent in labeled or tree.is_conventional(image.parent)]
     listing.split_rule = tree.split_rule(images)
-    return [(image, tree.part(image)) for image in images]
+    return [(image, tree.subset(image)) for image in images]
 
 
-def _in_labels(tree: Tree, files: list[Path]) -> list[Path]:
-    """The label files of an image; where there are several, those in a folder called labels."""
-    in_labels = [file for file in files if "labels" in tree.shown(file.parent).lower().split("/")]
+def prefer_labels(tree: FileTree, files: list[Path]) -> list[Path]:
+    """The label files of an image; of several, those in a folder named labels."""
+    in_labels = [file for file in files if "labels" in tree.relative(file.parent).lower().split("/")]
     return in_labels if len(files) > 1 and in_labels else files
 
 
-def _annotations(file: Path, class_names: dict[int, str] | None, listing: Listing) -> tuple[Annotation, ...] | None:
-    """The sound rows of a label file; None if it cannot be read, so that its image is left out."""
+def read_labels(file: Path, class_names: dict[int, str] | None, listing: Listing) -> tuple[Annotation, ...] | None:
+    """Read the valid rows of a label file; None if it cannot be read, which excludes its image."""
     try:
         lines = lines_of(file)
     except (OSError, UnicodeDecodeError) as error:
-        listing.leave_out(file, WHOLE_FILE, f"left out with its image: is not readable as text: {error}")
+        listing.exclude(file, WHOLE_FILE, f"excluded with its image: is not readable as text: {error}")
         return None
     annotations = []
     for number, line in enumerate(lines, start=1):
         if not line:
             continue
-        row = _row(line)
+        row = parse_row(line)
         if row is None:
             message = f"expected class, center x, center y, width, height; got {line!r:.60}"
         else:
@@ -185,16 +210,17 @@ def _annotations(file: Path, class_names: dict[int, str] | None, listing: Listin
             message = f"unknown class {label}"
             if class_names:
                 message += f": expected {min(class_names)} to {max(class_names)}"
-        listing.leave_out(file, f"line {number}", message)
+        listing.exclude(file, f"line {number}", message)
     return tuple(annotations)
 
 
-def _number_of(class_name: str) -> int:
+def class_number(class_name: str) -> int:
+    """The number of a class without a name."""
     return int(class_name.removeprefix("class "))
 
 
-def _row(line: str) -> tuple[int, Box] | None:
-    """The class number of a row and its corners, None if it is no row of a box."""
+def parse_row(line: str) -> tuple[int, Box] | None:
+    """Parse the class number of a row and its corners; None if the row is not a box."""
     try:
         label, x, y, width, height = map(float, line.split())
     except ValueError:
@@ -202,3 +228,106 @@ def _row(line: str) -> tuple[int, Box] | None:
     if not label.is_integer():
         return None
     return int(label), (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+
+
+def settings_files(tree: FileTree) -> list[Path]:
+    """Find the settings in a folder: yaml files with names."""
+    return [file for file in tree.regular(*SETTINGS_SUFFIXES) if has_names(file)]
+
+
+def read_settings(tree: FileTree, source: Path | None, listing: Listing) -> Settings:
+    """Read a data.yaml, or the one of a folder, and the files of names and lists beside it.
+
+    Raises:
+        DatasetError: The folder has more than one data.yaml, or files of class names that differ.
+    """
+    files = (
+        [source] if source else [file for file in settings_files(tree) if tree.dataset_root(file.parent) == tree.root]
+    )
+    if len(files) > 1:
+        found = ", ".join(map(tree.relative, files))
+        raise DatasetError(f"{tree.root}: expected one file of settings, found {found}; give one of them")
+    file = files[0] if files else tree.root
+    content = read_mapping(file, listing) if files else {}
+    sources = [(source, subset) for key, subset in SUBSET_KEYS.items() for source in texts_of(content.get(key))]
+    named = {subset for _, subset in sources}
+    lists = {tree.relative(text) for text in tree.regular(".txt")}
+    sources += [
+        (f"{key}.txt", subset) for key, subset in SUBSET_KEYS.items() if subset not in named and f"{key}.txt" in lists
+    ]
+    folder = file.parent if files else tree.root
+    return Settings(
+        file=file,
+        class_names=read_class_names(tree, file, content.get("names"), listing),
+        sources=tuple(sources),
+        base=folder.joinpath(*texts_of(content.get("path"))[:1]),
+    )
+
+
+def has_names(file: Path) -> bool:
+    """Whether a yaml file has names of classes."""
+    try:
+        return re.search(rb"(?m)^names\s*:", contents_of(file)) is not None
+    except OSError:
+        return False
+
+
+def read_mapping(file: Path, listing: Listing) -> dict[str, Any]:
+    """Read a yaml file, every value as text: a class may be named "no"."""
+    try:
+        content = yaml.load(contents_of(file), Loader=yaml.BaseLoader)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        listing.exclude(file, WHOLE_FILE, f"is not readable as yaml: {error}")
+        return {}
+    if isinstance(content, dict):
+        return content
+    message = f"expected settings such as names and train, got {type(content).__name__}"
+    listing.exclude(file, WHOLE_FILE, message)
+    return {}
+
+
+def texts_of(value: Any) -> list[str]:
+    """The texts of a setting, which may be a text, a list of them or of another type."""
+    values = value if isinstance(value, list) else [value]
+    return [text for text in values if isinstance(text, str) and text]
+
+
+def read_class_names(tree: FileTree, settings_file: Path, given: Any, listing: Listing) -> dict[int, str] | None:
+    """Read the class names from the settings, or from a file of names."""
+    if given:
+        rows = given.items() if isinstance(given, dict) else enumerate(given if isinstance(given, list) else [given])
+        return unique_names(settings_file, rows, listing)
+    lines: dict[Path, list[str]] = {}
+    for file in tree.files:
+        if file.name in NAME_FILES and tree.dataset_root(file.parent) == tree.root:
+            try:
+                lines[file] = lines_of(file)
+            except (OSError, UnicodeDecodeError) as error:
+                listing.exclude(file, WHOLE_FILE, f"is not readable as text: {error}")
+    if not lines:
+        return None
+    first, *others = lines
+    for other in others:
+        if lines[other] != lines[first]:
+            both = f"{tree.relative(first)} and {tree.relative(other)}"
+            raise DatasetError(f"{tree.root}: expected one list of class names, found {both}, which differ")
+    return unique_names(first, ((number, line) for number, line in enumerate(lines[first]) if line), listing)
+
+
+def unique_names(file: Path, rows: Iterable[tuple[Any, Any]], listing: Listing) -> dict[int, str]:
+    """Collect names by number; a name that occurs twice belongs to its first number."""
+    names: dict[int, str] = {}
+    taken = set()
+    for key, name in rows:
+        if not re.fullmatch("[0-9]{1,9}", str(key)) or not isinstance(name, str):
+            # Of other values only the type is shown: with aliases, 500 bytes of yaml become 10^10 elements.
+            kind = repr(name[:60]) if isinstance(name, str) else f"a {type(name).__name__}"
+            message = f"expected an integer and a name, got {key!s:.60} and {kind}"
+        elif name in taken:
+            message = f"class name {name!r} is taken"
+        else:
+            names[int(key)] = name
+            taken.add(name)
+            continue
+        listing.exclude(file, f"class {key!s:.60}", message)
+    return dict(sorted(names.items()))

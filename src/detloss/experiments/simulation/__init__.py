@@ -1,1 +1,1 @@
-"""The regression experiment of the DIoU paper: boxes from all around a target go down the gradient of a loss."""
+"""The regression experiment of the DIoU paper: boxes around a target follow the gradient of a loss."""

@@ -1,4 +1,4 @@
-"""detloss simulate."""
+"""Command `detloss simulate`."""
 
 import json
 import os
@@ -10,47 +10,49 @@ from typing import TYPE_CHECKING
 import click
 
 from detloss.catalog import Loss
-from detloss.experiments.cli_options import BOX_LOSSES, CLASS_LOSSES, losses_named
-from detloss.experiments.simulation.cases import ALL_POINTS
-from detloss.experiments.simulation.experiment import Simulation, SimulationError
+from detloss.experiments.cli_options import several_losses
+from detloss.experiments.loss_names import ALL_LOSSES
+from detloss.experiments.simulation.experiment import ALL_POINTS, GRADIENTS, Simulation, SimulationError, losses_with
 from detloss.experiments.simulation.experiment import simulate as run
-from detloss.experiments.simulation.gradients import GRADIENTS, losses_with
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-RECORD, PICTURE = "simulate.json", "simulate.png"
-FEWER_POINTS = 500
-SHOWN_STEPS = (0, 20, 50, 100, 160, 200)
+RECORD, PLOT = "simulate.json", "simulate.png"
+DEFAULT_POINTS = 500
+PRINTED_STEPS = (0, 20, 50, 100, 160, 200)
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(
+    short_help="Reproduce the regression experiment of the DIoU paper.", context_settings={"show_default": True}
+)
 @click.option(
     "--losses",
-    callback=lambda ctx, param, names: None if names is None else losses_named(BOX_LOSSES | CLASS_LOSSES, names),
-    help="Losses of boxes, with commas between them.  [default: all that have the gradient]",
+    callback=lambda ctx, param, names: None if names is None else several_losses(names, ALL_LOSSES),
+    help="Box losses, separated by commas, with options after colons.  [default: all that have the gradient]",
 )
 @click.option(
     "--gradient",
     type=click.Choice(list(GRADIENTS)),
     default="exact",
-    help="That of the loss, the same with the enclosing diagonal constant, or the step of the paper's authors.",
+    help="The derivative of the loss, the same with the enclosing diagonal held constant, or the update of the paper's "
+    "authors.",
 )
 @click.option(
     "--points",
     type=click.IntRange(min=1),
-    help=f"Points that boxes start from, 343 cases each.  [default: {FEWER_POINTS}]",
+    help=f"Number of starting points, 343 cases each.  [default: {DEFAULT_POINTS}]",
 )
-@click.option("--full", is_flag=True, help=f"As many points as in the paper, {ALL_POINTS}.")
-@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), default=0, help="Of the points.")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="What calculates.")
+@click.option("--full", is_flag=True, help=f"Use all {ALL_POINTS} points of the paper.")
+@click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), default=0, help="Seed of the starting points.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Device of the computation.")
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("out/simulate"),
-    help="Folder of the results.",
+    help="Output folder.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace the results of an earlier run in the folder.")
+@click.option("--overwrite", is_flag=True, help="Replace earlier results in the output folder.")
 @click.pass_context
 def simulate(
     ctx: click.Context,
@@ -63,14 +65,15 @@ def simulate(
     out: Path,
     overwrite: bool,
 ) -> None:
-    """Let boxes from all around a target go down every loss: the regression experiment of the DIoU paper.
+    """Reproduce the regression experiment of the DIoU paper.
 
-    It shows how losses pull, not which trains the better detector: that is what detloss compare is for.
+    Boxes around a target follow the gradient of every loss. The experiment shows the gradient field of a loss, not
+    which loss trains the better detector: for that, use detloss compare.
     """
     if full and points is not None:
-        raise click.UsageError(f"--full: expected without --points, got --points {points} too")
+        raise click.UsageError(f"--full: expected no --points beside it, got --points {points}")
     losses = losses or losses_with(gradient)
-    points = ALL_POINTS if full else points or FEWER_POINTS
+    points = ALL_POINTS if full else points or DEFAULT_POINTS
     from rich.console import Console
 
     from detloss.experiments.console import bars, say
@@ -91,37 +94,35 @@ def simulate(
             )
             write(simulation, Path(unfinished), out)
     except SimulationError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(f"--{error}") from error
     except OSError as error:
         raise click.ClickException(str(error)) from error
     except KeyboardInterrupt:
         click.echo("Interrupted: no results were written.", err=True)
         ctx.exit(128 + SIGINT)
     print_table(console, simulation)
-    for name in (RECORD, PICTURE):
-        say(console, f"{'picture' if name == PICTURE else 'numbers'}: {out / name}")
+    for name, kind in ((RECORD, "numbers"), (PLOT, "plot")):
+        say(console, f"{kind}: {out / name}")
 
 
 def require_no_record(out: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that has the results of an earlier run, unless they may be replaced.
+    """Reject a folder that contains earlier results, unless they may be replaced.
 
     Raises:
         FileExistsError: There is a simulate.json.
     """
     if (out / RECORD).exists() and not overwrite:
-        raise FileExistsError(
-            f"{out / RECORD} has the results of an earlier run: give another --out, or --overwrite it"
-        )
+        raise FileExistsError(f"{out / RECORD}: expected no earlier results: choose another --out, or --overwrite them")
 
 
 def write(simulation: Simulation, unfinished: Path, out: Path) -> None:
-    """Write the results aside and then put them in place: whoever sees the numbers sees their picture too."""
+    """Write the results to a temporary folder and move them: where there are numbers, there is a plot."""
     from detloss.experiments.simulation import simulation_plots
 
     (unfinished / RECORD).write_text(json.dumps(simulation.record(), allow_nan=False) + "\n", encoding="utf-8")
-    simulation_plots.write(simulation, unfinished / PICTURE)
+    simulation_plots.write(simulation, unfinished / PLOT)
     (out / RECORD).unlink(missing_ok=True)
-    for name in (PICTURE, RECORD):
+    for name in (PLOT, RECORD):
         os.replace(unfinished / name, out / name)
 
 
@@ -129,13 +130,13 @@ def print_table(console: "Console", simulation: Simulation) -> None:
     """Print the error of every loss at some of the steps."""
     from rich.table import Table
 
-    caption = [f"|dx| + |dy| + |dw| + |dh|, the sum over {simulation.cases:,} cases"]
+    caption = [f"|dx| + |dy| + |dw| + |dh|, summed over {simulation.cases:,} cases"]
     if any(course.is_trivial for course in simulation.courses):
-        caption.append("* wins trivially: it regresses the very numbers that the error is measured on")
+        caption.append("* trivial: regresses the numbers that the error is measured on")
     table = Table("loss", title=f"error, {simulation.gradient} gradient", caption="\n".join(caption))
-    for step in SHOWN_STEPS:
+    for step in PRINTED_STEPS:
         table.add_column(f"step {step}" if step else "start", justify="right")
     for course in simulation.courses:
         name = f"{course.loss.name} *" if course.is_trivial else course.loss.name
-        table.add_row(name, *(f"{course.totals[step]:,.0f}" for step in SHOWN_STEPS))
+        table.add_row(name, *(f"{course.totals[step]:,.0f}" for step in PRINTED_STEPS))
     console.print(table)

@@ -1,4 +1,4 @@
-"""The picture of a simulation: how the error falls, and where in the disc it is left."""
+"""Plots of a simulation: the error over the steps, and maps of the final error."""
 
 from pathlib import Path
 
@@ -9,55 +9,53 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from detloss.experiments.plot_style import COLORS, INK, style
-from detloss.experiments.simulation.cases import CENTER, RADIUS
-from detloss.experiments.simulation.descent import STEPS, Course
-from detloss.experiments.simulation.experiment import Simulation
+from detloss.experiments.plot_style import COLORS, DASHES, INK, style
+from detloss.experiments.simulation.experiment import CENTER, RADIUS, STEPS, Course, Simulation
 
-MAPS_A_ROW = 4
+MAPS_PER_ROW = 4
 FLOOR = 2e-4
-"""Where the axis of the error ends, as a share of the error before the first step."""
+"""Lower end of the axis of the error, as a fraction of the error before the first step."""
 
-NEARLY_THERE, FAR_OFF = 1e-3, 10.0
-"""Where the colors end: a mean error of a case, in sides of a square target."""
+LOWEST_COLOR, HIGHEST_COLOR = 1e-3, 10.0
+"""Ends of the color scale, mean errors per case in sides of a square target; data narrow it down."""
 
 EDGE = 1.03 * RADIUS
-"""Where a map ends: its dots are whole."""
+"""Half the width of a map, with a margin for the dots."""
 
-SCATTERED, SMALLEST = 8000.0, 2.0
-"""The area of all dots of a map and that of a dot at least, in square points."""
-
-DASHES = ((0, (4, 2)), (0, (1, 1.2)), (0, (4, 1.5, 1, 1.5)))
+TOTAL_DOT_AREA, MIN_DOT_AREA = 8000.0, 2.0
+"""Area of all dots of a map and least area of a dot, in square points."""
 
 
 def write(simulation: Simulation, path: Path) -> None:
-    """Draw a simulation into a PNG file."""
+    """Plot a simulation to a PNG file."""
     with style():
         draw(simulation).savefig(path, dpi=160, format="png")
 
 
 def draw(simulation: Simulation) -> Figure:
-    """Draw the error of every loss over the steps, and a map of what is left of it in the end for each loss."""
-    rows = -(-len(simulation.courses) // MAPS_A_ROW)
+    """Plot the error of every loss over the steps, and a map of its final error."""
+    columns = min(len(simulation.courses), MAPS_PER_ROW)
+    rows = -(-len(simulation.courses) // columns)
     figure = Figure(figsize=(9.5, 4.2 + 2.5 * rows))
-    figure.suptitle(f"Boxes go down the {simulation.gradient} gradient, {simulation.cases:,} cases a loss")
+    figure.suptitle(f"Descent of the {simulation.gradient} gradient, {simulation.cases:,} cases per loss")
     curves, maps = figure.subfigures(2, 1, height_ratios=(3.9, 2.5 * rows), squeeze=False).flat
     draw_curves(curves.subplots(), simulation)
-    panels = list(maps.subplots(rows, MAPS_A_ROW, squeeze=False).flat)
+    panels = list(maps.subplots(rows, columns, squeeze=False).flat)
     for panel in panels:
         panel.set_axis_off()
+    colors = color_scale(simulation)
     for panel, course in zip(panels, simulation.courses, strict=False):
-        dots = draw_map(panel, simulation, course)
-    maps.colorbar(dots, ax=panels, label="mean error of a case in the end", extend="both")
+        dots = draw_map(panel, simulation, course, colors)
+    maps.colorbar(dots, ax=panels, label="final mean error per case", extend="both")
     return figure
 
 
 def draw_curves(axes: Axes, simulation: Simulation) -> None:
-    """Draw the error of all cases over the steps; dashed where the loss regresses what the error measures."""
-    colors, dashes = iter(COLORS), iter(DASHES)
+    """Plot the error of all cases over the steps; dashed if the loss regresses the numbers that are measured."""
+    colors, dashes = iter(COLORS), iter(DASHES[1:])
     for course in simulation.courses:
         if course.is_trivial:
-            label = f"{course.loss.title}: trivial, it regresses\nwhat the error measures"
+            label = f"{course.loss.title}: trivial, regresses\nthe numbers that are measured"
             axes.plot(course.totals, label=label, color=INK, linestyle=next(dashes), linewidth=1.2)
         else:
             axes.plot(course.totals, label=course.loss.title, color=next(colors))
@@ -66,17 +64,24 @@ def draw_curves(axes: Axes, simulation: Simulation) -> None:
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)
 
 
-def draw_map(axes: Axes, simulation: Simulation, course: Course) -> PathCollection:
-    """Draw the disc of points, colored by what is left of the error in the end, and the square target."""
+def color_scale(simulation: Simulation) -> LogNorm:
+    """The color scale of all maps: whole decades that contain the final errors."""
+    errors = torch.cat([course.final for course in simulation.courses]).clamp(LOWEST_COLOR, HIGHEST_COLOR).log10()
+    low, high = errors.min().floor().item(), errors.max().ceil().item()
+    return LogNorm(10.0**low, 10.0 ** max(high, low + 1.0))
+
+
+def draw_map(axes: Axes, simulation: Simulation, course: Course, colors: LogNorm) -> PathCollection:
+    """Plot the disc of points, colored by the final error, and the square target."""
     x, y = (simulation.points - CENTER).T
-    left = course.left.clamp_min(torch.finfo(torch.float32).tiny)  # a logarithm needs more than 0
+    final = course.final.clamp_min(torch.finfo(torch.float32).tiny)  # 0 has no logarithm
     dots = axes.scatter(
         x,
         y,
-        c=left,
-        s=max(SCATTERED / len(left), SMALLEST),
+        c=final,
+        s=max(TOTAL_DOT_AREA / len(final), MIN_DOT_AREA),
         cmap="viridis",
-        norm=LogNorm(NEARLY_THERE, FAR_OFF),
+        norm=colors,
         linewidths=0,
     )
     axes.add_patch(Rectangle((-0.5, -0.5), 1, 1, fill=False, edgecolor=INK))

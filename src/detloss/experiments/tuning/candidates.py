@@ -1,4 +1,4 @@
-"""The candidates of a tuning: an Optuna study that proposes settings, and keeps what every fold made of them."""
+"""Candidates of a tuning: an Optuna study that proposes settings and stores the outcome of every fold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,22 +14,21 @@ from optuna.storages import InMemoryStorage, RDBStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.pool import NullPool
 
-from detloss.experiments.training.outcome import pack, unpack
-from detloss.experiments.training.trial import Outcome
+from detloss.experiments.training.outcome import Outcome, pack, unpack
 from detloss.experiments.tuning.folds import TuningTrial
 from detloss.experiments.tuning.search_space import (
     Parameter,
     Settings,
-    in_words,
-    spanning,
+    described,
+    extended,
 )
 
 NAME = "detloss tune"
-BEFORE_DROPPING = 5  # candidates that finish all folds before another is dropped
+COMPLETE_BEFORE_PRUNING = 5  # candidates that complete all folds before another may be dropped
 
 
 class State(StrEnum):
-    """How far a candidate is."""
+    """State of a candidate."""
 
     COMPLETE = "complete"
     DROPPED = "dropped"
@@ -41,13 +40,13 @@ STATES = {TrialState.COMPLETE: State.COMPLETE, TrialState.PRUNED: State.DROPPED,
 
 @dataclass(frozen=True)
 class Candidate:
-    """Settings, and what the folds made of them.
+    """Settings and the outcomes of their folds.
 
     Attributes:
-        number: In the order of their beginning.
-        settings: The values of what is tuned.
+        number: Position in the order of their start.
+        settings: Values of the tuned parameters.
         state: Complete, dropped after the first folds, or unfinished.
-        outcomes: Of the folds that are finished, from the first on.
+        outcomes: Outcomes of the finished folds, from the first on.
     """
 
     number: int
@@ -63,133 +62,132 @@ class Candidate:
     @property
     def scores(self) -> list[float]:
         """The AP of its folds."""
-        return [outcome.ap for outcome in self.outcomes]
+        return [outcome.score for outcome in self.outcomes]
 
     def __str__(self) -> str:
-        return in_words(self.settings)
+        return described(self.settings)
 
 
 class Candidates:
     """All candidates of a tuning, in a database.
 
-    The sampler is Optuna's TPE over all parameters together, for alpha and gamma do not act apart. It is sown anew for
-    every candidate, with the seed and the candidate's number: so the rest of an interrupted search proposes nothing
-    that has been tried.
+    The sampler is Optuna's TPE for all parameters jointly, because alpha and gamma interact. It is seeded for every
+    candidate, with the seed and the candidate's number, so that an interrupted search does not repeat proposals.
 
-    The pruner is the median rule: after a fold, a candidate is dropped that did worse on its folds so far than half of
-    the complete candidates did on the same folds. Wilcoxon's signed-rank test, made for cross-validation, cannot tell
-    with three folds: its p is 1/8 at best.
+    The pruner is the median rule: after a fold, a candidate is dropped if its score so far is below the median of the
+    complete candidates on the same folds. Wilcoxon's signed-rank test, the usual choice for cross-validation, cannot
+    drop a candidate with three folds: its p-value is at least 1/8.
 
     Args:
         url: sqlite:///FILE; None: nothing is kept when the process ends.
-        parameters: What is tuned.
-        starts: The settings of the first candidates, which are never dropped.
-        folds: How many there are.
-        seed: Of the sampler.
+        parameters: The tuned parameters.
+        starts: Settings of the first candidates, which are never dropped.
+        folds: Number of folds.
+        seed: Seed of the sampler.
     """
 
     def __init__(
         self, url: str | None, parameters: Sequence[Parameter], starts: Sequence[Settings], *, folds: int, seed: int
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self.parameters = [spanning(parameter, starts) for parameter in parameters]
+        self.parameters = [extended(parameter, starts) for parameter in parameters]
         self.starts, self.folds, self.seed = starts, folds, seed
-        # A file is opened anew for every step, so that none is left open in the end.
+        # Without a pool a file is opened for every access, and none is open at the end.
         self.storage: Any = get_storage(RDBStorage(url, {"poolclass": NullPool}) if url else InMemoryStorage())
         self.study = optuna.create_study(
             storage=self.storage,
             study_name=NAME,
             direction="maximize",
-            pruner=MedianPruner(n_startup_trials=BEFORE_DROPPING),
+            pruner=MedianPruner(n_startup_trials=COMPLETE_BEFORE_PRUNING),
             load_if_exists=True,
         )
         self.study_id = self.storage.get_study_id_from_name(NAME)
         for start in starts:
             positions = {parameter.name: parameter.scale.position(start[parameter.name]) for parameter in parameters}
             self.study.enqueue_trial(positions, skip_if_exists=True)
-        for record in self._records():
-            if record.state == TrialState.RUNNING:  # the process that began it may have died at any step
-                self._sow(record.number)
-                self._choose(optuna.Trial(self.study, record._trial_id))
-                self._settle(record.number)
+        for record in self.records():
+            if record.state == TrialState.RUNNING:  # its process may have died at any step
+                self.seed_sampler(record.number)
+                self.suggest_settings(optuna.Trial(self.study, record._trial_id))
+                self.update_state(record.number)
 
     def __len__(self) -> int:
-        return len(self._records())
+        return len(self.records())
 
     def all(self) -> list[Candidate]:
-        """List what has been begun."""
-        return [self[record.number] for record in self._records()]
+        """List all candidates that have started."""
+        return [self[record.number] for record in self.records()]
 
     def __getitem__(self, number: int) -> Candidate:
-        record = self._record(number)
+        record = self.record(number)
         settings = {
             parameter.name: parameter.scale.rounded(parameter.scale.value(record.params[parameter.name]))
             for parameter in self.parameters
         }
-        found = [record.user_attrs[key] for fold in range(self.folds) if (key := place_of(fold)) in record.user_attrs]
+        found = [record.user_attrs[key] for fold in range(self.folds) if (key := fold_key(fold)) in record.user_attrs]
         return Candidate(number, settings, STATES[record.state], list(map(unpack, found)))
 
-    def judged(self, number: int) -> Outcome | None:
-        """What a candidate reached on the validation images; None if it has not been judged on them."""
-        packed = self.study.user_attrs.get(judged_at(number))
+    def validated(self, number: int) -> Outcome | None:
+        """Return the outcome of a candidate on the validation images; None before there is one."""
+        packed = self.study.user_attrs.get(validation_key(number))
         return unpack(packed) if packed else None
 
     def propose(self) -> Candidate:
-        """Begin another candidate: the starts first, then what the sampler expects most of."""
-        self._sow(len(self))
+        """Start another candidate: the start settings first, then proposals of the sampler."""
+        self.seed_sampler(len(self))
         trial = self.study.ask()
-        self._choose(trial)
+        self.suggest_settings(trial)
         return self[trial.number]
 
     def enter(self, trial: TuningTrial, outcome: Outcome) -> Candidate:
-        """Keep what a training has brought; the answer is how its candidate stands now."""
+        """Store the outcome of a training and return the updated candidate."""
         packed = pack(replace(outcome, trial=trial.plain()))
-        if trial.fold is None:  # Optuna changes nothing about a trial that has ended
-            self.study.set_user_attr(judged_at(trial.candidate), packed)
+        if trial.fold is None:  # Optuna's trials cannot change after their end
+            self.study.set_user_attr(validation_key(trial.candidate), packed)
         else:
-            self.storage.set_trial_user_attr(self._record(trial.candidate)._trial_id, place_of(trial.fold), packed)
-            self._settle(trial.candidate)
+            self.storage.set_trial_user_attr(self.record(trial.candidate)._trial_id, fold_key(trial.fold), packed)
+            self.update_state(trial.candidate)
         return self[trial.candidate]
 
-    def _sow(self, number: int) -> None:
-        """Give a candidate the luck of its own."""
+    def seed_sampler(self, number: int) -> None:
+        """Seed the sampler for a candidate."""
         [seed] = np.random.SeedSequence((self.seed, number)).generate_state(1).tolist()
         self.study.sampler = TPESampler(seed=seed, multivariate=True)
 
-    def _choose(self, trial: optuna.Trial) -> None:
-        """Give a candidate the settings that it has not yet."""
+    def suggest_settings(self, trial: optuna.Trial) -> None:
+        """Have the sampler choose the settings that a candidate still lacks."""
         for parameter in self.parameters:
             position = parameter.scale.position
             trial.suggest_float(parameter.name, position(parameter.low), position(parameter.high))
 
-    def _settle(self, number: int) -> None:
-        """End a candidate whose folds are finished, or that is to be dropped."""
+    def update_state(self, number: int) -> None:
+        """End a candidate whose folds are finished, or that is dropped."""
         candidate = self[number]
         if candidate.state is not State.UNFINISHED or not candidate.outcomes:
             return
         step = len(candidate.outcomes) - 1
-        self.storage.set_trial_intermediate_value(self._record(number)._trial_id, step, candidate.score)
+        self.storage.set_trial_intermediate_value(self.record(number)._trial_id, step, candidate.score)
         if len(candidate.outcomes) == self.folds:
             self.study.tell(number, candidate.score)
-        elif number >= len(self.starts) and self.study.pruner.prune(self.study, self._record(number)):
+        elif number >= len(self.starts) and self.study.pruner.prune(self.study, self.record(number)):
             self.study.tell(number, state=TrialState.PRUNED)
 
-    def _record(self, number: int) -> FrozenTrial:
-        """What Optuna has of a candidate."""
+    def record(self, number: int) -> FrozenTrial:
+        """Return Optuna's record of a candidate."""
         key = self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
         record: FrozenTrial = self.storage.get_trial(key)
         return record
 
-    def _records(self) -> list[FrozenTrial]:
-        """What it has of all that have been begun."""
+    def records(self) -> list[FrozenTrial]:
+        """List Optuna's records of all candidates that have started."""
         return self.study.get_trials(deepcopy=False, states=tuple(STATES))
 
 
-def place_of(fold: int) -> str:
-    """Under which name the outcome of a fold is kept with its candidate."""
+def fold_key(fold: int) -> str:
+    """The attribute of a candidate that stores the outcome of a fold."""
     return f"fold {fold}"
 
 
-def judged_at(number: int) -> str:
-    """Under which name a candidate's outcome on the validation images is kept with the study."""
+def validation_key(number: int) -> str:
+    """The attribute of the study that stores the outcome of a candidate on the validation images."""
     return f"candidate {number} on validation"

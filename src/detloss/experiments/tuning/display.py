@@ -1,4 +1,4 @@
-"""What the terminal shows of a tuning: a bar with the time left, a line for every candidate, and what was found."""
+"""Terminal output of a tuning: progress bars with the remaining time, a line per candidate, and the result."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import TaskID
 from rich.table import Table
 
-from detloss.experiments.comparison import estimate
-from detloss.experiments.console import bars, say, say_data
-from detloss.experiments.training.devices import Place, Team
-from detloss.experiments.training.trial import Trial, pace
+from detloss.experiments.console import bars, counted, duration, say, say_data
+from detloss.experiments.training.devices import Device, DeviceGroup
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import measure_speed
 from detloss.experiments.training.workers import (
     Advanced,
     Failed,
@@ -21,21 +21,21 @@ from detloss.experiments.training.workers import (
     Started,
 )
 from detloss.experiments.tuning.candidates import Candidate, State
-from detloss.experiments.tuning.search import Happening, Opened, Settled
+from detloss.experiments.tuning.search import Ended, Opened, TuningEvent
 from detloss.experiments.tuning.tuning_result import Tuned
 
-COMPARED = 2  # trainings on all training images, after the folds: the best and the start
+VALIDATED = 2  # trainings on all training images, after the folds: the best and the start
 
 
 class TuningDisplay(AbstractContextManager["TuningDisplay"]):
-    """One bar for the whole search and one for every training that runs; a line for every candidate that ends."""
+    """A progress bar for the search and one per running training; a line for every candidate that ends."""
 
-    def __init__(self, console: Console, teams: Sequence[Team]) -> None:
-        self.console, self.teams = console, teams
-        self.candidates = self.settled = 0
+    def __init__(self, console: Console, groups: Sequence[DeviceGroup]) -> None:
+        self.console, self.groups = console, groups
+        self.candidates = self.ended = 0
         self.trainings = self.finished = 0
         self.running: dict[Trial, TaskID] = {}
-        self.shares: dict[Trial, float] = {}
+        self.fractions: dict[Trial, float] = {}
         self.bars = bars(console)
         self.overall = self.bars.add_task("all candidates", unit="trainings")
 
@@ -47,8 +47,8 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
     ) -> None:
         self.bars.stop()
 
-    def show(self, event: Happening) -> None:
-        """Bring the display up to date."""
+    def show(self, event: TuningEvent) -> None:
+        """Update the display."""
         match event:
             case Opened():
                 self.open(event)
@@ -56,78 +56,78 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
                 self.running[trial] = self.bars.add_task(str(trial), total=trial.steps, unit="steps")
             case Advanced(trial, step):
                 self.bars.update(self.running[trial], completed=step)
-                self.shares[trial] = step / trial.steps
+                self.fractions[trial] = step / trial.steps
             case Finished(outcome):
-                self.end(outcome.trial, f"AP {outcome.ap:.3f}, {outcome.seconds:.0f} s")
+                self.end(outcome.trial, f"AP {outcome.score:.3f}, {outcome.seconds:.0f} s")
             case Failed(trial, reason):
                 self.end(trial, f"failed: {reason}")
-            case Settled(candidate):
-                self.settled += 1
+            case Ended(candidate):
+                self.ended += 1
                 self.trainings -= self.folds - len(candidate.outcomes)
-                say(self.console, f"[{self.settled}/{self.candidates}] {candidate}: {result_of(candidate)}")
-        self.bars.update(self.overall, total=self.trainings, completed=self.finished + sum(self.shares.values()))
+                say(self.console, f"[{self.ended}/{self.candidates}] {candidate}: {result_of(candidate)}")
+        self.bars.update(self.overall, total=self.trainings, completed=self.finished + sum(self.fractions.values()))
 
     def open(self, opened: Opened) -> None:
-        """Say what is going to be done and how long it takes, and start the bars."""
+        """Print the plan and the estimated time, and start the progress bars."""
         design, tried = opened.design, opened.candidates
         self.folds, self.candidates = design.folds, max(design.trials, len(tried))
         ended = [candidate for candidate in tried if candidate.state is not State.UNFINISHED]
-        self.settled, self.finished = len(ended), sum(len(candidate.outcomes) for candidate in tried)
-        left_out = sum(self.folds - len(candidate.outcomes) for candidate in ended)
-        self.trainings = self.candidates * self.folds - left_out + COMPARED
+        self.ended, self.finished = len(ended), sum(len(candidate.outcomes) for candidate in tried)
+        skipped = sum(self.folds - len(candidate.outcomes) for candidate in ended)
+        self.trainings = self.candidates * self.folds - skipped + VALIDATED
         say_data(self.console, opened.dataset)
-        for line in plan_of(opened, self.settled, self.trainings - self.finished, self.teams):
+        for line in plan_of(opened, self.ended, self.trainings - self.finished, self.groups):
             say(self.console, line)
         self.bars.start()
 
     def end(self, trial: Trial, result: str) -> None:
-        """Print a line about a training that ended, in place of its bar."""
-        self.shares.pop(trial, None)
+        """Replace the progress bar of a training by a line with its result."""
+        self.fractions.pop(trial, None)
         self.finished += 1
         self.bars.remove_task(self.running.pop(trial))
         say(self.console, f"{trial}: {result}")
 
 
-def plan_of(opened: Opened, settled: int, trainings: int, teams: Sequence[Team]) -> list[str]:
-    """Say what is going to be done, and how long it takes at most."""
+def plan_of(opened: Opened, ended: int, trainings: int, groups: Sequence[DeviceGroup]) -> list[str]:
+    """Describe the plan, with an upper bound of the time."""
     design, dataset = opened.design, opened.dataset
     names = ", ".join(parameter.name for parameter in design.parameters)
     lines = [
-        f"plan: {design.trials} candidates for {names}, each on {design.folds} folds of the training images unless its "
-        f"first ones are bad, {design.steps} steps a training; then the best and the start on all of them"
+        f"plan: {design.trials} candidates for {names}, each on {design.folds} folds of the training images unless it "
+        f"is dropped, {design.steps} steps per training; then the best and the start on all training images"
     ]
-    if settled:
-        lines.append(f"finished earlier: {settled} of {design.trials} candidates")
-    if settled < design.trials:
-        step, judging = pace(design.sample(), dataset, Place(teams[0][0]))
-        judging *= len(dataset.train) / design.folds / len(dataset.validation)
-        seconds = trainings * (design.steps * step / len(teams[0]) + judging) / min(len(teams), trainings)
-        lines.append(f"estimate: at most about {estimate.duration(seconds)}, with {len(teams)} at a time")
+    if ended:
+        lines.append(f"finished earlier: {ended} of {design.trials} candidates")
+    if ended < design.trials:
+        step, evaluation = measure_speed(design.untuned_trial(), dataset, Device(groups[0][0]))
+        evaluation *= len(dataset.train) / design.folds / len(dataset.validation)
+        seconds = trainings * (design.steps * step / len(groups[0]) + evaluation) / min(len(groups), trainings)
+        lines.append(f"estimate: at most about {duration(seconds)}, with {len(groups)} at a time")
     return lines
 
 
 def result_of(candidate: Candidate) -> str:
-    """What the folds made of a candidate, in words."""
+    """Describe the score of a candidate."""
     if candidate.state is State.DROPPED:
-        return f"dropped at AP {candidate.score:.3f} after {estimate.counted(len(candidate.outcomes), 'fold')}"
+        return f"dropped at AP {candidate.score:.3f} after {counted(len(candidate.outcomes), 'fold')}"
     return f"AP {candidate.score:.3f}"
 
 
 def print_tuned(console: Console, tuned: Tuned) -> None:
-    """Print a table of the candidates, the best first, and what was found."""
+    """Print a table of the candidates, the best first, and the findings."""
     names = [parameter.name for parameter in tuned.design.parameters]
     table = Table(*names, "AP", "folds", "", box=SIMPLE)
-    table.caption = "AP: mean (lowest–highest of the folds)"
+    table.caption = "AP: mean (range over the folds)"
     ranks = {State.COMPLETE: 0, State.DROPPED: 1, State.UNFINISHED: 2}
     for candidate in sorted(tuned.candidates, key=lambda one: (ranks[one.state], -len(one.outcomes), -one.score)):
         roles = {"best": tuned.best.candidate.number, "start": tuned.start.candidate.number}
-        told = [role for role, number in roles.items() if number == candidate.number]
+        remarks = [role for role, number in roles.items() if number == candidate.number]
         if candidate.state is not State.COMPLETE:
-            told.append(candidate.state.value)
+            remarks.append(candidate.state.value)
         scores = candidate.scores
-        spread = f"{candidate.score:.3f} ({min(scores):.3f}–{max(scores):.3f})" if scores else ""
+        score = f"{candidate.score:.3f} ({min(scores):.3f}–{max(scores):.3f})" if scores else ""
         values = (f"{candidate.settings[name]:.6g}" for name in names)
-        table.add_row(*values, spread, str(len(scores)), ", ".join(told))
+        table.add_row(*values, score, str(len(scores)), ", ".join(remarks))
     console.print(table)
     for line in (*tuned.findings(), "", tuned.line, ""):
         say(console, line)

@@ -1,10 +1,15 @@
-"""Trainings in worker processes: candidates fold by fold, then the two that are compared, on all training images."""
+"""Search: the design of a tuning, and its trainings in worker processes, first by fold and then on all images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training.trial import Outcome
+from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, LossNameError, loss_named
+from detloss.experiments.training.detectors import DETECTORS
+from detloss.experiments.training.outcome import Outcome, Trial
+from detloss.experiments.training.training_loop import PRECISIONS
 from detloss.experiments.training.workers import (
     Event,
     Failed,
@@ -13,15 +18,136 @@ from detloss.experiments.training.workers import (
     Workers,
 )
 from detloss.experiments.tuning.candidates import Candidate, Candidates, State
-from detloss.experiments.tuning.design import Design
 from detloss.experiments.tuning.folds import TuningTrial
+from detloss.experiments.tuning.search_space import (
+    WEIGHT,
+    Parameter,
+    TuningError,
+    parameters_over,
+)
 
-LISTENING = 1.0  # seconds between two looks at the workers
+POLL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Design:
+    """The arguments of a tuning.
+
+    Attributes:
+        box: The box loss.
+        cls: The class loss.
+        parameters: The parameters to tune.
+        folds: Number of parts of the training images.
+        trials: Number of candidates.
+        steps: Steps of every training.
+        seed: Seed of the sampler and of the first fold; each further fold has the next one.
+        detector: The detector to train.
+        precision: Precision of its training, float32 or bfloat16.
+    """
+
+    box: Loss
+    cls: Loss
+    parameters: Sequence[Parameter]
+    folds: int
+    trials: int
+    steps: int
+    seed: int
+    detector: str
+    precision: str
+
+    def untuned_trial(self) -> Trial:
+        """A trial with the losses without tuning."""
+        return Trial(
+            self.box.name,
+            self.cls.name,
+            self.box.weight,
+            self.seed,
+            self.steps,
+            detector=self.detector,
+            precision=self.precision,
+        )
+
+    def trial(self, candidate: Candidate, fold: int | None) -> TuningTrial:
+        """The training of a candidate on all folds but one; on all training images if that is None."""
+        return TuningTrial(
+            self.box.name,
+            self.cls.name,
+            candidate.settings.get(WEIGHT, self.box.weight),
+            self.seed + (fold or 0),
+            self.steps,
+            detector=self.detector,
+            precision=self.precision,
+            candidate=candidate.number,
+            settings=tuple(candidate.settings.items()),
+            fold=fold,
+            folds=self.folds,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """Return what determines the outcome of a candidate, as JSON."""
+        return {
+            "detector": self.detector,
+            "precision": self.precision,
+            "box": self.box.name,
+            "cls": self.cls.name,
+            "over": [parameter.name for parameter in self.parameters],
+            "folds": self.folds,
+            "seed": self.seed,
+            "steps": self.steps,
+        }
+
+
+def checked_design(
+    *,
+    box: str,
+    cls: str,
+    over: Sequence[str] | None,
+    folds: int,
+    trials: int,
+    steps: int,
+    seed: int,
+    detector: str,
+    precision: str,
+    jobs: int,
+    devices_per_trial: int,
+) -> Design:
+    """Check the arguments of a tuning.
+
+    Raises:
+        TuningError: There is no such loss, parameter or detector, or a number is too small.
+    """
+    losses = loss_argument("box", box, ROTATED_BOX_LOSSES), loss_argument("cls", cls, CLASS_LOSSES)
+    for name, value, choices in (("detector", detector, DETECTORS), ("precision", precision, PRECISIONS)):
+        if value not in choices:
+            raise TuningError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+    for name, number, least in (
+        ("folds", folds, 2),
+        ("trials", trials, 2),
+        ("steps", steps, 1),
+        ("seed", seed, 0),
+        ("jobs", jobs, 1),
+        ("devices_per_trial", devices_per_trial, 1),
+    ):
+        if number < least:
+            raise TuningError(f"{name}: expected at least {least}, got {number}")
+    return Design(*losses, parameters_over(*losses, over), folds, trials, steps, seed, detector, precision)
+
+
+def loss_argument(argument: str, text: str, losses: Mapping[str, Loss]) -> Loss:
+    """Find the loss of an argument.
+
+    Raises:
+        TuningError: There is no such loss or option.
+    """
+    try:
+        return loss_named(text, losses)
+    except LossNameError as error:
+        raise TuningError(f"{argument}: {error}") from error
 
 
 @dataclass(frozen=True)
 class Opened:
-    """The data are read, and it is known what an earlier run has tried."""
+    """The data have been read, and the candidates of earlier runs are known."""
 
     design: Design
     dataset: Dataset
@@ -29,19 +155,19 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Settled:
+class Ended:
     """A candidate is complete or dropped."""
 
     candidate: Candidate
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A candidate that was trained once more, on all training images.
+class Validated:
+    """A candidate that was trained again, on all training images.
 
     Attributes:
         candidate: Complete.
-        outcome: On the validation images, which have chosen nothing.
+        outcome: Its outcome on the validation images, which played no part in the selection.
     """
 
     candidate: Candidate
@@ -49,55 +175,56 @@ class Judged:
 
 
 class TrainingError(Exception):
-    """A training without which there is no answer ended without a result."""
+    """A required training that failed."""
 
     def __init__(self, failure: Failed) -> None:
         super().__init__(f"{failure.trial} failed: {failure.reason}\n{failure.details}".rstrip())
 
 
-Happening = Opened | Event | Settled
-Watch = Callable[[Happening], None]
+TuningEvent = Opened | Event | Ended
 
 
 class Search:
-    """What is trained next, and what has failed.
+    """The order of trainings, and their failures.
 
     Args:
-        design: What is asked.
-        candidates: What has been tried.
-        workers: Who trains.
-        watch: Called with everything that happens, after it has been kept.
+        design: The arguments.
+        candidates: The stored candidates.
+        workers: Processes that train.
+        on_event: Called with every event after its result has been stored.
     """
 
-    def __init__(self, design: Design, candidates: Candidates, workers: Workers, watch: Watch) -> None:
-        self.design, self.candidates, self.workers, self.watch = design, candidates, workers, watch
+    def __init__(
+        self, design: Design, candidates: Candidates, workers: Workers, on_event: Callable[[TuningEvent], None]
+    ) -> None:
+        self.design, self.candidates, self.workers, self.on_event = design, candidates, workers, on_event
         self.failures: list[Failed] = []
         self.waiting: list[Candidate] = []
 
-    def try_candidates(self) -> None:
-        """Finish what an earlier run has begun, then try new ones."""
+    def run(self) -> None:
+        """Finish the candidates of an earlier run, then try others."""
         self.waiting = [candidate for candidate in self.candidates.all() if candidate.state is State.UNFINISHED]
         self.train(self.next_fold)
 
-    def judge(self, chosen: Mapping[int, Candidate]) -> dict[int, Judged]:
-        """Train these on all training images and judge them on the validation images, if that has not been done.
+    def validate(self, chosen: Mapping[int, Candidate]) -> dict[int, Validated]:
+        """Train candidates on all training images and evaluate them on the validation images, unless that is done.
 
         Args:
             chosen: Complete candidates, by their numbers.
 
         Raises:
-            TrainingError: One of them ended without a result.
+            TrainingError: A training failed.
         """
-        judged = self.candidates.judged
-        trials = [self.design.trial(one, None) for number, one in chosen.items() if judged(number) is None]
+        validated = self.candidates.validated
+        trials = [self.design.trial(one, None) for number, one in chosen.items() if validated(number) is None]
         self.train(lambda: trials.pop(0) if trials else None)
-        found = {number: Judged(one, outcome) for number, one in chosen.items() if (outcome := judged(number))}
+        found = {number: Validated(one, outcome) for number, one in chosen.items() if (outcome := validated(number))}
         if len(found) < len(chosen):
             raise TrainingError(self.failures[-1])
         return found
 
     def next_fold(self) -> TuningTrial | None:
-        """The next fold of a candidate that goes on, or the first of another; None: there is nothing to begin now."""
+        """The next fold of a waiting candidate, or the first of another; None: there is nothing to start now."""
         if self.waiting:
             candidate = self.waiting.pop(0)
         elif len(self.candidates) < self.design.trials:
@@ -107,29 +234,29 @@ class Search:
         return self.design.trial(candidate, fold=len(candidate.outcomes))
 
     def train(self, next_trial: Callable[[], TuningTrial | None]) -> None:
-        """Train until there is nothing left to begin, and nothing that runs."""
+        """Train until no training is left to start and none is running."""
         while True:
             while self.workers.available and (trial := next_trial()):
-                self.workers.begin(trial)
-                self.watch(Started(trial))
+                self.workers.submit(trial)
+                self.on_event(Started(trial))
             if not self.workers.busy:
                 return
-            for event in self.workers.listen(LISTENING):
+            for event in self.workers.wait(POLL_SECONDS):
                 match event:
                     case Finished(Outcome(trial=TuningTrial() as trial) as outcome):
                         candidate = self.candidates.enter(trial, outcome)
-                        self.watch(event)
+                        self.on_event(event)
                         if trial.fold is not None:
-                            self.go_on_with(candidate)
+                            self.requeue(candidate)
                     case Failed():
                         self.failures.append(event)
-                        self.watch(event)
+                        self.on_event(event)
                     case _:
-                        self.watch(event)
+                        self.on_event(event)
 
-    def go_on_with(self, candidate: Candidate) -> None:
-        """Let a candidate wait for its next fold, or tell that it has ended."""
+    def requeue(self, candidate: Candidate) -> None:
+        """Queue a candidate for its next fold, or report its end."""
         if candidate.state is State.UNFINISHED:
             self.waiting.append(candidate)
         else:
-            self.watch(Settled(candidate))
+            self.on_event(Ended(candidate))

@@ -1,4 +1,4 @@
-"""detloss tune."""
+"""Command `detloss tune`."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,35 +8,35 @@ import click
 
 from detloss.catalog import Loss
 from detloss.experiments import cli_options
-from detloss.experiments.cli_options import BOX_LOSSES, CLASS_LOSSES, loss_named
 from detloss.experiments.data.dataset import DatasetError, load
-from detloss.experiments.printable import printable
+from detloss.experiments.loss_names import CLASS_LOSSES
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(short_help="Tune the options of a loss on your data.", context_settings={"show_default": True})
 @cli_options.data
 @click.option(
     "--box",
-    callback=lambda ctx, param, name: loss_named(BOX_LOSSES, name),
+    callback=lambda ctx, param, text: cli_options.one_loss(text, cli_options.box_losses(ctx)),
     default="smooth_l1",
-    help="The box loss.",
+    help="Box loss, with options after colons: smooth_l1:beta=0.5.",
 )
 @click.option(
     "--cls",
-    callback=lambda ctx, param, name: loss_named(CLASS_LOSSES, name),
+    callback=lambda ctx, param, text: cli_options.one_loss(text, CLASS_LOSSES),
     default="focal",
-    help="The class loss.",
+    help="Class loss, with options after colons: focal:alpha=0.5 keeps alpha and tunes gamma.",
 )
 @click.option(
     "--over",
-    callback=lambda ctx, param, names: names and [name.strip() for name in names.split(",")],
-    show_default="the options of the class loss",
-    help="What to tune, with commas between: alpha, gamma, beta, as the losses have them, and weight, of the box loss.",
+    callback=lambda ctx, param, names: names and [name.strip().lower() for name in names.split(",")],
+    show_default="the other options of the class loss",
+    help="Parameters to tune, separated by commas: alpha, gamma and beta, if the losses have them, and weight, that of "
+    "the box loss.",
 )
-@click.option("--folds", type=click.IntRange(min=2), default=3, help="Parts of the training images.")
-@click.option("--trials", type=click.IntRange(min=2), default=20, help="Candidates to try.")
-@click.option("--steps", type=click.IntRange(min=1), default=600, help="Training steps of every training.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Of the proposals and the trainings.")
+@click.option("--folds", type=click.IntRange(min=2), default=3, help="Number of folds of the training images.")
+@click.option("--trials", type=click.IntRange(min=2), default=20, help="Number of candidates.")
+@click.option("--steps", type=click.IntRange(min=1), default=600, help="Steps of every training.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the proposals and the trainings.")
 @cli_options.detector
 @cli_options.precision
 @cli_options.jobs("Trainings")
@@ -47,9 +47,9 @@ from detloss.experiments.printable import printable
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("out/tune"),
-    help="Folder of the results; the same command goes on with what is there, and with more --trials tries more.",
+    help="Output folder; the same command continues an interrupted search, and more --trials extend it.",
 )
-@click.option("--overwrite", is_flag=True, help="Remove the results of an earlier run from the folder.")
+@click.option("--overwrite", is_flag=True, help="Remove earlier results from the folder.")
 @click.pass_context
 def tune(
     ctx: click.Context,
@@ -70,17 +70,18 @@ def tune(
     out: Path,
     overwrite: bool,
 ) -> None:
-    """Find the options of a loss that do best on DATA, by cross-validation, and print the line of code to paste.
+    """Find the options of a loss that perform best on DATA by cross-validation, and print the line of code to use.
 
-    DATA is COCO json, Pascal VOC xml, YOLO txt or a folder of them; without it, scenes made of handwritten digits.
+    DATA is COCO json, Pascal VOC xml, YOLO txt or a folder of them; by default, generated scenes of handwritten digits.
     """
     from rich.console import Console
 
     from detloss.experiments.comparison.output import FolderError
-    from detloss.experiments.console import say
+    from detloss.experiments.console import printable, say
     from detloss.experiments.training import devices
-    from detloss.experiments.training.interrupts import exit_code
-    from detloss.experiments.tuning.cross_validation import PICTURE, RECORD
+    from detloss.experiments.training.training_loop import DetectorError
+    from detloss.experiments.training.workers import exit_code
+    from detloss.experiments.tuning.cross_validation import PLOT, RECORD
     from detloss.experiments.tuning.cross_validation import tune as run
     from detloss.experiments.tuning.display import TuningDisplay, print_tuned
     from detloss.experiments.tuning.search import TrainingError
@@ -88,8 +89,9 @@ def tune(
 
     console = Console()
     try:
-        teams = devices.teams(jobs, devices_per_trial)
-        with TuningDisplay(console, teams) as display:
+        cli_options.check_losses([box], [cls], detector, data, scenes)
+        groups = devices.device_groups(jobs, devices_per_trial)
+        with TuningDisplay(console, groups) as display:
             tuned = run(
                 partial(load, data, size=size, scenes=scenes),
                 box=box.name,
@@ -101,28 +103,28 @@ def tune(
                 seed=seed,
                 detector=detector,
                 precision=precision,
-                jobs=len(teams),
+                jobs=len(groups),
                 devices_per_trial=devices_per_trial,
                 out=out,
                 overwrite=overwrite,
-                watch=display.show,
+                on_event=display.show,
             )
-    except (TuningError, devices.DevicesError) as error:
+    except (TuningError, DetectorError, devices.DevicesError) as error:
         raise click.UsageError(f"--{error}") from error
     except (OSError, DatasetError, FolderError, TrainingError) as error:
         raise click.ClickException(printable(str(error))) from error
     except KeyboardInterrupt as interruption:
         click.echo(
-            f"Interrupted: {display.settled} of {trials} candidates are finished; what is finished is kept in {out}.",
+            f"Interrupted: {display.ended} of {trials} candidates are finished; finished trainings are kept in {out}.",
             err=True,
         )
         ctx.exit(exit_code(interruption))
     print_tuned(console, tuned)
-    for name in (RECORD, PICTURE):
-        say(console, f"{'picture' if name == PICTURE else 'numbers'}: {out / name}")
+    for name, kind in ((RECORD, "numbers"), (PLOT, "plot")):
+        say(console, f"{kind}: {out / name}")
     for failure in tuned.failures:
         click.echo(f"\n{failure.trial} failed: {failure.reason}\n{failure.details}".rstrip(), err=True)
     if tuned.failures:
         raise click.ClickException(
-            f"{len(tuned.failures)} of {trials} candidates failed; the same command begins them again."
+            f"{len(tuned.failures)} of {trials} candidates failed; the same command resumes them."
         )

@@ -1,19 +1,17 @@
-"""Our losses in torchvision's RetinaNet, FCOS, Faster R-CNN, SSD and SSDLite."""
+"""Losses of detloss in torchvision's RetinaNet, FCOS, Faster R-CNN, SSD and SSDLite."""
 
 from torch import nn
 from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
 from torchvision.models.detection.ssd import SSD
 
 from detloss import Normalizer
-from detloss.integrations.adapt import Loss
+from detloss.integrations.adapt import Loss, at_least_one, given, without_proposals
 from detloss.integrations.handle import Handle
 from detloss.integrations.torchvision.one_stage import FCOSLosses, RetinaNetLosses, SSDLosses
-from detloss.integrations.torchvision.stage import Stage
+from detloss.integrations.torchvision.stage import Losses, Stage
 from detloss.integrations.torchvision.two_stages import BoxHeadLosses, ProposalLosses
 
 __all__ = ["use_losses"]
-
-Pair = tuple[Loss | None, Loss | None]
 
 
 def use_losses(
@@ -23,43 +21,50 @@ def use_losses(
     classification: Loss | None = None,
     proposal_box: Loss | None = None,
     proposal_classification: Loss | None = None,
+    box_weight: float = 1.0,
+    classification_weight: float = 1.0,
+    proposal_box_weight: float = 1.0,
+    proposal_classification_weight: float = 1.0,
     normalizer: Normalizer | None = None,
 ) -> Handle:
-    """Train a detector of torchvision with other losses than its own: this one model, not its class.
+    """Train a torchvision detector with other losses. Only this model changes, not its class.
 
-    Losses of boxes are given boxes: what the network predicts is decoded first, by the model's own box coder, and
-    gradients flow back through it. Losses of numbers are given what the network predicts, beside encoded targets.
+    Losses of boxes receive boxes, decoded by the model's own box coder, and gradients flow through the decoding. Losses
+    of numbers receive the predicted and the encoded offsets.
 
-    When to choose it: ``detloss compare`` or a paper says that another loss suits your data, and the detector is to
-    stay as it is. The training loop stays too: the model returns the same dict, with the same keys.
+    When to choose it: you train a torchvision detector and want another loss, for example one that ``detloss compare``
+    found better. The training loop and the keys of the loss dict do not change.
 
     Args:
-        model: RetinaNet, FCOS, SSD and SSDLite, Faster R-CNN and those made from it: Mask and Keypoint R-CNN.
-        box: The loss of boxes: the function, a ``functools.partial`` of it or the module, of kind ``BOX``, which reads
-            corners x1, y1, x2, y2 in pixels, or ``REGRESSION`` (`detloss.catalog.Kind`); None: the model's own stays.
-        classification: The loss of classes: of kind ``SIGMOID`` for RetinaNet and FCOS, of kind ``SOFTMAX`` for SSD
-            and the box head of Faster R-CNN, where class 0 is background; None: the model's own stays.
-        proposal_box: The loss of boxes in the region proposal network of Faster R-CNN; None: the model's own stays.
-        proposal_classification: The loss of its one logit an anchor, object or not, of kind ``SIGMOID``; None: the
-            model's own stays.
-        normalizer: Given the batch's positives, it divides the sums of the losses that are put in; each stage of
-            Faster R-CNN has a copy of it. None: what the model divides by.
+        model: RetinaNet, FCOS, SSD, SSDLite, Faster R-CNN, or a model derived from Faster R-CNN, such as Mask R-CNN
+            and Keypoint R-CNN.
+        box: The box loss: a function, a ``functools.partial`` of it or a module, of kind ``BOX`` with corners x1, y1,
+            x2, y2 in pixels, or of kind ``REGRESSION`` (`detloss.catalog.Kind`). None keeps the model's own.
+        classification: The class loss: of kind ``SIGMOID`` for RetinaNet and FCOS, of kind ``SOFTMAX`` with class 0 as
+            background for SSD and the box head of Faster R-CNN. None keeps the model's own.
+        proposal_box: The box loss of Faster R-CNN's region proposal network. None keeps the model's own.
+        proposal_classification: The loss of its objectness logit, of kind ``SIGMOID``. None keeps the model's own.
+        box_weight: Factor of the box loss.
+        classification_weight: Factor of the class loss.
+        proposal_box_weight: Factor of the box loss for proposals.
+        proposal_classification_weight: Factor of the objectness loss.
+        normalizer: Maps the number of positives of the batch to the divisor of the new losses; each stage of Faster
+            R-CNN has its own copy. None divides as the model does.
 
     Returns:
-        What brings the model's own losses back: ``remove()``, or a ``with`` block.
+        A handle that restores the model's own losses: ``remove()``, or a ``with`` block.
 
     Raises:
-        TypeError: The model is none of these, a loss is none of ours, or the normaliser is none.
-        ValueError: No loss is given, or a loss of the wrong kind or geometry.
+        TypeError: The model is not supported, a loss is not one of detloss, or an option has the wrong type.
+        ValueError: No loss is given, a loss has the wrong kind or geometry, or a weight is invalid.
 
     Edge cases:
-        A loss's own reduction is replaced, its other options count. FCOS's centerness, masks and keypoints keep their
-        losses. In SSD the loss of classes sees the anchors that the model's own hard negative mining chooses. No
-        boxes in a batch: the box loss is 0, attached to the graph. A copy of the model has copies of the losses. The
-        ``state_dict`` stays as it was; class weights follow the model from device to device all the same. Under
-        autocast, boxes are decoded in 32 bits. The losses are part of the model's forward pass, so that
-        ``DistributedDataParallel`` needs nothing more: call this before the model is wrapped, and give a
-        `detloss.Normalizer` where ranks are to divide by their mean count.
+        The reduction of a loss is replaced; its other options apply. FCOS's centerness, masks and keypoints keep their
+        losses. In SSD, the model's own hard negative mining selects the anchors of the class loss. If a batch has no
+        boxes, the box loss is 0 and attached to the graph. A copy of the model has copies of the losses. The
+        ``state_dict`` does not change; class weights follow the model to its device nevertheless. Under autocast, boxes
+        are decoded in float32. The losses are part of the forward pass, so ``DistributedDataParallel`` works as usual:
+        call this before wrapping the model, and pass a `detloss.Normalizer` to divide by the mean over ranks.
 
     Example:
         >>> import torch, detloss
@@ -74,35 +79,36 @@ def use_losses(
         >>> handle.remove()
 
     See also:
-        ``detloss.integrations.Handle``; `detloss.compat.torchvision`, for a training loop that calls its functions.
+        ``detloss.integrations.Handle``; `detloss.compat.torchvision`, for training loops that call loss functions.
     """
     if normalizer is not None and not isinstance(normalizer, Normalizer):
         raise TypeError(f"normalizer: expected a detloss.Normalizer, got {normalizer!r}")
+    losses = Losses(
+        given("box", box, box_weight), given("classification", classification, classification_weight), normalizer
+    )
+    proposal_losses = Losses(
+        given("proposal_box", proposal_box, proposal_box_weight),
+        given("proposal_classification", proposal_classification, proposal_classification_weight),
+        normalizer,
+    )
+    stages = stages_of(model, losses, proposal_losses)
+    at_least_one("box, classification", *losses[:2], *proposal_losses[:2])
     handle = Handle()
-    for stage in stages_of(model, (box, classification), (proposal_box, proposal_classification), normalizer):
-        stage.put_in(handle)
-    if not handle.replaced:
-        raise ValueError("box, classification: expected a loss for at least one place, got none")
+    for stage in stages:
+        stage.install(handle)
     return handle
 
 
-def stages_of(model: nn.Module, losses: Pair, proposal_losses: Pair, normalizer: Normalizer | None) -> list[Stage]:
-    """The stages of a model, with the losses that are meant for them."""
+def stages_of(model: nn.Module, losses: Losses, proposal_losses: Losses) -> list[Stage]:
+    """The stages of a model with their new losses."""
     if isinstance(model, FasterRCNN):
-        return [
-            BoxHeadLosses(model.roi_heads, *losses, normalizer),
-            ProposalLosses(model.rpn, *proposal_losses, normalizer),
-        ]
+        return [BoxHeadLosses(model.roi_heads, losses), ProposalLosses(model.rpn, proposal_losses)]
     if not isinstance(model, RetinaNet | FCOS | SSD):
         raise TypeError(
             f"model: expected RetinaNet, FCOS, FasterRCNN or SSD of torchvision, got {type(model).__name__}"
         )
-    for name, loss in zip(("proposal_box", "proposal_classification"), proposal_losses):
-        if loss is not None:
-            raise ValueError(
-                f"{name}: expected None for {type(model).__name__}, which proposes no regions, got {loss!r}"
-            )
+    without_proposals(model, proposal_losses.box, proposal_losses.classification)
     if isinstance(model, SSD):
-        return [SSDLosses(model, *losses, normalizer)]
+        return [SSDLosses(model, losses)]
     stage = RetinaNetLosses if isinstance(model, RetinaNet) else FCOSLosses
-    return [stage(model.head, *losses, normalizer)]
+    return [stage(model.head, losses)]

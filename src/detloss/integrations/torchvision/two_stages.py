@@ -1,4 +1,4 @@
-"""Faster R-CNN: the losses are computed amid the forward pass, from anchors or proposals that only it has."""
+"""Losses of Faster R-CNN, whose forward pass computes them from its own anchors or proposals."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
@@ -7,13 +7,12 @@ import torch
 from torch import Tensor
 
 from detloss.catalog import Kind
-from detloss.integrations.adapt import on
 from detloss.integrations.handle import Handle
 from detloss.integrations.torchvision.stage import Stage
 
 
 class Sample(NamedTuple):
-    """The rows that a stage has drawn to train on."""
+    """The rows that a stage has sampled for training."""
 
     logits: Tensor
     target: Tensor
@@ -23,7 +22,7 @@ class Sample(NamedTuple):
 
 
 class Recorder:
-    """A callable that keeps what went through it last."""
+    """A callable that keeps its last arguments and result."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
@@ -35,7 +34,7 @@ class Recorder:
 
 
 class SampledStage(Stage):
-    """``forward``, which is watched while it trains; its losses make way for ours."""
+    """``forward``, recorded while it trains; its losses are replaced."""
 
     method = "forward"
     box_name: ClassVar[str]
@@ -43,76 +42,74 @@ class SampledStage(Stage):
 
     def __call__(self, *arguments: Any, **keywords: Any) -> tuple[Any, dict[str, Tensor]]:
         if not self.owner.training:
-            output: tuple[Any, dict[str, Tensor]] = self.theirs(*arguments, **keywords)
+            output: tuple[Any, dict[str, Tensor]] = self.framework(*arguments, **keywords)
             return output
         with Handle() as handle:
-            recorders = [record(handle, owner, name) for owner, name in self.watched()]
-            result, losses = self.theirs(*arguments, **keywords)
+            recorders = [record(handle, owner, name) for owner, name in self.recorded()]
+            result, losses = self.framework(*arguments, **keywords)
         sample = self.sample(*recorders)
         positive = sample.target.flatten() > 0
-        share = self.share(positive)
+        weight = self.row_weight(positive)
         if self.box is not None:
             losses[self.box_name] = self.box_loss(
                 self.box,
                 sample.encoded[positive],
                 sample.references[positive],
                 sample.boxes[positive],
-                share.expand(positive.shape)[positive],
+                weight.expand(positive.shape)[positive],
             )
         if self.classification is not None:
-            loss = on(sample.logits, self.classification)
-            losses[self.class_name] = loss(sample.logits, sample.target, weight=share)
+            losses[self.class_name] = self.classification(sample.logits, sample.target, weight=weight)
         return result, losses
 
     def count(self, positive: Tensor) -> Tensor:
         return torch.tensor(len(positive), device=positive.device)
 
-    def watched(self) -> list[tuple[Any, str]]:
-        """The methods through which all goes that a loss needs: their owners and names."""
+    def recorded(self) -> list[tuple[Any, str]]:
+        """Owners and names of the methods whose arguments and results a loss needs."""
         raise NotImplementedError
 
     def sample(self, *recorders: Recorder) -> Sample:
-        """What went through them."""
+        """The rows, from the recorded calls."""
         raise NotImplementedError
 
 
 class ProposalLosses(SampledStage):
-    """The region proposal network: one logit an anchor, object or not."""
+    """The region proposal network: one objectness logit per anchor."""
 
     kind = Kind.SIGMOID
-    because = "the region proposal network has one logit an anchor, object or not"
-    prefix = "proposal_"
+    because = "the region proposal network has one objectness logit per anchor"
     box_name = "loss_rpn_box_reg"
     class_name = "loss_objectness"
 
-    def watched(self) -> list[tuple[Any, str]]:
+    def recorded(self) -> list[tuple[Any, str]]:
         return [(self.owner, "compute_loss"), (self.owner, "fg_bg_sampler"), (self.box_coder, "encode")]
 
     def sample(self, *recorders: Recorder) -> Sample:
-        losses, drawn, encoding = recorders
+        losses, sampling, encoding = recorders
         logits, encoded, labels, _ = losses.arguments
         boxes, anchors = encoding.arguments
-        positive, negative = drawn.result
+        positive, negative = sampling.result
         rows = (torch.cat(positive) | torch.cat(negative)).bool()
         target = torch.cat(labels)[:, None]
         return Sample(logits[rows], target[rows], encoded[rows], torch.cat(anchors)[rows], torch.cat(boxes)[rows])
 
 
 class BoxHeadLosses(SampledStage):
-    """The box head: class 0 is background, and every class has a box of its own."""
+    """The box head: class 0 is background, and every class has its own box."""
 
     kind = Kind.SOFTMAX
-    because = "Faster R-CNN's box head has one logit a class, of which class 0 is the background"
+    because = "Faster R-CNN's box head has one logit per class, of which class 0 is the background"
     box_name = "loss_box_reg"
     class_name = "loss_classifier"
 
-    def watched(self) -> list[tuple[Any, str]]:
+    def recorded(self) -> list[tuple[Any, str]]:
         heads = self.owner
         return [(heads, "select_training_samples"), (heads.box_predictor, "forward"), (heads.box_coder, "encode")]
 
     def sample(self, *recorders: Recorder) -> Sample:
-        drawn, prediction, encoding = recorders
-        _, _, labels, _ = drawn.result
+        sampling, prediction, encoding = recorders
+        _, _, labels, _ = sampling.result
         logits, encoded = prediction.result
         boxes, proposals = encoding.arguments
         target = torch.cat(labels)
@@ -121,7 +118,7 @@ class BoxHeadLosses(SampledStage):
 
 
 def record(handle: Handle, owner: Any, name: str) -> Recorder:
-    """Put a recorder in the place of a callable, until the handle takes it out."""
+    """Replace a callable with a recorder until the handle is removed."""
     recorder = Recorder(getattr(owner, name))
     handle.replace(owner, name, recorder)
     return recorder

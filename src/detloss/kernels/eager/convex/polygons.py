@@ -8,6 +8,7 @@ from torch import Tensor
 
 from detloss.geometry import FORMATS, AxisAligned, Polygon, Rotated, Shape
 from detloss.kernels.eager import primitives
+from detloss.types import BoxFormat
 
 
 class Placed(Protocol):
@@ -115,7 +116,7 @@ def rectangle(center: Tensor, sides: Tensor, along: Tensor, to_row: Callable[...
     return Body(center, offsets, positive.prod(-1), torch.zeros_like(center), positive, along, pull, seen_in)
 
 
-def along_axes(box_format: str, rows: Tensor) -> tuple[Tensor, Tensor, Callable[..., Tensor]]:
+def along_axes(box_format: BoxFormat, rows: Tensor) -> tuple[Tensor, Tensor, Callable[..., Tensor]]:
     """The centers and sides of boxes of any format and dimension, and how derivatives by them become a row's."""
     (first_in_center, second_in_center), (first_in_side, second_in_side) = FORMATS[box_format].center_and_side
     first, second = torch.tensor_split(rows, 2, -1)

@@ -1,0 +1,34 @@
+"""Error bounds of values and gradients in ulps, the table of docs/numerics.rst."""
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class ErrorBound:
+    value: float
+    gradient: float
+
+
+def error_bound(kind: str, dtype: torch.dtype, gamma: float = 0.0) -> ErrorBound:
+    """The bound for a kind of loss: box, solid, aspect, dense, cross_entropy, focal.
+
+    A solid is a box of three or more dimensions: products of more lengths have more roundings. An aspect is a box loss
+    with an aspect ratio.
+    """
+    if dtype in (torch.bfloat16, torch.float16):
+        return ErrorBound(1, 3 if kind in ("box", "solid", "aspect") else 1)
+    if kind == "solid":
+        return ErrorBound(6, 18)
+    if kind == "aspect":
+        return ErrorBound(4, 16)  # the derivative by the angle has its third power
+    if dtype == torch.float64:
+        # The power of a focal loss multiplies the error of 1 - p_t by gamma.
+        gradient = max(12, 4 + 2.4 * gamma) if kind == "focal" else 12
+        return ErrorBound({"cross_entropy": 10, "focal": 14}.get(kind, 4), gradient)
+    if kind == "box":
+        return ErrorBound(4, 12)
+    if kind == "focal":
+        return ErrorBound(4 + 1.6 * gamma, 4 + 2 * gamma)
+    return ErrorBound(6, 6)
