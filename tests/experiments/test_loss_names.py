@@ -18,11 +18,11 @@ def test_a_name_of_the_catalog_is_its_row(row: object) -> None:
     ("text", "name", "options", "title"),
     [
         ("focal:gamma=1.5", "focal:gamma=1.5", {"gamma": 1.5}, "Sigmoid focal, gamma 1.5"),
-        ("Focal : Gamma = 2.0 : alpha = None", "focal:gamma=2:alpha=none", {"gamma": 2, "alpha": None}, "Sigmoid focal, gamma 2, alpha none"),
+        ("Focal : Gamma = 2.0 : alpha = None", "focal:alpha=none:gamma=2", {"alpha": None, "gamma": 2}, "Sigmoid focal, alpha none, gamma 2"),
         ("smooth_l1:beta=5e-1", "smooth_l1:beta=0.5", {"beta": 0.5}, "Smooth L1, beta 0.5"),
         ("GIoU:enclosing=hull", "giou:enclosing=hull", {"enclosing": "hull"}, "Generalized IoU, enclosing hull"),
         ("iou:form=log", "iou:form=log", {"form": "log"}, "IoU, 1 - IoU, form log"),
-        ("gwd:relative=true:tau=2", "gwd:relative=true:tau=2", {"relative": True, "tau": 2}, "Gaussian Wasserstein distance, relative true, tau 2"),
+        ("gwd:relative=true:tau=2", "gwd:tau=2:relative=true", {"tau": 2, "relative": True}, "Gaussian Wasserstein distance, tau 2, relative true"),
         ("ce:label_smoothing=0.1", "ce:label_smoothing=0.1", {"label_smoothing": 0.1}, "Cross-entropy, label_smoothing 0.1"),
     ],
 )  # fmt: skip
@@ -79,7 +79,7 @@ def test_a_loss_of_another_kind_is_named_as_such() -> None:
 
 def test_variants_of_a_loss_are_different_losses() -> None:
     names = [loss.name for loss in losses_named("focal, focal:gamma=1.5,focal:gamma=1.5:alpha=none")]
-    assert names == ["focal", "focal:gamma=1.5", "focal:gamma=1.5:alpha=none"]
+    assert names == ["focal", "focal:gamma=1.5", "focal:alpha=none:gamma=1.5"]
     assert len(ALL_LOSSES) == len(losses_named(",".join(ALL_LOSSES)))
 
 
@@ -88,7 +88,7 @@ def test_variants_of_a_loss_are_different_losses() -> None:
     [
         ("l1,L1", "expected every loss once, got l1 and l1"),
         ("focal,focal:gamma=2.0", "got focal and focal:gamma=2, which are the same"),
-        ("focal:gamma=1:alpha=.5,focal:alpha=.5:gamma=1", "which are the same"),
+        ("focal:gamma=1:alpha=.5,focal:alpha=.5:gamma=1", "got focal:alpha=0.5:gamma=1 and focal:alpha=0.5:gamma=1"),
         ("log_iou,iou:form=log", "got log_iou and iou:form=log, which are the same"),
     ],
 )

@@ -12,6 +12,7 @@ from torch import Tensor
 import detloss
 from detloss.catalog import Kind
 from tests.battery.error_bounds import error_bound
+from tests.support.class_indices import unread_classes
 from tests.support.condition_numbers import condition
 from tests.support.random_calls import Call
 
@@ -32,7 +33,7 @@ def results(call: Call, backend: str) -> Results:
             given[name] = operand.detach().requires_grad_()
     leaves = {name: each for name, each in given.items() if isinstance(each, Tensor) and each.requires_grad}
     options = call.options if call.measure else {**call.options, "weight": given["weight"]}
-    with detloss.use_backend(backend):
+    with detloss.use_backend(backend), unread_classes():
         value = call.loss(given["pred"], given["target"], **options)
         found = torch.autograd.grad(value, list(leaves.values()), upstream(call, value)) if leaves else ()
     return Results(value.detach(), dict(zip(leaves, found)))

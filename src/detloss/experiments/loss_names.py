@@ -1,4 +1,4 @@
-"""Names of losses with options, ``name:option=value:option=value``, as in ``focal:gamma=1.5:alpha=none``."""
+"""Names of losses with options, ``name:option=value:option=value``, as in ``focal:alpha=none:gamma=1.5``."""
 
 import inspect
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def loss_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> Loss:
         losses: The losses to choose from, by their names.
 
     Returns:
-        The row of the catalog; with options, its name is the whole text and its title lists them.
+        The row of the catalog; with options, its name and its title list them in the order of the loss function.
 
     Raises:
         LossNameError: There is no such loss or option, or the loss rejects a value.
@@ -58,7 +58,8 @@ def loss_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> Loss:
         if option in options:
             raise LossNameError(f"{name}: expected every option once, got {option!r} twice")
         options[option] = value_of(value)
-    return with_options(loss, options) if options else loss
+    ordered = {option: options[option] for option in available if option in options}
+    return with_options(loss, ordered) if options else loss
 
 
 def losses_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> tuple[Loss, ...]:

@@ -38,6 +38,9 @@ FREQUENCIES = (1, 3, 9)
 CLASS_KINDS = {Kind.SIGMOID, Kind.SOFTMAX}
 TITLE_LENGTH = 110
 
+EXPLANATION = re.compile(r",? with |, where |; ")
+"""Ends a formula in a docstring."""
+
 AXES = {
     Kind.REGRESSION: ("error: prediction − target", "error"),
     Kind.SIGMOID: ("logit", "logit"),
@@ -165,16 +168,20 @@ def title(losses: Sequence[Loss]) -> str:
     """The title of a plot: names and formulas, and for a single loss the explanation of its formula."""
     if len(losses) == 1:
         return "\n".join([losses[0].title, *wrapped(definition(losses[0]))])
-    formulas = (re.search(r"\$[^$]+\$|^[^,;]+", definition(loss)) for loss in losses)
-    return "\n".join(f"{loss.name}: {found[0] if found else loss.title}" for loss, found in zip(losses, formulas))
+    return "\n".join(f"{loss.name}: {EXPLANATION.split(definition(loss))[0]}" for loss in losses)
 
 
 def definition(loss: Loss) -> str:
     """The formula of a loss with its explanation, between the summary and the advice of its docstring, for mathtext."""
     introduction, _, _ = inspect.cleandoc(loss.function.__doc__ or "").partition("\n\nWhen to choose it:")
     _, _, text = introduction.partition("\n\n")
-    text = re.sub(r"\.\. math::\s*(.+?)(?=\n\n|$)", r":math:`\1`", text, flags=re.DOTALL)
+    text = re.sub(r"\.\. math::\s*(.+?)(\n\n|$)", display_math, text, flags=re.DOTALL)
     return " ".join(re.sub(r":math:`([^`]+)`", r"$\1$", text).replace("``", "").split())
+
+
+def display_math(match: re.Match[str]) -> str:
+    """Set a displayed formula in the text, followed by a comma if its explanation follows."""
+    return f":math:`{match[1]}`{', ' if match[2] else ''}"
 
 
 def wrapped(text: str) -> list[str]:

@@ -23,7 +23,9 @@ DEFAULT_POINTS = 500
 PRINTED_STEPS = (0, 20, 50, 100, 160, 200)
 
 
-@click.command(context_settings={"show_default": True})
+@click.command(
+    short_help="Reproduce the regression experiment of the DIoU paper.", context_settings={"show_default": True}
+)
 @click.option(
     "--losses",
     callback=lambda ctx, param, names: None if names is None else several_losses(names, ALL_LOSSES),
