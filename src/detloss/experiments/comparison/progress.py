@@ -104,7 +104,7 @@ def search_remarks(results: Results) -> list[str]:
 def print_ranking(console: Console, ranking: Ranking) -> None:
     """Print the ranking as a table; only a terminal wraps it."""
     unwrapped = Console(file=console.file, width=UNWRAPPED)
-    (console if console.is_terminal else unwrapped).print("", ranking.table("AP", digits=3), sep="\n")
+    (console if console.is_terminal else unwrapped).print("", ranking.table("AP", digits=3, ranges=True), sep="\n")
     say(
         console, f"AP: mean (lowest–highest over the seeds); difference from {ranking.baseline}: mean [95 % interval]\n"
     )
