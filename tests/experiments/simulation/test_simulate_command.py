@@ -109,7 +109,7 @@ def test_a_gpu_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch, tm
 
 
 def test_python_gets_the_same_errors() -> None:
-    with pytest.raises(SimulationError, match="got bce, a loss of logits"):
+    with pytest.raises(SimulationError, match="got bce, a loss of one-vs-rest logits"):
         simulate([BY_NAME["bce"]], gradient="exact", points=1, seed=0)
 
 
