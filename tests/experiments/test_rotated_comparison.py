@@ -12,11 +12,12 @@ from click.testing import CliRunner, Result
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind
 from detloss.experiments.cli import main
-from detloss.experiments.comparison import request, runner
+from detloss.experiments.comparison import plan, runner
 from detloss.experiments.data.dataset import Dataset, Sample, load
 from detloss.experiments.data.digit_scenes import STYLES, compose
-from detloss.experiments.training.builders import unitbox_of
-from detloss.experiments.training.trial import DetectorError, Trial, check_trials, run_trial
+from detloss.experiments.training.detectors import unitbox_of
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import DetectorError, check_trials, run_trial
 from tests.support.inline_workers import Inline
 from tests.support.trials import small_dataset
 
@@ -36,7 +37,7 @@ def few_scenes(path: Path | None = None, *, size: int | None = None, scenes: str
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(request, "load", few_scenes)
+    monkeypatch.setattr(plan, "load", few_scenes)
     monkeypatch.setattr(runner, "Workers", Inline)
 
 
@@ -64,8 +65,8 @@ def test_rotated_boxes_are_compared_from_the_command_to_the_report(few: None, tm
 def test_every_box_loss_trains(box: str) -> None:
     outcome = run_trial(Trial(box, "focal", 1.0, seed=3, steps=2), few_scenes())
     assert np.isfinite(outcome.curve).all()
-    assert 0 <= outcome.ap <= 1
-    assert all(prediction.boxes.shape == (len(prediction.scores), 5) for prediction in outcome.predictions)
+    assert 0 <= outcome.score <= 1
+    assert all(prediction.boxes.shape == (len(prediction.scores), 5) for prediction in outcome.predictions.values())
 
 
 @pytest.mark.parametrize("cls", ["ce", "weighted_ce", "softmax_focal", "bce", "balanced_bce"])
@@ -79,7 +80,8 @@ def test_training_finds_rotated_digits() -> None:
     """A few scenes by heart: judged on what was trained on."""
     scenes = few_scenes()
     outcome = run_trial(Trial("kld", "focal", 1.0, seed=0, steps=120), replace(scenes, validation=scenes.train))
-    assert outcome.ap50 > 0.5
+    assert outcome.evaluation is not None
+    assert outcome.evaluation.ap50 > 0.5
     assert outcome.curve[-1][2] < outcome.curve[0][2] / 2
 
 
@@ -105,7 +107,7 @@ def test_losses_of_rotated_boxes_are_offered_for_rotated_boxes_only(few: None, b
 def test_other_detectors_have_no_rotated_boxes(few: None, detector: str, tmp_path: Path) -> None:
     result = compared("--scenes", "rotated", "--detector", detector, *SHORT, "--out", tmp_path)
     assert result.exit_code == 2
-    words = f"--detector: expected 'unitbox' for the turned boxes of rotated digit scenes, got '{detector}'"
+    words = f"--detector: expected 'unitbox' for the rotated boxes of rotated digit scenes, got '{detector}'"
     assert words in " ".join(result.output.split())
 
 

@@ -1,4 +1,4 @@
-"""Workers without processes, for tests of what is done with what they say."""
+"""Workers without processes, for tests of the code that handles their events."""
 
 from collections.abc import Callable, Iterator, Sequence
 from traceback import format_exc, format_exception_only
@@ -6,9 +6,9 @@ from types import TracebackType
 from typing import Self
 
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training.devices import Place, Team
-from detloss.experiments.training.snapshots import Glimpse
-from detloss.experiments.training.trial import Outcome, Trial
+from detloss.experiments.training.devices import Device, DeviceGroup
+from detloss.experiments.training.outcome import Outcome, Trial
+from detloss.experiments.training.snapshots import Snapshot
 from detloss.experiments.training.workers import (
     Advanced,
     Event,
@@ -18,10 +18,12 @@ from detloss.experiments.training.workers import (
 
 
 class Inline:
-    """`Workers` without processes: one training after another, each when somebody listens."""
+    """`Workers` without processes: each call of `wait` runs one trial in this process."""
 
-    def __init__(self, load: Callable[[], Dataset], run_trial: Callable[..., Outcome], teams: Sequence[Team]) -> None:
-        self.dataset, self.run_trial, self.jobs = load(), run_trial, len(teams)
+    def __init__(
+        self, load: Callable[[], Dataset], run_trial: Callable[..., Outcome], groups: Sequence[DeviceGroup]
+    ) -> None:
+        self.dataset, self.run_trial, self.jobs = load(), run_trial, len(groups)
         self.busy: list[Trial] = []
 
     def __enter__(self) -> Self:
@@ -36,20 +38,20 @@ class Inline:
     def available(self) -> bool:
         return len(self.busy) < self.jobs
 
-    def begin(self, trial: Trial) -> None:
+    def submit(self, trial: Trial) -> None:
         self.busy.append(trial)
 
-    def listen(self, seconds: float) -> list[Event]:
+    def wait(self, seconds: float) -> list[Event]:
         return list(self.events(self.busy.pop(0))) if self.busy else []
 
     def events(self, trial: Trial) -> Iterator[Event]:
         advances: list[Advanced] = []
 
-        def advance(step: int, glimpse: Glimpse | None = None) -> None:
-            advances.append(Advanced(trial, step, glimpse))
+        def advance(step: int, snapshot: Snapshot | None = None) -> None:
+            advances.append(Advanced(trial, step, snapshot))
 
         try:
-            outcome = self.run_trial(trial, self.dataset, place=Place(), on_progress=advance)
+            outcome = self.run_trial(trial, self.dataset, device=Device(), on_progress=advance)
             yield from advances
             yield Finished(outcome)
         except Exception as error:

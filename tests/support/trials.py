@@ -1,4 +1,4 @@
-"""Stand-ins for training and data that worker processes can import."""
+"""Trial runners without training, and small data, that worker processes can import."""
 
 import os
 import signal
@@ -6,22 +6,23 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from detloss.experiments.comparison import report
 from detloss.experiments.comparison.output import Folder
-from detloss.experiments.comparison.plan import Pair, Plan
-from detloss.experiments.comparison.ranking import Bootstrap, standings
-from detloss.experiments.comparison.request import Request
-from detloss.experiments.comparison.runner import Comparison, Happening, Results
-from detloss.experiments.comparison.store import Ledger
+from detloss.experiments.comparison.plan import ComparisonSettings, Pair, Plan
+from detloss.experiments.comparison.ranking import Bootstrap, rank
+from detloss.experiments.comparison.report.page import write_page
+from detloss.experiments.comparison.runner import Comparison, Results, RunEvent
+from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.data.dataset import Dataset, Problem, Sample
-from detloss.experiments.training.devices import Place, Team
+from detloss.experiments.training.devices import Device, DeviceGroup
 from detloss.experiments.training.evaluation import Prediction, evaluate
-from detloss.experiments.training.trial import Outcome, Trial
-from detloss.experiments.training.workers import Failed, Finished, Started
+from detloss.experiments.training.outcome import Outcome, Trial
+from detloss.experiments.training.training_loop import OnProgress
+from detloss.experiments.training.workers import Failed, Started
 
 SEARCHED = Plan({Pair("l1", "focal"): (1.0, 2.0), Pair("giou", "focal"): (1.0, 2.0)}, seeds=(0, 1, 2), steps=8)
 
@@ -43,21 +44,18 @@ def load_and_note(notes: Path) -> Dataset:
 
 
 def outcome_of(trial: Trial, ap: float = 0.4) -> Outcome:
-    """An outcome that has found the first box of every image and misplaced the second."""
+    """An outcome whose predictions find the first box of every image and misplace the second."""
     boxes = np.array([[2, 4, 12, 18], [0, 20, 9, 29], [1, 1, 5, 5]], dtype=np.float32)
     prediction = Prediction(boxes, np.array([0.9, 0.8, 0.1], dtype=np.float32), np.array([0, 1, 0]))
     curve = [(step, 1.0 / step, 2.0 / step + 0.1 * trial.seed) for step in range(1, trial.steps + 1)]
-    judged = evaluate([prediction, prediction], small_dataset().validation)
-    predictions, nan = [prediction, prediction], float("nan")
-    numbers = (ap, ap + 0.2, ap - 0.1, nan, ap, ap, 3.0)
-    return Outcome(trial, *numbers, curve, predictions, judged.matches, judged.found)
+    evaluation = evaluate([prediction, prediction], small_dataset().validation)
+    numbers = {"ap": ap, "ap50": ap + 0.2, "ap75": ap - 0.1, "small": float("nan"), "medium": ap, "large": ap}
+    return Outcome(trial, ap, 3.0, replace(evaluation, **numbers), {0: prediction, 1: prediction}, curve)
 
 
-def quick_trial(
-    trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
-) -> Outcome:
+def quick_trial(trial: Trial, dataset: Dataset, *, device: Device, on_progress: OnProgress | None = None) -> Outcome:
     """Train nothing; seed 13 raises, seed 99 kills its process."""
-    assert place.device == "cpu" or place.device.startswith("cuda:")
+    assert device.name == "cpu" or device.name.startswith("cuda:")
     assert dataset.train
     if trial.seed == 13:
         raise RuntimeError("the thirteenth seed")
@@ -68,26 +66,25 @@ def quick_trial(
     return outcome_of(trial)
 
 
-def run_here(comparison: Comparison, load: Callable[[], Dataset], *, teams: Sequence[Team]) -> Iterator[Happening]:
+def run_here(
+    comparison: Comparison, load: Callable[[], Dataset], *, groups: Sequence[DeviceGroup]
+) -> Iterator[RunEvent]:
     """`Comparison.run` with `quick_trial`, in this process."""
     dataset = load()
-    while trial := comparison.ledger.claim():
+    while trial := comparison.store.claim():
         yield Started(trial)
         try:
-            outcome = quick_trial(trial, dataset, place=Place())
+            outcome = quick_trial(trial, dataset, device=Device())
         except RuntimeError as error:
-            comparison.ledger.fail(Failed(trial, f"RuntimeError: {error}"))
+            comparison.store.fail(Failed(trial, f"RuntimeError: {error}"))
         else:
-            comparison.enter(outcome)
-            yield Finished(outcome)
-    comparison.failures = comparison.ledger.failures()
-    comparison.ledger.close()
+            yield from comparison.record(outcome)
+    comparison.failures = comparison.store.failures()
+    comparison.store.close()
 
 
-def endless_trial(
-    trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
-) -> Outcome:
-    """Finish seed 0; any other says who it is, as a step, and goes on for ever."""
+def endless_trial(trial: Trial, dataset: Dataset, *, device: Device, on_progress: OnProgress | None = None) -> Outcome:
+    """Finish seed 0; others report their process id as a step and never return."""
     if trial.seed == 0:
         return outcome_of(trial)
     assert on_progress is not None
@@ -97,19 +94,17 @@ def endless_trial(
 
 
 def endless_trial_of_all(
-    trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
+    trial: Trial, dataset: Dataset, *, device: Device, on_progress: OnProgress | None = None
 ) -> Outcome:
-    """Say a step, and go on for ever."""
+    """Report a step and never return."""
     assert on_progress is not None
     on_progress(1)
     while True:
         signal.pause()
 
 
-def scored_trial(
-    trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
-) -> Outcome:
-    """Say a step; the AP follows from the trial."""
+def scored_trial(trial: Trial, dataset: Dataset, *, device: Device, on_progress: OnProgress | None = None) -> Outcome:
+    """Report a step; the AP is a function of the trial."""
     assert on_progress is not None
     on_progress(1)
     return outcome_of(trial, ap=score_of(trial))
@@ -120,10 +115,10 @@ def trial_until(
     trial: Trial,
     dataset: Dataset,
     *,
-    place: Place,
-    on_progress: Callable[[int], None] | None = None,
+    device: Device,
+    on_progress: OnProgress | None = None,
 ) -> Outcome:
-    """Say a step, and go on until there is such a file."""
+    """Report a step and wait until there is such a file."""
     assert on_progress is not None
     on_progress(1)
     while not file.exists():
@@ -132,18 +127,18 @@ def trial_until(
 
 
 def score_of(trial: Trial) -> float:
-    """An AP that a trial has wherever it runs: best at weight 2."""
+    """The AP of a trial wherever it runs: best at weight 2."""
     return 0.5 - 0.1 * abs(trial.weight - 2) + 0.01 * trial.seed + 0.001 * (trial.box == "giou")
 
 
-def fall_silent(study: Path) -> None:
-    """Move the last signs of life of all trials in an SQLite file to yesterday."""
+def expire_heartbeats(study: Path) -> None:
+    """Move the last heartbeats of all trials in an SQLite file to yesterday."""
     with closing(sqlite3.connect(study)) as database, database:
         database.execute("UPDATE trial_heartbeats SET heartbeat = datetime(heartbeat, '-1 day')")
 
 
-def await_sign_of_life(study: Path) -> None:
-    """Return when a trial has given a sign of life since yesterday."""
+def await_heartbeat(study: Path) -> None:
+    """Return when a trial has had a heartbeat since yesterday."""
     with closing(sqlite3.connect(study)) as database:
         while not database.execute(
             "SELECT max(heartbeat) > datetime('now', '-1 hour') FROM trial_heartbeats"
@@ -152,33 +147,33 @@ def await_sign_of_life(study: Path) -> None:
 
 
 def fixed_plan(*seeds: int, boxes: tuple[str, ...] = ("giou",), steps: int = 3) -> Plan:
-    """Phase 2 alone, at weight 1."""
+    """A plan without a search, at weight 1."""
     return Plan({Pair(box, "focal"): (1.0,) for box in boxes}, seeds, steps)
 
 
-def begun(folder: Path, plan: Plan, **timing: float) -> Comparison:
-    """A comparison in a folder, its study beside it."""
-    place = Folder(folder)
-    place.begin(plan.settings(), overwrite=False)
-    return Comparison(plan, Ledger(place.study, "a study", plan, **timing), place)
+def begin_comparison(path: Path, plan: Plan, **timing: float) -> Comparison:
+    """A comparison in a folder that contains its study."""
+    folder = Folder(path)
+    folder.begin(plan.to_json(), overwrite=False)
+    return Comparison(plan, TrialStore(folder.study, "a study", plan, **timing), folder)
 
 
 def finished_comparison(folder: Path, *, seeds: int = 2) -> Comparison:
     """Two pairs of losses, all trials finished."""
     plan = fixed_plan(*range(seeds), boxes=("l1", "giou"), steps=4)
-    comparison = begun(folder, plan)
-    for trial in plan.comparison(plan.chosen({})):
-        comparison.enter(outcome_of(trial, ap=0.4 + 0.01 * trial.seed + 0.005 * (trial.box == "giou")))
+    comparison = begin_comparison(folder, plan)
+    for trial in plan.comparison_trials(plan.best_weights({})):
+        comparison.record(outcome_of(trial, ap=0.4 + 0.01 * trial.seed + 0.005 * (trial.box == "giou")))
     return comparison
 
 
-def request_of(command: str = "detloss compare", **settings: str | int) -> Request:
+def settings_of(command: str = "detloss compare", **options: str | int) -> ComparisonSettings:
     """A quick look at pairs compared with l1 + focal."""
-    return Request(command, None, None, None, Pair("l1", "focal"), quick=True, settings=settings)
+    return ComparisonSettings(command, None, None, None, Pair("l1", "focal"), quick=True, options=options)
 
 
-def write_report(path: Path, results: Results, request: Request, *, running: bool = False) -> None:
+def write_report(path: Path, results: Results, settings: ComparisonSettings, *, running: bool = False) -> None:
     """Write the page of a comparison on the small data set."""
     data = small_dataset()
-    table = standings(results.outcomes, Bootstrap(data), request.baseline, results.failures)
-    report.write(path, results, table, data, request, running=running)
+    ranking = rank(results.outcomes, settings.baseline, Bootstrap(data), results.failures)
+    write_page(path, results, ranking, data, settings, running=running)

@@ -11,9 +11,10 @@ import pytest
 
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.data.digit_scenes import DIGITS, compose
-from detloss.experiments.training.average_precision import Matches
-from detloss.experiments.training.devices import Place
-from detloss.experiments.training.trial import Outcome
+from detloss.experiments.training.average_precision import MatchedDetections
+from detloss.experiments.training.devices import Device
+from detloss.experiments.training.evaluation import Evaluation
+from detloss.experiments.training.outcome import Outcome
 from detloss.experiments.tuning import cross_validation
 from detloss.experiments.tuning.cross_validation import tune
 from detloss.experiments.tuning.folds import TuningTrial
@@ -67,7 +68,7 @@ class Surface:
     calls: list[TuningTrial] = field(default_factory=list)
 
     def __call__(
-        self, trial: TuningTrial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
+        self, trial: TuningTrial, dataset: Dataset, *, device: Device, on_progress: Callable[[int], None] | None = None
     ) -> Outcome:
         self.calls.append(trial)
         if self.hopeless(trial):
@@ -77,7 +78,8 @@ class Surface:
         ap = self.height(dict(trial.settings)) + self.noise * Random(f"{self.luck} {trial}").gauss(0, 1)
         ap += self.on_validation(trial.candidate) if trial.fold is None else EASE_OF_FOLDS[trial.fold % 3]
         nan = float("nan")
-        return Outcome(trial, ap, ap + 0.2, ap - 0.1, nan, nan, ap, 2.0, [], [], Matches.none())
+        evaluation = Evaluation(ap, ap + 0.2, ap - 0.1, nan, nan, ap, MatchedDetections.none(), np.zeros(0, np.uint16))
+        return Outcome(trial, ap, 2.0, evaluation)
 
     def height(self, settings: dict[str, float]) -> float:
         """The AP without chance and folds."""

@@ -12,9 +12,9 @@ from PIL import Image
 
 from detloss.experiments.comparison.plan import Pair, Plan
 from tests.support.trials import (
-    begun,
+    begin_comparison,
     outcome_of,
-    request_of,
+    settings_of,
     write_report,
 )
 
@@ -56,11 +56,11 @@ def page(tmp_path: Path) -> Path:
     path = tmp_path / "report.html"
     pairs = (Pair("l1", "focal"), Pair("smooth_l1", "balanced_bce"), Pair("smooth_l1", "softmax_focal"))
     plan = Plan(dict.fromkeys(pairs, (1.0,)), seeds=(0, 1), steps=4)
-    comparison = begun(tmp_path, plan)
-    for trial in plan.comparison(plan.chosen({})):
+    comparison = begin_comparison(tmp_path, plan)
+    for trial in plan.comparison_trials(plan.best_weights({})):
         comparison.enter(outcome_of(trial, ap=0.4 + 0.01 * trial.seed + 0.005 * (trial.cls == "softmax_focal")))
     data = "/a/rather/long/path/without/any/space/" + "folder/" * 12
-    write_report(path, comparison, request_of("detloss compare " * 9, data=data))
+    write_report(path, comparison, settings_of("detloss compare " * 9, data=data))
     return path
 
 

@@ -20,7 +20,7 @@ from click.core import ParameterSource
 import detloss
 from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
-from detloss.experiments.comparison.plan import Pair, Plan
+from detloss.experiments.comparison.plan import ComparisonSettings, Pair, Plan
 from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 from detloss.experiments.simulation.simulate_command import simulate
 from detloss.experiments.tuning.tune_command import tune
@@ -41,9 +41,9 @@ class RecordedCommand(click.Command):
         rest = super().parse_args(ctx, args)
         storage = ctx.params.get("storage")
         if storage:
-            from detloss.experiments.comparison.database_url import shown
+            from detloss.experiments.comparison.database import redacted
 
-            typed = [word.replace(storage, shown(storage)) for word in typed]
+            typed = [word.replace(storage, redacted(storage)) for word in typed]
         ctx.obj = shlex.join([*ctx.command_path.split(), *typed])
         return rest
 
@@ -56,7 +56,7 @@ def reported_errors() -> Iterator[None]:
     from detloss.experiments.console import printable
     from detloss.experiments.data.dataset import DatasetError
     from detloss.experiments.training.devices import DevicesError
-    from detloss.experiments.training.trial import DetectorError
+    from detloss.experiments.training.training_loop import DetectorError
 
     try:
         yield
@@ -159,9 +159,8 @@ def compare(
     """
     from rich.console import Console
 
-    from detloss.experiments.comparison.database_url import shown
+    from detloss.experiments.comparison.database import redacted
     from detloss.experiments.comparison.output import Folder
-    from detloss.experiments.comparison.request import Request
     from detloss.experiments.comparison.session import Session
     from detloss.experiments.training import devices
 
@@ -181,8 +180,8 @@ def compare(
     reference, folder = cli_options.baseline_named(list(plan.weights), baseline), Folder(out)
     with reported_errors():
         cli_options.check_losses(boxes, classes, detector, data, scenes)
-        teams = devices.teams(jobs, devices_per_trial)
-        settings: dict[str, str | int] = {
+        groups = devices.device_groups(jobs, devices_per_trial)
+        options: dict[str, str | int] = {
             "data": str(data or "digit scenes"),
             "box": ", ".join(loss.name for loss in boxes),
             "cls": ", ".join(loss.name for loss in classes),
@@ -190,17 +189,17 @@ def compare(
             "seeds": seeds,
             "first seed": first_seed,
             "steps": steps,
-            "weights": "searched" if plan.search() else "given" if weights else "listed",
+            "weights": "searched" if plan.search_trials() else "given" if weights else "listed",
             "baseline": str(reference),
             "precision": precision,
-            "jobs": len(teams),
+            "jobs": len(groups),
             "devices per trial": devices_per_trial,
             "size": size or "as the reader chooses",
-            "storage": shown(storage or folder.study),
+            "storage": redacted(storage or folder.study),
         }
-        place = None if data is None else str(data.resolve())
-        request = Request(ctx.obj, place, size, scenes, reference, quick, settings)
-        comparison, code = Session(Console(), plan, request, folder).compare(storage, teams, overwrite=overwrite)
+        path = None if data is None else str(data.resolve())
+        settings = ComparisonSettings(ctx.obj, path, size, scenes, reference, quick, options)
+        comparison, code = Session(Console(), plan, settings, folder).compare(storage, groups, overwrite=overwrite)
     end(ctx, comparison, folder, code)
 
 
@@ -213,16 +212,16 @@ def quick_settings(ctx: click.Context, seeds: int, steps: int) -> tuple[int, int
 
 def end(ctx: click.Context, results: "Results", folder: "Folder", code: int) -> None:
     """Exit with an error if a trial is missing; `code` is not 0 if the command was interrupted."""
-    from detloss.experiments.comparison.progress import name_of
+    from detloss.experiments.comparison.progress import trial_name
     from detloss.experiments.console import printable
 
-    missing, planned = results.missing, results.plan.all_trials()
+    missing, planned = results.missing, results.plan.trial_count
     kept = f"finished trials are kept in {folder.path}"
     if code:
         click.echo(printable(f"Interrupted: {missing} of {planned} trials are not finished; {kept}."), err=True)
         ctx.exit(code)
     for failure in results.failures:
-        report = f"\n{name_of(failure.trial)} failed: {failure.reason}\n{failure.details}".rstrip()
+        report = f"\n{trial_name(failure.trial)} failed: {failure.reason}\n{failure.details}".rstrip()
         click.echo(printable(report), err=True)
     if missing:
         raise click.ClickException(printable(f"{missing} of {planned} trials failed; {kept}."))
@@ -239,14 +238,14 @@ def write_report(folder: Path, data: Path | None, storage: str | None) -> None:
     """
     from rich.console import Console
 
+    from detloss.experiments.comparison import session
     from detloss.experiments.comparison.output import Folder
-    from detloss.experiments.comparison.session import rewrite
 
     with reported_errors():
-        place = Folder(folder)
-        place.settings()  # so that the error for a folder without a comparison names it
-        request = place.request()
-        rewrite(Console(), place, request if data is None else request.moved_to(data), storage)
+        output = Folder(folder)
+        output.plan()  # so that the error for a folder without a comparison names it
+        settings = output.settings()
+        session.write_report(Console(), output, settings if data is None else settings.with_data(data), storage)
 
 
 @main.command("show", short_help="Plot losses.")

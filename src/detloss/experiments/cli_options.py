@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from detloss.catalog import Loss
-from detloss.experiments.comparison.plan import Pair, grid
+from detloss.experiments.comparison.plan import Pair, weight_grid
 from detloss.experiments.data.dataset import placeholder
 from detloss.experiments.data.digit_scenes import STYLES
 from detloss.experiments.loss_names import (
@@ -21,8 +21,9 @@ from detloss.experiments.loss_names import (
     loss_named,
     losses_named,
 )
-from detloss.experiments.training.builders import DETECTORS
-from detloss.experiments.training.trial import BATCH, PRECISIONS, Trial, check_trials
+from detloss.experiments.training.detectors import DETECTORS
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import BATCH, PRECISIONS, check_trials
 
 PLUS = re.compile(r"\+(?=\s*[a-zA-Z])")
 """Separates the losses of a pair; in giou+focal:gamma=1e+2 that is the first sign only."""
@@ -114,7 +115,7 @@ def weights_to_try(box: Loss, cls: Loss, given: Mapping[Pair, float] | None, *, 
     """The weights of a box loss beside a class loss: a grid if they are searched, else one."""
     if given is not None:
         return (given.get(Pair(box.name, cls.name), given.get(Pair(box.name), box.weight)),)
-    return grid(box.weight) if searched else (box.weight,)
+    return weight_grid(box.weight) if searched else (box.weight,)
 
 
 def baseline_named(pairs: Sequence[Pair], text: str | None) -> Pair:

@@ -1,4 +1,4 @@
-"""The comparison for detectors of one's own: what is called, what is kept, what comes out."""
+"""Comparison with a custom detector: calls of the training function, storage and results."""
 
 import subprocess
 import sys
@@ -10,17 +10,15 @@ import pytest
 
 from detloss.experiments import compare
 from detloss.experiments.comparison import custom_detector
-from detloss.experiments.comparison.custom_detector import standings
 from detloss.experiments.comparison.statistics import Verdict
-from detloss.experiments.comparison.store import Ledger, StorageError
-from detloss.experiments.training.trial import Trial
-from tests.support.trials import await_sign_of_life, fall_silent, outcome_of
+from detloss.experiments.comparison.store import StorageError, TrialStore
+from tests.support.trials import await_heartbeat, expire_heartbeats
 
 Call = tuple[str, float, int, int]
 
 
 def trainer(calls: list[Call]):
-    """A training that is best at weight .5, and whose luck is the seed's."""
+    """A training that is best at weight .5, with an offset per seed."""
 
     def train(loss: str, weight: float, seed: int, steps: int) -> float:
         calls.append((loss, weight, seed, steps))
@@ -34,7 +32,7 @@ def test_weights_are_searched_and_every_loss_is_trained_on_every_seed() -> None:
     found = compare(trainer(calls), {"one": "bad", "other": "good"}, seeds=(3, 4), steps=10)
     search = [(loss, weight, 3, 3) for loss in ("bad", "good") for weight in (0.25, 0.5, 1.0, 2.0, 4.0)]
     assert calls == search + [(loss, 0.5, seed, 10) for seed in (3, 4) for loss in ("bad", "good")]
-    assert [row.name for row in found.rows] == ["other", "one"]
+    assert [standing.name for standing in found.standings] == ["other", "one"]
     assert found["other"].scores == pytest.approx({3: 0.8, 4: 0.9})
     assert found["other"].mean == pytest.approx(0.85)
     assert (found["other"].verdict, found["one"].verdict) == (Verdict.BETTER, None)
@@ -49,15 +47,15 @@ def test_given_weights_and_baseline() -> None:
     assert {call[:2] for call in calls} == {("bad", 1.0), ("good", 0.25)}
     assert len(calls) == 6
     assert (found["one"].verdict, found["one"].weight) == (Verdict.WORSE, 1.0)
-    assert str(found).splitlines()[0].split() == ["loss", "weight", "mean", "difference", "to", "other", "verdict"]
+    assert str(found).splitlines()[0].split() == ["loss", "weight", "mean", "difference", "verdict"]
 
 
-def test_one_seed_tells_nothing() -> None:
+def test_one_seed_is_not_distinguishable() -> None:
     found = compare(trainer([]), {"one": "bad", "other": "good"}, seeds=[0], weights={"one": 1, "other": 1})
     assert found["other"].verdict is Verdict.NOT_DISTINGUISHABLE
 
 
-def test_finished_trainings_are_kept_and_the_same_call_goes_on(tmp_path: Path) -> None:
+def test_finished_trainings_are_kept_and_the_same_call_continues(tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path / 'mine.db'}"
     calls: list[Call] = []
     train = trainer(calls)
@@ -77,25 +75,19 @@ def test_finished_trainings_are_kept_and_the_same_call_goes_on(tmp_path: Path) -
     assert len(calls) == 6
 
 
-def test_scores_of_the_search_are_no_results() -> None:
-    trials = [Trial("one", "", 0.5, 0, 10, detector="own"), Trial("one", "", 4.0, 0, 3, phase=1, detector="own")]
-    [row] = standings([outcome_of(trial, ap=0.1 * trial.weight) for trial in trials], "one").rows
-    assert (row.weight, row.scores) == (0.5, {0: 0.05})
-
-
 def test_a_training_that_takes_longer_than_the_grace_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger, study = partial(Ledger, beat=1, grace=600), tmp_path / "mine.db"
-    monkeypatch.setattr(custom_detector, "Ledger", ledger)
+    store, study = partial(TrialStore, heartbeat_interval=1, heartbeat_timeout=600), tmp_path / "mine.db"
+    monkeypatch.setattr(custom_detector, "TrialStore", store)
     storage, taken = f"sqlite:///{study}", []
 
     def train(loss: None, weight: float, seed: int, steps: int) -> float:
-        plan = custom_detector.plan_of({"one": None}, (0,), {"one": 1.0}, 10)
+        plan = custom_detector.plan_for({"one": None}, (0,), {"one": 1.0}, 10)
         [name] = optuna.get_all_study_names(storage)
-        other = ledger(storage, name, plan)
-        fall_silent(study)
-        await_sign_of_life(study)
+        other = store(storage, name, plan)
+        expire_heartbeats(study)
+        await_heartbeat(study)
         taken.append(other.claim())
         return 0.5
 
@@ -127,27 +119,27 @@ def test_processes_share_the_trainings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"losses": {}}, "losses: expected at least one, got none"),
-        ({"seeds": ()}, r"seeds: expected at least one and each once, got \[\]"),
-        ({"seeds": (1, 1)}, r"seeds: expected at least one and each once, got \[1, 1\]"),
+        ({"seeds": ()}, r"seeds: expected at least one, without repetition, got \[\]"),
+        ({"seeds": (1, 1)}, r"seeds: expected at least one, without repetition, got \[1, 1\]"),
         ({"steps": 0}, "steps: expected at least 1, got 0"),
         ({"weights": {}}, "weights: expected a number above 0 for one, got None"),
         ({"weights": {"one": -1.0}}, r"weights: expected a number above 0 for one, got -1\.0"),
         ({"baseline": "two"}, "baseline: expected one of one, got 'two'"),
     ],
 )
-def test_what_makes_no_sense_is_refused(change: dict, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_invalid_arguments_are_rejected(change: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         compare(**{"train": trainer([]), "losses": {"one": "bad"}} | change)
 
 
-def test_a_score_that_is_no_number_is_refused() -> None:
+def test_a_score_that_is_not_finite_is_rejected() -> None:
     with pytest.raises(ValueError, match="train: expected a finite number for one, got nan"):
         compare(lambda *_: float("nan"), {"one": None}, weights={"one": 1.0})
 
 
-def test_a_storage_that_is_none_is_refused() -> None:
+def test_an_invalid_storage_is_rejected() -> None:
     with pytest.raises(StorageError, match="storage: expected sqlite"):
         compare(trainer([]), {"one": "bad"}, storage="mine.db")

@@ -1,4 +1,4 @@
-"""The answer: one sentence, true also where seeds failed or trials are missing."""
+"""Findings: one sentence as the answer, correct also if seeds failed or trials are missing."""
 
 from itertools import product
 
@@ -8,10 +8,10 @@ from scipy import stats
 
 from detloss.experiments.comparison.findings import findings
 from detloss.experiments.comparison.plan import Pair, Plan
-from detloss.experiments.comparison.ranking import Bootstrap, standings
+from detloss.experiments.comparison.ranking import Bootstrap, rank
 from detloss.experiments.comparison.runner import Results
 from detloss.experiments.comparison.statistics import Difference
-from detloss.experiments.training.trial import Trial
+from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.workers import Failed
 from tests.support.trials import outcome_of, small_dataset
 
@@ -31,8 +31,7 @@ def found(baseline: Pair = L1, seeds: int | None = None, **scores: list[float | 
         elif seed < len(aps):
             outcomes.append(outcome_of(trial, aps[seed]))
     results = Results(plan, outcomes, failures)
-    table = standings(outcomes, Bootstrap(small_dataset()), baseline, failures)
-    return findings(table, baseline, results)
+    return findings(rank(outcomes, baseline, Bootstrap(small_dataset()), failures), results)
 
 
 def test_the_answer_names_the_difference_its_interval_and_the_seeds() -> None:
@@ -56,7 +55,7 @@ def test_what_is_not_distinguishable_says_how_many_seeds_might_be_enough() -> No
     [(0.1, 0.0, 4), (0.1, 0.08, 5), (0.1, 0.1, None), (0.0, 0.0, None), (-0.1, 0.0, 4), (0.001, 0.0, None)],
 )
 def test_more_seeds_do_not_help_against_the_images(mean: float, by_images: float, needed: int | None) -> None:
-    assert Difference(mean, -1, 1, 3, scatter=0.04, by_images=by_images).seeds_to_show == needed
+    assert Difference(mean, -1, 1, 3, scatter=0.04, by_images=by_images).seeds_to_detect == needed
 
 
 def test_a_difference_that_the_images_hide_is_said_to_be_one() -> None:

@@ -1,4 +1,4 @@
-"""Machines that share trials through a real PostgreSQL: one is killed in the middle, the database restarts, one result a trial."""
+"""Machines that share trials in a real PostgreSQL database: one is killed, the database restarts, one result per trial."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from typing import Any
 import optuna
 import pytest
 
-from detloss.experiments.comparison.store import Ledger, StorageError
+from detloss.experiments.comparison.store import StorageError, TrialStore
 from tests.support.trials import (
     SEARCHED,
     fixed_plan,
@@ -43,16 +43,16 @@ MACHINE = """
 import sys
 from pathlib import Path
 from detloss.experiments.comparison.runner import Comparison
-from detloss.experiments.training.devices import teams
+from detloss.experiments.training.devices import device_groups
 from detloss.experiments.comparison.output import Folder
-from detloss.experiments.comparison.store import Ledger
+from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.training.workers import Advanced
-from tests.study import trials
+from tests.support import trials
 
 url, folder = sys.argv[1], Folder(Path(sys.argv[2]))
-folder.begin(trials.SEARCHED.settings(), overwrite=False)
-comparison = Comparison(trials.SEARCHED, Ledger(url, "a study", trials.SEARCHED, beat=1, grace=3), folder)
-for event in comparison.run(trials.small_dataset, teams=teams(1), run_trial=getattr(trials, sys.argv[3])):
+folder.begin(trials.SEARCHED.to_json(), overwrite=False)
+comparison = Comparison(trials.SEARCHED, TrialStore(url, "a study", trials.SEARCHED, heartbeat_interval=1, heartbeat_timeout=3), folder)
+for event in comparison.run(trials.small_dataset, groups=device_groups(1), run_trial=getattr(trials, sys.argv[3])):
     if isinstance(event, Advanced):
         print(event.trial, flush=True)
 print(comparison.missing)
@@ -80,7 +80,7 @@ def test_machines_share_the_trials_and_one_that_is_killed_is_replaced(server: An
 
     chosen = {pair: 2.0 for pair in SEARCHED.weights}
     planned = Counter((trial.box, trial.weight, trial.seed, trial.phase) for trial in
-                      [*SEARCHED.search(), *SEARCHED.comparison(chosen)])  # fmt: skip
+                      [*SEARCHED.search_trials(), *SEARCHED.comparison_trials(chosen)])  # fmt: skip
     for folder in folders:
         records = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
         assert Counter((row["box"], row["weight"], row["seed"], row["phase"]) for row in records) == planned
@@ -89,26 +89,24 @@ def test_machines_share_the_trials_and_one_that_is_killed_is_replaced(server: An
     complete = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
     assert len(complete) == len(planned)
     assert [trial for trial in study.trials if trial.state == optuna.trial.TrialState.FAIL], "the killed one"
-    phases = [
-        trial.user_attrs["trial"]["phase"] for trial in sorted(complete, key=lambda trial: trial.datetime_complete)
-    ]
-    assert phases == sorted(phases)
+    phases = [trial.params["phase"] for trial in sorted(complete, key=lambda trial: trial.datetime_complete)]
+    assert phases == sorted(phases, reverse=True), "all trials of the search come first"
     storage.engine.dispose()
 
 
 def test_a_server_that_goes_away_is_named_and_nothing_finished_is_lost(server: Any, tmp_path: Path) -> None:
     url = url_of(server, "restarted")
-    ledger = Ledger(url, "a study", fixed_plan(0, 1), patience=0.0)
-    first, second = ledger.claim(), ledger.claim()
+    store = TrialStore(url, "a study", fixed_plan(0, 1), reconnect_timeout=0.0)
+    first, second = store.claim(), store.claim()
     assert first
     assert second
-    assert ledger.finish(outcome_of(first, ap=score_of(first)))
+    assert store.finish(outcome_of(first, ap=score_of(first)))
     server.psql("ALTER DATABASE restarted ALLOW_CONNECTIONS false")
     server.psql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'restarted'")
     with pytest.raises(StorageError, match=r"storage: expected postgresql://.*restarted.* to answer, got "):
-        ledger.finish(outcome_of(second))
+        store.finish(outcome_of(second))
     server.psql("ALTER DATABASE restarted ALLOW_CONNECTIONS true")
-    assert ledger.finish(outcome_of(second, ap=0.25))
-    found = ledger.results(())
-    assert [(outcome.trial, outcome.ap) for outcome in found] == [(first, score_of(first)), (second, 0.25)]
-    ledger.close()
+    assert store.finish(outcome_of(second, ap=0.25))
+    found = store.results()
+    assert [(outcome.trial, outcome.score) for outcome in found] == [(first, score_of(first)), (second, 0.25)]
+    store.close()

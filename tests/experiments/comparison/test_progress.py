@@ -1,31 +1,33 @@
-"""What the terminal shows of each thing that happens."""
+"""Terminal output of a comparison: plan, estimated duration, and one line per event."""
 
+from dataclasses import replace
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
+from detloss.experiments.comparison import progress
+from detloss.experiments.comparison.plan import Pair
 from detloss.experiments.comparison.progress import ProgressDisplay
-from detloss.experiments.comparison.runner import (
-    Gathered,
-    Happening,
-    Late,
-    Retried,
-    Waiting,
-)
-from detloss.experiments.training.trial import Trial
+from detloss.experiments.comparison.runner import Late, Received, Restarted, RunEvent, Waiting
+from detloss.experiments.console import duration
+from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.training.devices import Device
+from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.workers import (
     Advanced,
     Failed,
     Finished,
     Started,
 )
-from tests.support.trials import SEARCHED, outcome_of
+from tests.support.trials import SEARCHED, fixed_plan, outcome_of, small_dataset
 
-SEARCH = SEARCHED.search()
+SEARCH = SEARCHED.search_trials()
 COMPARED = Trial("giou", "focal", 2.0, 1, 8)
+CPU = [("cpu",)]
 
 
-def lines_of(*events: Happening, done: int = 0) -> list[str]:
+def lines_of(*events: RunEvent, done: int = 0) -> list[str]:
     console = Console(file=StringIO(), width=200)
     with ProgressDisplay(console, SEARCHED, [outcome_of(trial) for trial in SEARCH[:done]]) as display:
         for event in events:
@@ -38,7 +40,7 @@ def test_trials_that_end_are_counted_with_those_that_ended_before() -> None:
         Started(SEARCH[2]),
         Advanced(SEARCH[2], 1),
         Finished(outcome_of(SEARCH[2])),
-        Gathered(outcome_of(SEARCH[3])),
+        Received(outcome_of(SEARCH[3])),
         Started(COMPARED),
         Failed(COMPARED, "RuntimeError: no luck"),
         done=2,
@@ -49,18 +51,18 @@ def test_trials_that_end_are_counted_with_those_that_ended_before() -> None:
     ]
 
 
-def test_what_is_no_end_is_told_and_not_counted() -> None:
+def test_other_events_are_printed_and_not_counted() -> None:
     assert lines_of(
         Started(COMPARED),
-        Retried(Failed(COMPARED, "its worker process was killed", died=True)),
+        Restarted(Failed(COMPARED, "its worker process was killed", died=True)),
         Started(COMPARED),
         Late(COMPARED),
         Waiting([COMPARED]),
-        Gathered(outcome_of(COMPARED)),
+        Received(outcome_of(COMPARED)),
     ) == [
-        "giou + focal, seed 1: its worker process was killed; it is begun again",
-        "giou + focal, seed 1: another process was first; its result stands",
-        "waiting for 1 trial of other processes; one that falls silent for 30 seconds is taken over",
+        "giou + focal, seed 1: its worker process was killed; it is restarted",
+        "giou + focal, seed 1: another process finished first; its result is kept",
+        "waiting for 1 trial of other processes; trials without a heartbeat for 30 seconds are restarted",
         "[1/10] giou + focal, seed 1: AP 0.400, from another process",
     ]
 
@@ -74,3 +76,47 @@ def test_the_bar_of_all_trials_counts_the_steps() -> None:
     assert display.bars.tasks[0].completed == 7
     display.show(Finished(outcome_of(COMPARED)))
     assert [task.completed for task in display.bars.tasks] == [10]
+
+
+def test_the_plan_in_words() -> None:
+    assert progress.plan_in_words(SEARCHED) == (
+        "4 trials of 2 steps to select the weights, then 6 trials of 8 steps: 2 pairs on 3 seeds"
+    )
+    assert progress.plan_in_words(fixed_plan(0)) == "1 trial of 3 steps: 1 pair on 1 seed"
+
+
+def test_the_estimate_is_for_the_remaining_trials_divided_by_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "measure_speed", lambda trial, dataset, device: (0.5, 10.0))
+    monkeypatch.setattr(progress, "process_time", lambda: 0.0)
+    data = small_dataset()
+    whole = 0.5 * (4 * 2 + 6 * 8) + 10 * 10
+    assert progress.estimated_seconds(SEARCHED, [], data, CPU * 1) == pytest.approx(whole)
+    assert progress.estimated_seconds(SEARCHED, [], data, CPU * 4) == pytest.approx(whole / 4)
+    done = [outcome_of(trial) for trial in SEARCHED.search_trials()]
+    assert progress.estimated_seconds(SEARCHED, done, data, CPU * 2) == pytest.approx((0.5 * 6 * 8 + 10 * 6) / 2)
+    one = replace(SEARCHED, weights={Pair("l1", "focal"): (1.0,)}, seeds=(0,))
+    assert progress.estimated_seconds(SEARCHED, [], data, [("cpu", "cpu")]) == pytest.approx((whole - 100) / 2 + 100)
+    assert progress.estimated_seconds(one, [], data, CPU * 8) == pytest.approx(0.5 * 8 + 10), "one trial has one job"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "1 second"), (1.4, "1 second"), (42.4, "42 seconds"), (600, "10 minutes"), (9000, "2.5 hours")],
+)
+def test_a_duration_in_words(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_the_estimate_skips_a_pair_that_diverges(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure_speed(trial: Trial, dataset: Dataset, device: Device) -> tuple[float, float]:
+        if trial.box in diverging:
+            raise FloatingPointError("step 1: expected a finite gradient")
+        return 1.0, 0.0
+
+    monkeypatch.setattr(progress, "measure_speed", measure_speed)
+    monkeypatch.setattr(progress, "process_time", lambda: 7.0)
+    plan, data = fixed_plan(0, boxes=("l2", "giou"), steps=3), small_dataset()
+    diverging = {"l2"}
+    assert progress.estimated_seconds(plan, [], data, CPU) == pytest.approx(7 + 2 * 3), "the start of a worker counts"
+    diverging = {"l2", "giou"}
+    assert progress.estimated_seconds(plan, [], data, CPU) is None

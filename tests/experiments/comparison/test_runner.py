@@ -1,9 +1,10 @@
-"""The run in worker processes: what is finished is kept, whatever dies, and nothing runs twice."""
+"""Execution in worker processes: finished trials are kept whatever process dies, and no trial runs twice."""
 
 import json
 import multiprocessing
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from functools import partial
@@ -11,14 +12,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from detloss.experiments.comparison import runner
-from detloss.experiments.comparison.output import FolderError
 from detloss.experiments.comparison.plan import Pair, Plan
-from detloss.experiments.comparison.runner import Late, Retried, Waiting
-from detloss.experiments.comparison.store import ATTEMPTS, StorageError
-from detloss.experiments.training.devices import teams
-from detloss.experiments.training.trial import Outcome, Trial
+from detloss.experiments.comparison.runner import Late, Received, Restarted, Waiting
+from detloss.experiments.comparison.store import MAX_ATTEMPTS, StorageError
+from detloss.experiments.training.devices import device_groups
+from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.workers import (
     Advanced,
     Failed,
@@ -27,10 +28,10 @@ from detloss.experiments.training.workers import (
 )
 from tests.support.inline_workers import Inline
 from tests.support.trials import (
-    await_sign_of_life,
-    begun,
+    await_heartbeat,
+    begin_comparison,
     endless_trial,
-    fall_silent,
+    expire_heartbeats,
     fixed_plan,
     load_and_note,
     outcome_of,
@@ -51,9 +52,9 @@ def records_of(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
 
 
-def test_what_finishes_is_kept_although_other_trials_raise_or_die(tmp_path: Path) -> None:
-    comparison, notes = begun(tmp_path, fixed_plan(0, 13, 99, 1, 2)), tmp_path / "notes"
-    events = list(comparison.run(partial(load_and_note, notes), teams=teams(2), run_trial=quick_trial))
+def test_finished_trials_are_kept_if_others_raise_or_die(tmp_path: Path) -> None:
+    comparison, notes = begin_comparison(tmp_path, fixed_plan(0, 13, 99, 1, 2)), tmp_path / "notes"
+    events = list(comparison.run(partial(load_and_note, notes), groups=device_groups(2), run_trial=quick_trial))
 
     assert sorted(outcome.trial.seed for outcome in comparison.outcomes) == [0, 1, 2]
     assert comparison.missing == 2
@@ -65,19 +66,19 @@ def test_what_finishes_is_kept_although_other_trials_raise_or_die(tmp_path: Path
         outcome.trial.seed for outcome in comparison.outcomes
     ]
 
-    begins = [event.trial.seed for event in events if isinstance(event, Started)]
-    assert sorted(begins) == [0, 1, 2, 13, *[99] * ATTEMPTS]
-    assert len([event for event in events if isinstance(event, Retried)]) == ATTEMPTS - 1
+    starts = [event.trial.seed for event in events if isinstance(event, Started)]
+    assert sorted(starts) == [0, 1, 2, 13, *[99] * MAX_ATTEMPTS]
+    assert len([event for event in events if isinstance(event, Restarted)]) == MAX_ATTEMPTS - 1
     assert len([event for event in events if isinstance(event, Finished | Failed)]) == 5
     readers = notes.read_text().split()
-    assert len(readers) == len(set(readers)) <= 2 + ATTEMPTS, "one in the place of every dead one, and each reads once"
+    assert len(readers) == len(set(readers)) <= 2 + MAX_ATTEMPTS, "each dead one is replaced, and each loads once"
     assert multiprocessing.active_children() == []
 
 
 @pytest.mark.exhaustive
-def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
-    comparison, go, killed = begun(tmp_path, fixed_plan(0, 1)), tmp_path / "go", 0
-    for event in comparison.run(small_dataset, teams=teams(1), run_trial=partial(trial_until, go)):
+def test_a_killed_worker_loses_nothing(tmp_path: Path) -> None:
+    comparison, go, killed = begin_comparison(tmp_path, fixed_plan(0, 1)), tmp_path / "go", 0
+    for event in comparison.run(small_dataset, groups=device_groups(1), run_trial=partial(trial_until, go)):
         if isinstance(event, Advanced) and not killed:
             [worker] = multiprocessing.active_children()
             killed = worker.pid
@@ -88,17 +89,19 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(tmp_path: Path) -> 
     assert comparison.failures == []
 
 
-def test_a_result_is_on_disk_before_the_event_is_told(inline: None, tmp_path: Path) -> None:
-    for event in begun(tmp_path, fixed_plan(4)).run(small_dataset, teams=teams(1), run_trial=quick_trial):
+def test_a_result_is_on_disk_before_its_event(inline: None, tmp_path: Path) -> None:
+    for event in begin_comparison(tmp_path, fixed_plan(4)).run(
+        small_dataset, groups=device_groups(1), run_trial=quick_trial
+    ):
         if isinstance(event, Finished):
             assert records_of(tmp_path)[0]["seed"] == 4
 
 
-def test_closing_the_run_ends_its_workers_and_the_next_goes_on_at_once(
+def test_closing_the_run_ends_its_workers_and_the_next_run_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = begun(tmp_path, fixed_plan(0, 1))
-    events = run.run(small_dataset, teams=teams(1), run_trial=endless_trial)
+    run = begin_comparison(tmp_path, fixed_plan(0, 1))
+    events = run.run(small_dataset, groups=device_groups(1), run_trial=endless_trial)
     assert any(isinstance(event, Advanced) for event in events), "stops at the first step of the endless trial"
     assert len(multiprocessing.active_children()) == 1
     events.close()
@@ -106,90 +109,100 @@ def test_closing_the_run_ends_its_workers_and_the_next_goes_on_at_once(
     assert [outcome.trial.seed for outcome in run.outcomes] == [0]
 
     monkeypatch.setattr(runner, "Workers", Inline)
-    again = begun(tmp_path, fixed_plan(0, 1))
+    again = begin_comparison(tmp_path, fixed_plan(0, 1))
     assert [outcome.trial.seed for outcome in again.outcomes] == [0]
-    begins = [
+    starts = [
         event.trial.seed
-        for event in again.run(small_dataset, teams=teams(1), run_trial=quick_trial)
+        for event in again.run(small_dataset, groups=device_groups(1), run_trial=quick_trial)
         if isinstance(event, Started | Waiting)
     ]
-    assert begins == [1], "the finished one is not run twice, and nobody waits for the one that was interrupted"
+    assert starts == [1], "the finished trial is not repeated, and the interrupted one is not waited for"
     assert [record["seed"] for record in records_of(tmp_path)] == [0, 1]
 
 
-def test_a_result_that_comes_second_is_late(inline: None, tmp_path: Path) -> None:
-    run, other = (begun(tmp_path, fixed_plan(0)) for _ in range(2))
+def test_a_second_result_is_late(inline: None, tmp_path: Path) -> None:
+    run, other = (begin_comparison(tmp_path, fixed_plan(0)) for _ in range(2))
 
     def overtaken(trial: Trial, *_: object, **__: object) -> Outcome:
-        assert other.enter(outcome_of(trial, ap=0.25))
+        assert isinstance(other.record(outcome_of(trial, ap=0.25))[0], Finished)
         return outcome_of(trial, ap=0.75)
 
-    events = list(run.run(small_dataset, teams=teams(1), run_trial=overtaken))
+    events = list(run.run(small_dataset, groups=device_groups(1), run_trial=overtaken))
     [late] = [event for event in events if isinstance(event, Finished | Late)]
     assert isinstance(late, Late)
-    assert [outcome.ap for outcome in run.outcomes] == [0.25]
+    assert [event.outcome.score for event in events if isinstance(event, Received)] == [0.25]
+    assert [outcome.score for outcome in run.outcomes] == [0.25]
     assert [record["ap"] for record in records_of(tmp_path)] == [0.25]
 
 
-def test_a_search_chooses_the_weights(inline: None, tmp_path: Path) -> None:
+def test_a_search_selects_the_weights(inline: None, tmp_path: Path) -> None:
     pair = Pair("giou", "focal")
-    comparison = begun(tmp_path, Plan({pair: (1.0, 2.0, 4.0)}, seeds=(0, 1), steps=8))
-    for _ in comparison.run(small_dataset, teams=teams(2), run_trial=scored_trial):  # it is best at weight 2
+    comparison = begin_comparison(tmp_path, Plan({pair: (1.0, 2.0, 4.0)}, seeds=(0, 1), steps=8))
+    for _ in comparison.run(small_dataset, groups=device_groups(2), run_trial=scored_trial):  # it is best at weight 2
         pass
     records = records_of(tmp_path)
-    assert [(record["phase"], record["steps"]) for record in records] == [(1, 2)] * 3 + [(2, 8)] * 2
+    assert [(record["phase"], record["steps"]) for record in records] == [("search", 2)] * 3 + [("compare", 8)] * 2
     assert sorted(record["weight"] for record in records[:3]) == [1, 2, 4]
     assert [(record["seed"], record["weight"]) for record in sorted(records[3:], key=lambda row: row["seed"])] == [
         (0, 2), (1, 2)
     ]  # fmt: skip
 
 
-def test_lines_that_are_lost_are_written_again_and_strange_ones_refused(inline: None, tmp_path: Path) -> None:
-    for _ in begun(tmp_path, fixed_plan(0, 1)).run(small_dataset, teams=teams(1), run_trial=quick_trial):
+def test_results_are_written_from_the_database(inline: None, tmp_path: Path) -> None:
+    for _ in begin_comparison(tmp_path, fixed_plan(0, 1)).run(
+        small_dataset, groups=device_groups(1), run_trial=quick_trial
+    ):
         pass
     results = tmp_path / "results.jsonl"
     whole = results.read_text()
-    results.write_text(whole.splitlines(keepends=True)[1])
-    begun(tmp_path, fixed_plan(0, 1))
-    assert sorted(results.read_text().splitlines()) == sorted(whole.splitlines())
-    (tmp_path / "study.db").unlink()
-    with pytest.raises(FolderError, match="expected trials of the study in sqlite.*, got 2 that it lacks"):
-        begun(tmp_path, fixed_plan(0, 1))
+    for content in (whole.splitlines(keepends=True)[1], whole[:-40], "", f"{whole}strange\n"):
+        results.write_text(content)
+        begin_comparison(tmp_path, fixed_plan(0, 1))
+        assert results.read_text() == whole
 
 
-def test_a_result_that_the_database_does_not_take_is_delivered_by_the_next_run(tmp_path: Path) -> None:
-    comparison = begun(tmp_path, fixed_plan(0), patience=0.0)
-    trial = comparison.ledger.claim()
+def test_results_of_other_processes_are_written_too(inline: None, tmp_path: Path) -> None:
+    one, other = (begin_comparison(tmp_path, fixed_plan(0, 1)) for _ in range(2))
+    first, second = one.store.claim(), other.store.claim()
+    assert first is not None
+    assert second is not None
+    one.record(outcome_of(first))
+    assert [type(event) for event in other.record(outcome_of(second))] == [Finished, Received]
+    assert [record["seed"] for record in records_of(tmp_path)] == [0, 1]
+
+
+def test_a_result_that_the_database_does_not_accept_is_recorded_by_the_next_run(tmp_path: Path) -> None:
+    comparison = begin_comparison(tmp_path, fixed_plan(0), reconnect_timeout=0.0)
+    trial = comparison.store.claim()
     assert trial is not None
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(comparison.ledger.storage, "set_trial_user_attr", no_space)
+        patch.setattr(comparison.store.storage, "set_trial_user_attr", no_space)
         with pytest.raises(
-            StorageError, match="study.db to answer, got database or disk is full; .* is kept in .*-0-ph"
+            StorageError, match="study.db to answer, got database or disk is full; .* is saved in .*-0-co"
         ):
-            comparison.enter(outcome_of(trial, ap=0.125))
-    again = begun(tmp_path, fixed_plan(0))
-    assert [outcome.ap for outcome in again.outcomes] == [0.125]
+            comparison.record(outcome_of(trial, ap=0.125))
+    again = begin_comparison(tmp_path, fixed_plan(0))
+    assert [outcome.score for outcome in again.outcomes] == [0.125]
     assert again.missing == 0
     assert records_of(tmp_path)[0]["ap"] == 0.125
     assert not list(tmp_path.glob("undelivered*"))
 
 
 def no_space(*_: object) -> None:
-    from sqlite3 import OperationalError
-
-    raise OperationalError("database or disk is full")
+    cause = sqlite3.OperationalError("database or disk is full")
+    raise OperationalError("statement", None, cause) from cause
 
 
 RUN = """
 import sys
 from pathlib import Path
-from detloss.experiments.training.devices import teams
+from detloss.experiments.training.devices import device_groups
 from detloss.experiments.training.workers import Advanced
-from tests.study import trials
+from tests.support import trials
 
 folder, runner = Path(sys.argv[1]), getattr(trials, sys.argv[2])
-comparison = trials.begun(folder, trials.fixed_plan(0, 1, 2, 3))
-for event in comparison.run(trials.small_dataset, teams=teams(2), run_trial=runner):
+comparison = trials.begin_comparison(folder, trials.fixed_plan(0, 1, 2, 3))
+for event in comparison.run(trials.small_dataset, groups=device_groups(2), run_trial=runner):
     if isinstance(event, Advanced):
         print("busy", flush=True)
 """
@@ -200,34 +213,36 @@ def start(folder: Path, runner: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.exhaustive
-def test_a_killed_command_takes_its_workers_along_and_the_next_finds_its_trials(tmp_path: Path) -> None:
+def test_a_killed_command_ends_its_workers_and_the_next_restarts_its_trials(tmp_path: Path) -> None:
     parent = start(tmp_path, "endless_trial")
     assert parent.stdout is not None
     assert [parent.stdout.readline() for _ in range(2)] == ["busy\n"] * 2
     parent.kill()
     parent.communicate()  # returns when the last process that holds the pipe, a worker, is gone
-    fall_silent(tmp_path / "study.db")
+    expire_heartbeats(tmp_path / "study.db")
 
-    comparison = begun(tmp_path, fixed_plan(0, 1, 2, 3))
+    comparison = begin_comparison(tmp_path, fixed_plan(0, 1, 2, 3))
     done = len(comparison.outcomes)
-    events = list(comparison.run(small_dataset, teams=teams(1), run_trial=quick_trial))
+    events = list(comparison.run(small_dataset, groups=device_groups(1), run_trial=quick_trial))
     assert len([event for event in events if isinstance(event, Finished)]) == 4 - done
     assert sorted(record["seed"] for record in records_of(tmp_path)) == [0, 1, 2, 3]
     assert comparison.failures == []
 
 
 @pytest.mark.exhaustive
-def test_a_trial_that_takes_longer_than_the_grace_is_left_alone(tmp_path: Path) -> None:
-    comparison, other = (begun(tmp_path, fixed_plan(0), beat=1, grace=600) for _ in range(2))
+def test_a_trial_longer_than_the_heartbeat_timeout_is_not_restarted(tmp_path: Path) -> None:
+    comparison, other = (
+        begin_comparison(tmp_path, fixed_plan(0), heartbeat_interval=1, heartbeat_timeout=600) for _ in range(2)
+    )
     go, taken = tmp_path / "go", []
 
     def watch() -> None:
-        fall_silent(tmp_path / "study.db")
-        await_sign_of_life(tmp_path / "study.db")
-        taken.append(other.ledger.claim())
+        expire_heartbeats(tmp_path / "study.db")
+        await_heartbeat(tmp_path / "study.db")
+        taken.append(other.store.claim())
         go.touch()
 
-    events = comparison.run(small_dataset, teams=teams(1), run_trial=partial(trial_until, go))
+    events = comparison.run(small_dataset, groups=device_groups(1), run_trial=partial(trial_until, go))
     assert any(isinstance(event, Advanced) for event in events)
     watcher = Thread(target=watch)
     watcher.start()
@@ -241,11 +256,11 @@ def test_two_commands_in_one_folder_share_the_trials(tmp_path: Path) -> None:
     other = start(tmp_path, "scored_trial")
     assert other.stdout is not None
     assert other.stdout.readline() == "busy\n"
-    comparison = begun(tmp_path, fixed_plan(0, 1, 2, 3))
-    events = list(comparison.run(small_dataset, teams=teams(1), run_trial=scored_trial))
+    comparison = begin_comparison(tmp_path, fixed_plan(0, 1, 2, 3))
+    events = list(comparison.run(small_dataset, groups=device_groups(1), run_trial=scored_trial))
     other.communicate()
     assert other.returncode == 0
     assert sorted(record["seed"] for record in records_of(tmp_path)) == [0, 1, 2, 3]
     assert comparison.missing == 0
     own = [event.outcome.trial.seed for event in events if isinstance(event, Finished)]
-    assert len(own) < 4, "the other one has done its share"
+    assert len(own) < 4, "the other process has run some"

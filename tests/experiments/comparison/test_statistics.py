@@ -105,7 +105,7 @@ def test_words() -> None:
 
 @pytest.mark.parametrize(("scores", "baseline"), [([], []), ([0.1], [0.1, 0.2])])
 def test_scores_come_in_pairs(scores: list[float], baseline: list[float]) -> None:
-    with pytest.raises(ValueError, match=f"scores: expected one for each seed of the baseline, got {len(scores)} and"):
+    with pytest.raises(ValueError, match=f"scores: expected one per seed of the baseline, got {len(scores)} and"):
         difference(scores, baseline)
 
 

@@ -1,125 +1,134 @@
-"""Each planned trial has one result, whoever dies, stalls or comes late; the processes and the kills are real."""
+"""Store of the trials: each has one result if processes die, stall or finish late; processes and kills are real."""
 
-import os
-import signal
 import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.exceptions import ExperimentalWarning
+from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
+from sqlalchemy.exc import OperationalError
 
-from detloss.experiments.comparison import database_lock
 from detloss.experiments.comparison.plan import Pair, Plan
-from detloss.experiments.comparison.store import ATTEMPTS, Ledger, StorageError
-from detloss.experiments.training.trial import Trial
+from detloss.experiments.comparison.store import MAX_ATTEMPTS, StorageError, TrialStore
+from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.workers import Failed
 from tests.support.trials import (
     SEARCHED,
-    fall_silent,
+    expire_heartbeats,
     fixed_plan,
     outcome_of,
+    score_of,
 )
+
+LOST = OperationalError("statement", None, sqlite3.OperationalError("connection lost after the commit"))
 
 
 def url_of(folder: Path) -> str:
     return f"sqlite:///{folder / 'study.db'}"
 
 
-def opened(folder: Path, plan: Plan, **options: float) -> Ledger:
-    return Ledger(url_of(folder), "a study", plan, **options)
+def opened(folder: Path, plan: Plan, **options: float) -> TrialStore:
+    return TrialStore(url_of(folder), "a study", plan, **options)
 
 
-def claimed(ledger: Ledger) -> list[Trial]:
-    """Take up all there is."""
-    return list(iter(ledger.claim, None))
+def claimed(store: TrialStore) -> list[Trial]:
+    """Claim all waiting trials."""
+    return list(iter(store.claim, None))
 
 
-def test_trials_are_taken_up_once_in_the_order_of_the_plan(tmp_path: Path) -> None:
+def test_trials_are_claimed_once_in_the_order_of_the_plan(tmp_path: Path) -> None:
     plan = fixed_plan(3, 4, boxes=("l1", "giou"))
     one, other = opened(tmp_path, plan), opened(tmp_path, plan)
-    order = [ledger.claim() for ledger in (one, other, one, other, one, other)]
-    assert order == [*plan.comparison(plan.chosen({})), None, None]
+    order = [store.claim() for store in (one, other, one, other, one, other)]
+    assert order == [*plan.comparison_trials(plan.best_weights({})), None, None]
     assert one.open_trials() == other.open_trials() == order[:4]
 
 
-def test_phase_2_waits_for_phase_1_and_takes_its_weights(tmp_path: Path) -> None:
+def test_the_comparison_waits_for_the_search_and_uses_its_weights(tmp_path: Path) -> None:
     one, other = opened(tmp_path, SEARCHED), opened(tmp_path, SEARCHED)
     search = claimed(one)
-    assert search == SEARCHED.search()
+    assert search == SEARCHED.search_trials()
     for trial in search[:-1]:
         assert one.finish(outcome_of(trial, ap=0.1 * trial.weight if trial.box == "l1" else 0.3))
         assert other.claim() is None
     assert other.open_trials() == search[-1:]
     assert one.finish(outcome_of(search[-1], ap=0.2))
-    assert claimed(other) == SEARCHED.comparison({Pair("l1", "focal"): 2.0, Pair("giou", "focal"): 1.0})
+    assert claimed(other) == SEARCHED.comparison_trials({Pair("l1", "focal"): 2.0, Pair("giou", "focal"): 1.0})
 
 
-def test_a_result_is_whole_and_the_first_stands(tmp_path: Path) -> None:
+def test_a_result_is_complete_and_the_first_is_kept(tmp_path: Path) -> None:
     one, other = opened(tmp_path, fixed_plan(0, 1)), opened(tmp_path, fixed_plan(0, 1))
     first, second = claimed(one)
-    assert other.finish(outcome_of(first, ap=0.25))  # as a process that came back from a long sleep would
+    assert other.finish(outcome_of(first, ap=0.25))  # as a process would that was suspended
     assert not one.finish(outcome_of(first, ap=0.75))
     assert one.finish(outcome_of(second, ap=0.5))
-    assert [(outcome.trial, outcome.ap) for outcome in other.results(())] == [(first, 0.25), (second, 0.5)]
+    assert [(outcome.trial, outcome.score) for outcome in other.results()] == [(first, 0.25), (second, 0.5)]
     assert [outcome.trial for outcome in other.results({first})] == [second]
     assert one.open_trials() == []
 
 
-def test_a_trial_without_signs_of_life_is_begun_again(tmp_path: Path) -> None:
-    holder, ledger = opened(tmp_path, fixed_plan(0), grace=600), opened(tmp_path, fixed_plan(0), grace=600)
+def test_a_trial_without_heartbeats_is_restarted(tmp_path: Path) -> None:
+    holder, store = (
+        opened(tmp_path, fixed_plan(0), heartbeat_timeout=600),
+        opened(tmp_path, fixed_plan(0), heartbeat_timeout=600),
+    )
     trial = holder.claim()
-    assert ledger.claim() is None
-    fall_silent(tmp_path / "study.db")
-    holder.beat()
-    assert ledger.claim() is None, "a beating heart keeps its trial beyond the grace"
-    fall_silent(tmp_path / "study.db")
-    assert ledger.claim() == trial
-    assert ledger.finish(outcome_of(trial))
-    assert [outcome.trial for outcome in ledger.results(())] == fixed_plan(0).comparison({Pair("giou", "focal"): 1.0})
+    assert store.claim() is None
+    expire_heartbeats(tmp_path / "study.db")
+    holder.heartbeat()
+    assert store.claim() is None, "a heartbeat keeps the trial beyond the timeout"
+    expire_heartbeats(tmp_path / "study.db")
+    assert store.claim() == trial
+    assert store.finish(outcome_of(trial))
+    assert [outcome.trial for outcome in store.results()] == fixed_plan(0).comparison_trials(
+        {Pair("giou", "focal"): 1.0}
+    )
 
 
-def test_a_stalled_process_may_be_the_first_and_may_be_late(tmp_path: Path) -> None:
+def test_a_stalled_process_may_be_first_or_late(tmp_path: Path) -> None:
     stalled, other = opened(tmp_path, fixed_plan(0, 1)), opened(tmp_path, fixed_plan(0, 1))
     first, second = claimed(stalled)
-    fall_silent(tmp_path / "study.db")
+    expire_heartbeats(tmp_path / "study.db")
     heir = opened(tmp_path, fixed_plan(0, 1))
     assert heir.claim() == first
     assert heir.finish(outcome_of(first, ap=0.5))
     assert not stalled.finish(outcome_of(first, ap=0.1))
-    assert stalled.finish(outcome_of(second, ap=0.2)), "given up, but nobody has begun it again"
-    assert {outcome.trial: outcome.ap for outcome in other.results(())} == {first: 0.5, second: 0.2}
+    assert stalled.finish(outcome_of(second, ap=0.2)), "declared dead, but not restarted"
+    assert {outcome.trial: outcome.score for outcome in other.results()} == {first: 0.5, second: 0.2}
 
 
-def test_what_raised_is_not_begun_again_before_the_command_is_given_again(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, fixed_plan(0, 1))
-    first, second = claimed(ledger)
+def test_a_trial_that_raised_is_restarted_only_when_the_command_is_repeated(tmp_path: Path) -> None:
+    store = opened(tmp_path, fixed_plan(0, 1))
+    first, second = claimed(store)
     failure = Failed(first, "RuntimeError: no luck", "Traceback ...")
-    assert not ledger.fail(failure)
-    assert ledger.claim() is None
-    assert ledger.open_trials() == [second]
-    assert ledger.failures() == [failure]
+    assert not store.fail(failure)
+    assert store.claim() is None
+    assert store.open_trials() == [second]
+    assert store.failures() == [failure]
     again = opened(tmp_path, fixed_plan(0, 1))
     assert again.failures() == []
     assert claimed(again) == [first]
 
 
-def test_a_trial_whose_workers_die_is_begun_three_times(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, fixed_plan(0))
+def test_a_trial_whose_workers_die_is_started_three_times(tmp_path: Path) -> None:
+    store = opened(tmp_path, fixed_plan(0))
     again = []
-    while (trial := ledger.claim()) is not None:
-        again.append(ledger.fail(Failed(trial, "was killed", died=True)))
-    assert again == [True] * (ATTEMPTS - 1) + [False]
-    assert ledger.open_trials() == []
-    assert [failure.reason for failure in ledger.failures()] == ["was killed"]
+    while (trial := store.claim()) is not None:
+        again.append(store.fail(Failed(trial, "was killed", died=True)))
+    assert again == [True] * (MAX_ATTEMPTS - 1) + [False]
+    assert store.open_trials() == []
+    assert [failure.reason for failure in store.failures()] == ["was killed"]
 
 
-def test_the_failure_of_a_stalled_process_does_not_end_the_trial_of_its_heir(tmp_path: Path) -> None:
+def test_the_failure_of_a_stalled_process_does_not_end_the_restarted_trial(tmp_path: Path) -> None:
     stalled = opened(tmp_path, fixed_plan(0))
     trial = stalled.claim()
-    fall_silent(tmp_path / "study.db")
+    expire_heartbeats(tmp_path / "study.db")
     heir = opened(tmp_path, fixed_plan(0))
     assert heir.claim() == trial
     assert stalled.fail(Failed(trial, "RuntimeError: too late"))
@@ -128,70 +137,70 @@ def test_the_failure_of_a_stalled_process_does_not_end_the_trial_of_its_heir(tmp
     assert heir.failures() == []
 
 
-def test_an_interrupted_process_gives_back_what_it_has(tmp_path: Path) -> None:
+def test_an_interrupted_process_releases_its_trials(tmp_path: Path) -> None:
     one, other = opened(tmp_path, fixed_plan(0)), opened(tmp_path, fixed_plan(0))
     trial = one.claim()
     one.close()
     assert other.claim() == trial
 
 
-def test_a_pair_whose_search_failed_is_searched_again_when_the_command_is_given_again(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, SEARCHED)
-    for trial in claimed(ledger):
+def test_a_pair_whose_search_failed_is_searched_again_when_the_command_is_repeated(tmp_path: Path) -> None:
+    store = opened(tmp_path, SEARCHED)
+    for trial in claimed(store):
         if trial.box == "giou":
-            ledger.fail(Failed(trial, "RuntimeError"))
+            store.fail(Failed(trial, "RuntimeError"))
         else:
-            ledger.finish(outcome_of(trial))
-    assert {trial.box for trial in claimed(ledger)} == {"l1"}, "the other pair does without it"
+            store.finish(outcome_of(trial))
+    assert {trial.box for trial in claimed(store)} == {"l1"}, "the other pair is compared without it"
     again = claimed(opened(tmp_path, SEARCHED))
-    assert again == [trial for trial in SEARCHED.search() if trial.box == "giou"]
+    assert again == [trial for trial in SEARCHED.search_trials() if trial.box == "giou"]
 
 
 def test_a_pair_that_has_its_weight_is_not_searched_again(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, SEARCHED)
-    for trial in claimed(ledger):
+    store = opened(tmp_path, SEARCHED)
+    for trial in claimed(store):
         if (trial.box, trial.weight) == ("giou", 2.0):
-            ledger.fail(Failed(trial, "RuntimeError"))
+            store.fail(Failed(trial, "RuntimeError"))
         else:
-            ledger.finish(outcome_of(trial))
+            store.finish(outcome_of(trial))
     chosen = {Pair("l1", "focal"): 1.0, Pair("giou", "focal"): 1.0}
-    assert claimed(opened(tmp_path, SEARCHED)) == SEARCHED.comparison(chosen)
+    assert claimed(opened(tmp_path, SEARCHED)) == SEARCHED.comparison_trials(chosen)
 
 
-def test_two_plans_in_one_database_do_not_meet(tmp_path: Path) -> None:
-    one = Ledger(url_of(tmp_path), "one", fixed_plan(0))
-    other = Ledger(url_of(tmp_path), "other", fixed_plan(0, 1))
+def test_two_plans_in_one_database_are_independent(tmp_path: Path) -> None:
+    one = TrialStore(url_of(tmp_path), "one", fixed_plan(0))
+    other = TrialStore(url_of(tmp_path), "other", fixed_plan(0, 1))
     assert one.finish(outcome_of(claimed(one)[0]))
     assert len(claimed(other)) == 2
-    anew = Ledger(url_of(tmp_path), "one", fixed_plan(0), anew=True)
-    assert anew.results(()) == []
+    overwritten = TrialStore(url_of(tmp_path), "one", fixed_plan(0), overwrite=True)
+    assert overwritten.results() == []
     assert len(other.open_trials()) == 2
 
 
-def test_a_study_that_another_command_overwrote_is_told(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, fixed_plan(0))
-    trial = ledger.claim()
-    heir = opened(tmp_path, fixed_plan(0), anew=True)
+def test_a_study_that_another_command_overwrote_is_an_error(tmp_path: Path) -> None:
+    store = opened(tmp_path, fixed_plan(0))
+    trial = store.claim()
+    heir = opened(tmp_path, fixed_plan(0), overwrite=True)
     with pytest.raises(StorageError, match="expected the study 'a study' in .*, which another command has overwritten"):
-        ledger.finish(outcome_of(trial))
-    assert heir.results(()) == []
+        store.finish(outcome_of(trial))
+    assert heir.results() == []
 
 
-def test_what_a_broken_step_took_up_gets_no_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it would seem to be alive for ever, and nobody would train it."""
-    ledger = opened(tmp_path, fixed_plan(0, 1), patience=5.0)
-    begin, begun = ledger._begin, []
+def test_a_trial_of_a_failed_claim_has_no_heartbeats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise it would seem to run, and would never be restarted."""
+    store = opened(tmp_path, fixed_plan(0, 1), reconnect_timeout=5.0)
+    start, started = store._start, []
 
     def broken(number: int) -> None:
-        begin(number)
-        begun.append(number)
-        if len(begun) == 1:
-            raise sqlite3.OperationalError("connection lost after the commit")
+        start(number)
+        started.append(number)
+        if len(started) == 1:
+            raise LOST
 
-    monkeypatch.setattr(ledger, "_begin", broken)
-    trial = ledger.claim()
+    monkeypatch.setattr(store, "_start", broken)
+    trial = store.claim()
     assert trial is not None
-    assert (trial.seed, list(ledger.claimed.values())) == (1, begun[1:])
+    assert (trial.seed, list(store.claimed.values())) == (1, started[1:])
 
 
 SHARER = """
@@ -199,10 +208,10 @@ import sys
 from pathlib import Path
 from tests.experiments.comparison.test_store import opened
 from tests.support.trials import fixed_plan, outcome_of
-ledger = opened(Path(sys.argv[1]), fixed_plan(*range(12)))
-while (trial := ledger.claim()) is not None:
+store = opened(Path(sys.argv[1]), fixed_plan(*range(12)))
+while (trial := store.claim()) is not None:
     print(trial.seed, flush=True)
-    assert ledger.finish(outcome_of(trial))
+    assert store.finish(outcome_of(trial))
 """
 
 
@@ -214,19 +223,19 @@ def test_processes_that_start_together_share_the_trials(tmp_path: Path) -> None:
     seeds = [int(line) for process in processes for line in process.communicate()[0].split()]
     assert [process.returncode for process in processes] == [0] * 2
     assert Counter(seeds) == Counter(range(12))
-    outcomes = opened(tmp_path, fixed_plan(*range(12))).results(())
+    outcomes = opened(tmp_path, fixed_plan(*range(12))).results()
     assert sorted(outcome.trial.seed for outcome in outcomes) == list(range(12))
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
-        ("study.db", "storage: expected sqlite:///FILE or postgresql://.*, got an address that cannot be read"),
+        ("study.db", "storage: expected sqlite:///FILE or postgresql://.*, got an address that cannot be parsed"),
         ("mysql://me@here/base", "storage: expected sqlite:///FILE or postgresql://.*, got one of 'mysql'"),
         ("sqlite://", "storage: expected sqlite:///FILE or postgresql://.*, got one without a database"),
         (
             "sqlite:////nowhere/at/all/study.db",
-            "storage: expected sqlite:////nowhere/at/all/study.db to answer, got un",
+            "storage: expected sqlite:////nowhere/at/all/study.db to answer, got .*No such file",
         ),
         (
             "postgresql://me:secret@127.0.0.1:1/base",
@@ -234,72 +243,94 @@ def test_processes_that_start_together_share_the_trials(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_database_that_cannot_be_used_is_named_without_its_password(url: str, told: str) -> None:
-    with pytest.raises(StorageError, match=told) as caught:
-        Ledger(url, "a study", fixed_plan(0))
+def test_a_database_that_cannot_be_used_is_named_without_its_password(url: str, message: str) -> None:
+    with pytest.raises(StorageError, match=message) as caught:
+        TrialStore(url, "a study", fixed_plan(0))
     assert "secret" not in str(caught.value)
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "study.db").write_text("precious words, not a database" * 100)
     with pytest.raises(StorageError, match="study.db to answer, got file is not a database"):
         opened(tmp_path, fixed_plan(0))
     assert (tmp_path / "study.db").read_text().startswith("precious")
 
 
-def test_a_database_that_goes_away_may_come_back_within_the_patience(tmp_path: Path) -> None:
-    ledger = opened(tmp_path, fixed_plan(0, 1), patience=0.0)
-    trial = ledger.claim()
+def test_a_database_may_come_back_within_the_timeout(tmp_path: Path) -> None:
+    store = opened(tmp_path, fixed_plan(0, 1), reconnect_timeout=0.0)
+    trial = store.claim()
     away = tmp_path / "away.db"
     (tmp_path / "study.db").rename(away)
     (tmp_path / "study.db").mkdir()
     with pytest.raises(StorageError, match="study.db to answer, got unable to open database file"):
-        ledger.finish(outcome_of(trial))
+        store.finish(outcome_of(trial))
     (tmp_path / "study.db").rmdir()
     away.rename(tmp_path / "study.db")
-    assert ledger.finish(outcome_of(trial, ap=0.25))
-    assert [outcome.ap for outcome in ledger.results(())] == [0.25]
+    assert store.finish(outcome_of(trial, ap=0.25))
+    assert [outcome.score for outcome in store.results()] == [0.25]
 
 
-def test_a_step_is_tried_again_until_the_database_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = opened(tmp_path, fixed_plan(0), patience=5.0)
+def test_an_operation_is_repeated_until_the_database_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = opened(tmp_path, fixed_plan(0), reconnect_timeout=5.0)
     tries = []
 
     def unsure(number: int) -> None:
         tries.append(number)
         if len(tries) == 1:
-            raise sqlite3.OperationalError("database is away")
+            raise LOST
 
-    ledger.claim()
-    monkeypatch.setattr(ledger.storage, "record_heartbeat", unsure)
-    ledger.beat()
+    store.claim()
+    monkeypatch.setattr(store.storage, "record_heartbeat", unsure)
+    store.heartbeat()
     assert len(tries) == 2
 
 
-def test_the_lock_of_a_killed_process_opens(tmp_path: Path) -> None:
-    program = (
-        "import signal, sys; from pathlib import Path; from detloss.experiments.comparison.database_lock import locked_folder\n"
-        "with locked_folder(Path(sys.argv[1])): print('held', flush=True); signal.pause()"
+def test_optuna_shows_the_settings_of_the_trials(tmp_path: Path) -> None:
+    store = opened(tmp_path, SEARCHED)
+    for trial in [*claimed(store), *claimed(store)]:
+        store.finish(outcome_of(trial, ap=score_of(trial)))
+    for trial in claimed(store):
+        store.finish(outcome_of(trial, ap=score_of(trial)))
+    study = optuna.load_study(study_name="a study", storage=url_of(tmp_path))
+    planned = [*SEARCHED.search_trials(), *SEARCHED.comparison_trials(dict.fromkeys(SEARCHED.weights, 2.0))]
+    assert [record.params for record in study.trials] == [asdict(trial) for trial in planned]
+    assert [record.value for record in study.trials] == [score_of(trial) for trial in planned]
+    assert study.best_params == asdict(planned[-1]), "seed 2 with giou at weight 2 is the best"
+    for evaluator in (FanovaImportanceEvaluator(seed=0), PedAnovaImportanceEvaluator()):
+        importance = optuna.importance.get_param_importances(study, evaluator=evaluator)
+        assert {"box", "weight", "seed", "steps", "phase"} <= set(importance)
+        assert max(importance, key=importance.__getitem__) == "weight"
+    with pytest.warns(ExperimentalWarning):
+        axes = optuna.visualization.matplotlib.plot_slice(study, params=["box", "weight"])
+    assert [axis.get_xlabel() for axis in axes] == ["box", "weight"]
+
+
+def test_numeric_options_of_losses_are_parameters_of_their_own(tmp_path: Path) -> None:
+    pairs = (
+        Pair("giou:enclosing=hull", "focal"),
+        Pair("giou", "focal:gamma=1.5:alpha=none"),
+        Pair("giou", "focal:gamma=3"),
     )
-    holder = subprocess.Popen([sys.executable, "-c", program, tmp_path], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == "held\n"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database_lock, "PATIENCE", 0.1)
-        with pytest.raises(sqlite3.OperationalError, match="locked"), database_lock.locked_folder(tmp_path):
-            pass
-    os.kill(holder.pid, signal.SIGKILL)
-    holder.communicate()
-    with database_lock.locked_folder(tmp_path):
-        pass
+    trials = claimed(opened(tmp_path, Plan(dict.fromkeys(pairs, (1.0,)), (0,), steps=3)))
+    assert [(trial.box, trial.cls) for trial in trials] == list(pairs)
+    study = optuna.load_study(study_name="a study", storage=url_of(tmp_path))
+    losses = [{name: record.params.get(name) for name in ("box", "cls", "cls.gamma")} for record in study.trials]
+    assert losses == [
+        {"box": "giou", "cls": "focal", "cls.gamma": None},
+        {"box": "giou", "cls": "focal", "cls.gamma": 1.5},
+        {"box": "giou", "cls": "focal", "cls.gamma": 3.0},
+    ]
 
 
-def test_trials_differ_by_every_field() -> None:
-    trial = Trial("giou", "focal", 1.0, 0, 3)
-    others = [
-        replace(trial, **{name: value})
-        for name, value in (
-            ("box", "l1"), ("cls", "ce"), ("weight", 2.0), ("seed", 1), ("steps", 4), ("phase", 1), ("detector", "own")
-        )
-    ]  # fmt: skip
-    assert len({trial, *others}) == 8
+def test_losses_of_a_custom_detector_have_any_name(tmp_path: Path) -> None:
+    plan = Plan({Pair("mine: v2"): (1.0,), Pair("giou:gamma=1"): (1.0,)}, (0,), steps=3, detector="custom")
+    assert [trial.box for trial in claimed(opened(tmp_path, plan))] == ["mine: v2", "giou:gamma=1"]
+    study = optuna.load_study(study_name="a study", storage=url_of(tmp_path))
+    assert [record.params["box"] for record in study.trials] == ["mine: v2", "giou:gamma=1"]
+
+
+def test_a_comparison_with_another_loss_fits_into_the_same_study(tmp_path: Path) -> None:
+    [trial] = claimed(opened(tmp_path, fixed_plan(0)))
+    more = opened(tmp_path, Plan({Pair("giou", "focal"): (1.0,), Pair("l1", "ce"): (0.1,)}, (0, 9), steps=30))
+    assert len(claimed(more)) == 4, "other categories would not be accepted"
+    assert trial in opened(tmp_path, fixed_plan(0)).open_trials()

@@ -1,4 +1,4 @@
-"""Which trial has which devices, and that several train as one does."""
+"""Devices of the trials, and that several train like one."""
 
 import os
 import sys
@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from detloss.experiments.data.dataset import Dataset, Sample
-from detloss.experiments.training.devices import DevicesError, Place, teams
-from detloss.experiments.training.trial import Outcome, Trial, run_trial
+from detloss.experiments.training.devices import Device, DevicesError, device_groups
+from detloss.experiments.training.outcome import Outcome, Trial
+from detloss.experiments.training.training_loop import run_trial
 from detloss.experiments.training.workers import (
     Advanced,
     Event,
@@ -33,41 +34,41 @@ def gpus(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 def test_without_a_gpu_trials_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus(monkeypatch, 0)
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    assert teams() == [("cpu",)] * 6
-    assert teams(2) == [("cpu",)] * 2
-    assert teams(size=4) == [("cpu",) * 4]
-    assert teams(size=8) == [("cpu",) * 8], "at least one trial runs"
-    assert teams(3, 2) == [("cpu", "cpu")] * 3
+    assert device_groups() == [("cpu",)] * 6
+    assert device_groups(2) == [("cpu",)] * 2
+    assert device_groups(size=4) == [("cpu",) * 4]
+    assert device_groups(size=8) == [("cpu",) * 8], "at least one trial runs"
+    assert device_groups(3, 2) == [("cpu", "cpu")] * 3
 
 
-def test_gpus_are_dealt_in_teams_and_by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_are_grouped_and_assigned_round_robin(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus(monkeypatch, 5)
-    assert teams() == [(f"cuda:{number}",) for number in range(5)]
-    assert teams(7)[4:] == [("cuda:4",), ("cuda:0",), ("cuda:1",)]
-    assert teams(size=2) == [("cuda:0", "cuda:1"), ("cuda:2", "cuda:3")]
-    assert teams(3, 2) == [("cuda:0", "cuda:1"), ("cuda:2", "cuda:3"), ("cuda:0", "cuda:1")]
+    assert device_groups() == [(f"cuda:{number}",) for number in range(5)]
+    assert device_groups(7)[4:] == [("cuda:4",), ("cuda:0",), ("cuda:1",)]
+    assert device_groups(size=2) == [("cuda:0", "cuda:1"), ("cuda:2", "cuda:3")]
+    assert device_groups(3, 2) == [("cuda:0", "cuda:1"), ("cuda:2", "cuda:3"), ("cuda:0", "cuda:1")]
 
 
 def test_more_gpus_than_there_are_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus(monkeypatch, 2)
     with pytest.raises(DevicesError, match="devices-per-trial: expected at most 2, the GPUs of this machine, got 3"):
-        teams(size=3)
+        device_groups(size=3)
 
 
 def test_without_fabric_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
-    assert teams(2) == [("cpu",)] * 2
+    assert device_groups(2) == [("cpu",)] * 2
     with pytest.raises(DevicesError, match=r"devices-per-trial: 2 need .*lightning-fabric, .* 'detloss\[fabric\]'"):
-        teams(size=2)
+        device_groups(size=2)
 
 
 def events_of(workers: Workers, *trials: Trial) -> list[Event]:
-    """What happens when these trials run one after another."""
+    """The events of these trials, run one after another."""
     events: list[Event] = []
     for trial in trials:
-        workers.begin(trial)
+        workers.submit(trial)
         while workers.busy:
-            events += workers.listen(600)
+            events += workers.wait(600)
     return events
 
 
@@ -87,7 +88,7 @@ def without_boxes(sample: Sample) -> Sample:
     return replace(sample, boxes=sample.boxes[:0], labels=sample.labels[:0])
 
 
-def test_two_devices_train_as_one_does_and_end_with_their_worker() -> None:
+def test_two_devices_train_like_one_and_exit_with_their_worker() -> None:
     trials = [TRIAL, replace(TRIAL, box="l1", cls="ce"), replace(TRIAL, box="ciou", cls="softmax_focal")]
     with Workers(shapes, run_trial, PAIR) as workers:
         events = events_of(workers, *trials)
@@ -100,7 +101,8 @@ def test_two_devices_train_as_one_does_and_end_with_their_worker() -> None:
     for trial, together in zip(trials, outcomes, strict=True):
         alone = run_trial(trial, shapes())
         torch.testing.assert_close(torch.tensor(together.curve), torch.tensor(alone.curve), rtol=1e-4, atol=1e-5)
-        for one, two in zip(together.predictions, alone.predictions, strict=True):
+        assert list(together.predictions) == list(alone.predictions)
+        for one, two in zip(together.predictions.values(), alone.predictions.values(), strict=True):
             torch.testing.assert_close(torch.from_numpy(one.scores), torch.from_numpy(two.scores), rtol=1e-3, atol=1e-4)
 
 
@@ -138,37 +140,37 @@ def test_two_devices_train_every_detector_where_one_has_no_box() -> None:
 
 
 def fails_on(
-    trial: Trial, dataset: Dataset, *, place: Place, on_progress: Callable[[int], None] | None = None
+    trial: Trial, dataset: Dataset, *, device: Device, on_progress: Callable[[int], None] | None = None
 ) -> Outcome:
-    """Go wrong as the seed says, on all devices or on the one that does not lead."""
+    """Raise with seed 1 on all devices, and with seed 2 on the device that is not the main one."""
     if trial.seed == 1:
         raise FloatingPointError("not a number")
-    if trial.seed == 2 and not place.leads:
+    if trial.seed == 2 and not device.is_main:
         raise MemoryError("too much")
-    place.mean(torch.ones(()))  # where one device does not come, the other waits
+    device.mean(torch.ones(()))  # blocks until both devices arrive
     return outcome_of(trial)
 
 
 @pytest.mark.exhaustive
-def test_what_fails_on_a_device_is_told_and_another_trial_runs(capfd: pytest.CaptureFixture[str]) -> None:
-    told = []
+def test_a_failure_on_a_device_is_reported_and_another_trial_runs(capfd: pytest.CaptureFixture[str]) -> None:
+    reported = []
     with Workers(small_dataset, fails_on, PAIR) as workers:
         for seed in (1, 2):
             events = events_of(workers, replace(TRIAL, seed=seed))
-            told += [(event.reason, event.died) for event in events if isinstance(event, Failed)]
+            reported += [(event.reason, event.died) for event in events if isinstance(event, Failed)]
         while workers.idle:
-            [after] = events_of(workers, replace(TRIAL, seed=0))  # the worker has told, and ends
+            [after] = events_of(workers, replace(TRIAL, seed=0))  # the worker has reported, and exits
             assert isinstance(after, Failed)
             assert after.died
         assert isinstance(events_of(workers, replace(TRIAL, seed=0))[-1], Finished)
-    on_all, (reason, died) = told
+    on_all, (reason, died) = reported
     assert on_all == ("FloatingPointError: not a number", False)
-    # The device that leads may find out that the other is gone before it is ended itself.
+    # The main device may notice the death of the other before it is terminated itself.
     assert died or reason.startswith("RuntimeError"), reason
-    assert "MemoryError: too much" in capfd.readouterr().err, "the process that ended says why"
+    assert "MemoryError: too much" in capfd.readouterr().err, "the process that died prints its error"
 
 
-def test_bfloat16_trains_nearly_as_float32_does() -> None:
+def test_bfloat16_trains_nearly_like_float32() -> None:
     exact, coarse = (run_trial(replace(TRIAL, precision=precision), shapes()) for precision in ("float32", "bfloat16"))
     assert coarse.curve != exact.curve
     torch.testing.assert_close(torch.tensor(coarse.curve), torch.tensor(exact.curve), rtol=0.1, atol=0.02)

@@ -1,28 +1,20 @@
-"""What is seen of a training on its way: when, on which images, and without a trace in its result."""
-
-from dataclasses import replace
+"""Snapshots of a training: their steps and images, and that they do not change its result."""
 
 import numpy as np
 import pytest
 
 from detloss.experiments.data.dataset import Dataset, Sample
-from detloss.experiments.training.devices import Place
+from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Prediction, evaluate
-from detloss.experiments.training.outcome import pack, unpack
+from detloss.experiments.training.outcome import Phase, Trial
 from detloss.experiments.training.snapshots import (
-    Glimpse,
-    Watch,
-    evenly,
-    filmed,
+    Snapshot,
+    SnapshotSchedule,
+    evenly_spaced,
     highest_scoring,
+    shown_images,
 )
-from detloss.experiments.training.trial import (
-    Trial,
-    losses_of,
-    run_trial,
-    train_and_judge,
-)
-from tests.support.trials import outcome_of, small_dataset
+from detloss.experiments.training.training_loop import losses_of, run_trial, train_and_evaluate
 
 
 def images_with(*objects: int) -> list[Sample]:
@@ -46,21 +38,21 @@ def dataset_with(*objects: int) -> Dataset:
     ("images", "count", "chosen"),
     [(range(5), 3, [0, 2, 4]), ([7, 9], 3, [7, 9]), ([7, 8, 9], 1, [7]), ([], 3, []), (range(100), 4, [0, 33, 66, 99])],
 )
-def test_images_are_spread_evenly(images: list[int], count: int, chosen: list[int]) -> None:
-    assert evenly(images, count) == chosen
+def test_images_are_evenly_spaced(images: list[int], count: int, chosen: list[int]) -> None:
+    assert evenly_spaced(images, count) == chosen
 
 
-def test_images_that_are_filmed_have_few_objects_where_there_are_such() -> None:
+def test_shown_images_have_few_objects_if_there_are_enough() -> None:
     samples = images_with(0, 9, 8, 1, 2, 30, 3)
-    assert filmed(samples, range(7)) == [2, 3, 4, 6]
-    assert filmed(samples, [0, 1, 2, 5]) == [1, 2, 5], "without enough of them, any with objects"
+    assert shown_images(samples, range(7)) == [2, 3, 4, 6]
+    assert shown_images(samples, [0, 1, 2, 5]) == [1, 2, 5], "without enough of them, any with objects"
 
 
-def test_a_long_training_is_looked_at_on_more_images() -> None:
+def test_snapshots_of_a_long_training_have_more_images() -> None:
     data = dataset_with(*[1] * 130)
-    assert Watch(data, 200).steps == [10, 20, 40, 80, 140, 200]
-    assert [len(Watch(data, steps).images) for steps in (4, 200, 4000)] == [8, 20, 100]
-    assert Watch(data, 1).steps == [1]
+    assert SnapshotSchedule(data, 200).steps == [10, 20, 40, 80, 140, 200]
+    assert [len(SnapshotSchedule(data, steps).images) for steps in (4, 200, 4000)] == [8, 20, 100]
+    assert SnapshotSchedule(data, 1).steps == [1]
 
 
 def test_the_highest_scoring_predictions_are_as_many_as_objects() -> None:
@@ -71,65 +63,41 @@ def test_the_highest_scoring_predictions_are_as_many_as_objects() -> None:
     assert found.boxes.tolist() == boxes[[1, 2]].tolist()
 
 
-def test_looking_changes_nothing_and_sees_what_the_end_sees() -> None:
+def test_snapshots_change_nothing_and_the_last_has_the_final_predictions() -> None:
     data = dataset_with(*[2, 1, 0, 3, 1, 2, 2, 1, 1, 1])
     trial = Trial("giou", "focal", 1.0, 0, steps=6)
-    told: list[tuple[int, Glimpse | None]] = []
-    watched = run_trial(trial, data, on_progress=lambda step, glimpse=None: told.append((step, glimpse)))
-    alone = train_and_judge(*losses_of(trial), trial, data, place=Place(), on_progress=None)
+    progress: list[tuple[int, Snapshot | None]] = []
+    watched = run_trial(trial, data, on_progress=lambda step, snapshot=None: progress.append((step, snapshot)))
+    alone = train_and_evaluate(*losses_of(trial), trial, data, device=Device(), on_progress=None)
     assert watched.curve == alone.curve
-    assert watched.ap == alone.ap
-    assert alone.glimpses == []
-    assert [glimpse.step for glimpse in watched.glimpses] == [1, 2, 4, 6]
-    assert [(step, glimpse is not None) for step, glimpse in told] == [
+    assert watched.score == alone.score
+    assert alone.snapshots == []
+    assert [snapshot.step for snapshot in watched.snapshots] == [1, 2, 4, 6]
+    assert [(step, snapshot is not None) for step, snapshot in progress] == [
         (1, True), (2, True), (3, False), (4, True), (5, False), (6, False)
     ]  # fmt: skip
-    last = watched.glimpses[-1]
-    watch = Watch(data, 6)
-    assert last.images == watch.filmed
-    by_image = dict(zip(watched.pictured, watched.predictions))
-    assert watched.pictured == [0, 1, 3, 4, 5, 6, 7, 8, 9], "images with objects"
-    for image, prediction in zip(last.images, last.predictions):
-        for one, other in zip(prediction, by_image[image]):
+    last = watched.snapshots[-1]
+    assert list(last.predictions) == SnapshotSchedule(data, 6).shown
+    assert list(watched.predictions) == [0, 1, 3, 4, 5, 6, 7, 8, 9], "images with objects"
+    for image, prediction in last.predictions.items():
+        for one, other in zip(prediction, watched.predictions[image]):
             np.testing.assert_array_equal(one, other)
 
 
-def test_the_ap_of_a_glimpse_is_that_of_its_images() -> None:
+def test_the_ap_of_a_snapshot_is_that_of_its_images() -> None:
     data = dataset_with(*[1] * 20)
-    watch = Watch(data, steps=4)
-    right = [Prediction(s.boxes, np.ones(1, np.float32), s.labels) for s in watch.samples]
+    schedule = SnapshotSchedule(data, steps=4)
+    right = [Prediction(s.boxes, np.ones(1, np.float32), s.labels) for s in schedule.samples]
     wrong = [replace_boxes(prediction) for prediction in right]
     half = [*right[:4], *wrong[4:]]
-    assert watch.glimpse(1, right).ap == pytest.approx(1)
-    assert watch.glimpse(1, half).ap == evaluate(half, [data.validation[image] for image in watch.images]).ap
+    assert schedule.snapshot(1, right).ap == pytest.approx(1)
+    assert schedule.snapshot(1, half).ap == evaluate(half, [data.validation[image] for image in schedule.images]).ap
 
 
 def replace_boxes(prediction: Prediction) -> Prediction:
     return prediction._replace(boxes=prediction.boxes + 32)
 
 
-def test_a_search_is_not_looked_at() -> None:
-    outcome = run_trial(Trial("giou", "focal", 1.0, 0, steps=2, phase=1), dataset_with(1, 1, 2))
-    assert outcome.glimpses == []
-
-
-def test_glimpses_come_back_from_a_database() -> None:
-    found = outcome_of(Trial("l1", "focal", 1.0, 0, 2))
-    none = Prediction(*(column[:0] for column in found.predictions[0]))
-    glimpses = [Glimpse(1, 0.25, [3, 7], [found.predictions[0], none]), Glimpse(2, 0.5, [3, 7], [none, none])]
-    back = unpack(pack(replace(found, glimpses=glimpses, pictured=[3, 7])))
-    assert back.pictured == [3, 7]
-    assert [(glimpse.step, glimpse.ap, glimpse.images) for glimpse in back.glimpses] == [
-        (1, 0.25, [3, 7]),
-        (2, 0.5, [3, 7]),
-    ]
-    for before, after in zip(glimpses, back.glimpses, strict=True):
-        for one, other in zip(before.predictions, after.predictions, strict=True):
-            for column, same in zip(one, other, strict=True):
-                np.testing.assert_array_equal(column, same)
-
-
-def test_a_record_of_an_earlier_version_has_none() -> None:
-    outcome = unpack(pack(outcome_of(Trial("l1", "focal", 1.0, 0, 2))))
-    assert (list(outcome.pictured), list(outcome.glimpses)) == ([], [])
-    assert small_dataset().validation[0].file is None
+def test_a_search_has_no_snapshots() -> None:
+    outcome = run_trial(Trial("giou", "focal", 1.0, 0, steps=2, phase=Phase.SEARCH), dataset_with(1, 1, 2))
+    assert outcome.snapshots == []

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from detloss.catalog import LOSSES, Kind
-from detloss.experiments.training import frameworks
+from detloss.experiments.training import detectors
 from detloss.experiments.training.evaluation import evaluate
-from detloss.experiments.training.trial import Trial, predict, run_trial
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import predict, run_trial
 from tests.support.marks import share, some
 from tests.support.shape_scenes import (
     ROWS,
@@ -21,7 +22,7 @@ from tests.support.shape_scenes import (
     scenes,
 )
 
-BUILDERS = {"retinanet": frameworks.retinanet, "fcos": frameworks.fcos, "faster-rcnn": frameworks.faster_rcnn}
+BUILDERS = {"retinanet": detectors.retinanet, "fcos": detectors.fcos, "faster-rcnn": detectors.faster_rcnn}
 OWN = {"retinanet": ("l1", "focal"), "fcos": ("giou", "focal"), "faster-rcnn": ("smooth_l1", "ce")}
 SIGMOID = ("bce", "balanced_bce", "focal")
 FITTING = {"retinanet": SIGMOID, "fcos": SIGMOID, "faster-rcnn": ("ce", "softmax_focal")}
@@ -160,7 +161,9 @@ def test_a_seed_decides_everything(name: str, seed: int) -> None:
     first, second = run_trial(trial, dataset), run_trial(trial, dataset)
     assert first.curve == second.curve
     assert all(
-        np.array_equal(a, b) for one, two in zip(first.predictions, second.predictions) for a, b in zip(one, two)
+        np.array_equal(a, b)
+        for one, two in zip(first.predictions.values(), second.predictions.values())
+        for a, b in zip(one, two)
     )
     assert run_trial(replace(trial, seed=trial.seed + 1), dataset).curve != first.curve
 
@@ -182,7 +185,7 @@ def test_class_losses_that_do_not_fit_are_refused(name: str, cls: str, seed: int
     one_or_other = "one for the background" if name == "faster-rcnn" else "none for the background"
     listed = ", ".join(FITTING[name])
     message = (
-        rf"^cls: expected one of {listed}, because {name} has one logit a class and {one_or_other}.*; got '{cls}'$"
+        rf"^cls: expected one of {listed}, because {name} has one logit per class and {one_or_other}.*; got '{cls}'$"
     )
     with pytest.raises(ValueError, match=message):
         make(name, seed, cls=cls)
@@ -207,7 +210,7 @@ sys.modules["torchvision"] = None
 sys.modules["ultralytics"] = None
 from click.testing import CliRunner
 from detloss.catalog import LOSSES
-from detloss.experiments.training.builders import DETECTORS
+from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.cli import main
 from tests.support.shape_scenes import ROWS, scenes
 for name, recipe in DETECTORS.items():

@@ -8,9 +8,10 @@ import torch
 from torch import nn
 from ultralytics.utils.loss import v8DetectionLoss
 
-from detloss.experiments.training import frameworks
+from detloss.experiments.training import detectors
 from detloss.experiments.training.evaluation import evaluate
-from detloss.experiments.training.trial import Trial, predict, run_trial
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import predict, run_trial
 from tests.support.marks import some
 from tests.support.shape_scenes import (
     ROWS,
@@ -25,7 +26,7 @@ FITTING = ("bce", "balanced_bce", "focal")
 def make(seed: int, box: str = "ciou", cls: str = "bce", weight: float = 1.0) -> nn.Module:
     """A detector with the initial weights of a seed."""
     torch.manual_seed(seed)
-    return frameworks.yolo(ROWS[box], ROWS[cls], weight, scenes(seed))
+    return detectors.yolo(ROWS[box], ROWS[cls], weight, scenes(seed))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,9 @@ def test_a_seed_decides_everything(seed: int) -> None:
     first, second = run_trial(trial, dataset), run_trial(trial, dataset)
     assert first.curve == second.curve
     assert all(
-        np.array_equal(a, b) for one, two in zip(first.predictions, second.predictions) for a, b in zip(one, two)
+        np.array_equal(a, b)
+        for one, two in zip(first.predictions.values(), second.predictions.values())
+        for a, b in zip(one, two)
     )
     assert run_trial(replace(trial, seed=trial.seed + 1), dataset).curve != first.curve
 
@@ -133,7 +136,7 @@ def test_images_without_boxes_train(seed: int) -> None:
 
 @pytest.mark.parametrize("cls", ["ce", "weighted_ce", "softmax_focal"])
 def test_class_losses_that_do_not_fit_are_refused(cls: str, seed: int) -> None:
-    because = "because yolo has one logit a class and none for the background"
+    because = "because yolo has one logit per class and none for the background"
     with pytest.raises(ValueError, match=rf"^cls: expected one of bce, balanced_bce, focal, {because}; got '{cls}'$"):
         make(seed, cls=cls)
 
@@ -142,5 +145,5 @@ def test_nothing_is_printed(seed: int, capfd: pytest.CaptureFixture[str]) -> Non
     """A trial runs below progress bars."""
     capfd.readouterr()
     torch.manual_seed(seed)
-    frameworks.yolo(ROWS["ciou"], ROWS["bce"], 1.0, scenes(seed))
+    detectors.yolo(ROWS["ciou"], ROWS["bce"], 1.0, scenes(seed))
     assert capfd.readouterr() == ("", "")

@@ -1,7 +1,6 @@
 """Tuning: folds that keep images apart, and a search that finds a known optimum and runs nothing twice."""
 
 import json
-import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +11,12 @@ import numpy as np
 import optuna
 import pytest
 
+from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import FolderError
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training import trial
-from detloss.experiments.training.devices import Place
-from detloss.experiments.training.trial import Outcome
+from detloss.experiments.training import training_loop
+from detloss.experiments.training.devices import Device
+from detloss.experiments.training.outcome import Outcome
 from detloss.experiments.training.workers import Finished
 from detloss.experiments.tuning.candidates import COMPLETE_BEFORE_PRUNING, State
 from detloss.experiments.tuning.cross_validation import tune
@@ -30,7 +30,7 @@ from detloss.experiments.tuning.folds import (
 from detloss.experiments.tuning.search import Ended, TrainingError, TuningEvent
 from detloss.experiments.tuning.search_space import TuningError
 from tests.support.marks import some
-from tests.support.trials import begun, fixed_plan
+from tests.support.trials import begin_comparison, fixed_plan
 from tests.support.tuning_trials import (
     IMAGES,
     Surface,
@@ -92,12 +92,12 @@ def test_a_training_has_its_settings_and_its_images(monkeypatch: pytest.MonkeyPa
         raise InterruptedError
 
     built: list[tuple[dict, dict, float, Dataset]] = []
-    monkeypatch.setattr(trial, "build", build)
+    monkeypatch.setattr(training_loop, "build", build)
     settings = (("alpha", 0.3), ("gamma", 1.5), ("beta", 0.25), ("weight", 3.0))
     dataset = small_dataset()
     for fold in (1, None):
         with pytest.raises(InterruptedError):
-            run_tuning_trial(trial_of(settings, fold), dataset, place=Place())
+            run_tuning_trial(trial_of(settings, fold), dataset, device=Device())
     for box, cls, weight, _ in built:
         assert (box, cls, weight) == ({"beta": 0.25}, {"alpha": 0.3, "gamma": 1.5}, 3.0)
     validation = {sample.name for sample in dataset.validation}
@@ -165,8 +165,8 @@ def test_a_candidate_that_is_not_complete_is_not_the_best() -> None:
     def lucky(trial: TuningTrial, dataset: Dataset, **options: object) -> Outcome:
         if (trial.candidate, trial.fold) == (3, 1):
             raise FloatingPointError("the gradient is gone")
-        outcome = surface(trial, dataset, place=Place())
-        return replace(outcome, ap=outcome.ap + (trial.candidate == 3))
+        outcome = surface(trial, dataset, device=Device())
+        return replace(outcome, score=outcome.score + (trial.candidate == 3))
 
     found = tuned(lucky)
     assert found.candidates[3].score > found.best.candidate.score
@@ -267,7 +267,7 @@ def test_more_candidates_are_no_other_search(tmp_path: Path) -> None:
 
 def test_results_of_something_else_are_never_mixed(tmp_path: Path) -> None:
     tuned(Surface(), out=tmp_path, trials=3)
-    with pytest.raises(FolderError, match=r"steps: expected 5 as in the earlier run, got 6\): give another --out"):
+    with pytest.raises(FolderError, match=r"steps: expected 5 as in the earlier run, got 6\): use another --out"):
         tuned(Surface(), out=tmp_path, trials=3, steps=6)
     with pytest.raises(FolderError, match=r"over: expected \['alpha', 'gamma'\] as in the earlier run"):
         tuned(Surface(), out=tmp_path, trials=3, over=["gamma"])
@@ -276,17 +276,15 @@ def test_results_of_something_else_are_never_mixed(tmp_path: Path) -> None:
         tuned(surface, out=tmp_path, trials=3, steps=6, overwrite=True, on_event=interrupting(0))
     assert not {"tune.json", "tune.png"} & {file.name for file in tmp_path.iterdir()}, "of the earlier run"
     assert len(surface.calls) == 1
-    begun(tmp_path / "comparison", fixed_plan(0)).ledger.close()
-    with pytest.raises(FolderError, match="has the results of another comparison"):
+    begin_comparison(tmp_path / "comparison", fixed_plan(0)).store.close()
+    with pytest.raises(FolderError, match="contains the results of another comparison"):
         tuned(Surface(), out=tmp_path / "comparison", trials=3)
 
 
 def test_a_folder_is_used_by_one_process_at_a_time(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / ".lock", isolation_level=None)
-    connection.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(FolderError, match="is in use by another command: wait for it, or choose another --out"):
+    message = "is in use by another command: wait for it, or choose another --out"
+    with folder_lock(tmp_path), pytest.raises(FolderError, match=message):
         tuned(Surface(), out=tmp_path, trials=3)
-    connection.close()
     tuned(Surface(), out=tmp_path, trials=3)
 
 

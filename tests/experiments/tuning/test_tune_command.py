@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training.devices import teams
+from detloss.experiments.training.devices import device_groups
 from detloss.experiments.tuning import cross_validation, tune_command
 from detloss.experiments.tuning.candidates import State
 from detloss.experiments.tuning.cross_validation import tune
@@ -114,7 +114,7 @@ def test_bars_tell_how_much_is_done() -> None:
         display.show(happening)
         shares.append(display.bars.tasks[0].percentage)
 
-    with TuningDisplay(terminal, teams(2)) as display:
+    with TuningDisplay(terminal, device_groups(2)) as display:
         found = tuned(surface, jobs=2, on_event=watch)
     assert display.running == {}
     assert display.ended == 15, "all but the one that failed"

@@ -12,9 +12,9 @@ from scipy import stats
 import detloss
 from detloss.experiments.comparison.statistics import Verdict
 from detloss.experiments.data.dataset import Dataset, Sample
-from detloss.experiments.training.devices import Place
-from detloss.experiments.training.evaluation import Precision, Prediction, evaluate
-from detloss.experiments.training.trial import Outcome, Trial
+from detloss.experiments.training.devices import Device
+from detloss.experiments.training.evaluation import Evaluation, Prediction, evaluate
+from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.tuning import tuning_plots
 from detloss.experiments.tuning.candidates import Candidate, State
 from detloss.experiments.tuning.folds import TuningTrial, assign_folds, fold_dataset
@@ -50,9 +50,8 @@ def test_the_interval_knows_how_the_images_of_each_fold_scatter(seed: int) -> No
         outcomes = [outcome(precision) for precision in precisions]
         return Candidate(0, {}, State.COMPLETE, outcomes), predictions
 
-    def outcome(precision: Precision) -> Outcome:
-        trial = Trial("l1", "focal", 1.0, 0, 1)
-        return Outcome(trial, **vars(precision), seconds=0.0, curve=[], predictions=[])
+    def outcome(evaluation: Evaluation) -> Outcome:
+        return Outcome(Trial("l1", "focal", 1.0, 0, 1), evaluation.ap, 0.0, evaluation)
 
     (best, found_by_best), (start, found_by_start) = finding(6), finding(2)
     difference = difference_over_folds(best, start, dataset)
@@ -81,7 +80,8 @@ def test_better_and_confirmed_is_advised() -> None:
     made: dict[str, object] = {"detloss": detloss}
     exec(found.line, made)
     alpha, gamma = found.best.candidate.settings.values()
-    assert repr(made["class_loss"]).startswith(f"SigmoidFocalLoss(alpha={alpha}, gamma={gamma}, ")
+    assert isinstance(made["class_loss"], detloss.SigmoidFocalLoss)
+    assert (f"{made['class_loss'].alpha}", f"{made['class_loss'].gamma}") == (f"{alpha}", f"{gamma}")
 
 
 def test_what_the_validation_images_do_not_confirm_is_not_advised() -> None:
@@ -96,8 +96,8 @@ def test_what_is_not_distinguishable_is_not_advised_though_it_be_ahead_on_valida
     equal = Surface(slope=0.0, on_validation=lambda candidate: 0.01 * (candidate == 4))
 
     def lucky(trial: TuningTrial, dataset: Dataset, **options: object) -> Outcome:
-        outcome = equal(trial, dataset, place=Place())
-        return replace(outcome, ap=outcome.ap + 0.1 * ((trial.candidate, trial.fold) == (4, 0)))
+        outcome = equal(trial, dataset, device=Device())
+        return replace(outcome, score=outcome.score + 0.1 * ((trial.candidate, trial.fold) == (4, 0)))
 
     found = tuned(lucky, over=["gamma"], trials=6)
     assert (found.best.candidate.number, found.confirmed) == (4, True)

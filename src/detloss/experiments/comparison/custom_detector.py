@@ -1,77 +1,24 @@
-"""The comparison for a detector and data of the user's own."""
+"""Comparison of losses in a custom detector, by a training function of the user."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from hashlib import sha256
-from math import isfinite, nan
+from math import inf, isfinite, nan
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from time import perf_counter, sleep
 from typing import TypeVar
 
-from detloss.experiments.comparison.plan import Pair, Plan, grid
-from detloss.experiments.comparison.statistics import Difference, Verdict, difference
-from detloss.experiments.comparison.store import Ledger, StorageError
-from detloss.experiments.training.average_precision import Matches
-from detloss.experiments.training.trial import Outcome, Trial
+from detloss.experiments.comparison.plan import Pair, Plan, weight_grid
+from detloss.experiments.comparison.ranking import Ranking, rank
+from detloss.experiments.comparison.store import StorageError, TrialStore
+from detloss.experiments.training.outcome import Outcome, Trial
 
+DETECTOR = "custom"  # in the plan
+POLL_INTERVAL = 1  # seconds between two attempts to claim a trial
 Loss = TypeVar("Loss")
-
-
-@dataclass(frozen=True)
-class Row:
-    """How one loss did.
-
-    Attributes:
-        name: As the user calls it.
-        weight: That it was trained at.
-        scores: By seed.
-        difference: To the baseline, with its interval and verdict; None for the baseline.
-    """
-
-    name: str
-    weight: float
-    scores: Mapping[int, float]
-    difference: Difference | None
-
-    @property
-    def mean(self) -> float:
-        """Of the scores."""
-        return sum(self.scores.values()) / len(self.scores)
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """Better, worse or not distinguishable; None for the baseline."""
-        return self.difference.verdict if self.difference else None
-
-
-@dataclass(frozen=True)
-class Standings:
-    """What a comparison found; ``print`` shows it as a table.
-
-    Attributes:
-        rows: The highest mean first.
-        baseline: The name of the loss that the others are compared with.
-    """
-
-    rows: Sequence[Row]
-    baseline: str
-
-    def __getitem__(self, name: str) -> Row:
-        """The row of a loss."""
-        return {row.name: row for row in self.rows}[name]
-
-    def __str__(self) -> str:
-        cells = [("loss", "weight", "mean", f"difference to {self.baseline}", "verdict")]
-        for row in self.rows:
-            found = (f"{row.difference:.4f}", str(row.verdict)) if row.difference else ("", "baseline")
-            cells.append((row.name, f"{row.weight:g}", f"{row.mean:.4f}", *found))
-        widths = [max(map(len, column)) for column in zip(*cells)]
-        lines = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells]
-        return "\n".join(lines)
 
 
 def compare(
@@ -83,39 +30,38 @@ def compare(
     steps: int = 1200,
     baseline: str | None = None,
     storage: str | None = None,
-) -> Standings:
-    """Find out which loss is best in a detector of your own.
+) -> Ranking:
+    """Compare losses in a detector of your own.
 
-    First each loss is trained at five weights, from a quarter of 1 to 4 times 1, on the first seed for a quarter of
-    the steps, and keeps the best. Then each is trained on every seed. Differences to the baseline are paired by the
-    seeds.
+    First each loss is trained at five weights between 0.25 and 4, on the first seed for a quarter of the steps, and the
+    best weight is kept. Then each loss is trained on every seed. Differences from the baseline are paired by seed.
 
-    When to choose it: where ``detloss compare`` cannot train your model or read your data. Make ``train`` start from
-    the same weights and see the same data in the same order where the seed is the same, so that only the loss differs.
+    When to choose it: where ``detloss compare`` cannot train your model or read your data. With the same seed,
+    ``train`` should start from the same weights and see the same data in the same order, so that only the loss differs.
 
     Args:
-        train: Called as ``train(loss, weight, seed, steps)``; returns how good the detector became on data it was not
-            trained on, higher is better.
-        losses: What to compare, by names of your own; the values are handed to ``train`` as they are.
-        seeds: At least two, or nothing can be told apart.
-        weights: The weight of every loss; None: they are searched.
-        steps: What ``train`` is called with; a quarter of it, rounded up, in the search.
-        baseline: The loss that the others are compared with; None: the first one.
-        storage: Database that keeps finished trainings, sqlite:///FILE or postgresql://...: the same call goes on where
-            it was interrupted, and processes or machines that make the same call share the trainings. What ``train``
-            does is not known to it: give another when that changes. None: nothing is kept.
+        train: Called as ``train(loss, weight, seed, steps)``; returns the score of the trained detector on data that it
+            was not trained on, higher is better.
+        losses: The losses by name; the values are passed to ``train`` unchanged.
+        seeds: Seeds of the comparison; a difference can be detected with two or more.
+        weights: The weight of every loss; None: the weights are searched.
+        steps: Passed to ``train``; in the search a quarter of it, rounded up.
+        baseline: The loss that the others are compared with; None: the first.
+        storage: Database of the finished trainings, sqlite:///FILE or postgresql://...: the same call continues an
+            interrupted comparison, and processes or machines that make the same call share the trainings. Changes of
+            ``train`` are not detected: use another storage for them. None: nothing is kept.
 
     Returns:
-        The rows, each with scores, mean, interval and verdict.
+        The losses by descending mean score, each with scores, mean, difference with its interval, and verdict.
 
     Raises:
-        ValueError: There is no loss, a seed twice or none, a weight missing or not above 0, steps below 1, or no such
-            baseline; ``train`` returned what is no finite number.
+        ValueError: There is no loss, no seed or a repeated one, a weight is missing or not above 0, steps are below 1,
+            there is no such baseline, or ``train`` returned something other than a finite number.
         detloss.experiments.comparison.store.StorageError: The database cannot be used.
 
     Edge cases:
-        With one seed every verdict is "not distinguishable". What ``train`` raises goes through, and finished trainings
-        are kept.
+        With one seed, every verdict is "not distinguishable". Exceptions of ``train`` are raised, and finished
+        trainings are kept.
 
     Example:
         >>> from detloss.experiments import compare
@@ -123,99 +69,78 @@ def compare(
         ...     return quality + 0.01 * seed
         >>> found = compare(train, {"giou": 0.4, "l2": 0.3}, weights={"giou": 1.0, "l2": 0.2})
         >>> print(found)
-        loss  weight  mean    difference to giou          verdict
-        giou  1       0.4100                              baseline
-        l2    0.2     0.3100  -0.1000 [-0.1000, -0.1000]  worse
+        loss  weight  mean                    difference                  verdict
+        giou  1       0.4100 (0.4000–0.4200)                              baseline
+        l2    0.2     0.3100 (0.3000–0.3200)  -0.1000 [-0.1000, -0.1000]  worse
 
     Sources:
         Student, The Probable Error of a Mean (1908), https://doi.org/10.2307/2331554
     """
-    plan = plan_of(losses, seeds, weights, steps)
+    plan = plan_for(losses, seeds, weights, steps)
     reference = next(iter(losses)) if baseline is None else baseline
     if reference not in losses:
         raise ValueError(f"baseline: expected one of {', '.join(losses)}, got {reference!r}")
     with TemporaryDirectory() as folder:
-        name = f"detloss.experiments.compare {sha256(json.dumps(plan.settings()).encode()).hexdigest()[:12]}"
-        ledger = Ledger(storage or f"sqlite:///{Path(folder) / 'study.db'}", name, plan)
+        name = f"detloss.experiments.compare {sha256(json.dumps(plan.to_json()).encode()).hexdigest()[:12]}"
+        store = TrialStore(storage or f"sqlite:///{Path(folder) / 'study.db'}", name, plan)
         try:
-            while ledger.open_trials():
-                trial = ledger.claim()
+            while store.open_trials():
+                trial = store.claim()
                 if trial is None:
-                    sleep(1)  # others train the rest
+                    sleep(POLL_INTERVAL)  # other processes run the rest
                     continue
-                with heart_of(ledger):
-                    outcome = outcome_of(trial, train, losses[trial.box])
+                with heartbeats(store):
+                    outcome = run(trial, train, losses[trial.box])
                 try:
-                    ledger.finish(outcome)
+                    store.finish(outcome)
                 except StorageError as error:
-                    raise StorageError(f"{error}; lost is the score {outcome.ap} of {trial}") from error
+                    raise StorageError(f"{error}; the score {outcome.score} of {trial} was not stored") from error
         finally:
-            ledger.close()
-        return standings(ledger.results(()), reference)
+            store.close()
+        return rank(store.results(), Pair(reference))
 
 
-def plan_of(losses: Mapping[str, Loss], seeds: Sequence[int], weights: Mapping[str, float] | None, steps: int) -> Plan:
-    """Check what is asked, and plan it."""
+def plan_for(losses: Mapping[str, Loss], seeds: Sequence[int], weights: Mapping[str, float] | None, steps: int) -> Plan:
+    """Check the arguments and make the plan."""
     if not losses:
         raise ValueError("losses: expected at least one, got none")
     if not seeds or len(set(seeds)) < len(seeds):
-        raise ValueError(f"seeds: expected at least one and each once, got {list(seeds)}")
+        raise ValueError(f"seeds: expected at least one, without repetition, got {list(seeds)}")
     if steps < 1:
         raise ValueError(f"steps: expected at least 1, got {steps}")
     if weights is None:
-        return Plan({Pair(name): grid(1.0) for name in losses}, list(seeds), steps, detector="own")
-    for name in losses:
-        if not 0 < weights.get(name, nan) < float("inf"):
-            raise ValueError(f"weights: expected a number above 0 for {name}, got {weights.get(name)}")
-    return Plan({Pair(name): (weights[name],) for name in losses}, list(seeds), steps, detector="own")
+        candidates = {Pair(name): weight_grid(1.0) for name in losses}
+    else:
+        for name in losses:
+            if not 0 < weights.get(name, nan) < inf:
+                raise ValueError(f"weights: expected a number above 0 for {name}, got {weights.get(name)}")
+        candidates = {Pair(name): (weights[name],) for name in losses}
+    return Plan(candidates, list(seeds), steps, DETECTOR)
 
 
-def outcome_of(trial: Trial, train: Callable[[Loss, float, int, int], float], loss: Loss) -> Outcome:
+def run(trial: Trial, train: Callable[[Loss, float, int, int], float], loss: Loss) -> Outcome:
     """Train once."""
     start = perf_counter()
     score = float(train(loss, trial.weight, trial.seed, trial.steps))
     if not isfinite(score):
         raise ValueError(f"train: expected a finite number for {trial.box}, got {score}")
-    return Outcome(trial, score, nan, nan, nan, nan, nan, perf_counter() - start, [], [], Matches.none())
+    return Outcome(trial, score, perf_counter() - start)
 
 
 @contextmanager
-def heart_of(ledger: Ledger) -> Iterator[None]:
-    """Give signs of life while a user's training has the thread."""
-    over = Event()
+def heartbeats(store: TrialStore) -> Iterator[None]:
+    """Send heartbeats from a thread while the training function of the user runs."""
+    ended = Event()
 
-    def beat() -> None:
-        while not over.wait(ledger.beat_seconds):
-            with suppress(StorageError):  # where it does not answer in the end, the result will say so
-                ledger.beat()
+    def send() -> None:
+        while not ended.wait(store.heartbeat_interval):
+            with suppress(StorageError):  # if the database still does not answer at the end, `finish` raises
+                store.heartbeat()
 
-    heart = Thread(target=beat, daemon=True)
-    heart.start()
+    thread = Thread(target=send, daemon=True)
+    thread.start()
     try:
         yield
     finally:
-        over.set()
-        heart.join()
-
-
-def standings(outcomes: Sequence[Outcome], baseline: str) -> Standings:
-    """Gather the seeds of every loss and compare them with the baseline's."""
-    scores: dict[str, dict[int, float]] = {}
-    weights: dict[str, float] = {}
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.trial.seed):
-        trial = outcome.trial
-        if trial.phase == 2:
-            scores.setdefault(trial.box, {})[trial.seed] = outcome.ap
-            weights[trial.box] = trial.weight
-    rows = [
-        Row(
-            name=name,
-            weight=weights[name],
-            scores=by_seed,
-            difference=None
-            if name == baseline
-            else difference(list(by_seed.values()), list(scores[baseline].values())),
-        )
-        for name, by_seed in scores.items()
-    ]
-    return Standings(sorted(rows, key=lambda row: -row.mean), baseline)
+        ended.set()
+        thread.join()

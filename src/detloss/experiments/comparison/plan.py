@@ -1,17 +1,19 @@
-"""What a comparison trains: a short search for each pair's weight, then every pair on every seed."""
+"""Plan of a comparison: its settings, and its trials in two phases."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
-from detloss.experiments.training.trial import Trial
+from detloss.experiments.data.dataset import Dataset, load
+from detloss.experiments.training.outcome import Phase, Trial
 
-FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # the weights of a search, as multiples of the listed weight
-SEARCH_SHARE = 4  # a trial of the search has this part of the steps
+FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # weights of a search, relative to the listed weight
+SEARCH_FRACTION = 4  # a trial of the search has a quarter of the steps
 
 
 class Pair(NamedTuple):
-    """A box and a class loss by their names in the catalog; of a user's own detector, one loss of any kind."""
+    """Names of a box loss and a class loss; with a custom detector, the name of a single loss."""
 
     box: str
     cls: str = ""
@@ -21,28 +23,28 @@ class Pair(NamedTuple):
 
 
 def pair_of(trial: Trial) -> Pair:
-    """Which losses a trial trains with."""
+    """The losses of a trial."""
     return Pair(trial.box, trial.cls)
 
 
-def grid(listed: float) -> tuple[float, ...]:
-    """The weights that a search tries around a listed one."""
+def weight_grid(listed: float) -> tuple[float, ...]:
+    """The weights of a search around a listed weight."""
     return tuple(listed * factor for factor in FACTORS)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Which trials a comparison is made of.
+    """The trials of a comparison.
 
-    Phase 1 finds the weight of every pair that has several to try, on the first seed. Phase 2 trains every pair on
-    every seed at its weight.
+    The search selects the weight of every pair with several candidates, on the first seed. The comparison trains every
+    pair on every seed at its weight.
 
     Attributes:
-        weights: The weights of each pair; one alone is fixed.
-        seeds: Of phase 2.
-        steps: Of a trial of phase 2.
-        detector: What is trained.
-        precision: Of its training, float32 or bfloat16.
+        weights: Candidate weights of each pair; a single one is fixed.
+        seeds: Seeds of the comparison.
+        steps: Steps per trial of the comparison.
+        detector: Name of the detector.
+        precision: Training precision, float32 or bfloat16.
     """
 
     weights: Mapping[Pair, tuple[float, ...]]
@@ -51,73 +53,74 @@ class Plan:
     detector: str = "unitbox"
     precision: str = "float32"
 
-    def search(self) -> list[Trial]:
-        """List the trials of phase 1: every weight of every pair that has several."""
-        steps = -(-self.steps // SEARCH_SHARE)
+    def search_trials(self) -> list[Trial]:
+        """List the trials of the search: every weight of every pair with several candidates."""
+        steps = -(-self.steps // SEARCH_FRACTION)
         return [
-            self.trial(pair, weight, self.seeds[0], steps, phase=1)
+            self.trial(pair, weight, self.seeds[0], steps, Phase.SEARCH)
             for pair, weights in self.weights.items()
             if len(weights) > 1
             for weight in weights
         ]
 
-    def chosen(self, scores: Mapping[Trial, float]) -> dict[Pair, float]:
-        """Find the weight of every pair: the one that is given, or the best of what the search has finished.
+    def best_weights(self, scores: Mapping[Trial, float]) -> dict[Pair, float]:
+        """Select the weight of every pair: the fixed one, or that of its best finished trial of the search.
 
-        A pair of which no trial has finished is left out; of equal scores the first weight wins.
+        A pair without a finished trial is absent. Among equal scores, the first weight is selected.
 
         Args:
-            scores: The AP of finished trials, of either phase.
+            scores: Scores of finished trials of either phase.
         """
-        found: dict[Pair, dict[float, float]] = {}
-        for trial in self.search():
+        searched: dict[Pair, dict[float, float]] = {}
+        for trial in self.search_trials():
             if trial in scores:
-                found.setdefault(pair_of(trial), {})[trial.weight] = scores[trial]
-        chosen = {}
+                searched.setdefault(pair_of(trial), {})[trial.weight] = scores[trial]
+        best = {}
         for pair, weights in self.weights.items():
-            tried = dict.fromkeys(weights, 0.0) if len(weights) == 1 else found.get(pair, {})
-            if tried:
-                chosen[pair] = max(tried, key=tried.__getitem__)
-        return chosen
+            candidates = dict.fromkeys(weights, 0.0) if len(weights) == 1 else searched.get(pair, {})
+            if candidates:
+                best[pair] = max(candidates, key=candidates.__getitem__)
+        return best
 
-    def comparison(self, chosen: Mapping[Pair, float]) -> list[Trial]:
-        """List the trials of phase 2 at these weights.
+    def comparison_trials(self, weights: Mapping[Pair, float]) -> list[Trial]:
+        """List the trials of the comparison at these weights.
 
-        The seeds turn slowest, so that a run that is interrupted has compared all pairs on the seeds it reached.
+        All pairs of a seed come before the next seed, so that an interrupted run has compared all pairs on some seeds.
         """
         return [
-            self.trial(pair, weight, seed, self.steps, phase=2)
+            self.trial(pair, weight, seed, self.steps, Phase.COMPARE)
             for seed in self.seeds
-            for pair, weight in chosen.items()
+            for pair, weight in weights.items()
         ]
 
-    def trial(self, pair: Pair, weight: float, seed: int, steps: int, *, phase: int) -> Trial:
+    def trial(self, pair: Pair, weight: float, seed: int, steps: int, phase: Phase) -> Trial:
         """Make one trial of a pair."""
-        return Trial(
-            pair.box, pair.cls, weight, seed, steps, phase=phase, detector=self.detector, precision=self.precision
-        )
+        return Trial(pair.box, pair.cls, weight, seed, steps, phase, self.detector, self.precision)
 
-    def samples(self) -> list[Trial]:
+    def sample_trials(self) -> list[Trial]:
         """List one trial of every pair."""
         first = {pair: weights[0] for pair, weights in self.weights.items()}
-        return self.comparison(first)[: len(first)]
+        return self.comparison_trials(first)[: len(first)]
 
-    def all_trials(self) -> int:
-        """Count the trials of both phases."""
-        return len(self.search()) + len(self.seeds) * len(self.weights)
+    @property
+    def trial_count(self) -> int:
+        """Number of trials in both phases."""
+        return len(self.search_trials()) + len(self.seeds) * len(self.weights)
 
-    def all_steps(self) -> int:
-        """Count the steps of both phases."""
-        return sum(trial.steps for trial in self.search()) + len(self.seeds) * len(self.weights) * self.steps
+    @property
+    def step_count(self) -> int:
+        """Number of training steps in both phases."""
+        comparison = len(self.seeds) * len(self.weights) * self.steps
+        return sum(trial.steps for trial in self.search_trials()) + comparison
 
     @classmethod
-    def from_settings(cls, settings: Mapping[str, Any]) -> "Plan":
-        """Read what `settings` wrote; other entries are ignored."""
-        weights = {Pair(*pair.split(" + ")): tuple(of_pair) for pair, of_pair in settings["weights"].items()}
-        return cls(weights, settings["seeds"], settings["steps"], settings["detector"], settings["precision"])
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        """Read the output of `to_json`; other entries are ignored."""
+        weights = {Pair(*pair.split(" + ")): tuple(of_pair) for pair, of_pair in record["weights"].items()}
+        return cls(weights, record["seeds"], record["steps"], record["detector"], record["precision"])
 
-    def settings(self) -> dict[str, Any]:
-        """What decides the trials, as JSON knows it."""
+    def to_json(self) -> dict[str, Any]:
+        """Convert everything that determines the trials to JSON."""
         return {
             "detector": self.detector,
             "precision": self.precision,
@@ -125,3 +128,43 @@ class Plan:
             "seeds": list(self.seeds),
             "steps": self.steps,
         }
+
+
+@dataclass(frozen=True)
+class ComparisonSettings:
+    """Settings of a comparison beyond its plan, which its folder keeps for the report.
+
+    Attributes:
+        command: The command line, without the password of a database.
+        data: Absolute path of the data set; None: digit scenes.
+        size: Longer side of the images in pixels; None: the default.
+        scenes: Style of the digit scenes; None: the default.
+        baseline: The pair that the others are compared with.
+        quick: Whether it is a quick look.
+        options: Options of the command by name.
+    """
+
+    command: str
+    data: str | None
+    size: int | None
+    scenes: str | None
+    baseline: Pair
+    quick: bool
+    options: Mapping[str, str | int]
+
+    def load_data(self) -> Dataset:
+        """Load the data set."""
+        return load(None if self.data is None else Path(self.data), size=self.size, scenes=self.scenes)
+
+    def with_data(self, data: Path) -> Self:
+        """The same settings for a data set that has been moved."""
+        return replace(self, data=str(data.resolve()))
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert to JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: Mapping[str, Any]) -> Self:
+        """Read the output of `to_json`."""
+        return cls(**{**record, "baseline": Pair(*record["baseline"])})

@@ -1,49 +1,126 @@
-"""What the terminal shows while trials run: bars with the time left, or plain lines where there is no terminal."""
+"""Terminal output of a comparison: plan, estimated duration, progress of the trials, and the ranking."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
+from time import process_time
 from types import TracebackType
 from typing import Self
 
+import torch
 from rich.console import Console
 from rich.progress import TaskID
 
-from detloss.experiments.comparison.estimate import counted
-from detloss.experiments.comparison.plan import Plan
-from detloss.experiments.comparison.runner import (
-    Gathered,
-    Happening,
-    Late,
-    Retried,
-    Waiting,
-)
-from detloss.experiments.comparison.store import GRACE
-from detloss.experiments.console import bars, say
-from detloss.experiments.training.trial import Outcome, Trial
-from detloss.experiments.training.workers import (
-    Advanced,
-    Failed,
-    Finished,
-    Started,
-)
+from detloss.experiments.comparison.plan import ComparisonSettings, Plan
+from detloss.experiments.comparison.ranking import UNWRAPPED, Ranking
+from detloss.experiments.comparison.runner import Late, Received, Restarted, Results, RunEvent, Waiting
+from detloss.experiments.comparison.store import HEARTBEAT_TIMEOUT
+from detloss.experiments.console import bars, counted, duration, say
+from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.training.devices import Device, DeviceGroup
+from detloss.experiments.training.outcome import Outcome, Phase, Trial
+from detloss.experiments.training.training_loop import measure_speed
+from detloss.experiments.training.workers import Advanced, Failed, Finished, Started
+
+FASTER = 0.8  # fraction of the estimated duration below which bfloat16 is suggested
+QUICK = "A quick look at one seed, with half the steps and the listed weights: its ranking is not reliable."
 
 
-def name_of(trial: Trial) -> str:
+def trial_name(trial: Trial) -> str:
     """A trial in words."""
-    searched = f", weight {trial.weight:g}" if trial.phase == 1 else ""
-    return f"{trial.box} + {trial.cls}{searched}, seed {trial.seed}"
+    weight = f", weight {trial.weight:g}" if trial.phase is Phase.SEARCH else ""
+    return f"{trial.box} + {trial.cls}{weight}, seed {trial.seed}"
+
+
+def plan_in_words(plan: Plan) -> str:
+    """A plan as a sentence."""
+    search = plan.search_trials()
+    searched = (
+        f"{counted(len(search), 'trial')} of {counted(search[0].steps, 'step')} to select the weights, then "
+        if search
+        else ""
+    )
+    trials = counted(len(plan.weights) * len(plan.seeds), "trial")
+    pairs, seeds = counted(len(plan.weights), "pair"), counted(len(plan.seeds), "seed")
+    return f"{searched}{trials} of {counted(plan.steps, 'step')}: {pairs} on {seeds}"
+
+
+def estimated_seconds(
+    plan: Plan, done: Sequence[Outcome], dataset: Dataset, groups: Sequence[DeviceGroup]
+) -> float | None:
+    """Estimate how long the rest of a plan takes on this machine alone, from a few steps of one pair.
+
+    The start of a worker process is assumed to take as long as that of this process did. None: every pair raised
+    within these steps; the trials will report the error.
+    """
+    startup = process_time()
+    for trial in plan.sample_trials():
+        with suppress(FloatingPointError):
+            step, evaluation = measure_speed(trial, dataset, Device(groups[0][0]))
+            break
+    else:
+        return None
+    steps = plan.step_count - sum(outcome.trial.steps for outcome in done)
+    trials = plan.trial_count - len(done)
+    return startup + (steps * step / len(groups[0]) + trials * evaluation) / min(len(groups), max(trials, 1))
+
+
+def say_plan(
+    console: Console, results: Results, dataset: Dataset, groups: Sequence[DeviceGroup], remarks: Sequence[str]
+) -> None:
+    """Print the plan of a comparison and its estimated duration."""
+    plan, done = results.plan, results.outcomes
+    lines = [*remarks, f"plan: {plan_in_words(plan)}"]
+    if done:
+        lines.append(f"finished earlier or by other processes: {len(done)} of {counted(plan.trial_count, 'trial')}")
+    seconds = estimated_seconds(plan, done, dataset, groups) if results.missing else None
+    if seconds is not None:
+        lines.append(f"estimate: about {duration(seconds)} on this machine alone, with {len(groups)} at a time")
+        if torch.cuda.is_available():
+            bfloat16 = estimated_seconds(replace(plan, precision="bfloat16"), done, dataset, groups)
+            if bfloat16 is not None and bfloat16 < FASTER * seconds:
+                lines.append(f"about {duration(bfloat16)} with --precision bfloat16, which is less precise")
+    for line in lines:
+        say(console, line)
+
+
+def remarks_on(settings: ComparisonSettings, results: Results | None = None) -> list[str]:
+    """State the limits of the results: that it is a quick look, and which weights the search selected."""
+    return [QUICK] * settings.quick + (search_remarks(results) if results else [])
+
+
+def search_remarks(results: Results) -> list[str]:
+    """State which weights the search selected, and which are at an end of the grid."""
+    plan = results.plan
+    if not plan.search_trials() or all(outcome.trial.phase is Phase.SEARCH for outcome in results.outcomes):
+        return []
+    selected = plan.best_weights({outcome.trial: outcome.score for outcome in results.outcomes})
+    weights = ", ".join(f"{pair} {weight:g}" for pair, weight in selected.items())
+    ends = [str(pair) for pair, weight in selected.items() if weight in (plan.weights[pair][0], plan.weights[pair][-1])]
+    beyond = f" At the end of the grid, so that a better weight may lie beyond it: {', '.join(ends)}." if ends else ""
+    return [f"Weights selected by the search, on the first seed and the validation images: {weights}.{beyond}"]
+
+
+def print_ranking(console: Console, ranking: Ranking) -> None:
+    """Print the ranking as a table; only a terminal wraps it."""
+    unwrapped = Console(file=console.file, width=UNWRAPPED)
+    (console if console.is_terminal else unwrapped).print("", ranking.table("AP", digits=3), sep="\n")
+    say(
+        console, f"AP: mean (lowest–highest over the seeds); difference from {ranking.baseline}: mean [95 % interval]\n"
+    )
 
 
 class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
-    """One bar for the whole comparison and one for every trial that runs; a line for every trial that ends."""
+    """One bar for the comparison and one for every running trial, and a line for every trial that ends."""
 
     def __init__(self, console: Console, plan: Plan, done: list[Outcome]) -> None:
         self.console = console
-        self.trials = plan.all_trials()
+        self.trials = plan.trial_count
         self.ended = len(done)
         self.steps = {outcome.trial: outcome.trial.steps for outcome in done}
         self.bars = bars(console)
         done_steps = sum(self.steps.values())
-        self.overall = self.bars.add_task("all trials", total=plan.all_steps(), completed=done_steps, unit="steps")
+        self.overall = self.bars.add_task("all trials", total=plan.step_count, completed=done_steps, unit="steps")
         self.running: dict[Trial, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -55,45 +132,45 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
     ) -> None:
         self.bars.stop()
 
-    def show(self, event: Happening) -> None:
-        """Bring the display up to date."""
+    def show(self, event: RunEvent) -> None:
+        """Update the display."""
         match event:
             case Started(trial):
-                self.running[trial] = self.bars.add_task(name_of(trial), total=trial.steps, unit="steps")
-            case Advanced(trial, step, glimpse):
+                self.running[trial] = self.bars.add_task(trial_name(trial), total=trial.steps, unit="steps")
+            case Advanced(trial, step, snapshot):
                 self.bars.update(self.running[trial], completed=step)
-                if glimpse is not None:
-                    self.bars.update(self.running[trial], description=f"{name_of(trial)}, AP {glimpse.ap:.3f}")
+                if snapshot is not None:
+                    self.bars.update(self.running[trial], description=f"{trial_name(trial)}, AP {snapshot.ap:.3f}")
                 self.count(trial, step)
             case Finished(outcome):
-                self.end(outcome.trial, f"AP {outcome.ap:.3f}, {outcome.seconds:.0f} s")
-            case Gathered(outcome):
-                self.end(outcome.trial, f"AP {outcome.ap:.3f}, from another process")
+                self.end(outcome.trial, f"AP {outcome.score:.3f}, {outcome.seconds:.0f} s")
+            case Received(outcome):
+                self.end(outcome.trial, f"AP {outcome.score:.3f}, from another process")
             case Failed(trial, reason):
                 self.end(trial, f"failed: {reason}")
-            case Retried(failure):
+            case Restarted(failure):
                 self.clear(failure.trial)
-                say(self.console, f"{name_of(failure.trial)}: {failure.reason}; it is begun again")
+                say(self.console, f"{trial_name(failure.trial)}: {failure.reason}; it is restarted")
             case Late(trial):
                 self.clear(trial)
-                say(self.console, f"{name_of(trial)}: another process was first; its result stands")
+                say(self.console, f"{trial_name(trial)}: another process finished first; its result is kept")
             case Waiting(trials):
-                known = f"one that falls silent for {GRACE} seconds is taken over"
-                say(self.console, f"waiting for {counted(len(trials), 'trial')} of other processes; {known}")
+                rule = f"trials without a heartbeat for {HEARTBEAT_TIMEOUT} seconds are restarted"
+                say(self.console, f"waiting for {counted(len(trials), 'trial')} of other processes; {rule}")
 
     def count(self, trial: Trial, steps: int) -> None:
-        """Bring the bar of the whole comparison up to date."""
+        """Update the bar of the comparison."""
         self.steps[trial] = steps
         self.bars.update(self.overall, completed=sum(self.steps.values()))
 
     def end(self, trial: Trial, result: str) -> None:
-        """Print a line about a trial that ended, in place of its bar."""
+        """Replace the bar of a trial that ended by a line."""
         self.ended += 1
         self.count(trial, trial.steps)
         self.clear(trial)
-        say(self.console, f"[{self.ended}/{self.trials}] {name_of(trial)}: {result}")
+        say(self.console, f"[{self.ended}/{self.trials}] {trial_name(trial)}: {result}")
 
     def clear(self, trial: Trial) -> None:
-        """Take away a trial's bar, if it has one."""
+        """Remove the bar of a trial, if it has one."""
         if trial in self.running:
             self.bars.remove_task(self.running.pop(trial))

@@ -1,10 +1,13 @@
-"""How the pairs of losses stand to each other: means, ranges, and what the differences to the baseline are worth."""
+"""Ranking of the pairs of losses: means and ranges over the seeds, and differences from the baseline."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from detloss.experiments.comparison.plan import Pair, pair_of
 from detloss.experiments.comparison.statistics import (
@@ -15,17 +18,25 @@ from detloss.experiments.comparison.statistics import (
 )
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.average_precision import average_precisions
-from detloss.experiments.training.trial import Outcome, Trial
+from detloss.experiments.training.evaluation import Evaluation
+from detloss.experiments.training.outcome import Outcome, Phase, Trial
 from detloss.experiments.training.workers import Failed
+
+UNWRAPPED = 1000  # columns of a console in which no table is wrapped
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What one number was over the seeds."""
+    """Mean and range of a number over the seeds."""
 
     mean: float
     lowest: float
     highest: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Summary":
+        """Summarize the values of the seeds."""
+        return cls(fmean(values), min(values), max(values))
 
     def __format__(self, spec: str) -> str:
         """The mean and, if there is one, the range; `spec` formats each number."""
@@ -34,21 +45,21 @@ class Summary:
 
     @property
     def width(self) -> float:
-        """How far the seeds lie apart."""
+        """Width of the range."""
         return self.highest - self.lowest
 
 
 @dataclass(frozen=True)
 class Standing:
-    """The finished trials of a pair of losses in phase 2, in the order of their seeds.
+    """The finished trials of a pair of losses in the comparison.
 
     Attributes:
         pair: The losses.
-        weight: The factor of the box loss.
-        outcomes: One a seed.
-        difference: To the baseline's AP; None for the baseline, and where no seed is finished for both.
-        verdict: What the difference is worth; None where there is no difference.
-        failed: The seeds that ended without a result.
+        weight: Weight of the box loss.
+        outcomes: One per seed, in ascending order.
+        difference: From the score of the baseline; None for the baseline, and if no seed is finished for both.
+        verdict: Result of the comparison with the baseline; None if there is no difference.
+        failed: Seeds that ended without a result.
     """
 
     pair: Pair
@@ -60,22 +71,85 @@ class Standing:
 
     @property
     def name(self) -> str:
-        """Both names, as in tables."""
+        """Names of both losses."""
         return str(self.pair)
 
     @property
-    def ap(self) -> Summary:
-        """COCO's AP, the mean over IoU thresholds .5 to .95."""
-        return self.summary("ap")
+    def scores(self) -> dict[int, float]:
+        """Scores by seed."""
+        return {outcome.trial.seed: outcome.score for outcome in self.outcomes}
+
+    @property
+    def score(self) -> Summary:
+        """Mean and range of the score; except with a custom detector, it is COCO's AP."""
+        return Summary.of(list(self.scores.values()))
+
+    @property
+    def mean(self) -> float:
+        """Mean of the score."""
+        return self.score.mean
+
+    @property
+    def seconds(self) -> Summary:
+        """Mean and range of the duration of a trial."""
+        return Summary.of([outcome.seconds for outcome in self.outcomes])
+
+    @property
+    def evaluations(self) -> list[Evaluation]:
+        """The evaluations of the outcomes; empty with a custom detector."""
+        return [outcome.evaluation for outcome in self.outcomes if outcome.evaluation is not None]
 
     def summary(self, number: str) -> Summary:
-        """Mean and range of one of an outcome's numbers."""
-        values = [getattr(outcome, number) for outcome in self.outcomes]
-        return Summary(fmean(values), min(values), max(values))
+        """Mean and range of one number of the evaluations."""
+        return Summary.of([getattr(evaluation, number) for evaluation in self.evaluations])
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The pairs of a comparison, the highest mean score first; ``print`` shows them as a table.
+
+    Attributes:
+        standings: One per pair with a finished trial.
+        baseline: The pair that the others are compared with.
+    """
+
+    standings: Sequence[Standing]
+    baseline: Pair
+
+    def __getitem__(self, name: str) -> Standing:
+        """The standing of a pair by its name."""
+        return {standing.name: standing for standing in self.standings}[name]
+
+    def table(self, score: str, *, digits: int) -> Table:
+        """Make a table with the mean and range of the score, the difference and the verdict of each pair."""
+        rows = [("loss", "weight", score, "difference", "verdict")]
+        for standing in self.standings:
+            rows.append(
+                (
+                    standing.name,
+                    f"{standing.weight:g}",
+                    f"{standing.score:.{digits}f}",
+                    f"{standing.difference:.{digits}f}" if standing.difference else "",
+                    "baseline" if standing.pair == self.baseline else standing.verdict or "",
+                )
+            )
+        table = Table(box=None, pad_edge=False)
+        for header, *cells in zip(*rows):
+            words = " ".join([header, *cells]).split()
+            table.add_column(header, min_width=max(map(len, words)))  # a narrow terminal wraps between words only
+        for row in rows[1:]:
+            table.add_row(*map(Text, row))
+        return table
+
+    def __str__(self) -> str:
+        console = Console(width=UNWRAPPED)
+        with console.capture() as capture:
+            console.print(self.table("mean", digits=4))
+        return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
 class Bootstrap:
-    """The AP of trials on the same draws of the validation images, each computed once."""
+    """The AP of trials on the same bootstrap samples of the validation images, computed once per trial."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.draws = draws_of_images(len(dataset.validation))
@@ -83,49 +157,67 @@ class Bootstrap:
         self.objects = np.stack([np.bincount(sample.labels, minlength=classes) for sample in dataset.validation])
         self.known: dict[Trial, np.ndarray] = {}
 
-    def __call__(self, outcome: Outcome) -> np.ndarray:
-        """The AP of a trial on every draw."""
-        if outcome.trial not in self.known:
-            self.known[outcome.trial] = average_precisions(outcome.matches, self.objects, self.draws)
-        return self.known[outcome.trial]
+    def __call__(self, trial: Trial, evaluation: Evaluation) -> np.ndarray:
+        """The AP of a trial on every sample."""
+        if trial not in self.known:
+            self.known[trial] = average_precisions(evaluation.matches, self.objects, self.draws)
+        return self.known[trial]
 
 
-def standings(
+def rank(
     outcomes: Iterable[Outcome],
-    bootstrap: Bootstrap,
     baseline: Pair,
+    bootstrap: Bootstrap | None = None,
     failures: Iterable[Failed] = (),
-) -> list[Standing]:
-    """Gather the seeds of every pair and compare them with the baseline's; the highest mean AP comes first."""
+) -> Ranking:
+    """Group the outcomes of the comparison by pair, compare each pair with the baseline, and sort by mean score.
+
+    Args:
+        outcomes: Outcomes of either phase; those of the search are ignored.
+        baseline: The pair that the others are compared with.
+        bootstrap: Bootstrap of the validation images; None: the intervals account for the seeds only.
+        failures: Trials that ended without a result.
+    """
     groups: dict[Pair, dict[int, Outcome]] = {}
     for outcome in sorted(outcomes, key=lambda outcome: outcome.trial.seed):
-        if outcome.trial.phase == 2:
+        if outcome.trial.phase is Phase.COMPARE:
             groups.setdefault(pair_of(outcome.trial), {})[outcome.trial.seed] = outcome
-    failed = {(pair_of(failure.trial), failure.trial.seed) for failure in failures if failure.trial.phase == 2}
-    found = []
+    failed: dict[Pair, list[int]] = {}
+    for trial in sorted((failure.trial for failure in failures), key=lambda trial: trial.seed):
+        if trial.phase is Phase.COMPARE:
+            failed.setdefault(pair_of(trial), []).append(trial.seed)
+    standings = []
     for pair, group in groups.items():
-        difference = None if pair == baseline else paired(group, groups.get(baseline, {}), bootstrap)
-        seeds, of_baseline = ([seed for one, seed in sorted(failed) if one == asked] for asked in (pair, baseline))
+        difference = None if pair == baseline else paired_difference(group, groups.get(baseline, {}), bootstrap)
+        verdict = None if difference is None else verdict_of(difference, pair in failed, baseline in failed)
         weight = next(iter(group.values())).trial.weight
-        verdict = None if difference is None else verdict_of(difference, bool(seeds), bool(of_baseline))
-        found.append(Standing(pair, weight, list(group.values()), difference, verdict, seeds))
-    return sorted(found, key=lambda standing: -standing.ap.mean)
+        standings.append(Standing(pair, weight, list(group.values()), difference, verdict, failed.get(pair, ())))
+    return Ranking(sorted(standings, key=lambda standing: -standing.mean), baseline)
 
 
 def verdict_of(difference: Difference, failed: bool, baseline_failed: bool) -> Verdict:
-    """The verdict, unless it favors a side of which a seed failed: what that seed would have scored is not known."""
+    """The verdict, unless it favors a pair with a failed seed, whose score is unknown."""
     favored_failed = failed if difference.verdict is Verdict.BETTER else baseline_failed
     return Verdict.NOT_DISTINGUISHABLE if favored_failed else difference.verdict
 
 
-def paired(group: Mapping[int, Outcome], baseline: Mapping[int, Outcome], bootstrap: Bootstrap) -> Difference | None:
-    """Compare the seeds that both have."""
+def paired_difference(
+    group: Mapping[int, Outcome], baseline: Mapping[int, Outcome], bootstrap: Bootstrap | None
+) -> Difference | None:
+    """Compare the seeds that both pairs have finished."""
     seeds = [seed for seed in group if seed in baseline]
     if not seeds:
         return None
+
+    def resampled(outcomes: Mapping[int, Outcome]) -> np.ndarray | None:
+        if bootstrap is None:
+            return None
+        of_seeds = [outcomes[seed] for seed in seeds]
+        return np.stack([bootstrap(one.trial, one.evaluation) for one in of_seeds if one.evaluation is not None])
+
     return difference(
-        [group[seed].ap for seed in seeds],
-        [baseline[seed].ap for seed in seeds],
-        drawn_scores=np.stack([bootstrap(group[seed]) for seed in seeds]),
-        drawn_baseline=np.stack([bootstrap(baseline[seed]) for seed in seeds]),
+        [group[seed].score for seed in seeds],
+        [baseline[seed].score for seed in seeds],
+        drawn_scores=resampled(group),
+        drawn_baseline=resampled(baseline),
     )

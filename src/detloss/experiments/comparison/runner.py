@@ -1,17 +1,18 @@
-"""A comparison: trials that any number of processes share, run here, and written into this folder."""
+"""Execution of a comparison: trials shared by any number of processes, run in the workers of this one."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from time import monotonic
 
-from detloss.experiments.comparison.output import Folder, FolderError
+from detloss.experiments.comparison.output import Folder
 from detloss.experiments.comparison.plan import Plan
-from detloss.experiments.comparison.store import Ledger, StorageError
+from detloss.experiments.comparison.store import StorageError, TrialStore
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training.devices import Team
-from detloss.experiments.training.snapshots import Glimpse
-from detloss.experiments.training.trial import Outcome, Trial, run_trial
+from detloss.experiments.training.devices import DeviceGroup
+from detloss.experiments.training.outcome import Outcome, Trial
+from detloss.experiments.training.snapshots import Snapshot
+from detloss.experiments.training.training_loop import run_trial
 from detloss.experiments.training.workers import (
     Advanced,
     Event,
@@ -22,185 +23,180 @@ from detloss.experiments.training.workers import (
     Workers,
 )
 
-POLL = 1.0  # seconds between two looks for a trial where a worker has nothing to do
+POLL_INTERVAL = 1.0  # seconds between two attempts to claim a trial for an idle worker
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """A result that was there already, or that another process has brought."""
+class Received:
+    """A result that existed already, or that another process recorded."""
 
     outcome: Outcome
 
 
 @dataclass(frozen=True)
-class Retried:
-    """A trial whose worker died waits again."""
+class Restarted:
+    """A trial whose worker died is waiting again."""
 
     failure: Failed
 
 
 @dataclass(frozen=True)
 class Late:
-    """A result that came second and was dropped."""
+    """Another process recorded a result of this trial first; the result of this process was discarded."""
 
     trial: Trial
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Nothing is left to begin here while these trials run elsewhere, or seem to."""
+    """No trial is left to start; these are running in other processes."""
 
     trials: list[Trial]
 
 
-Happening = Event | Gathered | Retried | Late | Waiting
+RunEvent = Event | Received | Restarted | Late | Waiting
 
 
 @dataclass
 class Results:
-    """What has come of a plan so far.
+    """Results of a plan so far.
 
     Attributes:
-        plan: Which trials there are.
-        outcomes: The finished trials of both phases, in the order in which this process heard of them.
+        plan: The planned trials.
+        outcomes: The finished trials of both phases, in the order in which this process received them.
         failures: The trials that ended without a result.
-        running: What was seen of the trials that run here.
+        running: Snapshots of the trials that run in this process.
     """
 
     plan: Plan
     outcomes: list[Outcome]
     failures: list[Failed]
-    running: dict[Trial, list[Glimpse]] = field(default_factory=dict)
+    running: dict[Trial, list[Snapshot]] = field(default_factory=dict)
 
     @property
     def missing(self) -> int:
-        """How many planned trials have no result."""
-        return self.plan.all_trials() - len(self.outcomes)
+        """Number of planned trials without a result."""
+        return self.plan.trial_count - len(self.outcomes)
 
     @property
     def unfinished(self) -> int:
-        """How many trials may still get a result."""
+        """Number of trials that may still get a result."""
         return self.missing - len(self.failures)
 
 
-def results_in(folder: Folder, storage: str, name: str, plan: Plan) -> Results:
-    """Read what has come of a comparison, without beginning anything.
+def read_results(folder: Folder, storage: str, name: str, plan: Plan) -> Results:
+    """Read the results of a comparison without starting a trial.
 
     Args:
-        folder: Of the comparison; results that no database took are read too.
+        folder: Folder of the comparison; results that the database did not accept are included.
         storage: Address of the database.
-        name: Of the study in it.
-        plan: Of the comparison.
+        name: Name of the study.
+        plan: Plan of the comparison.
 
     Raises:
         StorageError: The database cannot be read, or has no such study.
         FolderError: A result in the folder is damaged.
     """
-    with closing(Ledger(storage, name, plan, reading=True)) as ledger:
-        outcomes, failures = ledger.results(()), ledger.failures()
+    with closing(TrialStore(storage, name, plan, read_only=True)) as store:
+        outcomes, failures = store.results(), store.failures()
     known = {outcome.trial for outcome in outcomes}
-    outcomes += [outcome for outcome in folder.kept().values() if outcome.trial not in known]
+    outcomes += [outcome for outcome in folder.undelivered().values() if outcome.trial not in known]
     known = {outcome.trial for outcome in outcomes}
     return Results(plan, outcomes, [failure for failure in failures if failure.trial not in known])
 
 
 class Comparison(Results):
-    """The trials of a plan, run here and by others.
+    """A comparison whose trials this process and others run.
+
+    Failures of other processes are known when the run has ended.
 
     Args:
-        plan: Which trials there are.
-        ledger: Who has which trial; the truth about the results.
-        folder: Where they are written.
+        plan: The trials.
+        store: The trials in the database, shared with other processes.
+        folder: Where the results are written.
 
     Raises:
-        FolderError: results.jsonl has results that the ledger lacks.
-
-    Failures of other processes are known when the run is over.
+        StorageError: The database does not answer.
+        OSError: The folder is not writable.
     """
 
-    def __init__(self, plan: Plan, ledger: Ledger, folder: Folder) -> None:
+    def __init__(self, plan: Plan, store: TrialStore, folder: Folder) -> None:
         super().__init__(plan, [], [])
-        self.ledger, self.folder = ledger, folder
-        for file, outcome in folder.kept().items():
-            ledger.finish(outcome)
+        self.store, self.folder = store, folder
+        for file, outcome in folder.undelivered().items():
+            store.finish(outcome)
             file.unlink(missing_ok=True)
-        written = folder.written()  # before the study is read, which has every result before its line is written
-        self.gather()
-        strange = written - {outcome.trial for outcome in self.outcomes}
-        if strange:
-            raise FolderError(
-                f"{folder.results}: expected trials of the study in {ledger.place}, got {len(strange)} that it lacks: "
-                "give another --out, or --overwrite it"
-            )
+        self.receive()
 
-    def gather(self) -> list[Outcome]:
-        """Take over results that are new here; the answer is which."""
-        new = self.ledger.results({outcome.trial for outcome in self.outcomes})
-        self.folder.append(new)
+    def receive(self) -> list[Outcome]:
+        """Read results that are new in the database, write results.jsonl and return the new results."""
+        new = self.store.results({outcome.trial for outcome in self.outcomes})
         self.outcomes.extend(new)
+        if new:
+            self.folder.write_results(self.outcomes)
         return new
 
     def snapshot(self) -> Results:
-        """What is known now, for another thread."""
-        running = {trial: list(glimpses) for trial, glimpses in self.running.items()}
+        """Copy the current results for another thread."""
+        running = {trial: list(snapshots) for trial, snapshots in self.running.items()}
         return Results(self.plan, list(self.outcomes), list(self.failures), running)
 
     def run(
         self,
         load: Callable[[], Dataset],
         *,
-        teams: Sequence[Team],
+        groups: Sequence[DeviceGroup],
         run_trial: TrialRunner = run_trial,
-    ) -> Generator[Happening, None, None]:
-        """Run what no other process runs, until every trial is finished, and yield what happens.
+    ) -> Generator[RunEvent, None, None]:
+        """Run the trials that no other process runs, until all are finished, and yield the events.
 
-        A result is in the database and in results.jsonl before it is yielded.
+        A result is in the database and in results.jsonl before its event is yielded.
 
         Args:
-            load: Reads the data; every worker process calls it once, so it must be picklable.
-            teams: The devices of each trial that runs at the same time, one process and one torch thread a device.
-            run_trial: Trains and judges one trial; must be picklable.
+            load: Loads the data; called once in every worker process, so it must be picklable.
+            groups: Devices of each trial that runs at the same time, with one process and one torch thread per device.
+            run_trial: Trains and evaluates one trial; must be picklable.
 
         Yields:
-            What happens. Closing the iterator ends the workers and keeps what is finished.
+            The events. Closing the iterator ends the workers and keeps the finished trials.
 
         Raises:
-            StorageError: The database does not answer any more. A result that it did not take is in the folder, and
-                enters it when the same comparison is run again.
-            OSError: The folder cannot be written.
+            StorageError: The database does not answer. A result that it did not accept is saved in the folder, and
+                recorded when the comparison is continued.
+            OSError: The folder is not writable.
         """
         waiting = False
         try:
-            with Workers(load, run_trial, teams) as workers:
-                while open_trials := self.ledger.open_trials():
-                    while workers.available and (trial := self.ledger.claim()):
+            with Workers(load, run_trial, groups) as workers:
+                while open_trials := self.store.open_trials():
+                    while workers.available and (trial := self.store.claim()):
                         waiting = False
-                        workers.begin(trial)
+                        workers.submit(trial)
                         yield Started(trial)
                     if not workers.busy and not waiting:
                         waiting = True
                         yield Waiting(open_trials)
-                    yield from self.listen(workers)
-                    self.ledger.beat()
-                    yield from map(Gathered, self.gather())
-            yield from map(Gathered, self.gather())
-            self.failures = self.ledger.failures()
+                    yield from self.events(workers)
+                    self.store.heartbeat()
+                    yield from map(Received, self.receive())
+            yield from map(Received, self.receive())
+            self.failures = self.store.failures()
         finally:
-            self.ledger.close()
+            self.store.close()
 
-    def listen(self, workers: Workers) -> Iterator[Happening]:
-        """Hear the workers until a trial has ended, or it is time for the next sign of life."""
-        due = monotonic() + (POLL if workers.available else self.ledger.beat_seconds)
+    def events(self, workers: Workers) -> Iterator[RunEvent]:
+        """Yield the events of the workers until a trial has ended or the next heartbeat is due."""
+        due = monotonic() + (POLL_INTERVAL if workers.available else self.store.heartbeat_interval)
         while (left := due - monotonic()) > 0:
-            for event in workers.listen(left):
-                self.watch(event)
+            for event in workers.wait(left):
+                self.record_snapshot(event)
                 match event:
                     case Finished(outcome):
-                        yield event if self.enter(outcome) else Late(outcome.trial)
+                        yield from self.record(outcome)
                         due = monotonic()
                     case Failed():
-                        if self.ledger.fail(event):
-                            yield Retried(event)
+                        if self.store.fail(event):
+                            yield Restarted(event)
                         else:
                             self.failures.append(event)
                             yield event
@@ -208,22 +204,27 @@ class Comparison(Results):
                     case _:
                         yield event
 
-    def watch(self, event: Event) -> None:
-        """Keep what is seen of a trial as long as it runs."""
+    def record_snapshot(self, event: Event) -> None:
+        """Keep the snapshots of a trial while it runs."""
         match event:
-            case Advanced(trial, glimpse=Glimpse() as glimpse):
-                self.running.setdefault(trial, []).append(glimpse)
+            case Advanced(trial, snapshot=Snapshot() as snapshot):
+                self.running.setdefault(trial, []).append(snapshot)
             case Finished(Outcome(trial=trial)) | Failed(trial):
                 self.running.pop(trial, None)
 
-    def enter(self, outcome: Outcome) -> bool:
-        """Bring a result into the database and the folder; the answer is whether it was the first of its trial."""
+    def record(self, outcome: Outcome) -> list[RunEvent]:
+        """Record a result in the database and in results.jsonl.
+
+        Returns:
+            The event of this result, then those of results that other processes recorded meanwhile.
+
+        Raises:
+            StorageError: The database did not accept it; the result is saved in the folder.
+        """
         try:
-            first = self.ledger.finish(outcome)
+            first = self.store.finish(outcome)
         except StorageError as error:
-            file = self.folder.keep(outcome)
-            raise StorageError(f"{error}; the result of the last trial is kept in {file}") from error
-        if first:
-            self.folder.append([outcome])
-            self.outcomes.append(outcome)
-        return first
+            file = self.folder.save_undelivered(outcome)
+            raise StorageError(f"{error}; the result of the last trial is saved in {file}") from error
+        received = [other for other in self.receive() if not (first and other.trial == outcome.trial)]
+        return [Finished(outcome) if first else Late(outcome.trial), *map(Received, received)]

@@ -1,4 +1,4 @@
-"""One run of `detloss compare` or `detloss report`, step by step, with its output on the terminal."""
+"""One run of `detloss compare` or `detloss report`, with its terminal output."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,28 +9,24 @@ from typing import Any
 from rich.console import Console
 
 import detloss
-from detloss.experiments.comparison import report
 from detloss.experiments.comparison.findings import findings
 from detloss.experiments.comparison.output import STUDY, Folder, FolderError
-from detloss.experiments.comparison.plan import Plan
-from detloss.experiments.comparison.progress import ProgressDisplay
-from detloss.experiments.comparison.ranking import Bootstrap, standings
-from detloss.experiments.comparison.report.live_page import LivePage
-from detloss.experiments.comparison.request import Request
-from detloss.experiments.comparison.runner import Comparison, Results, results_in
-from detloss.experiments.comparison.store import Ledger
-from detloss.experiments.console import (
-    print_standings,
+from detloss.experiments.comparison.plan import ComparisonSettings, Plan
+from detloss.experiments.comparison.progress import (
+    ProgressDisplay,
+    print_ranking,
     remarks_on,
-    say,
-    say_data,
     say_plan,
 )
+from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
+from detloss.experiments.comparison.report.page import LivePage, write_page
+from detloss.experiments.comparison.runner import Comparison, Results, read_results
+from detloss.experiments.comparison.store import TrialStore
+from detloss.experiments.console import say, say_data
 from detloss.experiments.data.shared_memory import SharedDataset
-from detloss.experiments.training.devices import Team
-from detloss.experiments.training.interrupts import exit_code
-from detloss.experiments.training.trial import check_trials
-from detloss.experiments.training.workers import Advanced
+from detloss.experiments.training.devices import DeviceGroup
+from detloss.experiments.training.training_loop import check_trials
+from detloss.experiments.training.workers import Advanced, exit_code
 
 
 class Session:
@@ -38,41 +34,41 @@ class Session:
 
     Args:
         console: The terminal.
-        plan: Which trials there are.
-        request: Its other options.
+        plan: The trials.
+        settings: The other settings.
         folder: Where results are written.
     """
 
-    def __init__(self, console: Console, plan: Plan, request: Request, folder: Folder) -> None:
-        self.console, self.plan, self.request, self.folder = console, plan, request, folder
-        self.dataset = request.read()
+    def __init__(self, console: Console, plan: Plan, settings: ComparisonSettings, folder: Folder) -> None:
+        self.console, self.plan, self.settings, self.folder = console, plan, settings, folder
+        self.dataset = settings.load_data()
         self.bootstrap = Bootstrap(self.dataset)
 
-    def compare(self, storage: str | None, teams: Sequence[Team], *, overwrite: bool) -> tuple[Comparison, int]:
-        """Run every trial, and say and write what was found.
+    def compare(self, storage: str | None, groups: Sequence[DeviceGroup], *, overwrite: bool) -> tuple[Comparison, int]:
+        """Run every trial, then print the findings and write the report.
 
         Args:
             storage: Address of the database; None: a file in the folder.
-            teams: The devices of each trial that runs at the same time.
-            overwrite: Whether the results of an earlier run are removed.
+            groups: Devices of each trial that runs at the same time.
+            overwrite: Whether the results of an earlier run are deleted.
 
         Returns:
-            The comparison, and the exit code of a process that was interrupted, else 0.
+            The comparison, and the exit code: that of a signal if one interrupted the run, else 0.
         """
         say_data(self.console, self.dataset)
-        check_trials(self.plan.samples(), self.dataset)
+        check_trials(self.plan.sample_trials(), self.dataset)
         comparison = self.begin(storage, overwrite=overwrite)
-        say_plan(self.console, comparison, self.dataset, teams, remarks_on(self.request))
-        say(self.console, f"report: {self.folder.report}, which refreshes itself while trials run")
+        say_plan(self.console, comparison, self.dataset, groups, remarks_on(self.settings))
+        say(self.console, f"report: {self.folder.report}, which is updated while trials run")
         code = 0
-        with LivePage[Results](self.write_running) as page:
+        with LivePage(self.write_running) as page:
             page.show(comparison.snapshot())
             display = ProgressDisplay(self.console, comparison.plan, comparison.outcomes)
-            with display, closing(comparison.run(SharedDataset(self.dataset), teams=teams)) as events:
+            with display, closing(comparison.run(SharedDataset(self.dataset), groups=groups)) as events:
                 try:
                     for event in events:
                         display.show(event)
-                        if not isinstance(event, Advanced) or event.glimpse is not None:
+                        if not isinstance(event, Advanced) or event.snapshot is not None:
                             page.show(comparison.snapshot())
                 except KeyboardInterrupt as interruption:
                     code = exit_code(interruption)
@@ -80,65 +76,64 @@ class Session:
         return comparison, code
 
     def begin(self, storage: str | None, *, overwrite: bool) -> Comparison:
-        """Take the folder and the database, and what they have of this comparison already."""
-        settings = self.plan.settings() | {"data": self.dataset.fingerprint(), "detloss": detloss.__version__}
-        self.folder.begin(settings, overwrite=overwrite)
-        self.folder.note(self.request)
-        mended = self.folder.mend()
-        if mended:
-            say(self.console, mended)
-        ledger = Ledger(storage or self.folder.study, study_name(settings), self.plan, anew=overwrite)
-        return Comparison(self.plan, ledger, self.folder)
+        """Open the folder and the database, with the results that they already contain."""
+        identity = self.plan.to_json() | {"data": self.dataset.fingerprint(), "detloss": detloss.__version__}
+        self.folder.begin(identity, overwrite=overwrite)
+        self.folder.write_settings(self.settings)
+        store = TrialStore(storage or self.folder.study, study_name(identity), self.plan, overwrite=overwrite)
+        return Comparison(self.plan, store, self.folder)
+
+    def rank(self, results: Results) -> Ranking:
+        """Rank the pairs."""
+        return rank(results.outcomes, self.settings.baseline, self.bootstrap, results.failures)
 
     def conclude(self, results: Results) -> None:
-        """Print what was found and write the report; the answer is printed last, also where the page cannot be."""
-        baseline = self.request.baseline
-        table = standings(results.outcomes, self.bootstrap, baseline, results.failures)
-        answer, *details = findings(table, baseline, results)
-        if table:
-            print_standings(self.console, table, baseline)
-        for line in (*details, *remarks_on(self.request, results)):
+        """Print the findings and write the report; the answer is printed last, even if writing fails."""
+        ranking = self.rank(results)
+        answer, *details = findings(ranking, results)
+        if ranking.standings:
+            print_ranking(self.console, ranking)
+        for line in (*details, *remarks_on(self.settings, results)):
             say(self.console, line)
         try:
-            report.write(self.folder.report, results, table, self.dataset, self.request)
+            write_page(self.folder.report, results, ranking, self.dataset, self.settings)
             say(self.console, f"report: {self.folder.report}")
         finally:
             say(self.console, answer)
 
     def write_running(self, results: Results) -> None:
-        """Write the page as it is while trials run."""
-        table = standings(results.outcomes, self.bootstrap, self.request.baseline, results.failures)
-        report.write(self.folder.report, results, table, self.dataset, self.request, running=True)
+        """Write the report while trials run."""
+        write_page(self.folder.report, results, self.rank(results), self.dataset, self.settings, running=True)
 
 
-def study_name(settings: Mapping[str, Any]) -> str:
-    """What the database calls the comparison with these settings."""
-    return f"detloss compare {sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]}"
+def study_name(identity: Mapping[str, Any]) -> str:
+    """The name in the database of the comparison with this plan."""
+    return f"detloss compare {sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
-def rewrite(console: Console, folder: Folder, request: Request, storage: str | None) -> Results:
-    """Write the report of a comparison that ran earlier, or runs elsewhere, from what has finished.
+def write_report(console: Console, folder: Folder, settings: ComparisonSettings, storage: str | None) -> Results:
+    """Write the report of a comparison that has ended, or that is running elsewhere, from its finished trials.
 
     Args:
         console: The terminal.
-        folder: Of the comparison.
-        request: Of the comparison.
+        folder: Folder of the comparison.
+        settings: Settings of the comparison.
         storage: Address of the database; None: a file in the folder.
 
     Raises:
-        FolderError: There is no comparison in the folder, or the data are not those of the comparison.
+        FolderError: There is no comparison in the folder, or the data have changed.
         StorageError: The database has no such comparison.
     """
-    settings = folder.settings()
-    plan = Plan.from_settings(settings)
+    identity = folder.plan()
+    plan = Plan.from_json(identity)
     if storage is None and not (folder.path / STUDY).exists():
-        place = request.settings.get("storage")
-        raise FolderError(f"{folder.path}: found no {STUDY} in it: give the --storage of the comparison, {place}")
-    results = results_in(folder, storage or folder.study, study_name(settings), plan)
-    session = Session(console, plan, request, folder)
+        address = settings.options.get("storage")
+        raise FolderError(f"{folder.path}: found no {STUDY} in it: give the --storage of the comparison, {address}")
+    results = read_results(folder, storage or folder.study, study_name(identity), plan)
+    session = Session(console, plan, settings, folder)
     found = session.dataset.fingerprint()
-    if found != settings["data"]:
-        where = request.data or session.dataset.name
-        raise FolderError(f"{where}: expected the data of the comparison, {settings['data']}, got other data, {found}")
+    if found != identity["data"]:
+        data = settings.data or session.dataset.name
+        raise FolderError(f"{data}: expected the data of the comparison, {identity['data']}, got other data, {found}")
     session.conclude(results)
     return results

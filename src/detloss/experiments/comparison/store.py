@@ -1,11 +1,11 @@
-"""Who trains which trial, and what came of it: an Optuna study that any number of processes and machines share.
+"""Trials of a comparison in an Optuna study that any number of processes and machines share.
 
-The study is the truth, and Optuna's trials, states and heartbeats are its records. What Optuna leaves open is closed
-by a lock around every step: its queue may hand one trial to two processes on SQLite, enqueueing from two machines is
-not atomic, and its heartbeat belongs to `optimize`, which invents a trial where the queue is empty.
+The study is the only record of the results. Optuna's trials, parameters, states and heartbeats are used as they are; a
+lock around every operation adds what Optuna does not guarantee: on SQLite its queue may assign one trial to two
+processes, enqueueing from two machines is not atomic, and its heartbeat belongs to `optimize`, which samples a new
+trial where the queue is empty.
 """
 
-import sqlite3
 import warnings
 from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +16,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import uuid4
 
 import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
 from optuna.storages import RDBStorage, fail_stale_trials, get_storage
 from optuna.trial import FrozenTrial, TrialState, create_trial
@@ -23,92 +24,133 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from detloss.experiments.comparison.database_lock import locked
-from detloss.experiments.comparison.database_url import (
+from detloss.experiments.comparison.database import (
     HIDDEN,
     AddressError,
-    parsed,
-    secrets_of,
-    without_secrets,
+    database_lock,
+    parse_address,
+    redacted_url,
+    secrets_in,
 )
-from detloss.experiments.comparison.plan import Plan, pair_of
-from detloss.experiments.training.outcome import pack, unpack
-from detloss.experiments.training.trial import Outcome, Trial
+from detloss.experiments.comparison.plan import Pair, Plan, pair_of
+from detloss.experiments.loss_names import ALL_LOSSES
+from detloss.experiments.training.outcome import Outcome, Phase, Trial, pack, unpack
 from detloss.experiments.training.workers import Failed
 
-BEAT = 5  # seconds between the signs of life of a trial
-GRACE = 30  # seconds of silence after which its process counts as dead
-PATIENCE = 20.0  # seconds in which a database may come back; with a beat before it, less than the grace
-ATTEMPTS = 3  # how often a trial whose process dies is begun, until the command is given again
+HEARTBEAT_INTERVAL = 5  # seconds
+HEARTBEAT_TIMEOUT = 30  # seconds without a heartbeat after which a process counts as dead
+RECONNECT_TIMEOUT = 20.0  # seconds to wait for a database that does not answer; with the interval, below the timeout
+MAX_ATTEMPTS = 3  # starts of a trial whose processes die, until the command is repeated
 
-DATABASE_ERRORS = (StorageInternalError, SQLAlchemyError, sqlite3.Error)
-SILENT = {"reason": "its process fell silent", "details": "", "died": True}
-"""What is known of an attempt whose process left no word."""
+DATABASE_ERRORS = (StorageInternalError, SQLAlchemyError, OSError)
+NO_HEARTBEAT = {"reason": "no heartbeat from its process", "details": "", "died": True}
+"""Attributes of a failed attempt whose process reported nothing."""
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
 class StorageError(Exception):
-    """The database of a study cannot be used; the message says which and why."""
+    """The database of a study cannot be used; the message names it and the cause."""
 
 
-def exclusively(
-    step: Callable[Concatenate["Ledger", Arguments], Result],
-) -> Callable[Concatenate["Ledger", Arguments], Result]:
-    """Make a method hold the lock, and try again for a while where the database does not answer."""
+def exclusive(
+    operation: Callable[Concatenate["TrialStore", Arguments], Result],
+) -> Callable[Concatenate["TrialStore", Arguments], Result]:
+    """Make a method hold the lock, and repeat it for a while if the database does not answer."""
 
-    @wraps(step)
-    def under_lock(self: "Ledger", /, *arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
-        deadline = monotonic() + self.patience
+    @wraps(operation)
+    def locked(self: "TrialStore", /, *arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
+        deadline = monotonic() + self.reconnect_timeout
         while True:
             try:
-                with locked(self.engine):
-                    return step(self, *arguments, **options)
+                with database_lock(self.engine):
+                    return operation(self, *arguments, **options)
             except DATABASE_ERRORS as error:
                 if monotonic() >= deadline:
                     cause = cause_of(error)
                     for secret in self.secrets:
                         cause = cause.replace(secret, HIDDEN)
-                    raise StorageError(f"storage: expected {self.place} to answer, got {cause}") from error
-                sleep(min(1.0, self.patience))
+                    raise StorageError(f"storage: expected {self.address} to answer, got {cause}") from error
+                sleep(min(1.0, self.reconnect_timeout))
 
-    return under_lock
+    return locked
 
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Do without Optuna's warning that heartbeats, which it has had since 2.5, are experimental."""
+    """Suppress Optuna's warning that heartbeats, available since version 2.5, are experimental."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         yield
 
 
 def cause_of(error: BaseException) -> str:
-    """The first line of what a database said."""
+    """The first line of the message of a database."""
     while error.__cause__ is not None:
         error = error.__cause__
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-class Ledger:
+def loss_parameters(pair: Pair) -> dict[str, str | float]:
+    """The losses of a pair as parameters for Optuna's tools; numeric options are parameters of their own.
+
+    The class loss focal:gamma=1.5 is "cls" = "focal" and "cls.gamma" = 1.5. Names with a custom detector are arbitrary.
+    """
+    parameters: dict[str, str | float] = dict(pair._asdict())
+    if pair.cls:
+        for role, name in pair._asdict().items():
+            parameters[role], *options = name.split(":")
+            for option, _, value in (option.partition("=") for option in options):
+                with suppress(ValueError):
+                    parameters[f"{role}.{option}"] = float(value)
+    return parameters
+
+
+def distributions_of(plan: Plan) -> dict[str, BaseDistribution]:
+    """The distributions of the parameters of all trials of a plan.
+
+    Optuna does not allow the categories of a parameter to change within a study, so those of a loss are the names of
+    the catalog.
+    """
+    values: dict[str, list[Any]] = {"weight": [weight for candidates in plan.weights.values() for weight in candidates]}
+    for pair in plan.weights:
+        for name, value in loss_parameters(pair).items():
+            values.setdefault(name, []).append(value)
+    names = list(ALL_LOSSES) if all(pair.cls for pair in plan.weights) else None
+    distributions: dict[str, BaseDistribution] = {
+        "box": CategoricalDistribution(names or values.pop("box")),
+        "cls": CategoricalDistribution(names or [""]),
+        "seed": IntDistribution(min(plan.seeds), max(plan.seeds)),
+        "steps": IntDistribution(1, plan.steps),
+        "phase": CategoricalDistribution([phase.value for phase in Phase]),
+        "detector": CategoricalDistribution([plan.detector]),
+        "precision": CategoricalDistribution([plan.precision]),
+    }
+    for name, numbers in values.items():
+        if name not in distributions:
+            distributions[name] = FloatDistribution(min(numbers), max(numbers), log=name == "weight")
+    return distributions
+
+
+class TrialStore:
     """The trials of one comparison in a database, each with at most one result: the first to arrive.
 
-    Of the records that Optuna has of a planned trial only the latest counts, and only a failed one is followed by
-    another; so at any time a trial waits, runs, is complete or has failed.
+    Optuna has one record per attempt of a trial. Only the latest counts, and only a failed one is followed by another,
+    so a trial is waiting, running, complete or failed.
 
     Args:
         url: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.
-        name: Of the study; the same for all processes that share it, and no other plan's.
-        plan: Which trials there are.
-        anew: Whether what the database has under this name is deleted.
-        reading: Whether the study is only read: it must exist, and no trial of it is restarted.
-        beat: Seconds between the signs of life of a trial.
-        grace: Seconds of silence after which its process counts as dead.
-        patience: Seconds in which a database that went away may come back.
+        name: Name of the study, the same for all processes that share it and different for every plan.
+        plan: The trials.
+        overwrite: Whether an existing study of this name is deleted.
+        read_only: Whether the study is only read: it must exist, and none of its trials is restarted.
+        heartbeat_interval: Seconds between the heartbeats of a trial.
+        heartbeat_timeout: Seconds without a heartbeat after which the process of a trial counts as dead.
+        reconnect_timeout: Seconds to wait for a database that does not answer.
 
     Raises:
-        StorageError: There is no such database, or it cannot be written.
+        StorageError: There is no such database, or it is not writable.
     """
 
     def __init__(
@@ -117,18 +159,19 @@ class Ledger:
         name: str,
         plan: Plan,
         *,
-        anew: bool = False,
-        reading: bool = False,
-        beat: int = BEAT,
-        grace: int = GRACE,
-        patience: float = PATIENCE,
+        overwrite: bool = False,
+        read_only: bool = False,
+        heartbeat_interval: int = HEARTBEAT_INTERVAL,
+        heartbeat_timeout: int = HEARTBEAT_TIMEOUT,
+        reconnect_timeout: float = RECONNECT_TIMEOUT,
     ) -> None:
-        self.name, self.plan, self.beat_seconds, self.patience = name, plan, beat, 0.0
+        self.name, self.plan, self.distributions = name, plan, distributions_of(plan)
+        self.heartbeat_interval, self.reconnect_timeout = heartbeat_interval, 0.0
         self.claimed: dict[Trial, int] = {}
         try:
-            address = parsed(url)
-            self.place, self.secrets = without_secrets(address), secrets_of(address)
-            # A file is opened anew for every step; connections to a server are kept, and tried before they are used.
+            address = parse_address(url)
+            self.address, self.secrets = redacted_url(address), secrets_in(address)
+            # A file is opened for every operation; connections to a server are kept, and tested before use.
             self.pool: dict[str, Any] = (
                 {"poolclass": NullPool} if address.get_backend_name() == "sqlite" else {"pool_pre_ping": True}
             )
@@ -136,21 +179,23 @@ class Ledger:
         except AddressError as error:
             raise StorageError(str(error)) from None
         except (ArgumentError, ImportError) as error:
-            raise StorageError(f"storage: {self.place} needs detloss[postgresql] ({error})") from error
-        self._open(url, anew, reading, beat, grace)
-        self.patience = patience
+            raise StorageError(f"storage: {self.address} needs detloss[postgresql] ({error})") from error
+        self._open(url, overwrite, read_only, heartbeat_timeout)
+        self.reconnect_timeout = reconnect_timeout
 
-    @exclusively
-    def _open(self, url: str, anew: bool, reading: bool, beat: int, grace: int) -> None:
+    @exclusive
+    def _open(self, url: str, overwrite: bool, read_only: bool, heartbeat_timeout: int) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with without_warnings():
-            backend = RDBStorage(url, self.pool, heartbeat_interval=beat, grace_period=grace)
+            backend = RDBStorage(
+                url, self.pool, heartbeat_interval=self.heartbeat_interval, grace_period=heartbeat_timeout
+            )
         self.engines = (self.engine, backend.engine)
         self.storage: Any = get_storage(backend)
-        if anew and self.name in [study.study_name for study in self.storage.get_all_studies()]:
+        if overwrite and self.name in [study.study_name for study in self.storage.get_all_studies()]:
             optuna.delete_study(study_name=self.name, storage=self.storage)
-        if reading and self.name not in [study.study_name for study in self.storage.get_all_studies()]:
-            raise StorageError(f"storage: expected the study {self.name!r} in {self.place}, found none")
+        if read_only and self.name not in [study.study_name for study in self.storage.get_all_studies()]:
+            raise StorageError(f"storage: expected the study {self.name!r} in {self.address}, found none")
         self.study = optuna.create_study(
             storage=self.storage, study_name=self.name, direction="maximize", load_if_exists=True
         )
@@ -158,36 +203,36 @@ class Ledger:
         if self._identity() is None:
             self.storage.set_study_user_attr(self.study_id, "identity", uuid4().hex)
         self.identity = self._identity()
-        if not reading:
-            self._replenish(opening=True)
+        if not read_only:
+            self._enqueue(restart_failed=True)
 
     def claim(self) -> Trial | None:
-        """Take up the next trial that waits, if there is one; phase 2 waits until phase 1 is over."""
+        """Start the next waiting trial, if there is one; trials of the comparison wait until the search has ended."""
         trial, number = self._claim()
-        if trial is not None:  # noted when the step is over: what a broken step took up gets no further heartbeat
+        if trial is not None:  # recorded after the operation, so that a failed claim sends no heartbeats
             self.claimed[trial] = number
         return trial
 
-    @exclusively
+    @exclusive
     def _claim(self) -> tuple[Trial | None, int]:
-        self._replenish()
+        self._enqueue()
         for trial, record in self._latest().items():
             if record.state == TrialState.WAITING:
-                self._begin(record._trial_id)
+                self._start(record._trial_id)
                 return trial, record._trial_id
         return None, 0
 
-    @exclusively
-    def beat(self) -> None:
-        """Give a sign of life for the trials that this process has taken up."""
+    @exclusive
+    def heartbeat(self) -> None:
+        """Record a heartbeat of the trials that this process runs."""
         for number in self.claimed.values():
             self.storage.record_heartbeat(number)
 
-    @exclusively
+    @exclusive
     def finish(self, outcome: Outcome) -> bool:
-        """Enter a result; the answer is whether it was the first of its trial.
+        """Record a result and return whether it was the first of its trial.
 
-        A process that fell silent and was given up may still be the first.
+        A process that was declared dead may still be the first.
         """
         self.claimed.pop(outcome.trial, None)
         record = self._latest().get(outcome.trial)
@@ -198,36 +243,36 @@ class Ledger:
         else:
             number = record._trial_id
         if record is None or record.state != TrialState.RUNNING:
-            self._begin(number)
+            self._start(number)
         self.storage.set_trial_user_attr(number, "outcome", pack(outcome))
-        self.storage.set_trial_state_values(number, TrialState.COMPLETE, [outcome.ap])
+        self.storage.set_trial_state_values(number, TrialState.COMPLETE, [outcome.score])
         return True
 
-    @exclusively
+    @exclusive
     def fail(self, failure: Failed) -> bool:
-        """Enter that a trial of this process ended without a result; the answer is whether it will be begun again."""
+        """Record that a trial of this process ended without a result, and return whether it will be restarted."""
         number = self.claimed.get(failure.trial)
         record = self._latest()[failure.trial]
         if number == record._trial_id and record.state == TrialState.RUNNING:
-            for name in ("reason", "details", "died"):
+            for name in NO_HEARTBEAT:
                 self.storage.set_trial_user_attr(number, name, getattr(failure, name))
             self.storage.set_trial_state_values(number, TrialState.FAIL)
-            self._replenish()
+            self._enqueue()
         self.claimed.pop(failure.trial, None)
         return self._latest()[failure.trial].state != TrialState.FAIL
 
     def close(self) -> None:
-        """Give back what this process has taken up and will not finish, at once or never, and close the connections."""
-        self.patience = 0.0
+        """Release the trials that this process has not finished, without waiting, and close the connections."""
+        self.reconnect_timeout = 0.0
         with suppress(StorageError):
             for trial in list(self.claimed):
                 self.fail(Failed(trial, "was interrupted", died=True))
         for engine in self.engines:
             engine.dispose()
 
-    @exclusively
-    def results(self, known: Container[Trial]) -> list[Outcome]:
-        """Read the outcomes of trials that are not known yet, in the order in which they were completed."""
+    @exclusive
+    def results(self, known: Container[Trial] = ()) -> list[Outcome]:
+        """Read the outcomes of trials that are not in `known`, in the order of completion."""
         complete = [
             record
             for trial, record in self._latest().items()
@@ -236,73 +281,77 @@ class Ledger:
         complete.sort(key=lambda record: (record.datetime_complete, record.number))
         return [unpack(record.user_attrs["outcome"]) for record in complete]
 
-    @exclusively
+    @exclusive
     def failures(self) -> list[Failed]:
-        """List the trials that have ended without a result, each with the reason of its last attempt."""
+        """List the trials that ended without a result, each with the reason of its last attempt."""
         return [
-            Failed(trial, *(record.user_attrs.get(name, default) for name, default in SILENT.items()))
+            Failed(trial, *(record.user_attrs.get(name, default) for name, default in NO_HEARTBEAT.items()))
             for trial, record in self._latest().items()
             if record.state == TrialState.FAIL
         ]
 
-    @exclusively
+    @exclusive
     def open_trials(self) -> list[Trial]:
-        """List the trials that wait or run, wherever; none: the comparison is over."""
-        self._replenish()
+        """List the trials that are waiting or running in any process; if there are none, the comparison has ended."""
+        self._enqueue()
         return [trial for trial, record in self._latest().items() if not record.state.is_finished()]
 
     def _latest(self) -> dict[Trial, FrozenTrial]:
-        """The record that counts of every trial, in the order of the first ones."""
+        """The latest record of every trial, in the order of the first records."""
         if self._identity() != self.identity:
             raise StorageError(
-                f"storage: expected the study {self.name!r} in {self.place}, which another command has overwritten"
+                f"storage: expected the study {self.name!r} in {self.address}, which another command has overwritten"
             )
         records = self.storage.get_all_trials(self.study_id, deepcopy=False)
-        return {Trial(**record.user_attrs["trial"]): record for record in records}
+        return {Trial.from_settings(record.user_attrs["trial"]): record for record in records}
 
     def _identity(self) -> str | None:
-        """What tells the study from another under the same name; numbers may be given a second time."""
+        """A unique name of the study: one that replaces it may have the same number."""
         with suppress(KeyError):
             identity: str | None = self.storage.get_study_user_attrs(self.study_id).get("identity")
             return identity
         return None
 
-    def _begin(self, number: int) -> None:
-        """Make a waiting record a running one; it has its first heartbeat before, or its death would go unnoticed."""
+    def _start(self, number: int) -> None:
+        """Start a waiting record; it has a heartbeat first, because Optuna ignores the death of trials without one."""
         self.storage.record_heartbeat(number)
         self.storage.set_trial_state_values(number, TrialState.RUNNING)
 
     def _add(self, trial: Trial, *, attempt: int) -> int:
-        """Enter a trial that waits."""
-        attributes = {"trial": asdict(trial), "attempt": attempt}
-        number: int = self.storage.create_new_trial(
-            self.study_id, create_trial(state=TrialState.WAITING, user_attrs=attributes)
+        """Add a waiting record."""
+        parameters = asdict(trial) | loss_parameters(pair_of(trial))
+        template = create_trial(
+            state=TrialState.WAITING,
+            params=parameters,
+            distributions={name: self.distributions[name] for name in parameters},
+            user_attrs={"trial": asdict(trial), "attempt": attempt},
         )
+        number: int = self.storage.create_new_trial(self.study_id, template)
         return number
 
-    def _replenish(self, *, opening: bool = False) -> None:
-        """Let every trial wait that should: new ones, those of dead processes, and when opening all that have failed.
+    def _enqueue(self, *, restart_failed: bool = False) -> None:
+        """Add waiting records of new trials, of trials whose process died and, if requested, of all failed trials.
 
-        Phase 2 is planned when no trial of phase 1 is open. The weight of a pair that is in it stays what it is.
+        The comparison is enqueued when no trial of the search is open. Pairs in it keep their weight.
         """
         with without_warnings():
             fail_stale_trials(self.study)
-        weighed = {pair_of(trial) for trial in self._latest() if trial.phase == 2}
-        search = self.plan.search()
-        self._renew([trial for trial in search if pair_of(trial) not in weighed], opening=opening)
+        compared = {pair_of(trial) for trial in self._latest() if trial.phase is Phase.COMPARE}
+        search = self.plan.search_trials()
+        self._add_missing([trial for trial in search if pair_of(trial) not in compared], restart_failed)
         latest = self._latest()
         if all(latest[trial].state.is_finished() for trial in search):
             scores = {trial: record.value for trial, record in latest.items() if record.value is not None}
-            self._renew(self.plan.comparison(self.plan.chosen(scores)), opening=opening)
+            self._add_missing(self.plan.comparison_trials(self.plan.best_weights(scores)), restart_failed)
 
-    def _renew(self, trials: list[Trial], *, opening: bool) -> None:
-        """Add those of these trials that have no record, or a failed one that is to be followed by another."""
+    def _add_missing(self, trials: list[Trial], restart_failed: bool) -> None:
+        """Add a record of each of these trials that has none, or a failed one that is to be repeated."""
         latest = self._latest()
         for trial in trials:
             record = latest.get(trial)
-            if record is None or (record.state == TrialState.FAIL and opening):
+            if record is None or (record.state == TrialState.FAIL and restart_failed):
                 self._add(trial, attempt=1)
             elif record.state == TrialState.FAIL and record.user_attrs.get("died", True):
                 attempt = record.user_attrs["attempt"]
-                if attempt < ATTEMPTS:
+                if attempt < MAX_ATTEMPTS:
                     self._add(trial, attempt=attempt + 1)

@@ -1,1 +1,1 @@
-"""Trials: a detector trained with one pair of losses and evaluated on the validation set."""
+"""Trials: training of a detector with one pair of losses, and its evaluation on the validation set."""

@@ -1,4 +1,4 @@
-"""Where a trial trains: on one device, or on several that share its batches, a process each."""
+"""Devices of a trial: one device, or several that share every batch with one process each."""
 
 import logging
 import os
@@ -15,63 +15,63 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from detloss.experiments.training.builders import Detector
+from detloss.experiments.training.detector_interface import Detector
 
-Thing = TypeVar("Thing")
-Team = tuple[str, ...]
-"""The devices of a trial, as torch names them."""
+Value = TypeVar("Value")
+DeviceGroup = tuple[str, ...]
+"""Devices of one trial, by their names in torch."""
 
-LOSS = "loss"  # the method of a detector that training calls
-PATIENCE = timedelta(days=365)  # processes that wait for their next trial wait as long as it takes
+LOSS_METHOD = "loss"
+COLLECTIVE_TIMEOUT = timedelta(days=365)  # idle processes wait for their next trial without a limit
 
-for chatty in ("distributed", "rank_zero"):  # they say of every process that it has begun
-    logging.getLogger(f"lightning_fabric.utilities.{chatty}").setLevel(logging.WARNING)
+for component in ("distributed", "rank_zero"):  # each process would log its start
+    logging.getLogger(f"lightning_fabric.utilities.{component}").setLevel(logging.WARNING)
 
 
 class DevicesError(Exception):
-    """A trial cannot have its devices; the message names the option."""
+    """The requested devices are not available; the message names the option."""
 
 
 @dataclass(frozen=True)
-class Place:
-    """One device, which trains on all of every batch.
+class Device:
+    """A device that trains on all of every batch.
 
     Attributes:
-        device: As torch names it.
+        name: As torch names it.
     """
 
-    device: str = "cpu"
+    name: str = "cpu"
 
     @property
-    def leads(self) -> bool:
-        """Whether this process speaks for the trial."""
+    def is_main(self) -> bool:
+        """Whether this process reports for the trial."""
         return True
 
-    def agreed(self, thing: Thing) -> Thing:
-        """What the process that leads has."""
-        return thing
+    def broadcast(self, value: Value) -> Value:
+        """Return the value of the main process."""
+        return value
 
     @property
-    def part(self) -> slice:
-        """What this device trains on of a batch."""
+    def shard(self) -> slice:
+        """The part of every batch that this device trains on."""
         return slice(None)
 
     def survives(self, error: Exception) -> bool:
-        """Whether another trial can follow one that ended so."""
+        """Whether the process can run another trial after this error."""
         return True
 
-    def loss_of(self, model: Detector) -> Callable[..., Any]:
-        """The detector's loss, whose gradients are those of the whole batch."""
+    def loss_function(self, model: Detector) -> Callable[..., Any]:
+        """The loss of a detector, with gradients of the whole batch."""
         return model.loss
 
     def mean(self, value: Tensor) -> Tensor:
-        """The mean over the devices."""
+        """Average over the devices."""
         return value
 
 
 @dataclass(frozen=True)
-class SharedPlace(Place):
-    """One of several devices, each with a process and its part of every batch.
+class DistributedDevice(Device):
+    """One of several devices, each with a process of its own and a shard of every batch.
 
     Attributes:
         fabric: Lightning Fabric, launched.
@@ -80,24 +80,24 @@ class SharedPlace(Place):
     fabric: Any = field(kw_only=True)
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         return bool(self.fabric.is_global_zero)
 
-    def agreed(self, thing: Thing) -> Thing:
-        shared: Thing = self.fabric.broadcast(thing)
-        return shared
+    def broadcast(self, value: Value) -> Value:
+        received: Value = self.fabric.broadcast(value)
+        return received
 
     @property
-    def part(self) -> slice:
+    def shard(self) -> slice:
         return slice(self.fabric.global_rank, None, self.fabric.world_size)
 
     def survives(self, error: Exception) -> bool:
-        return isinstance(error, FloatingPointError)  # all find it; after any other, one waits for the rest
+        return isinstance(error, FloatingPointError)  # raised on all devices; after others, a device waits for the rest
 
-    def loss_of(self, model: Detector) -> Callable[..., Any]:
+    def loss_function(self, model: Detector) -> Callable[..., Any]:
         parallel = self.fabric.setup_module(model)
-        parallel.mark_forward_method(LOSS)
-        loss: Callable[..., Any] = getattr(parallel, LOSS)
+        parallel.mark_forward_method(LOSS_METHOD)
+        loss: Callable[..., Any] = getattr(parallel, LOSS_METHOD)
         return loss
 
     def mean(self, value: Tensor) -> Tensor:
@@ -106,19 +106,19 @@ class SharedPlace(Place):
 
 
 def all_devices() -> list[str]:
-    """Every GPU that torch sees, or the processor."""
+    """All GPUs that torch sees, or the CPU."""
     return [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cpu"]
 
 
-def teams(jobs: int | None = None, size: int = 1) -> list[Team]:
-    """Find the devices of every trial that runs at the same time; GPUs are taken by turns.
+def device_groups(jobs: int | None = None, size: int = 1) -> list[DeviceGroup]:
+    """Assign devices to the trials that run at the same time; GPUs are assigned round-robin.
 
     Args:
-        jobs: How many trials run at the same time; None: as many as there are GPUs for, or cores.
-        size: How many devices each has; where there is no GPU, so many processes.
+        jobs: Number of trials at the same time; None: as many as there are GPUs for, or CPU cores.
+        size: Number of devices per trial; without a GPU, number of processes.
 
     Raises:
-        DevicesError: There are fewer GPUs, or Lightning Fabric, which connects them, is missing.
+        DevicesError: There are too few GPUs, or Lightning Fabric, which connects the devices, is missing.
     """
     if size > 1:
         try:
@@ -132,17 +132,17 @@ def teams(jobs: int | None = None, size: int = 1) -> list[Team]:
         return [("cpu",) * size] * (jobs or max((os.cpu_count() or 1) // size, 1))
     if size > len(devices):
         raise DevicesError(f"devices-per-trial: expected at most {len(devices)}, the GPUs of this machine, got {size}")
-    there = [tuple(devices[first : first + size]) for first in range(0, len(devices) - size + 1, size)]
-    return [there[job % len(there)] for job in range(jobs or len(there))]
+    groups = [tuple(devices[first : first + size]) for first in range(0, len(devices) - size + 1, size)]
+    return [groups[job % len(groups)] for job in range(jobs or len(groups))]
 
 
-def on_each(devices: Team, work: Callable[..., None], *arguments: object) -> None:
-    """Call ``work(place, *arguments)`` here for one device; for several, in a new process for each.
+def on_each(devices: DeviceGroup, work: Callable[..., None], *arguments: object) -> None:
+    """Call ``work(device, *arguments)`` in this process for one device, or in a new process for each of several.
 
-    Returns when all have returned; where a process dies or raises, the others are ended and this raises.
+    Returns when all have returned. If one process dies or raises, the others are terminated and this function raises.
     """
     if len(devices) == 1:
-        work(Place(devices[0]), *arguments)
+        work(Device(devices[0]), *arguments)
         return
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments.lightning import LightningEnvironment
@@ -151,28 +151,28 @@ def on_each(devices: Team, work: Callable[..., None], *arguments: object) -> Non
     kind = torch.device(devices[0]).type
     strategy = DDPStrategy(
         start_method="spawn",
-        cluster_environment=LightningEnvironment(),  # whatever has started this process: its ranks are others
-        timeout=PATIENCE,
+        cluster_environment=LightningEnvironment(),  # ignores the ranks of a launcher that started this process
+        timeout=COLLECTIVE_TIMEOUT,
     )
-    numbers = [torch.device(device).index for device in devices]
-    fabric = Fabric(accelerator=kind, devices=len(devices) if kind == "cpu" else numbers, strategy=strategy)
-    fabric.launch(partial(begin, work=work, arguments=arguments))
+    indices = [torch.device(device).index for device in devices]
+    fabric = Fabric(accelerator=kind, devices=len(devices) if kind == "cpu" else indices, strategy=strategy)
+    fabric.launch(partial(work_distributed, work=work, arguments=arguments))
 
 
-def begin(fabric: Any, work: Callable[..., None], arguments: Sequence[object]) -> None:
-    """Call ``work`` in the process of a device."""
+def work_distributed(fabric: Any, work: Callable[..., None], arguments: Sequence[object]) -> None:
+    """Call ``work`` in the process of one device."""
     tie_to_parent()
-    work(SharedPlace(str(fabric.device), fabric=fabric), *arguments)
+    work(DistributedDevice(str(fabric.device), fabric=fabric), *arguments)
 
 
 def tie_to_parent() -> None:
-    """Let this process end with its parent, however that goes, and leave Ctrl-C to the parent."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it reaches the whole group; the parent decides
-    threading.Thread(target=die_with_parent, daemon=True).start()
+    """Exit when the parent process exits for any reason, and leave Ctrl-C to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the signal reaches the whole process group; the parent decides
+    threading.Thread(target=exit_with_parent, daemon=True).start()
 
 
-def die_with_parent() -> None:
-    """End this process when its parent is gone."""
+def exit_with_parent() -> None:
+    """Exit as soon as the parent process has exited."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])

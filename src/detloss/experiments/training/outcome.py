@@ -1,69 +1,144 @@
-"""An outcome as JSON that a database or a file keeps, and back; nothing in it can run code."""
+"""Trials and their outcomes, and outcomes as JSON without code in it."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
 from io import BytesIO
 from itertools import islice
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from detloss.experiments.training.average_precision import Matches
-from detloss.experiments.training.evaluation import Prediction
-from detloss.experiments.training.snapshots import Glimpse
-from detloss.experiments.training.trial import Outcome, Trial
+from detloss.experiments.training.average_precision import MatchedDetections
+from detloss.experiments.training.evaluation import Evaluation, Prediction
+from detloss.experiments.training.snapshots import Snapshot
 
-NUMBERS = ("ap", "ap50", "ap75", "small", "medium", "large", "seconds")
+EVALUATED = ("ap", "ap50", "ap75", "small", "medium", "large")
+
+
+class Phase(StrEnum):
+    """Purpose of a trial: choose the weight of a pair of losses, or compare pairs at their weights."""
+
+    SEARCH = "search"
+    COMPARE = "compare"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Settings of one training run.
+
+    Attributes:
+        box: Name of the box loss, with options as in giou or smooth_l1:beta=0.1.
+        cls: Name of the class loss, likewise.
+        weight: Factor of the box loss.
+        seed: Determines the initial weights and the order of the data, identically for every loss.
+        steps: Number of batches of 16 images.
+        phase: Search or compare.
+        detector: Name of the detector.
+        precision: Dtype of convolutions and matrix products during training; everything else is float32.
+    """
+
+    box: str
+    cls: str
+    weight: float
+    seed: int
+    steps: int
+    phase: Phase = Phase.COMPARE
+    detector: str = "unitbox"
+    precision: str = "float32"
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, Any]) -> Self:
+        """Make a trial from a mapping of its fields, in which the phase may be a string."""
+        return cls(**{**settings, "phase": Phase(settings["phase"])})
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Result of a trial.
+
+    Attributes:
+        trial: The trial.
+        score: COCO's average precision on the validation images; for a custom detector, what its training returned.
+        seconds: Duration, from the first training step to the last validation image.
+        evaluation: Evaluation on the validation images; None for a custom detector.
+        predictions: By validation image, for some of them: the highest-scoring, as many as the image has objects.
+        curve: Rows (step, classification loss, box loss); each loss is the mean since the previous row.
+        snapshots: State of the detector at several steps; empty in a search.
+    """
+
+    trial: Trial
+    score: float
+    seconds: float
+    evaluation: Evaluation | None = None
+    predictions: Mapping[int, Prediction] = field(default_factory=dict)
+    curve: Sequence[tuple[int, float, float]] = ()
+    snapshots: Sequence[Snapshot] = ()
 
 
 def pack(outcome: Outcome) -> dict[str, Any]:
-    """Write an outcome down: its numbers as they are, its arrays as one compressed text."""
-    arrays = {"curve": np.array(outcome.curve, np.float64).reshape(-1, 3)}
-    arrays |= {f"matches {field.name}": getattr(outcome.matches, field.name) for field in fields(Matches)}
-    if outcome.found is not None:
-        arrays["found"] = outcome.found
-    arrays["predictions"] = np.array([len(prediction.scores) for prediction in outcome.predictions], np.int64)
-    arrays["pictured"] = np.array(outcome.pictured, np.int64)
-    filmed = [prediction for glimpse in outcome.glimpses for prediction in glimpse.predictions]
-    for prefix, predictions in (("", outcome.predictions), ("filmed ", filmed)):
-        for name in Prediction._fields if predictions else ():
-            arrays[prefix + name] = np.concatenate([getattr(prediction, name) for prediction in predictions])
-    arrays["glimpses"] = np.array([(glimpse.step, glimpse.ap) for glimpse in outcome.glimpses]).reshape(-1, 2)
-    arrays["filmed images"] = np.array([glimpse.images for glimpse in outcome.glimpses], np.int64)
-    arrays["filmed"] = np.array([len(prediction.scores) for prediction in filmed], np.int64)
+    """Convert an outcome to JSON: numbers as they are, arrays as one compressed text."""
+    evaluation = outcome.evaluation
+    arrays = {
+        "curve": np.array(outcome.curve, np.float64).reshape(-1, 3),
+        "snapshots": np.array([(one.step, one.ap, len(one.predictions)) for one in outcome.snapshots]).reshape(-1, 3),
+        **packed_predictions("", list(outcome.predictions.items())),
+        **packed_predictions("snapshot ", [item for one in outcome.snapshots for item in one.predictions.items()]),
+    }
+    if evaluation is not None:
+        arrays |= {f"matches {name}": getattr(evaluation.matches, name) for name in MATCHES}
+        arrays["found"] = evaluation.found
     buffer = BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **arrays)
-    numbers = {name: getattr(outcome, name) for name in NUMBERS}
-    return {"trial": asdict(outcome.trial)} | numbers | {"arrays": b64encode(buffer.getvalue()).decode("ascii")}
+    return {
+        "trial": asdict(outcome.trial),
+        "score": outcome.score,
+        "seconds": outcome.seconds,
+        "evaluation": evaluation and {name: getattr(evaluation, name) for name in EVALUATED},
+        "arrays": b64encode(buffer.getvalue()).decode("ascii"),
+    }
 
 
-def unpack(record: dict[str, Any]) -> Outcome:
-    """Read an outcome that `pack` wrote."""
+def unpack(record: Mapping[str, Any]) -> Outcome:
+    """Read an outcome from the JSON of `pack`."""
     with np.load(BytesIO(b64decode(record["arrays"])), allow_pickle=False) as arrays:
+        evaluation = None
+        if record["evaluation"] is not None:
+            matches = MatchedDetections(*(arrays[f"matches {name}"] for name in MATCHES))
+            evaluation = Evaluation(**record["evaluation"], matches=matches, found=arrays["found"])
+        of_snapshots = iter(unpacked_predictions(arrays, "snapshot "))
         return Outcome(
-            trial=Trial(**record["trial"]),
-            **{name: record[name] for name in NUMBERS},
+            trial=Trial.from_settings(record["trial"]),
+            score=record["score"],
+            seconds=record["seconds"],
+            evaluation=evaluation,
+            predictions=dict(unpacked_predictions(arrays, "")),
             curve=[(int(step), classification, box) for step, classification, box in arrays["curve"].tolist()],
-            predictions=predictions_in(arrays, "predictions", ""),
-            matches=Matches(*(arrays[f"matches {field.name}"] for field in fields(Matches))),
-            found=arrays.get("found"),
-            pictured=arrays["pictured"].tolist() if "pictured" in arrays else [],
-            glimpses=glimpses_in(arrays) if "glimpses" in arrays else [],
+            snapshots=[
+                Snapshot(int(step), ap, dict(islice(of_snapshots, int(images))))
+                for step, ap, images in arrays["snapshots"].tolist()
+            ],
         )
 
 
-def predictions_in(arrays: Mapping[str, np.ndarray], counts: str, prefix: str) -> list[Prediction]:
-    """Part the rows of all predictions by their counts."""
-    ends = arrays[counts].cumsum()[:-1]
-    columns = [np.split(arrays[prefix + name], ends) for name in Prediction._fields if prefix + name in arrays]
-    return [Prediction(*rows) for rows in zip(*columns)]
+MATCHES = tuple(column.name for column in fields(MatchedDetections))
 
 
-def glimpses_in(arrays: Mapping[str, np.ndarray]) -> list[Glimpse]:
-    """Read what was seen on the way; every glimpse has the same images."""
-    predictions = iter(predictions_in(arrays, "filmed", "filmed "))
-    return [
-        Glimpse(int(step), ap, images, list(islice(predictions, len(images))))
-        for (step, ap), images in zip(arrays["glimpses"].tolist(), arrays["filmed images"].tolist())
-    ]
+def packed_predictions(prefix: str, predictions: Sequence[tuple[int, Prediction]]) -> dict[str, np.ndarray]:
+    """Concatenate the predictions of images, with the number of rows of each."""
+    counts = np.array([(image, len(prediction.scores)) for image, prediction in predictions], np.int64).reshape(-1, 2)
+    columns = {
+        prefix + name: np.concatenate([getattr(prediction, name) for _, prediction in predictions])
+        for name in (Prediction._fields if predictions else ())
+    }
+    return {f"{prefix}images": counts, **columns}
+
+
+def unpacked_predictions(arrays: Mapping[str, np.ndarray], prefix: str) -> list[tuple[int, Prediction]]:
+    """Split the rows of `packed_predictions` by image."""
+    images, counts = arrays[f"{prefix}images"].T
+    if not len(images):
+        return []
+    columns = [np.split(arrays[prefix + name], counts.cumsum()[:-1]) for name in Prediction._fields]
+    return list(zip(images.tolist(), map(Prediction, *columns)))

@@ -1,4 +1,4 @@
-"""RetinaNet, FCOS and Faster R-CNN of torchvision, made for small images and few minutes."""
+"""RetinaNet, FCOS and Faster R-CNN of torchvision, for small images and short trainings."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -12,28 +12,48 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform
 from torchvision.ops import MultiScaleRoIAlign
 
 from detloss.catalog import Kind, Loss
-from detloss.experiments.training.framework_detector import FrameworkDetector, Terms, losses_of
-from detloss.experiments.training.pyramid import FeatureLevels
+from detloss.detectors.backbone import SmallPyramid, convolution
+from detloss.experiments.training.detector_interface import FrameworkDetector, LossTerms, loss_modules
 from detloss.integrations.torchvision import use_losses
 
-STRIDES = FeatureLevels.strides
+STRIDES = (4, 8, 16, 32)
 RATIOS = (0.5, 1.0, 2.0)
-OCTAVE = (1.0, 2 ** (1 / 3), 2 ** (2 / 3))  # three sizes of anchors from one level to the next
+OCTAVE = (1.0, 2 ** (1 / 3), 2 ** (2 / 3))  # anchor sizes per level
 MOST_DETECTIONS = 100
 LEAST_SCORE = 0.05
 
-# Of Faster R-CNN: an image of 64 x 64 pixels has about a thousand anchors, not the hundred thousand of a photograph.
+# Faster R-CNN: an image of 64 x 64 pixels has about a thousand anchors, a photograph a hundred thousand.
 PROPOSALS = 100
 SAMPLED = 64
 POOLED = 5
 HIDDEN = 256
 
 
+class FeatureLevels(nn.Module):
+    """UnitBox's small pyramid, followed by coarser levels: strides 4, 8, 16 and 32."""
+
+    out_channels = 64  # a multiple of the 32 groups of the normalization in FCOS's head
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pyramid = SmallPyramid()
+        self.levels = nn.ModuleList([convolution(self.pyramid.out_channels, self.out_channels)])
+        self.levels.extend(convolution(self.out_channels, self.out_channels, stride=2) for _ in STRIDES[1:])
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Map (B, 3, H, W) in [0, 1] to levels by the name of their stride, the finest first."""
+        features: Tensor = self.pyramid(images)
+        levels = {}
+        for stride, level in zip(STRIDES, self.levels):
+            features = level(features)
+            levels[str(stride)] = features
+        return levels
+
+
 def retinanet(num_classes: int, box: Loss, cls: Loss, weight: float) -> FrameworkDetector:
-    """RetinaNet: nine anchors a cell, one logit a class."""
-    box_loss, class_loss = losses_of(
-        box, cls, Kind.SIGMOID, "retinanet has one logit a class and none for the background"
-    )
+    """RetinaNet: nine anchors per cell, one logit per class."""
+    reason = "retinanet has one logit per class and none for the background"
+    box_loss, class_loss = loss_modules(box, cls, Kind.SIGMOID, reason)
     anchors = AnchorGenerator(
         tuple(tuple(2 * stride * size for size in OCTAVE) for stride in STRIDES), (RATIOS,) * len(STRIDES)
     )
@@ -54,8 +74,9 @@ def retinanet(num_classes: int, box: Loss, cls: Loss, weight: float) -> Framewor
 
 
 def fcos(num_classes: int, box: Loss, cls: Loss, weight: float) -> FrameworkDetector:
-    """FCOS: no anchors; every cell near the middle of an object tells the distances to its sides, and how near."""
-    box_loss, class_loss = losses_of(box, cls, Kind.SIGMOID, "fcos has one logit a class and none for the background")
+    """FCOS: no anchors; cells near the center of an object predict the distances to its sides, and the centerness."""
+    reason = "fcos has one logit per class and none for the background"
+    box_loss, class_loss = loss_modules(box, cls, Kind.SIGMOID, reason)
     network = FCOS(
         FeatureLevels(),
         num_classes,
@@ -71,12 +92,12 @@ def fcos(num_classes: int, box: Loss, cls: Loss, weight: float) -> FrameworkDete
 
 
 def faster_rcnn(num_classes: int, box: Loss, cls: Loss, weight: float) -> FrameworkDetector:
-    """Faster R-CNN: regions are proposed with losses of torchvision's own; the trial's are those of the box head."""
-    because = (
-        "faster-rcnn has one logit a class and one for the background, "
-        "and which proposals it trains on is only known while it does"
+    """Faster R-CNN: the losses of the trial are used in the box head; the region proposals keep torchvision's own."""
+    reason = (
+        "faster-rcnn has one logit per class and one for the background, "
+        "and selects the proposals that it trains on during training"
     )
-    box_loss, class_loss = losses_of(box, cls, Kind.SOFTMAX, because)
+    box_loss, class_loss = loss_modules(box, cls, Kind.SOFTMAX, reason)
     backbone = FeatureLevels()
     network = FasterRCNN(
         backbone,
@@ -105,11 +126,11 @@ def faster_rcnn(num_classes: int, box: Loss, cls: Loss, weight: float) -> Framew
 
 
 class TorchvisionDetector(FrameworkDetector):
-    """A detector of torchvision; its classes count from 0, or from 1 where 0 is the background."""
+    """A detector of torchvision; its classes start at 0, or at 1 where 0 is the background."""
 
-    def __init__(self, network: nn.Module, terms: Terms, *, first_label: int = 0) -> None:
+    def __init__(self, network: nn.Module, terms: LossTerms, *, first_label: int = 0) -> None:
         super().__init__(network, terms)
-        self.network.transform = AsTheyAre()
+        self.network.transform = NoTransform()
         self.first_label = first_label
 
     def framework_losses(self, images: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
@@ -122,12 +143,12 @@ class TorchvisionDetector(FrameworkDetector):
         return [{**found, "labels": found["labels"] - self.first_label} for found in self.network(list(images))]
 
 
-class AsTheyAre(GeneralizedRCNNTransform):  # type: ignore[misc]  # torchvision has no types
-    """Images neither resized nor normalised: trials bring them to size, and the backbone takes [0, 1]."""
+class NoTransform(GeneralizedRCNNTransform):  # type: ignore[misc]  # torchvision has no types
+    """Neither resizing nor normalization: images already have their size, and the backbone takes [0, 1]."""
 
     def __init__(self) -> None:
         super().__init__(min_size=0, max_size=0, image_mean=[0.0] * 3, image_std=[1.0] * 3, size_divisible=STRIDES[-1])
 
     def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
-        """Leave an image as it is."""
+        """Return the image unchanged."""
         return image, target

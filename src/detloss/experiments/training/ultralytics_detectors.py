@@ -1,4 +1,4 @@
-"""YOLOv8n of ultralytics, with its head for small objects, trained by steps of ours."""
+"""YOLOv8n of ultralytics with its head for small objects, trained by the loop of the trials."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,25 +11,26 @@ from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 from ultralytics.utils.nms import non_max_suppression
 
 from detloss.catalog import Kind, Loss
-from detloss.experiments.training.framework_detector import FrameworkDetector, losses_of
+from detloss.experiments.training.detector_interface import FrameworkDetector, loss_modules
 from detloss.integrations.ultralytics import use_losses
 
-# How ultralytics validates, but for the number of detections, of which COCO's precision looks at a hundred.
+# The settings of ultralytics' validation, except for the number of detections, of which COCO's AP uses a hundred.
 LEAST_SCORE = 0.001
 MOST_OVERLAP = 0.7
 MOST_DETECTIONS = 100
-NO_HURRY = 1e6  # seconds an image: a busy machine is to find the same boxes as an idle one
+NMS_TIME_LIMIT = 1e6  # seconds per image: the boxes must not depend on the load of the machine
 
-# The framework's .03 suits trainings of many epochs: after a few hundred steps its averages are behind the weights.
+# ultralytics' .03 is for many epochs: after a few hundred steps its running averages still lag behind the weights.
 MOMENTUM = 0.1
 
 
 def yolo(num_classes: int, box: Loss, cls: Loss, weight: float) -> FrameworkDetector:
-    """YOLOv8n: no anchors; the targets of its classes are soft, by how well a prediction fits."""
-    box_loss, class_loss = losses_of(box, cls, Kind.SIGMOID, "yolo has one logit a class and none for the background")
-    plan = {**yaml_model_load("yolov8n-p2.yaml"), "nc": num_classes}  # type: ignore[no-untyped-call]
-    network: Any = DetectionModel(plan, verbose=False)  # type: ignore[no-untyped-call]
-    network.args = get_cfg()  # the framework's own gains
+    """YOLOv8n: no anchors; its class targets are soft and depend on the overlap of the prediction."""
+    reason = "yolo has one logit per class and none for the background"
+    box_loss, class_loss = loss_modules(box, cls, Kind.SIGMOID, reason)
+    configuration = {**yaml_model_load("yolov8n-p2.yaml"), "nc": num_classes}  # type: ignore[no-untyped-call]
+    network: Any = DetectionModel(configuration, verbose=False)  # type: ignore[no-untyped-call]
+    network.args = get_cfg()  # ultralytics' own gains
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = MOMENTUM
@@ -64,7 +65,7 @@ class YoloDetector(FrameworkDetector):
             MOST_OVERLAP,
             multi_label=True,
             max_det=MOST_DETECTIONS,
-            max_time_img=NO_HURRY,
+            max_time_img=NMS_TIME_LIMIT,
         )
         return [
             {"boxes": row[:, :4].clamp(min=0).minimum(limits), "scores": row[:, 4], "labels": row[:, 5].long()}
@@ -72,7 +73,7 @@ class YoloDetector(FrameworkDetector):
         ]
 
     def padded(self, images: Tensor) -> Tensor:
-        """Black on the right and below, until the coarsest stride divides height and width."""
+        """Pad with black on the right and at the bottom to a multiple of the coarsest stride."""
         height, width = images.shape[-2:]
         stride = int(self.network.stride.max())
         return pad(images, (0, -width % stride, 0, -height % stride))

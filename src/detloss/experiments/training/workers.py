@@ -1,65 +1,69 @@
-"""Worker processes: each reads the data once and then runs one trial after another, on one thread or its devices."""
+"""Worker processes: each loads the data once, then runs one trial after another."""
 
+import os
 import signal
+import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
-from types import TracebackType
-from typing import Protocol, Self
+from types import FrameType, TracebackType
+from typing import Any, Protocol, Self
 
 import torch
 
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training.devices import (
-    Place,
-    Team,
-    on_each,
-    tie_to_parent,
-)
-from detloss.experiments.training.interrupts import Interrupts
-from detloss.experiments.training.snapshots import Glimpse
-from detloss.experiments.training.trial import Outcome, Progress, Trial
+from detloss.experiments.training.devices import Device, DeviceGroup, on_each, tie_to_parent
+from detloss.experiments.training.outcome import Outcome, Trial
+from detloss.experiments.training.snapshots import Snapshot
+from detloss.experiments.training.training_loop import OnProgress
 
-PATIENCE = 5.0  # seconds in which a process that has nothing to do ends by itself
+EXIT_TIMEOUT = 5.0  # seconds for an idle process to exit by itself
 
 
 class TrialRunner(Protocol):
-    """What trains and judges one trial; a worker calls it, so it must be importable there."""
+    """Function that trains and evaluates one trial; workers import it."""
 
     def __call__(
-        self, trial: Trial, dataset: Dataset, *, place: Place, on_progress: Progress | None = None
+        self, trial: Trial, dataset: Dataset, *, device: Device, on_progress: OnProgress | None = None
     ) -> Outcome: ...
 
 
 @dataclass(frozen=True)
 class Started:
-    """A worker took up a trial."""
+    """A worker received a trial."""
 
     trial: Trial
 
 
 @dataclass(frozen=True)
 class Advanced:
-    """A trial has trained this many steps; now and then with what its detector can do."""
+    """A trial finished a training step, at some of them with a snapshot."""
 
     trial: Trial
     step: int
-    glimpse: Glimpse | None = None
+    snapshot: Snapshot | None = None
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A trial is trained and judged."""
+    """A trial is trained and evaluated."""
 
     outcome: Outcome
 
 
 @dataclass(frozen=True)
 class Failed:
-    """A trial raised, or its worker died; the reason is in words, `details` is the traceback if there is one."""
+    """A trial raised, or its worker died.
+
+    Attributes:
+        trial: The trial.
+        reason: The error in one line.
+        details: The traceback, where there is one.
+        died: Whether the process of the trial died or was interrupted, so that the trial is restarted.
+    """
 
     trial: Trial
     reason: str
@@ -70,26 +74,87 @@ class Failed:
 Event = Started | Advanced | Finished | Failed
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, with which batch systems, Docker and `timeout` end a process."""
+
+
+SIGNAL_DEFAULTS: dict[signal.Signals, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+
+
+class Interrupts(AbstractContextManager["Interrupts"]):
+    """Handler that defers SIGINT and SIGTERM until `check`; `reader` becomes readable when a signal arrives.
+
+    An exception raised at an arbitrary point could be lost in a destructor, or leave a started process unrecorded. A
+    second signal raises immediately. Signals with another handler are left alone, and outside the main thread none is
+    deferred.
+    """
+
+    def __init__(self) -> None:
+        self.received: int | None = None
+        self.deferred: list[signal.Signals] = []
+
+    def __enter__(self) -> Self:
+        self.reader, self.writer = os.pipe()
+        main = threading.current_thread() is threading.main_thread()
+        self.deferred = [
+            number for number, default in SIGNAL_DEFAULTS.items() if main and signal.getsignal(number) is default
+        ]
+        for number in self.deferred:
+            signal.signal(number, self.handle)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number in self.deferred:
+            signal.signal(number, SIGNAL_DEFAULTS[number])
+        os.close(self.reader)
+        os.close(self.writer)
+        if error is None:
+            self.check()
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Handle a signal."""
+        repeated = self.received is not None
+        self.received = number
+        if repeated:
+            self.check()
+        os.write(self.writer, b"\0")
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt or Terminated if a signal was received."""
+        if self.received is not None:
+            raise Terminated if self.received == signal.SIGTERM else KeyboardInterrupt
+
+
+def exit_code(interruption: KeyboardInterrupt) -> int:
+    """The exit code of a program ended by this signal."""
+    return 128 + (signal.SIGTERM if isinstance(interruption, Terminated) else signal.SIGINT)
+
+
 class Worker:
-    """One spawned process, seen from the parent; where its trials have several devices, it has a process for each."""
+    """A spawned process, in the parent's view; with several devices per trial it has one process for each."""
 
-    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, team: Team) -> None:
+    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, devices: DeviceGroup) -> None:
         context = get_context("spawn")  # a fork would inherit torch's thread pool in an unusable state
-        self.team = team
-        self.connection, theirs = context.Pipe()
-        # Not a daemon, which could have no processes of its own.
-        self.process = context.Process(target=work, args=(theirs, load, run_trial, team))
+        self.devices = devices
+        self.connection, child = context.Pipe()
+        # Not a daemon: a daemon could not have processes of its own.
+        self.process = context.Process(target=work, args=(child, load, run_trial, devices))
         self.process.start()
-        theirs.close()  # so that the worker's death reads as the end of the pipe
+        child.close()  # so that the death of the worker closes the pipe
 
-    def begin(self, trial: Trial) -> None:
-        """Hand over a trial."""
+    def submit(self, trial: Trial) -> None:
+        """Send a trial to the process."""
         self.trial = trial
-        with suppress(OSError):  # a dead worker is told by what `listen` finds
+        with suppress(OSError):  # `receive` reports a dead worker
             self.connection.send(trial)
 
-    def listen(self) -> Event:
-        """Wait for what happens next in this worker."""
+    def receive(self) -> Event:
+        """Wait for the next event."""
         try:
             event: Event = self.connection.recv()
         except (EOFError, OSError):
@@ -97,33 +162,33 @@ class Worker:
             return Failed(self.trial, f"its worker process {describe_exit(self.process.exitcode)}", died=True)
         return event
 
-    def dismiss(self, patience: float = 0.0) -> None:
-        """End the process: at once, whatever it is doing, or when it has had so many seconds to end by itself."""
+    def stop(self, timeout: float = 0.0) -> None:
+        """End the process, by force if it has not exited within `timeout` seconds."""
         self.connection.close()
-        self.process.join(patience)
+        self.process.join(timeout)
         self.process.kill()
         self.process.join()
 
 
 def describe_exit(code: int | None) -> str:
-    """Say in words how a process ended."""
+    """Describe how a process ended."""
     if code == -signal.SIGKILL:
         return "was killed (SIGKILL: often the system is out of memory; try fewer --jobs)"
     if code is not None and code < 0:
-        return f"was ended by {signal.Signals(-code).name}"
-    return f"ended by itself with exit code {code}"
+        return f"was terminated by {signal.Signals(-code).name}"
+    return f"exited with code {code}"
 
 
 class Workers(AbstractContextManager["Workers"]):
-    """A process for each of these teams of devices, started when they are needed; leaving the context ends them.
+    """One process per group of devices, started on demand; leaving the context ends them.
 
-    A trial that raises, or whose worker dies, is told as failed, and the others go on. Within the context Ctrl-C comes
-    while it is listened, and nowhere else.
+    A trial that raises, or whose worker dies, is reported as failed, and the others continue. Within the context,
+    SIGINT and SIGTERM raise in `wait` only.
     """
 
-    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, teams: Sequence[Team]) -> None:
+    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, groups: Sequence[DeviceGroup]) -> None:
         self.load, self.run_trial = load, run_trial
-        self.free = list(reversed(teams))
+        self.free = list(reversed(groups))
         self.busy: list[Worker] = []
         self.idle: list[Worker] = []
         self.interrupts = Interrupts()
@@ -137,81 +202,83 @@ class Workers(AbstractContextManager["Workers"]):
     ) -> None:
         try:
             for worker in self.busy:
-                worker.dismiss()
+                worker.stop()
             for worker in self.idle:
-                worker.dismiss(PATIENCE)
-        finally:  # a second Ctrl-C may come meanwhile
+                worker.stop(EXIT_TIMEOUT)
+        finally:  # a second signal may arrive meanwhile
             self.interrupts.__exit__(kind, error, trace)
 
     @property
     def available(self) -> bool:
-        """Whether another trial can begin."""
+        """Whether another trial can start."""
         return bool(self.idle or self.free)
 
-    def begin(self, trial: Trial) -> None:
-        """Hand a trial to an idle process, or to a new one."""
+    def submit(self, trial: Trial) -> None:
+        """Send a trial to an idle process, or to a new one."""
         worker = self.idle.pop() if self.idle else Worker(self.load, self.run_trial, self.free.pop())
         self.busy.append(worker)
-        worker.begin(trial)
+        worker.submit(trial)
 
-    def listen(self, seconds: float) -> list[Event]:
-        """Wait at most so long for what happens next; nothing is an answer too.
+    def wait(self, seconds: float) -> list[Event]:
+        """Wait at most this long for events; the list may be empty.
 
         Raises:
-            KeyboardInterrupt: Ctrl-C, now or since the last time.
+            KeyboardInterrupt: SIGINT or SIGTERM, now or since the last call.
         """
         ready = wait([self.interrupts.reader, *(worker.connection for worker in self.busy)], timeout=max(seconds, 0.0))
         self.interrupts.check()
         events = []
         for worker in [worker for worker in self.busy if worker.connection in ready]:
-            event = worker.listen()
+            event = worker.receive()
             events.append(event)
             if not isinstance(event, Advanced):
                 self.busy.remove(worker)
                 if worker.process.exitcode is None:
                     self.idle.append(worker)
                 else:
-                    worker.dismiss()
-                    self.free.append(worker.team)
+                    worker.stop()
+                    self.free.append(worker.devices)
         return events
 
 
-def work(connection: Connection, load: Callable[[], Dataset], run_trial: TrialRunner, team: Team) -> None:
-    """Serve trials until the parent closes the pipe; runs in the worker process."""
+def work(connection: Connection, load: Callable[[], Dataset], run_trial: TrialRunner, devices: DeviceGroup) -> None:
+    """Run trials in the worker process until the parent closes the pipe."""
     tie_to_parent()
-    on_each(team, serve_all, connection, load, run_trial)
+    on_each(devices, run_trials, connection, load, run_trial)
 
 
-def serve_all(place: Place, connection: Connection, load: Callable[[], Dataset], run_trial: TrialRunner) -> None:
-    """Run one trial after another; several devices run each together."""
+def run_trials(device: Device, connection: Connection, load: Callable[[], Dataset], run_trial: TrialRunner) -> None:
+    """Run one trial after another; several devices run each trial together."""
     torch.set_num_threads(1)
     dataset = load()
-    while trial := place.agreed(next_trial(connection) if place.leads else None):
-        serve(place, connection, trial, dataset, run_trial)
+    while trial := device.broadcast(next_trial(connection) if device.is_main else None):
+        run_and_report(device, connection, trial, dataset, run_trial)
 
 
 def next_trial(connection: Connection) -> Trial | None:
-    """Wait for what the parent sends; None: it has closed the pipe."""
+    """Wait for the next trial; None when the parent has closed the pipe."""
     with suppress(EOFError):
         trial: Trial = connection.recv()
         return trial
     return None
 
 
-def serve(place: Place, connection: Connection, trial: Trial, dataset: Dataset, run_trial: TrialRunner) -> None:
-    """Run one trial; the process that leads sends what happens."""
+def run_and_report(
+    device: Device, connection: Connection, trial: Trial, dataset: Dataset, run_trial: TrialRunner
+) -> None:
+    """Run one trial; the main process sends its events."""
 
-    def tell(event: Event) -> None:
-        if place.leads:
+    def send(event: Event) -> None:
+        if device.is_main:
             connection.send(event)
 
-    def advance(step: int, glimpse: Glimpse | None = None) -> None:
-        tell(Advanced(trial, step, glimpse))
+    def advance(step: int, snapshot: Snapshot | None = None) -> None:
+        send(Advanced(trial, step, snapshot))
 
     try:
-        tell(Finished(run_trial(trial, dataset, place=place, on_progress=advance)))
-    except Exception as error:  # whatever a trial raises is its result; the other trials go on
+        send(Finished(run_trial(trial, dataset, device=device, on_progress=advance)))
+    except Exception as error:  # any error ends the trial only; the other trials continue
         reason = "".join(traceback.format_exception_only(error)).strip()
-        tell(Failed(trial, reason, traceback.format_exc()))
-        if not place.survives(error):
+        send(Failed(trial, reason, traceback.format_exc()))
+        if not device.survives(error):
             raise

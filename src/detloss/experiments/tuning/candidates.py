@@ -14,8 +14,7 @@ from optuna.storages import InMemoryStorage, RDBStorage, get_storage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.pool import NullPool
 
-from detloss.experiments.training.outcome import pack, unpack
-from detloss.experiments.training.trial import Outcome
+from detloss.experiments.training.outcome import Outcome, pack, unpack
 from detloss.experiments.tuning.folds import TuningTrial
 from detloss.experiments.tuning.search_space import (
     Parameter,
@@ -63,7 +62,7 @@ class Candidate:
     @property
     def scores(self) -> list[float]:
         """The AP of its folds."""
-        return [outcome.ap for outcome in self.outcomes]
+        return [outcome.score for outcome in self.outcomes]
 
     def __str__(self) -> str:
         return described(self.settings)

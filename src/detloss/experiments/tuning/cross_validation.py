@@ -2,19 +2,22 @@
 
 import json
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import cast
 
+from filelock import Timeout
+
 import detloss
-from detloss.experiments.comparison.output import Folder, FolderError, write_whole
+from detloss.experiments.comparison.database import folder_lock
+from detloss.experiments.comparison.output import Folder, FolderError, write_atomic
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.data.shared_memory import SharedDataset
-from detloss.experiments.training.builders import cells_of_classes, unitbox_of
-from detloss.experiments.training.devices import teams
-from detloss.experiments.training.trial import DetectorError, Outcome, check_trials
+from detloss.experiments.training.detectors import cells_per_class, unitbox_of
+from detloss.experiments.training.devices import device_groups
+from detloss.experiments.training.outcome import Outcome
+from detloss.experiments.training.training_loop import DetectorError, check_trials
 from detloss.experiments.training.workers import TrialRunner, Workers
 from detloss.experiments.tuning import tuning_plots
 from detloss.experiments.tuning.candidates import Candidates
@@ -141,7 +144,7 @@ def tune(
         check_trials([design.untuned_trial()], dataset)
     except DetectorError as error:
         raise TuningError(str(error)) from error
-    starts = start_settings(design.parameters, cells_of_classes(unitbox_of(dataset)(), dataset.train))
+    starts = start_settings(design.parameters, cells_per_class(unitbox_of(dataset)(), dataset.train))
     if trials <= len(starts):
         raise TuningError(f"trials: expected more than the {len(starts)} start settings, got {trials}")
     with ExitStack() as stack:
@@ -150,7 +153,7 @@ def tune(
         on_event(Opened(design, dataset, candidates.all()))
         # Workers pass trials to the runner unchanged, so this one receives tuning trials only.
         runner = cast(TrialRunner, run_trial)
-        workers = stack.enter_context(Workers(SharedDataset(dataset), runner, teams(jobs, devices_per_trial)))
+        workers = stack.enter_context(Workers(SharedDataset(dataset), runner, device_groups(jobs, devices_per_trial)))
         search = Search(design, candidates, workers, on_event)
         search.run()
         tried = candidates.all()
@@ -183,10 +186,10 @@ def study_in(out: Path, design: Design, dataset: Dataset, *, overwrite: bool) ->
         FolderError: The folder has other results, or another process uses it.
     """
     out.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(out / ".lock", timeout=0, isolation_level=None)) as connection:
+    with ExitStack() as stack:
         try:
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
+            stack.enter_context(folder_lock(out, timeout=0))
+        except Timeout as error:
             raise FolderError(f"{out} is in use by another command: wait for it, or choose another --out") from error
         folder = Folder(out)
         settings = design.settings() | {"data": dataset.fingerprint(), "detloss": detloss.__version__}
@@ -202,4 +205,4 @@ def write(tuned: Tuned, out: Path) -> None:
     part = out / f"{PLOT}.part"
     tuning_plots.write(tuned, part)
     os.replace(part, out / PLOT)
-    write_whole(out / RECORD, json.dumps(tuned.record(), indent=1, allow_nan=False))
+    write_atomic(out / RECORD, json.dumps(tuned.record(), indent=1, allow_nan=False))

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import TaskID
 from rich.table import Table
 
-from detloss.experiments.comparison import estimate
-from detloss.experiments.console import bars, say, say_data
-from detloss.experiments.training.devices import Place, Team
-from detloss.experiments.training.trial import Trial, pace
+from detloss.experiments.console import bars, counted, duration, say, say_data
+from detloss.experiments.training.devices import Device, DeviceGroup
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import measure_speed
 from detloss.experiments.training.workers import (
     Advanced,
     Failed,
@@ -30,8 +30,8 @@ VALIDATED = 2  # trainings on all training images, after the folds: the best and
 class TuningDisplay(AbstractContextManager["TuningDisplay"]):
     """A progress bar for the search and one per running training; a line for every candidate that ends."""
 
-    def __init__(self, console: Console, teams: Sequence[Team]) -> None:
-        self.console, self.teams = console, teams
+    def __init__(self, console: Console, groups: Sequence[DeviceGroup]) -> None:
+        self.console, self.groups = console, groups
         self.candidates = self.ended = 0
         self.trainings = self.finished = 0
         self.running: dict[Trial, TaskID] = {}
@@ -58,7 +58,7 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
                 self.bars.update(self.running[trial], completed=step)
                 self.fractions[trial] = step / trial.steps
             case Finished(outcome):
-                self.end(outcome.trial, f"AP {outcome.ap:.3f}, {outcome.seconds:.0f} s")
+                self.end(outcome.trial, f"AP {outcome.score:.3f}, {outcome.seconds:.0f} s")
             case Failed(trial, reason):
                 self.end(trial, f"failed: {reason}")
             case Ended(candidate):
@@ -76,7 +76,7 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
         skipped = sum(self.folds - len(candidate.outcomes) for candidate in ended)
         self.trainings = self.candidates * self.folds - skipped + VALIDATED
         say_data(self.console, opened.dataset)
-        for line in plan_of(opened, self.ended, self.trainings - self.finished, self.teams):
+        for line in plan_of(opened, self.ended, self.trainings - self.finished, self.groups):
             say(self.console, line)
         self.bars.start()
 
@@ -88,7 +88,7 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
         say(self.console, f"{trial}: {result}")
 
 
-def plan_of(opened: Opened, ended: int, trainings: int, teams: Sequence[Team]) -> list[str]:
+def plan_of(opened: Opened, ended: int, trainings: int, groups: Sequence[DeviceGroup]) -> list[str]:
     """Describe the plan, with an upper bound of the time."""
     design, dataset = opened.design, opened.dataset
     names = ", ".join(parameter.name for parameter in design.parameters)
@@ -99,17 +99,17 @@ def plan_of(opened: Opened, ended: int, trainings: int, teams: Sequence[Team]) -
     if ended:
         lines.append(f"finished earlier: {ended} of {design.trials} candidates")
     if ended < design.trials:
-        step, evaluation = pace(design.untuned_trial(), dataset, Place(teams[0][0]))
+        step, evaluation = measure_speed(design.untuned_trial(), dataset, Device(groups[0][0]))
         evaluation *= len(dataset.train) / design.folds / len(dataset.validation)
-        seconds = trainings * (design.steps * step / len(teams[0]) + evaluation) / min(len(teams), trainings)
-        lines.append(f"estimate: at most about {estimate.duration(seconds)}, with {len(teams)} at a time")
+        seconds = trainings * (design.steps * step / len(groups[0]) + evaluation) / min(len(groups), trainings)
+        lines.append(f"estimate: at most about {duration(seconds)}, with {len(groups)} at a time")
     return lines
 
 
 def result_of(candidate: Candidate) -> str:
     """Describe the score of a candidate."""
     if candidate.state is State.DROPPED:
-        return f"dropped at AP {candidate.score:.3f} after {estimate.counted(len(candidate.outcomes), 'fold')}"
+        return f"dropped at AP {candidate.score:.3f} after {counted(len(candidate.outcomes), 'fold')}"
     return f"AP {candidate.score:.3f}"
 
 

@@ -6,13 +6,9 @@ from zlib import crc32
 
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.loss_names import loss_named
-from detloss.experiments.training.devices import Place
-from detloss.experiments.training.trial import (
-    Outcome,
-    Progress,
-    Trial,
-    train_and_judge,
-)
+from detloss.experiments.training.devices import Device
+from detloss.experiments.training.outcome import Outcome, Trial
+from detloss.experiments.training.training_loop import OnProgress, train_and_evaluate
 from detloss.experiments.tuning.search_space import (
     Settings,
     TuningError,
@@ -87,11 +83,11 @@ def check_folds(dataset: Dataset, folds: int) -> None:
 
 
 def run_tuning_trial(
-    trial: TuningTrial, dataset: Dataset, *, place: Place, on_progress: Progress | None = None
+    trial: TuningTrial, dataset: Dataset, *, device: Device, on_progress: OnProgress | None = None
 ) -> Outcome:
     """Train a detector with the settings of a candidate and evaluate it on the images of the trial."""
     part = dataset if trial.fold is None else fold_dataset(dataset, trial.fold, trial.folds)
     settings: Settings = dict(trial.settings)
     box, cls = (with_settings(loss_named(name), settings) for name in (trial.box, trial.cls))
-    outcome = train_and_judge(box, cls, trial, part, place=place, on_progress=on_progress)
-    return replace(outcome, curve=[], predictions=[], pictured=[])  # a tuning does not use them
+    outcome = train_and_evaluate(box, cls, trial, part, device=device, on_progress=on_progress)
+    return replace(outcome, curve=[], predictions={})  # a tuning does not use them

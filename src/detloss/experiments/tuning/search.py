@@ -7,8 +7,9 @@ from typing import Any
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, LossNameError, loss_named
-from detloss.experiments.training.builders import DETECTORS
-from detloss.experiments.training.trial import PRECISIONS, Outcome, Trial
+from detloss.experiments.training.detectors import DETECTORS
+from detloss.experiments.training.outcome import Outcome, Trial
+from detloss.experiments.training.training_loop import PRECISIONS
 from detloss.experiments.training.workers import (
     Event,
     Failed,
@@ -236,11 +237,11 @@ class Search:
         """Train until no training is left to start and none is running."""
         while True:
             while self.workers.available and (trial := next_trial()):
-                self.workers.begin(trial)
+                self.workers.submit(trial)
                 self.on_event(Started(trial))
             if not self.workers.busy:
                 return
-            for event in self.workers.listen(POLL_SECONDS):
+            for event in self.workers.wait(POLL_SECONDS):
                 match event:
                     case Finished(Outcome(trial=TuningTrial() as trial) as outcome):
                         candidate = self.candidates.enter(trial, outcome)

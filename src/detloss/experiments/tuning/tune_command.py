@@ -79,8 +79,8 @@ def tune(
     from detloss.experiments.comparison.output import FolderError
     from detloss.experiments.console import printable, say
     from detloss.experiments.training import devices
-    from detloss.experiments.training.interrupts import exit_code
-    from detloss.experiments.training.trial import DetectorError
+    from detloss.experiments.training.training_loop import DetectorError
+    from detloss.experiments.training.workers import exit_code
     from detloss.experiments.tuning.cross_validation import PLOT, RECORD
     from detloss.experiments.tuning.cross_validation import tune as run
     from detloss.experiments.tuning.display import TuningDisplay, print_tuned
@@ -90,8 +90,8 @@ def tune(
     console = Console()
     try:
         cli_options.check_losses([box], [cls], detector, data, scenes)
-        teams = devices.teams(jobs, devices_per_trial)
-        with TuningDisplay(console, teams) as display:
+        groups = devices.device_groups(jobs, devices_per_trial)
+        with TuningDisplay(console, groups) as display:
             tuned = run(
                 partial(load, data, size=size, scenes=scenes),
                 box=box.name,
@@ -103,7 +103,7 @@ def tune(
                 seed=seed,
                 detector=detector,
                 precision=precision,
-                jobs=len(teams),
+                jobs=len(groups),
                 devices_per_trial=devices_per_trial,
                 out=out,
                 overwrite=overwrite,

@@ -51,7 +51,7 @@ class Tuned:
     @property
     def confirmed(self) -> bool:
         """Whether the best is also ahead on the validation images, which played no part in the selection."""
-        return self.best.outcome.ap > self.start.outcome.ap
+        return self.best.outcome.score > self.start.outcome.score
 
     @property
     def recommended(self) -> Candidate:
@@ -79,7 +79,7 @@ class Tuned:
             f"The best, {best}, is {self.verdict} {'than' if better else 'from'} the start, {start}: "
             f"{self.difference:.3f} AP over {self.design.folds} folds.",
             "After training on all training images, on the validation images, which played no part in the selection: "
-            f"the best has AP {self.best.outcome.ap:.3f}, the start {self.start.outcome.ap:.3f}. {advice}",
+            f"the best has AP {self.best.outcome.score:.3f}, the start {self.start.outcome.score:.3f}. {advice}",
         ]
 
     def record(self) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def candidate_record(candidate: Candidate) -> dict[str, Any]:
 
 def validated_record(validated: Validated) -> dict[str, Any]:
     """Convert a candidate and its AP on the validation images to JSON."""
-    precision = {name: getattr(validated.outcome, name) for name in ("ap", "ap50", "ap75")}
+    precision = {name: getattr(validated.outcome.evaluation, name) for name in ("ap", "ap50", "ap75")}
     return candidate_record(validated.candidate) | {"validation": precision}
 
 
@@ -134,8 +134,9 @@ def difference_over_folds(best: Candidate, start: Candidate, dataset: Dataset) -
     drawn_best, drawn_start = (
         np.stack(
             [
-                average_precisions(outcome.matches, objects[members == fold], draws[:, members == fold])
+                average_precisions(outcome.evaluation.matches, objects[members == fold], draws[:, members == fold])
                 for fold, outcome in enumerate(candidate.outcomes)
+                if outcome.evaluation is not None
             ]
         )
         for candidate in (best, start)

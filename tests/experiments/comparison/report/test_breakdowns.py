@@ -1,4 +1,4 @@
-"""The numbers behind a report's charts, beside COCO's own evaluation and beside a training that is watched."""
+"""Numbers of the report, compared with COCO's own evaluation and with an instrumented training."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,26 +10,18 @@ from faster_coco_eval import COCO, COCOeval_faster
 from torch import Tensor, nn
 
 from detloss.experiments.comparison.plan import Pair
-from detloss.experiments.comparison.ranking import Standing
-from detloss.experiments.comparison.report.breakdowns import (
-    DIVISIONS,
-    FEWEST_IMAGES,
-    Breakdown,
-    breakdowns,
-)
+from detloss.experiments.comparison.ranking import Ranking, Standing
+from detloss.experiments.comparison.report.breakdowns import GROUPINGS, MIN_IMAGES, Breakdown, breakdowns
+from detloss.experiments.comparison.report.charts import precision_at_recalls
 from detloss.experiments.comparison.report.positives import positives
-from detloss.experiments.comparison.report.precision_recall import mean_curve, precision_at_recalls
 from detloss.experiments.comparison.statistics import Verdict
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.loss_names import loss_named
-from detloss.experiments.training.average_precision import RECALLS, Matches
-from detloss.experiments.training.devices import Place
+from detloss.experiments.training.average_precision import RECALLS, MatchedDetections
+from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Prediction, evaluate
-from detloss.experiments.training.trial import (
-    Trial,
-    build,
-    train,
-)
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import build, train
 from tests.support.trials import outcome_of
 
 WIDTH, HEIGHT = 160, 120
@@ -62,7 +54,7 @@ def scenes(seed: int) -> tuple[Dataset, list[Prediction]]:
 def judge(
     dataset: Dataset, predictions: Sequence[Prediction], area_of: dict[tuple[int, int], float]
 ) -> COCOeval_faster:
-    """COCO's evaluation, where each object, by image and row, has an "area" of one's own choice."""
+    """COCO's evaluation, where each object, by image and row, has a given "area"."""
     objects, detections = [], []
     for image, (sample, prediction) in enumerate(zip(dataset.validation, predictions), start=1):
         for row, ((x1, y1, x2, y2), label) in enumerate(zip(sample.boxes.tolist(), sample.labels.tolist())):
@@ -103,32 +95,34 @@ def test_the_curve_is_cocos_and_its_mean_ap50(seed: int) -> None:
 def test_a_curve_by_hand() -> None:
     """Two of the four objects of one class are found, by the first and the third detection; another class has none."""
     none, one = np.zeros(3, np.int32), np.array([1, 0, 1], np.uint16)
-    half = precision_at_recalls(Matches(none, none.astype(np.int16), one), np.array([4]))
+    half = precision_at_recalls(MatchedDetections(none, none.astype(np.int16), one), np.array([4]))
     np.testing.assert_allclose(half, np.where(RECALLS <= 0.25, 1.0, np.where(RECALLS <= 0.5, 2 / 3, 0.0)))
-    both = precision_at_recalls(Matches(none, none.astype(np.int16), one), np.array([4, 0, 7]))
+    both = precision_at_recalls(MatchedDetections(none, none.astype(np.int16), one), np.array([4, 0, 7]))
     np.testing.assert_allclose(both, half / 2)
-    outcome = outcome_of(Trial(*BASELINE, 1.0, 0, 4))
-    nothing, something = replace(outcome, matches=Matches.none()), replace(outcome, matches=Matches(none, none, one))
-    np.testing.assert_allclose(mean_curve([nothing, something], np.array([4])), half / 2)
+    assert not precision_at_recalls(MatchedDetections.none(), np.array([4])).any()
 
 
-def standing_of(pair: Pair, founds: Sequence[np.ndarray | None]) -> Standing:
-    outcomes = [replace(outcome_of(Trial(*pair, 1.0, seed, 4)), found=found) for seed, found in enumerate(founds)]
+def standing_of(pair: Pair, founds: Sequence[np.ndarray]) -> Standing:
+    outcomes = []
+    for seed, found in enumerate(founds):
+        outcome = outcome_of(Trial(*pair, 1.0, seed, 4))
+        assert outcome.evaluation is not None
+        outcomes.append(replace(outcome, evaluation=replace(outcome.evaluation, found=found)))
     return Standing(pair, 1.0, outcomes, None)
 
 
-@pytest.mark.parametrize("division", [0, 1])
-def test_recalls_are_cocos_of_the_objects_of_a_group(seed: int, division: int) -> None:
+@pytest.mark.parametrize("grouping", [0, 1])
+def test_recalls_are_cocos_of_the_objects_of_a_group(seed: int, grouping: int) -> None:
     dataset, predictions = scenes(seed)
     values = {}
     for image, sample in enumerate(dataset.validation):
         for row, (x1, y1, x2, y2) in enumerate(sample.boxes.astype(float).tolist()):
             width, height = x2 - x1, y2 - y1
-            values[image, row] = [width * height / (WIDTH * HEIGHT), width / height][division]
+            values[image, row] = [width * height / (WIDTH * HEIGHT), width / height][grouping]
     standing = standing_of(BASELINE, [evaluate(predictions, dataset.validation).found])
-    groups = {group.name: group for group in breakdowns([standing], dataset, BASELINE)[division].groups}
-    limits = (0.0, *DIVISIONS[division].limits, inf)
-    for name, low, high in zip(DIVISIONS[division].names, limits, limits[1:]):
+    groups = {group.name: group for group in breakdowns(Ranking([standing], BASELINE), dataset)[grouping].groups}
+    limits = (0.0, *GROUPINGS[grouping].limits, inf)
+    for name, low, high in zip(GROUPINGS[grouping].names, limits, limits[1:]):
         members = [place for place, value in values.items() if low < value <= high]
         if not members:
             assert name not in groups
@@ -140,7 +134,7 @@ def test_recalls_are_cocos_of_the_objects_of_a_group(seed: int, division: int) -
         coco.accumulate()
         counts = np.bincount(
             [dataset.validation[image].labels[row] for image, row in members], minlength=CLASSES
-        )  # COCO's recall is a class's
+        )  # COCO's recall is per class
         recalls = coco.eval["recall"][:, :, 0, -1].mean(axis=0)
         expected = float(recalls[counts > 0] @ counts[counts > 0] / len(members))
         assert groups[name].recalls[str(BASELINE)].mean == pytest.approx(expected, abs=1e-9)
@@ -154,8 +148,8 @@ def boxes_of_size(images: int, side: int) -> Dataset:
     return Dataset("squares", ("square",), samples, samples, [], "")
 
 
-def by_size(founds: dict[Pair, Sequence[np.ndarray | None]], dataset: Dataset) -> Breakdown:
-    return breakdowns([standing_of(pair, found) for pair, found in founds.items()], dataset, BASELINE)[0]
+def by_size(founds: dict[Pair, Sequence[np.ndarray]], dataset: Dataset) -> Breakdown:
+    return breakdowns(Ranking([standing_of(pair, found) for pair, found in founds.items()], BASELINE), dataset)[0]
 
 
 def test_a_limit_belongs_to_the_group_below_it() -> None:
@@ -167,24 +161,24 @@ def test_a_limit_belongs_to_the_group_below_it() -> None:
     assert by_size({BASELINE: [np.array([0], np.uint16)]}, boxes_of_size(1, 60)).scale == (0.0, 0.1)
 
 
-def test_a_clear_difference_is_named_and_noise_is_not() -> None:
+def test_a_clear_difference_is_significant_and_noise_is_not() -> None:
     random = np.random.default_rng(0)
     dataset = boxes_of_size(60, 20)
-    few, many = ([(random.random(60) < share).astype(np.uint16) * ALL for _ in range(4)] for share in (0.3, 0.9))
+    few, many = ([(random.random(60) < rate).astype(np.uint16) * ALL for _ in range(4)] for rate in (0.3, 0.9))
     [group] = by_size({OTHER: many, BASELINE: few}, dataset).groups
     difference = group.differences[str(OTHER)]
     assert difference.mean == pytest.approx((np.mean(many) - np.mean(few)) / ALL)
     assert difference.verdict is Verdict.BETTER
-    assert list(group.told) == [str(OTHER)]
-    [turned] = by_size({OTHER: few, BASELINE: many}, dataset).groups
-    assert turned.told[str(OTHER)].verdict is Verdict.WORSE
+    assert list(group.significant) == [str(OTHER)]
+    [reverse] = by_size({OTHER: few, BASELINE: many}, dataset).groups
+    assert reverse.significant[str(OTHER)].verdict is Verdict.WORSE
     [noise] = by_size({OTHER: few[:2], BASELINE: few[2:]}, dataset).groups
-    assert not noise.told
+    assert not noise.significant
     assert noise.recalls[str(OTHER)].lowest == pytest.approx(min(np.mean(few[0]), np.mean(few[1])) / ALL)
 
 
-def test_the_interval_knows_how_images_differ(seed: int) -> None:
-    """Seeds that agree leave the images alone: the standard error of a mean, 1.96 times to either side."""
+def test_the_interval_accounts_for_the_images(seed: int) -> None:
+    """If seeds agree, the images remain: 1.96 times the standard error of a mean to either side."""
     random = np.random.default_rng(seed)
     one, other = (random.integers(0, 2, 400) * ALL for _ in range(2))
     [group] = by_size({OTHER: [one] * 3, BASELINE: [other] * 3}, boxes_of_size(400, 20)).groups
@@ -194,25 +188,20 @@ def test_the_interval_knows_how_images_differ(seed: int) -> None:
     assert difference.high - difference.mean == pytest.approx(expected, rel=0.25)
 
 
-def test_few_images_or_one_seed_tell_nothing() -> None:
-    for images in (FEWEST_IMAGES - 1, FEWEST_IMAGES):
+def test_few_images_or_one_seed_are_not_significant() -> None:
+    for images in (MIN_IMAGES - 1, MIN_IMAGES):
         none, all_found = np.zeros(images, np.uint16), np.full(images, ALL, np.uint16)
         founds = {BASELINE: [none] * 3, OTHER: [all_found] * 3}
         found = by_size(founds, boxes_of_size(images, 20))
-        assert found.comparisons == int(images == FEWEST_IMAGES)
-        assert len(found.groups[0].told) == int(images == FEWEST_IMAGES)
+        assert found.comparisons == int(images == MIN_IMAGES)
+        assert len(found.groups[0].significant) == int(images == MIN_IMAGES)
     [group] = by_size({BASELINE: [none], OTHER: [all_found]}, boxes_of_size(images, 20)).groups
     assert group.differences
-    assert not group.told
+    assert not group.significant
 
 
-def test_trials_that_did_not_note_what_they_found_have_no_breakdown() -> None:
-    standing = standing_of(BASELINE, [np.zeros(1, np.uint16), None])
-    assert breakdowns([standing], boxes_of_size(1, 20), BASELINE) == []
-
-
-class Watched(nn.Module):
-    """Stands for UnitBox's normaliser, and notes what it was given and what it gave."""
+class RecordingNormalizer(nn.Module):
+    """Wraps UnitBox's normalizer and records its inputs and outputs."""
 
     def __init__(self, normalizer: nn.Module) -> None:
         super().__init__()
@@ -225,7 +214,7 @@ class Watched(nn.Module):
         return value
 
 
-def test_positives_are_those_of_a_training_that_is_watched(seed: int) -> None:
+def test_positives_are_those_of_an_instrumented_training(seed: int) -> None:
     random = np.random.default_rng(seed)
     samples = []
     for number in range(37):
@@ -239,14 +228,14 @@ def test_positives_are_those_of_a_training_that_is_watched(seed: int) -> None:
     for trial in trials:
         model = build(loss_named("giou"), loss_named("focal"), trial, dataset)
         assert isinstance(model, nn.Module)
-        model.normalizer = watched = Watched(model.normalizer)
+        model.normalizer = recorder = RecordingNormalizer(model.normalizer)
         model.register_forward_hook(lambda _, inputs, plane: cells.append(plane[:, 0].numel()))
-        train(model, dataset.train, trial, Place(), lambda step: None)
-        counts += watched.counts[1::2]  # first the objects, then the positive cells
-        values += watched.values[1::2]
+        train(model, dataset.train, trial, Device(), lambda step: None)
+        counts += recorder.counts[1::2]  # first the objects, then the positive cells
+        values += recorder.values[1::2]
     found = positives([*trials, replace(trials[0], box="l1")], dataset)
     assert found is not None
-    assert found.share == pytest.approx(sum(counts) / sum(cells))
+    assert found.fraction == pytest.approx(sum(counts) / sum(cells))
     assert found.cells == pytest.approx(np.mean(cells))
     assert found.normalizer == pytest.approx(np.mean(values))
     assert (found.lowest, found.highest) == (min(values), max(values))
@@ -256,9 +245,9 @@ def test_a_batch_without_objects_is_divided_by_one() -> None:
     sample = Sample("empty", np.zeros((8, 8, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
     found = positives([Trial("giou", "focal", 1.0, 0, 2)], Dataset("empty", ("a",), [sample], [sample], [], ""))
     assert found is not None
-    assert (found.share, found.normalizer, found.lowest, found.cells) == (0.0, 1.0, 1, 64)
+    assert (found.fraction, found.normalizer, found.lowest, found.cells) == (0.0, 1.0, 1, 64)
 
 
-def test_what_other_detectors_count_is_not_known() -> None:
+def test_positives_of_other_detectors_are_unknown() -> None:
     trial = Trial("l1", "focal", 1.0, 0, 2, detector="retinanet")
     assert positives([trial], boxes_of_size(1, 20)) is None

@@ -1,4 +1,4 @@
-"""The page: complete, self-contained, and honest about few seeds."""
+"""The page: complete, self-contained, and explicit about few seeds."""
 
 import re
 from base64 import b64decode
@@ -10,18 +10,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from detloss.experiments.comparison.report.example_images import Finding, marks, photograph
-from detloss.experiments.comparison.report.series_style import COLORS
+from detloss.experiments.comparison.report.charts import COLORS
+from detloss.experiments.comparison.report.example_images import BoxStatus, drawn_boxes, embedded_image
 from detloss.experiments.comparison.runner import Comparison, Results
 from detloss.experiments.training.evaluation import Prediction
-from detloss.experiments.training.snapshots import Glimpse
-from detloss.experiments.training.trial import Trial
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.snapshots import Snapshot
 from detloss.experiments.training.workers import Failed
 from tests.support.trials import (
     finished_comparison,
     fixed_plan,
     outcome_of,
-    request_of,
+    settings_of,
     small_dataset,
     write_report,
 )
@@ -64,7 +64,7 @@ class Page(HTMLParser):
 
 def page_of(tmp_path: Path, comparison: Comparison) -> Page:
     path = tmp_path / "report.html"
-    write_report(path, comparison, request_of("detloss compare --seeds 2", steps=4, data="<none>"))
+    write_report(path, comparison, settings_of("detloss compare --seeds 2", steps=4, data="<none>"))
     return Page(path.read_text())
 
 
@@ -81,7 +81,7 @@ def test_the_page_needs_nothing_but_itself(tmp_path: Path) -> None:
     assert set(re.findall(r"url\(([^)]*)\)", sources)) <= {f"#{name['id']}" for name in page.all("clippath")}
 
 
-def test_every_loss_has_its_curves_and_every_pair_the_same_pictures(tmp_path: Path) -> None:
+def test_every_loss_has_its_curves_and_every_pair_the_same_images(tmp_path: Path) -> None:
     page = page_of(tmp_path, finished_comparison(tmp_path))
     labels = [attributes.get("aria-label") or "" for attributes in page.all("svg")]
     assert [label.partition(" over")[0] for label in labels if " loss: " in label] == [
@@ -91,18 +91,21 @@ def test_every_loss_has_its_curves_and_every_pair_the_same_pictures(tmp_path: Pa
     assert pictures == [
         f"{box} + focal on {image}: 1 of 2 found" for image in ("image-0.png", "image-1.png") for box in ("giou", "l1")
     ]
-    assert [image["id"] for image in page.all("image")] == ["photograph-0", "photograph-1"]
+    assert [image["id"] for image in page.all("image")] == ["image-0", "image-1"]
     shown = [use["href"] for use in page.all("use") if "href" in use]
-    assert shown == ["#photograph-0"] * 2 + ["#photograph-1"] * 2
+    assert shown == ["#image-0"] * 2 + ["#image-1"] * 2
     drawn = [rectangle.get("class") for rectangle in page.all("rect")]
     for kind in ("found", "missed", "hit", "false"):
-        assert drawn.count(kind) == 2 * 2 + 1, "one a picture, and one in the legend"
+        assert drawn.count(kind) == 2 * 2 + 1, "one per image, and one in the legend"
 
 
-def test_a_picture_with_fewer_predictions_than_objects_counts_the_objects(tmp_path: Path) -> None:
+def test_an_image_with_fewer_predictions_than_objects_counts_the_objects(tmp_path: Path) -> None:
     comparison = finished_comparison(tmp_path)
     for index, outcome in enumerate(comparison.outcomes):
-        first = [Prediction(*(column[:1] for column in prediction)) for prediction in outcome.predictions]
+        first = {
+            image: Prediction(*(column[:1] for column in prediction))
+            for image, prediction in outcome.predictions.items()
+        }
         comparison.outcomes[index] = replace(outcome, predictions=first)
     assert page_of(tmp_path, comparison).text.count("1 of 2 found") == 4
 
@@ -111,7 +114,7 @@ def test_a_pair_has_one_color_in_the_whole_page(tmp_path: Path) -> None:
     page_of(tmp_path, finished_comparison(tmp_path))
     source = (tmp_path / "report.html").read_text()
     drawings = source[source.index("</head>") :]
-    assert not any(light in drawings for light, _ in COLORS), "what does not change in the dark"
+    assert not any(light in drawings for light, _ in COLORS), "colors that do not change on a dark page"
     assert set(re.findall(r"--pair-\d", drawings)) == {"--pair-0", "--pair-1"}
     for index, box in enumerate(("l1", "giou")):  # the order of the plan, whichever is better
         rows = re.findall(rf"<span>{box} \+ focal</span>\s*<svg.*?</svg>", drawings, re.DOTALL)
@@ -122,31 +125,25 @@ def test_a_pair_has_one_color_in_the_whole_page(tmp_path: Path) -> None:
         assert set(re.findall(r"var\(--pair-(\d)\)", chart)) == {str(index)}
 
 
-def test_what_other_detectors_assign_is_not_invented(tmp_path: Path) -> None:
+def test_the_positives_of_other_detectors_are_unknown(tmp_path: Path) -> None:
     comparison = finished_comparison(tmp_path)
     comparison.outcomes[:] = [
         replace(outcome, trial=replace(outcome.trial, detector="fcos")) for outcome in comparison.outcomes
     ]
     comparison.plan = replace(comparison.plan, detector="fcos")
     text = page_of(tmp_path, comparison).text
-    assert "The share of positives and the normalizer are not known: fcos assigns them itself" in text
-    assert "cells were" not in text
+    assert (
+        "The fraction of positives and the normalizer are unknown, because fcos does its own label assignment." in text
+    )
+    assert "of the cells were" not in text
 
 
-def test_results_of_a_version_that_noted_less_have_a_page(tmp_path: Path) -> None:
-    comparison = finished_comparison(tmp_path)
-    comparison.outcomes[0] = replace(comparison.outcomes[0], found=None)
-    text = page_of(tmp_path, comparison).text
-    assert "Recall by size and shape is not known" in text
-    assert "10 to 30 %" not in text
-
-
-def test_the_page_tells_the_numbers_the_data_and_how_it_was_made(tmp_path: Path) -> None:
+def test_the_page_has_the_numbers_the_data_and_the_settings(tmp_path: Path) -> None:
     text = page_of(tmp_path, finished_comparison(tmp_path)).text
     for words in (
         "Which losses are best on two & a half?",
         "giou + focal is better than l1 + focal: AP +0.005 [+0.005, +0.005] over 2 seeds. The highest mean AP is 0.410,",
-        "A quick look, at one seed",
+        "A quick look at one seed",
         "difference to l1 + focal",
         "better +0.005 [+0.005, +0.005]",
         "baseline",
@@ -162,11 +159,11 @@ def test_the_page_tells_the_numbers_the_data_and_how_it_was_made(tmp_path: Path)
         "10 to 30 % 4 objects",
         "1 : 2 to 4 : 5 2 objects",
         "about square 2 objects",
-        "too few to tell",
+        "too few images to compare",
         "giou + focal: AP50 0.610",
-        # Of 10 x 8 cells in an image, the centers of 2 x 3 and of 3 x 3 lie in the middle of the boxes, .7 of their
-        # sides; a batch has 16 images.
-        "18.8 % of the cells were, of 1280 in a batch",
+        # Of 10 x 8 cells per image, the centers of 2 x 3 and of 3 x 3 lie in the central part of the boxes, .7 of
+        # their sides; a batch has 16 images.
+        "18.8 % of the cells were positive, of 1280 per batch",
         "positive cells: 240.0 on average, from 240 to 240",
         "torch",
         "python",
@@ -179,8 +176,8 @@ def test_the_page_tells_the_numbers_the_data_and_how_it_was_made(tmp_path: Path)
 def test_the_verdict_comes_first(tmp_path: Path) -> None:
     text = page_of(tmp_path, finished_comparison(tmp_path)).text
     parts = [text.rindex(words) for words in (
-        "Which losses are best", "is better than l1 + focal", "A quick look", "AP, seed by seed", "Precision and recall",
-        "The same images", "Convergence", "Where each pair is good", "Positives and", "Data", "How it was made",
+        "Which losses are best", "is better than l1 + focal", "A quick look", "AP by seed", "Precision and recall",
+        "Example images", "Convergence", "Recall by size and shape", "Positives and", "Data", "Settings",
     )]  # fmt: skip
     assert parts == sorted(parts)
 
@@ -194,16 +191,16 @@ def test_trials_that_did_not_finish_are_named(tmp_path: Path) -> None:
     assert "giou + focal, seed 2: RuntimeError: <out of luck>" in text
 
 
-def test_a_true_box_is_found_once_and_by_its_own_class() -> None:
+def test_an_object_is_found_once_and_by_its_own_class() -> None:
     sample = small_dataset().validation[0]
     boxes, scores, _ = outcome_of(Trial("l1", "ce", 1.0, 0, 2)).predictions[0]
     twice = Prediction(boxes[[0, 0, 2]], scores, np.array([0, 0, 0]))
-    assert [mark.finding for mark in marks(sample, twice, ("cat", "dog"))] == [
-        Finding.FOUND, Finding.MISSED, Finding.HIT, Finding.FALSE
+    assert [box.status for box in drawn_boxes(sample, twice, ("cat", "dog"))] == [
+        BoxStatus.FOUND, BoxStatus.MISSED, BoxStatus.TRUE_POSITIVE, BoxStatus.FALSE_POSITIVE
     ]  # fmt: skip
     other_class = Prediction(boxes, scores, np.array([1, 1, 1]))
-    found = marks(sample, other_class, ("cat", "dog"))
-    assert [mark.finding for mark in found] == [Finding.MISSED, Finding.MISSED, Finding.FALSE, Finding.FALSE]
+    found = drawn_boxes(sample, other_class, ("cat", "dog"))
+    assert [box.status for box in found] == [BoxStatus.MISSED] * 2 + [BoxStatus.FALSE_POSITIVE] * 2
     assert (found[0].x, found[0].y, found[0].width, found[0].height, found[0].label) == (2, 3, 10, 15, "cat")
 
 
@@ -211,23 +208,22 @@ def test_an_image_with_few_or_no_predictions() -> None:
     sample = small_dataset().validation[0]
     boxes, scores, labels = outcome_of(Trial("l1", "ce", 1.0, 0, 2)).predictions[0]
     none = Prediction(boxes[:0], scores[:0], labels[:0])
-    assert [mark.finding for mark in marks(sample, none, ("cat", "dog"))] == [Finding.MISSED, Finding.MISSED]
+    assert [box.status for box in drawn_boxes(sample, none, ("cat", "dog"))] == [BoxStatus.MISSED] * 2
 
 
-def watched_comparison(folder: Path) -> Comparison:
-    """Two pairs that were looked at twice on their way, the second time with a better AP."""
+def comparison_with_snapshots(folder: Path) -> Comparison:
+    """Two pairs with two snapshots, the second with a better AP."""
     comparison = finished_comparison(folder)
     for index, outcome in enumerate(comparison.outcomes):
-        first, second = outcome.predictions
-        glimpses = [Glimpse(2, 0.2, [0, 1], [first, second]), Glimpse(4, 0.4, [0, 1], [first, second])]
-        comparison.outcomes[index] = replace(outcome, glimpses=glimpses)
+        snapshots = [Snapshot(step, step / 10, outcome.predictions) for step in (2, 4)]
+        comparison.outcomes[index] = replace(outcome, snapshots=snapshots)
     return comparison
 
 
-def test_a_page_shows_how_each_pair_learned(tmp_path: Path) -> None:
-    page = page_of(tmp_path, watched_comparison(tmp_path))
+def test_a_page_shows_the_snapshots_of_each_pair(tmp_path: Path) -> None:
+    page = page_of(tmp_path, comparison_with_snapshots(tmp_path))
     labels = [attributes.get("aria-label") or "" for attributes in page.all("svg")]
-    assert "AP on validation images over the training steps, a line a pair of losses" in labels
+    assert "AP on validation images over the training steps, one line per pair of losses" in labels
     assert [label for label in labels if "after step" in label] == [
         f"{box} + focal on image-{image}.png after step {step}: 1 of 2 found"
         for image in (0, 1)
@@ -236,10 +232,10 @@ def test_a_page_shows_how_each_pair_learned(tmp_path: Path) -> None:
     ]
 
 
-def test_a_page_before_anything_has_finished_shows_the_images_and_then_what_is_seen(tmp_path: Path) -> None:
+def test_a_page_before_the_first_result_shows_the_images_and_then_the_snapshots(tmp_path: Path) -> None:
     plan = fixed_plan(0, 1, boxes=("l1", "giou"), steps=4)
     nothing = Results(plan, [], [])
-    write_report(tmp_path / "report.html", nothing, request_of(), running=True)
+    write_report(tmp_path / "report.html", nothing, settings_of(), running=True)
     page = Page((tmp_path / "report.html").read_text())
     assert {"http-equiv": "refresh", "content": "5"} in page.all("meta")
     assert "No trial of the comparison has finished yet. " in page.text
@@ -247,12 +243,12 @@ def test_a_page_before_anything_has_finished_shows_the_images_and_then_what_is_s
     labels = [attributes.get("aria-label") or "" for attributes in page.all("svg")]
     assert [label for label in labels if "objects" in label] == ["image-0.png: 2 objects", "image-1.png: 2 objects"]
     trial = Trial("giou", "focal", 1.0, 0, 4)
-    nothing.running[trial] = [Glimpse(2, 0.2, [1], [outcome_of(trial).predictions[0]])]
-    write_report(tmp_path / "report.html", nothing, request_of(), running=True)
+    nothing.running[trial] = [Snapshot(2, 0.2, {1: outcome_of(trial).predictions[0]})]
+    write_report(tmp_path / "report.html", nothing, settings_of(), running=True)
     page = Page((tmp_path / "report.html").read_text())
     labels = [attributes.get("aria-label") or "" for attributes in page.all("svg")]
     assert "giou + focal on image-1.png after step 2: 1 of 2 found" in labels
-    write_report(tmp_path / "report.html", nothing, request_of())
+    write_report(tmp_path / "report.html", nothing, settings_of())
     assert "http-equiv" not in (tmp_path / "report.html").read_text()
 
 
@@ -260,9 +256,8 @@ def test_images_where_pairs_differ_come_first(tmp_path: Path) -> None:
     comparison = finished_comparison(tmp_path)
     for index, outcome in enumerate(comparison.outcomes):
         if outcome.trial.box == "giou":
-            first, second = outcome.predictions
-            none = Prediction(*(column[:0] for column in second))
-            comparison.outcomes[index] = replace(outcome, predictions=[first, none])
+            none = Prediction(*(column[:0] for column in outcome.predictions[1]))
+            comparison.outcomes[index] = replace(outcome, predictions={0: outcome.predictions[0], 1: none})
     page = page_of(tmp_path, comparison)
     pictures = [label for svg in page.all("svg") if (label := svg.get("aria-label") or "").endswith("found")]
     assert [picture.partition(" on ")[2] for picture in pictures] == [
@@ -270,10 +265,10 @@ def test_images_where_pairs_differ_come_first(tmp_path: Path) -> None:
         "image-0.png: 1 of 2 found", "image-0.png: 1 of 2 found",
     ]  # fmt: skip
     text = page.text
-    assert text.index("Where the pairs differ most") < text.index("Typical images")
+    assert text.index("Largest differences between the pairs") < text.index("Typical images")
 
 
-def test_a_picture_is_that_of_the_file_where_it_is(tmp_path: Path) -> None:
+def test_an_image_is_read_from_its_file_if_that_exists(tmp_path: Path) -> None:
     file = tmp_path / "photo.png"
     Image.new("RGB", (400, 300), (200, 30, 40)).save(file)
     sample = replace(small_dataset().validation[0], file=file)
@@ -281,8 +276,8 @@ def test_a_picture_is_that_of_the_file_where_it_is(tmp_path: Path) -> None:
         (sample, (480, 360), True),
         (replace(sample, file=tmp_path / "gone"), (160, 120), False),
     ):
-        shown = photograph(changed, "a")
+        shown = embedded_image(changed, "a")
         picture = Image.open(BytesIO(b64decode(shown.url.partition(",")[2]))).convert("RGB")
-        assert (shown.width, shown.height) == (40, 30), "boxes are in pixels of what was judged"
+        assert (shown.width, shown.height) == (40, 30), "boxes are in pixels of the evaluated image"
         assert picture.size == size
         assert (np.abs(np.asarray(picture).astype(int) - (200, 30, 40)).max() < 10) == red

@@ -1,24 +1,25 @@
-"""`detloss report`, the page while trials run, and what ends a command: file names, signals, passwords, full disks."""
+"""`detloss report`, the page while trials run, and errors: file names, signals, passwords, full disks."""
 
 import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
 import pytest
 from click.testing import CliRunner, Result
 
-from detloss.experiments import console
 from detloss.experiments.cli import main
-from detloss.experiments.comparison import request, session
+from detloss.experiments.comparison import plan, progress, session
 from detloss.experiments.comparison.output import Folder
 from detloss.experiments.comparison.plan import Plan
-from detloss.experiments.comparison.report.live_page import LivePage
-from detloss.experiments.comparison.runner import Comparison
+from detloss.experiments.comparison.report.page import LivePage
+from detloss.experiments.comparison.runner import Comparison, read_results
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.training.outcome import Outcome
 from tests.experiments.test_cli import INTERRUPTIBLE, read_small
 from tests.support.trials import run_here, small_dataset
 
@@ -28,9 +29,9 @@ WORDS = ("compare", "--box", "l1,giou", "--weights", "l1=1", "--seeds", "2", "--
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials that train nothing, on two small images."""
-    monkeypatch.setattr(request, "load", read_small)
+    monkeypatch.setattr(plan, "load", read_small)
     monkeypatch.setattr(Comparison, "run", run_here)
-    monkeypatch.setattr(console.estimate, "seconds_left", lambda *given: 1.0)
+    monkeypatch.setattr(progress, "estimated_seconds", lambda *given: 1.0)
 
 
 def detloss(*words: str | Path) -> Result:
@@ -59,7 +60,7 @@ def test_a_report_is_made_from_a_folder_and_nothing_is_trained(finished: Path, m
     assert (finished / "results.jsonl").read_text() == before
 
 
-def test_a_trial_that_failed_is_told_and_not_begun_again(tmp_path: Path) -> None:
+def test_a_failed_trial_is_reported_and_not_restarted(tmp_path: Path) -> None:
     assert detloss(*WORDS, "--first-seed", "12", "--out", tmp_path).exit_code == 1
     for _ in range(2):
         result = detloss("report", tmp_path)
@@ -68,40 +69,46 @@ def test_a_trial_that_failed_is_told_and_not_begun_again(tmp_path: Path) -> None
     assert "RuntimeError: the thirteenth seed" in (tmp_path / "report.html").read_text()
 
 
-def test_a_result_that_no_database_took_is_in_the_report(finished: Path) -> None:
-    plan = json.loads((finished / "plan.json").read_text())
-    outcome = next(iter(session.results_in(session.Folder(finished), f"sqlite:///{finished / 'study.db'}",
-                                           session.study_name(plan), session.Plan.from_settings(plan)).outcomes))  # fmt: skip
-    session.Folder(finished).keep(outcome)
+def outcomes_in(folder: Folder) -> list[Outcome]:
+    identity = folder.plan()
+    return read_results(folder, folder.study, session.study_name(identity), Plan.from_json(identity)).outcomes
+
+
+def test_a_result_that_the_database_did_not_accept_is_in_the_report(finished: Path) -> None:
+    folder = Folder(finished)
+    outcome = outcomes_in(folder)[0]
+    seed = replace(outcome, trial=replace(outcome.trial, seed=1000), score=0.987)
+    folder.save_undelivered(seed)
     assert detloss("report", finished).exit_code == 0
+    assert "–<wbr>0.987" in (finished / "report.html").read_text()
 
 
 @pytest.mark.parametrize(
-    ("remove", "told"),
+    ("remove", "message"),
     [
         ("plan.json", "expected the folder of a comparison, found no plan.json in it"),
-        ("request.json", "expected request.json, found none: the comparison is of an earlier version"),
+        ("settings.json", "expected settings.json, found none: repeat the command of the comparison"),
         ("study.db", "found no study.db in it: give the --storage of the comparison, sqlite:///"),
     ],
 )
-def test_a_folder_that_lacks_something_is_told(finished: Path, remove: str, told: str) -> None:
+def test_a_folder_with_a_missing_file_is_an_error(finished: Path, remove: str, message: str) -> None:
     (finished / remove).unlink()
     result = detloss("report", finished)
     assert result.exit_code == 1
-    assert told in result.output
+    assert message in result.output
     assert not (finished / "report.html").exists()
     assert not (finished / remove).exists(), "nothing is created"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
-def test_a_request_that_is_none_is_named(finished: Path, content: str) -> None:
-    (finished / "request.json").write_text(content)
+def test_damaged_settings_are_an_error(finished: Path, content: str) -> None:
+    (finished / "settings.json").write_text(content)
     result = detloss("report", finished)
     assert result.exit_code == 1
-    assert "request.json: expected the request of a comparison as JSON, got " in result.output
+    assert "settings.json: expected the settings of a comparison as JSON, got " in result.output
 
 
-def test_a_database_without_the_comparison_is_told(finished: Path) -> None:
+def test_a_database_without_the_comparison_is_an_error(finished: Path) -> None:
     plan = json.loads((finished / "plan.json").read_text())
     (finished / "plan.json").write_text(json.dumps(plan | {"steps": 4}))
     result = detloss("report", finished)
@@ -110,7 +117,7 @@ def test_a_database_without_the_comparison_is_told(finished: Path) -> None:
     assert "found none" in result.output
 
 
-def test_other_data_are_refused(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_data_are_rejected(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Dataset, "fingerprint", lambda self: "other")
     result = detloss("report", finished, "--data", finished)
     assert result.exit_code == 1
@@ -119,13 +126,13 @@ def test_other_data_are_refused(finished: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("content", ["", '{"trial": {', "{}"])
-def test_a_kept_result_that_is_torn_is_named_with_what_to_do(finished: Path, content: str) -> None:
+def test_a_damaged_undelivered_result_is_an_error_with_a_remedy(finished: Path, content: str) -> None:
     (finished / "undelivered-x.json").write_text(content)
     for words in ((*WORDS, "--out", finished), ("report", finished)):
         result = detloss(*words)
         assert result.exit_code == 1
         assert (
-            "undelivered-x.json: expected the result of a trial, got a damaged file: remove the file" in result.output
+            "undelivered-x.json: expected the result of a trial, got a damaged file: delete the file" in result.output
         )
     (finished / "undelivered-x.json").unlink()
     assert detloss(*WORDS, "--out", finished).exit_code == 0
@@ -139,10 +146,8 @@ def read_strange(path: Path | None, *, size: int | None, scenes: str | None) -> 
     return Dataset(data.name, ("\ud800dog", "cat"), data.train, samples, [problem], data.split)
 
 
-def test_names_that_no_encoding_has_reach_terminal_and_page_as_escapes(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(request, "load", read_strange)
+def test_invalid_names_are_escaped_in_terminal_and_page(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(plan, "load", read_strange)
     result = detloss(*WORDS, "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert r"excluded: a\x1b]0;owned\x07\udcff.png" in result.output
@@ -152,7 +157,7 @@ def test_names_that_no_encoding_has_reach_terminal_and_page_as_escapes(
     assert "\x1b" not in page + result.output
 
 
-def test_the_answer_is_printed_although_the_page_cannot_be_written(tmp_path: Path) -> None:
+def test_the_answer_is_printed_if_the_page_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "report.html").mkdir()
     result = detloss(*WORDS, "--out", tmp_path)
     assert result.exit_code == 1
@@ -160,10 +165,10 @@ def test_the_answer_is_printed_although_the_page_cannot_be_written(tmp_path: Pat
     assert f"Error: [Errno 21] Is a directory: '{tmp_path / 'report.html'}'" in result.output
 
 
-def test_no_password_is_in_what_is_written_or_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_password_is_written_or_printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     study = f"sqlite:///{tmp_path / 'elsewhere.db'}"
-    ledger = session.Ledger
-    monkeypatch.setattr(session, "Ledger", lambda url, *args, **options: ledger(study, *args, **options))
+    store = session.TrialStore
+    monkeypatch.setattr(session, "TrialStore", lambda url, *args, **options: store(study, *args, **options))
     address = "postgresql://me:CANARY@host/base?password=CANARY"
     for given in (("--storage", address), (f"--storage={address}",)):
         result = detloss(*WORDS, *given, "--out", tmp_path / "out", "--overwrite")
@@ -173,7 +178,7 @@ def test_no_password_is_in_what_is_written_or_said(monkeypatch: pytest.MonkeyPat
         written = [file.read_bytes() for file in (tmp_path / "out").iterdir()]
         assert not any(b"CANARY" in content for content in [*written, result.output.encode()])
     monkeypatch.undo()
-    monkeypatch.setattr(request, "load", read_small)
+    monkeypatch.setattr(plan, "load", read_small)
     for wrong in ("postgresql//u:CANARY@h/d", "postgresql://127.0.0.1:1/d?user=u&password=CANARY"):
         result = detloss(*WORDS, "--storage", wrong, "--out", tmp_path / "wrong", "--overwrite")
         assert result.exit_code == 1
@@ -181,7 +186,7 @@ def test_no_password_is_in_what_is_written_or_said(monkeypatch: pytest.MonkeyPat
         assert "CANARY" not in result.output
 
 
-def test_the_page_is_written_while_something_goes_on_and_the_latest_state_counts() -> None:
+def test_the_page_is_written_in_the_background_with_the_latest_state() -> None:
     written, first, go_on = [], Event(), Event()
 
     def write(state: int) -> None:
@@ -196,10 +201,10 @@ def test_the_page_is_written_while_something_goes_on_and_the_latest_state_counts
         page.show(3)
         go_on.set()
     assert written[0] == 1
-    assert written[1:] in ([], [3]), "a state that was overtaken is not written"
+    assert written[1:] in ([], [3]), "a replaced state is not written"
 
 
-def test_a_page_that_cannot_be_written_does_not_end_what_goes_on() -> None:
+def test_errors_in_the_background_are_ignored() -> None:
     tried = Event()
 
     def write(state: int) -> None:
@@ -212,16 +217,16 @@ def test_a_page_that_cannot_be_written_does_not_end_what_goes_on() -> None:
 
 
 @pytest.mark.exhaustive
-def test_sigterm_gives_back_what_runs_and_leaves_a_report(tmp_path: Path) -> None:
+def test_sigterm_releases_running_trials_and_leaves_a_report(tmp_path: Path) -> None:
     command = [sys.executable, "-c", INTERRUPTIBLE, tmp_path]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    said = []
+    printed = []
     for line in process.stdout:
-        said.append(line)
+        printed.append(line)
         if "[1/2] l1 + focal, seed 0" in line:
             break
-    assert any(line.startswith(f"report: {tmp_path / 'report.html'}, which refreshes itself") for line in said)
+    assert any(line.startswith(f"report: {tmp_path / 'report.html'}, which is updated") for line in printed)
     os.kill(process.pid, signal.SIGTERM)
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 128 + signal.SIGTERM
@@ -229,7 +234,5 @@ def test_sigterm_gives_back_what_runs_and_leaves_a_report(tmp_path: Path) -> Non
     assert "Traceback" not in errors
     assert "With 1 of 2 trials finished: " in output.splitlines()[-1]
     assert "With 1 of 2 trials finished: " in (tmp_path / "report.html").read_text()
-    settings = json.loads((tmp_path / "plan.json").read_text())
-    folder, plan = Folder(tmp_path), Plan.from_settings(settings)
-    [finished] = session.results_in(folder, folder.study, session.study_name(settings), plan).outcomes
+    [finished] = outcomes_in(Folder(tmp_path))
     assert finished.trial.seed == 0

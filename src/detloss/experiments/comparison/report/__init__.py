@@ -1,5 +1,1 @@
-"""The page that tells what a comparison found: one file that needs no network and no script."""
-
-from detloss.experiments.comparison.report.page import write
-
-__all__ = ["write"]
+"""Report of a comparison: one HTML file without scripts or network access."""

@@ -1,13 +1,12 @@
-"""Where each pair is good: which share of the objects of a size, and of a shape, it finds."""
+"""Recall of each pair by the size and by the shape of the objects."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 
 import numpy as np
 
 from detloss.experiments.comparison.plan import Pair
-from detloss.experiments.comparison.ranking import Standing, Summary
+from detloss.experiments.comparison.ranking import Ranking, Standing, Summary
 from detloss.experiments.comparison.statistics import (
     Difference,
     Verdict,
@@ -17,18 +16,18 @@ from detloss.experiments.comparison.statistics import (
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.training.average_precision import THRESHOLDS
 
-FEWEST_IMAGES = 10  # with such an object; below, drawing the images anew tells nothing
+MIN_IMAGES = 10  # with an object of a group; a bootstrap of fewer images is meaningless
 
 
 @dataclass(frozen=True)
-class Division:
-    """Objects sorted by a number that each of them has.
+class Grouping:
+    """Groups of objects by a property.
 
     Attributes:
-        title: What they are sorted by.
-        measure: That number of each object of a sample.
-        limits: The upper limits of all groups but the last; a limit belongs to the group below it.
-        names: Of the groups, one more than limits.
+        title: The property.
+        measure: Computes the property of each object of a sample.
+        limits: Upper limits of all groups but the last, inclusive.
+        names: Names of the groups, one more than limits.
     """
 
     title: str
@@ -37,31 +36,31 @@ class Division:
     names: tuple[str, ...]
 
 
-def share_of_image(sample: Sample) -> np.ndarray:
-    """The area of each object, the image's being 1."""
+def fraction_of_image(sample: Sample) -> np.ndarray:
+    """The area of each object as a fraction of its image."""
     width, height = sample.sides.T
     image_height, image_width = sample.image.shape[:2]
-    share: np.ndarray = width * height / (image_height * image_width)
-    return share
+    fraction: np.ndarray = width * height / (image_height * image_width)
+    return fraction
 
 
-def width_by_height(sample: Sample) -> np.ndarray:
-    """The aspect ratio of each object."""
+def aspect_ratio(sample: Sample) -> np.ndarray:
+    """The width of each object divided by its height."""
     width, height = sample.sides.T
     ratio: np.ndarray = width / height
     return ratio
 
 
-DIVISIONS = (
-    Division(
-        "By size: the object's share of its image",
-        share_of_image,
+GROUPINGS = (
+    Grouping(
+        "By size: fraction of the image",
+        fraction_of_image,
         (1 / 1000, 1 / 300, 0.01, 0.03, 0.1, 0.3),  # two of them are COCO's limits of small and large
         ("up to 0.1 %", "0.1 to 0.33 %", "0.33 to 1 %", "1 to 3 %", "3 to 10 %", "10 to 30 %", "above 30 %"),
     ),
-    Division(
-        "By shape: the object's width : height",
-        width_by_height,
+    Grouping(
+        "By shape: width : height",
+        aspect_ratio,
         (1 / 2, 4 / 5, 5 / 4, 2),
         ("1 : 2 and taller", "1 : 2 to 4 : 5", "about square", "5 : 4 to 2 : 1", "wider than 2 : 1"),
     ),
@@ -70,14 +69,14 @@ DIVISIONS = (
 
 @dataclass(frozen=True)
 class Group:
-    """How the pairs find the objects of one group.
+    """Recall of the pairs in one group of objects.
 
     Attributes:
-        name: Of the group.
-        objects: How many there are in the validation images.
-        recalls: Of every pair by its name: the share that it finds, the mean over IoU thresholds .50 to .95.
-        differences: To the baseline, of pairs that can be compared with it; none where too few images have such an
-            object.
+        name: Name of the group.
+        objects: Number of objects in the validation images.
+        recalls: Recall of every pair by name, averaged over IoU thresholds .50 to .95.
+        differences: Differences from the baseline, of pairs that can be compared with it; empty if too few images have
+            such an object.
     """
 
     name: str
@@ -86,8 +85,8 @@ class Group:
     differences: Mapping[str, Difference]
 
     @property
-    def told(self) -> dict[str, Difference]:
-        """The differences that are none of chance, as far as one can tell."""
+    def significant(self) -> dict[str, Difference]:
+        """The differences whose interval excludes 0."""
         return {
             name: difference
             for name, difference in self.differences.items()
@@ -97,11 +96,11 @@ class Group:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """The groups of a division that have objects.
+    """The groups of a grouping that have objects.
 
     Attributes:
-        title: What they are sorted by.
-        groups: In the order of the division.
+        title: The property.
+        groups: In ascending order of the property.
     """
 
     title: str
@@ -109,7 +108,7 @@ class Breakdown:
 
     @property
     def scale(self) -> tuple[float, float]:
-        """Tenths between which all seeds of all groups lie."""
+        """Range of all seeds and groups, rounded outwards to tenths."""
         summaries = [summary for group in self.groups for summary in group.recalls.values()]
         low = np.floor(min(summary.lowest for summary in summaries) * 10) / 10
         high = np.ceil(max(summary.highest for summary in summaries) * 10) / 10
@@ -117,35 +116,31 @@ class Breakdown:
 
     @property
     def comparisons(self) -> int:
-        """In how many cases a pair was compared with the baseline."""
+        """Number of comparisons with the baseline."""
         return sum(len(group.differences) for group in self.groups)
 
 
-def breakdowns(standings: Sequence[Standing], dataset: Dataset, baseline: Pair) -> list[Breakdown]:
-    """Compare the pairs group by group; nothing where a trial did not note which objects it found."""
-    if any(outcome.found is None for standing in standings for outcome in standing.outcomes):
-        return []
+def breakdowns(ranking: Ranking, dataset: Dataset) -> list[Breakdown]:
+    """Compare the pairs group by group."""
     draws = draws_of_images(len(dataset.validation))
-    return [breakdown(division, standings, dataset, baseline, draws) for division in DIVISIONS]
+    return [breakdown(grouping, ranking, dataset, draws) for grouping in GROUPINGS]
 
 
-def breakdown(
-    division: Division, standings: Sequence[Standing], dataset: Dataset, baseline: Pair, draws: np.ndarray
-) -> Breakdown:
-    """Compare the pairs in every group of one division."""
+def breakdown(grouping: Grouping, ranking: Ranking, dataset: Dataset, draws: np.ndarray) -> Breakdown:
+    """Compare the pairs in every group of one grouping."""
     images = np.repeat(np.arange(len(dataset.validation)), [len(sample.boxes) for sample in dataset.validation])
-    values = np.concatenate([division.measure(sample) for sample in dataset.validation])
-    groups = np.searchsorted(division.limits, values)
+    values = np.concatenate([grouping.measure(sample) for sample in dataset.validation])
+    groups = np.searchsorted(grouping.limits, values)
     return Breakdown(
-        division.title,
+        grouping.title,
         [
-            group_of(division.names[group], groups == group, images, standings, baseline, draws)
+            compare_group(grouping.names[group], groups == group, images, ranking.standings, ranking.baseline, draws)
             for group in np.unique(groups).tolist()
         ],
     )
 
 
-def group_of(
+def compare_group(
     name: str,
     members: np.ndarray,
     images: np.ndarray,
@@ -156,9 +151,9 @@ def group_of(
     """Compare the pairs on the objects of one group.
 
     Args:
-        name: Of the group.
-        members: (objects,) bool: which objects of the validation images belong to it.
-        images: (objects,): the image of each object.
+        name: Name of the group.
+        members: (objects,) bool: whether each object of the validation images belongs to it.
+        images: (objects,): image of each object.
         standings: The pairs.
         baseline: The pair that the others are compared with.
         draws: (draws, images): how often each image is drawn.
@@ -168,11 +163,11 @@ def group_of(
     recalls: dict[Pair, dict[int, float]] = {}
     drawn: dict[Pair, dict[int, np.ndarray]] = {}
     for standing in standings:
-        for outcome in standing.outcomes:
-            found = recall_of_each(outcome.found)[members]
-            recalls.setdefault(standing.pair, {})[outcome.trial.seed] = float(found.mean())
+        for seed, evaluation in zip(standing.scores, standing.evaluations):
+            found = recall_per_object(evaluation.found)[members]
+            recalls.setdefault(standing.pair, {})[seed] = float(found.mean())
             found_in_image = np.bincount(images[members], found, minlength=draws.shape[1])
-            drawn.setdefault(standing.pair, {})[outcome.trial.seed] = np.divide(
+            drawn.setdefault(standing.pair, {})[seed] = np.divide(
                 draws @ found_in_image, drawn_objects, out=np.full(len(draws), np.nan), where=drawn_objects > 0
             )
     differences = {}
@@ -182,25 +177,19 @@ def group_of(
         if standing.failed or baseline_failed:
             continue
         seeds = [seed for seed in recalls[pair] if seed in recalls.get(baseline, {})]
-        if pair != baseline and seeds and np.count_nonzero(objects) >= FEWEST_IMAGES:
+        if pair != baseline and seeds and np.count_nonzero(objects) >= MIN_IMAGES:
             differences[standing.name] = difference(
                 [recalls[pair][seed] for seed in seeds],
                 [recalls[baseline][seed] for seed in seeds],
                 drawn_scores=np.stack([drawn[pair][seed] for seed in seeds]),
                 drawn_baseline=np.stack([drawn[baseline][seed] for seed in seeds]),
             )
-    summaries = {str(pair): summary_of(list(values.values())) for pair, values in recalls.items()}
+    summaries = {str(pair): Summary.of(list(values.values())) for pair, values in recalls.items()}
     return Group(name, int(objects.sum()), summaries, differences)
 
 
-def recall_of_each(found: np.ndarray | None) -> np.ndarray:
-    """At which share of the IoU thresholds each object was found."""
-    assert found is not None
+def recall_per_object(found: np.ndarray) -> np.ndarray:
+    """The fraction of the IoU thresholds at which each object is found."""
     flags = found[:, None] >> np.arange(len(THRESHOLDS)) & 1
-    share: np.ndarray = flags.mean(axis=1)
-    return share
-
-
-def summary_of(values: Sequence[float]) -> Summary:
-    """Mean and range over the seeds."""
-    return Summary(fmean(values), min(values), max(values))
+    fraction: np.ndarray = flags.mean(axis=1)
+    return fraction

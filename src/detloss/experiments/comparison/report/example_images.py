@@ -1,70 +1,74 @@
-"""Validation images, with the truth and what a pair of losses sees in them."""
+"""Example images of the report: selection, ground truth and predictions."""
 
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from io import BytesIO
 from math import cos, degrees, radians, sin
+from statistics import fmean, median
 
 import numpy as np
 import torch
 from PIL import Image
 
 import detloss
-from detloss.experiments.data.dataset import Sample
+from detloss.experiments.comparison.ranking import Standing
+from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.data.images import ImageError, read_image, resized
 from detloss.experiments.training.evaluation import Prediction
-from detloss.experiments.training.snapshots import highest_scoring
+from detloss.experiments.training.snapshots import Snapshot, highest_scoring
 
 MATCHING_IOU = 0.5
-LONGER_SIDE = 480  # pixels of a picture in the page
-MOST_ENLARGED = 4
-MOST_LABELED = 8  # objects
+LONGER_SIDE = 480  # pixels of an image in the page
+MAX_SCALE = 4
+MAX_LABELED = 8  # objects
+IMAGES_PER_GALLERY = 4
+PAIRS_IN_STRIPS = 4
 
 
-class Finding(Enum):
-    """What a box in a picture is."""
+class BoxStatus(Enum):
+    """Result of matching a ground-truth box or a prediction; the values are classes of the page's style."""
 
     FOUND = "found"
     MISSED = "missed"
-    HIT = "hit"
-    FALSE = "false"
+    TRUE_POSITIVE = "hit"
+    FALSE_POSITIVE = "false"
 
 
 @dataclass(frozen=True)
-class Mark:
-    """A box to draw: left, top, width and height in pixels, what it is, and by how many degrees it is turned."""
+class DrawnBox:
+    """A box to draw: left, top, width and height in pixels, label, status, and angle in degrees."""
 
     x: float
     y: float
     width: float
     height: float
     label: str
-    finding: Finding
-    turn: float = 0.0
+    status: BoxStatus
+    angle: float = 0.0
 
     @property
-    def around(self) -> tuple[float, float, float]:
-        """Left, top and right of the smallest box along the axes around it."""
-        cosine, sine = (abs(part(radians(self.turn))) for part in (cos, sin))
-        reach = (self.width * cosine + self.height * sine) / 2
+    def bounds(self) -> tuple[float, float, float]:
+        """Left, top and right of the smallest enclosing axis-aligned box."""
+        cosine, sine = (abs(part(radians(self.angle))) for part in (cos, sin))
+        half_width = (self.width * cosine + self.height * sine) / 2
         x, y = self.x + self.width / 2, self.y + self.height / 2
-        return x - reach, y - (self.width * sine + self.height * cosine) / 2, x + reach
+        return x - half_width, y - (self.width * sine + self.height * cosine) / 2, x + half_width
 
 
 @dataclass(frozen=True)
-class Photograph:
-    """A validation image, ready to stand in a page.
+class EmbeddedImage:
+    """A validation image, encoded for the page.
 
     Attributes:
-        id: What pictures of the page call it.
+        id: Its id in the page.
         name: Its file name.
-        width: In pixels of the image that was judged, in which boxes are.
-        height: Likewise.
-        url: The picture itself, sharper than that image where its file is.
-        crowded: Whether it has so many objects that labels would hide them.
+        width: Width in pixels of the evaluated image, which are the coordinates of the boxes.
+        height: Height in the same pixels.
+        url: The encoded image, at a higher resolution than the evaluated one if its file has it.
+        crowded: Whether it has too many objects for labels.
     """
 
     id: str
@@ -75,61 +79,168 @@ class Photograph:
     crowded: bool
 
 
-def photograph(sample: Sample, id: str) -> Photograph:
-    """Encode a validation image for the page, from its file if that is still there."""
+def embedded_image(sample: Sample, id: str) -> EmbeddedImage:
+    """Encode a validation image, from its file if that still exists."""
     height, width, _ = sample.image.shape
     picture = Image.fromarray(sample.image)
     if sample.file is not None:
         with suppress(ImageError):
             picture = read_image(sample.file)
-    size = resized(picture.size, min(LONGER_SIDE, MOST_ENLARGED * max(picture.size)))
+    size = resized(picture.size, min(LONGER_SIDE, MAX_SCALE * max(picture.size)))
     buffer = BytesIO()
     picture.resize(size, Image.Resampling.LANCZOS).save(buffer, format="JPEG", quality=85)
     url = f"data:image/jpeg;base64,{b64encode(buffer.getvalue()).decode()}"
-    return Photograph(id, sample.name, width, height, url, crowded=len(sample.boxes) > MOST_LABELED)
+    return EmbeddedImage(id, sample.name, width, height, url, crowded=len(sample.boxes) > MAX_LABELED)
 
 
-def marks(
+def drawn_boxes(
     sample: Sample,
     prediction: Prediction | None,
     class_names: Sequence[str],
     geometry: detloss.AxisAligned | detloss.Rotated = detloss.AxisAligned(),
-) -> list[Mark]:
-    """Judge the best predictions of an image against the truth.
+) -> list[DrawnBox]:
+    """Match the highest-scoring predictions of an image to its ground truth.
 
-    Scores of different losses are not comparable, so no threshold is applied: as many predictions are shown as there
-    are true boxes, the highest scores first. A prediction is a hit where its class is right and it overlaps a true box
-    that is not taken yet by an IoU of at least .5.
-
-    Without a prediction, the true boxes alone.
+    Scores of different losses are not comparable, so there is no threshold: as many predictions are drawn as there are
+    ground-truth boxes, by descending score. A prediction is correct if its class is right and its IoU with an unmatched
+    ground-truth box is at least .5.
 
     Returns:
-        The true boxes, each found or missed, then the predictions, each a hit or false.
+        The ground-truth boxes, then the predictions; without a prediction, the ground truth alone.
     """
     if prediction is None:
-        return [mark(box, class_names[label], Finding.FOUND) for box, label in zip(sample.boxes, sample.labels)]
+        objects = zip(sample.boxes, sample.labels)
+        return [drawn_box(box, class_names[label], BoxStatus.FOUND) for box, label in objects]
     boxes, _, labels = highest_scoring(prediction, sample)
-    predictions, truths = torch.as_tensor(boxes), torch.as_tensor(sample.boxes)
-    overlaps = detloss.iou(predictions, truths, geometry=geometry, pairwise=True).numpy()
-    free = np.ones(len(sample.boxes), dtype=bool)
+    predictions, ground_truth = torch.as_tensor(boxes), torch.as_tensor(sample.boxes)
+    overlaps = detloss.iou(predictions, ground_truth, geometry=geometry, pairwise=True).numpy()
+    unmatched = np.ones(len(sample.boxes), dtype=bool)
     predicted = []
     for index, row in enumerate(overlaps):
-        candidates = np.where(free & (sample.labels == labels[index]), row, 0.0)
-        nearest = int(candidates.argmax())
-        hit = candidates[nearest] >= MATCHING_IOU
-        free[nearest] &= not hit
-        predicted.append(mark(boxes[index], class_names[labels[index]], Finding.HIT if hit else Finding.FALSE))
-    truth = [
-        mark(box, class_names[label], Finding.MISSED if missed else Finding.FOUND)
-        for box, label, missed in zip(sample.boxes, sample.labels, free, strict=True)
+        candidates = np.where(unmatched & (sample.labels == labels[index]), row, 0.0)
+        best = int(candidates.argmax())
+        correct = candidates[best] >= MATCHING_IOU
+        unmatched[best] &= not correct
+        status = BoxStatus.TRUE_POSITIVE if correct else BoxStatus.FALSE_POSITIVE
+        predicted.append(drawn_box(boxes[index], class_names[labels[index]], status))
+    ground_truth_boxes = [
+        drawn_box(box, class_names[label], BoxStatus.MISSED if missed else BoxStatus.FOUND)
+        for box, label, missed in zip(sample.boxes, sample.labels, unmatched, strict=True)
     ]
-    return truth + predicted
+    return ground_truth_boxes + predicted
 
 
-def mark(box: np.ndarray, label: str, finding: Finding) -> Mark:
-    """Turn corners, or center, sides and angle, into what SVG draws."""
+def drawn_box(box: np.ndarray, label: str, status: BoxStatus) -> DrawnBox:
+    """Convert corners, or center, sides and angle, to the rectangle of SVG."""
     if len(box) == 5:
         cx, cy, width, height, angle = box.tolist()
-        return Mark(cx - width / 2, cy - height / 2, width, height, label, finding, degrees(angle))
+        return DrawnBox(cx - width / 2, cy - height / 2, width, height, label, status, degrees(angle))
     x1, y1, x2, y2 = box.tolist()
-    return Mark(x1, y1, max(x2 - x1, 0.0), max(y2 - y1, 0.0), label, finding)
+    return DrawnBox(x1, y1, max(x2 - x1, 0.0), max(y2 - y1, 0.0), label, status)
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """An image with ground truth and predictions of a pair."""
+
+    image: EmbeddedImage
+    boxes: Sequence[DrawnBox]
+
+    @property
+    def objects(self) -> int:
+        """Number of objects."""
+        return sum(box.status in (BoxStatus.FOUND, BoxStatus.MISSED) for box in self.boxes)
+
+    @property
+    def found(self) -> int:
+        """Number of objects that are found."""
+        return sum(box.status is BoxStatus.FOUND for box in self.boxes)
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Views of the same images for every pair.
+
+    Attributes:
+        title: How the images are selected.
+        rows: For every image, the view of each pair by name.
+    """
+
+    title: str
+    rows: Sequence[Mapping[str, ImageView]]
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Predictions in one image during training.
+
+    Attributes:
+        image: The image.
+        views: For each pair by name, the steps and the view after each.
+    """
+
+    image: EmbeddedImage
+    views: Mapping[str, Sequence[tuple[int, ImageView]]]
+
+
+class ExampleImages:
+    """The validation images of a page, each encoded once."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self.embedded: dict[int, EmbeddedImage] = {}
+
+    def boxes(self, image: int, prediction: Prediction | None) -> list[DrawnBox]:
+        """The boxes to draw on an image."""
+        return drawn_boxes(self.dataset.validation[image], prediction, self.dataset.class_names, self.dataset.geometry)
+
+    def view(self, image: int, prediction: Prediction | None) -> ImageView:
+        """View the predictions in an image; None: the ground truth alone."""
+        if image not in self.embedded:
+            self.embedded[image] = embedded_image(self.dataset.validation[image], f"image-{image}")
+        return ImageView(self.embedded[image], self.boxes(image, prediction))
+
+    def galleries(self, standings: Sequence[Standing]) -> list[Gallery]:
+        """Select images by the fraction of their objects that the first seed of each pair finds."""
+        predictions = {standing.name: standing.outcomes[0].predictions for standing in standings}
+        common = sorted(set.intersection(*map(set, predictions.values()))) if predictions else []
+        fractions = {
+            image: [fraction_found(self.boxes(image, of_pair[image])) for of_pair in predictions.values()]
+            for image in common
+        }
+        samples = self.dataset.validation
+        spread = {image: (max(values) - min(values)) * len(samples[image].boxes) for image, values in fractions.items()}
+        by_spread = sorted(common, key=lambda image: -spread[image])
+        different = [image for image in by_spread[:IMAGES_PER_GALLERY] if spread[image]]
+        means = {image: fmean(values) for image, values in fractions.items()}
+        typical = sorted(
+            set(common) - set(different), key=lambda image: (abs(means[image] - median(means.values())), image)
+        )
+        selected = {
+            "Largest differences between the pairs": different,
+            "Typical images": sorted(typical[:IMAGES_PER_GALLERY]),
+        }
+        return [
+            Gallery(
+                title,
+                [{name: self.view(image, of_pair[image]) for name, of_pair in predictions.items()} for image in images],
+            )
+            for title, images in selected.items()
+            if images
+        ]
+
+    def strips(self, snapshots: Mapping[str, Sequence[Snapshot]]) -> list[Strip]:
+        """View the predictions of the first pairs during training, image by image."""
+        views: dict[int, dict[str, list[tuple[int, ImageView]]]] = {}
+        for name, of_pair in list(snapshots.items())[:PAIRS_IN_STRIPS]:
+            for snapshot in of_pair:
+                for image, prediction in snapshot.predictions.items():
+                    strip = views.setdefault(image, {}).setdefault(name, [])
+                    strip.append((snapshot.step, self.view(image, prediction)))
+        return [Strip(self.embedded[image], of_image) for image, of_image in views.items()]
+
+
+def fraction_found(boxes: Sequence[DrawnBox]) -> float:
+    """The fraction of the objects that is found; 1 if there is none."""
+    objects = [box.status for box in boxes if box.status in (BoxStatus.FOUND, BoxStatus.MISSED)]
+    return fmean(status is BoxStatus.FOUND for status in objects) if objects else 1.0

@@ -1,92 +1,100 @@
-"""The page as a whole: everything gathered, and written into the template."""
+"""HTML page of the report, also while trials run."""
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version
 from math import isnan
 from pathlib import Path
+from threading import Condition, Thread
+from time import perf_counter
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import detloss
 from detloss.experiments.comparison.findings import findings
-from detloss.experiments.comparison.output import write_whole
-from detloss.experiments.comparison.plan import pair_of
-from detloss.experiments.comparison.ranking import Standing
+from detloss.experiments.comparison.output import write_atomic
+from detloss.experiments.comparison.plan import ComparisonSettings, pair_of
+from detloss.experiments.comparison.progress import remarks_on, trial_name
+from detloss.experiments.comparison.ranking import Ranking
 from detloss.experiments.comparison.report import charts
-from detloss.experiments.comparison.report.breakdowns import FEWEST_IMAGES, breakdowns
-from detloss.experiments.comparison.report.image_selection import Album
+from detloss.experiments.comparison.report.breakdowns import MIN_IMAGES, breakdowns
+from detloss.experiments.comparison.report.example_images import ExampleImages
 from detloss.experiments.comparison.report.positives import positives
-from detloss.experiments.comparison.report.series_style import COLORS, looks_of
-from detloss.experiments.comparison.request import Request
 from detloss.experiments.comparison.runner import Results
-from detloss.experiments.console import printable, remarks_on
+from detloss.experiments.console import printable
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training.snapshots import Glimpse, evenly
+from detloss.experiments.training.snapshots import Snapshot, evenly_spaced
 
-JUDGING = ("torch", "numpy", "faster-coco-eval")
-"""Packages whose versions may move a number of the page."""
+PACKAGES = ("torch", "numpy", "faster-coco-eval")
+"""Packages whose versions may change the results."""
 
-SCENES = 6  # images shown before there are predictions
-REFRESH = 5  # seconds after which a browser reads the page again while trials run
+SIZES = ("small", "medium", "large")
+DATA_IMAGES = 6  # shown before there are predictions
+REFRESH = 5  # seconds after which a browser reloads the page while trials run
+WRITING_TIME = 0.1  # maximum fraction of the time that is spent on writing while trials run
+
+State = TypeVar("State")
 
 
 def versions() -> dict[str, str]:
-    """What the numbers were made with."""
+    """Versions of the software that produced the results."""
     return {
         "detloss": detloss.__version__,
         "python": platform.python_version(),
-        **{name: version(name) for name in JUDGING},
+        **{name: version(name) for name in PACKAGES},
         "system": platform.platform(),
     }
 
 
-def glimpses_of(results: Results) -> dict[str, Sequence[Glimpse]]:
-    """What was seen of each pair in training, on its first seed of which something was seen."""
-    seen = {outcome.trial: outcome.glimpses for outcome in results.outcomes if outcome.glimpses} | results.running
-    of_pairs: dict[str, Sequence[Glimpse]] = {}
-    for trial in sorted(seen, key=lambda trial: trial.seed):
-        of_pairs.setdefault(str(pair_of(trial)), seen[trial])
+def snapshots_by_pair(results: Results) -> dict[str, Sequence[Snapshot]]:
+    """Snapshots of each pair, from its first seed that has any."""
+    of_trials = {one.trial: one.snapshots for one in results.outcomes if one.snapshots} | results.running
+    of_pairs: dict[str, Sequence[Snapshot]] = {}
+    for trial in sorted(of_trials, key=lambda trial: trial.seed):
+        of_pairs.setdefault(str(pair_of(trial)), of_trials[trial])
     return of_pairs
 
 
-def scenes_of(dataset: Dataset) -> list[int]:
-    """A few validation images with objects."""
-    return evenly([image for image, sample in enumerate(dataset.validation) if len(sample.boxes)], SCENES)
+def data_images(dataset: Dataset) -> list[int]:
+    """Select a few validation images with objects."""
+    with_objects = [image for image, sample in enumerate(dataset.validation) if len(sample.boxes)]
+    return evenly_spaced(with_objects, DATA_IMAGES)
 
 
-def write(
+def write_page(
     path: Path,
     results: Results,
-    standings: Sequence[Standing],
+    ranking: Ranking,
     dataset: Dataset,
-    request: Request,
+    settings: ComparisonSettings,
     *,
     running: bool = False,
 ) -> None:
-    """Write the page, whole or not at all.
+    """Write the page, completely or not at all.
 
     Args:
-        path: The file to write.
-        results: What was planned, and what has come of it.
-        standings: How the pairs stand to each other; none before the first trial of a comparison has finished.
-        dataset: What was trained and judged on.
-        request: The options of the comparison.
-        running: Whether trials are running, so that the page refreshes itself.
+        path: The file.
+        results: The plan and its results.
+        ranking: Ranking of the pairs; empty before the first trial of the comparison has finished.
+        dataset: Training and validation images.
+        settings: Settings of the comparison.
+        running: Whether trials are running, so that the page reloads itself.
     """
-    baseline = request.baseline
-    looks = looks_of([str(pair) for pair in results.plan.weights])
+    standings = ranking.standings
+    styles = charts.series_styles([str(pair) for pair in results.plan.weights])
     objects = np.bincount(
         np.concatenate([sample.labels for sample in dataset.validation]), minlength=len(dataset.class_names)
     )
-    album, glimpses = Album(dataset), glimpses_of(results)
-    filmed = list(dict.fromkeys([*[standing.name for standing in standings], *looks]))
-    films = album.films({name: glimpses[name] for name in filmed if name in glimpses})
-    galleries = album.galleries(standings)
-    loader = PackageLoader("detloss.experiments.comparison", "report")
+    images, snapshots = ExampleImages(dataset), snapshots_by_pair(results)
+    order = list(dict.fromkeys([*[standing.name for standing in standings], *styles]))
+    strips = images.strips({name: snapshots[name] for name in order if name in snapshots})
+    galleries = images.galleries(standings)
     environment = Environment(
-        loader=loader,
+        loader=PackageLoader("detloss.experiments.comparison", "report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -94,33 +102,79 @@ def write(
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
     page = environment.get_template("page.html.j2").render(
+        ranking=ranking,
         standings=standings,
-        baseline=baseline,
-        findings=findings(standings, baseline, results),
-        remarks=remarks_on(request, results),
+        baseline=ranking.baseline,
+        findings=findings(ranking, results),
+        remarks=remarks_on(settings, results),
         results=results,
+        trial_name=trial_name,
         refresh=REFRESH if running else None,
         dataset=dataset,
-        colors=COLORS,
-        looks=looks,
-        swatches={name: charts.swatch(look) for name, look in looks.items()},
-        spread=charts.spread(standings, looks) if standings else "",
-        precision_recall=charts.precision_recall(standings, objects, looks) if standings else "",
-        convergence=charts.convergence(standings, looks),
-        breakdowns=breakdowns(standings, dataset, baseline),
-        fewest_images=FEWEST_IMAGES,
+        colors=charts.COLORS,
+        styles=styles,
+        legend_keys={name: charts.legend_key(series) for name, series in styles.items()},
+        scores_by_seed=charts.scores_by_seed(standings, styles) if standings else "",
+        precision_recall=charts.precision_recall(standings, objects, styles) if standings else "",
+        training_losses=charts.training_losses(standings, styles),
+        breakdowns=breakdowns(ranking, dataset) if standings else [],
+        min_images=MIN_IMAGES,
         positives=positives([outcome.trial for standing in standings for outcome in standing.outcomes], dataset),
-        learning=charts.learning(standings, looks),
-        films=films,
+        ap_over_steps=charts.ap_over_steps(standings, styles),
+        strips=strips,
         galleries=galleries,
-        sizes=[
-            size
-            for size in ("small", "medium", "large")
-            if not all(isnan(standing.summary(size).mean) for standing in standings)
-        ],
-        scenes=[] if films or galleries else [album.picture(image, None) for image in scenes_of(dataset)],
-        photographs=list(album.photographs.values()),
-        request=request,
+        sizes=[size for size in SIZES if not all(isnan(standing.summary(size).mean) for standing in standings)],
+        data_views=[] if strips or galleries else [images.view(image, None) for image in data_images(dataset)],
+        embedded_images=list(images.embedded.values()),
+        settings=settings,
         versions=versions(),
     )
-    write_whole(path, page)
+    write_atomic(path, page)
+
+
+class LivePage(AbstractContextManager["LivePage[State]"], Generic[State]):
+    """Writes the latest state in a thread of its own; leaving the context ends the thread.
+
+    Args:
+        write: Writes a state. Its errors are ignored, because writing the final page raises them again.
+    """
+
+    def __init__(self, write: Callable[[State], None]) -> None:
+        self.write = write
+        self.changed = Condition()
+        self.latest: State | None = None
+        self.ended = False
+        self.thread = Thread(target=self.work)
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self.changed:
+            self.ended = True
+            self.changed.notify()
+        self.thread.join()
+
+    def show(self, state: State) -> None:
+        """Write this state as soon as possible, unless a later one replaces it."""
+        with self.changed:
+            self.latest = state
+            self.changed.notify()
+
+    def work(self) -> None:
+        """Write states until the end; one that is still waiting then is left to the final page."""
+        while True:
+            with self.changed:
+                self.changed.wait_for(lambda: self.ended or self.latest is not None)
+                state, self.latest = self.latest, None
+            if state is None or self.ended:
+                return
+            start = perf_counter()
+            with suppress(Exception):
+                self.write(state)
+            pause = (perf_counter() - start) * (1 / WRITING_TIME - 1)
+            with self.changed:
+                self.changed.wait_for(lambda: self.ended, timeout=pause)

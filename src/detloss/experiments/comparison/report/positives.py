@@ -1,6 +1,6 @@
-"""How many cells had an object in training, and what the losses were divided by.
+"""Positive cells and normalizers of the training batches.
 
-Both follow from the data and the order of the images, whatever the losses; so they are counted after the trials.
+Both follow from the data and the order of the images, not from the losses, so they are counted after the trials.
 """
 
 from collections.abc import Iterable
@@ -10,23 +10,24 @@ from itertools import islice
 import numpy as np
 
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training.builders import labels_of_cells, unitbox_of
-from detloss.experiments.training.trial import Trial, order
+from detloss.experiments.training.detectors import cell_labels, unitbox_of
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import batch_indices
 
 
 @dataclass(frozen=True)
 class Positives:
-    """The cells of the batches that were trained on, over all seeds.
+    """Cells of the training batches of all seeds.
 
     Attributes:
-        share: Positive ones, of all.
-        cells: In a batch; the mean, for images may differ in size.
-        normalizer: What the sums of a batch were divided by, its positive cells or 1; the mean over the steps.
-        lowest: Of a batch.
-        highest: Of a batch.
+        fraction: Fraction of the cells that are positive.
+        cells: Mean number of cells per batch; images may differ in size.
+        normalizer: Mean over the steps of the divisor of the losses, the number of positive cells but at least 1.
+        lowest: Lowest normalizer of a batch.
+        highest: Highest normalizer of a batch.
     """
 
-    share: float
+    fraction: float
     cells: float
     normalizer: float
     lowest: int
@@ -34,23 +35,23 @@ class Positives:
 
 
 def positives(trials: Iterable[Trial], dataset: Dataset) -> Positives | None:
-    """Count for trials of UnitBox; None for other detectors, which assign their anchors themselves."""
+    """Count the cells in trials of UnitBox; None for other detectors, which do their own label assignment."""
     runs = sorted({(trial.detector, trial.seed, trial.steps) for trial in trials})
     if {detector for detector, _, _ in runs} != {"unitbox"}:
         return None
-    assigning = unitbox_of(dataset)()
+    model = unitbox_of(dataset)()
     sizes = np.array([sample.image.shape[:2] for sample in dataset.train])
-    planes = -(-sizes // assigning.stride)
-    labels = labels_of_cells(assigning, dataset.train)
-    of_sample = np.array([int((of_image < assigning.num_classes).sum()) for of_image in labels])
+    shapes = -(-sizes // model.stride)
+    labels = cell_labels(model, dataset.train)
+    positive_cells = np.array([int((of_image < model.num_classes).sum()) for of_image in labels])
     cells, found = [], []
     for _, seed, steps in runs:
-        for batch in islice(order(len(dataset.train), seed), steps):
-            cells.append(len(batch) * int(planes[batch].max(axis=0).prod()))  # all are filled up to the largest
-            found.append(int(of_sample[batch].sum()))
+        for batch in islice(batch_indices(len(dataset.train), seed), steps):
+            cells.append(len(batch) * int(shapes[batch].max(axis=0).prod()))  # images are padded to the largest
+            found.append(int(positive_cells[batch].sum()))
     normalizers = np.maximum(found, 1)
     return Positives(
-        share=sum(found) / sum(cells),
+        fraction=sum(found) / sum(cells),
         cells=float(np.mean(cells)),
         normalizer=float(normalizers.mean()),
         lowest=int(normalizers.min()),

@@ -1,4 +1,4 @@
-"""A trial: the same for the same seed, on equal terms for every loss, and the better the longer it trains."""
+"""Training and evaluation: reproducible by seed, the same initial weights for every loss, and learning."""
 
 import pickle
 from dataclasses import replace
@@ -11,21 +11,27 @@ import torch
 from detloss.catalog import LOSSES, Kind
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.loss_names import loss_named
-from detloss.experiments.training import trial
-from detloss.experiments.training.builders import cells_of_classes
-from detloss.experiments.training.devices import Place
-from detloss.experiments.training.trial import (
-    Trial,
+from detloss.experiments.training import training_loop
+from detloss.experiments.training.detectors import cells_per_class
+from detloss.experiments.training.devices import Device
+from detloss.experiments.training.evaluation import Evaluation
+from detloss.experiments.training.outcome import Outcome, Trial
+from detloss.experiments.training.training_loop import (
+    batch_indices,
     build,
-    images_of,
-    order,
-    pace,
+    image_batch,
+    measure_speed,
     run_trial,
 )
 
 BOXES = [loss.name for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)]
 CLASSES = [loss.name for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.SOFTMAX)]
 TRIAL = Trial(box="giou", cls="focal", weight=1.0, seed=3, steps=4)
+
+
+def evaluation_of(outcome: Outcome) -> Evaluation:
+    assert outcome.evaluation is not None
+    return outcome.evaluation
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +55,16 @@ def dataset() -> Dataset:
 def test_a_seed_decides_everything(dataset: Dataset) -> None:
     first, second = run_trial(TRIAL, dataset), run_trial(TRIAL, dataset)
     assert first.curve == second.curve
-    assert (first.ap, first.ap50, first.ap75) == (second.ap, second.ap50, second.ap75)
-    for one, other in zip(first.predictions, second.predictions):
-        assert all(np.array_equal(a, b) for a, b in zip(one, other))
+    assert evaluation_of(first).ap == evaluation_of(second).ap == first.score
+    assert evaluation_of(first).ap75 == evaluation_of(second).ap75
+    assert list(first.predictions) == list(second.predictions)
+    for image, prediction in first.predictions.items():
+        assert all(np.array_equal(a, b) for a, b in zip(prediction, second.predictions[image]))
     assert run_trial(replace(TRIAL, seed=4), dataset).curve != first.curve
 
 
-def test_losses_meet_on_equal_terms(dataset: Dataset) -> None:
-    """The initial weights are the same for all losses, but for the background's logit where there is one."""
+def test_initial_weights_are_the_same_for_all_losses(dataset: Dataset) -> None:
+    """Except for the logit of the background, which some losses have."""
     focal, cross_entropy = (build(loss_named("giou"), loss_named(cls), TRIAL, dataset) for cls in ("focal", "ce"))
     expected = focal.state_dict()
     for name, value in cross_entropy.state_dict().items():
@@ -69,31 +77,31 @@ def test_every_loss_trains(box: str, cls: str, dataset: Dataset) -> None:
     outcome = run_trial(replace(TRIAL, box=box, cls=cls, steps=2), dataset)
     assert [step for step, _, _ in outcome.curve] == [1, 2]
     assert np.isfinite(outcome.curve).all()
-    assert 0 <= outcome.ap <= 1
+    assert 0 <= outcome.score <= 1
 
 
 def test_training_finds_the_shapes(dataset: Dataset) -> None:
     outcome = run_trial(replace(TRIAL, steps=60), dataset)
-    assert outcome.ap50 > 0.9
+    assert evaluation_of(outcome).ap50 > 0.9
     assert outcome.curve[-1][2] < outcome.curve[0][2] / 2
 
 
-def test_outcome_is_whole_and_travels(dataset: Dataset) -> None:
+def test_an_outcome_is_complete_and_can_be_pickled(dataset: Dataset) -> None:
     steps: list[int] = []
-    outcome = run_trial(replace(TRIAL, steps=125), dataset, on_progress=lambda step, glimpse=None: steps.append(step))
+    outcome = run_trial(replace(TRIAL, steps=125), dataset, on_progress=lambda step, snapshot=None: steps.append(step))
     assert steps == list(range(1, 126))
     assert outcome.curve[-1][0] == 125
     assert 40 <= len(outcome.curve) <= 61
     assert outcome.seconds > 0
-    assert len(outcome.predictions) == len(dataset.validation)
-    for boxes, scores, labels in outcome.predictions:
+    assert list(outcome.predictions) == [image for image, one in enumerate(dataset.validation) if len(one.boxes)]
+    for boxes, scores, labels in outcome.predictions.values():
         assert boxes.shape == (len(scores), 4)
         assert labels.shape == scores.shape
-    assert pickle.loads(pickle.dumps(outcome)).ap == outcome.ap
+    assert pickle.loads(pickle.dumps(outcome)).score == outcome.score
 
 
-def test_every_sample_comes_once_before_any_comes_again() -> None:
-    stream = order(24, seed=1)
+def test_every_epoch_is_a_permutation_of_the_samples() -> None:
+    stream = batch_indices(24, seed=1)
     three = [next(stream) for _ in range(3)]
     assert [len(batch) for batch in three] == [16] * 3
     drawn = [*chain.from_iterable(three)]
@@ -101,8 +109,8 @@ def test_every_sample_comes_once_before_any_comes_again() -> None:
     assert drawn[:24] != drawn[24:]
 
 
-def test_images_of_a_batch_are_filled_up_with_black(dataset: Dataset) -> None:
-    images = images_of(dataset.train[:4], "cpu")
+def test_images_of_a_batch_are_padded_with_black(dataset: Dataset) -> None:
+    images = image_batch(dataset.train[:4], "cpu")
     assert (images.shape, images.dtype) == ((4, 3, 40, 40), torch.float32)
     assert images.is_contiguous(memory_format=torch.channels_last)
     for image, sample in zip(images, dataset.train[:4]):
@@ -117,7 +125,7 @@ def test_cells_are_counted_by_class() -> None:
     sample = Sample("one", image, np.array([[0, 0, 8, 8], [12, 4, 16, 12]], np.float32), np.array([1, 0]))
     dataset = Dataset("one", ("a", "b"), [sample], [sample], [], "")
     model = build(loss_named("giou"), loss_named("ce"), TRIAL, dataset)
-    assert cells_of_classes(model, [sample, sample]) == [4, 8, 52]
+    assert cells_per_class(model, [sample, sample]) == [4, 8, 52]
 
 
 def test_class_weights_come_from_the_data(dataset: Dataset) -> None:
@@ -127,12 +135,12 @@ def test_class_weights_come_from_the_data(dataset: Dataset) -> None:
     assert background < min(square, bar)
 
 
-def test_unknown_losses_are_refused(dataset: Dataset) -> None:
+def test_unknown_losses_are_rejected(dataset: Dataset) -> None:
     with pytest.raises(ValueError, match=r"'focal' is a loss of .*. There are: l1, "):
         run_trial(replace(TRIAL, box="focal"), dataset)
 
 
-def test_an_unknown_detector_is_refused(dataset: Dataset) -> None:
+def test_an_unknown_detector_is_rejected(dataset: Dataset) -> None:
     with pytest.raises(ValueError, match=r"detector: expected one of unitbox.*, got 'nothing'"):
         run_trial(replace(TRIAL, detector="nothing"), dataset)
 
@@ -140,7 +148,7 @@ def test_an_unknown_detector_is_refused(dataset: Dataset) -> None:
 def test_images_boxes_and_model_go_to_the_device_and_predictions_come_back(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where there is no GPU, the meta device tells what would have gone there: it has no values to train with."""
+    """Without a GPU, the meta device shows what would have been moved; it has no values to train with."""
     moved: list[str] = []
 
     class Recorder:
@@ -160,27 +168,29 @@ def test_images_boxes_and_model_go_to_the_device_and_predictions_come_back(
             moved.append("loss")
             raise InterruptedError
 
-    monkeypatch.setattr(trial, "build", lambda *arguments: Recorder(build(*arguments)))
+    monkeypatch.setattr(training_loop, "build", lambda *arguments: Recorder(build(*arguments)))
     with pytest.raises(InterruptedError):
-        run_trial(TRIAL, dataset, place=Place("meta"))
+        run_trial(TRIAL, dataset, device=Device("meta"))
     assert moved == ["meta", "loss"]
 
 
-def test_the_pace_is_that_of_a_step_and_of_all_images(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "perf_counter", count().__next__)  # a second passes between two looks at the clock
-    assert pace(TRIAL, dataset, Place()) == (1, 1)
+def test_the_speed_is_that_of_a_step_and_of_all_images(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        training_loop, "perf_counter", count().__next__
+    )  # a second passes between two readings of the clock
+    assert measure_speed(TRIAL, dataset, Device()) == (1, 1)
     many = replace(dataset, validation=dataset.validation * 100)
-    assert pace(TRIAL, many, Place()) == (1, 25), "25 batches in place of one"
+    assert measure_speed(TRIAL, many, Device()) == (1, 25), "25 batches instead of one"
 
 
-def test_size_classes_are_told(dataset: Dataset) -> None:
+def test_ap_is_evaluated_by_size(dataset: Dataset) -> None:
     outcome = run_trial(replace(TRIAL, steps=60), dataset)
-    assert np.isnan(outcome.small)
-    assert np.isnan(outcome.medium)
-    assert outcome.large == pytest.approx(outcome.ap)
-    assert outcome.matches.hits.any()
+    assert np.isnan(evaluation_of(outcome).small)
+    assert np.isnan(evaluation_of(outcome).medium)
+    assert evaluation_of(outcome).large == pytest.approx(outcome.score)
+    assert evaluation_of(outcome).matches.hits.any()
 
 
-def test_a_loss_that_breaks_is_told(dataset: Dataset) -> None:
-    with pytest.raises(FloatingPointError, match="step 1: expected a finite gradient, got length nan"):
+def test_a_gradient_that_is_not_finite_is_an_error(dataset: Dataset) -> None:
+    with pytest.raises(FloatingPointError, match="step 1: expected a finite gradient norm, got nan"):
         run_trial(replace(TRIAL, weight=float("nan")), dataset)

@@ -1,0 +1,145 @@
+"""Detectors that a trial can train, built with the losses of the trial."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from types import MappingProxyType
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+import detloss
+from detloss.catalog import Kind, Loss
+from detloss.detectors import RotatedUnitBox, UnitBox
+from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.training.detector_interface import Detector
+
+IMAGES_PER_ASSIGNMENT = 256
+CENTER_SAMPLING = 0.7  # of UnitBox: with all cells of a box positive, the same number of steps gives a lower AP
+
+
+class Recipe(NamedTuple):
+    """Construction and learning rate of a detector, the same for all losses.
+
+    Attributes:
+        build: Called with the box loss, the class loss, the weight of the box loss and the data.
+        learning_rate: Maximum of the schedule.
+    """
+
+    build: Callable[[Loss, Loss, float, Dataset], Detector]
+    learning_rate: float
+
+
+def unitbox(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> UnitBox | RotatedUnitBox:
+    """Build UnitBox or RotatedUnitBox, with class weights computed from the data where the loss has them."""
+    geometry = detloss.Rotated() if dataset.geometry == detloss.Rotated() else detloss.AxisAligned(format="ltrb")
+    model = unitbox_of(dataset)(
+        box_loss=partial(box.function, **box.options, **({"geometry": geometry} if box.kind is Kind.BOX else {})),
+        class_loss=partial(cls.function, **cls.options),
+        box_weight=weight,
+    )
+    if cls.from_counts is not None:
+        from_data = cls.from_counts(cells_per_class(model, dataset.train))
+        model.class_loss = partial(cls.function, **cls.options, **from_data)
+    return model
+
+
+def retinanet(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
+    """Build torchvision's RetinaNet."""
+    with required("torchvision", "retinanet"):
+        from detloss.experiments.training import torchvision_detectors
+    return torchvision_detectors.retinanet(len(dataset.class_names), box, cls, weight)
+
+
+def fcos(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
+    """Build torchvision's FCOS."""
+    with required("torchvision", "fcos"):
+        from detloss.experiments.training import torchvision_detectors
+    return torchvision_detectors.fcos(len(dataset.class_names), box, cls, weight)
+
+
+def faster_rcnn(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
+    """Build torchvision's Faster R-CNN, with the losses in its box head."""
+    with required("torchvision", "faster-rcnn"):
+        from detloss.experiments.training import torchvision_detectors
+    return torchvision_detectors.faster_rcnn(len(dataset.class_names), box, cls, weight)
+
+
+def yolo(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
+    """Build ultralytics' YOLOv8n."""
+    with required("ultralytics", "yolo"):
+        from detloss.experiments.training import ultralytics_detectors
+    return ultralytics_detectors.yolo(len(dataset.class_names), box, cls, weight)
+
+
+DETECTORS: Mapping[str, Recipe] = MappingProxyType(
+    {
+        "unitbox": Recipe(unitbox, learning_rate=2e-2),
+        "retinanet": Recipe(retinanet, learning_rate=6e-3),
+        "fcos": Recipe(fcos, learning_rate=6e-3),
+        "faster-rcnn": Recipe(faster_rcnn, learning_rate=6e-3),
+        "yolo": Recipe(yolo, learning_rate=6e-3),
+    }
+)
+
+
+@contextmanager
+def required(package: str, detector: str) -> Iterator[None]:
+    """Name the extra that installs a package where it is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != package:
+            raise
+        raise ModuleNotFoundError(
+            f"detector {detector}: expected the package {package}, got none: pip install 'detloss[{package}]'",
+            name=package,
+        ) from error
+
+
+def check_geometry(box: Loss, detector: str, dataset: Dataset) -> None:
+    """Check that the box loss and the detector support the boxes of the data.
+
+    Raises:
+        ValueError: A loss for rotated boxes with axis-aligned data, or a detector without rotated boxes with rotated
+            data.
+    """
+    rotated = dataset.geometry == detloss.Rotated()
+    if box.kind is Kind.ROTATED and not rotated:
+        raise ValueError(f"box: expected a loss for axis-aligned boxes for {dataset.name}, got {box.name!r}")
+    if rotated and detector != "unitbox":
+        raise ValueError(f"detector: expected 'unitbox' for the rotated boxes of {dataset.name}, got {detector!r}")
+
+
+def unitbox_of(dataset: Dataset) -> Callable[..., UnitBox | RotatedUnitBox]:
+    """Select UnitBox or RotatedUnitBox by the geometry of the data; the losses remain to be given."""
+    detector = RotatedUnitBox if dataset.geometry == detloss.Rotated() else UnitBox
+    return partial(detector, len(dataset.class_names), center_sampling=CENTER_SAMPLING)
+
+
+def cells_per_class(model: UnitBox | RotatedUnitBox, samples: Sequence[Sample]) -> list[float]:
+    """Count the cells assigned to each class over all images; the background is last."""
+    return torch.cat(cell_labels(model, samples)).bincount(minlength=model.num_classes + 1).tolist()
+
+
+def cell_labels(model: UnitBox | RotatedUnitBox, samples: Sequence[Sample]) -> list[Tensor]:
+    """Assign labels to the cells of each image, in batches of images of the same size."""
+    by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for index, sample in enumerate(samples):
+        height, width, _ = sample.image.shape
+        by_shape[-(-height // model.stride), -(-width // model.stride)].append(index)
+    labels: dict[int, Tensor] = {}
+    for shape, indices in by_shape.items():
+        for first in range(0, len(indices), IMAGES_PER_ASSIGNMENT):
+            batch = indices[first : first + IMAGES_PER_ASSIGNMENT]
+            assigned = model.assign(*shape, [target_of(samples[index]) for index in batch])
+            labels |= zip(batch, assigned.labels.chunk(len(batch)))
+    return [labels[index] for index in range(len(samples))]
+
+
+def target_of(sample: Sample, device: str = "cpu") -> dict[str, Tensor]:
+    """Convert the boxes and labels of a sample to tensors."""
+    boxes, labels = torch.from_numpy(sample.boxes), torch.from_numpy(sample.labels)
+    return {"boxes": boxes.to(device), "labels": labels.to(device)}

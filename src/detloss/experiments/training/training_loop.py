@@ -1,0 +1,240 @@
+"""Training and evaluation of one trial."""
+
+import ctypes
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from detloss.catalog import Loss
+from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
+from detloss.experiments.training.detector_interface import Detector
+from detloss.experiments.training.detectors import DETECTORS, check_geometry, target_of
+from detloss.experiments.training.devices import Device
+from detloss.experiments.training.evaluation import Prediction, evaluate
+from detloss.experiments.training.outcome import Outcome, Phase, Trial
+from detloss.experiments.training.snapshots import Snapshot, SnapshotSchedule, evenly_spaced, highest_scoring
+
+# The same settings for all losses, so that a comparison compares nothing else.
+BATCH = 16
+WEIGHT_DECAY = 0.05
+WARM_UP = 0.3  # fraction of the steps in which the learning rate rises
+MAX_GRADIENT_NORM = 10.0
+POINTS_OF_CURVE = 60  # approximate maximum number of points of a training curve
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from malloc.h
+LARGEST_KEPT = 1 << 30  # bytes
+PRECISIONS = ("float32", "bfloat16")
+TIMED_STEPS = 6  # for the estimate of the duration of a comparison
+KEPT_IMAGES = 48  # validation images whose predictions are kept, for the report to select from
+
+
+class OnProgress(Protocol):
+    """Callback after every step, with the number of steps done and the snapshot if one was made."""
+
+    def __call__(self, step: int, snapshot: Snapshot | None = None) -> None: ...
+
+
+class DetectorError(Exception):
+    """The detector cannot be built with these losses, or its package is missing; the message names the option."""
+
+
+def run_trial(
+    trial: Trial, dataset: Dataset, *, device: Device = Device(), on_progress: OnProgress | None = None
+) -> Outcome:
+    """Train a detector with the losses of a trial and evaluate it.
+
+    Trials with the same seed start from the same weights and see the same images in the same order, whatever their
+    losses. The same trial on the same processor has the same outcome. The process is left with one torch thread.
+
+    Args:
+        trial: Losses, weight, seed, steps and detector.
+        dataset: Training and validation images.
+        device: Device to train on.
+        on_progress: Called after every step.
+
+    Returns:
+        The outcome.
+
+    Raises:
+        ValueError: A loss is not in the catalog or of the wrong kind, or there is no such detector.
+        FloatingPointError: A loss or its gradient is not finite.
+    """
+    schedule = SnapshotSchedule(dataset, trial.steps) if trial.phase is Phase.COMPARE else None
+    losses = losses_of(trial)
+    return train_and_evaluate(*losses, trial, dataset, device=device, on_progress=on_progress, schedule=schedule)
+
+
+def train_and_evaluate(
+    box: Loss,
+    cls: Loss,
+    trial: Trial,
+    dataset: Dataset,
+    *,
+    device: Device,
+    on_progress: OnProgress | None,
+    schedule: SnapshotSchedule | None = None,
+) -> Outcome:
+    """Run a trial with these losses, whose options may differ from the catalog's, and make snapshots."""
+    prepare_process()
+    start = perf_counter()
+    model = build(box, cls, trial, dataset)
+    model.to(device.name)
+    snapshots: list[Snapshot] = []
+
+    def after_step(step: int) -> None:
+        new: list[Snapshot] = []
+        if schedule is not None and step in schedule.steps[:-1]:
+            new.append(schedule.snapshot(step, predict(model, schedule.samples, device.name)))
+            model.train()
+        snapshots.extend(new)
+        if on_progress is not None:
+            on_progress(step, *new)
+
+    curve = train(model, dataset.train, trial, device, after_step)
+    predictions = predict(model, dataset.validation, device.name)
+    seconds = perf_counter() - start
+    evaluation = evaluate(predictions, dataset.validation, dataset.geometry)
+    if schedule is not None:
+        snapshots.append(schedule.snapshot(trial.steps, [predictions[image] for image in schedule.images]))
+    with_objects = [image for image, sample in enumerate(dataset.validation) if len(sample.boxes)]
+    return Outcome(
+        trial,
+        evaluation.ap,
+        seconds,
+        evaluation,
+        predictions={
+            image: highest_scoring(predictions[image], dataset.validation[image])
+            for image in evenly_spaced(with_objects, KEPT_IMAGES)
+        },
+        curve=curve,
+        snapshots=snapshots,
+    )
+
+
+def measure_speed(trial: Trial, dataset: Dataset, device: Device) -> tuple[float, float]:
+    """Measure the seconds of a training step and of the evaluation of all images, from a few steps."""
+    prepare_process()
+    model = build(*losses_of(trial), trial, dataset)
+    model.to(device.name)
+    times: list[float] = []
+    train(model, dataset.train, replace(trial, steps=TIMED_STEPS), device, lambda step: times.append(perf_counter()))
+    start = perf_counter()
+    predict(model, dataset.validation[:BATCH], device.name)
+    validation_batches = -(-len(dataset.validation) // BATCH)
+    return (times[-1] - times[0]) / (TIMED_STEPS - 1), (perf_counter() - start) * validation_batches
+
+
+def prepare_process() -> None:
+    """Use one thread, and let glibc keep freed memory: returning it to the system costs a tenth of each step."""
+    torch.set_num_threads(1)  # with one trial per core, more threads per trial slow each other down
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
+    if mallopt is not None:
+        for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            mallopt(parameter, LARGEST_KEPT)
+
+
+def check_trials(trials: Iterable[Trial], dataset: Dataset) -> None:
+    """Build the detector of each trial, so that errors appear before any training.
+
+    Raises:
+        DetectorError: A detector cannot be built with the losses of a trial, or its package is missing.
+    """
+    for trial in trials:
+        try:
+            build(*losses_of(trial), trial, dataset)
+        except (ValueError, ModuleNotFoundError) as error:
+            raise DetectorError(str(error)) from error
+
+
+def losses_of(trial: Trial) -> tuple[Loss, Loss]:
+    """Find the box loss and the class loss of a trial in the catalog."""
+    return loss_named(trial.box, ROTATED_BOX_LOSSES), loss_named(trial.cls, CLASS_LOSSES)
+
+
+def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> Detector:
+    """Build the detector of a trial, with the initial weights of its seed.
+
+    Raises:
+        ValueError: There is no such detector, or it does not support the losses or the boxes of the data.
+        ModuleNotFoundError: The package of the detector is missing.
+    """
+    if trial.detector not in DETECTORS:
+        raise ValueError(f"detector: expected one of {', '.join(DETECTORS)}, got {trial.detector!r}")
+    check_geometry(box, trial.detector, dataset)
+    torch.manual_seed(trial.seed)
+    return DETECTORS[trial.detector].build(box, cls, trial.weight, dataset)
+
+
+def train(
+    model: Detector, samples: Sequence[Sample], trial: Trial, device: Device, on_step: Callable[[int], None]
+) -> list[tuple[int, float, float]]:
+    """Train the model and return the curve of its losses."""
+    loss_function = device.loss_function(model)
+    kind = torch.device(device.name).type
+    precision = torch.autocast(kind, torch.bfloat16) if trial.precision == "bfloat16" else nullcontext()
+    rate = DETECTORS[trial.detector].learning_rate
+    optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=WEIGHT_DECAY, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=trial.steps, pct_start=WARM_UP)
+    interval = -(-trial.steps // POINTS_OF_CURVE)  # steps between two points of the curve
+    curve: list[tuple[int, float, float]] = []
+    recent: list[Tensor] = []
+    model.train()
+    for step, indices in zip(range(1, trial.steps + 1), batch_indices(len(samples), trial.seed)):
+        batch = [samples[index] for index in indices]
+        images = image_batch(batch, device.name)[device.shard]
+        with precision:
+            terms = loss_function(images, [target_of(sample, device.name) for sample in batch[device.shard]])
+        optimizer.zero_grad()
+        torch.autograd.backward(terms["classification"] + terms["box"])
+        norm = nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+        if not norm.isfinite():
+            losses = ", ".join(f"{name} loss {term.item():g}" for name, term in terms.items())
+            raise FloatingPointError(f"step {step}: expected a finite gradient norm, got {norm:g} at {losses}")
+        optimizer.step()
+        schedule.step()
+        recent.append(torch.stack((terms["classification"], terms["box"])).detach())
+        if step % interval == 0 or step == trial.steps:
+            classification, box = device.mean(torch.stack(recent).mean(dim=0)).tolist()
+            curve.append((step, classification, box))
+            recent.clear()
+        on_step(step)
+    return curve
+
+
+def batch_indices(samples: int, seed: int) -> Iterator[list[int]]:
+    """Yield the indices of each batch, endlessly; each epoch is a random permutation of the samples."""
+    generator = torch.Generator().manual_seed(seed)
+    remaining: list[int] = []
+    while True:
+        while len(remaining) < BATCH:
+            remaining += torch.randperm(samples, generator=generator).tolist()
+        yield remaining[:BATCH]
+        del remaining[:BATCH]
+
+
+def image_batch(samples: Sequence[Sample], device: str) -> Tensor:
+    """Stack images to a batch in [0, 1], padded with black to the largest."""
+    height = max(sample.image.shape[0] for sample in samples)
+    width = max(sample.image.shape[1] for sample in samples)
+    pixels = np.zeros((len(samples), height, width, 3), np.uint8)
+    for image, sample in zip(pixels, samples):
+        image[: sample.image.shape[0], : sample.image.shape[1]] = sample.image
+    channels_last = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)  # the faster layout for convolutions
+    return channels_last / 255
+
+
+def predict(model: Detector, samples: Sequence[Sample], device: str) -> list[Prediction]:
+    """Predict images, batch by batch."""
+    model.eval()
+    predictions: list[Prediction] = []
+    for first in range(0, len(samples), BATCH):
+        for found in model.predict(image_batch(samples[first : first + BATCH], device)):
+            boxes, scores, labels = (found[key].cpu().numpy() for key in ("boxes", "scores", "labels"))
+            predictions.append(Prediction(boxes, scores, labels))
+    return predictions
