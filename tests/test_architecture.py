@@ -1,4 +1,4 @@
-"""The page on the architecture tells the truth: its list of files, and the direction of imports."""
+"""The architecture page against the tree: its list of files, the direction of imports, no import cycles."""
 
 import ast
 import subprocess
@@ -90,6 +90,101 @@ def test_imports_point_one_way(path: Path) -> None:
         stands_below = layers.get(other, len(layers)) < layers[part]
         is_public = not rest or other in PUBLIC or (other in USERS and stands_below)
         assert is_public if part in USERS else stands_below, f"{part} imports {name}"
+
+
+MODULES = {
+    ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in FILES
+    if path.suffix == ".py"
+}
+
+
+def parents(module: str) -> set[str]:
+    """The packages that Python imports before a module."""
+    parts = module.split(".")
+    return {".".join(parts[:depth]) for depth in range(1, len(parts))}
+
+
+def imported_modules(module: str, source: str) -> set[str]:
+    """The modules of the package that a module imports anywhere: in functions and for type checkers too.
+
+    A submodule's import also runs its parent packages; those of the importing module itself are imported before it.
+    """
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found.update(name if name in MODULES else str(node.module) for name in names)
+    implied = {parent for name in found for parent in parents(name)} - parents(module)
+    return {name for name in found | implied if name in MODULES and name != module}
+
+
+def cycles(graph: dict[str, set[str]]) -> list[set[str]]:
+    """The strongly connected components of a graph that have more than one node (Tarjan)."""
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[set[str]] = []
+
+    def visit(node: str) -> None:
+        order[node] = lowest[node] = len(order)
+        stack.append(node)
+        for other in graph[node]:
+            if other not in order:
+                visit(other)
+            if other in stack:
+                lowest[node] = min(lowest[node], lowest[other])
+        if lowest[node] == order[node]:
+            component = set(stack[stack.index(node) :])
+            del stack[stack.index(node) :]
+            found.extend([component] if len(component) > 1 else [])
+
+    for node in graph:
+        if node not in order:
+            visit(node)
+    return found
+
+
+def import_graph() -> dict[str, set[str]]:
+    return {name: imported_modules(name, path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+def test_there_is_no_import_cycle() -> None:
+    assert cycles(import_graph()) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line"),
+    [
+        ("detloss.engine.debugging", "from detloss.engine.autograd import run"),
+        ("detloss.engine.debugging", "def report():\n    from detloss.engine import autograd"),
+        ("detloss.engine.debugging", "if TYPE_CHECKING:\n    from detloss.engine import autograd"),
+        ("detloss.kernels.interface", "from detloss.kernels.eager.primitives import exp"),
+        ("detloss", "from detloss.detectors import UnitBox"),
+        ("detloss", "if TYPE_CHECKING:\n    from detloss import compat"),
+        ("detloss", "def __getattr__(name):\n    import detloss.compat.torch"),
+    ],
+)
+def test_a_planted_cycle_is_found(module: str, line: str) -> None:
+    source = MODULES[module].read_text(encoding="utf-8")
+    graph = {**import_graph(), module: imported_modules(module, f"{source}\n{line}")}
+    assert any(module in cycle for cycle in cycles(graph))
+
+
+@pytest.mark.parametrize("name", ["RotatedUnitBox", "UnitBox", "compat"])
+def test_names_that_are_imported_on_first_access(name: str) -> None:
+    assert name in detloss.__all__
+    assert name in dir(detloss)
+    program = f"import sys, detloss; before = {{*sys.modules}}; detloss.{name}; print(*{{*sys.modules}} - before)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert f"detloss.{'compat' if name == 'compat' else 'detectors'}" in done.stdout.split()
+
+
+def test_a_name_that_does_not_exist() -> None:
+    with pytest.raises(AttributeError, match="^module 'detloss' has no attribute 'no_such_loss'$"):
+        detloss.no_such_loss  # noqa: B018
 
 
 def test_the_package_itself_imports_no_part_of_the_command_line() -> None:

@@ -264,7 +264,7 @@ class CrossEntropyLoss(LossModule):
     """
 
     class_weight: Tensor | Sequence[float] | None
-    ignore_index: int
+    ignore_index: int | None
     label_smoothing: float
     reduction: Reduction
 
@@ -272,7 +272,7 @@ class CrossEntropyLoss(LossModule):
         self,
         *,
         class_weight: Tensor | Sequence[float] | None = None,
-        ignore_index: int = -100,
+        ignore_index: int | None = -100,
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
     ) -> None: ...
@@ -689,7 +689,7 @@ class SoftmaxFocalLoss(LossModule):
 
     gamma: float
     class_weight: Tensor | Sequence[float] | None
-    ignore_index: int
+    ignore_index: int | None
     reduction: Reduction
 
     def __init__(
@@ -697,7 +697,7 @@ class SoftmaxFocalLoss(LossModule):
         *,
         gamma: float = 2.0,
         class_weight: Tensor | Sequence[float] | None = None,
-        ignore_index: int = -100,
+        ignore_index: int | None = -100,
         reduction: Reduction = "mean",
     ) -> None: ...
     def __call__(

@@ -199,17 +199,21 @@ META = torch.device("meta")
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"logits": [[0.0]]}, TypeError, "logits: expected a tensor, got list"),
+        ({"logits": [[0.0]]}, TypeError, r"logits: expected a tensor, got list \(try torch.tensor\(logits\)\)"),
         ({"boxes": None}, TypeError, "boxes: expected a tensor, got NoneType"),
-        ({"logits": CASE["labels"]}, TypeError, "logits: expected a floating dtype, got torch.int64"),
+        (
+            {"logits": CASE["labels"]},
+            TypeError,
+            r"logits: expected a floating dtype, got torch.int64 \(try logits.to\(torch.float32\)\)",
+        ),
         ({"logits": CASE["logits"][0]}, ValueError, r"logits: expected \(..., queries, classes\), got \(5,\)"),
-        ({"boxes": CASE["boxes"][:3]}, ValueError, r"boxes: expected \(7, 4\), a box a query, got \(3, 4\)"),
-        ({"boxes": CASE["boxes"][:, :3]}, ValueError, r"boxes: expected \(7, 4\), a box a query, got \(7, 3\)"),
-        ({"boxes": CASE["boxes"].to(META)}, ValueError, "boxes: expected on cpu like logits, got on meta"),
-        ({"labels": [0, 1]}, TypeError, "labels: expected a tensor, got list"),
+        ({"boxes": CASE["boxes"][:3]}, ValueError, r"boxes: expected \(7, 4\), one box per query, got \(3, 4\)"),
+        ({"boxes": CASE["boxes"][:, :3]}, ValueError, r"boxes: expected \(7, 4\), one box per query, got \(7, 3\)"),
+        ({"boxes": CASE["boxes"].to(META)}, ValueError, r"boxes: expected device cpu \(same as logits\), got meta"),
+        ({"labels": [0, 1]}, TypeError, r"labels: expected a tensor, got list \(try torch.tensor\(labels\)\)"),
         ({"labels": CASE["labels"].double()}, TypeError, "labels: expected an integer dtype, got torch.float64"),
         ({"labels": CASE["labels"] > 0}, TypeError, "labels: expected an integer dtype, got torch.bool"),
-        ({"labels": CASE["labels"].to(META)}, ValueError, "labels: expected on cpu like logits, got on meta"),
+        ({"labels": CASE["labels"].to(META)}, ValueError, r"labels: expected device cpu \(same as logits\), got meta"),
         (
             {"labels": CASE["labels"][None]},
             ValueError,
@@ -225,7 +229,7 @@ META = torch.device("meta")
         (
             {"target_boxes": CASE["target_boxes"][:3]},
             ValueError,
-            r"target_boxes: expected \(4, 4\), a box an object, got \(3, 4\)",
+            r"target_boxes: expected \(4, 4\), one box per object, got \(3, 4\)",
         ),
         ({"overlap_weight": -1.0}, ValueError, "overlap_weight: expected a finite number of at least 0, got -1.0"),
         ({"distance_weight": "5"}, TypeError, "distance_weight: expected a number, got str"),
@@ -244,7 +248,7 @@ def test_errors_name_the_argument(changes: dict, error: type[Exception], message
 
 def test_errors_of_class_costs() -> None:
     for classification in (detloss.softmax_cost, detloss.sigmoid_focal_cost):
-        with pytest.raises(TypeError, match="^logits: expected a floating dtype, got torch.int64$"):
+        with pytest.raises(TypeError, match=r"^logits: expected a floating dtype, got torch.int64 \(try"):
             classification(torch.tensor([1]))
     with pytest.raises(ValueError, match=r"^alpha: expected a finite number in \[0, 1\], got 2"):
         detloss.sigmoid_focal_cost(torch.zeros(1), alpha=2)

@@ -11,6 +11,7 @@ from torch.nn import functional
 from torchvision import ops
 
 from detloss.compat import mmdet as ours
+from tests.support.class_indices import unread_classes
 from tests.support.compat_agreement import (
     REDUCTIONS,
     assert_agree,
@@ -367,5 +368,9 @@ def test_table_averages_and_weights(name: str) -> None:
 
 
 def test_table_class_above_background() -> None:
-    loss = ours.FocalLoss(reduction="none")(torch.zeros(2, 3), torch.tensor([3, 4]))
+    scores, labels = torch.zeros(2, 3), torch.tensor([3, 4])
+    with pytest.raises(ValueError, match=r"^target\[1\]: expected a class index in \[0, 3\], got 4$"):
+        ours.FocalLoss()(scores, labels)
+    with unread_classes():
+        loss = ours.FocalLoss(reduction="none")(scores, labels)
     assert loss.isnan().all(-1).tolist() == [False, True]

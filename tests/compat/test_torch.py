@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from detloss.compat import torch as ours
+from tests.support.class_indices import unread_classes
 from tests.support.compat_agreement import (
     REDUCTIONS,
     assert_agree,
@@ -312,8 +313,11 @@ def test_table_class_that_does_not_exist() -> None:
     scores, labels = torch.zeros(2, 3), torch.tensor([0, 3])
     with pytest.raises(IndexError, match="out of bounds"):
         functional.cross_entropy(scores, labels)
-    assert ours.cross_entropy(scores, labels, reduction="none").isnan().tolist() == [False, True]
-    assert ours.cross_entropy(scores, labels, torch.ones(3)).isnan()
+    for arguments in ((scores, labels), (scores, labels, torch.ones(3)), (scores[..., None], labels[:, None])):
+        with pytest.raises(ValueError, match=r"^target\[1(, 0)?\]: expected a class index in \[0, 2\] or .*, got 3$"):
+            ours.cross_entropy(*arguments)
+    with unread_classes():
+        assert ours.cross_entropy(scores, labels, reduction="none").isnan().tolist() == [False, True]
 
 
 def test_table_smooth_l1() -> None:
@@ -334,5 +338,5 @@ def test_table_shapes_that_differ() -> None:
     for name in REGRESSIONS:
         with pytest.warns(UserWarning, match="different to the input size"):
             getattr(functional, name)(column, row)
-        with pytest.raises(ValueError, match=r"target: expected the shape of pred, \(3, 1\), got \(3,\)"):
+        with pytest.raises(ValueError, match=r"target: expected shape \(3, 1\) \(same as pred\), got \(3,\)"):
             getattr(ours, name)(column, row)

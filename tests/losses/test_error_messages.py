@@ -22,15 +22,15 @@ def first_name(row: Row) -> str:
 def test_operands(row: Row, seed: int) -> None:
     pred, target = row.inputs(seed)
     name = first_name(row)
-    with pytest.raises(TypeError, match=f"^{name}: expected a tensor, got list$"):
+    with pytest.raises(TypeError, match=rf"^{name}: expected a tensor, got list \(try torch.tensor\({name}\)\)$"):
         row(pred.tolist(), target)
-    with pytest.raises(TypeError, match=f"^{name}: expected a floating dtype, got torch.int64$"):
+    with pytest.raises(TypeError, match=rf"^{name}: .* dtype, got torch.int64 \(try {name}.to\(torch.float32\)\)$"):
         row(pred.long(), target)
-    with pytest.raises(TypeError, match="^target: expected a tensor, got list$"):
+    with pytest.raises(TypeError, match=r"^target: expected a tensor, got list \(try torch.tensor\(target\)\)$"):
         row(pred, target.tolist())
     with pytest.raises(ValueError, match=rf"^target: expected .*{re.escape(str(tuple(pred.shape)))}.*, got \(7,.*\)$"):
         row(pred, target.detach()[:7])
-    with pytest.raises(ValueError, match=f"^target: expected on cpu like {name}, got on meta$"):
+    with pytest.raises(ValueError, match=rf"^target: expected device cpu \(same as {name}\), got meta$"):
         row(pred, target.detach().to("meta"))
 
 
@@ -56,11 +56,13 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         row(pred, target, weight=[1.0])
     with pytest.raises(TypeError, match="^weight: expected a real dtype, got torch.complex64$"):
         row(pred, target, weight=torch.ones(shape, dtype=torch.complex64))
-    with pytest.raises(ValueError, match=f"^weight: expected on cpu like {name}, got on meta$"):
+    with pytest.raises(ValueError, match=rf"^weight: expected device cpu \(same as {name}\), got meta$"):
         row(pred, target, weight=torch.ones(shape, device="meta"))
     expected = "weight: expected a scalar or a shape that broadcasts to the unreduced loss "
     for wrong in ((*shape, 1), (5, *shape[1:]), (1, 1, 1)):
-        with pytest.raises(ValueError, match=f"^{re.escape(expected + str(shape))}.*, got {re.escape(str(wrong))}$"):
+        with pytest.raises(
+            ValueError, match=f"^{re.escape(expected + str(shape))}.*, got {re.escape(str(wrong))}( .*)?$"
+        ):
             row(pred, target, weight=torch.ones(wrong))
     if not row.per_row:
         with pytest.raises(ValueError, match=r"got \(12,\) \(try weight\[:, None\]\)$"):
@@ -99,7 +101,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.softmax_focal_loss(logits, logits),
             ValueError,
-            "target: expected class indices (3,), got (3, 5)",
+            "target: expected class indices (3,) for logits (3, 5), got (3, 5)",
         ),
         (
             lambda: detloss.sigmoid_focal_loss(logits, logits, alpha=1.5),
@@ -112,9 +114,58 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
             "alpha: expected a finite number in [0, 1], got -0.1",
         ),
         (
+            lambda: detloss.sigmoid_focal_loss(logits, logits, alpha=-1),
+            ValueError,
+            "alpha: expected a finite number in [0, 1], got -1 (alpha=None disables it, as -1 does in torchvision and fvcore)",
+        ),
+        (
+            lambda: detloss.sigmoid_focal_loss(torch.zeros(3, 1), torch.zeros(3)),
+            TypeError,
+            "target: expected class indices (3,) of an integer dtype or 0/1 or soft values (3, 1), "
+            "got (3,) of torch.float32 (try target[:, None])",
+        ),
+        (
+            lambda: detloss.cross_entropy_loss(torch.zeros(2, 5, 8, 8), torch.zeros(2, 8, 8, dtype=torch.int64)),
+            ValueError,
+            "target: expected class indices (2, 5, 8) or probabilities (2, 5, 8, 8) for logits (2, 5, 8, 8), "
+            "got (2, 8, 8) (classes are the last dimension: try logits.movedim(1, -1))",
+        ),
+        (
+            lambda: detloss.cross_entropy_loss(logits, indices, weight=torch.ones(5)),
+            ValueError,
+            "weight: expected a scalar or a shape that broadcasts to the unreduced loss (3,) dimension by dimension, "
+            "got (5,) (one weight per class is class_weight=)",
+        ),
+        (
+            lambda: detloss.sigmoid_focal_loss(logits, indices, weight=torch.ones(5)),
+            ValueError,
+            "weight: expected a scalar or a shape that broadcasts to the unreduced loss (3, 5) dimension by dimension, "
+            "got (5,) (try weight[None, :])",
+        ),
+        (
+            lambda: detloss.iou_loss([boxes, boxes], boxes),
+            TypeError,
+            "pred: expected a tensor, got list (try torch.cat(pred))",
+        ),
+        (
+            lambda: detloss.iou_loss(boxes, {"boxes": boxes, "labels": indices}),
+            TypeError,
+            'target: expected a tensor, got dict (try target["boxes"])',
+        ),
+        (
+            lambda: detloss.cross_entropy_loss(logits, {"boxes": boxes, "labels": indices}),
+            TypeError,
+            'target: expected a tensor, got dict (try target["labels"])',
+        ),
+        (
+            lambda: detloss.iou_loss(torch.zeros(0), torch.zeros(0)),
+            ValueError,
+            "pred: expected (..., 4) rows of AxisAligned(format='xyxy', dims=2), got (0,) (no boxes have shape (0, 4))",
+        ),
+        (
             lambda: detloss.balanced_cross_entropy_loss(logits, logits, alpha="half"),
             TypeError,
-            "alpha: expected None, a number or one a class, got str",
+            "alpha: expected None, a number or one value per class, got str",
         ),
         (
             lambda: detloss.sigmoid_focal_loss(logits, logits, alpha=[0.5, 2.0]),
@@ -129,22 +180,22 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.sigmoid_focal_loss(logits, logits, alpha=[0.5, 0.5]),
             ValueError,
-            "alpha: expected one value a class, (5,), got (2,)",
+            "alpha: expected shape (5,), one value per class, got (2,)",
         ),
         (
             lambda: detloss.sigmoid_focal_loss(logits, logits, alpha=torch.ones(5, requires_grad=True)),
             ValueError,
-            "alpha: expected a constant, got a tensor that requires grad; pass alpha.detach()",
+            "alpha: expected a constant, got a tensor that requires grad (try alpha.detach())",
         ),
         (
             lambda: detloss.sigmoid_focal_loss(logits, logits, alpha=torch.ones(5, device="meta")),
             ValueError,
-            "alpha: expected on cpu like logits, got on meta",
+            "alpha: expected device cpu (same as logits), got meta",
         ),
         (
             lambda: detloss.cross_entropy_loss(logits, indices, class_weight=[1, 2]),
             ValueError,
-            "class_weight: expected one value a class, (5,), got (2,)",
+            "class_weight: expected shape (5,), one value per class, got (2,)",
         ),
         (
             lambda: detloss.cross_entropy_loss(logits, indices, class_weight=[1, 1, 1, 1, -2]),
@@ -159,7 +210,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.cross_entropy_loss(logits, indices, class_weight=2),
             TypeError,
-            "class_weight: expected None or one a class, got int",
+            "class_weight: expected None or one value per class, got int",
         ),
         (
             lambda: detloss.cross_entropy_loss(logits, indices, label_smoothing=1.5),
@@ -174,7 +225,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.cross_entropy_loss(logits, indices.float()),
             TypeError,
-            "target: expected an integer dtype for class indices (3,), got torch.float32",
+            "target: expected class indices (3,) of an integer dtype or probabilities (3, 5), got (3,) of torch.float32",
         ),
         (
             lambda: detloss.cross_entropy_loss(logits, indices[:2]),
@@ -217,14 +268,19 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
             "pred: expected (..., 4) rows of AxisAligned(format='xyxy', dims=2), got (3, 5)",
         ),
         (
-            lambda: detloss.iou_loss(boxes, boxes, geometry="xyxy"),
+            lambda: detloss.iou_loss(boxes, boxes, geometry="xywh"),
             TypeError,
-            "geometry: expected an instance such as AxisAligned(), got 'xyxy'",
+            "geometry: expected an instance such as AxisAligned(), got 'xywh' (try AxisAligned(\"xywh\"))",
+        ),
+        (
+            lambda: detloss.iou_loss(boxes, boxes, geometry="rotated"),
+            TypeError,
+            "geometry: expected an instance such as AxisAligned(), got 'rotated'",
         ),
         (
             lambda: detloss.iou(boxes, boxes, geometry=detloss.AxisAligned),
             TypeError,
-            "geometry: expected an instance such as AxisAligned(), got AxisAligned, the class itself",
+            "geometry: expected an instance such as AxisAligned(), got the class AxisAligned (try AxisAligned())",
         ),
         (
             lambda: detloss.AxisAligned("xyhw"),
@@ -254,8 +310,16 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
             "geometry: expected one with the measure aspect_angle, which complete_iou reads, got AxisAligned(format='xyxy', dims=1)",
         ),
         (lambda: detloss.iou(boxes, torch.rand(2, 4)), ValueError, "b: expected as many rows as a, (3, 4), got (2, 4)"),
-        (lambda: detloss.iou(boxes.int(), boxes), TypeError, "a: expected a floating dtype, got torch.int32"),
-        (lambda: detloss.iou(boxes, boxes.int()), TypeError, "b: expected a floating dtype, got torch.int32"),
+        (
+            lambda: detloss.iou(boxes.int(), boxes),
+            TypeError,
+            "a: expected a floating dtype, got torch.int32 (try a.to(torch.float32))",
+        ),
+        (
+            lambda: detloss.iou(boxes, boxes.int()),
+            TypeError,
+            "b: expected a floating dtype, got torch.int32 (try b.to(torch.float32))",
+        ),
         (
             lambda: detloss.iou(boxes, logits),
             ValueError,
@@ -264,7 +328,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.iou(boxes, boxes.to("meta"), pairwise=True),
             ValueError,
-            "b: expected on cpu like a, got on meta",
+            "b: expected device cpu (same as a), got meta",
         ),
         (
             lambda: detloss.iou(boxes[0], boxes, pairwise=True),
@@ -279,7 +343,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.parameter_penalty([boxes, indices], l1=1.0),
             TypeError,
-            "parameters[1]: expected a floating dtype, got torch.int64",
+            "parameters[1]: expected a floating dtype, got torch.int64 (try parameters[1].to(torch.float32))",
         ),
         (
             lambda: detloss.parameter_penalty(boxes, l2=-1),

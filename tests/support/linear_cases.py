@@ -18,8 +18,8 @@ Loss = Callable[..., Tensor]
 
 
 def set_chunks(monkeypatch: pytest.MonkeyPatch, logits: int) -> None:
-    monkeypatch.setattr(chunked_linear, "LOGITS_AT_ONCE", dict.fromkeys(chunked_linear.LOGITS_AT_ONCE, logits))
-    monkeypatch.setattr(chunked_linear, "ROWS_AT_LEAST", dict.fromkeys(chunked_linear.ROWS_AT_LEAST, 1))
+    monkeypatch.setattr(chunked_linear, "LOGITS_PER_CHUNK", dict.fromkeys(chunked_linear.LOGITS_PER_CHUNK, logits))
+    monkeypatch.setattr(chunked_linear, "MIN_ROWS", dict.fromkeys(chunked_linear.MIN_ROWS, 1))
 
 
 def cross_entropy(z: Tensor, t: Tensor, options: dict) -> Tensor:

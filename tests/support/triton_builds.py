@@ -20,14 +20,15 @@ from triton.runtime.jit import JITFunction
 
 from detloss.formulas import PENALTIES, elementwise, softmax
 from detloss.geometry import AxisAligned
-from detloss.kernels import triton as backend
 from detloss.kernels.interface import (
-    BinaryLoop,
-    ElementLoop,
-    Loop,
-    PairLoop,
-    RowLoop,
+    BinaryRequest,
+    BoxRequest,
+    Call,
+    ElementwiseRequest,
+    Request,
+    SoftmaxRequest,
 )
+from detloss.kernels.triton import launch
 from detloss.kernels.triton.device_primitives import difference
 from tests.support.primitive_kernels import two_results
 
@@ -50,26 +51,31 @@ class Absent:
         return 0
 
 
-def losses(dtype: torch.dtype) -> Iterator[tuple[str, Loop, Tensor, Tensor, tuple[float, ...]]]:
+def losses(dtype: torch.dtype) -> Iterator[tuple[str, Request, Tensor, Tensor, tuple[float, ...]]]:
     """Every kernel of weight, by the name of its loss."""
     numbers = torch.zeros(65536, dtype=dtype)
-    yield "l1", ElementLoop(elementwise.l1), numbers, numbers, ()
-    yield "smooth_l1", ElementLoop(elementwise.smooth_l1), numbers, numbers, (1.0,)
+    yield "l1", ElementwiseRequest(elementwise.l1), numbers, numbers, ()
+    yield "smooth_l1", ElementwiseRequest(elementwise.smooth_l1), numbers, numbers, (1.0,)
     logits, classes = torch.zeros(4096, 80, dtype=dtype), torch.zeros(4096, dtype=torch.int64)
-    yield "bce", BinaryLoop(elementwise.binary_cross_entropy, None, 0.0), logits, logits, ()
+    yield "bce", BinaryRequest(elementwise.binary_cross_entropy, None, 0.0), logits, logits, ()
     focal = elementwise.sigmoid_focal, (0.25, 0.75, 2.0)
-    yield "focal", BinaryLoop(focal[0], None, 0.0), logits, logits, focal[1]
-    yield "focal, indices", BinaryLoop(focal[0], -1, 0.0), logits, classes, focal[1]
-    yield "ce", RowLoop(softmax.cross_entropy, -100, 0.0), logits, classes, (1.0,)
-    yield "soft ce", RowLoop(softmax.cross_entropy, -100, 0.0), logits, logits, (1.0,)
-    yield "softmax_focal", RowLoop(softmax.softmax_focal, -100, 0.0), logits, classes, (1.0, 2.0)
+    yield "focal", BinaryRequest(focal[0], None, 0.0), logits, logits, focal[1]
+    yield "focal, indices", BinaryRequest(focal[0], -1, 0.0), logits, classes, focal[1]
+    yield "ce", SoftmaxRequest(softmax.cross_entropy, -100, 0.0), logits, classes, (1.0,)
+    yield "soft ce", SoftmaxRequest(softmax.cross_entropy, -100, 0.0), logits, logits, (1.0,)
+    yield "softmax_focal", SoftmaxRequest(softmax.softmax_focal, -100, 0.0), logits, classes, (1.0, 2.0)
     many = torch.zeros(16, 32000, dtype=dtype)
-    yield "ce, 32000 classes", RowLoop(softmax.cross_entropy, -100, 0.0), many, classes[:16], (1.0,)
-    yield "focal, several steps", BinaryLoop(focal[0], None, 0.0), *[torch.zeros(2**17, 80, dtype=dtype)] * 2, focal[1]
+    yield "ce, 32000 classes", SoftmaxRequest(softmax.cross_entropy, -100, 0.0), many, classes[:16], (1.0,)
+    yield (
+        "focal, several steps",
+        BinaryRequest(focal[0], None, 0.0),
+        *[torch.zeros(2**17, 80, dtype=dtype)] * 2,
+        focal[1],
+    )
     boxes = torch.zeros(65536, 4, dtype=dtype)
     for penalty in PENALTIES:
-        loop = PairLoop(penalty, AxisAligned(), measure=False)
-        yield penalty.__name__, loop, boxes, boxes, ()
+        request = BoxRequest(penalty, AxisAligned(), measure=False)
+        yield penalty.__name__, request, boxes, boxes, ()
 
 
 def assembled(name: str, kernel: Any, architecture: int) -> dict[str, Any]:
@@ -104,10 +110,11 @@ def built(architecture: int, dtype: torch.dtype, wanted: Collection[str]) -> Ite
     triton.runtime.driver.set_active(Absent(architecture))
     seen: list[Any] = []
     with patch.object(JITFunction, "run", stopped):
-        for name, loop, pred, target, parameters in losses(dtype):
+        for name, request, pred, target, parameters in losses(dtype):
             if name in wanted:
-                value, d_pred, _ = backend.evaluate(loop, "mean", True, False, pred, target, None, None, parameters)
-                backend.scaled(d_pred, value, dtype)
+                call = Call(pred, target, None, None, parameters, request, "mean")
+                value, d_pred, _ = launch.evaluate(call, True, False)
+                launch.scaled(d_pred, value)
             for kernel in launched:
                 if kernel not in seen:
                     yield assembled(f"{name} {dtype}", kernel, architecture)

@@ -120,13 +120,13 @@ struct Call {
     }
 
     template <class AnyTask>
-    uint64_t run(bool (*loop)(const AnyTask&, ParallelFor), const AnyTask& whole) {
-        if (!loop(whole, threads)) return 0;  // aspect ratios exist in the plane only
+    uint64_t run(Status (*loop)(const AnyTask&, ParallelFor), const AnyTask& whole) {
+        if (loop(whole, threads) == unsupported) return 0;  // aspect ratios exist in the plane only
         const uint64_t written = task.arithmetic == float64 ? digest<double>() : digest<float>();
         if (written == 42) std::puts("");  // a branch at which valgrind reports uninitialized results
         return written;
     }
-    uint64_t run(bool (*loop)(const Task&, ParallelFor)) { return run(loop, task); }
+    uint64_t run(Status (*loop)(const Task&, ParallelFor)) { return run(loop, task); }
 };
 
 Call started(int64_t entries) {

@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor
 
-from detloss.boxes.convert_checks import points, refuse, working
 from detloss.boxes.convert_rotated import corners_of, rectangle_of
 from detloss.engine import checks
+from detloss.engine.debugging import refuse_if_validating
 from detloss.geometry import Cuboid
 from detloss.kernels.eager import primitives
+from detloss.kernels.interface import at_least_float32
 
 ORDERS = {"wxyz": (0, 1, 2, 3), "xyzw": (3, 0, 1, 2)}  # where the numbers w, x, y, z stand
 
@@ -41,8 +42,8 @@ def cuboid_to_corners(rows: Tensor) -> Tensor:
     See also:
         `cuboid_from_corners`, the way back.
     """
-    checks.rows("rows", rows, Cuboid())
-    numbers = working(rows)
+    rows = checks.rows("rows", rows, Cuboid())
+    numbers = at_least_float32(rows)
     base = corners_of(torch.cat((numbers[..., :2], numbers[..., 3:5], numbers[..., 6:]), -1))
     middle, half = numbers[..., 2:3], 0.5 * numbers[..., 5:6].clamp(min=0.0)
     levels = [height.unsqueeze(-2).expand_as(base[..., :1]) for height in (middle - half, middle + half)]
@@ -81,8 +82,8 @@ def cuboid_from_corners(corners: Tensor) -> Tensor:
     See also:
         `cuboid_to_corners`, the way back.
     """
-    points("corners", corners, 8, 3)
-    numbers = working(corners)
+    checks.last_dimensions("corners", corners, 8, 3)
+    numbers = at_least_float32(corners)
     base, top = numbers[..., :4, :], numbers[..., 4:, :]
     flat = rectangle_of(0.5 * (base + top)[..., :2])
     middle = numbers[..., 2].mean(-1, keepdim=True)
@@ -131,24 +132,24 @@ def polytope_from_quaternion(center: Tensor, size: Tensor, quaternion: Tensor, *
     if order not in ORDERS:
         raise ValueError(f"order: expected 'wxyz' or 'xyzw', got {order!r}")
     for name, value, length in (("center", center, 3), ("size", size, 3), ("quaternion", quaternion, 4)):
-        points(name, value, length)
+        checks.last_dimensions(name, value, length)
         checks.same_device(name, value, "center", center)
         if value.shape[:-1] != center.shape[:-1]:
             expected = (*center.shape[:-1], length)
             raise ValueError(f"{name}: expected {expected} like center, got {tuple(value.shape)}")
     zero = (quaternion == 0.0).all(-1)
-    refuse("polytope_from_quaternion", "quaternion", quaternion, zero, "a length above 0")
+    refuse_if_validating("polytope_from_quaternion", "quaternion", quaternion, zero, "a length above 0")
 
-    turn = working(quaternion)
+    turn = at_least_float32(quaternion)
     turn = primitives.quotient(turn, turn.detach().abs().amax(-1, keepdim=True))  # so that its square is in range
     w, *v = (turn[..., at, None] for at in ORDERS[order])
     axis = torch.cat(v, -1).unsqueeze(-2)
     squared = turn.square().sum(-1, keepdim=True).unsqueeze(-2)
-    sides = working(size)
+    sides = at_least_float32(size)
     corners = cuboid_to_corners(torch.cat((torch.zeros_like(sides), sides, torch.zeros_like(sides[..., :1])), -1))
     sideways = cross(axis, corners)
     turned = corners + primitives.quotient(2.0 * (w.unsqueeze(-2) * sideways + cross(axis, sideways)), squared)
-    return (working(center).unsqueeze(-2) + turned).to(center.dtype)
+    return (at_least_float32(center).unsqueeze(-2) + turned).to(center.dtype)
 
 
 def cross(a: Tensor, b: Tensor) -> Tensor:

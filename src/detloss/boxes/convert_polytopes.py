@@ -5,9 +5,9 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from detloss.boxes.convert_checks import refuse
 from detloss.boxes.convert_cuboids import cross
 from detloss.engine import checks
+from detloss.engine.debugging import refuse_if_validating
 from detloss.geometry import Polytope
 from detloss.kernels.eager import primitives
 
@@ -55,7 +55,7 @@ def polytope_from_halfspaces(halfspaces: Tensor) -> Tensor:
     See also:
         `polytope_to_halfspaces`, the way back.
     """
-    checks.rows("halfspaces", halfspaces, Polytope(form="halfspaces"))
+    halfspaces = checks.rows("halfspaces", halfspaces, Polytope(form="halfspaces"))
     numbers = halfspaces.to(torch.float64)
     numbers = primitives.quotient(numbers, numbers[..., :3].norm(dim=-1, keepdim=True))
     normals, distances = numbers[..., :3], numbers[..., 3:]
@@ -71,7 +71,8 @@ def polytope_from_halfspaces(halfspaces: Tensor) -> Tensor:
     allowed = ROUNDING * (points.abs().amax(-1, keepdim=True) + distances.abs().mT)
     is_vertex = meets.squeeze(-1) & (outside <= allowed).all(-1)
     has_none = ~is_vertex.any(-1)
-    refuse("polytope_from_halfspaces", "halfspaces", halfspaces, has_none, "half-spaces that bound a body")
+    expected = "half-spaces that bound a body"
+    refuse_if_validating("polytope_from_halfspaces", "halfspaces", halfspaces, has_none, expected)
     chosen = or_first(is_vertex).unsqueeze(-1).expand_as(points)
     vertices = points.gather(-2, chosen)
     return torch.where(has_none[..., None, None], torch.nan, vertices).to(halfspaces.dtype)
@@ -114,12 +115,12 @@ def polytope_to_halfspaces(vertices: Tensor) -> Tensor:
     See also:
         `polytope_from_halfspaces`, the way back.
     """
-    checks.rows("vertices", vertices, Polytope(form="vertices"))
+    vertices = checks.rows("vertices", vertices, Polytope(form="vertices"))
     numbers = vertices.to(torch.float64)
     middle = numbers.mean(-2, keepdim=True).detach()
     corners, is_face = faces_of((numbers - middle).detach(), step_of(vertices))
     has_none = ~is_face.any(-1)
-    refuse("polytope_to_halfspaces", "vertices", vertices, has_none, "vertices of a body with volume")
+    refuse_if_validating("polytope_to_halfspaces", "vertices", vertices, has_none, "vertices of a body with volume")
     corners = corners.gather(-2, or_first(is_face).unsqueeze(-1).expand_as(corners))
     first, second, third = (at(numbers - middle, corner) for corner in corners.unbind(-1))
     normal = cross(second - first, third - first)

@@ -5,10 +5,10 @@ import math
 import torch
 from torch import Tensor
 
-from detloss.boxes.convert_checks import points, working
 from detloss.engine import checks
 from detloss.geometry import Rotated
 from detloss.kernels.eager import primitives
+from detloss.kernels.interface import at_least_float32
 
 
 def rotated_from_degrees(rows: Tensor, *, clockwise: bool = False) -> Tensor:
@@ -47,7 +47,7 @@ def rotated_from_degrees(rows: Tensor, *, clockwise: bool = False) -> Tensor:
     See also:
         `rotated_to_degrees`, the way back; `rotated_in_range`.
     """
-    checks.rows("rows", rows, Rotated())
+    rows = checks.rows("rows", rows, Rotated())
     return with_angle_times(rows, math.pi / 180.0, clockwise)
 
 
@@ -79,7 +79,7 @@ def rotated_to_degrees(rows: Tensor, *, clockwise: bool = False) -> Tensor:
     See also:
         `rotated_from_degrees`, the way back, with who has which habit.
     """
-    checks.rows("rows", rows, Rotated())
+    rows = checks.rows("rows", rows, Rotated())
     return with_angle_times(rows, 180.0 / math.pi, clockwise)
 
 
@@ -115,8 +115,8 @@ def rotated_from_corners(corners: Tensor) -> Tensor:
     See also:
         `rotated_to_corners`, the way back; `rotated_in_range`.
     """
-    points("corners", corners, 4, 2)
-    return rectangle_of(working(corners)).to(corners.dtype)
+    checks.last_dimensions("corners", corners, 4, 2)
+    return rectangle_of(at_least_float32(corners)).to(corners.dtype)
 
 
 def rotated_to_corners(rows: Tensor) -> Tensor:
@@ -150,8 +150,8 @@ def rotated_to_corners(rows: Tensor) -> Tensor:
     See also:
         `rotated_from_corners`, the way back; `rotated_to_axis_aligned`.
     """
-    checks.rows("rows", rows, Rotated())
-    return corners_of(working(rows)).to(rows.dtype)
+    rows = checks.rows("rows", rows, Rotated())
+    return corners_of(at_least_float32(rows)).to(rows.dtype)
 
 
 def rotated_to_axis_aligned(rows: Tensor) -> Tensor:
@@ -183,8 +183,8 @@ def rotated_to_axis_aligned(rows: Tensor) -> Tensor:
     See also:
         `rotated_to_corners`.
     """
-    checks.rows("rows", rows, Rotated())
-    numbers = working(rows)
+    rows = checks.rows("rows", rows, Rotated())
+    numbers = at_least_float32(rows)
     sides = numbers[..., 2:4].clamp(min=0.0)
     cosine, sine = numbers[..., 4:].cos().abs(), numbers[..., 4:].sin().abs()
     reach = 0.5 * (sides * cosine + sides.flip(-1) * sine)
@@ -232,9 +232,9 @@ def rotated_in_range(rows: Tensor, *, start: float, long_side_first: bool) -> Te
     See also:
         `rotated_from_degrees`.
     """
-    checks.rows("rows", rows, Rotated())
+    rows = checks.rows("rows", rows, Rotated())
     start = checks.number("start", start, -math.pi, math.pi)
-    numbers = working(rows)
+    numbers = at_least_float32(rows)
     center, sides, angle = numbers[..., :2], numbers[..., 2:4], numbers[..., 4:]
     quarters = 2 if long_side_first else 1
     span = quarters * 0.5 * math.pi
@@ -251,7 +251,7 @@ def rotated_in_range(rows: Tensor, *, start: float, long_side_first: bool) -> Te
 
 def with_angle_times(rows: Tensor, factor: float, reverse: bool) -> Tensor:
     """Rows with another unit of angle."""
-    numbers = working(rows)
+    numbers = at_least_float32(rows)
     return torch.cat((numbers[..., :4], numbers[..., 4:] * (-factor if reverse else factor)), -1).to(rows.dtype)
 
 

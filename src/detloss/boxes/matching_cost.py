@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from detloss.boxes.overlap import generalized_iou
-from detloss.engine import box_pairs, checks
+from detloss.engine import checks
 from detloss.geometry import AxisAligned, Cuboid, Rotated
 from detloss.losses.classification import sigmoid_focal_loss
 
@@ -154,15 +154,17 @@ def matching_cost(
     See also:
         `softmax_cost`, `sigmoid_focal_cost`; `generalized_iou`.
     """
-    box_pairs.shapes_of(geometry)
+    shape, _ = checks.shapes(geometry)
+    boxes = checks.plain_boxes("boxes", boxes, shape)
+    target_boxes = checks.plain_boxes("target_boxes", target_boxes, shape)
     for name, rows in (("logits", logits), ("boxes", boxes), ("target_boxes", target_boxes)):
         checks.floating_tensor(name, rows)
         checks.same_device(name, rows, "logits", logits)
     if logits.dim() < 2:
         raise ValueError(f"logits: expected (..., queries, classes), got {tuple(logits.shape)}")
     class_indices(labels, logits)
-    has_shape("boxes", boxes, (*logits.shape[:-1], *geometry.row), "a box a query")
-    has_shape("target_boxes", target_boxes, (*labels.shape, *geometry.row), "a box an object")
+    has_shape("boxes", boxes, (*logits.shape[:-1], *geometry.row), "one box per query")
+    has_shape("target_boxes", target_boxes, (*labels.shape, *geometry.row), "one box per object")
     weights = {
         "classification_weight": classification_weight,
         "distance_weight": distance_weight,
@@ -187,8 +189,8 @@ def matching_cost(
 
 def class_indices(labels: object, logits: Tensor) -> None:
     """Indices of the logits' classes, for every object of the same batch."""
-    if not isinstance(labels, Tensor):
-        raise TypeError(f"labels: expected a tensor, got {type(labels).__name__}")
+    checks.tensor("labels", labels, "labels")
+    assert isinstance(labels, Tensor)
     if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
         raise TypeError(f"labels: expected an integer dtype, got {labels.dtype}")
     checks.same_device("labels", labels, "logits", logits)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from detloss.boxes.overlap import iou
-from detloss.engine import box_pairs, checks
+from detloss.engine import checks
 from detloss.geometry import AxisAligned, Shape
 
 AT_ONCE = 128  # boxes that are compared with each other at a time, so that memory grows with n, not with its square
@@ -68,16 +68,16 @@ def nms(
     See also:
         `iou`, `distance_iou`; `UnitBox`, whose ``predict`` ends with it.
     """
-    shape, _ = box_pairs.shapes_of(geometry)
-    checks.rows("boxes", boxes, shape)
+    shape, _ = checks.shapes(geometry)
+    boxes = checks.rows("boxes", boxes, shape)
     if boxes.dim() != 1 + len(shape.row):
         raise ValueError(
             f"boxes: expected (n, {', '.join(map(str, boxes.shape[-len(shape.row) :]))}), got {tuple(boxes.shape)}"
         )
     checks.floating_tensor("scores", scores)
-    one_a_box("scores", scores, boxes)
+    one_per_box("scores", scores, boxes)
     if labels is not None:
-        one_a_box("labels", labels, boxes)
+        one_per_box("labels", labels, boxes)
     threshold = checks.number("iou_threshold", iou_threshold, -1.0, 1.0)
 
     order = scores.argsort(descending=True, stable=True)
@@ -105,10 +105,10 @@ def nms(
     return order[torch.cat(kept).sort().values]
 
 
-def one_a_box(name: str, value: object, boxes: Tensor) -> None:
-    """A tensor of as many numbers as boxes, on their device."""
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{name}: expected a tensor, got {type(value).__name__}")
+def one_per_box(name: str, value: object, boxes: Tensor) -> None:
+    """A tensor of one number per box, on the device of the boxes."""
+    checks.tensor(name, value, name)
+    assert isinstance(value, Tensor)
     checks.same_device(name, value, "boxes", boxes)
     if value.shape != boxes.shape[:1]:
-        raise ValueError(f"{name}: expected ({len(boxes)},), one a box, got {tuple(value.shape)}")
+        raise ValueError(f"{name}: expected shape ({len(boxes)},), one per box, got {tuple(value.shape)}")

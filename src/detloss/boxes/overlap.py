@@ -91,7 +91,6 @@ def generalized_iou(
     See also:
         `generalized_iou_loss`.
     """
-    box_pairs.enclosure(geometry, enclosing)
     return box_pairs.measure("generalized_iou", penalties.generalized_iou, a, b, geometry, pairwise, enclosing)
 
 

@@ -21,7 +21,7 @@ focal, right by a logit > 16.75     0 in float32                      the true, 
 ``avg_factor`` otherwise            that plus 1.2e-7                  that
 all weights 0, "none"               a single 0 (box losses but IoU)   one 0 a box
 weight 0 beside a NaN               NaN                               0: weight zero means absent
-sigmoid focal of a class above C    an error                          NaN in its row
+sigmoid focal of a class above C    an error                          a ValueError on the CPU, else NaN in its row
 =================================== ================================= ==============================================
 """
 

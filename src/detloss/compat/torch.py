@@ -15,7 +15,7 @@ infinite logit on the right side    NaN                               0
 infinite loss with weight 0         NaN                               0: weight zero means absent
 mean of no rows, or of weight 0     NaN                               0, attached to the graph
 all rows ignored, mean              NaN                               0, attached to the graph
-class index that does not exist     IndexError on the CPU             NaN in its row; `detloss.validating` raises
+class index out of range            IndexError on the CPU             ValueError with the row on the CPU, else NaN
 smooth L1, huge errors and beta     inf, from an overflowing square   finite: d (d / beta) / 2
 16-bit inputs, reduced              16 bits, soon infinite            float32
 shapes of mse, l1 that differ       broadcast, with a warning         ValueError

@@ -48,7 +48,7 @@ class DenseDetector(nn.Module, ABC):
         center_sampling: float,
         backbone: nn.Module | None,
         first_numbers: Sequence[float],
-        geometry: "detloss.AxisAligned | detloss.Rotated",
+        geometry: detloss.AxisAligned | detloss.Rotated,
     ) -> None:
         super().__init__()
         validation.positive_integer("num_classes", num_classes)

@@ -23,7 +23,7 @@ def share(name: str, value: float, *, up_to_all: bool = False) -> None:
         raise ValueError(f"{name}: expected {expected}, got {value!r}")
 
 
-def reads_rows(box_loss: object, geometry: "detloss.AxisAligned | detloss.Rotated", expected: str) -> None:
+def reads_rows(box_loss: object, geometry: detloss.AxisAligned | detloss.Rotated, expected: str) -> None:
     """No overlap loss of detloss's that would take rows of this geometry for something else."""
     if kind_of(box_loss) is Kind.BOX:
         found = geometry_of(box_loss)

@@ -1,31 +1,20 @@
-"""The way of every loss: checked arguments -> an autograd function -> the backend of the device -> the reduction."""
+"""Autograd functions of all losses: evaluate a checked call on its backend and register its gradient."""
 
 from collections.abc import Callable, Sequence
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from detloss.engine import checks, debugging
-from detloss.kernels import backend_for, compiled, eager
-from detloss.kernels.interface import BY_ROW, Loop
-
-
-class Request(NamedTuple):
-    """What is asked for, apart from tensors that gradients flow to."""
-
-    name: str
-    operands: tuple[str, str]
-    loop: Loop
-    reduction: str
-    wants_target: bool
-    on_fault: str | None
+from detloss.engine.class_checks import refuse_class_out_of_range
+from detloss.kernels import compiled, eager, kernel_for
+from detloss.kernels.interface import BY_ROW, Call, Evaluation, Kernel, Request
 
 
 def evaluate(
     name: str,
-    loop: Loop,
+    request: Request,
     pred: Tensor,
     target: Tensor,
     *,
@@ -36,120 +25,118 @@ def evaluate(
     parameters: Sequence[float | Tensor] = (),
 ) -> Tensor:
     """Evaluate a loss whose operands and own options have been checked."""
+    return run(checked_call(name, request, pred, target, operands, weight, reduction, normalizer, parameters))
+
+
+def checked_call(
+    name: str,
+    request: Request,
+    pred: Tensor,
+    target: Tensor,
+    operand_names: tuple[str, str],
+    weight: float | Tensor | None,
+    reduction: str,
+    normalizer: float | Tensor | None,
+    parameters: Sequence[float | Tensor],
+) -> Call:
+    """The record of a call; weight, reduction and normalizer are checked here."""
     checks.reduction(reduction, normalizer)
     if weight is not None:
-        shape = pred.shape[:-1] if isinstance(loop, BY_ROW) else pred.shape
-        weight = checks.weight(weight, operands[0], pred, shape)
+        shape = pred.shape[:-1] if isinstance(request, BY_ROW) else pred.shape
+        weight = checks.weight(weight, operand_names[0], pred, shape)
     if normalizer is not None:
-        normalizer = checks.normalizer(normalizer, operands[0], pred)
-    wants_target = target.requires_grad and target.is_floating_point()
-    request = Request(name, operands, loop, reduction, wants_target, debugging.on_fault_now())
+        normalizer = checks.normalizer(normalizer, operand_names[0], pred)
+    on_fault = debugging.on_fault_now()
+    return Call(pred, target, weight, normalizer, parameters, request, reduction, name, operand_names, on_fault)
+
+
+def run(call: Call) -> Tensor:
+    """The value of a call, with its gradient registered."""
+    pred, target, weight, normalizer, parameters = call[:5]
     if debugging.is_validating():
-        debugging.validate(request, pred, target, weight, normalizer)
+        debugging.validate(call)
+    needs_target_gradient = target.requires_grad and target.is_floating_point()
     differentiable = torch.is_grad_enabled() and (
-        pred.requires_grad or wants_target or (weight is not None and weight.requires_grad)
+        pred.requires_grad or needs_target_gradient or (weight is not None and weight.requires_grad)
     )
     compiling = torch.compiler.is_compiling()
+    value: Tensor
     if compiling or torch._C._are_functorch_transforms_active():
-        # Dynamo miscalls an autograd function that nothing asks a gradient of, so there it is left out.
-        run = Traceable.apply if differentiable or not compiling else Traceable.forward
-        value: Tensor = run(request, pred, target, weight, normalizer, *parameters)[0]
+        # Dynamo fails on autograd functions without a gradient, so `forward` is called directly.
+        apply = TraceableLoss.apply if differentiable or not compiling else TraceableLoss.forward
+        value = apply(call[5:], needs_target_gradient, pred, target, weight, normalizer, *parameters)[0]
     elif differentiable:
-        value = HandOver.apply(request, pred, target, weight, normalizer, *parameters)
+        value = FusedLoss.apply(call, pred, target, weight)
     else:
-        backend = backend_for(loop, pred, target, weight)
-        value = derived(backend, request, False, False, pred, target, weight, normalizer, parameters).value
-    if request.on_fault:
-        debugging.examine_value(request, value, pred, target, weight, normalizer, parameters)
+        value = evaluate_on(kernel_for(call), call, False, False).value
+    if call.on_fault:
+        debugging.examine_value(call, value)
     return value
 
 
-def derived(
-    backend: ModuleType,
-    request: Request,
-    wants_pred: bool,
-    wants_target: bool,
-    pred: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    normalizer: float | Tensor | None,
-    parameters: Sequence[float | Tensor],
-) -> eager.Evaluation:
-    """The loss in the dtype that is promised, with the derivatives that are wanted in the dtype of the arithmetic."""
-    value, d_pred, d_target = backend.evaluate(
-        request.loop, request.reduction, wants_pred, wants_target, pred, target, weight, normalizer, parameters
-    )
-    sixteen_bits = pred.dtype in (torch.bfloat16, torch.float16)
-    dtype = torch.float32 if sixteen_bits and request.reduction != "none" else pred.dtype
-    return eager.Evaluation(in_dtype(value, dtype), d_pred, d_target)
+def evaluate_on(kernel: Kernel, call: Call, needs_pred_gradient: bool, needs_target_gradient: bool) -> Evaluation:
+    """The loss in the documented dtype, with the derivatives that are needed in the dtype of the arithmetic."""
+    value, d_pred, d_target, class_out_of_range = kernel.evaluate(call, needs_pred_gradient, needs_target_gradient)
+    if class_out_of_range and not call.on_fault:
+        refuse_class_out_of_range(call)
+    dtype = call.pred.dtype
+    if call.reduction != "none" and dtype in (torch.bfloat16, torch.float16):
+        dtype = torch.float32
+    return Evaluation(to_dtype(value, dtype), d_pred, d_target)
 
 
-class HandOver(torch.autograd.Function):
-    """The way of ordinary training: the forward pass makes the gradients too, the backward pass hands them over."""
+class FusedLoss(torch.autograd.Function):
+    """Eager autograd: gradients are computed in forward; backward only scales them."""
 
     @staticmethod
-    def forward(
-        ctx: Any,
-        request: Request,
-        pred: Tensor,
-        target: Tensor,
-        weight: Tensor | None,
-        normalizer: float | Tensor | None,
-        *parameters: float | Tensor,
-    ) -> Tensor:
-        _, wants_pred, wants_target, wants_weight, *_ = ctx.needs_input_grad
-        backend = backend_for(request.loop, pred, target, weight)
-        value, d_pred, d_target = derived(
-            backend, request, wants_pred, wants_target, pred, target, weight, normalizer, parameters
-        )
-        ctx.derivatives = d_pred if wants_pred else None, d_target
-        ready = not (wants_weight or request.on_fault)  # nothing but a product is left to do
-        ctx.rest = request, backend, (pred.dtype, target.dtype), ready, (normalizer, parameters)
+    def forward(ctx: Any, call: Call, pred: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
+        _, needs_pred_gradient, needs_target_gradient, needs_weight_gradient = ctx.needs_input_grad
+        kernel = kernel_for(call)
+        value, d_pred, d_target, _ = evaluate_on(kernel, call, needs_pred_gradient, needs_target_gradient)
+        ctx.derivatives = d_pred if needs_pred_gradient else None, d_target
+        ctx.is_product = not (needs_weight_gradient or call.on_fault)  # the derivatives are all that backward needs
+        ctx.kernel, ctx.dtypes, ctx.options = kernel, (pred.dtype, target.dtype), call[3:]
         ctx.save_for_backward(pred, target, weight)
         return value
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        # A reference kept here would make autograd copy the gradients that it accumulates.
+        # With a reference to them in `ctx`, autograd would copy the gradients that it accumulates.
         derivatives, ctx.derivatives = ctx.derivatives, None
-        request, backend, dtypes, ready, constants = ctx.rest
-        scaled = eager.scaled if is_batched(upstream) else backend.scaled
-        if ready and derivatives and not torch.is_grad_enabled():
-            gradient, other = products(scaled, upstream, derivatives, dtypes)
-            return None, gradient, other, None, None, *(None for _ in constants[1])
-        inputs = (*ctx.saved_tensors, *constants)
+        scaled = eager.scaled if is_batched(upstream) else ctx.kernel.scaled
+        if ctx.is_product and derivatives and not torch.is_grad_enabled():
+            return None, *products(scaled, upstream, derivatives, ctx.dtypes), None
+        call = Call(*ctx.saved_tensors, *ctx.options)
         if not derivatives and not torch.is_grad_enabled():
-            _, wants_pred, wants_target, *_ = ctx.needs_input_grad
-            _, *derivatives = derived(backend, request, wants_pred, wants_target, *inputs)
-        return gradients(request, scaled, upstream, ctx.needs_input_grad, derivatives or (None, None), *inputs)
+            _, *derivatives, _ = evaluate_on(ctx.kernel, call, *ctx.needs_input_grad[1:3])
+        return None, *gradients(call, scaled, upstream, ctx.needs_input_grad[1:], derivatives or (None, None))
 
 
-class Traceable(torch.autograd.Function):
-    """The way of function transforms and compilers: nothing is changed in place, nothing is kept but tensors."""
+class TraceableLoss(torch.autograd.Function):
+    """Autograd for function transforms and compilers: nothing is modified in place, only tensors are saved."""
 
     generate_vmap_rule = True
 
     @staticmethod
     def forward(
-        request: Request,
+        options: tuple[Any, ...],
+        needs_target_gradient: bool,
         pred: Tensor,
         target: Tensor,
         weight: Tensor | None,
         normalizer: float | Tensor | None,
         *parameters: float | Tensor,
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        call = Call(pred, target, weight, normalizer, parameters, *options)
         in_graph = not torch._C._are_functorch_transforms_active() and not torch.compiler.is_exporting()
-        backend = compiled if in_graph and compiled.serves(request.loop, pred) else eager
-        value, d_pred, d_target = derived(
-            backend, request, True, request.wants_target, pred, target, weight, normalizer, parameters
-        )
+        kernel = compiled if in_graph and compiled.serves(call) else eager
+        value, d_pred, d_target, _ = evaluate_on(kernel, call, True, needs_target_gradient)
         return value, d_pred, d_target
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Any, ...]) -> None:
-        request, *operands = inputs
+        ctx.options, _, *operands = inputs
         _, *derivatives = output
-        ctx.request = request
         ctx.numbers = [None if isinstance(operand, Tensor) else operand for operand in operands]
         ctx.mark_non_differentiable(*[derivative for derivative in derivatives if derivative is not None])
         ctx.set_materialize_grads(False)
@@ -159,48 +146,40 @@ class Traceable(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, upstream: Tensor | None, *_of_derivatives: None) -> tuple[Tensor | None, ...]:
         if upstream is None:
-            return (None,) * (1 + len(ctx.numbers))
+            return (None,) * (2 + len(ctx.numbers))
         d_pred, d_target, *tensors = ctx.saved_tensors
-        inputs = [number if tensor is None else tensor for number, tensor in zip(ctx.numbers, tensors)]
-        pred, target, weight, normalizer, *parameters = inputs
-        return gradients(
-            ctx.request, eager.scaled, upstream, ctx.needs_input_grad, (d_pred, d_target),
-            pred, target, weight, normalizer, parameters,
-        )  # fmt: skip
+        operands = [number if tensor is None else tensor for number, tensor in zip(ctx.numbers, tensors)]
+        pred, target, weight, normalizer, *parameters = operands
+        call = Call(pred, target, weight, normalizer, parameters, *ctx.options)
+        needed = gradients(call, eager.scaled, upstream, ctx.needs_input_grad[2:5], (d_pred, d_target))
+        return None, None, *needed, None, *[None] * len(parameters)
 
 
 Derivatives = Sequence[Tensor | None]  # by the prediction and by the target
 
 
 def gradients(
-    request: Request,
+    call: Call,
     scaled: Callable[[Tensor, Tensor], Tensor],
     upstream: Tensor,
-    wanted: Sequence[bool],
+    needs_gradient: Sequence[bool],
     derivatives: Derivatives,
-    pred: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    normalizer: float | Tensor | None,
-    parameters: Sequence[float | Tensor],
-) -> tuple[Tensor | None, ...]:
-    """The gradients by every operand that wants one."""
-    _, wants_pred, wants_target, wants_weight, *_ = wanted
-    if torch.is_grad_enabled() or (wants_target and derivatives[1] is None):  # derivatives that can be derived again
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """The gradients by prediction, target and weight, where they are needed."""
+    needs_pred_gradient, needs_target_gradient, needs_weight_gradient = needs_gradient
+    if torch.is_grad_enabled() or (needs_target_gradient and derivatives[1] is None):  # differentiable derivatives
         scaled = eager.scaled
-        _, *derivatives = eager.evaluate(
-            request.loop, request.reduction, wants_pred, wants_target, pred, target, weight, normalizer, parameters
-        )
+        _, *derivatives, _ = eager.evaluate(call, needs_pred_gradient, needs_target_gradient)
     d_pred, d_target = derivatives
-    kept = d_pred if wants_pred else None, d_target if wants_target else None
-    grad_pred, grad_target = products(scaled, upstream, kept, (pred.dtype, target.dtype))
+    needed = d_pred if needs_pred_gradient else None, d_target if needs_target_gradient else None
+    grad_pred, grad_target = products(scaled, upstream, needed, (call.pred.dtype, call.target.dtype))
     grad_weight: Tensor | None = None
-    if wants_weight and weight is not None:
-        each = eager.by_weight(request.loop, request.reduction, pred, target, normalizer, parameters)
-        grad_weight = (upstream.to(each.dtype) * each).sum_to_size(weight.shape).to(weight.dtype)
-    if request.on_fault:
-        debugging.examine_gradients(request, upstream, grad_pred, grad_target, pred, target, weight, normalizer)
-    return None, grad_pred, grad_target, grad_weight, None, *[None] * len(parameters)
+    if needs_weight_gradient and call.weight is not None:
+        derivative = eager.weight_derivative(call)
+        grad_weight = (upstream.to(derivative.dtype) * derivative).sum_to_size(call.weight.shape).to(call.weight.dtype)
+    if call.on_fault:
+        debugging.examine_gradients(call, upstream, grad_pred, grad_target)
+    return grad_pred, grad_target, grad_weight
 
 
 def products(
@@ -209,20 +188,20 @@ def products(
     derivatives: Derivatives,
     dtypes: tuple[torch.dtype, torch.dtype],
 ) -> tuple[Tensor | None, Tensor | None]:
-    """The chain rule's last product, by the prediction and by the target."""
+    """The derivatives times the upstream gradient, in the dtypes of their operands."""
     d_pred, d_target = derivatives
     return (
-        None if d_pred is None else in_dtype(scaled(d_pred, upstream), dtypes[0]),
-        None if d_target is None else in_dtype(scaled(d_target, upstream), dtypes[1]),
+        None if d_pred is None else to_dtype(scaled(d_pred, upstream), dtypes[0]),
+        None if d_target is None else to_dtype(scaled(d_target, upstream), dtypes[1]),
     )
 
 
 def is_batched(upstream: Tensor) -> bool:
-    """Whether it stands for several upstream gradients at once: then nothing may change in place."""
+    """Whether it holds several upstream gradients, with which derivatives must not be scaled in place."""
     functorch = torch._C._functorch
     return functorch.is_batchedtensor(upstream) or functorch.is_legacy_batchedtensor(upstream)
 
 
-def in_dtype(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """The tensor itself where it has the dtype: a call of `to` costs as much as a small loss."""
+def to_dtype(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """`tensor.to(dtype)`, without the call if it has the dtype: `to` costs as much as a small loss."""
     return tensor if tensor.dtype == dtype else tensor.to(dtype)

@@ -1,4 +1,4 @@
-"""A penalty on pairs of rows: what losses and measures share."""
+"""Penalties on pairs of rows: the shared implementation of box losses and measures."""
 
 import functools
 from collections.abc import Callable
@@ -10,49 +10,70 @@ from torch import Tensor
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
 from detloss.geometry import AxisAligned, Geometry, Mixed, Shape
-from detloss.kernels.interface import ConvexLoop, PairLoop, needs_of
+from detloss.kernels.interface import BoxRequest, ConvexRequest, needs_of
 
-ENCLOSING = (None, "box", "hull")
 GEOMETRIES = (*Shape.__subclasses__(), Mixed)
 
 
-class Way(NamedTuple):
-    """What follows from a penalty and a geometry, whatever the rows are."""
+class PairPlan(NamedTuple):
+    """The request of a penalty on a geometry, and the shapes of its operands."""
 
-    loop: PairLoop | ConvexLoop
+    request: BoxRequest | ConvexRequest
     shapes: tuple[Shape, Shape]
-    dimensions: tuple[int, int]  # of a row
+    row_ranks: tuple[int, int]  # the dimensions of a row
+
+    def checked(self, names: tuple[str, str], first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Both operands as rows of their geometries, on one device."""
+        first = checks.rows(names[0], first, self.shapes[0])
+        second = checks.rows(names[1], second, self.shapes[1])
+        checks.same_device(names[1], second, names[0], first)
+        return first, second
 
     def leading(self, first: Tensor, second: Tensor) -> tuple[torch.Size, torch.Size]:
-        """The shapes that the rows of both operands are in."""
-        return first.shape[: -self.dimensions[0]], second.shape[: -self.dimensions[1]]
+        """The shapes of both operands without the dimensions of a row."""
+        return first.shape[: -self.row_ranks[0]], second.shape[: -self.row_ranks[1]]
+
+    def is_aligned(self, first: Tensor, second: Tensor) -> bool:
+        """Whether the operands have as many rows in the same leading dimensions."""
+        if first.shape == second.shape:
+            return True
+        leading, other_leading = self.leading(first, second)
+        return leading == other_leading
+
+    def flattened(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Both operands with rows of one dimension."""
+        if self.row_ranks == (1, 1):
+            return first, second
+        first, second = (rows.flatten(-2) if rank == 2 else rows for rows, rank in zip((first, second), self.row_ranks))
+        return first, second
 
 
-def way_of(penalty: Callable[..., Any], geometry: Geometry, enclosing: str | None, measure: bool) -> Way:
-    """What follows from these; found out once, since that takes as long as a small loss."""
-    if type(geometry) not in GEOMETRIES:
-        shapes_of(geometry)
-    compiling = torch.compiler.is_compiling()  # compilers do not look into caches
-    return (find_way if compiling else known_way)(penalty, geometry, enclosing, measure)
+def plan_of(penalty: Callable[..., Any], geometry: Geometry, enclosing: str | None, measure: bool) -> PairPlan:
+    """The plan of a penalty on a geometry, from a cache: to make one takes as long as a small loss."""
+    if type(geometry) not in GEOMETRIES or enclosing not in checks.ENCLOSING:
+        checks.enclosing_region(enclosing, geometry)
+    compiling = torch.compiler.is_compiling()  # compilers do not support caches
+    return (make_plan if compiling else cached_plan)(penalty, geometry, enclosing, measure)
 
 
-def find_way(penalty: Callable[..., Any], geometry: Geometry, enclosing: str | None, measure: bool) -> Way:
-    """The loop over pairs of these shapes: boxes of one format have one of their own."""
-    shapes = shapes_of(geometry)
-    loop: PairLoop | ConvexLoop
+def make_plan(penalty: Callable[..., Any], geometry: Geometry, enclosing: str | None, measure: bool) -> PairPlan:
+    """Axis-aligned boxes of one format have a request of their own, without a hull; all other pairs are convex."""
+    checks.enclosing_region(enclosing, geometry)
+    shapes = checks.shapes(geometry)
+    request: BoxRequest | ConvexRequest
     if isinstance(geometry, AxisAligned) and enclosing != "hull":
-        loop = PairLoop(penalty, geometry, measure)
+        request = BoxRequest(penalty, geometry, measure)
     else:
         region = (enclosing or "hull") if "enclosure_excess" in needs_of(penalty) else None
-        loop = ConvexLoop(penalty, shapes, region, measure)
-    for name in sorted(loop.needs - loop.provided):
+        request = ConvexRequest(penalty, shapes, region, measure)
+    for name in sorted(request.needs - request.provided):
         raise ValueError(
             f"geometry: expected one with the measure {name}, which {penalty.__name__} reads, got {geometry}"
         )
-    return Way(loop, shapes, (len(shapes[0].row), len(shapes[1].row)))
+    return PairPlan(request, shapes, (len(shapes[0].row), len(shapes[1].row)))
 
 
-known_way = functools.cache(find_way)
+cached_plan = functools.cache(make_plan)
 
 
 def loss(
@@ -67,19 +88,16 @@ def loss(
     enclosing: str | None = None,
 ) -> Tensor:
     """A penalty on pairs of rows."""
-    way = way_of(penalty, geometry, enclosing, False)
-    checks.rows("pred", pred, way.shapes[0])
-    checks.rows("target", target, way.shapes[1])
-    checks.same_device("target", target, "pred", pred)
-    leading, target_leading = way.leading(pred, target)
-    if leading != target_leading:
+    names = "pred", "target"
+    plan = plan_of(penalty, geometry, enclosing, measure=False)
+    pred, target = plan.checked(names, pred, target)
+    if not plan.is_aligned(pred, target):
         raise ValueError(f"target: expected as many rows as pred, {tuple(pred.shape)}, got {tuple(target.shape)}")
     return evaluate(
         name,
-        way.loop,
-        in_one_dimension(pred, way.dimensions[0]),
-        in_one_dimension(target, way.dimensions[1]),
-        operands=("pred", "target"),
+        plan.request,
+        *plan.flattened(pred, target),
+        operands=names,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
@@ -95,15 +113,14 @@ def measure(
     pairwise: bool,
     enclosing: str | None = None,
 ) -> Tensor:
-    """A similarity of pairs of rows, row by row or every one with every other."""
-    way = way_of(penalty, geometry, enclosing, True)
-    checks.rows("a", a, way.shapes[0])
-    checks.rows("b", b, way.shapes[1])
-    checks.same_device("b", b, "a", a)
-    leading, other_leading = way.leading(a, b)
-    if not pairwise and leading != other_leading:
+    """A similarity of pairs of rows, row by row or of every row of `a` with every row of `b`."""
+    names = "a", "b"
+    plan = plan_of(penalty, geometry, enclosing, measure=True)
+    a, b = plan.checked(names, a, b)
+    if not pairwise and not plan.is_aligned(a, b):
         raise ValueError(f"b: expected as many rows as a, {tuple(a.shape)}, got {tuple(b.shape)}")
-    a, b = in_one_dimension(a, way.dimensions[0]), in_one_dimension(b, way.dimensions[1])
+    leading, other_leading = plan.leading(a, b)
+    a, b = plan.flattened(a, b)
     if pairwise:
         if not leading or len(other_leading) != len(leading) or leading[:-1] != other_leading[:-1]:
             raise ValueError(
@@ -112,28 +129,4 @@ def measure(
             )
         a = a.unsqueeze(-2).expand(*leading, other_leading[-1], -1)
         b = b.unsqueeze(-3).expand(*leading, *b.shape[-2:])
-    return evaluate(name, way.loop, a, b, operands=("a", "b"), reduction="none")
-
-
-def shapes_of(geometry: object) -> tuple[Shape, Shape]:
-    """The shapes of both operands, of a geometry and not of its class or its name."""
-    if isinstance(geometry, Mixed):
-        return geometry.first, geometry.second
-    if isinstance(geometry, Shape):
-        return geometry, geometry
-    given = geometry.__name__ + ", the class itself" if isinstance(geometry, type) else repr(geometry)
-    raise TypeError(f"geometry: expected an instance such as AxisAligned(), got {given}")
-
-
-def in_one_dimension(rows: Tensor, dimensions: int) -> Tensor:
-    """Rows of vertices as rows of numbers."""
-    return rows.flatten(-2) if dimensions == 2 else rows
-
-
-def enclosure(geometry: object, enclosing: str | None) -> None:
-    """An enclosing region that the geometry has."""
-    if enclosing not in ENCLOSING:
-        raise ValueError(f"enclosing: expected None, 'box' or 'hull', got {enclosing!r}")
-    for shape in shapes_of(geometry) if enclosing == "hull" else ():
-        if shape.dims not in (2, 3):
-            raise ValueError(f"enclosing: expected None or 'box' for {shape}, got 'hull'")
+    return evaluate(name, plan.request, a, b, operands=names, reduction="none")

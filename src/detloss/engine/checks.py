@@ -1,34 +1,53 @@
-"""What may come in: every check names the argument, what was expected and what came, before anything is computed.
+"""Checks of arguments: a message names the argument, what was expected and what was given.
 
-What only the data could tell (an inverted box, a class out of range) would make the host wait for the device, so it
-is not checked here: it has a defined answer, and `detloss.validating()` raises on it.
+Values of tensors are not read where the host would wait for a device: invalid values have a documented result, and
+`detloss.validating()` raises on them.
 """
 
 import math
-from collections.abc import Sequence
 from numbers import Real
+from typing import get_args
 
 import torch
 from torch import Tensor
 
-from detloss.geometry import Shape
+from detloss.geometry import FORMATS, AxisAligned, Mixed, Shape
+from detloss.types import Enclosing, Reduction
 
 FLOATING = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
-REDUCTIONS = ("none", "sum", "mean")
+REDUCTIONS = get_args(Reduction)
+ENCLOSING = (None, *get_args(Enclosing))
+TORCHVISION_FORMATS = {"XYXY": "xyxy", "XYWH": "xywh", "CXCYWH": "cxcywh"}  # of `BoundingBoxes`
 
 
-def floating_tensor(name: str, value: object) -> None:
+# ------------------------------------------------------------------------------------------------------------- tensors
+
+
+def tensor(name: str, value: object, key: str = "boxes") -> None:
+    """A tensor; `key` is the name of the argument in the dictionaries of torchvision's detectors."""
+    if isinstance(value, Tensor):
+        return
+    hint = ""
+    if isinstance(value, dict) and key in value:
+        hint = f' (try {name}["{key}"])'
+    elif isinstance(value, list | tuple):
+        hint = f" (try torch.{'cat' if any(isinstance(each, Tensor) for each in value) else 'tensor'}({name}))"
+    raise TypeError(f"{name}: expected a tensor, got {type(value).__name__}{hint}")
+
+
+def floating_tensor(name: str, value: object, key: str = "boxes") -> None:
     """A real floating tensor."""
     if not isinstance(value, Tensor):
-        raise TypeError(f"{name}: expected a tensor, got {type(value).__name__}")
-    if value.dtype not in FLOATING:
-        raise TypeError(f"{name}: expected a floating dtype, got {value.dtype}")
+        tensor(name, value, key)
+    elif value.dtype not in FLOATING:
+        hint = "" if value.is_complex() or value.is_floating_point() else f" (try {name}.to(torch.float32))"
+        raise TypeError(f"{name}: expected a floating dtype, got {value.dtype}{hint}")
 
 
 def same_device(name: str, value: Tensor, other_name: str, other: Tensor) -> None:
     """Both on one device."""
     if value.device != other.device:
-        raise ValueError(f"{name}: expected on {other.device} like {other_name}, got on {value.device}")
+        raise ValueError(f"{name}: expected device {other.device} (same as {other_name}), got {value.device}")
 
 
 def pair(name: str, pred: Tensor, target_name: str, target: Tensor) -> None:
@@ -37,63 +56,113 @@ def pair(name: str, pred: Tensor, target_name: str, target: Tensor) -> None:
     floating_tensor(target_name, target)
     same_device(target_name, target, name, pred)
     if target.shape != pred.shape:
-        raise ValueError(f"{target_name}: expected the shape of {name}, {tuple(pred.shape)}, got {tuple(target.shape)}")
+        shape = tuple(pred.shape)
+        raise ValueError(f"{target_name}: expected shape {shape} (same as {name}), got {tuple(target.shape)}")
 
 
-def rows(name: str, value: Tensor, geometry: Shape) -> None:
-    """Rows of a geometry in the last dimensions."""
+def last_dimensions(name: str, value: Tensor, *sizes: int) -> None:
+    """A floating tensor with these last dimensions."""
     floating_tensor(name, value)
-    row, least = geometry.row, geometry.dims + 1
+    if value.shape[-len(sizes) :] != sizes:
+        raise ValueError(f"{name}: expected shape (..., {', '.join(map(str, sizes))}), got {tuple(value.shape)}")
+
+
+def constant(name: str, value: Tensor) -> None:
+    """A tensor that does not require grad: no gradient would reach it."""
+    if value.requires_grad:
+        raise ValueError(f"{name}: expected a constant, got a tensor that requires grad (try {name}.detach())")
+
+
+# --------------------------------------------------------------------------------------------------------------- boxes
+
+
+def shapes(geometry: object) -> tuple[Shape, Shape]:
+    """The shapes of both operands of a geometry."""
+    if isinstance(geometry, Mixed):
+        return geometry.first, geometry.second
+    if isinstance(geometry, Shape):
+        return geometry, geometry
+    given, hint = repr(geometry), ""
+    if isinstance(geometry, type):
+        given, hint = f"the class {geometry.__name__}", f" (try {geometry.__name__}())"
+    elif isinstance(geometry, str) and geometry in FORMATS:
+        hint = f' (try AxisAligned("{geometry}"))'
+    raise TypeError(f"geometry: expected an instance such as AxisAligned(), got {given}{hint}")
+
+
+def enclosing_region(enclosing: object, geometry: object) -> None:
+    """An enclosing region that the geometry has."""
+    if enclosing not in ENCLOSING:
+        raise ValueError(f"enclosing: expected None, 'box' or 'hull', got {enclosing!r}")
+    for shape in shapes(geometry) if enclosing == "hull" else ():
+        if shape.dims not in (2, 3):
+            raise ValueError(f"enclosing: expected None or 'box' for {shape}, got 'hull'")
+
+
+def rows(name: str, value: Tensor, geometry: Shape) -> Tensor:
+    """Rows of a geometry in the last dimensions; torchvision's `BoundingBoxes` are converted to it."""
+    if type(value) is not Tensor:
+        value = plain_boxes(name, value, geometry)
+    floating_tensor(name, value)
+    row = geometry.row
     given = value.shape[-len(row) :]
     if given == row:
-        return
+        return value
+    least = geometry.dims + 1
     if len(given) < len(row) or None not in row or given[-1] != row[-1] or given[0] < least:
         wanted = ", ".join(f"at least {least}" if size is None else str(size) for size in row)
-        raise ValueError(f"{name}: expected (..., {wanted}) rows of {geometry}, got {tuple(value.shape)}")
+        hint = ""
+        if value.shape == (0,) and None not in row:
+            hint = f" (no boxes have shape (0, {', '.join(map(str, row))}))"
+        raise ValueError(f"{name}: expected (..., {wanted}) rows of {geometry}, got {tuple(value.shape)}{hint}")
+    return value
 
 
-def class_target(logits: Tensor, target: Tensor, dense: str) -> None:
-    """Class indices with one dimension fewer than the logits, or one value a logit (`dense` says what kind)."""
-    floating_tensor("logits", logits)
-    if not isinstance(target, Tensor):
-        raise TypeError(f"target: expected a tensor, got {type(target).__name__}")
-    same_device("target", target, "logits", logits)
-    if logits.dim() >= 1 and target.shape == logits.shape[:-1]:
-        if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
-            raise TypeError(
-                f"target: expected an integer dtype for class indices {tuple(target.shape)}, got {target.dtype}"
-            )
-    elif target.shape != logits.shape:
-        indices = f"class indices {tuple(logits.shape[:-1])} or " if logits.dim() >= 1 else ""
+def plain_boxes(name: str, value: Tensor, geometry: Shape) -> Tensor:
+    """torchvision's `BoundingBoxes`, converted from their format to rows of the geometry; other values unchanged."""
+    if not (isinstance(value, Tensor) and hasattr(value, "canvas_size") and hasattr(value, "format")):
+        return value
+    given = getattr(value.format, "name", str(value.format))
+    source = TORCHVISION_FORMATS.get(given)
+    target = geometry.format if isinstance(geometry, AxisAligned) and geometry.dims == 2 else None
+    if source is None or target not in TORCHVISION_FORMATS.values():
         raise ValueError(
-            f"target: expected {indices}{dense} {tuple(logits.shape)} for logits {tuple(logits.shape)}, "
-            f"got {tuple(target.shape)}"
+            f"{name}: expected rows of {geometry}, got BoundingBoxes in format {given} "
+            f"(try {name}.as_subclass(torch.Tensor) if its numbers are rows of the geometry)"
         )
-    elif target.is_complex():
-        raise TypeError(f"target: expected a real dtype, got {target.dtype}")
+    plain = value.as_subclass(Tensor)
+    if source == target:
+        return plain
+    first, second = plain.chunk(2, -1)
+    if source == "cxcywh":
+        first, second = first - 0.5 * second, first + 0.5 * second
+    elif source == "xywh":
+        second = first + second
+    if target == "cxcywh":
+        first, second = 0.5 * (first + second), second - first
+    elif target == "xywh":
+        second = second - first
+    return torch.cat((first, second), -1)
 
 
-def only_indices(logits: Tensor, target: Tensor) -> None:
-    """Class indices and nothing else."""
-    if target.dim() >= logits.dim():
-        raise ValueError(f"target: expected class indices {tuple(logits.shape[:-1])}, got {tuple(target.shape)}")
+# ------------------------------------------------------------------------------------------------------------- options
 
 
 def reduction(value: object, normalizer: object) -> None:
-    """A known reduction; a normaliser only where something is divided."""
+    """A known reduction; a normalizer only with a mean."""
     if value not in REDUCTIONS:
         raise ValueError(f"reduction: expected 'none', 'sum' or 'mean', got {value!r}")
     if normalizer is not None and value != "mean":
         raise ValueError(f"normalizer: expected None with reduction={value!r}, since only a mean divides, got a value")
 
 
-def number(name: str, value: object, low: float, high: float = math.inf) -> float:
+def number(name: str, value: object, low: float, high: float = math.inf, hint: str = "") -> float:
     """A finite number within bounds."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
     bounds = f"in [{low:g}, {high:g}]" if math.isfinite(high) else f"of at least {low:g}"
     if not (abs(size := float(value)) < math.inf and low <= size <= high):  # compilers trace this, not math.isfinite
-        raise ValueError(f"{name}: expected a finite number {bounds}, got {value!r}")
+        raise ValueError(f"{name}: expected a finite number {bounds}, got {value!r}{hint}")
     return size
 
 
@@ -103,33 +172,8 @@ def index(name: str, value: object) -> None:
         raise TypeError(f"{name}: expected an integer, got {type(value).__name__}")
 
 
-def one_a_class(name: str, value: Tensor | Sequence[float], logits: Tensor, high: float = math.inf) -> Tensor:
-    """A value in [0, high] for each class (a tensor may also hold a single number), as a tensor."""
-    if not isinstance(value, Tensor):
-        numbers = [number(f"{name}[{k}]", each, 0.0, high) for k, each in enumerate(value)]
-        value = torch.tensor(numbers, dtype=torch.float64)
-    elif value.dim():
-        same_device(name, value, "logits", logits)
-    constant(name, value)
-    classes = logits.shape[-1] if logits.dim() else 1
-    if value.dim() and value.shape != (classes,):
-        raise ValueError(f"{name}: expected one value a class, ({classes},), got {tuple(value.shape)}")
-    if value.device.type == "cpu" and not torch.compiler.is_compiling():  # read only where nothing has to wait
-        outside = value[~((value >= 0) & (value <= high))].flatten()
-        if len(outside):
-            bounds = f"in [0, {high:g}]" if math.isfinite(high) else "of at least 0"
-            raise ValueError(f"{name}: expected values {bounds}, got {outside[0].item()}")
-    return value.reshape(logits.shape[-1:]) if value.dim() else value
-
-
-def constant(name: str, value: Tensor) -> None:
-    """A tensor that no gradient is asked for: a silent None would be a lie."""
-    if value.requires_grad:
-        raise ValueError(f"{name}: expected a constant, got a tensor that requires grad; pass {name}.detach()")
-
-
 def weight(value: object, name: str, pred: Tensor, shape: torch.Size) -> Tensor:
-    """A scalar, or as many dimensions as the unreduced loss and broadcasting to it."""
+    """A scalar, or a tensor of the rank of the unreduced loss that broadcasts to it."""
     if isinstance(value, Real):
         return torch.full((), float(value), dtype=torch.float64, device="cpu")
     if not isinstance(value, Tensor):
@@ -139,18 +183,27 @@ def weight(value: object, name: str, pred: Tensor, shape: torch.Size) -> Tensor:
     if value.dim() == 0:
         return value
     same_device("weight", value, name, pred)
-    fits = value.dim() == len(shape) and all(size in (1, full) for size, full in zip(value.shape, shape))
-    if not fits:
-        hint = " (try weight[:, None])" if value.dim() == 1 and len(shape) == 2 and value.shape[0] == shape[0] else ""
+    if value.dim() != len(shape) or any(size not in (1, full) for size, full in zip(value.shape, shape)):
         raise ValueError(
             f"weight: expected a scalar or a shape that broadcasts to the unreduced loss {tuple(shape)} dimension "
-            f"by dimension, got {tuple(value.shape)}{hint}"
+            f"by dimension, got {tuple(value.shape)}{weight_hint(value, name, pred, shape)}"
         )
     return value
 
 
+def weight_hint(value: Tensor, name: str, pred: Tensor, shape: torch.Size) -> str:
+    """A suggestion for a weight of one dimension."""
+    if value.dim() == 1 and len(shape) == 2 and len(value) == shape[0]:
+        return " (try weight[:, None])"
+    if value.dim() == 1 and len(shape) == 2 and len(value) == shape[1]:
+        return " (try weight[None, :])"
+    if name == "logits" and len(shape) < pred.dim() and value.shape == pred.shape[-1:]:
+        return " (one weight per class is class_weight=)"
+    return ""
+
+
 def normalizer(value: object, name: str, pred: Tensor) -> float | Tensor:
-    """One number, never read by the host when it is a tensor."""
+    """One number; the host never reads that of a tensor."""
     if isinstance(value, Real) and not isinstance(value, bool):
         return number("normalizer", value, 0.0)
     if not isinstance(value, Tensor):
@@ -161,3 +214,17 @@ def normalizer(value: object, name: str, pred: Tensor) -> float | Tensor:
     if value.dim():
         same_device("normalizer", value, name, pred)
     return value.reshape(())
+
+
+# ------------------------------------------------------------------------------------------------------------- indices
+
+
+def first_index(mask: Tensor) -> tuple[int, ...] | None:
+    """The index of the first True element, None without one."""
+    found = mask.nonzero()
+    return tuple(found[0].tolist()) if len(found) else None
+
+
+def element(name: str, at: tuple[int, ...]) -> str:
+    """A tensor with an index, as in Python."""
+    return f"{name}[{', '.join(map(str, at))}]" if at else name

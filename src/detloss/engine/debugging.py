@@ -1,34 +1,24 @@
-"""Finding the row that made a loss non-finite, and refusing input that only its values can show to be wrong."""
+"""Debugging of non-finite losses and validation of inputs: `doctor` and `validating`."""
 
 import contextlib
 import math
 import warnings
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from detloss.geometry import Rotated, Shape
+from detloss.engine import checks
+from detloss.engine.class_checks import existing_classes
+from detloss.geometry import AxisAligned, Cuboid, Polygon, Polytope, Rotated, Shape
 from detloss.kernels import eager
-from detloss.kernels.eager.convex.validity import faults
-from detloss.kernels.interface import (
-    BY_ROW,
-    BinaryLoop,
-    ConvexLoop,
-    GaussianLoop,
-    Loop,
-    PairLoop,
-    RowLoop,
-    SpreadRowLoop,
-)
-
-if TYPE_CHECKING:
-    from detloss.engine.autograd import Request
+from detloss.kernels.eager.convex.polygons import cross
+from detloss.kernels.interface import BoxRequest, Call, ClassRequest, ConvexRequest, GaussianRequest, Request
 
 ON_FAULT = ("raise", "warn")
-watching: list[str] = []  # what each open doctor() does on a fault
-checking: list[bool] = []  # one entry for each open validating()
+TOLERANCE = 16.0  # of the distance of a vertex outside of an edge: rounding units of the polygon's extent
+watching: list[str] = []  # `on_fault` of every active doctor()
+checking: list[bool] = []  # one item per active validating()
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -102,155 +92,153 @@ def validating() -> Iterator[None]:
 
 
 def on_fault_now() -> str | None:
-    """What the innermost open doctor does on a fault; None where nobody looks."""
+    """`on_fault` of the innermost active doctor, None without one."""
     return watching[-1] if watching and not torch.compiler.is_compiling() else None
 
 
 def is_validating() -> bool:
-    """Whether values are to be checked."""
+    """Whether values have to be checked."""
     return bool(checking) and not torch.compiler.is_compiling()
 
 
-def validate(
-    request: "Request",
-    pred: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    normalizer: float | Tensor | None,
-) -> None:
-    """Raise on the first row that cannot be meant."""
-    name, other = request.operands
-    loop = request.loop
-    shapes = shapes_of(loop)
+def validate(call: Call) -> None:
+    """Raise on the first invalid row."""
+    pred, target = call.pred, call.target
+    name, other = call.operand_names
+    shapes = shapes_of(call.request)
     if shapes is not None:
         for operand, shape, rows in zip((name, other), shapes, (pred, target)):
-            for wrong, expected in faults(shape, rows):
-                refuse(request, operand, rows, wrong.unsqueeze(-1), expected)
-    elif isinstance(loop, BinaryLoop | RowLoop | SpreadRowLoop):
-        refuse(request, name, pred, pred.isnan(), "logits that are not NaN")
-        if target.dim() < pred.dim():
-            last = loop.last_index(pred)
-            wrong = (target < 0) | (target > last)
-            if loop.ignore_index is not None:
-                wrong &= target != loop.ignore_index
-            refuse(request, other, target.unsqueeze(-1), wrong.unsqueeze(-1), f"a class index in [0, {last}]")
+            for wrong, expected in invalid_rows(shape, rows):
+                refuse(call.name, operand, rows, wrong, expected)
+    elif isinstance(call.request, ClassRequest):
+        refuse(call.name, name, pred, pred.isnan(), "logits that are not NaN")
+        if call.has_indices:
+            last = call.request.last_index(pred)
+            existing_classes(f"{call.name}: {other}", target, last, call.request.ignore_index)
         else:
-            refuse(request, other, target, ~((target >= 0) & (target <= 1)), "values in [0, 1]")
+            refuse(call.name, other, target, ~((target >= 0) & (target <= 1)), "values in [0, 1]")
     else:
-        refuse(request, name, pred, pred.isnan(), "values that are not NaN")
-        refuse(request, other, target, target.isnan(), "values that are not NaN")
-    for operand, value in (("weight", weight), ("normalizer", normalizer)):
+        refuse(call.name, name, pred, pred.isnan(), "values that are not NaN")
+        refuse(call.name, other, target, target.isnan(), "values that are not NaN")
+    for operand, value in (("weight", call.weight), ("normalizer", call.normalizer)):
         if isinstance(value, Tensor):
-            row = value.reshape(-1, 1) if value.dim() < 2 else value
-            wrong = ~(row.isfinite() & (row >= 0))
-            refuse(request, operand, row, wrong, "finite values of at least 0")
+            refuse(call.name, operand, value, ~(value.isfinite() & (value >= 0)), "finite values of at least 0")
 
 
-def shapes_of(loop: Loop) -> tuple[Shape, Shape] | None:
-    """What the rows of both operands are, where they are shapes."""
-    if isinstance(loop, ConvexLoop):
-        return loop.shapes
-    if isinstance(loop, GaussianLoop):
+def shapes_of(request: Request) -> tuple[Shape, Shape] | None:
+    """The geometries of both operands, None for operands that are not boxes."""
+    if isinstance(request, ConvexRequest):
+        return request.shapes
+    if isinstance(request, GaussianRequest):
         return Rotated(), Rotated()
-    return (loop.geometry, loop.geometry) if isinstance(loop, PairLoop) else None
+    return (request.geometry, request.geometry) if isinstance(request, BoxRequest) else None
 
 
-def refuse(request: "Request", operand: str, rows: Tensor, wrong: Tensor, expected: str) -> None:
-    """Raise with the first row that has something wrong in it."""
-    at = first(wrong.any(-1) if wrong.dim() else wrong)
+def invalid_rows(shape: Shape, rows: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """Masks (...) of invalid rows (..., numbers), each with the expected property."""
+    yield ~rows.isfinite().all(-1), "finite coordinates"
+    if isinstance(shape, AxisAligned):
+        yield from inverted_boxes(shape, rows)
+    elif isinstance(shape, Rotated | Cuboid):
+        sizes = rows[..., shape.dims : 2 * shape.dims]
+        yield (sizes < 0).any(-1), "sizes of at least 0"
+    elif isinstance(shape, Polygon):
+        yield ~is_convex(torch.unflatten(rows, -1, (-1, 2))), "the vertices of a convex polygon in order"
+    elif isinstance(shape, Polytope) and shape.form == "halfspaces":
+        normals = torch.unflatten(rows, -1, (-1, 4))[..., :3]
+        yield (normals == 0).all(-1).any(-1), "half-spaces with a normal"
+
+
+def inverted_boxes(shape: AxisAligned, rows: Tensor) -> Iterator[tuple[Tensor, str]]:
+    """Masks of axis-aligned boxes with a maximum below their minimum."""
+    first, second = rows.chunk(2, -1)
+    if shape.format == "xyxy":
+        yield (second < first).any(-1), "maxima of at least the minima"
+    elif shape.format == "ltrb":
+        yield (first + second < 0).any(-1), "distances that do not sum below 0"
+    else:
+        yield (second < 0).any(-1), "sizes of at least 0"
+
+
+def is_convex(vertices: Tensor) -> Tensor:
+    """Whether no vertex of (..., K, 2) is outside of any edge, apart from rounding; either orientation."""
+    rounding = torch.finfo(vertices.dtype).eps
+    vertices = vertices.double() - vertices[..., :1, :].double()
+    edges = vertices.roll(-1, -2) - vertices
+    direction = cross(vertices, edges).sum(-1).sign()
+    sides = cross(edges.unsqueeze(-2), vertices.unsqueeze(-3) - vertices.unsqueeze(-2))  # (..., edge, vertex)
+    extent = (vertices.amax(-2) - vertices.amin(-2)).amax(-1)
+    beyond = (sides * direction[..., None, None]).amin((-1, -2))
+    convex: Tensor = beyond >= -TOLERANCE * rounding * extent * edges.norm(dim=-1).amax(-1)
+    return convex
+
+
+def refuse(function: str, operand: str, values: Tensor, wrong: Tensor, expected: str) -> None:
+    """Raise with the first element or row that is invalid."""
+    at = checks.first_index(wrong)
     if at is not None:
-        raise ValueError(f"{request.name}: {place(operand, at)}: expected {expected}, got {rows[at].tolist()}")
+        raise ValueError(f"{function}: {checks.element(operand, at)}: expected {expected}, got {values[at].tolist()}")
 
 
-def examine_value(
-    request: "Request",
-    value: Tensor,
-    pred: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    normalizer: float | Tensor | None,
-    parameters: Sequence[float | Tensor],
-) -> None:
-    """Find the entry behind a loss that is not finite."""
+def refuse_if_validating(function: str, operand: str, values: Tensor, wrong: Tensor, expected: str) -> None:
+    """Inside `validating`, raise with the first element or row that is invalid."""
+    if is_validating():
+        refuse(function, operand, values, wrong, expected)
+
+
+def examine_value(call: Call, value: Tensor) -> None:
+    """Report the element or row of a loss that is not finite."""
     if torch.isfinite(value).all():
         return
     with torch.no_grad():
-        each = eager.evaluate(request.loop, "none", False, False, pred, target, weight, None, parameters).value
-    at = first(~torch.isfinite(each))
-    what = "the loss" if at is None else f"the loss is {each[at].item()} at {list(at)}"
-    report(request, what, at, pred, target, weight, normalizer, "the value is above what the dtype holds")
+        losses = eager.evaluate(call._replace(reduction="none", normalizer=None), False, False).value
+    at = checks.first_index(~torch.isfinite(losses))
+    what = "the loss" if at is None else f"the loss is {losses[at].item()} at {list(at)}"
+    report(call, what, at, "the value is above what the dtype holds")
 
 
-def examine_gradients(
-    request: "Request",
-    upstream: Tensor,
-    grad_pred: Tensor | None,
-    grad_target: Tensor | None,
-    pred: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    normalizer: float | Tensor | None,
-) -> None:
-    """Find the entry behind a gradient that is not finite."""
-    for operand, gradient in zip(request.operands, (grad_pred, grad_target)):
+def examine_gradients(call: Call, upstream: Tensor, grad_pred: Tensor | None, grad_target: Tensor | None) -> None:
+    """Report the element or row of a gradient that is not finite."""
+    for operand, gradient in zip(call.operand_names, (grad_pred, grad_target)):
         if gradient is None or torch.isfinite(gradient).all():
             continue
-        at = first(~torch.isfinite(gradient)) or ()
+        at = checks.first_index(~torch.isfinite(gradient)) or ()
         what = f"the gradient by {operand} is {gradient[at].item()} at {list(at)}"
-        rows = isinstance(request.loop, BY_ROW)
+        entry = at[:-1] if call.by_row else at
         otherwise = "the slope is above what the dtype holds"
-        arriving = upstream if upstream.dim() == 0 else upstream[at[:-1] if rows else at]
+        arriving = upstream if upstream.dim() == 0 else upstream[entry]
         if not math.isfinite(arriving.item()):
             otherwise = f"the gradient that arrives from behind the loss is {arriving.item()}"
-        report(request, what, at[:-1] if rows else at, pred, target, weight, normalizer, otherwise)
+        report(call, what, entry, otherwise)
 
 
-def report(
-    request: "Request",
-    what: str,
-    at: tuple[int, ...] | None,
-    pred: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    normalizer: float | Tensor | None,
-    otherwise: str,
-) -> None:
-    """Raise or warn: the loss, the row, the term that broke, and the row's inputs."""
+def report(call: Call, what: str, at: tuple[int, ...] | None, otherwise: str) -> None:
+    """Raise or warn with the function, the row, its inputs and those of them that explain the fault."""
     culprits, inputs = [], []
-    for operand, tensor in zip((*request.operands, "weight"), (pred, target, weight)):
+    pred, target = call.pred, call.target
+    for operand, tensor in zip((*call.operand_names, "weight"), (pred, target, call.weight)):
         if tensor is None or at is None:
             continue
         if operand == "weight":
             tensor = tensor.expand(pred.shape[: len(at)])
         index = at[: tensor.dim()]
-        if isinstance(request.loop, BinaryLoop) and tensor.dim() < pred.dim():
+        if not call.by_row and tensor.dim() < pred.dim():
             index = at[:-1]
         entry = tensor[index]
-        inputs.append(f"  {place(operand, index)} = {entry.tolist()}")
+        inputs.append(f"  {checks.element(operand, index)} = {entry.tolist()}")
         broken = (
             entry[~entry.isfinite()] if entry.is_floating_point() else entry[:0] if entry.dim() else entry.new_empty(0)
         )
         if broken.numel():
-            culprits.append(f"{place(operand, index)} holds {broken.flatten()[0].item()}")
-        if operand == request.operands[1] and tensor.dim() < pred.dim():
-            last = cast(BinaryLoop | RowLoop | SpreadRowLoop, request.loop).last_index(pred)
+            culprits.append(f"{checks.element(operand, index)} holds {broken.flatten()[0].item()}")
+        if operand == call.operand_names[1] and call.has_indices and isinstance(call.request, ClassRequest):
+            last = call.request.last_index(pred)
             if not 0 <= entry.item() <= last:
-                culprits.append(f"{place(operand, index)} is no class index in [0, {last}]")
-    if normalizer is not None and not math.isfinite(normalizer):
-        culprits.append(f"normalizer is {float(normalizer)}")
-    message = "\n".join([f"{request.name}: {what}: {' and '.join(culprits) or otherwise}", *inputs])
-    if request.on_fault == "warn":
+                culprits.append(f"{checks.element(operand, index)} is no class index in [0, {last}]")
+    if call.normalizer is not None and not math.isfinite(call.normalizer):
+        culprits.append(f"normalizer is {float(call.normalizer)}")
+    message = "\n".join([f"{call.name}: {what}: {' and '.join(culprits) or otherwise}", *inputs])
+    if call.on_fault == "warn":
         warnings.warn(message, RuntimeWarning, stacklevel=2)
     else:
         raise NonFiniteLossError(message)
-
-
-def first(mask: Tensor) -> tuple[int, ...] | None:
-    """The index of the first True."""
-    found = mask.nonzero()
-    return tuple(found[0].tolist()) if len(found) else None
-
-
-def place(operand: str, at: tuple[int, ...]) -> str:
-    """An operand and an index as one writes them."""
-    return f"{operand}[{', '.join(map(str, at))}]" if at else operand

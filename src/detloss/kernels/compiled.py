@@ -1,77 +1,67 @@
-"""The fused backends as one operator that compilers put into their graphs as it stands.
+"""The fused backends as one custom operator, which compilers put into their graphs unchanged.
 
-An operator's arguments are tensors and plain numbers, so a formula travels as its number in the tables of `formulas`.
+The arguments of an operator are tensors and numbers, so a request is passed as the numbers of its type and formula.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 
-from detloss.formulas import BINARY, DIMENSIONS, PENALTIES, REGRESSION, SOFTMAX
 from detloss.geometry import AxisAligned
-from detloss.kernels import active, backend_for, eager
+from detloss.kernels import active, kernel_for
 from detloss.kernels.interface import (
-    BinaryLoop,
-    ElementLoop,
-    Loop,
-    PairLoop,
-    RowLoop,
+    GENERATED,
+    BinaryRequest,
+    BoxRequest,
+    Call,
+    ElementwiseRequest,
+    Evaluation,
+    Request,
+    SoftmaxRequest,
+    arithmetic_dtype,
+    formula_number,
 )
 from detloss.types import BoxFormat
 
-FORMULAS: dict[type, tuple[Callable[..., Any], ...]] = {
-    ElementLoop: REGRESSION,
-    BinaryLoop: BINARY,
-    RowLoop: SOFTMAX,
-    PairLoop: PENALTIES,
-}
-LOOPS = tuple(FORMULAS)
+REQUESTS = (ElementwiseRequest, BinaryRequest, SoftmaxRequest, BoxRequest)  # of every fused backend
 
 
-def serves(loop: Loop, pred: Tensor) -> bool:
-    """Whether a fused backend of the operand's device has the loop."""
-    fused = active(pred.device.type) != "eager" and type(loop) in FORMULAS
-    fits = not isinstance(loop, PairLoop) or loop.geometry.dims in DIMENSIONS
-    return fused and fits and loop.formula in FORMULAS[type(loop)]
+def serves(call: Call) -> bool:
+    """Whether a fused backend of the device serves the request."""
+    is_fused = active(call.pred.device.type) != "eager" and isinstance(call.request, REQUESTS)
+    return is_fused and formula_number(call.request) is not None
 
 
-def evaluate(
-    loop: Loop,
-    reduction: str,
-    wants_pred: bool,
-    wants_target: bool,
-    pred: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    normalizer: float | Tensor | None,
-    parameters: Sequence[float | Tensor],
-) -> eager.Evaluation:
+def evaluate(call: Call, needs_pred_gradient: bool, needs_target_gradient: bool) -> Evaluation:
     """The loss and its derivatives, as one node of a graph."""
-    geometry = loop.geometry if isinstance(loop, PairLoop) else AxisAligned()
+    request, normalizer = call.request, call.normalizer
+    number = formula_number(request)
+    assert isinstance(request, REQUESTS)
+    assert number is not None
+    geometry = request.geometry if isinstance(request, BoxRequest) else AxisAligned()
     value, d_pred, d_target = evaluate_in_graph(
-        pred,
-        target,
-        weight,
+        call.pred,
+        call.target,
+        call.weight,
         None if normalizer is None else as_tensor(normalizer),
-        [as_tensor(parameter) for parameter in parameters],
-        LOOPS.index(type(loop)),
-        FORMULAS[type(loop)].index(loop.formula),
+        [as_tensor(parameter) for parameter in call.parameters],
+        REQUESTS.index(type(request)),
+        number,
         geometry.format,
         geometry.dims,
-        loop.measure if isinstance(loop, PairLoop) else False,
-        loop.ignore_index if isinstance(loop, BinaryLoop | RowLoop) else None,
-        loop.label_smoothing if isinstance(loop, BinaryLoop | RowLoop) else 0.0,
-        reduction,
-        wants_pred,
-        wants_target,
+        request.measure if isinstance(request, BoxRequest) else False,
+        request.ignore_index if isinstance(request, BinaryRequest | SoftmaxRequest) else None,
+        request.label_smoothing if isinstance(request, BinaryRequest | SoftmaxRequest) else 0.0,
+        call.reduction,
+        needs_pred_gradient,
+        needs_target_gradient,
     )
-    return eager.Evaluation(value, d_pred if wants_pred else None, d_target if wants_target else None)
+    return Evaluation(value, d_pred if needs_pred_gradient else None, d_target if needs_target_gradient else None)
 
 
 def as_tensor(value: float | Tensor) -> Tensor:
-    """A number as a tensor that the host may read."""
+    """A number as a tensor in CPU memory."""
     return value if isinstance(value, Tensor) else torch.full((), value, dtype=torch.float64, device="cpu")
 
 
@@ -82,7 +72,7 @@ def evaluate_in_graph(
     weight: Tensor | None,
     normalizer: Tensor | None,
     parameters: list[Tensor],
-    kind: int,
+    request_type: int,
     formula: int,
     box_format: str,
     dims: int,
@@ -90,25 +80,24 @@ def evaluate_in_graph(
     ignore_index: int | None,
     label_smoothing: float,
     reduction: str,
-    wants_pred: bool,
-    wants_target: bool,
+    needs_pred_gradient: bool,
+    needs_target_gradient: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Value and derivatives; what is not wanted is empty."""
-    loop_type = LOOPS[kind]
-    function = FORMULAS[loop_type][formula]
-    loop: Loop
-    if loop_type is PairLoop:
-        loop = PairLoop(function, AxisAligned(cast(BoxFormat, box_format), dims), measure)
-    elif loop_type is BinaryLoop:
-        loop = BinaryLoop(function, ignore_index, label_smoothing)
-    elif loop_type is RowLoop:
-        loop = RowLoop(function, -100 if ignore_index is None else ignore_index, label_smoothing)
+    """Value and derivatives; those that are not needed are empty."""
+    kind = REQUESTS[request_type]
+    function = GENERATED[kind][formula]
+    request: Request
+    if kind is BoxRequest:
+        request = BoxRequest(function, AxisAligned(cast(BoxFormat, box_format), dims), measure)
+    elif kind is BinaryRequest:
+        request = BinaryRequest(function, ignore_index, label_smoothing)
+    elif kind is SoftmaxRequest:
+        request = SoftmaxRequest(function, ignore_index, label_smoothing)
     else:
-        loop = ElementLoop(function)
-    evaluation = backend_for(loop, pred, target, weight).evaluate(
-        loop, reduction, wants_pred, wants_target, pred, target, weight, normalizer, parameters
-    )
-    value, d_pred, d_target = (pred.new_empty(0) if part is None else part for part in evaluation)
+        request = ElementwiseRequest(function)
+    call = Call(pred, target, weight, normalizer, parameters, request, reduction)
+    evaluation = kernel_for(call).evaluate(call, needs_pred_gradient, needs_target_gradient)
+    value, d_pred, d_target = (pred.new_empty(0) if part is None else part for part in evaluation[:3])
     return value, d_pred, d_target
 
 
@@ -119,7 +108,7 @@ def _(
     weight: Tensor | None,
     normalizer: Tensor | None,
     parameters: list[Tensor],
-    kind: int,
+    request_type: int,
     formula: int,
     box_format: str,
     dims: int,
@@ -127,10 +116,13 @@ def _(
     ignore_index: int | None,
     label_smoothing: float,
     reduction: str,
-    wants_pred: bool,
-    wants_target: bool,
+    needs_pred_gradient: bool,
+    needs_target_gradient: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    dtype = eager.arithmetic_dtype(pred, target)
-    entries = pred.shape[:-1] if LOOPS[kind] in (RowLoop, PairLoop) else pred.shape
-    slopes = [pred.new_empty(pred.shape if wanted else (0,), dtype=dtype) for wanted in (wants_pred, wants_target)]
-    return pred.new_empty(entries if reduction == "none" else (), dtype=dtype), slopes[0], slopes[1]
+    dtype = arithmetic_dtype(pred, target)
+    loss_shape = pred.shape[:-1] if REQUESTS[request_type] in (SoftmaxRequest, BoxRequest) else pred.shape
+    gradients = [
+        pred.new_empty(pred.shape if needed else (0,), dtype=dtype)
+        for needed in (needs_pred_gradient, needs_target_gradient)
+    ]
+    return pred.new_empty(loss_shape if reduction == "none" else (), dtype=dtype), gradients[0], gradients[1]

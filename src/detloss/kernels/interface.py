@@ -1,16 +1,19 @@
-"""What a backend is asked for: which formula, over which entries. Every backend serves the first four loops."""
+"""Contract between the engine and the backends: requests, calls, evaluations and the dtype of the arithmetic."""
 
 import functools
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
+from torch.nn import Parameter
 
+from detloss import formulas
 from detloss.formulas.axis_aligned import measures_of_boxes
 from detloss.formulas.measures import EVERY_GEOMETRY, RECTANGLES, needs
 from detloss.geometry import AxisAligned, Rotated, Shape
-from detloss.kernels.eager.class_sharding import Spread
+from detloss.kernels.class_sharding import ShardedClasses
 
 known_needs = functools.cache(needs)
 
@@ -20,38 +23,38 @@ def needs_of(penalty: Callable[..., Any]) -> frozenset[str]:
     return (needs if torch.compiler.is_compiling() else known_needs)(penalty)
 
 
-class ElementLoop(NamedTuple):
-    """One entry an element: `formula(m, pred, target, *parameters)`."""
+class ElementwiseRequest(NamedTuple):
+    """One loss per element: `formula(m, pred, target, *parameters)`."""
 
     formula: Callable[..., Any]
 
 
-class BinaryLoop(NamedTuple):
-    """The element loop over logits, whose targets are 0/1, soft, or class indices with one dimension fewer."""
+class BinaryRequest(NamedTuple):
+    """One loss per logit; targets are 0/1, soft values, or class indices with one dimension fewer."""
 
     formula: Callable[..., Any]
     ignore_index: int | None
     label_smoothing: float
 
     def last_index(self, logits: Tensor) -> int:
-        """The highest class index that a target may have: background."""
+        """The highest class index of a target: background."""
         return logits.shape[-1]
 
 
-class RowLoop(NamedTuple):
-    """One entry a row of logits: `formula(m, nll, probability, complement, *parameters)` of the target's class."""
+class SoftmaxRequest(NamedTuple):
+    """One loss per row of logits: `formula(m, nll, probability, complement, *parameters)` of the target's class."""
 
     formula: Callable[..., Any]
-    ignore_index: int
+    ignore_index: int | None
     label_smoothing: float
 
     def last_index(self, logits: Tensor) -> int:
-        """The highest class index that a target may have."""
+        """The highest class index of a target."""
         return logits.shape[-1] - 1
 
 
-class PairLoop(NamedTuple):
-    """One entry a pair of rows: a penalty on a geometry's measures; `measure` asks for the similarity instead."""
+class BoxRequest(NamedTuple):
+    """One loss per pair of axis-aligned boxes, or one similarity with `measure`: a penalty on their measures."""
 
     formula: Callable[..., Any]
     geometry: AxisAligned
@@ -68,11 +71,10 @@ class PairLoop(NamedTuple):
         return measures_of_boxes(self.geometry.dims)
 
 
-class ConvexLoop(NamedTuple):
-    """One entry a pair of convex bodies, each a row of its shape's numbers laid end to end.
+class ConvexRequest(NamedTuple):
+    """One loss per pair of convex shapes, or one similarity with `measure`; rows of vertices are flattened.
 
-    `enclosing` is the enclosing region of a penalty that reads its size, else None; `measure` asks for the similarity
-    instead.
+    `enclosing` is the enclosing region of a penalty that reads its size, else None.
     """
 
     formula: Callable[..., Any]
@@ -93,10 +95,10 @@ class ConvexLoop(NamedTuple):
         return RECTANGLES if is_planar and have_sides else EVERY_GEOMETRY
 
 
-class GaussianLoop(NamedTuple):
-    """One entry a pair of rotated boxes as Gaussians: a penalty on a divergence, which is the formula.
+class GaussianRequest(NamedTuple):
+    """One loss per pair of rotated boxes as Gaussians: a penalty on a divergence, which is the formula.
 
-    `is_relative` says that the divergence is measured in the boxes' own sizes.
+    With `is_relative` the divergence is in units of the boxes' own sizes.
     """
 
     formula: Callable[..., Any]
@@ -104,18 +106,148 @@ class GaussianLoop(NamedTuple):
     is_relative: bool
 
 
-class SpreadRowLoop(NamedTuple):
-    """The row loop where the classes of a row are spread over ranks: for the reference backend alone."""
+class ShardedSoftmaxRequest(NamedTuple):
+    """The softmax request for classes that are sharded across ranks; only the eager backend serves it."""
 
     formula: Callable[..., Any]
-    ignore_index: int
+    ignore_index: int | None
     label_smoothing: float
-    spread: Spread
+    classes: ShardedClasses
 
     def last_index(self, logits: Tensor) -> int:
-        """The highest class index that a target may have."""
-        return self.spread.classes - 1
+        """The highest class index of a target."""
+        return self.classes.classes - 1
 
 
-Loop = ElementLoop | BinaryLoop | RowLoop | PairLoop | ConvexLoop | GaussianLoop | SpreadRowLoop
-BY_ROW = (RowLoop, PairLoop, ConvexLoop, GaussianLoop, SpreadRowLoop)  # one entry a row; the others have one an element
+Request = (
+    ElementwiseRequest
+    | BinaryRequest
+    | SoftmaxRequest
+    | BoxRequest
+    | ConvexRequest
+    | GaussianRequest
+    | ShardedSoftmaxRequest
+)
+ClassRequest = BinaryRequest | SoftmaxRequest | ShardedSoftmaxRequest
+BY_ROW = (SoftmaxRequest, BoxRequest, ConvexRequest, GaussianRequest, ShardedSoftmaxRequest)  # the rest: by element
+
+# Formulas with generated code; a formula's position is its number in the generated code.
+GENERATED: dict[type, tuple[Callable[..., Any], ...]] = {
+    ElementwiseRequest: formulas.REGRESSION,
+    BinaryRequest: formulas.BINARY,
+    SoftmaxRequest: formulas.SOFTMAX,
+    BoxRequest: formulas.PENALTIES,
+    ConvexRequest: formulas.PENALTIES,
+}
+
+
+def formula_number(request: Request) -> int | None:
+    """The number of the request's formula in the generated code, None without generated code."""
+    generated = GENERATED.get(type(request), ())
+    if request.formula not in generated:
+        return None
+    if isinstance(request, BoxRequest):
+        is_generated = request.geometry.dims in formulas.DIMENSIONS and request.needs <= request.provided
+        return generated.index(request.formula) if is_generated else None
+    return generated.index(request.formula)
+
+
+class Call(NamedTuple):
+    """A loss to evaluate, with its operands; all have been checked.
+
+    The tensors that gradients flow to come first, other tensors next: autograd functions take them one by one.
+
+    Attributes:
+        pred: The prediction.
+        target: The target; class indices have one dimension fewer than `pred`.
+        weight: A scalar, or a tensor that broadcasts to the unreduced loss.
+        normalizer: The divisor of a mean; None: the number of elements or rows that are not ignored.
+        parameters: The formula's parameters; one that is not a scalar has one value per class.
+        request: The formula, and the elements or rows that it is applied to.
+        reduction: "none", "sum" or "mean".
+        name: The name of the public function.
+        operand_names: The public names of `pred` and `target`.
+        on_fault: "raise" or "warn" inside `detloss.doctor()`, else None.
+    """
+
+    pred: Tensor
+    target: Tensor
+    weight: Tensor | None
+    normalizer: float | Tensor | None
+    parameters: Sequence[float | Tensor]
+    request: Request
+    reduction: str
+    name: str = ""
+    operand_names: tuple[str, str] = ("pred", "target")
+    on_fault: str | None = None
+
+    @property
+    def by_row(self) -> bool:
+        """Whether a row has one loss; else every element has one."""
+        return isinstance(self.request, BY_ROW)
+
+    @property
+    def has_indices(self) -> bool:
+        """Whether the target holds class indices."""
+        return self.target.dim() < self.pred.dim()
+
+    @property
+    def loss_shape(self) -> torch.Size:
+        """The shape of the unreduced loss."""
+        return self.pred.shape[:-1] if self.by_row else self.pred.shape
+
+
+class Evaluation(NamedTuple):
+    """A loss with the derivatives that were needed, all in the dtype of the arithmetic.
+
+    `class_out_of_range` is True if a class index may be out of range, False also where the indices were not read.
+    """
+
+    value: Tensor
+    d_pred: Tensor | None
+    d_target: Tensor | None
+    class_out_of_range: bool = False
+
+
+class Kernel(Protocol):
+    """The implementation of a call: the eager backend, or the part of a fused backend that serves the request."""
+
+    def evaluate(self, call: Call, needs_pred_gradient: bool, needs_target_gradient: bool) -> Evaluation:
+        """The loss, weighted and reduced, with the derivatives that are needed."""
+
+    def scaled(self, derivative: Tensor, upstream: Tensor) -> Tensor:
+        """The derivative times the upstream gradient; a fused backend may overwrite the derivative."""
+
+
+def arithmetic_dtype(pred: Tensor, target: Tensor) -> torch.dtype:
+    """float64 if an operand is float64, else float32."""
+    return torch.float64 if pred.dtype == torch.float64 or target.dtype == torch.float64 else torch.float32
+
+
+def at_least_float32(tensor: Tensor) -> Tensor:
+    """The tensor, in float32 if it has 16 bits."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def has_memory(*operands: Tensor | None) -> bool:
+    """Whether kernels may read all operands: subclasses, traced and transformed tensors may have no memory."""
+    for operand in operands:
+        if operand is not None and type(operand) is not Tensor and type(operand) is not Parameter:
+            return False
+    return (
+        not torch._C._len_torch_dispatch_stack()
+        and torch._C._get_tracing_state() is None
+        and forward_ad._current_level < 0
+    )
+
+
+def may_read(*operands: Tensor | None) -> bool:
+    """Whether the host may read values: they are in CPU memory, without compilers and function transforms."""
+    if torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active():
+        return False
+    return has_memory(*operands) and all(operand is None or operand.is_cpu for operand in operands)
+
+
+def has_plain_memory(tensor: Tensor) -> bool:
+    """Whether a kernel may read the tensor's memory: torch keeps some tensors negated and some zeros without memory."""
+    return not tensor.is_neg() and tensor.data_ptr() != 0

@@ -124,7 +124,6 @@ def generalized_iou_loss(
     See also:
         `GeneralizedIoULoss`, the module; `generalized_iou`, the measure.
     """
-    box_pairs.enclosure(geometry, enclosing)
     formula = penalties.generalized_iou
     return box_pairs.loss(
         "generalized_iou_loss", formula, pred, target, geometry, weight, reduction, normalizer, enclosing

@@ -6,15 +6,14 @@ from torch import Tensor
 
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
-from detloss.engine.class_targets import (
+from detloss.engine.class_checks import (
     OPERANDS,
-    binary_loop,
-    row_loop,
-    weight_of_classes,
-    weights_of_sides,
+    alpha_weights,
+    binary_request,
+    class_weight_parameter,
+    softmax_request,
 )
 from detloss.formulas import elementwise, softmax
-from detloss.kernels.interface import RowLoop
 from detloss.losses.module import LossModule
 from detloss.types import Reduction
 
@@ -24,7 +23,7 @@ def cross_entropy_loss(
     target: Tensor,
     *,
     class_weight: Tensor | Sequence[float] | None = None,
-    ignore_index: int = -100,
+    ignore_index: int | None = -100,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
@@ -78,14 +77,14 @@ def cross_entropy_loss(
     """
     return evaluate(
         "cross_entropy_loss",
-        row_loop(softmax.cross_entropy, logits, target, ignore_index, label_smoothing),
+        softmax_request(softmax.cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[weight_of_classes(class_weight, logits)],
+        parameters=[class_weight_parameter(class_weight, logits)],
     )
 
 
@@ -95,7 +94,7 @@ def softmax_focal_loss(
     *,
     gamma: float = 2.0,
     class_weight: Tensor | Sequence[float] | None = None,
-    ignore_index: int = -100,
+    ignore_index: int | None = -100,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
@@ -143,20 +142,17 @@ def softmax_focal_loss(
     See also:
         `SoftmaxFocalLoss`, the module; `sigmoid_focal_loss`.
     """
-    checks.class_target(logits, target, "class indices")
-    checks.only_indices(logits, target)
-    checks.index("ignore_index", ignore_index)
     exponent = checks.number("gamma", gamma, 0.0)
     return evaluate(
         "softmax_focal_loss",
-        RowLoop(softmax.softmax_focal, ignore_index, 0.0),
+        softmax_request(softmax.softmax_focal, logits, target, ignore_index, dense=None),
         logits,
         target,
         operands=OPERANDS,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[weight_of_classes(class_weight, logits), exponent],
+        parameters=[class_weight_parameter(class_weight, logits), exponent],
     )
 
 
@@ -214,7 +210,7 @@ def binary_cross_entropy_loss(
     """
     return evaluate(
         "binary_cross_entropy_loss",
-        binary_loop(elementwise.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_request(elementwise.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
@@ -282,14 +278,14 @@ def balanced_cross_entropy_loss(
     """
     return evaluate(
         "balanced_cross_entropy_loss",
-        binary_loop(elementwise.balanced_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_request(elementwise.balanced_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=weights_of_sides(alpha, logits),
+        parameters=alpha_weights(alpha, logits),
     )
 
 
@@ -355,14 +351,14 @@ def sigmoid_focal_loss(
     exponent = checks.number("gamma", gamma, 0.0)
     return evaluate(
         "sigmoid_focal_loss",
-        binary_loop(elementwise.sigmoid_focal, logits, target, ignore_index, label_smoothing),
+        binary_request(elementwise.sigmoid_focal, logits, target, ignore_index, label_smoothing),
         logits,
         target,
         operands=OPERANDS,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[*weights_of_sides(alpha, logits), exponent],
+        parameters=[*alpha_weights(alpha, logits), exponent],
     )
 
 

@@ -9,7 +9,7 @@ from detloss.engine import checks
 from detloss.engine.autograd import evaluate
 from detloss.formulas import gaussians
 from detloss.geometry import Rotated
-from detloss.kernels.interface import GaussianLoop
+from detloss.kernels.interface import GaussianRequest
 from detloss.losses.module import LossModule
 from detloss.types import Direction, DivergenceForm, IoUForm, Reduction, check_choice
 
@@ -92,9 +92,9 @@ def gaussian_wasserstein_loss(
         raise TypeError(f"relative: expected True or False, got {type(relative).__name__}")
     check_choice("form", form, FORMS)
     divergence = gaussians.relative_wasserstein if relative else gaussians.wasserstein
-    loop = GaussianLoop(divergence, FORMS[form], is_relative=relative)
+    request = GaussianRequest(divergence, FORMS[form], is_relative=relative)
     tau = checks.number("tau", tau, 1.0)
-    return loss("gaussian_wasserstein_loss", loop, pred, target, weight, reduction, normalizer, tau)
+    return loss("gaussian_wasserstein_loss", request, pred, target, weight, reduction, normalizer, tau)
 
 
 def kullback_leibler_loss(
@@ -162,9 +162,9 @@ def kullback_leibler_loss(
     """
     check_choice("direction", direction, DIRECTIONS)
     check_choice("form", form, FORMS)
-    loop = GaussianLoop(DIRECTIONS[direction], FORMS[form], is_relative=True)
+    request = GaussianRequest(DIRECTIONS[direction], FORMS[form], is_relative=True)
     tau = checks.number("tau", tau, 1.0)
-    return loss("kullback_leibler_loss", loop, pred, target, weight, reduction, normalizer, tau)
+    return loss("kullback_leibler_loss", request, pred, target, weight, reduction, normalizer, tau)
 
 
 def probabilistic_iou_loss(
@@ -225,13 +225,13 @@ def probabilistic_iou_loss(
         `ProbabilisticIoULoss`, the module; `kullback_leibler_loss`.
     """
     check_choice("form", form, PROBABILISTIC_FORMS)
-    loop = GaussianLoop(gaussians.bhattacharyya, PROBABILISTIC_FORMS[form], is_relative=True)
-    return loss("probabilistic_iou_loss", loop, pred, target, weight, reduction, normalizer)
+    request = GaussianRequest(gaussians.bhattacharyya, PROBABILISTIC_FORMS[form], is_relative=True)
+    return loss("probabilistic_iou_loss", request, pred, target, weight, reduction, normalizer)
 
 
 def loss(
     name: str,
-    loop: GaussianLoop,
+    request: GaussianRequest,
     pred: Tensor,
     target: Tensor,
     weight: float | Tensor | None,
@@ -240,11 +240,11 @@ def loss(
     *parameters: float,
 ) -> Tensor:
     """Evaluate a loss of pairs of rotated boxes, their shapes checked."""
-    checks.rows("pred", pred, Rotated())
+    pred, target = (checks.rows(key, value, Rotated()) for key, value in (("pred", pred), ("target", target)))
     checks.pair("pred", pred, "target", target)
     return evaluate(
         name,
-        loop,
+        request,
         pred,
         target,
         operands=("pred", "target"),

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from detloss.engine import checks
-from detloss.engine.chunked_linear import evaluate, logits_to_be
-from detloss.engine.class_targets import (
-    binary_loop,
-    row_loop,
-    weight_of_classes,
-    weights_of_sides,
+from detloss.engine.chunked_linear import Layer, empty_logits, evaluate
+from detloss.engine.class_checks import (
+    alpha_weights,
+    binary_request,
+    class_weight_parameter,
+    softmax_request,
 )
 from detloss.formulas import elementwise, softmax
 from detloss.types import Reduction
@@ -23,7 +23,7 @@ def linear_cross_entropy_loss(
     target: Tensor,
     *,
     class_weight: Tensor | Sequence[float] | None = None,
-    ignore_index: int = -100,
+    ignore_index: int | None = -100,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
@@ -75,20 +75,19 @@ def linear_cross_entropy_loss(
     See also:
         `cross_entropy_loss`.
     """
-    logits = logits_to_be(features, layer_weight, layer_bias)
-    loop = row_loop(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
+    layer = Layer(features, layer_weight, layer_bias)
+    logits = empty_logits(layer)
+    request = softmax_request(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
     return evaluate(
         "linear_cross_entropy_loss",
-        loop,
+        request,
         logits,
-        features,
-        layer_weight,
-        layer_bias,
+        layer,
         target,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[weight_of_classes(class_weight, logits)],
+        parameters=[class_weight_parameter(class_weight, logits)],
     )
 
 
@@ -148,14 +147,13 @@ def linear_binary_cross_entropy_loss(
     See also:
         `binary_cross_entropy_loss`.
     """
-    logits = logits_to_be(features, layer_weight, layer_bias)
+    layer = Layer(features, layer_weight, layer_bias)
+    logits = empty_logits(layer)
     return evaluate(
         "linear_binary_cross_entropy_loss",
-        binary_loop(elementwise.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
+        binary_request(elementwise.binary_cross_entropy, logits, target, ignore_index, label_smoothing),
         logits,
-        features,
-        layer_weight,
-        layer_bias,
+        layer,
         target,
         weight=weight,
         reduction=reduction,
@@ -224,18 +222,17 @@ def linear_sigmoid_focal_loss(
     See also:
         `sigmoid_focal_loss`.
     """
-    logits = logits_to_be(features, layer_weight, layer_bias)
+    layer = Layer(features, layer_weight, layer_bias)
+    logits = empty_logits(layer)
     exponent = checks.number("gamma", gamma, 0.0)
     return evaluate(
         "linear_sigmoid_focal_loss",
-        binary_loop(elementwise.sigmoid_focal, logits, target, ignore_index, label_smoothing),
+        binary_request(elementwise.sigmoid_focal, logits, target, ignore_index, label_smoothing),
         logits,
-        features,
-        layer_weight,
-        layer_bias,
+        layer,
         target,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[*weights_of_sides(alpha, logits), exponent],
+        parameters=[*alpha_weights(alpha, logits), exponent],
     )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
 from detloss.formulas import elementwise
-from detloss.kernels.interface import ElementLoop
+from detloss.kernels.interface import ElementwiseRequest
 from detloss.losses.module import LossModule
 from detloss.types import Reduction
 
@@ -63,7 +63,7 @@ def l1_loss(
     checks.pair("pred", pred, "target", target)
     return evaluate(
         "l1_loss",
-        ElementLoop(elementwise.l1),
+        ElementwiseRequest(elementwise.l1),
         pred,
         target,
         operands=OPERANDS,
@@ -122,7 +122,7 @@ def l2_loss(
     checks.pair("pred", pred, "target", target)
     return evaluate(
         "l2_loss",
-        ElementLoop(elementwise.l2),
+        ElementwiseRequest(elementwise.l2),
         pred,
         target,
         operands=OPERANDS,
@@ -185,7 +185,7 @@ def smooth_l1_loss(
     checks.pair("pred", pred, "target", target)
     return evaluate(
         "smooth_l1_loss",
-        ElementLoop(elementwise.smooth_l1),
+        ElementwiseRequest(elementwise.smooth_l1),
         pred,
         target,
         operands=OPERANDS,

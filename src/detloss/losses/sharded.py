@@ -1,33 +1,34 @@
-"""Class losses of logits whose classes are spread over ranks: each has some of them for every row, and none has all.
+"""Class losses of logits whose classes are sharded across ranks.
 
-A sigmoid judges each class alone, so there the ranks meet once, to add up. A softmax needs the largest logit and sums
-over all classes, never the logits themselves.
+With a sigmoid the classes are independent, so ranks communicate once, to sum their losses. With a softmax they reduce
+the largest logit and sums over all classes, never the logits themselves.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, distributed
 
-from detloss.engine import checks
+from detloss.engine import checks, debugging
 from detloss.engine.autograd import evaluate
-from detloss.engine.class_targets import (
-    binary_loop,
-    row_loop,
-    weight_of_classes,
-    weights_of_sides,
+from detloss.engine.class_checks import (
+    OPERANDS,
+    alpha_weights,
+    binary_request,
+    class_weight_parameter,
+    existing_classes,
+    softmax_request,
 )
 from detloss.formulas import elementwise, softmax
-from detloss.kernels.eager.class_sharding import Spread
-from detloss.kernels.interface import SpreadRowLoop
-from detloss.losses.classification import binary_cross_entropy_loss, sigmoid_focal_loss
+from detloss.kernels.class_sharding import ShardedClasses
+from detloss.kernels.interface import BinaryRequest, ShardedSoftmaxRequest, may_read
 from detloss.types import Reduction
 
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
 
-NOWHERE, IGNORED = -1, -2  # class indices: that no rank has, so that its row is NaN; that is absent
+OUT_OF_RANGE, IGNORED = -1, -2  # local class indices: of no rank, so that its row is NaN; of an ignored row
 
 
 def sharded_cross_entropy_loss(
@@ -35,7 +36,7 @@ def sharded_cross_entropy_loss(
     target: Tensor,
     *,
     class_weight: Tensor | Sequence[float] | None = None,
-    ignore_index: int = -100,
+    ignore_index: int | None = -100,
     label_smoothing: float = 0.0,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
@@ -86,19 +87,19 @@ def sharded_cross_entropy_loss(
     See also:
         `cross_entropy_loss`; `linear_cross_entropy_loss`, for all classes on one device.
     """
-    part = part_of(logits, target, weight)
-    loop = row_loop(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
-    of_class = weight_of_classes(class_weight, logits)
+    shard = shard_of(logits, target, weight)
+    request = softmax_request(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
+    parameter = class_weight_parameter(class_weight, logits)
     return evaluate(
         "sharded_cross_entropy_loss",
-        SpreadRowLoop(*loop, part.spread),
-        part.logits,
-        part.of(target) if target.dim() == logits.dim() else target,
-        operands=("logits", "target"),
+        ShardedSoftmaxRequest(*request, shard.classes),
+        shard.logits,
+        shard.of(target) if target.dim() == logits.dim() else target,
+        operands=OPERANDS,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[part.of(of_class) if isinstance(of_class, Tensor) and of_class.dim() else of_class],
+        parameters=[shard.parameter(parameter)],
     )
 
 
@@ -154,9 +155,10 @@ def sharded_binary_cross_entropy_loss(
     See also:
         `binary_cross_entropy_loss`; `sharded_sigmoid_focal_loss`.
     """
-    options = {"label_smoothing": label_smoothing}
-    return class_by_class(
-        binary_cross_entropy_loss, logits, target, ignore_index, options, weight, reduction, normalizer
+    shard = shard_of(logits, target, weight)
+    request = binary_request(elementwise.binary_cross_entropy, logits, target, ignore_index, label_smoothing)
+    return evaluate_independent(
+        "sharded_binary_cross_entropy_loss", request, shard, logits, target, weight, reduction, normalizer
     )
 
 
@@ -215,31 +217,40 @@ def sharded_sigmoid_focal_loss(
     See also:
         `sigmoid_focal_loss`; `linear_sigmoid_focal_loss`, for all classes on one device.
     """
-    options = {"alpha": alpha, "gamma": gamma, "label_smoothing": label_smoothing}
-    return class_by_class(sigmoid_focal_loss, logits, target, ignore_index, options, weight, reduction, normalizer)
+    shard = shard_of(logits, target, weight)
+    exponent = checks.number("gamma", gamma, 0.0)
+    request = binary_request(elementwise.sigmoid_focal, logits, target, ignore_index, label_smoothing)
+    parameters = [*alpha_weights(alpha, logits), exponent]
+    return evaluate_independent(
+        "sharded_sigmoid_focal_loss", request, shard, logits, target, weight, reduction, normalizer, parameters
+    )
 
 
-class Part(NamedTuple):
-    """What this rank has of the logits."""
+class Shard(NamedTuple):
+    """The logits of this rank and its place among the classes."""
 
     logits: Tensor
-    spread: Spread
+    classes: ShardedClasses
 
     def of(self, numbers: Tensor) -> Tensor:
-        """What belongs to the same classes, of numbers that have all classes in their last dimension."""
-        return numbers.narrow(-1, self.spread.first, self.logits.shape[-1])
+        """The numbers of this rank's classes, from those of all classes in the last dimension."""
+        return numbers.narrow(-1, self.classes.first, self.logits.shape[-1])
+
+    def parameter(self, value: float | Tensor) -> float | Tensor:
+        """A parameter of a formula for this rank's classes."""
+        return self.of(value) if isinstance(value, Tensor) and value.dim() else value
 
     def indices(self, target: Tensor, ignore_index: int | None) -> Tensor:
-        """Class indices as they are here: whatever is of another rank is background."""
+        """Class indices among this rank's classes; a class of another rank is background."""
         target = target.long()
-        here, classes = target - self.spread.first, self.logits.shape[-1]
-        somewhere = (target >= 0) & (target <= self.spread.classes)
-        index = torch.where((here >= 0) & (here < classes), here, torch.where(somewhere, classes, NOWHERE))
+        local, classes = target - self.classes.first, self.logits.shape[-1]
+        exists = (target >= 0) & (target <= self.classes.classes)
+        index = torch.where((local >= 0) & (local < classes), local, torch.where(exists, classes, OUT_OF_RANGE))
         return index if ignore_index is None else torch.where(target == ignore_index, IGNORED, index)
 
 
-def part_of(logits: "DTensor", target: Tensor, weight: float | Tensor | None) -> Part:
-    """This rank's part of logits that are sharded by class and not otherwise."""
+def shard_of(logits: "DTensor", target: Tensor, weight: float | Tensor | None) -> Shard:
+    """The shard of this rank, of logits that are sharded by class and not otherwise."""
     from torch.distributed.tensor import DTensor  # half a second that most users need not wait
 
     if not isinstance(logits, DTensor):
@@ -264,50 +275,58 @@ def part_of(logits: "DTensor", target: Tensor, weight: float | Tensor | None) ->
             f"logits: expected {min(share, classes - first)} of {classes} classes on this rank, as torch shards them, "
             f"got {local.shape[-1]}"
         )
-    return Part(local, Spread(mesh.get_group(by_class[0]), first, classes))
+    return Shard(local, ShardedClasses(mesh.get_group(by_class[0]), first, classes))
 
 
-def class_by_class(
-    loss: Callable[..., Tensor],
+def evaluate_independent(
+    name: str,
+    request: BinaryRequest,
+    shard: Shard,
     logits: "DTensor",
     target: Tensor,
-    ignore_index: int | None,
-    options: dict[str, Any],
     weight: float | Tensor | None,
     reduction: Reduction,
     normalizer: float | Tensor | None,
+    parameters: Sequence[float | Tensor] = (),
 ) -> Tensor:
-    """A loss that judges each class alone: every rank its own, then the sum."""
-    part = part_of(logits, target, weight)
+    """A loss of independent classes: every rank evaluates its own, then the losses are summed."""
+    classes, ignore_index = logits.shape[-1], request.ignore_index
     checks.reduction(reduction, normalizer)
-    binary_loop(elementwise.binary_cross_entropy, logits, target, ignore_index, options["label_smoothing"])
-    if "alpha" in options:
-        alpha, _ = weights_of_sides(options["alpha"], logits)
-        options["alpha"] = part.of(alpha) if isinstance(alpha, Tensor) and alpha.dim() else options["alpha"]
-    if isinstance(weight, Tensor):
+    if weight is not None:
         weight = checks.weight(weight, "logits", logits, logits.shape)
-        weight = part.of(weight) if weight.dim() and weight.shape[-1] == logits.shape[-1] > 1 else weight
-    rows = target
     if target.dim() == logits.dim():
-        target = part.of(target)
+        local = shard.of(target)
     else:
-        options["ignore_index"] = None if ignore_index is None else IGNORED
-        target = part.indices(target, ignore_index)
+        if not debugging.on_fault_now() and may_read(target):
+            existing_classes("target", target, classes, ignore_index, weight)
+        request = request._replace(ignore_index=None if ignore_index is None else IGNORED)
+        local = shard.indices(target, ignore_index)
+    if isinstance(weight, Tensor) and weight.dim() and weight.shape[-1] == classes > 1:
+        weight = shard.of(weight)
+    if reduction == "mean" and normalizer is None:
+        normalizer = logits.numel() if ignore_index is None else (target != ignore_index).sum() * classes
+    value = evaluate(
+        name,
+        request,
+        shard.logits,
+        local,
+        operands=OPERANDS,
+        weight=weight,
+        reduction=reduction,
+        normalizer=normalizer,
+        parameters=[shard.parameter(each) for each in parameters],
+    )
     if reduction == "none":
         from torch.distributed.tensor import DTensor
 
-        value = loss(part.logits, target, weight=weight, reduction=reduction, **options)
         mesh, shape, stride = logits.device_mesh, logits.shape, logits.stride()
         return DTensor.from_local(value, mesh, logits.placements, run_check=False, shape=shape, stride=stride)
-    if reduction == "mean" and normalizer is None:
-        normalizer = logits.numel() if ignore_index is None else (rows != ignore_index).sum() * logits.shape[-1]
-    value = loss(part.logits, target, weight=weight, reduction=reduction, normalizer=normalizer, **options)
-    total: Tensor = OverRanks.apply(value, part.spread.group)
+    total: Tensor = RankSum.apply(value, shard.classes.group)
     return total
 
 
-class OverRanks(torch.autograd.Function):
-    """The sum over ranks, which all of them go on with: what comes back is the gradient of every part of it."""
+class RankSum(torch.autograd.Function):
+    """The sum over ranks; its gradient is that of the loss of every rank."""
 
     @staticmethod
     def forward(ctx: Any, value: Tensor, group: Any) -> Tensor:

@@ -285,7 +285,7 @@ BOX, PLANE = AxisAligned(), torch.zeros(3, 5)
         (lambda: detloss.iou(torch.zeros(3, 4, 2), torch.zeros(3, 4, 3), geometry=Polygon()), ValueError, r"b: expected \(\.\.\., at least 3, 2\) rows of Polygon\(\), got \(3, 4, 3\)"),
         (lambda: detloss.iou(torch.zeros(2), torch.zeros(3, 2), geometry=Polygon()), ValueError, r"a: expected \(\.\.\., at least 3, 2\) rows of Polygon\(\), got \(2,\)"),
         (lambda: detloss.iou_loss(PLANE, PLANE[:2], geometry=Rotated()), ValueError, r"target: expected as many rows as pred, \(3, 5\), got \(2, 5\)"),
-        (lambda: detloss.iou_loss(PLANE.long(), PLANE, geometry=Rotated()), TypeError, "pred: expected a floating dtype, got torch.int64"),
+        (lambda: detloss.iou_loss(PLANE.long(), PLANE, geometry=Rotated()), TypeError, "pred: expected a floating dtype, got torch.int64 (try pred.to(torch.float32))"),
         (lambda: detloss.complete_iou(torch.zeros(1, 3, 2), torch.zeros(1, 3, 2), geometry=Polygon()), ValueError, r"geometry: expected one with the measure aspect_angle, which complete_iou reads, got Polygon\(\)"),
         (lambda: detloss.complete_iou_loss(PLANE, torch.zeros(3, 3, 2), geometry=Mixed(Rotated(), Polygon())), ValueError, r"geometry: expected one with the measure aspect_angle, which complete_iou reads, got Mixed\(first=Rotated\(\), second=Polygon\(\)\)"),
         (lambda: detloss.generalized_iou(PLANE, PLANE, geometry=Rotated(), enclosing="circle"), ValueError, "enclosing: expected None, 'box' or 'hull', got 'circle'"),

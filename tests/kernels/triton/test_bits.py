@@ -9,8 +9,8 @@ from torch import Tensor
 from detloss.formulas import penalties
 from detloss.geometry import AxisAligned
 from detloss.kernels import cpp, eager
-from detloss.kernels import triton as backend
-from detloss.kernels.interface import PairLoop
+from detloss.kernels.interface import BoxRequest, Call
+from detloss.kernels.triton import launch
 from tests.battery.boxes import FAMILIES, RANGES, in_format
 from tests.support.marks import some
 
@@ -34,10 +34,10 @@ def test_bits_of_the_reference(form: str, dims: int, seed: int) -> None:
     rng = Random(seed)
     pred, target, weight = drawn(rng, form, dims)
     for penalty in (penalties.iou, penalties.generalized_iou, penalties.distance_iou):
-        loop = PairLoop(penalty, AxisAligned(form, dims), measure=rng.random() < 0.3)
+        request = BoxRequest(penalty, AxisAligned(form, dims), measure=rng.random() < 0.3)
         for reduction, divisor, first in (("none", None, 0), ("mean", 3.7, 1)):  # sums are another matter
-            asked = (loop, reduction, True, True, pred, target, weight, divisor, ())
-            same(backend.evaluate(*asked)[first:], eager.evaluate(*asked)[first:])
+            call = Call(pred, target, weight, divisor, (), request, reduction)
+            same(launch.evaluate(call, True, True)[first:], eager.evaluate(call, True, True)[first:])
 
 
 @pytest.mark.skipif(cpp.library is None, reason="nothing was built here")
@@ -45,6 +45,8 @@ def test_bits_of_the_reference(form: str, dims: int, seed: int) -> None:
 def test_bits_of_cpp(form: str, seed: int) -> None:
     pred, target, weight = drawn(Random(seed), form, 2)
     for penalty in (penalties.log_iou, penalties.complete_iou):
-        loop = PairLoop(penalty, AxisAligned(form), measure=False)
-        asked = (loop, "none", True, True, pred, target, weight, None, ())
-        same(backend.evaluate(*asked), cpp.evaluate(*asked))
+        request = BoxRequest(penalty, AxisAligned(form), measure=False)
+        call = Call(pred, target, weight, None, (), request, "none")
+        plan = cpp.kernel_for(call)
+        assert plan is not None
+        same(launch.evaluate(call, True, True), plan.evaluate(call, True, True))

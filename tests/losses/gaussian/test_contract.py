@@ -54,10 +54,14 @@ def test_modules(function: Callable[..., Tensor], seed: int) -> None:
 def test_errors(function: Callable[..., Tensor]) -> None:
     rows = torch.zeros(3, 5)
     for call, error, message in (
-        (lambda: function([1.0], rows), TypeError, "pred: expected a tensor, got list"),
+        (lambda: function([1.0], rows), TypeError, r"pred: expected a tensor, got list \(try torch.tensor\(pred\)\)"),
         (lambda: function(rows[:, :4], rows), ValueError, "pred: expected .* 5.* rows of Rotated.*, got .3, 4."),
-        (lambda: function(rows, rows[:2]), ValueError, "target: expected the shape of pred, .3, 5., got .2, 5."),
-        (lambda: function(rows, rows.int()), TypeError, "target: expected a floating dtype, got torch.int32"),
+        (lambda: function(rows, rows[:2]), ValueError, "target: expected shape .3, 5. .same as pred., got .2, 5."),
+        (
+            lambda: function(rows, rows.int()),
+            TypeError,
+            r"target: expected a floating dtype, got torch.int32 \(try target.to\(torch.float32\)\)",
+        ),
         (lambda: function(rows, rows, form="cubic"), ValueError, "form: expected .*'log'.*, got 'cubic'"),
         (lambda: function(rows, rows, reduction="max"), ValueError, "reduction: expected"),
         (lambda: function(rows, rows, weight=torch.ones(2)), ValueError, "weight: expected"),

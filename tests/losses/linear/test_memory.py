@@ -61,7 +61,7 @@ def test_no_more_than_a_chunk_of_logits_exists(backend: None, monkeypatch: pytes
     rows, classes, wide = 2000, 1203, 8
     layer_operands = [torch.randn(shape, requires_grad=True) for shape in ((rows, wide), (classes, wide), (classes,))]
     target = torch.randint(0, classes, (rows,))
-    chunk = chunked_linear.LOGITS_AT_ONCE[detloss.backends()["cpu"]]
+    chunk = chunked_linear.LOGITS_PER_CHUNK[detloss.backends()["cpu"]]
     for loss, weight in ((CE, torch.rand(rows)), (BCE, torch.rand(1, classes)), (FOCAL, torch.rand(rows, 1))):
         assert chunk / 2 < max(sizes_of(loss, *layer_operands, target, weight=weight)) <= chunk
     assert chunk / 2 < max(sizes_of(CE, *layer_operands, target, reduction="none")) <= chunk
@@ -69,11 +69,11 @@ def test_no_more_than_a_chunk_of_logits_exists(backend: None, monkeypatch: pytes
 
 def test_every_backend_has_its_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    assert {name for served in AVAILABLE.values() for name in served} <= chunked_linear.LOGITS_AT_ONCE.keys()
+    assert {name for served in AVAILABLE.values() for name in served} <= chunked_linear.LOGITS_PER_CHUNK.keys()
     with detloss.use_backend("eager"):
         for device, least in (("cpu", 24), ("meta", 768)):
             layers = [torch.empty(classes, 2, device=device) for classes in (0, 1, 1203, 10**6)]
-            assert [chunked_linear.rows_at_once(each) for each in layers] == [30_000, 30_000, least, least]
+            assert [chunked_linear.rows_per_chunk(each) for each in layers] == [30_000, 30_000, least, least]
 
 
 @every_loss

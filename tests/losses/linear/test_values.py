@@ -28,7 +28,7 @@ def test_values_and_gradients_are_those_of_the_definition(case: Case, reduction:
         upstream = torch.randn(expected.shape, dtype=torch.float64)
         slopes = torch.autograd.grad(expected, layer_operands, upstream)
         loss = case.loss(*layer_operands, target, **case.options, weight=weight, reduction=reduction)
-        assert type(loss.grad_fn).__name__ == "EvaluateLinearBackward"
+        assert type(loss.grad_fn).__name__ == "LinearLossBackward"
         same(loss, expected)
         for one, other in zip(torch.autograd.grad(loss, layer_operands, upstream), slopes):
             same(one, other)

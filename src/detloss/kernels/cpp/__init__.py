@@ -5,33 +5,37 @@ import functools
 import os
 import struct
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from detloss import formulas
 from detloss.geometry import FORMATS, Polygon, Rotated
 from detloss.kernels import eager
-from detloss.kernels.eager import Evaluation
 from detloss.kernels.interface import (
-    BinaryLoop,
-    ConvexLoop,
-    ElementLoop,
-    Loop,
-    PairLoop,
-    RowLoop,
+    BinaryRequest,
+    BoxRequest,
+    Call,
+    ConvexRequest,
+    ElementwiseRequest,
+    Evaluation,
+    Request,
+    SoftmaxRequest,
+    arithmetic_dtype,
+    formula_number,
+    has_plain_memory,
 )
 
 TASK = struct.Struct("=11q 2d 18q 3d 3q")  # `Task` of task.h, field by field
-CONVEX = struct.Struct("=4q")  # what `ConvexTask` has beyond
+CONVEX = struct.Struct("=4q")  # the fields that `ConvexTask` adds
 SHAPES = (Rotated, Polygon)
-MOST_VERTICES = 64  # of a polygon
+MAX_VERTICES = 64  # of a polygon
 KINDS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 NONE, SUM, MEAN_OVER_DIVISOR, MEAN_OVER_PRESENT = range(4)
-INVERTIBLE = 2.0**-126  # of what is nearer to 0 the inverse is infinite, in float32
+CLASS_OUT_OF_RANGE = 2  # the status of a run
+INVERTIBLE = 2.0**-126  # the inverse of a smaller number is infinite in float32
 
 DENSE = torch.contiguous_format
 Fields = tuple[int, ...]  # of an operand: the address of its data, its kind, the address of its layout
@@ -39,7 +43,7 @@ ABSENT: Fields = (0, 0, 0)
 
 
 def find_library() -> ctypes.CDLL | None:
-    """The built library, with an instruction set and torch's threads; None where nothing was built."""
+    """The library, started with an instruction set and torch's threads; None if it was not built."""
     path = next((Path(__file__).parent / "built").glob("libdetloss*"), None)
     if path is None:
         return None
@@ -47,9 +51,9 @@ def find_library() -> ctypes.CDLL | None:
     torch_library = next((Path(torch.__file__).parent / "lib").glob("libtorch_cpu.*"), None)
     threads = getattr(ctypes.CDLL(str(torch_library)), "torch_parallel_for", None) if torch_library else None
     library.detloss_start.restype = ctypes.c_char_p
-    wanted = os.environ.get("DETLOSS_ISA", "")
-    if library.detloss_start(wanted.encode(), ctypes.cast(threads, ctypes.c_void_p) if threads else None) is None:
-        raise ValueError(f"DETLOSS_ISA: expected an instruction set of this processor, v2, v3 or v4, got {wanted!r}")
+    isa = os.environ.get("DETLOSS_ISA", "")
+    if library.detloss_start(isa.encode(), ctypes.cast(threads, ctypes.c_void_p) if threads else None) is None:
+        raise ValueError(f"DETLOSS_ISA: expected an instruction set of this processor, v2, v3 or v4, got {isa!r}")
     return library
 
 
@@ -57,7 +61,7 @@ library = find_library()
 
 
 class Plan(NamedTuple):
-    """What of a task its loop decides."""
+    """The kernel of a request: a function of the library, and the fields of a task that the request determines."""
 
     run: Callable[[bytes], int]  # of the library
     formula: int
@@ -67,121 +71,104 @@ class Plan(NamedTuple):
     by_row: bool = False
     label_smoothing: float = 0.0
     ignore_index: int | None = None
-    shapes: tuple[int, int] | None = None  # of convex bodies
+    shapes: tuple[int, int] | None = None  # of convex shapes
     hull: bool = False
+
+    def evaluate(self, call: Call, needs_pred_gradient: bool, needs_target_gradient: bool) -> Evaluation:
+        """The loss, weighted and reduced, with the derivatives that are needed, in one pass."""
+        pred, target, weight, normalizer, parameters = call[:5]
+        shape, indices = pred.shape, target.dim() < pred.dim()
+        dtype = arithmetic_dtype(pred, target)
+        loss_shape = shape[:-1] if self.by_row else shape
+        count = loss_shape.numel()
+        ignores = indices and self.ignore_index is not None
+        if call.reduction == "mean":
+            reduction = MEAN_OVER_PRESENT if ignores and normalizer is None else MEAN_OVER_DIVISOR
+            divisor = count if normalizer is None else float(normalizer)
+        else:
+            reduction, divisor = (SUM if call.reduction == "sum" else NONE), 1.0
+        if 0.0 < abs(divisor) < INVERTIBLE:
+            return eager.evaluate(call, needs_pred_gradient, needs_target_gradient)
+        needs_gradient = needs_pred_gradient or needs_target_gradient
+        value = torch.empty(loss_shape if reduction == NONE else (), dtype=dtype, device=pred.device)
+        d_pred = torch.empty_like(pred, dtype=dtype, memory_format=DENSE) if needs_gradient else None
+        d_target = torch.empty_like(target, dtype=dtype, memory_format=DENSE) if needs_target_gradient else None
+
+        kept: list[object] = []  # temporary objects that must outlive the call of the library
+        fields = operand_of(pred, dtype, kept)
+        fields += indices_of(target, kept) if indices else operand_of(target, dtype, kept)
+        if weight is not None and not weight.is_cpu:
+            raise ValueError(f"weight: expected device cpu (same as the other operands), got {weight.device}")
+        fields += ABSENT if weight is None else operand_of(weight.expand(loss_shape), dtype, kept)
+        constants = [0.0, 0.0, 0.0]
+        for k, parameter in enumerate(parameters):
+            if isinstance(parameter, Tensor) and parameter.dim():
+                fields += operand_of(parameter if self.by_row else parameter.expand(shape), dtype, kept)
+            else:
+                constants[k] = float(parameter)
+                fields += ABSENT
+        fields += ABSENT * (3 - len(parameters))
+        task = TASK.pack(
+            self.formula, self.dimensions, self.format, count, shape[-1] if self.by_row or indices else 1,
+            dtype == torch.float64, reduction, self.measure, indices, ignores, self.ignore_index or 0,
+            divisor, self.label_smoothing, *fields, *constants,
+            value.data_ptr(), 0 if d_pred is None else d_pred.data_ptr(),
+            0 if d_target is None else d_target.data_ptr(),
+        )  # fmt: skip
+        if self.shapes is not None:
+            task += CONVEX.pack(*self.shapes, target.shape[-1], self.hull)
+        return Evaluation(value, d_pred, d_target, self.run(task) == CLASS_OUT_OF_RANGE)
+
+    def scaled(self, derivative: Tensor, upstream: Tensor) -> Tensor:
+        """The derivative times the upstream gradient; a scalar one is multiplied in place."""
+        if upstream.dim():
+            return eager.scaled(derivative, upstream)
+        factor = upstream.item()
+        if factor == 1.0:
+            return derivative
+        return derivative.mul_(factor) if factor else derivative.zero_()
 
 
 @functools.cache
-def plan_of(loop: Loop) -> Plan | None:
-    """The plan of a loop, None where no code was generated for it."""
+def plan_of(request: Request) -> Plan | None:
+    """The plan of a request, None without generated code."""
     assert library is not None
-    match loop:
-        case ElementLoop(formula) if formula in formulas.REGRESSION:
-            return Plan(library.detloss_elements, formulas.REGRESSION.index(formula))
-        case BinaryLoop(formula, ignore_index, label_smoothing) if formula in formulas.BINARY:
-            return Plan(
-                library.detloss_binary,
-                formulas.BINARY.index(formula),
-                label_smoothing=label_smoothing,
-                ignore_index=ignore_index,
-            )
-        case RowLoop(formula, ignore_index, label_smoothing) if formula in formulas.SOFTMAX:
-            return Plan(
-                library.detloss_rows,
-                formulas.SOFTMAX.index(formula),
-                by_row=True,
-                label_smoothing=label_smoothing,
-                ignore_index=ignore_index,
-            )
-        case PairLoop(formula, geometry, measure) if formula in formulas.PENALTIES:
-            if geometry.dims in formulas.DIMENSIONS:
-                return Plan(
-                    library.detloss_pairs,
-                    formulas.PENALTIES.index(formula),
-                    geometry.dims,
-                    list(FORMATS).index(geometry.format),
-                    measure,
-                    by_row=True,
-                )
-        case ConvexLoop(formula, (first, second), enclosing, measure) if formula in formulas.PENALTIES:
+    number = formula_number(request)
+    if number is None:
+        return None
+    match request:
+        case ElementwiseRequest():
+            return Plan(library.detloss_elements, number)
+        case BinaryRequest(_, ignore_index, smoothing):
+            return Plan(library.detloss_binary, number, label_smoothing=smoothing, ignore_index=ignore_index)
+        case SoftmaxRequest(_, ignore_index, smoothing):
+            return Plan(library.detloss_rows, number, by_row=True, label_smoothing=smoothing, ignore_index=ignore_index)
+        case BoxRequest(_, geometry, measure):
+            box_format = list(FORMATS).index(geometry.format)
+            return Plan(library.detloss_pairs, number, geometry.dims, box_format, measure, by_row=True)
+        case ConvexRequest(_, (first, second), enclosing, measure):
             if isinstance(first, SHAPES) and isinstance(second, SHAPES):
-                return Plan(
-                    library.detloss_convex,
-                    formulas.PENALTIES.index(formula),
-                    measure=measure,
-                    by_row=True,
-                    shapes=(SHAPES.index(type(first)), SHAPES.index(type(second))),
-                    hull=enclosing == "hull",
-                )
+                shapes = SHAPES.index(type(first)), SHAPES.index(type(second))
+                hull = enclosing == "hull"
+                return Plan(library.detloss_convex, number, measure=measure, by_row=True, shapes=shapes, hull=hull)
     return None
 
 
-def serves(loop: Loop, pred: Tensor, target: Tensor) -> bool:
-    """Whether the library has the loop, and the operands memory of their own to point at."""
-    fits = not isinstance(loop, ConvexLoop) or max(pred.shape[-1], target.shape[-1]) <= 2 * MOST_VERTICES
-    return pred.numel() > 0 and fits and plan_of(loop) is not None
-
-
-def evaluate(
-    loop: Loop,
-    reduction: str,
-    wants_pred: bool,
-    wants_target: bool,
-    pred: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    normalizer: float | Tensor | None,
-    parameters: Sequence[float | Tensor],
-) -> Evaluation:
-    """The loss, weighted and reduced, with the derivatives that are wanted, in one pass."""
-    plan = plan_of(loop)
-    assert plan is not None
-    shape, indices = pred.shape, target.dim() < pred.dim()
-    dtype = eager.arithmetic_dtype(pred, target)
-    entries = shape[:-1] if plan.by_row else shape
-    count = entries.numel()
-    counted = indices and plan.ignore_index is not None
-    if reduction == "mean":
-        how = MEAN_OVER_PRESENT if counted and normalizer is None else MEAN_OVER_DIVISOR
-        divisor = count if normalizer is None else float(normalizer)
-    else:
-        how, divisor = (SUM if reduction == "sum" else NONE), 1.0
-    if 0.0 < abs(divisor) < INVERTIBLE:
-        return eager.evaluate(loop, reduction, wants_pred, wants_target, pred, target, weight, normalizer, parameters)
-    value = torch.empty(entries if how == NONE else (), dtype=dtype, device=pred.device)
-    d_pred = torch.empty_like(pred, dtype=dtype, memory_format=DENSE) if wants_pred or wants_target else None
-    d_target = torch.empty_like(target, dtype=dtype, memory_format=DENSE) if wants_target else None
-
-    kept: list[object] = []  # what is made here and must outlive the call
-    fields = operand_of(pred, dtype, kept)
-    fields += indices_of(target, kept) if indices else operand_of(target, dtype, kept)
-    if weight is not None and not weight.is_cpu:
-        raise ValueError(f"weight: expected on cpu like the other operands, got on {weight.device}")
-    fields += ABSENT if weight is None else operand_of(weight.expand(entries), dtype, kept)
-    constants = [0.0, 0.0, 0.0]
-    for k, parameter in enumerate(parameters):
-        if isinstance(parameter, Tensor) and parameter.dim():
-            fields += operand_of(parameter if plan.by_row else parameter.expand(shape), dtype, kept)
-        else:
-            constants[k] = float(parameter)
-            fields += ABSENT
-    fields += ABSENT * (3 - len(parameters))
-    task = TASK.pack(
-        plan.formula, plan.dimensions, plan.format, count, shape[-1] if plan.by_row or indices else 1,
-        dtype == torch.float64, how, plan.measure, indices, counted, plan.ignore_index or 0,
-        divisor, plan.label_smoothing, *fields, *constants,
-        value.data_ptr(), 0 if d_pred is None else d_pred.data_ptr(), 0 if d_target is None else d_target.data_ptr(),
-    )  # fmt: skip
-    if plan.shapes is not None:
-        task += CONVEX.pack(*plan.shapes, target.shape[-1], plan.hull)
-    plan.run(task)
-    return Evaluation(value, d_pred, d_target)
+def kernel_for(call: Call) -> Plan | None:
+    """The plan that serves a call, None if there is none or no operand has memory."""
+    if call.pred.numel() == 0:
+        return None
+    plan = plan_of(call.request)
+    if plan is not None and plan.shapes is not None:
+        width = max(call.pred.shape[-1], call.target.shape[-1])
+        return plan if width <= 2 * MAX_VERTICES else None
+    return plan
 
 
 def operand_of(tensor: Tensor, dtype: torch.dtype, kept: list[object]) -> Fields:
-    """A tensor in place, of any floating dtype and any strides; other dtypes are converted first."""
+    """A tensor of any floating dtype and strides, without a copy; other dtypes are converted first."""
     kind = KINDS.get(tensor.dtype)
-    if kind is None or not eager.as_read(tensor):
+    if kind is None or not has_plain_memory(tensor):
         tensor, kind = tensor.to(dtype, copy=True), KINDS[dtype]
         kept.append(tensor)
     if tensor.is_contiguous():
@@ -192,17 +179,7 @@ def operand_of(tensor: Tensor, dtype: torch.dtype, kept: list[object]) -> Fields
 
 
 def indices_of(target: Tensor, kept: list[object]) -> Fields:
-    """Class indices as the library reads them."""
-    target = target.to(torch.int64, copy=not eager.as_read(target)).contiguous()
+    """Class indices as contiguous int64."""
+    target = target.to(torch.int64, copy=not has_plain_memory(target)).contiguous()
     kept.append(target)
     return target.data_ptr(), 0, 0
-
-
-def scaled(derivative: Tensor, upstream: Tensor) -> Tensor:
-    """The chain rule's last product, in the derivative's own memory."""
-    if upstream.dim():
-        return eager.scaled(derivative, upstream)
-    factor = upstream.item()
-    if factor == 1.0:
-        return derivative
-    return derivative.mul_(factor) if factor else derivative.zero_()

@@ -16,26 +16,26 @@ const PairBlocks<S>* blocks_of() {
 }
 
 template <int dimensions, class S, class... Penalty>
-bool loop(const Task& task, ParallelFor parallel_for, Formulas<Penalty...>) {
+Status loop(const Task& task, ParallelFor parallel_for, Formulas<Penalty...>) {
     static const PairBlocks<S>* const all[] = {blocks_of<dimensions, S, Penalty>()...};
     const auto blocks = all[task.formula];
     if (blocks) pairs(task, parallel_for, *blocks);
-    return blocks;
+    return blocks ? done : unsupported;
 }
 
 template <class S>
-bool run(const Task& task, ParallelFor parallel_for) {
+Status run(const Task& task, ParallelFor parallel_for) {
     switch (task.dimensions) {
         case 1: return loop<1, S>(task, parallel_for, penalties{});
         case 2: return loop<2, S>(task, parallel_for, penalties{});
         case 3: return loop<3, S>(task, parallel_for, penalties{});
-        default: return false;
+        default: return unsupported;
     }
 }
 
 }  // namespace
 
-bool run_pairs(const Task& task, ParallelFor parallel_for) {
+Status run_pairs(const Task& task, ParallelFor parallel_for) {
     return task.arithmetic == float64 ? run<double>(task, parallel_for) : run<float>(task, parallel_for);
 }
 

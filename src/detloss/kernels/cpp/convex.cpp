@@ -13,11 +13,11 @@ const ConvexPenalty& penalty_of(const ConvexTask& task, Formulas<Penalty...>) {
 
 }  // namespace
 
-bool run_convex(const ConvexTask& task, ParallelFor parallel_for) {
+Status run_convex(const ConvexTask& task, ParallelFor parallel_for) {
     const ConvexPenalty& penalty = penalty_of(task, penalties{});
     if (task.task.arithmetic == float64) convex<double>(task, penalty, parallel_for);
     else convex<float>(task, penalty, parallel_for);
-    return true;
+    return done;
 }
 
 }  // namespace detloss::ISA

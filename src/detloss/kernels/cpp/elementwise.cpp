@@ -7,37 +7,34 @@ namespace detloss::ISA {
 namespace {
 
 template <class S, class To, bool binary, class... Formula>
-void run_formula(const Task& task, ParallelFor parallel_for, Formulas<Formula...>) {
+Status run_formula(const Task& task, ParallelFor parallel_for, Formulas<Formula...>) {
     static constexpr ElementBlocks<S> all[] = {element_blocks<Formula, binary, S>...};
-    elements<S, To>(task, parallel_for, all[task.formula]);
+    return elements<S, To>(task, parallel_for, all[task.formula]);
 }
 
 template <class S, class... Formula>
-void run_formula(const Task& task, ParallelFor parallel_for, Formulas<Formula...>) {
+Status run_formula(const Task& task, ParallelFor parallel_for, Formulas<Formula...>) {
     static constexpr void (*all[])(const RowBlock<S>&) = {row_block<Formula, S>...};
-    rows<S>(task, parallel_for, all[task.formula]);
+    return rows<S>(task, parallel_for, all[task.formula]);
 }
 
 }  // namespace
 
-bool run_elements(const Task& task, ParallelFor parallel_for) {
-    if (task.arithmetic == float64) run_formula<double, double, false>(task, parallel_for, element_formulas{});
-    else run_formula<float, float, false>(task, parallel_for, element_formulas{});
-    return true;
+Status run_elements(const Task& task, ParallelFor parallel_for) {
+    if (task.arithmetic == float64) return run_formula<double, double, false>(task, parallel_for, element_formulas{});
+    return run_formula<float, float, false>(task, parallel_for, element_formulas{});
 }
-bool run_binary(const Task& task, ParallelFor parallel_for) {
+Status run_binary(const Task& task, ParallelFor parallel_for) {
     const double exponent = task.constants[2];
     const bool is_exact = exponent == 0.0 || exponent == 1.0 || exponent == 2.0;
     // Any other power amplifies the rounding error of its base: there, double precision costs least.
-    if (task.arithmetic == float64) run_formula<double, double, true>(task, parallel_for, binary_formulas{});
-    else if (is_exact) run_formula<float, float, true>(task, parallel_for, binary_formulas{});
-    else run_formula<double, float, true>(task, parallel_for, binary_formulas{});
-    return true;
+    if (task.arithmetic == float64) return run_formula<double, double, true>(task, parallel_for, binary_formulas{});
+    if (is_exact) return run_formula<float, float, true>(task, parallel_for, binary_formulas{});
+    return run_formula<double, float, true>(task, parallel_for, binary_formulas{});
 }
-bool run_rows(const Task& task, ParallelFor parallel_for) {
-    if (task.arithmetic == float64) run_formula<double>(task, parallel_for, row_formulas{});
-    else run_formula<float>(task, parallel_for, row_formulas{});
-    return true;
+Status run_rows(const Task& task, ParallelFor parallel_for) {
+    if (task.arithmetic == float64) return run_formula<double>(task, parallel_for, row_formulas{});
+    return run_formula<float>(task, parallel_for, row_formulas{});
 }
 
 }  // namespace detloss::ISA

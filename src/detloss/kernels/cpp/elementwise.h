@@ -52,22 +52,25 @@ void element_block(const ElementBlock<S>& shared) {
     }
 }
 
-// Class indices become 0 and 1, NaN where the class does not exist; index `width` is background. Ignored rows get
-// weight 0.
+// One-hot targets of class indices; index `width` is background. Ignored rows get weight 0. The targets of an index that
+// is out of range are NaN, and the flag is set unless all their weights are 0.
 template <class S>
-void spread_classes(const Task& task, int64_t begin, int64_t count, S* target, S* weight) {
+void one_hot(const Task& task, int64_t begin, int64_t count, S* target, const S* given, S* weight, Flag& out_of_range) {
     const int64_t width = task.width, end = begin + count;
     std::fill_n(target, std::max<int64_t>(count, ElementLanes<S>::count), S(0));
     for (int64_t row = begin / width; row * width < end; ++row) {
         const int64_t index = static_cast<const int64_t*>(task.target.data)[row];
         const int64_t first = std::max(row * width, begin), last = std::min((row + 1) * width, end);
         const int64_t hot = row * width + index;
-        if (task.ignores && index == task.ignore_index)
+        if (task.ignores && index == task.ignore_index) {
             std::fill(weight + (first - begin), weight + (last - begin), S(0));
-        else if (index < 0 || index > width)
+        } else if (index < 0 || index > width) {
             std::fill(target + (first - begin), target + (last - begin), std::numeric_limits<S>::quiet_NaN());
-        else if (index < width && hot >= first && hot < last)
+            const auto counts = [](S each) { return each != S(0); };
+            if (!given || std::any_of(given + (first - begin), given + (last - begin), counts)) out_of_range.set();
+        } else if (index < width && hot >= first && hot < last) {
             target[hot - begin] = S(1);
+        }
     }
 }
 
@@ -79,11 +82,12 @@ constexpr ElementBlocks<S> element_blocks = {
     element_block<Formula, binary, false, false, S>, element_block<Formula, binary, true, false, S>,
     element_block<Formula, binary, true, true, S>};
 
-// Calculates in S what is stored as To. One loop serves all formulas, which are called a block at a time.
+// Computes in S, stores as To. One loop serves all formulas, which are called once per block.
 template <class S, class To>
-void elements(const Task& task, ParallelFor parallel_for, const ElementBlocks<S>& blocks) {
+Status elements(const Task& task, ParallelFor parallel_for, const ElementBlocks<S>& blocks) {
     const int64_t rows = task.indices ? task.entries / task.width : 0;
     const double divisor = divisor_of(task, task.indices ? present_rows(task, rows) * task.width : task.entries);
+    Flag out_of_range;
     const auto work = [&](int64_t begin, int64_t count) {
         alignas(64) S rooms[10][block_numbers];
         ElementBlock<S> block{};
@@ -100,7 +104,7 @@ void elements(const Task& task, ParallelFor parallel_for, const ElementBlocks<S>
                 else std::fill_n(rooms[2], padded, S(1));
                 block.weight = rooms[2];
             }
-            spread_classes(task, begin, count, rooms[3], rooms[2]);
+            one_hot(task, begin, count, rooms[3], block.weight, rooms[2], out_of_range);
             block.target = rooms[3];
         } else {
             block.target = staged(task.target, begin, count, rooms[3], least);
@@ -115,6 +119,7 @@ void elements(const Task& task, ParallelFor parallel_for, const ElementBlocks<S>
         return task.reduction ? total_of(value.at, count) : 0.0;
     };
     store_total<To>(task, over_blocks(task.entries, block_numbers, parallel_for, work), divisor);
+    return out_of_range.is_set() ? class_out_of_range : done;
 }
 
 }  // namespace detloss::ISA

@@ -16,11 +16,11 @@
 
 #define DECLARE(name)                                     \
     namespace detloss::name {                             \
-    bool run_elements(const Task&, ParallelFor);          \
-    bool run_binary(const Task&, ParallelFor);            \
-    bool run_rows(const Task&, ParallelFor);              \
-    bool run_pairs(const Task&, ParallelFor);             \
-    bool run_convex(const ConvexTask&, ParallelFor);      \
+    Status run_elements(const Task&, ParallelFor);        \
+    Status run_binary(const Task&, ParallelFor);          \
+    Status run_rows(const Task&, ParallelFor);            \
+    Status run_pairs(const Task&, ParallelFor);           \
+    Status run_convex(const ConvexTask&, ParallelFor);    \
     }
 INSTRUCTION_SETS(DECLARE)
 
@@ -41,10 +41,10 @@ bool has(const char* name) {
 #endif
 }
 
-using Loop = bool (*)(const Task&, ParallelFor);
-using ConvexLoop = bool (*)(const ConvexTask&, ParallelFor);
+using Loop = Status (*)(const Task&, ParallelFor);
+using ConvexLoop = Status (*)(const ConvexTask&, ParallelFor);
 
-// One instruction set's loops; each returns whether it has the formula.
+// The loops of one instruction set.
 struct Kernels {
     const char* name;
     Loop elements, binary, rows, pairs;
@@ -73,7 +73,7 @@ void settle(void* result, int64_t numbers, int64_t arithmetic) {
 #endif
 }
 
-int32_t run(Loop loop, const Task& task, int64_t numbers) {
+Status run(Loop loop, const Task& task, int64_t numbers) {
     settle(task.d_pred, numbers, task.arithmetic);
     settle(task.d_target, numbers, task.arithmetic);
     return loop(task, parallel_for);
@@ -92,9 +92,9 @@ EXPORT const char* detloss_start(const char* wanted, ParallelFor threads) {
     return active ? active->name : nullptr;
 }
 
-// Whether the kernels have what a task asks for; if so, it is done.
-EXPORT int32_t detloss_elements(const Task* task) { return run(active->elements, *task, task->entries); }
-EXPORT int32_t detloss_binary(const Task* task) { return run(active->binary, *task, task->entries); }
-EXPORT int32_t detloss_rows(const Task* task) { return run(active->rows, *task, task->entries * task->width); }
-EXPORT int32_t detloss_pairs(const Task* task) { return run(active->pairs, *task, task->entries * task->width); }
-EXPORT int32_t detloss_convex(const ConvexTask* task) { return active->convex(*task, parallel_for); }
+// Run a task and return its status.
+EXPORT Status detloss_elements(const Task* task) { return run(active->elements, *task, task->entries); }
+EXPORT Status detloss_binary(const Task* task) { return run(active->binary, *task, task->entries); }
+EXPORT Status detloss_rows(const Task* task) { return run(active->rows, *task, task->entries * task->width); }
+EXPORT Status detloss_pairs(const Task* task) { return run(active->pairs, *task, task->entries * task->width); }
+EXPORT Status detloss_convex(const ConvexTask* task) { return active->convex(*task, parallel_for); }

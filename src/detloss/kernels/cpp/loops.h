@@ -14,6 +14,15 @@ struct Room {
     ~Room() { delete[] numbers; }
 };
 
+// A flag that any thread may set.
+class Flag {
+    int32_t value = 0;
+
+  public:
+    void set() { __atomic_store_n(&value, 1, __ATOMIC_RELAXED); }
+    bool is_set() const { return __atomic_load_n(&value, __ATOMIC_RELAXED); }
+};
+
 constexpr int64_t block_numbers = 2048;  // staged at a time, of each operand
 constexpr int64_t blocks_in_chunk = 16;  // fixed, so that sums do not depend on the number of threads
 

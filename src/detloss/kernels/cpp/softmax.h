@@ -126,6 +126,8 @@ struct RowBlock {
     int64_t ignore_index;
     S factor;  // of the derivatives: 1 over what a mean divides by
     double label_smoothing;
+    Flag* out_of_range;
+    bool has_class(int64_t row) const { return classes_of_rows[row] >= 0 && classes_of_rows[row] < classes; }
 };
 
 template <class Formula, class S>
@@ -163,7 +165,7 @@ void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum
     const L factor = block.factor * weight[0];
     const S *logits = block.logits + row * block.pitch, *target = block.target ? block.target + row * block.pitch : nullptr;
     const int64_t index = target ? 0 : block.classes_of_rows[row];
-    const bool exists = index >= 0 && index < block.classes;
+    const bool exists = target || block.has_class(row);
     const L spread = block.label_smoothing / double(block.classes), keep = 1.0 - block.label_smoothing;
     const auto share = [&](int64_t k) INLINED {
         const L hot = target ? L::load(target + k) : where(L::counting() + double(k) == L(double(index)), 1.0, 0.0);
@@ -198,7 +200,7 @@ void indexed_rows(
       factors[L::count], own[L::count];
     for (int64_t lane = 0; lane < rows; ++lane) {
         const int64_t row = first + lane, index = block.classes_of_rows[row];
-        const bool exists = index >= 0 && index < block.classes;
+        const bool exists = block.has_class(row);
         logits[lane] = exists ? block.logits[row * block.pitch + index] : std::numeric_limits<S>::quiet_NaN();
         shares[lane] = !exists                   ? std::numeric_limits<S>::quiet_NaN()
                        : block.class_weight.each ? block.class_weight.each[index]
@@ -222,16 +224,17 @@ void indexed_rows(
         }
         const L each = factors[lane];
         cover.replace(d_pred, [&](int64_t, L power) INLINED { return power * each; });
-        if (index >= 0 && index < block.classes) d_pred[index] = own[lane];
+        if (block.has_class(row)) d_pred[index] = own[lane];
     }
 }
 
-// Gives a row its weight, of which an ignored one has none.
+// Weights a row; an ignored one has weight 0. A row with another weight and a class index out of range sets the flag.
 template <class Formula, class S>
 void weigh_row(const RowBlock<S>& block, int64_t row, S top, S others) {
     const bool ignored = block.ignores && block.classes_of_rows[row] == block.ignore_index;
     if (ignored && block.d_pred) std::fill_n(block.d_pred + row * block.pitch, block.classes, S(0));
     const S weight = ignored ? S(0) : block.weight ? block.weight[row] : S(1);
+    if (block.classes_of_rows && weight != S(0) && !block.has_class(row)) block.out_of_range->set();
     S& value = block.value[row];
     if constexpr (std::is_same_v<S, float>)
         if (std::isinf(value) && weight != S(0)) {
@@ -274,13 +277,14 @@ const S* staged_rows(const Operand& from, int64_t begin, int64_t rows, int64_t c
     return room;
 }
 
-// One loop serves all formulas, which are called a block at a time.
+// One loop serves all formulas, which are called once per block.
 template <class S>
-void rows(const Task& task, ParallelFor parallel_for, void (*row_block)(const RowBlock<S>&)) {
+Status rows(const Task& task, ParallelFor parallel_for, void (*row_block)(const RowBlock<S>&)) {
     const int64_t classes = task.width, pitch = std::max<int64_t>(classes, Lanes<S>::count);
     const int64_t fitting = block_numbers / pitch, step = Lanes<S>::count;
     const int64_t rows_in_block = fitting > step ? fitting - fitting % step : std::max<int64_t>(fitting, 1);
     const double divisor = divisor_of(task, present_rows(task, task.entries));
+    Flag out_of_range;
     const auto work = [&](int64_t begin, int64_t count) {
         const int64_t numbers = std::max(count * pitch, block_numbers);
         const Room<S> room(5 * numbers);
@@ -293,7 +297,7 @@ void rows(const Task& task, ParallelFor parallel_for, void (*row_block)(const Ro
         block.weight = staged(task.weight, begin, count, few[0]);
         block.class_weight = {staged(task.parameters[0], 0, classes, room.numbers + 2 * numbers), S(task.constants[0])};
         block.focus = {nullptr, S(task.constants[1])};
-        block.ignores = task.indices, block.ignore_index = task.ignore_index;
+        block.out_of_range = &out_of_range, block.ignores = task.indices && task.ignores, block.ignore_index = task.ignore_index;
         block.factor = reciprocal<S>(divisor), block.label_smoothing = task.label_smoothing;
         const bool padded = pitch != classes;
         const auto place = [&](void* base, S* from) {
@@ -309,6 +313,7 @@ void rows(const Task& task, ParallelFor parallel_for, void (*row_block)(const Ro
         return task.reduction ? total_of(block.value, count) : 0.0;
     };
     store_total<S>(task, over_blocks(task.entries, rows_in_block, parallel_for, work), divisor);
+    return out_of_range.is_set() ? class_out_of_range : done;
 }
 
 }  // namespace detloss::ISA

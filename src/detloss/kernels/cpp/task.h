@@ -30,6 +30,10 @@ struct ConvexTask {
     int64_t shape, second_shape, second_width, hull;
 };
 
+// Of a run: the formula is not supported, so nothing was written; or it is done, perhaps with a class index out of range,
+// whose row is NaN.
+enum Status : int32_t { unsupported, done, class_out_of_range };
+
 using ParallelBody = void (*)(int64_t begin, int64_t end, void* context);
 using ParallelFor = int32_t (*)(int64_t begin, int64_t end, int64_t grain, ParallelBody body, void* context);
 

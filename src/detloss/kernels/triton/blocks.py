@@ -1,8 +1,8 @@
-"""What every kernel does with its entries: numbers come in, derivatives are weighted, values go out or are summed.
+"""Device functions that all kernels share: loading numbers, weighting derivatives, storing and summing losses.
 
-A number is either handed to a kernel as a float64, or stands in memory; then its place is not None. A program takes its
-entries a block a step. A sum is made in a fixed order: each program's own, then the last program to arrive adds up
-the sums of all.
+A number is an argument of a kernel, as a float64, or is in device memory; then `at` is not None. An entry is an
+element, or a row that has one loss. A program evaluates one block of entries per step. The order of a sum is fixed:
+each program sums its own entries, and the last program to arrive sums the partial sums of all.
 """
 
 import triton
@@ -11,12 +11,12 @@ import triton.language as tl
 from detloss.kernels.triton.device_primitives import quotient, weighted
 
 COUNTERS: tl.constexpr = tl.constexpr(256)  # programs that count, at most
-ADDED_AT_ONCE: tl.constexpr = tl.constexpr(512)
+SUM_BLOCK: tl.constexpr = tl.constexpr(512)
 
 
 @triton.jit
-def begin(target, counts, arrivals, count, ignore_index: tl.constexpr, block: tl.constexpr):
-    """Before the first entry: nobody has arrived; each program counts its share of the targets not ignored."""
+def prepare(target, counts, arrivals, count, ignore_index: tl.constexpr, block: tl.constexpr):
+    """Reset the count of arrivals; each program counts a part of the targets that are not ignored."""
     program = tl.program_id(0)
     if arrivals is not None:
         tl.store(arrivals, 0)
@@ -31,7 +31,7 @@ def begin(target, counts, arrivals, count, ignore_index: tl.constexpr, block: tl
 
 @triton.jit
 def place(start, lanes, columns):
-    """Row and column of the entries that follow a first one; the division of 64 bits is of scalars."""
+    """Row and column of consecutive entries; only scalars are divided in 64 bits."""
     first_row = start // columns
     within = (start - first_row * columns).to(tl.int32) + lanes
     return first_row + within // columns, within % columns
@@ -39,57 +39,57 @@ def place(start, lanes, columns):
 
 @triton.jit
 def number(given, at, dtype: tl.constexpr):
-    """A number for all entries: as it was given, or from memory."""
+    """A number for all entries: the argument, or the value in memory."""
     return tl.full((), given, dtype) if at is None else tl.load(at).to(dtype)
 
 
 @triton.jit
 def numbers(given, at, offset, inside, dtype: tl.constexpr):
-    """A number an entry, or the given one for all."""
+    """One number per entry, or the argument for all."""
     return tl.full((), given, dtype) if at is None else tl.load(at + offset, mask=inside, other=0.0).to(dtype)
 
 
 @triton.jit
-def ones_of(index, column, last, dtype: tl.constexpr):
-    """1 where a column is its row's class, else 0; NaN for a whole row whose class does not exist."""
+def one_hot(index, column, last, dtype: tl.constexpr):
+    """The one-hot target of a class index; NaN for a class out of range."""
     exists = (index >= 0) & (index <= last)
     return tl.where(exists, tl.where(index == column, 1.0, 0.0), float("nan")).to(dtype)
 
 
 @triton.jit
-def divisor_of(given, at, counters, entries_a_count, dtype: tl.constexpr):
-    """What a mean divides by: a number, or the entries not ignored, of which so many counters have each a share."""
+def divisor_of(given, at, counters, entries_per_target, dtype: tl.constexpr):
+    """The divisor of a mean: a number, or the sum of the counters of entries that are not ignored."""
     if counters is None:
         divisor = number(given, at, dtype)
     else:
         counter = tl.arange(0, COUNTERS)
-        divisor = (tl.sum(tl.load(at + counter, mask=counter < counters, other=0)) * entries_a_count).to(dtype)
+        divisor = (tl.sum(tl.load(at + counter, mask=counter < counters, other=0)) * entries_per_target).to(dtype)
     return divisor
 
 
 @triton.jit
-def belonging(derivative, weight, divisor, mean: tl.constexpr):
-    """A derivative as it belongs to the weighted and reduced loss."""
+def reduced_derivative(derivative, weight, divisor, mean: tl.constexpr):
+    """A derivative of the weighted and reduced loss, from that of an entry."""
     result = weighted(weight, derivative)
     return quotient(result, divisor) if mean else result
 
 
 @triton.jit
-def deliver(values, inside, at, value, so_far, reduced: tl.constexpr):
-    """Store every entry's value, or add them to what is summed so far."""
+def store_or_add(values, inside, at, value, partial, reduced: tl.constexpr):
+    """Store the values of the entries, or add them to the program's sum."""
     if reduced:
-        so_far += tl.where(inside, values, 0.0)
+        partial += tl.where(inside, values, 0.0)
     else:
         tl.store(value + at, values, mask=inside)
-    return so_far
+    return partial
 
 
 @triton.jit
 def sum_of(sums, programs):
-    """The sum of all programs' sums."""
-    total = tl.zeros((ADDED_AT_ONCE,), tl.float64)
-    for start in range(0, programs, ADDED_AT_ONCE):
-        program = start + tl.arange(0, ADDED_AT_ONCE)
+    """The sum of the partial sums of all programs."""
+    total = tl.zeros((SUM_BLOCK,), tl.float64)
+    for start in range(0, programs, SUM_BLOCK):
+        program = start + tl.arange(0, SUM_BLOCK)
         each = tl.load(sums + program, mask=program < programs, other=0.0, cache_modifier=".cg")
         total += each.to(tl.float64)
     return tl.sum(total)
@@ -103,9 +103,9 @@ def finish(total, value, divisor, mean: tl.constexpr):
 
 
 @triton.jit
-def reduce(so_far, value, sums, arrivals, divisor, mean: tl.constexpr):
-    """Make one loss of what the programs have summed: the only program does, or the last of all to arrive."""
-    own = tl.sum(so_far)
+def reduce(partial, value, sums, arrivals, divisor, mean: tl.constexpr):
+    """Store the reduced loss: the only program does, or the last program to arrive."""
+    own = tl.sum(partial)
     if arrivals is None:
         finish(own.to(tl.float64), value, divisor, mean)
     else:
@@ -114,3 +114,20 @@ def reduce(so_far, value, sums, arrivals, divisor, mean: tl.constexpr):
         tl.debug_barrier()  # the sum is stored before this program counts as arrived
         if tl.atomic_add(arrivals, 1, sem="acq_rel", scope="gpu") == programs - 1:
             finish(sum_of(sums, programs), value, divisor, mean)
+
+
+@triton.jit
+def scale(derivative, upstream, count, numbers_per_entry, is_uniform: tl.constexpr, block: tl.constexpr):
+    """Multiply a derivative by the upstream gradient, in place: a single factor, or one per entry."""
+    dtype: tl.constexpr = derivative.dtype.element_ty
+    start, lanes = tl.program_id(0).to(tl.int64) * block, tl.arange(0, block)
+    inside = lanes < count - start
+    if is_uniform:
+        factor = tl.load(upstream).to(dtype)
+        if factor == 1.0:
+            return
+    else:
+        entry, _ = place(start, lanes, numbers_per_entry)
+        factor = tl.load(upstream + entry, mask=inside, other=0.0).to(dtype)
+    scaled = weighted(factor, tl.load(derivative + start + lanes, mask=inside, other=0.0))
+    tl.store(derivative + start + lanes, scaled, mask=inside)

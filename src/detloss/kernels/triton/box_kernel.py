@@ -4,12 +4,12 @@ import triton
 import triton.language as tl
 
 from detloss.kernels.triton.blocks import (
-    belonging,
-    deliver,
     number,
     numbers,
     place,
     reduce,
+    reduced_derivative,
+    store_or_add,
 )
 from detloss.kernels.triton.device_primitives import weighted
 
@@ -75,7 +75,7 @@ def store_slopes(
 ):
     """The derivatives of a loss, or of the measure, as they belong to what was asked for, as rows of memory."""
     column, slopes = tl.arange(0, padded)[None, :], tile_of(columns, width)
-    slopes = belonging(-slopes if measure else slopes, weight[:, None], divisor, mean)
+    slopes = reduced_derivative(-slopes if measure else slopes, weight[:, None], divisor, mean)
     tl.store(rows + row[:, None] * width + column, slopes, mask=inside[:, None] & (column < width))
 
 
@@ -115,7 +115,7 @@ def pairs(
 ):
     """Every pair's loss and derivatives; both operands may repeat rows along the rows or columns of the entries."""
     total = number(divisor, divisors, dtype)
-    lanes, so_far = tl.arange(0, block), tl.zeros((block,), dtype)
+    lanes, partial = tl.arange(0, block), tl.zeros((block,), dtype)
     for step in range(0, steps):
         start = (tl.program_id(0).to(tl.int64) * steps + step) * block
         at, inside = start + lanes, lanes < count - start
@@ -131,6 +131,6 @@ def pairs(
             swapped = geometry(penalty, differences_of, derivatives_by, *of_target[:width], *of_pred[:width])
             store_slopes(swapped[2:], d_target, at, inside, factor, total, measure, mean, width, padded)
         loss = weighted(factor, results[1] if measure else results[0])
-        so_far = deliver(loss, inside, at, value, so_far, reduced)
+        partial = store_or_add(loss, inside, at, value, partial, reduced)
     if reduced:
-        reduce(so_far, value, sums, arrivals, total, mean)
+        reduce(partial, value, sums, arrivals, total, mean)

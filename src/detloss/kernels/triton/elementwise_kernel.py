@@ -4,14 +4,14 @@ import triton
 import triton.language as tl
 
 from detloss.kernels.triton.blocks import (
-    belonging,
-    deliver,
     divisor_of,
     number,
     numbers,
-    ones_of,
+    one_hot,
     place,
     reduce,
+    reduced_derivative,
+    store_or_add,
 )
 from detloss.kernels.triton.device_primitives import weighted
 
@@ -55,7 +55,7 @@ def elements(
     """Every element's loss and derivatives; the last of a formula's parameters is one number for all."""
     total = divisor_of(divisor, divisors, counters, columns, dtype)
     keep, spread = number(keep, None, dtype), number(spread, None, dtype)
-    lanes, so_far = tl.arange(0, block), tl.zeros((block,), dtype)
+    lanes, partial = tl.arange(0, block), tl.zeros((block,), dtype)
     for step in range(0, steps):
         start = (tl.program_id(0).to(tl.int64) * steps + step) * block
         at, inside = start + lanes, lanes < count - start
@@ -69,7 +69,7 @@ def elements(
         factor = numbers(weight, weights, row * weight_row + column * weight_column, inside, dtype)
         if indices:
             index = tl.load(target + row, mask=inside, other=0)
-            y = ones_of(index, column, columns, dtype)  # one beyond the last column is background
+            y = one_hot(index, column, columns, dtype)  # one beyond the last column is background
             if ignore_index is not None:
                 factor = tl.where(index == ignore_index, 0.0, factor)
         else:
@@ -80,9 +80,9 @@ def elements(
         else:
             loss, by_pred, by_target = formula(x, y, *options[:arity])
         if d_pred is not None:
-            tl.store(d_pred + at, belonging(by_pred, factor, total, mean), mask=inside)
+            tl.store(d_pred + at, reduced_derivative(by_pred, factor, total, mean), mask=inside)
         if d_target is not None:
-            tl.store(d_target + at, belonging(by_target, factor, total, mean), mask=inside)
-        so_far = deliver(weighted(factor, loss), inside, at, value, so_far, reduced)
+            tl.store(d_target + at, reduced_derivative(by_target, factor, total, mean), mask=inside)
+        partial = store_or_add(weighted(factor, loss), inside, at, value, partial, reduced)
     if reduced:
-        reduce(so_far, value, sums, arrivals, total, mean)
+        reduce(partial, value, sums, arrivals, total, mean)

@@ -1,86 +1,75 @@
-"""The host's side of the Triton kernels: at most two launches forward, one backward, and no value is ever read."""
+"""Launches of the Triton kernels: at most two in the forward pass and one in the backward pass, without a wait."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import triton
 from torch import Tensor
 
-from detloss import formulas
-from detloss.kernels.eager import Evaluation, arithmetic_dtype, as_read
+from detloss.formulas.axis_aligned import name_of_generated
+from detloss.geometry import FORMATS
 from detloss.kernels.interface import (
-    BinaryLoop,
-    ElementLoop,
-    Loop,
-    PairLoop,
-    RowLoop,
+    BinaryRequest,
+    BoxRequest,
+    Call,
+    ConvexRequest,
+    ElementwiseRequest,
+    Evaluation,
+    SoftmaxRequest,
+    arithmetic_dtype,
+    formula_number,
+    has_plain_memory,
 )
-from detloss.kernels.triton.backward import scale
-from detloss.kernels.triton.blocks import COUNTERS, begin
-from detloss.kernels.triton.plans import Number, plan_of, without_booleans
-from detloss.kernels.triton.walks import step, walk
+from detloss.kernels.triton import formulas
+from detloss.kernels.triton.blocks import COUNTERS, prepare, scale
+from detloss.kernels.triton.box_kernel import pairs
+from detloss.kernels.triton.elementwise_kernel import elements
+from detloss.kernels.triton.softmax_kernel import rows
 
 ARITHMETIC = {torch.float32: triton.language.float32, torch.float64: triton.language.float64}
-AT_ONCE = 1024  # counted or scaled by a program
-PROGRAMS = 4096  # about, however many entries: the last one adds up the sums of all
+ELEMENTS, PAIRS = 1024, 256  # per block
+PROGRAMS = 4096  # about, for large operands: the last program sums the partial sums of all
+SCALE_BLOCK = 1024  # elements that a program counts or scales
+LARGEST_TILE = 4096  # classes of a row that is loaded at once
+LOGITS_PER_WARP = 256  # eight per thread: the work per row is repeated by few threads
 
 
-def serves(loop: Loop, pred: Tensor, target: Tensor) -> bool:
-    """Whether there is generated code for the loop, and there is an entry to evaluate."""
-    if pred.numel() == 0:
-        return False
-    match loop:
-        case ElementLoop(formula):
-            return formula in formulas.REGRESSION
-        case BinaryLoop(formula):
-            return formula in formulas.BINARY
-        case RowLoop(formula):
-            return formula in formulas.SOFTMAX
-        case PairLoop(formula, geometry):
-            known = formula in formulas.PENALTIES and geometry.dims in formulas.DIMENSIONS
-            return known and loop.needs <= loop.provided
-    return False
+def serves(call: Call) -> bool:
+    """Whether there is a kernel for the request, and at least one element."""
+    has_kernel = not isinstance(call.request, ConvexRequest) and formula_number(call.request) is not None
+    return has_kernel and call.pred.numel() > 0
 
 
-def evaluate(
-    loop: Loop,
-    reduction: str,
-    wants_pred: bool,
-    wants_target: bool,
-    pred: Tensor,
-    target: Tensor,
-    weight: Tensor | None,
-    normalizer: float | Tensor | None,
-    parameters: Sequence[float | Tensor],
-) -> Evaluation:
-    """The loss, weighted and reduced, with the derivatives that are wanted, in one pass over the operands."""
-    entries = pred.shape[:-1] if isinstance(loop, RowLoop | PairLoop) else pred.shape
-    pred, target = in_memory(pred), in_memory(target)
-    factor = number(1.0 if weight is None else weight, pred)
-    weights = [] if factor.place is None else [factor.place.expand(entries)]
-    plan = plan_of(loop, entries, pred, target, weights, [number(parameter, pred) for parameter in parameters])
-    arguments, count = plan.arguments, entries.numel()
+def evaluate(call: Call, needs_pred_gradient: bool, needs_target_gradient: bool) -> Evaluation:
+    """The loss, weighted and reduced, with the derivatives that are needed, in one pass over the operands."""
+    call = call._replace(pred=in_plain_memory(call.pred), target=in_plain_memory(call.target))
+    pred, target, loss_shape = call.pred, call.target, call.loss_shape
+    weight = scalar(1.0 if call.weight is None else call.weight, pred)
+    weights = [] if weight.memory is None else [weight.memory.expand(loss_shape)]
+    plan = plan_of(call, weights)
+    arguments, count = plan.arguments, loss_shape.numel()
     steps = max(1, count // (plan.block * PROGRAMS))
     programs = triton.cdiv(count, plan.block * steps)
-    dtype, reduced, mean = arithmetic_dtype(pred, target), reduction != "none", reduction == "mean"
+    dtype = arithmetic_dtype(pred, target)
+    reduced, mean = call.reduction != "none", call.reduction == "mean"
 
-    value = pred.new_empty(() if reduced else entries, dtype=dtype)
-    d_pred = pred.new_empty(pred.shape, dtype=dtype) if wants_pred else None
-    d_target = pred.new_empty(pred.shape, dtype=dtype) if wants_target else None
+    value = pred.new_empty(() if reduced else loss_shape, dtype=dtype)
+    d_pred = pred.new_empty(pred.shape, dtype=dtype) if needs_pred_gradient else None
+    d_target = pred.new_empty(pred.shape, dtype=dtype) if needs_target_gradient else None
     sums = arrivals = counts = None
     if reduced and programs > 1:
         sums, arrivals = pred.new_empty(programs, dtype=dtype), pred.new_empty((), dtype=torch.int32)
-    counters = min(COUNTERS.value, triton.cdiv(target.numel(), AT_ONCE))
-    divisor = number(float(count) if normalizer is None else normalizer, pred)
-    if mean and normalizer is None and arguments.get("ignore_index") is not None:
+    counters = min(COUNTERS.value, triton.cdiv(target.numel(), SCALE_BLOCK))
+    divisor = scalar(float(count) if call.normalizer is None else call.normalizer, pred)
+    if mean and call.normalizer is None and arguments.get("ignore_index") is not None:
         counts = pred.new_empty(counters, dtype=torch.int64)
-        divisor, arguments["counters"] = Number(0.0, counts), counters
+        divisor, arguments["counters"] = Scalar(0.0, counts), counters
 
     with torch.cuda.device(pred.get_device()):
         if arrivals is not None or counts is not None:
-            begin[(1 if counts is None else counters,)](
-                arguments["target"], counts, arrivals, target.numel(), arguments.get("ignore_index"), block=AT_ONCE
+            prepare[(1 if counts is None else counters,)](
+                arguments["target"], counts, arrivals, target.numel(), arguments.get("ignore_index"), block=SCALE_BLOCK
             )
         plan.kernel[(programs,)](
             value=value,
@@ -88,9 +77,9 @@ def evaluate(
             d_target=d_target,
             sums=sums,
             arrivals=arrivals,
-            divisors=divisor.place,
-            divisor=divisor.given,
-            weight=factor.given,
+            divisors=divisor.memory,
+            divisor=divisor.value,
+            weight=weight.value,
             count=count,
             steps=steps,
             columns=plan.columns,
@@ -98,50 +87,212 @@ def evaluate(
             mean=mean,
             dtype=ARITHMETIC[dtype],
             block=plan.block,
-            enable_fp_fusion=False,  # a fused product would not have the bits of the other backends
-            **weights_of(weights, entries, plan.columns),
+            enable_fp_fusion=False,  # a fused multiply-add would not have the bits of the other backends
+            **weight_arguments(weights, loss_shape, plan.columns),
             **arguments,
         )
     return Evaluation(value, d_pred, d_target)
 
 
-def weights_of(weights: Sequence[Tensor], entries: Sequence[int], columns: int) -> dict[str, Any]:
-    """The kernels' arguments for weights in memory, or for none."""
+def scaled(derivative: Tensor, upstream: Tensor) -> Tensor:
+    """The derivative times the upstream gradient, in place."""
+    upstream = in_plain_memory(upstream)
+    is_uniform = stride_of(upstream.shape, upstream.stride()) == 0
+    with torch.cuda.device(derivative.get_device()):
+        scale[(triton.cdiv(derivative.numel(), SCALE_BLOCK),)](
+            derivative,
+            upstream if is_uniform else upstream.contiguous(),
+            derivative.numel(),
+            derivative.numel() // upstream.numel(),
+            is_uniform=is_uniform,
+            block=SCALE_BLOCK,
+            enable_fp_fusion=False,
+        )
+    return derivative
+
+
+class Scalar(NamedTuple):
+    """A number as an argument of a kernel: its value, or the device memory that holds it."""
+
+    value: float
+    memory: Tensor | None = None
+
+
+def scalar(value: float | Tensor, pred: Tensor) -> Scalar:
+    """The argument of a number or a tensor; values in device memory are not read."""
+    if not isinstance(value, Tensor):
+        return Scalar(value)
+    if value.dim() == 0 and value.device != pred.device:
+        return Scalar(value.item())
+    return Scalar(0.0, without_booleans(in_plain_memory(value.to(pred.device, non_blocking=True))))
+
+
+def in_plain_memory(tensor: Tensor) -> Tensor:
+    """The tensor, or a copy where kernels cannot read its memory."""
+    return tensor if has_plain_memory(tensor) else tensor.to(tensor.dtype, copy=True)
+
+
+def without_booleans(tensor: Tensor) -> Tensor:
+    """A tensor of booleans as one of bytes: a boolean of Triton has one bit."""
+    return tensor.view(torch.uint8) if tensor.dtype == torch.bool else tensor
+
+
+# ------------------------------------------------------------------------------------------------- the requests' plans
+
+
+class Plan(NamedTuple):
+    """A kernel, the elements or rows per block, the columns that they are in, and the kernel's own arguments."""
+
+    kernel: Any
+    block: int
+    columns: int
+    arguments: dict[str, Any]
+
+
+def plan_of(call: Call, weights: Sequence[Tensor]) -> Plan:
+    """The plan of a call whose formula has generated code."""
+    if isinstance(call.request, BoxRequest):
+        return box_plan(call, call.request, weights)
+    parameters = [scalar(parameter, call.pred) for parameter in call.parameters]
+    if isinstance(call.request, SoftmaxRequest):
+        return softmax_plan(call, call.request, weights, parameters)
+    assert isinstance(call.request, ElementwiseRequest | BinaryRequest)
+    return elementwise_plan(call, call.request, weights, parameters)
+
+
+def elementwise_plan(
+    call: Call, request: ElementwiseRequest | BinaryRequest, weights: Sequence[Tensor], parameters: Sequence[Scalar]
+) -> Plan:
+    """Elements have a column each where classes matter."""
+    binary, indices = isinstance(request, BinaryRequest), call.has_indices
+    smoothing = request.label_smoothing if isinstance(request, BinaryRequest) else 0.0
+    per_class = has_class_values(parameters)
+    padded = [*parameters, *[Scalar(0.0)] * (3 - len(parameters))]
+    arguments = {
+        "pred": call.pred.contiguous(),
+        "target": without_booleans(call.target.contiguous()),
+        "parameters": tuple(parameter.memory for parameter in padded),
+        "parameter_column": int(per_class),
+        "first": padded[0].value,
+        "second": padded[1].value,
+        "third": padded[2].value,
+        "keep": 1.0 - smoothing,
+        "spread": 0.5 * smoothing,
+        "formula": getattr(formulas, request.formula.__name__),
+        "arity": len(parameters),
+        "binary": binary,
+        "indices": indices,
+        "ignore_index": request.ignore_index if indices and isinstance(request, BinaryRequest) else None,
+        "counters": None,
+        "num_warps": 8,
+    }
+    shape = call.loss_shape
+    columns = shape[-1] if indices or per_class else columns_of(shape, *weights)
+    return Plan(elements, ELEMENTS, columns, arguments)
+
+
+def softmax_plan(call: Call, request: SoftmaxRequest, weights: Sequence[Tensor], parameters: Sequence[Scalar]) -> Plan:
+    """A block has several whole rows, or a part of one long row at a time."""
+    classes, indices = call.pred.shape[-1], call.has_indices
+    whole = classes <= LARGEST_TILE
+    tile = triton.next_power_of_2(classes) if whole else LARGEST_TILE
+    warps = max(1, tile // LOGITS_PER_WARP)
+    block = warps * LOGITS_PER_WARP // tile
+    padded = [*parameters, *[Scalar(0.0)] * (2 - len(parameters))]
+    arguments = {
+        "pred": call.pred.contiguous(),
+        "target": without_booleans(call.target.contiguous()),
+        "classes": classes,
+        "parameters": tuple(parameter.memory for parameter in padded),
+        "parameter_column": int(has_class_values(parameters)),
+        "first": padded[0].value,
+        "second": padded[1].value,
+        "keep": 1.0 - request.label_smoothing,
+        "spread": request.label_smoothing / classes,
+        "formula": getattr(formulas, request.formula.__name__),
+        "arity": len(parameters) - 1,
+        "indices": indices,
+        "single": indices and request.label_smoothing == 0.0,
+        "ignore_index": request.ignore_index if indices else None,
+        "counters": None,
+        "whole": whole,
+        "tile": tile,
+        "num_warps": warps,
+    }
+    return Plan(rows, block, columns_of(call.loss_shape, *weights), arguments)
+
+
+def box_plan(call: Call, request: BoxRequest, weights: Sequence[Tensor]) -> Plan:
+    """Pairs have as few columns as their operands allow, so that expanded operands are not copied."""
+    shape, dims, box_format = call.loss_shape, request.geometry.dims, FORMATS[request.geometry.format]
+    columns, width = columns_of(shape, call.pred, call.target, *weights), 2 * dims
+    pred, target = (strided(operand, shape, columns, width) for operand in (call.pred, call.target))
+    arguments = {
+        "pred": pred.tensor,
+        "target": target.tensor,
+        "pred_row": pred.row,
+        "pred_column": pred.column,
+        "target_row": target.row,
+        "target_column": target.column,
+        "geometry": getattr(formulas, name_of_generated(dims, request.needs)),
+        "penalty": getattr(formulas, request.formula.__name__),
+        "differences_of": getattr(formulas, box_format.differences_of.__name__),
+        "derivatives_by": getattr(formulas, box_format.derivatives_by.__name__),
+        "measure": request.measure,
+        "width": width,
+        "padded": triton.next_power_of_2(width),
+        "num_warps": 8,
+    }
+    return Plan(pairs, PAIRS, columns, arguments)
+
+
+def has_class_values(parameters: Sequence[Scalar]) -> bool:
+    """Whether a parameter has one value per class."""
+    return any(parameter.memory is not None and parameter.memory.dim() > 0 for parameter in parameters)
+
+
+def weight_arguments(weights: Sequence[Tensor], shape: Sequence[int], columns: int) -> dict[str, Any]:
+    """The arguments of weights in memory, or of none."""
     if not weights:
         return {"weights": None, "weight_row": 0, "weight_column": 0}
-    tensor, row, column = walk(weights[0], entries, columns)
+    tensor, row, column = strided(weights[0], shape, columns)
     return {"weights": tensor, "weight_row": row, "weight_column": column}
 
 
-def number(value: float | Tensor, pred: Tensor) -> Number:
-    """A number for the kernels; what the host holds is handed over, what stands on the device is left there."""
-    if not isinstance(value, Tensor):
-        return Number(value)
-    if value.dim() == 0 and value.device != pred.device:
-        return Number(value.item())
-    return Number(0.0, without_booleans(in_memory(value.to(pred.device, non_blocking=True))))
+# ------------------------------------------------------------------------------------------------------------- strides
 
 
-def in_memory(tensor: Tensor) -> Tensor:
-    """The tensor in memory that kernels read as torch does."""
-    return tensor if as_read(tensor) else tensor.to(tensor.dtype, copy=True)
+class Strided(NamedTuple):
+    """A tensor and the strides of its rows and columns of elements, in units of an element's numbers."""
+
+    tensor: Tensor
+    row: int
+    column: int
 
 
-def scaled(derivative: Tensor, upstream: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-    """The chain rule's last product, in the derivative's own memory unless another dtype is asked for."""
-    result = None if dtype in (None, derivative.dtype) else derivative.new_empty(derivative.shape, dtype=dtype)
-    upstream = in_memory(upstream)
-    one = step(upstream.shape, upstream.stride()) == 0
-    numbers_an_entry = derivative.numel() // upstream.numel()
-    with torch.cuda.device(derivative.get_device()):
-        scale[(triton.cdiv(derivative.numel(), AT_ONCE),)](
-            derivative,
-            upstream if one else upstream.contiguous(),
-            result,
-            derivative.numel(),
-            numbers_an_entry,
-            one=one,
-            block=AT_ONCE,
-            enable_fp_fusion=False,
-        )
-    return derivative if result is None else result
+def columns_of(shape: Sequence[int], *tensors: Tensor) -> int:
+    """The number of columns that the elements need: 1 if every tensor has one stride for all of them."""
+    return 1 if all(stride_of(shape, tensor.stride()) is not None for tensor in tensors) else shape[-1]
+
+
+def strided(tensor: Tensor, shape: Sequence[int], columns: int, unit: int = 1) -> Strided:
+    """The strides of a tensor whose first dimensions are the elements; a copy of it if they do not suffice."""
+    dims = len(shape) if columns == 1 else len(shape) - 1
+    row = stride_of(shape[:dims], tensor.stride())
+    column = tensor.stride(dims) if dims < len(shape) and shape[dims] > 1 else 0
+    has_dense_numbers = tensor.dim() == len(shape) or tensor.stride(-1) == 1
+    if row is None or row % unit or column % unit or not has_dense_numbers:
+        return strided(tensor.contiguous(), shape, columns, unit)
+    return Strided(tensor, row // unit, column // unit)
+
+
+def stride_of(sizes: Sequence[int], strides: Sequence[int]) -> int | None:
+    """The stride of all dimensions as one, None if they have no common one."""
+    stride, seen = 0, 1
+    for size, own in reversed(list(zip(sizes, strides))):
+        if size > 1 and seen == 1:
+            stride = own
+        elif size > 1 and own != stride * seen:
+            return None
+        seen *= size
+    return stride

@@ -4,14 +4,14 @@ import triton
 import triton.language as tl
 
 from detloss.kernels.triton.blocks import (
-    belonging,
-    deliver,
     divisor_of,
     number,
     numbers,
-    ones_of,
+    one_hot,
     place,
     reduce,
+    reduced_derivative,
+    store_or_add,
 )
 from detloss.kernels.triton.device_primitives import (
     INFINITY,
@@ -103,7 +103,7 @@ def wanted_of(target, labels, at, column, here, classes, dtype: tl.constexpr):
     if labels is None:
         wanted = tl.load(target + (at + column), mask=here, other=0.0).to(dtype)
     else:
-        wanted = ones_of(labels[:, None], column, classes - 1, dtype)
+        wanted = one_hot(labels[:, None], column, classes - 1, dtype)
     return wanted
 
 
@@ -151,7 +151,7 @@ def rows(
     options = (number(second, parameters[1], dtype),)[:arity]
     lanes, columns_of_tile = tl.arange(0, block), tl.arange(0, tile)[None, :]
     at, end = lanes[:, None] * classes, tile if whole else classes
-    so_far = tl.zeros((block,), dtype)
+    partial = tl.zeros((block,), dtype)
     for step in range(0, steps):
         start = (tl.program_id(0).to(tl.int64) * steps + step) * block
         corner = start * classes  # of 64 bits is only what a whole block has in common
@@ -161,7 +161,8 @@ def rows(
         factor, labels, inside_rows = tl.where(inside, factor, 0.0), None, inside[:, None]
         if indices:
             labels = tl.load(target + entry, mask=inside, other=0)
-            factor = tl.where(labels == ignore_index, 0.0, factor)
+            if ignore_index is not None:
+                factor = tl.where(labels == ignore_index, 0.0, factor)
         if whole:
             logits = piece(pred + corner, at, columns_of_tile, inside_rows, classes, dtype)
             top, top_column, rest = survey(logits, columns_of_tile, classes)
@@ -177,7 +178,7 @@ def rows(
             class_weight = numbers(first, parameters[0], label * parameter_column, inside, dtype)
             share = tl.where(exists, class_weight, float("nan"))
             loss = shared(share, surprise, its_logit, top)
-            pull = belonging(weighted(share, rate), factor, total, mean)
+            pull = reduced_derivative(weighted(share, rate), factor, total, mean)
             if d_pred is not None:
                 for begin in range(0, end, tile):
                     column = begin + columns_of_tile
@@ -206,12 +207,14 @@ def rows(
                         pull += sum_of_columns(rates)
                     if second_time and d_pred is not None:
                         slope = likelihood * (pull[:, None] - rates) - missing * rates
-                        slope = belonging(slope, factor[:, None], total, mean)
+                        slope = reduced_derivative(slope, factor[:, None], total, mean)
                         tl.store(d_pred + corner + (at + column), slope, mask=here)
                     if second_time and d_target is not None:
-                        slope = belonging(weighted(keep * class_weight, surprise), factor[:, None], total, mean)
+                        slope = reduced_derivative(
+                            weighted(keep * class_weight, surprise), factor[:, None], total, mean
+                        )
                         tl.store(d_target + corner + (at + column), slope, mask=here)
 
-        so_far = deliver(weighted(factor, loss), inside, entry, value, so_far, reduced)
+        partial = store_or_add(weighted(factor, loss), inside, entry, value, partial, reduced)
     if reduced:
-        reduce(so_far, value, sums, arrivals, total, mean)
+        reduce(partial, value, sums, arrivals, total, mean)

@@ -13,7 +13,7 @@ from detloss.formulas.measures import ConvexMeasures, Slopes, convex_pair, conve
 from detloss.geometry import AxisAligned, Cuboid, Polytope, Rotated, Shape
 from detloss.kernels.eager import primitives
 from detloss.kernels.eager.convex import cuboids, polygon_overlap, polytope_overlap
-from detloss.kernels.interface import ConvexLoop
+from detloss.kernels.interface import ConvexRequest
 
 PAIRS_AT_ONCE = {2: 1 << 14, 3: 1 << 11}  # by axes: so that what lies between stays small, however many there are
 
@@ -26,41 +26,41 @@ class Pairs(NamedTuple):
     d_second: Tensor
 
 
-def evaluate(loop: ConvexLoop, first: Tensor, second: Tensor) -> Pairs:
+def evaluate(request: ConvexRequest, first: Tensor, second: Tensor) -> Pairs:
     """All pairs, some at a time, in float64."""
     rows = [operand.reshape(-1, operand.shape[-1]) for operand in (first, second)]
     # A graph has a fixed number of nodes, for any number of pairs.
     compiling = torch.compiler.is_compiling()
-    at_once = PAIRS_AT_ONCE[loop.shapes[0].dims]
+    at_once = PAIRS_AT_ONCE[request.shapes[0].dims]
     chunks = [rows] if compiling else zip(*(torch.split(operand, at_once) for operand in rows))
-    parts = [evaluate_at_once(loop, *chunk) for chunk in chunks]
+    parts = [evaluate_at_once(request, *chunk) for chunk in chunks]
     value, d_first, d_second = (torch.cat(part) for part in zip(*parts))
     return Pairs(value.view(first.shape[:-1]), d_first.view(first.shape), d_second.view(second.shape))
 
 
-def evaluate_at_once(loop: ConvexLoop, first: Tensor, second: Tensor) -> Pairs:
+def evaluate_at_once(request: ConvexRequest, first: Tensor, second: Tensor) -> Pairs:
     """Pairs (N, numbers), as a penalty sees them."""
     dtype = first.dtype
     first, second = first.to(torch.float64), second.to(torch.float64)
-    lengths = [lengths_of(shape, operand) for shape, operand in zip(loop.shapes, (first, second))]
+    lengths = [lengths_of(shape, operand) for shape, operand in zip(request.shapes, (first, second))]
     largest = torch.maximum(*((rows * mask).abs().amax(-1) for rows, mask in zip((first, second), lengths)))
-    scale = primitives.scale(largest, max(shape.dims for shape in loop.shapes)).unsqueeze(-1)
+    scale = primitives.scale(largest, max(shape.dims for shape in request.shapes)).unsqueeze(-1)
     factors = [torch.where(mask, scale, 1.0) for mask in lengths]
-    shapes = meet(loop, first * factors[0], second * factors[1])
+    shapes = meet(request, first * factors[0], second * factors[1])
 
     pair, by_sides = convex_pair(primitives, shapes)
-    loss, similarity, slopes = loop.formula(primitives, pair)
+    loss, similarity, slopes = request.formula(primitives, pair)
     loss, similarity, *slopes = (torch.as_tensor(each).expand_as(shapes.size) for each in (loss, similarity, *slopes))
     by_rows = shapes.backward(convex_slopes(Slopes(*slopes), by_sides))
     # The loss of identical shapes is exactly 0, whatever rounding makes of it; but not with a box around rotated ones.
-    nearest = shapes.identical & (loop.enclosing != "box")
+    nearest = shapes.identical & (request.enclosing != "box")
     if pair.aspect_angle is not None:
         nearest = nearest & (pair.aspect_angle == 0.0)
-    best = torch.where(nearest, 1.0, similarity) if loop.measure else torch.where(nearest, 0.0, loss)
+    best = torch.where(nearest, 1.0, similarity) if request.measure else torch.where(nearest, 0.0, loss)
     # A number that is not finite must not hide behind a comparison: this is 0 for finite rows, NaN for the others.
     poison = 0.0 * (first.sum(-1) + second.sum(-1))
     value = best + poison
-    sign = -1.0 if loop.measure else 1.0
+    sign = -1.0 if request.measure else 1.0
     derivatives = (
         sign * torch.where(nearest.unsqueeze(-1), 0.0, by_row) * factor + poison.unsqueeze(-1)
         for by_row, factor in zip(by_rows, factors)
@@ -68,13 +68,13 @@ def evaluate_at_once(loop: ConvexLoop, first: Tensor, second: Tensor) -> Pairs:
     return Pairs(value.to(dtype), *(derivative.to(dtype) for derivative in derivatives))
 
 
-def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> ConvexMeasures:
+def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> ConvexMeasures:
     """The measures of the bodies of two rows, by the cheapest algorithm that both shapes have."""
-    if loop.shapes[0].dims == 2:
-        return polygon_overlap.meet(loop, first, second)
-    if all(isinstance(shape, Cuboid | AxisAligned) for shape in loop.shapes):
-        return cuboids.meet(loop, first, second)
-    return polytope_overlap.meet(loop, first, second)
+    if request.shapes[0].dims == 2:
+        return polygon_overlap.meet(request, first, second)
+    if all(isinstance(shape, Cuboid | AxisAligned) for shape in request.shapes):
+        return cuboids.meet(request, first, second)
+    return polytope_overlap.meet(request, first, second)
 
 
 def lengths_of(shape: Shape, rows: Tensor) -> Tensor:

@@ -17,7 +17,7 @@ from detloss.kernels.eager.convex.polygons import (
     direction,
     rectangle,
 )
-from detloss.kernels.interface import ConvexLoop
+from detloss.kernels.interface import ConvexRequest
 
 
 class Upright(NamedTuple):
@@ -66,9 +66,9 @@ class Volume(NamedTuple):
     d_levels: Tensor
 
 
-def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> ConvexMeasures:
+def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> ConvexMeasures:
     """The measures of two upright cuboids."""
-    cuboids = [upright_of(shape, rows) for shape, rows in zip(loop.shapes, (first, second))]
+    cuboids = [upright_of(shape, rows) for shape, rows in zip(request.shapes, (first, second))]
     footprints = [cuboid.footprint for cuboid in cuboids]
     vertices, shifts = polygon_overlap.around_overlap(*footprints)
     origin = cuboids[0].middle.detach()
@@ -82,13 +82,13 @@ def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> ConvexMeasures:
     apart, rise = torch.zeros_like(shifts[0]), torch.zeros_like(origin)
     volumes = {"intersection": intersection(vertices, areas, levels, places)}
     others: dict[str, Any] = {}
-    if loop.enclosing == "hull":
+    if request.enclosing == "hull":
         volumes["enclosure"] = Volume(*prism_hulls.hull_of(*vertices, areas, levels))
-    elif loop.enclosing is not None:
+    elif request.enclosing is not None:
         volumes["enclosure"] = box(vertices, levels)
-    if "diagonal" in loop.needs:
+    if "diagonal" in request.needs:
         volumes["diagonal"] = diameter(vertices, levels)
-    if "distance" in loop.needs:
+    if "distance" in request.needs:
         apart, rise = shifts[0] - shifts[1], middles[0] - middles[1]
         others["distance"] = apart.square().sum(-1) + rise.square()
 

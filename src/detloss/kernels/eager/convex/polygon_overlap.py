@@ -21,7 +21,7 @@ from detloss.kernels.eager.convex.polygons import (
     cross,
     turned_back,
 )
-from detloss.kernels.interface import ConvexLoop
+from detloss.kernels.interface import ConvexRequest
 
 SLACK = 1e-12  # of the smaller thickness: edges that are nearer to each other coincide
 LONG = 1e3  # how many times its breadth a pair is long that is seen along its length
@@ -29,25 +29,25 @@ LONG = 1e3  # how many times its breadth a pair is long that is seen along its l
 ROUNDING = 1e-15
 
 
-def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> ConvexMeasures:
+def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> ConvexMeasures:
     """The measures of two bodies of the plane."""
-    bodies = [body_of(shape, rows) for shape, rows in zip(loop.shapes, (first, second))]
+    bodies = [body_of(shape, rows) for shape, rows in zip(request.shapes, (first, second))]
     places = torch.maximum(*(body.anchor.abs().amax(-1) for body in bodies))
-    view = view_of(*bodies) if loop.enclosing != "box" else None  # which has axes of its own
+    view = view_of(*bodies) if request.enclosing != "box" else None  # which has axes of its own
     if view is not None:
         bodies = [body.seen_in(view) for body in bodies]
     vertices, shifts = around_overlap(*bodies)
     apart = torch.zeros_like(bodies[0].center)
     regions = {"intersection": intersection(*vertices, bodies[0].size, bodies[1].size, places)}
     others: dict[str, Any] = {}
-    if loop.enclosing is not None:
-        regions["enclosure"] = (hull_of if loop.enclosing == "hull" else box_around)(*vertices)
-    if "diagonal" in loop.needs:
+    if request.enclosing is not None:
+        regions["enclosure"] = (hull_of if request.enclosing == "hull" else box_around)(*vertices)
+    if "diagonal" in request.needs:
         regions["diagonal"] = diameter(*vertices)
-    if "distance" in loop.needs:
+    if "distance" in request.needs:
         apart = (shifts[0] + bodies[0].center) - (shifts[1] + bodies[1].center)
         others["distance"] = apart.square().sum(-1)
-    if "aspect_angle" in loop.needs:
+    if "aspect_angle" in request.needs:
         others["sides"], others["other_sides"] = (body.sides.unbind(-1) for body in bodies if body.sides is not None)
 
     def backward(slopes: ConvexSlopes) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from detloss.kernels.eager.convex import facets, polygon_overlap
 from detloss.kernels.eager.convex.clipping import visible
 from detloss.kernels.eager.convex.enclosures import Region, box_around, diameter
 from detloss.kernels.eager.convex.polytopes import Solid, solid_of
-from detloss.kernels.interface import ConvexLoop
+from detloss.kernels.interface import ConvexRequest
 
 SLACK = 1e-14  # of the larger extent: faces that are nearer to each other coincide
 ROUNDING = 2e-15  # of the distance from the origin, where the numbers of a row are coarser
@@ -19,18 +19,18 @@ STRETCH = 4e-11  # of a body, to be chosen where both offer the same vertex
 PAIRS_AT_ONCE = 64  # so that what is clipped stays in the cache
 
 
-def meet(loop: ConvexLoop, first: Tensor, second: Tensor) -> ConvexMeasures:
+def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> ConvexMeasures:
     """The measures of two bodies."""
-    bodies = [solid_of(shape, rows) for shape, rows in zip(loop.shapes, (first, second))]
+    bodies = [solid_of(shape, rows) for shape, rows in zip(request.shapes, (first, second))]
     vertices, shifts = polygon_overlap.around_overlap(*bodies)
     apart = torch.zeros_like(shifts[0])
     regions = {"intersection": intersection(vertices, *bodies)}
     others: dict[str, Any] = {}
-    if loop.enclosing is not None:
-        regions["enclosure"] = (hull_of if loop.enclosing == "hull" else box_around)(*vertices)
-    if "diagonal" in loop.needs:
+    if request.enclosing is not None:
+        regions["enclosure"] = (hull_of if request.enclosing == "hull" else box_around)(*vertices)
+    if "diagonal" in request.needs:
         regions["diagonal"] = diameter(*vertices)
-    if "distance" in loop.needs:
+    if "distance" in request.needs:
         apart = (shifts[0] - shifts[1]) + (bodies[0].center - bodies[1].center)
         others["distance"] = apart.square().sum(-1)
 

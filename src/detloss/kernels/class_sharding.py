@@ -1,4 +1,4 @@
-"""Where the classes of a row are, and what is asked of all of them: here, or spread over the ranks of a group."""
+"""Softmax reductions over classes that are local or sharded across ranks."""
 
 from typing import Any, NamedTuple
 
@@ -6,17 +6,17 @@ import torch
 from torch import Tensor, distributed
 
 
-class Here:
-    """All of them are in the last dimension."""
+class LocalClasses:
+    """The last dimension of the logits holds all classes."""
 
     first = 0
 
     def count(self, logits: Tensor) -> int:
-        """How many classes there are."""
+        """The number of classes."""
         return logits.shape[-1]
 
     def total(self, numbers: Tensor) -> Tensor:
-        """The sum over the classes, which stays a dimension."""
+        """The sum over the classes, which remain a dimension."""
         return numbers.sum(-1, keepdim=True)
 
     def top(self, logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -25,23 +25,29 @@ class Here:
         return highest, index
 
 
-class Spread(NamedTuple):
-    """The last dimension has a part of them; every rank of the group asks the same, in the same order."""
+class ShardedClasses(NamedTuple):
+    """The last dimension holds this rank's classes; all ranks of the group call the same methods in the same order.
 
-    group: Any  # torch.distributed's process group; None: all ranks
-    first: int  # the class that comes first here
-    classes: int  # of all ranks
+    Attributes:
+        group: A process group of torch.distributed; None: all ranks.
+        first: The class at position 0 of this rank.
+        classes: The number of classes of all ranks.
+    """
+
+    group: Any
+    first: int
+    classes: int
 
     def count(self, logits: Tensor) -> int:
-        """How many classes there are."""
+        """The number of classes of all ranks."""
         return self.classes
 
     def total(self, numbers: Tensor) -> Tensor:
-        """The sum over the classes, which stays a dimension."""
+        """The sum over the classes of all ranks, which remain a dimension."""
         return self.reduced(numbers.sum(-1, keepdim=True), distributed.ReduceOp.SUM)
 
     def top(self, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """The largest logit and its class; NaN is none, and is found by what is summed over the others."""
+        """The largest logit and its class, NaN aside: sums over the other classes are NaN then."""
         if logits.shape[-1]:
             highest, index = logits.max(-1, keepdim=True)
         else:
@@ -52,8 +58,8 @@ class Spread(NamedTuple):
         return overall, self.reduced(index, distributed.ReduceOp.MIN)
 
     def reduced(self, numbers: Tensor, operation: Any) -> Tensor:
-        """The same numbers on every rank."""
+        """The reduction over all ranks, in place."""
         if numbers.requires_grad:
-            raise NotImplementedError("logits: expected no derivatives of derivatives of classes spread over ranks")
+            raise NotImplementedError("logits: expected no derivatives of derivatives of sharded classes")
         distributed.all_reduce(numbers, operation, group=self.group)
         return numbers
