@@ -1,13 +1,11 @@
 """Benchmark cases: every loss with the implementations it is compared with, all reduced to the sum."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 
 from torch import Tensor
-from torch.nn import functional
-from torchvision import ops
 
 import detloss
 from benchmarks.inputs import (
@@ -22,9 +20,10 @@ from benchmarks.inputs import (
     WEIGHTED_ROWS,
     Family,
 )
-from benchmarks.peers import fvcore, lean, mmcv, mmdet
+from benchmarks.peers import fvcore, lean, mmcv, mmdet, torch, torchvision
 from benchmarks.peers.indices import after_linear, from_indices
-from detloss.catalog import LOSSES
+from detloss import catalog
+from detloss.catalog import Kind
 
 Loss = Callable[..., Tensor]
 TORCH, TORCHVISION, MMDET, FVCORE, MMCV = "torch", "torchvision", "mmdet style", "fvcore style", "mmcv style"
@@ -64,10 +63,15 @@ class Case:
         return next(iter(self.peers))
 
 
-def ours(name: str) -> Loss:
-    """A loss of the catalog, reduced to the sum."""
-    row = next(loss for loss in LOSSES if loss.name == name)
-    return partial(row.function, **row.options, reduction="sum")
+INPUTS = {
+    Kind.REGRESSION: NUMBERS,
+    Kind.BOX: BOXES,
+    Kind.SIGMOID: DENSE,
+    Kind.SOFTMAX: ROWS,
+}
+SPECIAL_INPUTS = {"log_iou": OVERLAPPING_BOXES, "weighted_ce": WEIGHTED_ROWS, "softmax_focal": FEW_CLASSES}
+LIBRARIES = {TORCHVISION: torchvision, TORCH: torch, MMDET: mmdet, FVCORE: fvcore}
+"""Peers by the name of their loss; the first library that has a loss is its baseline."""
 
 
 def summed(loss: Loss) -> Loss:
@@ -75,113 +79,37 @@ def summed(loss: Loss) -> Loss:
     return partial(loss, reduction="sum")
 
 
-def our_weighted_ce(logits: Tensor, target: Tensor, class_weight: Tensor) -> Tensor:
-    """The cross-entropy of detloss with the class weights as an operand."""
-    return detloss.cross_entropy_loss(logits, target, class_weight=class_weight, reduction="sum")
+def ours(row: catalog.Loss) -> Loss:
+    """A loss of the catalog, reduced to the sum; its class weights, if it has any, are an operand."""
+    loss = partial(row.function, **row.options, reduction="sum")
+    if row.from_counts is None:
+        return loss
+    return lambda logits, target, class_weight: loss(logits, target, class_weight=class_weight)
 
 
-def their_weighted_ce(logits: Tensor, target: Tensor, class_weight: Tensor) -> Tensor:
-    """The cross-entropy of torch with the class weights as an operand."""
-    return functional.cross_entropy(logits, target, weight=class_weight, reduction="sum")
+def case_of(row: catalog.Loss) -> Case:
+    """A loss of the catalog with the functions of its name in the libraries."""
+    peers = {title: getattr(library, row.name) for title, library in LIBRARIES.items() if hasattr(library, row.name)}
+    family = SPECIAL_INPUTS.get(row.name, INPUTS[row.kind])
+    return Case(row.name, family, ours(row), peers, getattr(lean, row.name))
 
 
-def their_balanced_bce(logits: Tensor, target: Tensor) -> Tensor:
-    """The binary cross-entropy of torch with a weight by the target."""
-    balance = 0.25 * target + 0.75 * (1 - target)
-    return functional.binary_cross_entropy_with_logits(logits, target, weight=balance, reduction="sum")
+def focal_variants(case: Case) -> Iterator[Case]:
+    """Focal loss of dense targets, of class indices, and together with the linear layer before it."""
+    yield replace(case, variant="dense targets")
+    indexed = {title: from_indices(peer) for title, peer in case.peers.items()}
+    lean_indexed = from_indices(case.lean)
+    yield Case(case.name, INDICES, case.ours, indexed, lean_indexed, "class indices", {MMCV: mmcv.focal})
+    fused = {title: after_linear(indexed[title]) for title in (TORCHVISION, MMDET)}
+    yield Case("linear_focal", HEAD, summed(detloss.linear_sigmoid_focal_loss), fused, after_linear(lean_indexed))
 
 
-their_focal = partial(ops.sigmoid_focal_loss, alpha=0.25, gamma=2, reduction="sum")
+def cases() -> Iterator[Case]:
+    """Every loss of the catalog that has a plain formula."""
+    for row in catalog.LOSSES:
+        if hasattr(lean, row.name):
+            case = case_of(row)
+            yield from focal_variants(case) if row.name == "focal" else (case,)
 
 
-def fused_with_linear() -> tuple[Case, ...]:
-    """The losses that include the linear layer before them, if detloss has them."""
-    fused = getattr(detloss, "linear_sigmoid_focal_loss", None)
-    if fused is None:
-        return ()
-    peers = {
-        TORCHVISION: after_linear(from_indices(their_focal)),
-        MMDET: after_linear(from_indices(mmdet.focal)),
-    }
-    return (Case("linear_focal", HEAD, summed(fused), peers, after_linear(from_indices(lean.focal))),)
-
-
-CASES: tuple[Case, ...] = (
-    Case("l1", NUMBERS, ours("l1"), {TORCH: summed(functional.l1_loss), MMDET: mmdet.l1}, lean.l1),
-    Case("l2", NUMBERS, ours("l2"), {TORCH: summed(functional.mse_loss), MMDET: mmdet.l2}, lean.l2),
-    Case(
-        "smooth_l1",
-        NUMBERS,
-        ours("smooth_l1"),
-        {TORCH: summed(functional.smooth_l1_loss), MMDET: mmdet.smooth_l1, FVCORE: fvcore.smooth_l1},
-        lean.smooth_l1,
-    ),
-    Case("iou", BOXES, ours("iou"), {MMDET: mmdet.iou}, lean.iou),
-    Case("log_iou", OVERLAPPING_BOXES, ours("log_iou"), {MMDET: mmdet.log_iou}, lean.log_iou),
-    Case(
-        "giou",
-        BOXES,
-        ours("giou"),
-        {TORCHVISION: summed(ops.generalized_box_iou_loss), MMDET: mmdet.giou, FVCORE: fvcore.giou},
-        lean.giou,
-    ),
-    Case(
-        "diou",
-        BOXES,
-        ours("diou"),
-        {TORCHVISION: summed(ops.distance_box_iou_loss), MMDET: mmdet.diou, FVCORE: fvcore.diou},
-        lean.diou,
-    ),
-    Case(
-        "ciou",
-        BOXES,
-        ours("ciou"),
-        {TORCHVISION: summed(ops.complete_box_iou_loss), MMDET: mmdet.ciou, FVCORE: fvcore.ciou},
-        lean.ciou,
-    ),
-    Case("ce", ROWS, ours("ce"), {TORCH: summed(functional.cross_entropy), MMDET: mmdet.ce}, lean.ce),
-    Case(
-        "weighted_ce",
-        WEIGHTED_ROWS,
-        our_weighted_ce,
-        {TORCH: their_weighted_ce, MMDET: mmdet.weighted_ce},
-        lean.weighted_ce,
-    ),
-    Case("softmax_focal", FEW_CLASSES, ours("softmax_focal"), {MMDET: mmdet.softmax_focal}, lean.softmax_focal),
-    Case(
-        "bce",
-        DENSE,
-        ours("bce"),
-        {TORCH: summed(functional.binary_cross_entropy_with_logits), MMDET: mmdet.bce},
-        lean.bce,
-    ),
-    Case(
-        "balanced_bce",
-        DENSE,
-        ours("balanced_bce"),
-        {TORCH: their_balanced_bce, MMDET: mmdet.balanced_bce},
-        lean.balanced_bce,
-    ),
-    Case(
-        "focal",
-        DENSE,
-        ours("focal"),
-        {TORCHVISION: their_focal, MMDET: mmdet.focal, FVCORE: fvcore.focal},
-        lean.focal,
-        "dense targets",
-    ),
-    Case(
-        "focal",
-        INDICES,
-        ours("focal"),
-        {
-            TORCHVISION: from_indices(their_focal),
-            MMDET: from_indices(mmdet.focal),
-            FVCORE: from_indices(fvcore.focal),
-        },
-        from_indices(lean.focal),
-        "class indices",
-        {MMCV: mmcv.focal},
-    ),
-    *fused_with_linear(),
-)
+CASES = tuple(cases())

@@ -6,6 +6,7 @@ This is why C++ and Triton can share them: no branch depends on a value, no prim
 import math
 import operator
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,14 +17,10 @@ from detloss import formulas
 from detloss.formulas.axis_aligned import axis_aligned
 from detloss.formulas.measures import needs
 from detloss.geometry import FORMATS
+from tests.support.loss_table import TABLE, Row
 from tools.print_formulas import straight
 from tools.trace import Program, Symbol, traced
 
-BY_NAME = {
-    formula.__name__: formula
-    for table in (formulas.REGRESSION, formulas.BINARY, formulas.SOFTMAX, formulas.PENALTIES)
-    for formula in table
-}
 PRIMITIVES: dict[str, Callable[..., Any]] = {
     "absolute": abs,
     "sign": lambda x: float((x > 0) - (x < 0)),
@@ -68,83 +65,84 @@ def evaluate(program: Program, *inputs: float) -> list[float]:
     return [float(number(output)) for output in program.outputs]
 
 
-@pytest.mark.parametrize("name", ["l1", "l2", "smooth_l1"])
-def test_regression(name: str, seed: int) -> None:
+def table_row(formula: Callable[..., Any]) -> Row:
+    """The row of the loss whose formula it is: a formula has the name of its loss, or of its row."""
+    names = {row.name: row for row in TABLE} | {row.loss.__name__: row for row in reversed(TABLE) if not row.of}
+    return names.get(f"{formula.__name__}_loss") or names[formula.__name__]
+
+
+def parameters(row: Row) -> list[float]:
+    """The options of a row as a formula takes them: alpha is a weight per side."""
+    return [
+        value for name, each in row.chosen.items() for value in ((each, 1.0 - each) if name == "alpha" else (each,))
+    ]
+
+
+every_formula = partial(pytest.mark.parametrize, "formula", ids=lambda formula: formula.__name__)
+
+
+@every_formula(formulas.REGRESSION)
+def test_regression(formula: Callable[..., Any], seed: int) -> None:
+    row, program = table_row(formula), straight(formula)
     pred, target = torch.randn(2, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-    options = {"beta": 0.7} if name == "smooth_l1" else {}
-    program = straight(BY_NAME[name])
     pred.requires_grad_()
-    ours = getattr(detloss, f"{name}_loss")(pred, target, reduction="none", **options)
+    ours = row(pred, target, reduction="none")
     slope = torch.autograd.grad(ours.sum(), pred)[0]
     for k in range(20):
-        value, by_pred, by_target = evaluate(program, pred[k].item(), target[k].item(), *options.values())
+        value, by_pred, by_target = evaluate(program, pred[k].item(), target[k].item(), *parameters(row))
         assert value == pytest.approx(ours[k].item(), rel=1e-14)
         assert by_pred == -by_target == pytest.approx(slope[k].item(), rel=1e-14)
 
 
-@pytest.mark.parametrize("name", ["binary_cross_entropy", "balanced_cross_entropy", "sigmoid_focal"])
-def test_binary(name: str, seed: int) -> None:
+@every_formula(formulas.BINARY)
+def test_binary(formula: Callable[..., Any], seed: int) -> None:
+    row, program = table_row(formula), straight(formula)
     generator = torch.Generator().manual_seed(seed)
-    logits = 5 * torch.randn(20, dtype=torch.float64, generator=generator)
-    target = torch.rand(20, dtype=torch.float64, generator=generator)
-    options = {"binary_cross_entropy": {}, "balanced_cross_entropy": {"alpha": 0.3}}.get(
-        name, {"alpha": 0.3, "gamma": 1.5}
-    )
-    parameters = ([0.3, 0.7] if "alpha" in options else []) + ([1.5] if "gamma" in options else [])
-    program = straight(BY_NAME[name])
-    logits.requires_grad_()
-    target.requires_grad_()
-    ours = getattr(detloss, f"{name}_loss")(logits, target, reduction="none", **options)
+    logits = (5 * torch.randn(20, dtype=torch.float64, generator=generator)).requires_grad_()
+    target = torch.rand(20, dtype=torch.float64, generator=generator).requires_grad_()
+    ours = row(logits, target, reduction="none")
     slopes = torch.autograd.grad(ours.sum(), (logits, target))
     for k in range(20):
         t = target[k].item()
-        values = evaluate(program, logits[k].item(), t, 1 - t, 1.0, *parameters)
+        values = evaluate(program, logits[k].item(), t, 1 - t, 1.0, *parameters(row))
         assert values == pytest.approx([ours[k].item(), slopes[0][k].item(), slopes[1][k].item()], rel=1e-12)
 
 
-def test_softmax(seed: int) -> None:
+@every_formula(formulas.SOFTMAX)
+def test_softmax(formula: Callable[..., Any], seed: int) -> None:
+    row = table_row(formula)
     logits = torch.randn(3, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     p = logits.softmax(0)[1].item()
-    for name, parameters, expected in (
-        ("cross_entropy", [], detloss.cross_entropy_loss(logits, torch.tensor(1))),
-        ("softmax_focal", [1.5], detloss.softmax_focal_loss(logits, torch.tensor(1), gamma=1.5)),
-    ):
-        value, _ = evaluate(straight(BY_NAME[name]), -math.log(p), p, 1 - p, *parameters)
-        assert value == pytest.approx(expected.item(), rel=1e-12)
+    value, _ = evaluate(straight(formula), -math.log(p), p, 1 - p, *parameters(row))
+    assert value == pytest.approx(row(logits, torch.tensor(1)).item(), rel=1e-12)
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
 @pytest.mark.parametrize("form", FORMATS)
-@pytest.mark.parametrize("name", ["iou", "log_iou", "generalized_iou", "distance_iou", "complete_iou"])
-def test_boxes(name: str, form: str, dims: int, seed: int) -> None:
-    if name == "complete_iou" and dims != 2:
+@every_formula(formulas.PENALTIES)
+def test_boxes(formula: Callable[..., Any], form: str, dims: int, seed: int) -> None:
+    row, geometry = table_row(formula), detloss.AxisAligned(form, dims)
+    if row.planar and dims != 2:
         with pytest.raises(ValueError, match="with the measure aspect_angle"):
-            detloss.complete_iou_loss(
-                torch.ones(2 * dims), torch.ones(2 * dims), geometry=detloss.AxisAligned(form, dims)
-            )
+            row(torch.ones(2 * dims), torch.ones(2 * dims), geometry=geometry)
         return
-    penalty, box_format = BY_NAME[name], FORMATS[form]
+    box_format = FORMATS[form]
 
-    def formula(m: Any, *numbers: Any) -> Sequence[Any]:
+    def of_numbers(m: Any, *numbers: Any) -> Sequence[Any]:
         rows = [list(zip(numbers[k : k + dims], numbers[k + dims : k + 2 * dims])) for k in (0, 2 * dims)]
         loss, similarity, derivatives = axis_aligned(
-            m, penalty, box_format.differences_of, box_format.derivatives_by, needs(penalty), *rows
+            m, formula, box_format.differences_of, box_format.derivatives_by, needs(formula), *rows
         )
         return [loss, similarity, *(first for first, _ in derivatives), *(second for _, second in derivatives)]
 
-    program = traced(name, tuple(f"x{k}" for k in range(4 * dims)), formula)
+    program = traced(row.name, tuple(f"x{k}" for k in range(4 * dims)), of_numbers)
     generator = torch.Generator().manual_seed(seed)
     low, size = torch.rand(2, 20, 2, dims, dtype=torch.float64, generator=generator)
     second = {"xyxy": low + size + 0.1, "xywh": size + 0.1, "cxcywh": size + 0.1, "ltrb": size + 0.1}[form]
     pairs = torch.cat([low, second], -1)
     pred, target = pairs[:, 0].clone().requires_grad_(), pairs[:, 1]
-    geometry = detloss.AxisAligned(form, dims)
-    if name == "log_iou":
-        ours = detloss.iou_loss(pred, target, form="log", geometry=geometry, reduction="none")
-        similar = detloss.iou(pred, target, geometry=geometry)
-    else:
-        ours = getattr(detloss, f"{name}_loss")(pred, target, geometry=geometry, reduction="none")
-        similar = getattr(detloss, name)(pred, target, geometry=geometry)
+    ours = row(pred, target, geometry=geometry, reduction="none")
+    similar = (row.measure or detloss.iou)(pred, target, geometry=geometry)
     slope = torch.autograd.grad(ours.sum(), pred)[0]
     for k in range(20):
         values = evaluate(program, *pred[k].tolist(), *target[k].tolist())

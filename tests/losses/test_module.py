@@ -205,6 +205,7 @@ def test_options_per_class_are_buffers(module: type[LossModule], option: str, se
 
 
 def test_a_compiled_module_follows_its_options() -> None:
+    torch._dynamo.reset()  # all modules share one cache, of limited size
     logits, target = torch.randn(4, 5, requires_grad=True), torch.tensor([0, 1, 2, 5])
     loss = detloss.SigmoidFocalLoss()
     compiled = torch.compile(loss, fullgraph=True, backend="aot_eager")

@@ -6,9 +6,10 @@ derivatives of a loss follow from those of its measures by the chain rule.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from mpmath import atan2, log, mpf, pi
 
@@ -16,7 +17,6 @@ from tests.oracle.dual import NOTHING, Dual, largest, product, smallest
 from tests.oracle.exact import ZERO, Derivative, Exact, all_finite, number, undefined
 
 FORMATS = ("xyxy", "xywh", "cxcywh", "ltrb")
-LOSSES = ("iou", "log_iou", "giou", "diou", "ciou")
 
 # -log IoU of disjoint boxes, and only of those.
 CAP = 126 * log(mpf(2))
@@ -56,24 +56,28 @@ class Part:
         return Part(self.value + other.value, self.terms + other.terms)
 
 
-def losses(pred: Sequence[float], target: Sequence[float], form: str = "xyxy") -> dict[str, Exact]:
-    """All losses of one pair of rows; CIoU in the plane only."""
-    names = LOSSES if len(pred) == 4 else LOSSES[:-1]
+Loss = Callable[[Measures], Part]
+
+
+def exact(loss: Loss, pred: Sequence[float], target: Sequence[float], form: str = "xyxy") -> Exact:
+    """A loss of one pair of rows, such as ``exact(giou, pred, target)``."""
     if not all_finite(pred, target):
-        return dict.fromkeys(names, undefined(pred, target))
+        return undefined(pred, target)
+    measures = _measured(tuple(pred), tuple(target), form)
+    part = Part(ZERO) if measures.identical else loss(measures)
+    return _exact(part, corner_map(form, len(pred) // 2))
+
+
+def similarity(loss: Loss, pred: Sequence[float], target: Sequence[float], form: str = "xyxy") -> Exact:
+    """The measure of one pair of rows: 1 - loss."""
+    found = exact(loss, pred, target, form)
+    return Exact(1 - found.value, _negated(found.by_pred), _negated(found.by_target))
+
+
+@lru_cache(maxsize=64)  # several losses of the same pair
+def _measured(pred: tuple[float, ...], target: tuple[float, ...], form: str) -> Measures:
     maps = corner_map(form, len(pred) // 2)
-    corners = [_apply(maps, [Fraction(x) for x in row]) for row in (pred, target)]
-    measures = measure(*corners)
-    return {name: _exact(_loss(name, measures), maps) for name in names}
-
-
-def measured(pred: Sequence[float], target: Sequence[float], form: str = "xyxy") -> dict[str, Exact]:
-    """All measures of one pair of rows: 1 - loss."""
-    return {
-        name: Exact(1 - loss.value, _negated(loss.by_pred), _negated(loss.by_target))
-        for name, loss in losses(pred, target, form).items()
-        if name != "log_iou"
-    }
+    return measure(*(_apply(maps, [Fraction(x) for x in row]) for row in (pred, target)))
 
 
 def corner_map(form: str, dims: int) -> list[list[Fraction]]:
@@ -153,34 +157,32 @@ def _span(pred_low: Dual, pred_high: Dual, target_low: Dual, target_high: Dual) 
     return largest(pred_high, target_high) - smallest(pred_low, target_low)
 
 
-def _loss(name: str, m: Measures) -> Part:
-    if m.identical:
-        return Part(ZERO)
-    if name == "log_iou":
-        return _log_iou(m)
-    penalties = {
-        "iou": (),
-        "giou": (_giou_penalty,),
-        "diou": (_distance_penalty,),
-        "ciou": (_distance_penalty, _aspect_penalty),
-    }
-    loss = _iou(m)
-    for penalty in penalties[name]:
-        loss += penalty(m)
-    return loss
-
-
-def _iou(m: Measures) -> Part:
+def iou(m: Measures) -> Part:
     """1 - I / U; 0 / 0 is 0."""
     return _one_minus_ratio(m.intersection, m.union)
 
 
-def _log_iou(m: Measures) -> Part:
+def log_iou(m: Measures) -> Part:
     """log U - log I; a constant for an empty intersection."""
     if not m.intersection.value:
         return Part(CAP)
     shared, union = number(m.intersection.value), number(m.union.value)
     return Part(log(union / shared), (Term(1 / union, m.union), Term(-1 / shared, m.intersection)))
+
+
+def giou(m: Measures) -> Part:
+    """1 - GIoU."""
+    return iou(m) + _giou_penalty(m)
+
+
+def diou(m: Measures) -> Part:
+    """1 - DIoU."""
+    return iou(m) + _distance_penalty(m)
+
+
+def ciou(m: Measures) -> Part:
+    """1 - CIoU."""
+    return diou(m) + _aspect_penalty(m)
 
 
 def _giou_penalty(m: Measures) -> Part:
@@ -221,7 +223,7 @@ def _aspect_penalty(m: Measures) -> Part:
         return Part(ZERO)
     angle, target_angle = _angle(width, height), _angle(target_width, target_height)
     aspect = 4 / pi**2 * (target_angle - angle) ** 2
-    weight = aspect / (_iou(m).value + aspect) if aspect else ZERO
+    weight = aspect / (iou(m).value + aspect) if aspect else ZERO
     # One term per angle, as in a straightforward evaluation: the condition is the larger one.
     derivatives = (weight * 8 / pi**2 * target_angle, -weight * 8 / pi**2 * angle)
     sides = [

@@ -4,6 +4,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from functools import partial
 
 import pytest
 import torch
@@ -36,46 +37,45 @@ BY_HAND = {
 def test_boxes_by_hand(name: str) -> None:
     pred, target, expected = BY_HAND[name]
     for first, second in ((pred, target), (target, pred)):
-        results = boxes.losses(first, second)
-        values = [float(results[loss].value) for loss in ("iou", "giou", "diou")]
+        values = [float(boxes.exact(loss, first, second).value) for loss in (boxes.iou, boxes.giou, boxes.diou)]
         assert values == pytest.approx(expected, rel=1e-15)
 
 
 def test_measures_are_one_minus_their_losses() -> None:
-    results = boxes.measured([0, 0, 2, 2], [1, 1, 3, 3])
-    values = [float(results[name].value) for name in ("iou", "giou", "diou")]
+    pair = [0, 0, 2, 2], [1, 1, 3, 3]
+    values = [float(boxes.similarity(loss, *pair).value) for loss in (boxes.iou, boxes.giou, boxes.diou)]
     assert values == pytest.approx([1 / 7, 1 / 7 - 2 / 9, 1 / 7 - 1 / 9], rel=1e-15)
-    loss = boxes.losses([0, 0, 2, 2], [1, 1, 3, 3])["iou"]
-    assert _lows(results["iou"].by_pred) == [-each for each in _lows(loss.by_pred)]
+    similarity, loss = boxes.similarity(boxes.iou, *pair), boxes.exact(boxes.iou, *pair)
+    assert _lows(similarity.by_pred) == [-each for each in _lows(loss.by_pred)]
 
 
 def test_solids_by_hand() -> None:
-    results = boxes.losses([0, 0, 0, 2, 2, 2], [1, 1, 1, 3, 3, 3])
-    values = [float(results[loss].value) for loss in ("iou", "giou", "diou")]
+    pair = [0, 0, 0, 2, 2, 2], [1, 1, 1, 3, 3, 3]
+    values = [float(boxes.exact(loss, *pair).value) for loss in (boxes.iou, boxes.giou, boxes.diou)]
     assert values == pytest.approx([14 / 15, 14 / 15 + 12 / 27, 14 / 15 + 1 / 9], rel=1e-15)
 
 
 def test_aspect_by_hand() -> None:
     # A square and its lower half: angles atan 1 and atan 2, intersection 2, union 4.
-    exact = boxes.losses([0, 0, 2, 2], [0, 0, 2, 1])["ciou"]
+    exact = boxes.exact(boxes.ciou, [0, 0, 2, 2], [0, 0, 2, 1])
     aspect = 4 / pi**2 * (math.atan(2) - math.atan(1)) ** 2
     expected = mpf(1) / 2 + mpf("0.25") / 8 + aspect**2 / (mpf(1) / 2 + aspect)
     assert float(exact.value) == pytest.approx(float(expected), rel=1e-14)
-    flat = boxes.losses([0, 0, 2, 0], [0, 0, 2, 2])["ciou"]
+    flat = boxes.exact(boxes.ciou, [0, 0, 2, 0], [0, 0, 2, 2])
     assert float(flat.value) == pytest.approx(1 + 1 / 8 + (1 / 4) ** 2 / (1 + 1 / 4), rel=1e-14)
 
 
 def test_log_iou_is_capped_for_disjoint_boxes_only() -> None:
-    disjoint = boxes.losses([0, 0, 1, 1], [2, 0, 3, 1])["log_iou"]
+    disjoint = boxes.exact(boxes.log_iou, [0, 0, 1, 1], [2, 0, 3, 1])
     assert disjoint.value == 126 * log(mpf(2))
     assert _lows(disjoint.by_pred) == [0, 0, 0, 0]
-    speck = boxes.losses([0, 0, 1e-30, 1e-30], [0, 0, 1, 1])["log_iou"]
+    speck = boxes.exact(boxes.log_iou, [0, 0, 1e-30, 1e-30], [0, 0, 1, 1])
     assert speck.value > disjoint.value
 
 
 def test_derivative_of_a_tie_is_half_of_each_side() -> None:
     # The right edges coincide: outward the union grows, inward the intersection shrinks.
-    exact = boxes.losses([1, 0, 2, 1], [0, 0, 2, 1])["iou"]
+    exact = boxes.exact(boxes.iou, [1, 0, 2, 1], [0, 0, 2, 1])
     outward, inward = 1 / 4, -1 / 2
     assert _lows(exact.by_pred)[2] == pytest.approx((outward + inward) / 2)
 
@@ -83,37 +83,37 @@ def test_derivative_of_a_tie_is_half_of_each_side() -> None:
 def test_derivative_of_a_tie_is_the_mean_of_its_sides() -> None:
     tied = (([1, 0, 2, 1], [0, 0, 2, 1]), ([0, 0, 2, 2], [0, 1, 3, 2]), ([1, 1, 3, 2], [1, 0, 2, 2]))
     for pred, target in tied:
-        for name in ("iou", "log_iou", "giou", "diou"):
+        for loss in (boxes.iou, boxes.log_iou, boxes.giou, boxes.diou):
             # A central difference across a kink has an error of the size of the step.
-            _check_derivatives(lambda p, t, name=name: boxes.losses(p, t)[name], pred, target, digits=15)
+            _check_derivatives(partial(boxes.exact, loss), pred, target, digits=15)
 
 
 def test_derivative_of_a_flat_box_is_that_of_its_growth() -> None:
     step = Fraction(1, 10**18)
     pred, target = [1, 0, 1, 3], [0, 1, 4, 2]
-    for name in ("iou", "giou", "diou"):
-        start = boxes.losses(pred, target)[name]
-        grown = boxes.losses([1, 0, 1 + step, 3], target)[name]
+    for loss in (boxes.iou, boxes.giou, boxes.diou):
+        start = boxes.exact(loss, pred, target)
+        grown = boxes.exact(loss, [1, 0, 1 + step, 3], target)
         difference = (grown.value - start.value) / number(step)
         assert abs(difference - start.by_pred[2].low) < mpf(10) ** -15
 
 
 def test_flat_boxes_have_derivatives() -> None:
-    inside = boxes.losses([1, 0, 1, 2], [0, 0, 2, 2])["iou"]
+    inside = boxes.exact(boxes.iou, [1, 0, 1, 2], [0, 0, 2, 2])
     assert _lows(inside.by_pred) == [0.5, 0, -0.5, 0]
-    on_edge = boxes.losses([2, 0, 2, 2], [0, 0, 2, 2])["iou"]
+    on_edge = boxes.exact(boxes.iou, [2, 0, 2, 2], [0, 0, 2, 2])
     assert _lows(on_edge.by_pred) == [0.5, 0, -0.25, 0]
-    pair = boxes.losses([0, 0, 0, 2], [1, 0, 1, 2])
-    assert _lows(pair["iou"].by_pred) == [0, 0, 0, 0]
-    assert _lows(pair["giou"].by_pred) == [1, 0, -1, 0]
+    pair = [0, 0, 0, 2], [1, 0, 1, 2]
+    assert _lows(boxes.exact(boxes.iou, *pair).by_pred) == [0, 0, 0, 0]
+    assert _lows(boxes.exact(boxes.giou, *pair).by_pred) == [1, 0, -1, 0]
 
 
 def test_inverted_boxes_have_derivatives_of_the_center_only() -> None:
-    results = boxes.losses([4, 0, 2, 2], [0, 0, 2, 2])
-    assert _lows(results["giou"].by_pred) == [0, 0, 0, 0]
-    assert float(results["giou"].value) == 1 + 1 / 2
-    assert _lows(results["diou"].by_pred) == pytest.approx([2 / 20, 0, 2 / 20, 0])
-    assert results["ciou"].value == results["diou"].value
+    giou, diou, ciou = (boxes.exact(loss, [4, 0, 2, 2], [0, 0, 2, 2]) for loss in (boxes.giou, boxes.diou, boxes.ciou))
+    assert _lows(giou.by_pred) == [0, 0, 0, 0]
+    assert float(giou.value) == 1 + 1 / 2
+    assert _lows(diou.by_pred) == pytest.approx([2 / 20, 0, 2 / 20, 0])
+    assert ciou.value == diou.value
 
 
 @pytest.mark.parametrize("form", boxes.FORMATS)
@@ -122,28 +122,27 @@ def test_boxes_against_central_differences(form: str, dims: int) -> None:
     rng = random.Random(17)
     for _ in range(2):
         rows = [_box(rng, dims, form), _box(rng, dims, form)]
-        for name in boxes.losses(*rows, form):
-            # The gradient of CIoU treats its weight as a constant and is not that of its value.
-            if name != "ciou":
-                _check_derivatives(lambda p, t, name=name: boxes.losses(p, t, form)[name], *rows)
+        # The gradient of CIoU treats its weight as a constant and is not that of its value.
+        for loss in (boxes.iou, boxes.log_iou, boxes.giou, boxes.diou):
+            _check_derivatives(partial(boxes.exact, loss, form=form), *rows)
 
 
 def test_boxes_against_torchvision() -> None:
     import torchvision.ops  # imported here so that the other tests run without torchvision
 
     peers = {
-        "iou": lambda p, t: 1 - torchvision.ops.box_iou(p, t).diagonal(),
-        "giou": lambda p, t: torchvision.ops.generalized_box_iou_loss(p, t, eps=0.0),
-        "diou": lambda p, t: torchvision.ops.distance_box_iou_loss(p, t, eps=0.0),
-        "ciou": lambda p, t: torchvision.ops.complete_box_iou_loss(p, t, eps=0.0),
+        boxes.iou: lambda p, t: 1 - torchvision.ops.box_iou(p, t).diagonal(),
+        boxes.giou: lambda p, t: torchvision.ops.generalized_box_iou_loss(p, t, eps=0.0),
+        boxes.diou: lambda p, t: torchvision.ops.distance_box_iou_loss(p, t, eps=0.0),
+        boxes.ciou: lambda p, t: torchvision.ops.complete_box_iou_loss(p, t, eps=0.0),
     }
     rng = random.Random(23)
     rows = [[_box(rng, 2, "xyxy") for _ in range(100)] for _ in range(2)]
-    for name, peer in peers.items():
-        exact = [boxes.losses(p, t)[name] for p, t in zip(*rows, strict=True)]
+    for loss, peer in peers.items():
+        exact = [boxes.exact(loss, p, t) for p, t in zip(*rows, strict=True)]
         sides = [torch.tensor(row, dtype=torch.float64) for row in rows]
         # The CIoU of torchvision ignores eps and adds 1e-7 to the diagonal.
-        _check_peer(exact, peer, *sides, tolerance=1e-6 if name == "ciou" else 1e-10)
+        _check_peer(exact, peer, *sides, tolerance=1e-6 if loss is boxes.ciou else 1e-10)
 
 
 LOGITS = [-20.0, -3.5, -0.25, 0.0, 1e-3, 1.0, 7.25, 16.0]

@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 import detloss
+from detloss.catalog import Kind
 from tests.support.random_calls import Call
 
 
@@ -14,13 +15,13 @@ def condition(call: Call, part: str, size: Tensor) -> Tensor:
 
 
 def _terms(call: Call, part: str, size: Tensor) -> Tensor:
-    if call.name == "complete_iou":
+    if call.row.bound == "aspect":
         return _of_boxes(call, part, size)
     if part == "value":
         return torch.zeros(())
-    if call.loss in (detloss.cross_entropy_loss, detloss.softmax_focal_loss):
+    if call.row.kind is Kind.SOFTMAX:
         return _of_rows(call) if part == "pred" and call.soft else torch.zeros(())
-    if "alpha" in call.options or call.loss is detloss.binary_cross_entropy_loss:
+    if call.row.kind is Kind.SIGMOID:
         return _of_logits(call, part) if part == "target" or call.soft else torch.zeros(())
     return torch.zeros(())
 
@@ -65,5 +66,5 @@ def _of_rows(call: Call) -> Tensor:
     else:
         classes = torch.arange(call.pred.shape[-1])
         share = (call.target.unsqueeze(-1) == classes).double()
-    terms = likelihood + share + call.options["label_smoothing"] / call.pred.shape[-1]
+    terms = likelihood + share + call.options.get("label_smoothing", 0.0) / call.pred.shape[-1]
     return (_factors(call).unsqueeze(-1) * terms).nan_to_num(0.0, 0.0, 0.0)

@@ -1,240 +1,331 @@
-"""One row a loss, beside the catalog: how to draw inputs, the textbook definition, values computed by hand.
+"""Losses as the tests see them: a row per loss with its inputs, definition, exact result and properties.
 
-The definitions are plain float64 torch, as a textbook writes them: good in the middle of the range, where every test
-that uses them stays. At the edges the oracle in `tests/oracle` judges.
+A new loss needs a row here. The tests of the contract, the invariances, the battery and the random calls follow from it.
+Its definition, in `loss_definitions`, is accurate for moderate inputs. Its oracle, in `tests/oracle`, covers extreme ones.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
+from random import Random
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 import detloss
-from detloss.catalog import LOSSES, Kind
+from detloss.catalog import LOSSES, Kind, Loss
+from tests.battery import logits
+from tests.oracle import boxes as exact_boxes
+from tests.oracle import classification, regression
+from tests.support import loss_definitions as textbook
+
+Options = dict[str, object]
+CATALOG = {loss.name: loss for loss in LOSSES}
+
+
+def defaults_alone(rng: Random, finite: bool) -> Iterable[Options]:
+    """The only combination of options of a loss without options."""
+    yield {}
 
 
 @dataclass(frozen=True)
 class Row:
-    """A loss as the tests see it."""
+    """A loss, its inputs and its properties.
+
+    Attributes:
+        name: The name in the catalog, or of a variant.
+        sample: Draws twelve rows of operands.
+        definition: The textbook formula, with `options`.
+        exact: The oracle: of an element or a row of logits, or a term of `exact_boxes.Measures`.
+        known: Operands and unreduced losses computed by hand.
+        chosen: The options of `definition` and `known`, beside those of the catalog.
+        of: The name in the catalog, for a variant.
+        grid: Draws combinations of options that the battery compares with the oracle, for finite logits or others.
+        bound: The kind of its error bound.
+        peer: The same loss of torch or torchvision for some options, or None.
+        highest: The largest value of a box loss.
+        measure: The measure that is 1 minus a box loss.
+        same_bits: Whether all backends return the same bits: they use the same operations, none of them like exp.
+        gradient_is_exact: Whether the gradient is the derivative of the value.
+        is_odd: Whether exchanging the sides of a logit and its target only changes the sign of the gradient.
+    """
 
     name: str
-    loss: Callable[..., Tensor]
     sample: Callable[[torch.Generator], tuple[Tensor, Tensor]]
     definition: Callable[[Tensor, Tensor], Tensor]
-    known: tuple[tuple[list, list, list], ...]  # pred, target, unreduced loss
-    soft_target: bool = True  # a gradient flows to the target
-    per_row: bool = False  # one entry a row, not an element
-    options: dict = field(default_factory=dict)
+    exact: Callable[..., object]
+    known: tuple[tuple[list, list, list], ...] = ()
+    chosen: Options = field(default_factory=dict)
+    of: str = ""
+    grid: Callable[[Random, bool], Iterable[Options]] = defaults_alone
+    bound: str = "dense"
+    peer: Callable[[Options], Callable[..., Tensor] | None] = lambda options: None
+    highest: float = math.inf
+    measure: Callable[..., Tensor] | None = None
+    same_bits: bool = False
+    gradient_is_exact: bool = True
+    is_odd: bool = False
+
+    @property
+    def entry(self) -> Loss:
+        """The row of the catalog."""
+        return CATALOG[self.of or self.name]
+
+    @property
+    def loss(self) -> Callable[..., Tensor]:
+        return self.entry.function
+
+    @property
+    def options(self) -> Options:
+        return {**self.entry.options, **self.chosen}
+
+    @property
+    def kind(self) -> Kind:
+        return self.entry.kind
+
+    @property
+    def per_row(self) -> bool:
+        """Whether the unreduced loss has a value per row, not per element."""
+        return self.kind in (Kind.BOX, Kind.SOFTMAX)
+
+    @property
+    def soft_target(self) -> bool:
+        """Whether the target has a gradient."""
+        return self.sample(torch.Generator())[1].is_floating_point()
+
+    @property
+    def planar(self) -> bool:
+        """Whether a box loss is defined in two dimensions only."""
+        return self.bound == "aspect"
 
     def __call__(self, pred: Tensor, target: Tensor, **options: object) -> Tensor:
         return self.loss(pred, target, **{**self.options, **options})
 
     def inputs(self, seed: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor]:
-        """Twelve rows that ask for gradients where gradients flow."""
+        """Twelve rows that require gradients where gradients flow."""
         pred, target = self.sample(torch.Generator().manual_seed(seed))
         pred = pred.to(dtype).requires_grad_()
         return pred, target.to(dtype).requires_grad_() if self.soft_target else target
-
-
-def numbers(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    pred, target = 3 * torch.randn(2, 12, 4, generator=generator, dtype=torch.float64)
-    return pred, target
-
-
-def boxes(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A third of the pairs near each other, a third overlapping somehow, a third apart."""
-    corner = 10 * torch.rand(12, 2, generator=generator, dtype=torch.float64)
-    size = 0.5 + 4 * torch.rand(12, 2, generator=generator, dtype=torch.float64)
-    shift = torch.tensor([0.1, 1.0, 8.0], dtype=torch.float64).repeat_interleave(4)[:, None]
-    moved = corner + shift * torch.randn(12, 2, generator=generator, dtype=torch.float64)
-    resized = size * (1 + 0.3 * torch.rand(12, 2, generator=generator, dtype=torch.float64))
-    return torch.cat([corner, corner + size], 1), torch.cat([moved, moved + resized], 1)
-
-
-def near_boxes(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Every pair overlaps."""
-    pred, _ = boxes(generator)
-    return pred, pred + 0.2 * (torch.rand(12, 4, generator=generator, dtype=torch.float64) - 0.5)
-
-
-def indices(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    logits = 3 * torch.randn(12, 5, generator=generator, dtype=torch.float64)
-    return logits, torch.randint(0, 5, (12,), generator=generator)
-
-
-def probabilities(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    logits, other = 3 * torch.randn(2, 12, 5, generator=generator, dtype=torch.float64)
-    return logits, other.softmax(-1)
-
-
-def soft(generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    logits, other = 3 * torch.randn(2, 12, 5, generator=generator, dtype=torch.float64)
-    return logits, other.sigmoid()
-
-
-def parts(p: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """IoU, union, and the sides of the enclosing box, as every paper writes them."""
-    low, high = torch.maximum(p[:, :2], t[:, :2]), torch.minimum(p[:, 2:], t[:, 2:])
-    shared = (high - low).clamp(min=0).prod(1)
-    union = (p[:, 2:] - p[:, :2]).prod(1) + (t[:, 2:] - t[:, :2]).prod(1) - shared
-    hull = torch.maximum(p[:, 2:], t[:, 2:]) - torch.minimum(p[:, :2], t[:, :2])
-    return shared / union, union, hull, ((p[:, :2] + p[:, 2:] - t[:, :2] - t[:, 2:]) / 2).square().sum(1)
-
-
-def one_minus_iou(p: Tensor, t: Tensor) -> Tensor:
-    return 1 - parts(p, t)[0]
-
-
-def minus_log_iou(p: Tensor, t: Tensor) -> Tensor:
-    return -parts(p, t)[0].log()
-
-
-def one_minus_giou(p: Tensor, t: Tensor) -> Tensor:
-    iou, union, hull, _ = parts(p, t)
-    return 1 - iou + (hull.prod(1) - union) / hull.prod(1)
-
-
-def one_minus_diou(p: Tensor, t: Tensor) -> Tensor:
-    iou, _, hull, distance = parts(p, t)
-    return 1 - iou + distance / hull.square().sum(1)
-
-
-def one_minus_ciou(p: Tensor, t: Tensor) -> Tensor:
-    size, target_size = p[:, 2:] - p[:, :2], t[:, 2:] - t[:, :2]
-    turn = torch.atan(target_size[:, 0] / target_size[:, 1]) - torch.atan(size[:, 0] / size[:, 1])
-    v = 4 / math.pi**2 * turn.square()
-    with torch.no_grad():
-        alpha = v / (one_minus_iou(p, t) + v)
-    return one_minus_diou(p, t) + alpha * v
-
-
-def cross_entropy(z: Tensor, t: Tensor) -> Tensor:
-    share = t if t.is_floating_point() else torch.nn.functional.one_hot(t, z.shape[-1])
-    return -(share * z.log_softmax(-1)).sum(-1)
-
-
-def softmax_focal(z: Tensor, t: Tensor) -> Tensor:
-    p = z.softmax(-1).gather(-1, t[:, None])[:, 0]
-    return -((1 - p) ** 1.5) * p.log()
-
-
-def binary(z: Tensor, t: Tensor) -> Tensor:
-    return -(t * z.sigmoid().log() + (1 - t) * (1 - z.sigmoid()).log())
-
-
-def balanced(z: Tensor, t: Tensor) -> Tensor:
-    return (0.3 * t + 0.7 * (1 - t)) * binary(z, t)
-
-
-def focal(z: Tensor, t: Tensor) -> Tensor:
-    p_t = z.sigmoid() * t + (1 - z.sigmoid()) * (1 - t)
-    return (0.3 * t + 0.7 * (1 - t)) * (1 - p_t) ** 1.5 * binary(z, t)
-
-
-def smooth_l1(p: Tensor, t: Tensor) -> Tensor:
-    d = (p - t).abs()
-    return torch.where(d < 0.7, d.square() / 1.4, d - 0.35)
 
 
 LOG2 = math.log(2)
 SQUARE, SHIFTED, APART = [[0.0, 0.0, 2.0, 2.0]], [[1.0, 1.0, 3.0, 3.0]], [[4.0, 0.0, 6.0, 2.0]]
 FLAT = 4 / math.pi**2 * (math.atan(2) - math.atan(1)) ** 2  # v of a square against a box twice as wide as high
 
+
+def of_torchvision(name: str, pred: Tensor, target: Tensor, **options: object) -> Tensor:
+    """A loss of torchvision, imported only where peers are measured."""
+    import torchvision.ops
+
+    loss: Tensor = getattr(torchvision.ops, name)(pred, target, **options)
+    return loss
+
+
+def of_boxes(name: str) -> Callable[[Options], Callable[..., Tensor]]:
+    """A box loss of torchvision, whatever the options."""
+    return lambda options: partial(of_torchvision, name)
+
+
+def betas(rng: Random, finite: bool) -> Iterable[Options]:
+    """Errors at which smooth L1 changes."""
+    return ({"beta": beta} for beta in (0.0, 0.125, 1.0, 0.1))
+
+
+def smoothings(rng: Random, finite: bool) -> Iterable[Options]:
+    """Label smoothing, off and on."""
+    return ({"label_smoothing": smoothing} for smoothing in (0.0, 0.125))
+
+
+def alphas(rng: Random, finite: bool) -> Iterable[Options]:
+    """Weights of positives, with label smoothing off or on."""
+    return ({"alpha": alpha, "label_smoothing": rng.choice((0.0, 0.125))} for alpha in (0.0, 0.25, 1.0))
+
+
+def alphas_and_gammas(rng: Random, finite: bool) -> Iterable[Options]:
+    """Every alpha with every gamma, and every gamma with label smoothing."""
+    for gamma in logits.GAMMAS:
+        for alpha in logits.ALPHAS:
+            yield {"alpha": alpha, "gamma": gamma, "label_smoothing": 0.0}
+        yield {"alpha": 0.25, "gamma": gamma, "label_smoothing": 0.125}
+
+
+def a_smoothing(rng: Random, finite: bool) -> Iterable[Options]:
+    """Label smoothing, off or on; off for infinite logits."""
+    yield {"label_smoothing": rng.choice((0.0, 0.0, 0.125)) if finite else 0.0}
+
+
+def a_gamma(rng: Random, finite: bool) -> Iterable[Options]:
+    """A focusing exponent."""
+    yield {"gamma": rng.choice(logits.GAMMAS)}
+
+
+def their_binary_cross_entropy(options: Options) -> Callable[..., Tensor] | None:
+    """The loss of torch, which has no label smoothing."""
+    return None if options["label_smoothing"] else functional.binary_cross_entropy_with_logits
+
+
+def their_focal_loss(options: Options) -> Callable[..., Tensor] | None:
+    """The loss of torchvision, which has no label smoothing."""
+    if options["label_smoothing"]:
+        return None
+    alpha = -1 if options["alpha"] is None else options["alpha"]
+    return partial(of_torchvision, "sigmoid_focal_loss", alpha=alpha, gamma=options["gamma"])
+
+
 TABLE = (
-    Row("l1", detloss.l1_loss, numbers, lambda p, t: (p - t).abs(), (([1.0, -2.0], [3.0, -2.0], [2.0, 0.0]),)),
-    Row("l2", detloss.l2_loss, numbers, lambda p, t: (p - t).square(), (([1.0, -2.0], [3.0, -2.0], [4.0, 0.0]),)),
+    Row(
+        "l1",
+        textbook.numbers,
+        lambda p, t: (p - t).abs(),
+        regression.l1,
+        (([1.0, -2.0], [3.0, -2.0], [2.0, 0.0]),),
+        peer=lambda options: functional.l1_loss,
+        same_bits=True,
+    ),
+    Row(
+        "l2",
+        textbook.numbers,
+        lambda p, t: (p - t).square(),
+        regression.l2,
+        (([1.0, -2.0], [3.0, -2.0], [4.0, 0.0]),),
+        peer=lambda options: functional.mse_loss,
+    ),
     Row(
         "smooth_l1",
-        detloss.smooth_l1_loss,
-        numbers,
-        smooth_l1,
+        textbook.numbers,
+        textbook.smooth_l1,
+        regression.smooth_l1,
         (([1.0, 0.35], [3.0, 0.0], [1.65, 0.35**2 / 1.4]),),
-        options={"beta": 0.7},
+        chosen={"beta": 0.7},
+        grid=betas,
+        peer=lambda options: partial(functional.smooth_l1_loss, **options),
     ),
     Row(
         "iou",
-        detloss.iou_loss,
-        boxes,
-        one_minus_iou,
+        textbook.boxes,
+        textbook.one_minus_iou,
+        exact_boxes.iou,
         ((SQUARE, SHIFTED, [6 / 7]), (SQUARE, APART, [1.0]), (SQUARE, SQUARE, [0.0])),
-        per_row=True,
+        bound="box",
+        highest=1.0,
+        measure=detloss.iou,
+        same_bits=True,
     ),
     Row(
         "log_iou",
-        detloss.iou_loss,
-        near_boxes,
-        minus_log_iou,
+        textbook.near_boxes,
+        textbook.minus_log_iou,
+        exact_boxes.log_iou,
         ((SQUARE, SHIFTED, [math.log(7)]), (SQUARE, APART, [126 * LOG2])),
-        per_row=True,
-        options={"form": "log"},
+        bound="box",
+        highest=87.34,
     ),
     Row(
         "giou",
-        detloss.generalized_iou_loss,
-        boxes,
-        one_minus_giou,
+        textbook.boxes,
+        textbook.one_minus_giou,
+        exact_boxes.giou,
         ((SQUARE, SHIFTED, [6 / 7 + 2 / 9]), (SQUARE, APART, [1 + 4 / 12])),
-        per_row=True,
+        bound="box",
+        peer=of_boxes("generalized_box_iou_loss"),
+        highest=2.0,
+        measure=detloss.generalized_iou,
+        same_bits=True,
     ),
     Row(
         "diou",
-        detloss.distance_iou_loss,
-        boxes,
-        one_minus_diou,
+        textbook.boxes,
+        textbook.one_minus_diou,
+        exact_boxes.diou,
         ((SQUARE, SHIFTED, [6 / 7 + 2 / 18]), (SQUARE, APART, [1 + 16 / 40])),
-        per_row=True,
+        bound="box",
+        peer=of_boxes("distance_box_iou_loss"),
+        highest=2.0,
+        measure=detloss.distance_iou,
+        same_bits=True,
     ),
     Row(
         "ciou",
-        detloss.complete_iou_loss,
-        boxes,
-        one_minus_ciou,
+        textbook.boxes,
+        textbook.one_minus_ciou,
+        exact_boxes.ciou,
         (
             (SQUARE, SHIFTED, [6 / 7 + 2 / 18]),
             (SQUARE, [[0.0, 0.0, 2.0, 1.0]], [0.5 + 0.25 / 8 + FLAT**2 / (0.5 + FLAT)]),
         ),
-        per_row=True,
+        bound="aspect",
+        peer=of_boxes("complete_box_iou_loss"),
+        highest=3.0,
+        measure=detloss.complete_iou,
+        gradient_is_exact=False,
     ),
     Row(
         "ce",
-        detloss.cross_entropy_loss,
-        indices,
-        cross_entropy,
+        textbook.indices,
+        textbook.cross_entropy,
+        classification.cross_entropy,
         (([[0.0, 0.0], [0.0, math.log(3)]], [0, 1], [LOG2, math.log(4 / 3)]),),
-        soft_target=False,
-        per_row=True,
+        grid=a_smoothing,
+        bound="cross_entropy",
+        peer=lambda options: partial(functional.cross_entropy, label_smoothing=options["label_smoothing"]),
     ),
-    Row("soft_ce", detloss.cross_entropy_loss, probabilities, cross_entropy, (), per_row=True),
+    Row(
+        "soft_ce",
+        textbook.probabilities,
+        textbook.cross_entropy,
+        classification.cross_entropy,
+        of="ce",
+        bound="cross_entropy",
+        peer=lambda options: functional.cross_entropy,
+    ),
     Row(
         "softmax_focal",
-        detloss.softmax_focal_loss,
-        indices,
-        softmax_focal,
+        textbook.indices,
+        textbook.softmax_focal,
+        classification.softmax_focal,
         (([[0.0, 0.0]], [1], [0.5**1.5 * LOG2]),),
-        soft_target=False,
-        per_row=True,
-        options={"gamma": 1.5},
+        chosen={"gamma": 1.5},
+        grid=a_gamma,
+        bound="focal",
     ),
     Row(
-        "bce", detloss.binary_cross_entropy_loss, soft, binary, (([0.0, math.log(3)], [1.0, 0.0], [LOG2, math.log(4)]),)
+        "bce",
+        textbook.soft,
+        textbook.binary,
+        classification.binary_cross_entropy,
+        (([0.0, math.log(3)], [1.0, 0.0], [LOG2, math.log(4)]),),
+        grid=smoothings,
+        peer=their_binary_cross_entropy,
+        is_odd=True,
     ),
     Row(
         "balanced_bce",
-        detloss.balanced_cross_entropy_loss,
-        soft,
-        balanced,
+        textbook.soft,
+        textbook.balanced,
+        classification.balanced_cross_entropy,
         (([0.0, 0.0], [1.0, 0.0], [0.3 * LOG2, 0.7 * LOG2]),),
-        options={"alpha": 0.3},
+        chosen={"alpha": 0.3},
+        grid=alphas,
     ),
     Row(
         "focal",
-        detloss.sigmoid_focal_loss,
-        soft,
-        focal,
+        textbook.soft,
+        textbook.focal,
+        classification.sigmoid_focal,
         (([0.0, 0.0], [1.0, 0.0], [0.3 * 0.5**1.5 * LOG2, 0.7 * 0.5**1.5 * LOG2]),),
-        options={"alpha": 0.3, "gamma": 1.5},
+        chosen={"alpha": 0.3, "gamma": 1.5},
+        grid=alphas_and_gammas,
+        bound="focal",
+        peer=their_focal_loss,
     ),
 )
-BOXES = tuple(row for row in TABLE if row.name in {loss.name for loss in LOSSES if loss.kind is Kind.BOX})
+
+
+def rows_of(*kinds: Kind) -> tuple[Row, ...]:
+    """The rows of losses of these kinds."""
+    return tuple(row for row in TABLE if row.kind in kinds)
+
+
+BOXES = rows_of(Kind.BOX)

@@ -1,6 +1,7 @@
 """Calls of every loss with every option, drawn at random: what the backends must agree on."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -9,7 +10,9 @@ import torch
 from torch import Tensor
 
 import detloss
+from detloss.catalog import Kind
 from tests.battery import boxes, logits
+from tests.support.loss_table import BOXES, Row, rows_of
 from tests.support.memory_layouts import laid_out
 
 DTYPES = (torch.float64, torch.float32, torch.float32, torch.float32, torch.bfloat16, torch.float16)
@@ -19,18 +22,31 @@ INTEGERS = (torch.int64, torch.int32, torch.int16, torch.uint8)
 
 @dataclass
 class Call:
-    """A loss with all it is given; `soft` where a derivative is what remains of larger terms."""
+    """A loss or a measure with its arguments; `soft` if a derivative is a difference of larger terms."""
 
-    name: str
-    loss: Callable[..., Tensor]
+    row: Row
     pred: Tensor
     target: Tensor
     options: dict[str, Any]
-    per_row: bool
     soft: bool = False
-    measure: bool = False  # takes no weight and no reduction
+    measure: bool = False  # the measure of the loss, which takes no weight and no reduction
     wanted: tuple[bool, ...] = (True, True, True)  # gradients by pred, target, weight
     upstream: int = 0  # the seed of the gradient from above
+
+    @property
+    def name(self) -> str:
+        """The name of the loss, or of the measure."""
+        return self.row.measure.__name__ if self.measure else self.row.name
+
+    @property
+    def loss(self) -> Callable[..., Tensor]:
+        """The function that is called."""
+        return self.row.measure if self.measure else self.row.loss
+
+    @property
+    def per_row(self) -> bool:
+        """Whether the unreduced loss has a value per row."""
+        return self.row.per_row
 
     @property
     def entries(self) -> tuple[int, ...]:
@@ -68,9 +84,15 @@ def _numbers(rng: Random) -> Call:
     shape = _shape(rng, _count(rng))
     pred, target = (10.0 ** rng.choice((0, 0, 0, -15, 15)) * 3 * _normal(rng, shape) for _ in range(2))
     target = torch.where(_random(rng, shape) < 0.1, pred, target)
-    name = rng.choice(("l1_loss", "l2_loss", "smooth_l1_loss"))
-    options = {"beta": rng.choice((0.0, 0.125, 0.7, 1.0))} if name == "smooth_l1_loss" else {}
-    return Call(name, getattr(detloss, name), *_pair(rng, pred, target), options, per_row=False)
+    row = rng.choice(rows_of(Kind.REGRESSION))
+    options = _options(rng, row, beta=(0.0, 0.125, 0.7, 1.0))
+    return Call(row, *_pair(rng, pred, target), options)
+
+
+def _options(rng: Random, row: Row, **choices: Sequence[object]) -> dict[str, Any]:
+    """A value for every option of a loss that has choices, beside the options that the catalog gives it."""
+    names = inspect.signature(row.loss).parameters
+    return {**row.entry.options, **{name: rng.choice(values) for name, values in choices.items() if name in names}}
 
 
 def _boxes(rng: Random) -> Call:
@@ -84,33 +106,24 @@ def _boxes(rng: Random) -> Call:
     picked = torch.randint(0, 64, shape, generator=_generator(rng))
     pred, target = _pair(rng, *(side[picked] for side in rows))
     geometry = detloss.AxisAligned(form, dims)
-    names = ["iou", "generalized_iou", "distance_iou", *(["complete_iou"] if dims == 2 else [])]
-    name = rng.choice(names)
-    if rng.random() < 0.4:
+    row = rng.choice([row for row in BOXES if dims == 2 or not row.planar])
+    if row.measure and rng.random() < 0.4:
         options: dict[str, Any] = {"geometry": geometry}
         if pred.dim() > 1 and pred.numel() < 3000 and rng.random() < 0.5:
             options["pairwise"] = True
             target = target[..., : rng.randint(0, 9), :]
-        return Call(name, getattr(detloss, name), pred, target, options, per_row=True, measure=True)
-    options = {"geometry": geometry}
-    if name == "iou" and rng.random() < 0.5:
-        name, options["form"] = "log_iou", "log"
-    loss = detloss.iou_loss if name == "log_iou" else getattr(detloss, f"{name}_loss")
-    return Call(name, loss, pred, target, options, per_row=True)
+        return Call(row, pred, target, options, measure=True)
+    return Call(row, pred, target, {"geometry": geometry, **row.entry.options})
 
 
 def _binary(rng: Random) -> Call:
     classes = rng.choice((1, 2, 3, 7, 15, 16, 17, 20, 80))
     shape = (*_shape(rng, max(1, _count(rng)) // classes), classes)
-    name = rng.choice(("binary_cross_entropy_loss", "balanced_cross_entropy_loss", "sigmoid_focal_loss"))
+    row = rng.choice(rows_of(Kind.SIGMOID))
     style = rng.choice(("indices", "hard", "soft"))
-    options: dict[str, Any] = {"label_smoothing": rng.choice((0.0, 0.0, 0.125))}
-    if name != "binary_cross_entropy_loss":
-        each = _random(rng, (classes,)).to(rng.choice(DTYPES))
-        alphas = (0.25, torch.tensor(0.7), each.tolist(), laid_out(rng, each))
-        options["alpha"] = rng.choice((*alphas, None) if name == "sigmoid_focal_loss" else alphas)
-    if name == "sigmoid_focal_loss":
-        options["gamma"] = rng.choice(logits.GAMMAS)
+    each = _random(rng, (classes,)).to(rng.choice(DTYPES))
+    alphas = (0.25, torch.tensor(0.7), each.tolist(), laid_out(rng, each), None)
+    options = _options(rng, row, label_smoothing=(0.0, 0.0, 0.125), alpha=alphas, gamma=logits.GAMMAS)
     if style == "indices":
         target, options["ignore_index"] = _indices(rng, shape, background=True)
         options["ignore_index"] = rng.choice((None, options["ignore_index"]))
@@ -120,7 +133,7 @@ def _binary(rng: Random) -> Call:
         target = _random(rng, shape).to(rng.choice(DTYPES))
     pred = laid_out(rng, _logits(rng, shape, rng.choice(DTYPES)))
     soft = style == "soft" or options["label_smoothing"] > 0
-    return Call(name, getattr(detloss, name), pred, laid_out(rng, target), options, per_row=False, soft=soft)
+    return Call(row, pred, laid_out(rng, target), options, soft=soft)
 
 
 def _rows(rng: Random) -> Call:
@@ -128,23 +141,17 @@ def _rows(rng: Random) -> Call:
     shape = (*_shape(rng, _count(rng) // rng.choice((1, classes))), classes)
     if torch.Size(shape).numel() > 100_000:
         shape = (5, classes)
-    name = rng.choice(("cross_entropy_loss", "softmax_focal_loss"))
+    row = rng.choice(rows_of(Kind.SOFTMAX))
     each = _random(rng, (classes,)).to(rng.choice(DTYPES))
-    options: dict[str, Any] = {
-        "class_weight": rng.choice((None, None, torch.tensor(1.5), each.tolist(), laid_out(rng, each)))
-    }
-    soft = name == "cross_entropy_loss" and rng.random() < 0.4
-    if soft:
+    class_weights = (None, None, torch.tensor(1.5), each.tolist(), laid_out(rng, each))
+    options = _options(rng, row, class_weight=class_weights, label_smoothing=(0.0, 0.0, 0.125), gamma=logits.GAMMAS)
+    if row.soft_target:
         target = _normal(rng, shape).mul(2).softmax(-1).to(rng.choice(DTYPES))
     else:
         target, options["ignore_index"] = _indices(rng, shape, background=False)
-    if name == "softmax_focal_loss":
-        options["gamma"] = rng.choice(logits.GAMMAS)
-    else:
-        options["label_smoothing"] = rng.choice((0.0, 0.0, 0.125))
-        soft = soft or options["label_smoothing"] > 0
+    soft = row.soft_target or options.get("label_smoothing", 0.0) > 0
     pred = laid_out(rng, _logits(rng, shape, rng.choice(DTYPES)))
-    return Call(name, getattr(detloss, name), pred, laid_out(rng, target), options, per_row=True, soft=soft)
+    return Call(row, pred, laid_out(rng, target), options, soft=soft)
 
 
 KINDS = {"numbers": _numbers, "boxes": _boxes, "binary": _binary, "rows": _rows}

@@ -10,13 +10,11 @@ import torch
 from torch import Tensor
 
 import detloss
+from detloss.catalog import Kind
 from tests.battery.error_bounds import error_bound
 from tests.support.class_indices import unread_classes
 from tests.support.condition_numbers import condition
 from tests.support.random_calls import Call
-
-# Losses whose operations are the same on every backend, in the same order and without a word like exp in them.
-SAME_BITS = {"l1_loss", "iou", "generalized_iou", "distance_iou"}
 
 
 @dataclass
@@ -77,8 +75,8 @@ def _allowed(call: Call, part: str, theirs: Tensor, exact: bool) -> Tensor:
     arithmetic = torch.float64 if torch.float64 in (call.pred.dtype, call.target.dtype) else torch.float32
     mean = call.options.get("reduction") == "mean"
     ulps = 0.0
-    if call.name not in SAME_BITS:
-        kind = "focal" if "focal" in call.name else "cross_entropy" if call.name == "cross_entropy_loss" else "dense"
+    if not call.row.same_bits:
+        kind = call.row.bound if call.row.kind is not Kind.BOX else "dense"
         kept = error_bound(kind, arithmetic, call.options.get("gamma", 0.0))
         ulps = 2 * (kept.value if part == "value" else kept.gradient)
     if mean or (part == "value" and not theirs.dim()):

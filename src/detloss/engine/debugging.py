@@ -29,11 +29,11 @@ class NonFiniteLossError(ArithmeticError):
 def doctor(*, on_fault: str = "raise") -> Iterator[None]:
     """Report the function, the row, its inputs and the cause of every loss or gradient that is NaN or infinite.
 
-    Losses evaluated inside the block are examined, and so are their gradients, even if ``backward`` runs after the
-    block. The examination makes the host wait for the device; outside of the block it costs nothing. Inside
-    `torch.compile` nothing is examined: run the step without it to find the row.
+    Losses evaluated inside the block are examined, and so are their gradients, even when ``backward`` runs after it.
+    The examination synchronizes with the device. Outside of the block there is no cost. Inside `torch.compile` nothing
+    is examined: run the step without it to find the row.
 
-    When to choose it: a training run printed ``nan``, and the question is which box of which image caused it.
+    When to choose it: a training run reports NaN, to find the box and the image.
 
     Args:
         on_fault: ``"raise"`` a `NonFiniteLossError` at the first fault, or ``"warn"`` with the same text and continue.
@@ -68,17 +68,17 @@ def doctor(*, on_fault: str = "raise") -> Iterator[None]:
 
 @contextlib.contextmanager
 def validating() -> Iterator[None]:
-    """Check the values of all arguments of losses, and raise on an invalid one with its row.
+    """Check the values of all inputs of losses, and raise with the index of the first invalid row.
 
-    Outside of this block such inputs have a documented result and the check costs nothing: a box with a maximum below
-    its minimum is the empty set. Inside, the host waits for the device, and these raise: coordinates that are not
-    finite, inverted boxes, negative sides, polygons that are not convex, NaN logits, class indices out of range, soft
-    targets outside [0, 1], negative or non-finite weights and normalizers.
+    Outside of this block invalid values have a documented result and no check costs time: an inverted box is the empty
+    set, and on a GPU a class index out of range makes its row NaN. Inside, the checks synchronize with the device and
+    raise on non-finite coordinates, inverted boxes, negative sides, polygons that are not convex, NaN logits, class
+    indices out of range, soft targets outside [0, 1], and negative or non-finite weights and normalizers.
 
     When to choose it: in tests, in the first steps of a training run, while writing a data loader.
 
     Raises:
-        ValueError: With the argument, the row, the expected and the given value.
+        ValueError: Names the argument, the row, the expected and the given value.
 
     Edge cases:
         A class index out of range raises on a CPU outside of the block too, unless the weight of its row is 0. Inside,

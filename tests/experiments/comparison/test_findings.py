@@ -20,7 +20,7 @@ FAILED = None
 
 
 def found(baseline: Pair = L1, seeds: int | None = None, **scores: list[float | None]) -> list[str]:
-    """What is said of pairs with focal loss that had these AP, a seed each; `seeds` may plan more."""
+    """The findings for pairs with focal loss and these AP, one per seed; `seeds` may plan more."""
     planned = seeds or max(map(len, scores.values()))
     plan = Plan({Pair(box, "focal"): (1.0,) for box in scores}, range(planned), steps=2)
     outcomes, failures = [], []
@@ -119,6 +119,6 @@ def test_what_is_not_finished_is_said_first() -> None:
 def test_one_seed_and_one_pair() -> None:
     assert found(l1=[0.3], giou=[0.5])[0] == (
         "Not distinguishable: one seed cannot separate a difference from chance, and at least three are needed"
-        " (compared with l1 + focal, giou + focal: AP +0.200)."
+        " (difference in AP from l1 + focal: giou + focal +0.200)."
     )
     assert found(l1=[0.3, 0.4])[0] == "l1 + focal has a mean AP of 0.350 (0.300–0.400) over 2 seeds."

@@ -13,7 +13,7 @@ from tests.losses.test_edge_cases import (
     test_smooth_l1_at_its_corner_and_at_a_subnormal_beta,
 )
 from tests.losses.test_losses import (
-    test_a_measure_is_one_less_its_loss,
+    test_a_measure_is_one_minus_its_loss,
     test_backward_twice,
     test_dtypes_of_results,
     test_known_values,
