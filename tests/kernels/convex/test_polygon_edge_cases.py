@@ -199,19 +199,19 @@ def test_nobody_to_compare() -> None:
         assert none.grad is not None
 
 
-def test_more_pairs_than_are_taken_at_once(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+def test_more_pairs_than_a_chunk(monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     rows = [rectangles(generator, 50) for _ in range(2)]
     whole = [each.clone().requires_grad_() for each in rows]
     value = detloss.generalized_iou(*whole, geometry=Rotated())
     slopes = torch.autograd.grad(value.sum(), whole)
-    monkeypatch.setitem(convex.PAIRS_AT_ONCE, 2, 7)
+    monkeypatch.setitem(convex.PAIRS_PER_CHUNK, 2, 7)
     parts = [each.clone().requires_grad_() for each in rows]
     in_parts = detloss.generalized_iou(*parts, geometry=Rotated())
     assert torch.equal(in_parts, value)
     for each, other in zip(torch.autograd.grad(in_parts.sum(), parts), slopes):
         assert torch.equal(each, other)
-    assert len(value) > 3 * convex.PAIRS_AT_ONCE[2]
+    assert len(value) > 3 * convex.PAIRS_PER_CHUNK[2]
 
 
 @pytest.mark.parametrize("geometry", [Rotated(), Polygon(), Cuboid()], ids=str)
@@ -276,7 +276,7 @@ BOX, PLANE = AxisAligned(), torch.zeros(3, 5)
         (lambda: Mixed(Rotated(), Cuboid()), ValueError, r"second: expected a geometry that goes with Rotated\(\), got Cuboid\(\)"),
         (lambda: Mixed(AxisAligned(dims=4), AxisAligned(dims=4)), ValueError, "second: expected a geometry that goes with"),
         (lambda: Polytope(form="faces"), ValueError, "form: expected 'vertices' or 'halfspaces', got 'faces'"),
-        (lambda: detloss.iou(PLANE, PLANE, geometry=Rotated), TypeError, r"geometry: expected an instance such as AxisAligned\(\), got Rotated, the class itself"),
+        (lambda: detloss.iou(PLANE, PLANE, geometry=Rotated), TypeError, r"geometry: expected an instance such as AxisAligned\(\), got the class Rotated \(try Rotated\(\)\)"),
         (lambda: detloss.iou(PLANE, PLANE, geometry="rotated"), TypeError, r"geometry: expected an instance such as AxisAligned\(\), got 'rotated'"),
         (lambda: detloss.iou(PLANE[:, :4], PLANE, geometry=Rotated()), ValueError, r"a: expected \(\.\.\., 5\) rows of Rotated\(\), got \(3, 4\)"),
         (lambda: detloss.iou(PLANE, PLANE[:2], geometry=Rotated()), ValueError, r"b: expected as many rows as a, \(3, 5\), got \(2, 5\)"),
@@ -285,7 +285,7 @@ BOX, PLANE = AxisAligned(), torch.zeros(3, 5)
         (lambda: detloss.iou(torch.zeros(3, 4, 2), torch.zeros(3, 4, 3), geometry=Polygon()), ValueError, r"b: expected \(\.\.\., at least 3, 2\) rows of Polygon\(\), got \(3, 4, 3\)"),
         (lambda: detloss.iou(torch.zeros(2), torch.zeros(3, 2), geometry=Polygon()), ValueError, r"a: expected \(\.\.\., at least 3, 2\) rows of Polygon\(\), got \(2,\)"),
         (lambda: detloss.iou_loss(PLANE, PLANE[:2], geometry=Rotated()), ValueError, r"target: expected as many rows as pred, \(3, 5\), got \(2, 5\)"),
-        (lambda: detloss.iou_loss(PLANE.long(), PLANE, geometry=Rotated()), TypeError, "pred: expected a floating dtype, got torch.int64 (try pred.to(torch.float32))"),
+        (lambda: detloss.iou_loss(PLANE.long(), PLANE, geometry=Rotated()), TypeError, r"pred: expected a floating dtype, got torch.int64 \(try pred.to\(torch.float32\)\)"),
         (lambda: detloss.complete_iou(torch.zeros(1, 3, 2), torch.zeros(1, 3, 2), geometry=Polygon()), ValueError, r"geometry: expected one with the measure aspect_angle, which complete_iou reads, got Polygon\(\)"),
         (lambda: detloss.complete_iou_loss(PLANE, torch.zeros(3, 3, 2), geometry=Mixed(Rotated(), Polygon())), ValueError, r"geometry: expected one with the measure aspect_angle, which complete_iou reads, got Mixed\(first=Rotated\(\), second=Polygon\(\)\)"),
         (lambda: detloss.generalized_iou(PLANE, PLANE, geometry=Rotated(), enclosing="circle"), ValueError, "enclosing: expected None, 'box' or 'hull', got 'circle'"),
