@@ -45,9 +45,9 @@ def test_logits_targets_and_weights() -> None:
     assert text.startswith("sigmoid_focal_loss: the loss is nan at [1, 2]: logits[1, 2] holds nan\n")
     assert "target[1] = 3" in text
     text = examined(lambda: detloss.cross_entropy_loss(torch.zeros(2, 3), torch.tensor([0, 7])))
-    assert "target[1] is no class index in [0, 2]" in text
+    assert "target[1] is not a class index in [0, 2]" in text
     text = examined(lambda: detloss.binary_cross_entropy_loss(torch.zeros(2, 3), torch.tensor([0, 4])))
-    assert "target[1] is no class index in [0, 3]" in text
+    assert "target[1] is not a class index in [0, 3]" in text
     text = examined(lambda: detloss.l1_loss(torch.zeros(2, 2), torch.zeros(2, 2), weight=torch.tensor([[1.0], [INF]])))
     assert text.startswith("l1_loss: the loss is nan at [1, 0]: weight[1, 0] holds inf\n")
     text = examined(lambda: detloss.l1_loss(torch.ones(2), torch.zeros(2), normalizer=torch.tensor(NAN)))
@@ -56,7 +56,7 @@ def test_logits_targets_and_weights() -> None:
 
 def test_a_value_above_the_dtype() -> None:
     text = examined(lambda: detloss.l2_loss(torch.tensor([1.0, 1e30]), torch.zeros(2)))
-    assert text.splitlines()[0] == "l2_loss: the loss is inf at [1]: the value is above what the dtype holds"
+    assert text.splitlines()[0] == "l2_loss: the loss is inf at [1]: the value exceeds the range of the dtype"
 
 
 def test_the_gradient_that_arrives() -> None:
@@ -65,7 +65,7 @@ def test_the_gradient_that_arrives() -> None:
         loss = detloss.iou_loss(pred, boxes([1.0, 1.0, 3.0, 3.0], GOOD), reduction="none")
     with pytest.raises(detloss.NonFiniteLossError) as caught:  # backward runs after the block
         (loss * torch.tensor([NAN, 1.0])).sum().backward()
-    first = "iou_loss: the gradient by pred is nan at [0, 0]: the gradient that arrives from behind the loss is nan"
+    first = "iou_loss: the gradient by pred is nan at [0, 0]: the upstream gradient is nan"
     assert str(caught.value).splitlines()[0] == first
 
 

@@ -137,7 +137,7 @@ class Module(torch.nn.Module):
 @every_loss
 def test_doctor_reports_it(backend: None, loss: Callable[..., Tensor]) -> None:
     logits, target = torch.zeros(2, CLASSES), torch.tensor([0, -1])
-    found = rf"{loss.__name__}: the loss is nan at \[1.*\]: target\[1\] is no class index in \[0, {last(loss)}\]"
+    found = rf"{loss.__name__}: the loss is nan at \[1.*\]: target\[1\] is not a class index in \[0, {last(loss)}\]"
     with detloss.doctor(), pytest.raises(detloss.NonFiniteLossError, match=found):
         loss(logits, target)
     with detloss.doctor(on_fault="warn"), pytest.warns(RuntimeWarning, match=found):

@@ -113,7 +113,7 @@ def built(architecture: int, dtype: torch.dtype, wanted: Collection[str]) -> Ite
         for name, request, pred, target, parameters in losses(dtype):
             if name in wanted:
                 call = Call(pred, target, None, None, parameters, request, "mean")
-                value, d_pred, _ = launch.evaluate(call, True, False)
+                value, d_pred, *_ = launch.evaluate(call, True, False)
                 launch.scaled(d_pred, value)
             for kernel in launched:
                 if kernel not in seen:

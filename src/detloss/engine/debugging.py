@@ -22,12 +22,12 @@ checking: list[bool] = []  # one item per active validating()
 
 
 class NonFiniteLossError(ArithmeticError):
-    """A loss or a gradient that is NaN or infinite, with the row that made it so."""
+    """A loss or a gradient that is NaN or infinite, with the element or row that causes it."""
 
 
 @contextlib.contextmanager
 def doctor(*, on_fault: str = "raise") -> Iterator[None]:
-    """Name the loss, the row, its inputs and the term behind every loss or gradient that is NaN or infinite.
+    """Report the function, the row, its inputs and the cause of every loss or gradient that is NaN or infinite.
 
     Losses evaluated inside the block are examined, and so are their gradients, even when ``backward`` runs after it.
     The examination synchronizes with the device. Outside of the block there is no cost. Inside `torch.compile` nothing
@@ -41,6 +41,10 @@ def doctor(*, on_fault: str = "raise") -> Iterator[None]:
     Raises:
         NonFiniteLossError: A loss or a gradient is not finite.
         ValueError: ``on_fault`` is neither of the two.
+
+    Edge cases:
+        A class index out of range is reported by the doctor on every device, in place of the ValueError that it raises
+        on a CPU elsewhere.
 
     Example:
         >>> import torch, detloss
@@ -75,6 +79,10 @@ def validating() -> Iterator[None]:
 
     Raises:
         ValueError: Names the argument, the row, the expected and the given value.
+
+    Edge cases:
+        A class index out of range raises on a CPU outside of the block too, unless the weight of its row is 0. Inside,
+        it raises on every device and in every row.
 
     Example:
         >>> import torch, detloss
@@ -194,7 +202,7 @@ def examine_value(call: Call, value: Tensor) -> None:
         losses = eager.evaluate(call._replace(reduction="none", normalizer=None), False, False).value
     at = checks.first_index(~torch.isfinite(losses))
     what = "the loss" if at is None else f"the loss is {losses[at].item()} at {list(at)}"
-    report(call, what, at, "the value is above what the dtype holds")
+    report(call, what, at, "the value exceeds the range of the dtype")
 
 
 def examine_gradients(call: Call, upstream: Tensor, grad_pred: Tensor | None, grad_target: Tensor | None) -> None:
@@ -205,10 +213,10 @@ def examine_gradients(call: Call, upstream: Tensor, grad_pred: Tensor | None, gr
         at = checks.first_index(~torch.isfinite(gradient)) or ()
         what = f"the gradient by {operand} is {gradient[at].item()} at {list(at)}"
         entry = at[:-1] if call.by_row else at
-        otherwise = "the slope is above what the dtype holds"
+        otherwise = "the derivative exceeds the range of the dtype"
         arriving = upstream if upstream.dim() == 0 else upstream[entry]
         if not math.isfinite(arriving.item()):
-            otherwise = f"the gradient that arrives from behind the loss is {arriving.item()}"
+            otherwise = f"the upstream gradient is {arriving.item()}"
         report(call, what, entry, otherwise)
 
 
@@ -234,7 +242,7 @@ def report(call: Call, what: str, at: tuple[int, ...] | None, otherwise: str) ->
         if operand == call.operand_names[1] and call.has_indices and isinstance(call.request, ClassRequest):
             last = call.request.last_index(pred)
             if not 0 <= entry.item() <= last:
-                culprits.append(f"{checks.element(operand, index)} is no class index in [0, {last}]")
+                culprits.append(f"{checks.element(operand, index)} is not a class index in [0, {last}]")
     if call.normalizer is not None and not math.isfinite(call.normalizer):
         culprits.append(f"normalizer is {float(call.normalizer)}")
     message = "\n".join([f"{call.name}: {what}: {' and '.join(culprits) or otherwise}", *inputs])

@@ -1,12 +1,12 @@
-// The loops over pairs of boxes for one instruction set, whose namespace is ISA. Compiled without contraction: the same
-// bits as torch's own operations give.
+// The loops over pairs of boxes for the instruction set ISA. Compiled without contraction, for the bits of torch's
+// operations.
 #include "boxes.h"
 
 namespace detloss::ISA {
 namespace {
 
-// In the plane each penalty has loops of its own; in one and three dimensions, where speed matters less than the time to
-// compile, all penalties share them.
+// In two dimensions each penalty has its own loops; in one and three, where compile time matters more than speed, all
+// penalties share them.
 template <int dimensions, class S, class Penalty>
 const PairBlocks<S>* blocks_of() {
     if constexpr (dimensions == 2) return &pair_blocks<Penalty, dimensions, S>;

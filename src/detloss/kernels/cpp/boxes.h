@@ -1,11 +1,11 @@
-// The pair loop: rows of boxes in, a loss and a gradient a row out. The format is chosen at run time, for each register,
-// so that the code to compile grows with formats plus penalties, not with their product.
+// The loop over pairs of axis-aligned boxes. The format is selected at run time, per register, so the code to compile grows
+// with formats plus penalties, not with their product.
 #pragma once
 #include "loops.h"
 
 namespace detloss::ISA {
 
-// Number k of every row.
+// Column k of the rows.
 template <int width, class L>
 INLINE L column(const typename L::scalar* rows, int k) {
     L numbers = 0.0;
@@ -13,8 +13,8 @@ INLINE L column(const typename L::scalar* rows, int k) {
     return numbers;
 }
 
-// Transposes rows of four numbers in registers of 16 or 32 bytes. Shuffles that cross the 16-byte halves of a register are
-// slow, so none does: the second half of a register is loaded from 64 bytes after the first, and shuffled like it.
+// Transposes rows of four numbers in registers of 16 or 32 bytes. Shuffles across the 16-byte halves of a register are slow:
+// the second half of a register is loaded from 64 bytes after the first and shuffled in the same way.
 template <class L>
 class Transposed {
     using S = typename L::scalar;
@@ -62,8 +62,7 @@ class Transposed {
     }
 };
 
-// A register a number of the row, of as many rows as a register holds. A tuple, since an array of them would stay in
-// memory.
+// One register per column, of as many rows as a register has lanes. A tuple, because an array would stay in memory.
 template <class L, size_t... k>
 INLINE auto load_rows(const typename L::scalar* rows, std::index_sequence<k...>) {
     constexpr int width = sizeof...(k), n = L::count;
@@ -107,8 +106,8 @@ struct PairBlock {
     const S *pred, *target, *weight;
     S *value, *d_pred;  // no derivatives: null
     int64_t rows;
-    S factor;      // of the derivatives: 1 over what a mean divides by, negative for the similarity
-    bool measure;  // the similarity is asked for, not the loss
+    S factor;      // of the derivatives: 1 / divisor, negative for the similarity
+    bool measure;  // the similarity, not the loss
 };
 
 template <class Format, class... Others, class L>
@@ -149,7 +148,7 @@ struct Any : AnyPenalty {
         else __builtin_unreachable();
     }
 };
-// A penalty in two parts: what of the first the second needs, the compiler finds.
+// A penalty as two functions; the compiler eliminates common subexpressions.
 template <class Penalty, class L>
 struct Parts {
     int64_t formula;
@@ -182,7 +181,7 @@ INLINE void evaluate_pairs(const PairBlock<S>& block, int64_t at, std::index_seq
     };
     const auto derivatives_by = [&](auto... slopes) INLINED { return derivatives_in<L>(block.format, formats{}, slopes...); };
     const auto value = [&](L loss, L similarity) INLINED {
-        L each = loss;  // `?:` would choose between two places in memory
+        L each = loss;  // `?:` would select between two addresses
         if (block.measure) each = similarity;
         if (block.weight) each = weighted(L::load(block.weight + at), each);
         each.store(block.value + at);
@@ -199,7 +198,7 @@ INLINE void evaluate_pairs(const PairBlock<S>& block, int64_t at, std::index_seq
 
 template <class Penalty, int dimensions, bool by_pred, class S>
 void pair_block(const PairBlock<S>& shared) {
-    const PairBlock<S> block = shared;  // a copy of its own, which no store can change
+    const PairBlock<S> block = shared;  // a copy, because stores may alias the original
     constexpr int64_t count = Lanes<S>::count;
     for (int64_t next = 0; next < block.rows; next += count) {
         const int64_t at = std::max<int64_t>(0, std::min<int64_t>(next, block.rows - count));  // the last overlaps
@@ -218,21 +217,21 @@ void pairs(const Task& task, ParallelFor parallel_for, const PairBlocks<S>& bloc
     const int64_t width = 2 * task.dimensions, rows_in_block = block_numbers / (2 * width);
     const double divisor = divisor_of(task, task.entries);
     const auto work = [&](int64_t begin, int64_t rows) {
-        alignas(64) S rooms[4][block_numbers / 2], few[2][block_numbers / 4];
+        alignas(64) S buffers[4][block_numbers / 2], row_buffers[2][block_numbers / 4];
         constexpr int64_t least = Lanes<S>::count;
-        const S* pred = staged(task.pred, begin * width, rows * width, rooms[0], least * width);
-        const S* target = staged(task.target, begin * width, rows * width, rooms[1], least * width);
-        const S* weight = staged(task.weight, begin, rows, few[0]);
-        const Outlet<S> value(task.reduction ? nullptr : task.value, begin, rows, 1, few[1], least);
-        const Outlet<S> d_pred(task.d_pred, begin, rows, width, rooms[2], least);
-        const Outlet<S> d_target(task.d_target, begin, rows, width, rooms[3], least);
+        const S* pred = staged(task.pred, begin * width, rows * width, buffers[0], least * width);
+        const S* target = staged(task.target, begin * width, rows * width, buffers[1], least * width);
+        const S* weight = staged(task.weight, begin, rows, row_buffers[0]);
+        const Output<S> value(task.reduction ? nullptr : task.value, begin, rows, 1, row_buffers[1], least);
+        const Output<S> d_pred(task.d_pred, begin, rows, width, buffers[2], least);
+        const Output<S> d_target(task.d_target, begin, rows, width, buffers[3], least);
         const S factor = reciprocal<S>(divisor);
         PairBlock<S> block{
             task.formula, task.format, pred, target, weight, value.at, task.d_pred ? d_pred.at : nullptr,
             rows, task.measure ? -factor : factor, bool(task.measure)};
         blocks[task.d_pred != nullptr](block);
         const double total = task.reduction ? total_of(value.at, rows) : 0.0;
-        if (task.d_target) {  // the same pair, seen from the target
+        if (task.d_target) {  // the same pairs with exchanged operands
             S unused[block_numbers / 4];
             block.pred = target, block.target = pred, block.value = unused, block.d_pred = d_target.at;
             blocks[1](block);

@@ -1,5 +1,5 @@
-// The loop over pairs of convex polygons for one instruction set, whose namespace is ISA. Compiled without contraction:
-// the area that a vector spans with itself must be 0.
+// The loop over pairs of convex polygons for the instruction set ISA. Compiled without contraction: the cross product of a
+// vector with itself must be 0.
 #include "convex.h"
 
 namespace detloss::ISA {

@@ -1,4 +1,4 @@
-// The loop over pairs of convex polygons, a pair a lane, in double: a loss and both gradients a pair out.
+// The loop over pairs of convex polygons, one pair per lane, in double precision.
 #pragma once
 #include <optional>
 
@@ -9,12 +9,12 @@ namespace detloss::ISA {
 
 // atan(w'/h') - atan(w/h) of two rectangles, and its derivatives by the sides of both.
 template <class L>
-struct Turn {
-    L turn = 0.0, by_sides[2][2] = {{0.0, 0.0}, {0.0, 0.0}};
-    INLINE void measure(const Body<L>& a, const Body<L>& b) {
+struct AspectAngle {
+    L angle = 0.0, by_sides[2][2] = {{0.0, 0.0}, {0.0, 0.0}};
+    INLINE void measure(const Polygon<L>& a, const Polygon<L>& b) {
         const auto defined = (a.width + a.height > 0.0) & (b.width + b.height > 0.0);
         const L across = where(defined, a.height * b.width - a.width * b.height, 0.0);
-        turn = angle(across, where(defined, a.width * b.width + a.height * b.height, 1.0));
+        angle = ISA::angle(across, where(defined, a.width * b.width + a.height * b.height, 1.0));
         const L here = where(defined, inverse(a.width * a.width + a.height * a.height), 0.0);
         const L there = where(defined, inverse(b.width * b.width + b.height * b.height), 0.0);
         by_sides[0][0] = -here * a.height, by_sides[0][1] = here * a.width;
@@ -22,7 +22,7 @@ struct Turn {
     }
 };
 
-// What penalties add to the loop, which serves them all.
+// The parts of the loop that depend on the penalty.
 struct ConvexPenalty {
     using L = Lanes<double>;
     struct Outcome {
@@ -49,10 +49,10 @@ constexpr ConvexPenalty convex_penalty = {
     penalize<Penalty>, Penalty::uses_enclosure_excess, Penalty::uses_distance, Penalty::uses_diagonal, Penalty::uses_aspect_angle};
 
 template <class L>
-INLINE void load_body(Body<L>& body, const L* row, int64_t shape, int64_t width, L scale) {
-    if (shape == rotated) load_rectangle(body, row, scale);
-    else load_polygon(body, row, int(width), scale);
-    for (int k = 0; k < body.count; ++k) body.slopes[k] = {0.0, 0.0};
+INLINE void load_shape(Polygon<L>& polygon, const L* row, int64_t shape, int64_t width, L scale) {
+    if (shape == rotated) load_rectangle(polygon, row, scale);
+    else load_polygon(polygon, row, int(width), scale);
+    for (int k = 0; k < polygon.count; ++k) polygon.slopes[k] = {0.0, 0.0};
 }
 
 template <class L>
@@ -65,7 +65,7 @@ INLINE L largest_length(const L* row, int64_t shape, int64_t width) {
 struct ConvexBlock {
     const double *first, *second, *weight;
     double *value, *d_first, *d_second;
-    double factor;  // of the derivatives: 1 over what a mean divides by
+    double factor;  // of the derivatives: 1 / divisor
 };
 
 inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, const ConvexBlock& block, int64_t at) {
@@ -86,90 +86,90 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
         largest = maximum(largest, largest_length(rows[which], shapes[which], widths[which]));
     }
     const L size = scale(largest, 2);
-    Body<L> a, b;
-    load_body(a, rows[0], shapes[0], widths[0], size);
-    load_body(b, rows[1], shapes[1], widths[1], size);
+    Polygon<L> a, b;
+    load_shape(a, rows[0], shapes[0], widths[0], size);
+    load_shape(b, rows[1], shapes[1], widths[1], size);
     const L across = maximum(absolute(a.anchor.x), absolute(b.anchor.x));
     const L place = maximum(across, maximum(absolute(a.anchor.y), absolute(b.anchor.y)));
-    std::optional<View<L>> view;
-    if (hull || !uses_enclosure)  // a box around both has axes of its own
-        if (shapes[0] == rotated || shapes[1] == rotated) view.emplace(a, b);
-    if (view && view->turned) view->see(a, shapes[0] == rotated), view->see(b, shapes[1] == rotated);
+    std::optional<Frame<L>> frame;
+    if (hull || !uses_enclosure)  // an enclosing box is axis-aligned in the original frame
+        if (shapes[0] == rotated || shapes[1] == rotated) frame.emplace(a, b);
+    if (frame && !frame->is_identity) frame->transform(a, shapes[0] == rotated), frame->transform(b, shapes[1] == rotated);
     std::optional<Centroid<L>> centroids[2];
     if (uses_distance) {
         if (shapes[0] == polygon) centroids[0].emplace(a);
         if (shapes[1] == polygon) centroids[1].emplace(b);
     }
 
-    Meeting<L> meeting(a, b, place);
-    const auto alike = meeting.alike();
-    const L intersection = meeting.shared(), difference = (a.size - intersection) + (b.size - intersection);
-    const Vector<L> apart = (meeting.shift + a.center) - (meeting.other_shift + b.center);
+    PolygonPair<L> polygons(a, b, place);
+    const auto identical = polygons.identical();
+    const L intersection = polygons.intersection(), difference = (a.size - intersection) + (b.size - intersection);
+    const Vector<L> apart = (polygons.shift + a.center) - (polygons.other_shift + b.center);
     L excess = 0.0, distance = 0.0, diagonal = 0.0;
-    typename Meeting<L>::Hull outline;
+    typename PolygonPair<L>::Hull outline;
     if (uses_enclosure) {
-        if (hull) meeting.find_hull(0, outline);
-        excess = relu((hull ? outline.area : meeting.box()) - difference - intersection);
+        if (hull) polygons.find_hull(0, outline);
+        excess = relu((hull ? outline.area : polygons.box()) - difference - intersection);
     }
-    if (uses_diagonal) diagonal = meeting.diameter();
+    if (uses_diagonal) diagonal = polygons.diameter();
     if (uses_distance) distance = dot(apart, apart);
-    Turn<L> turn;
-    if (uses_aspect_angle) turn.measure(a, b);
+    AspectAngle<L> aspect;
+    if (uses_aspect_angle) aspect.measure(a, b);
     const PairMeasures<L> pair = {
         .symmetric_difference = difference,
         .intersection = intersection,
-        .distinct = where(alike, 0.0, 1.0),
+        .distinct = where(identical, 0.0, 1.0),
         .enclosure_excess = excess,
         .distance = distance,
         .diagonal = diagonal,
-        .aspect_angle = turn.turn,
+        .aspect_angle = aspect.angle,
     };
     ConvexPenalty::Outcome outcome;
     of(pair, outcome);
     const auto& [loss, similarity, slopes] = outcome;
 
-    // A number that is not finite must not hide behind a comparison: this is 0 for finite rows, NaN for the others.
-    const L poison = 0.0 * total;
+    // Comparisons hide numbers that are not finite: this is 0 for finite rows and NaN for the others.
+    const L non_finite = 0.0 * total;
     const bool measure = task.task.measure;
-    // Bodies that are alike are as near as can be: no rounding may say otherwise.
-    const auto nearest = alike & (L(uses_enclosure && !hull ? 1.0 : 0.0) == turn.turn);
-    const L best = measure ? where(nearest, 1.0, similarity) : where(nearest, 0.0, loss);
+    // The loss of identical shapes is exactly 0, except with an enclosing box, which may be larger than rotated ones.
+    const auto is_exact = identical & (L(uses_enclosure && !hull ? 1.0 : 0.0) == aspect.angle);
+    const L best = measure ? where(is_exact, 1.0, similarity) : where(is_exact, 0.0, loss);
     const L weight = block.weight ? L::load(block.weight + at) : L(1.0);
-    weighted(weight, best + poison).store(block.value + at);
+    weighted(weight, best + non_finite).store(block.value + at);
     if (task.task.d_pred) {
-        meeting.add_shared(slopes.intersection - 2.0 * slopes.symmetric_difference + slopes.enclosure_excess);
+        polygons.add_intersection(slopes.intersection - 2.0 * slopes.symmetric_difference + slopes.enclosure_excess);
         if (uses_enclosure) {
             if (hull) {
-                meeting.add_hull(outline, slopes.enclosure_excess);
-                meeting.find_hull(1, outline), meeting.add_hull(outline, slopes.enclosure_excess);
+                polygons.add_hull(outline, slopes.enclosure_excess);
+                polygons.find_hull(1, outline), polygons.add_hull(outline, slopes.enclosure_excess);
             } else {
-                meeting.add_box(slopes.enclosure_excess);
+                polygons.add_box(slopes.enclosure_excess);
             }
         }
-        if (uses_diagonal) meeting.add_diameter(diagonal, slopes.diagonal);
-        meeting.part();
+        if (uses_diagonal) polygons.add_diameter(diagonal, slopes.diagonal);
+        polygons.restore_anchors();
         const L factor = (measure ? -block.factor : block.factor) * weight;
         const L d_size = slopes.symmetric_difference - slopes.enclosure_excess, d_angle = slopes.aspect_angle;
         const Vector<L> d_center = (2.0 * slopes.distance) * apart;
-        const L by_sides[2][2] = {{d_angle * turn.by_sides[0][0], d_angle * turn.by_sides[0][1]},
-                                  {d_angle * turn.by_sides[1][0], d_angle * turn.by_sides[1][1]}};
-        Body<L>* bodies[2] = {&a, &b};
+        const L by_sides[2][2] = {{d_angle * aspect.by_sides[0][0], d_angle * aspect.by_sides[0][1]},
+                                  {d_angle * aspect.by_sides[1][0], d_angle * aspect.by_sides[1][1]}};
+        Polygon<L>* both[2] = {&a, &b};
         double* derivatives[2] = {block.d_first, block.d_second};
         for (int which = 0; which < 2; ++which) {
             if (!derivatives[which]) continue;
             const Vector<L> by_center = L(which ? -1.0 : 1.0) * d_center;
             L* row = rows[which];
             if (shapes[which] == rotated) {
-                unload_rectangle(*bodies[which], d_size, by_center, by_sides[which][0], by_sides[which][1], row);
+                unload_rectangle(*both[which], d_size, by_center, by_sides[which][0], by_sides[which][1], row);
             } else {
-                if (centroids[which]) centroids[which]->pull(*bodies[which], by_center);
-                unload_polygon(*bodies[which], d_size, row);
+                if (centroids[which]) centroids[which]->backward(*both[which], by_center);
+                unload_polygon(*both[which], d_size, row);
             }
-            if (view && view->turned)
-                for (int k = 0; k < (shapes[which] == rotated ? 1 : bodies[which]->count); ++k) view->back(row + 2 * k);
+            if (frame && !frame->is_identity)
+                for (int k = 0; k < (shapes[which] == rotated ? 1 : both[which]->count); ++k) frame->backward(row + 2 * k);
             for (int64_t k = 0; k < widths[which]; ++k) {
                 const L scaled = shapes[which] == rotated && k == 4 ? row[k] : row[k] * size;
-                const L slope = weighted(factor, where(nearest, 0.0, scaled) + poison);
+                const L slope = weighted(factor, where(is_exact, 0.0, scaled) + non_finite);
                 for (int lane = 0; lane < L::count; ++lane) derivatives[which][(at + lane) * widths[which] + k] = slope[lane];
             }
         }
@@ -184,13 +184,13 @@ void convex(const ConvexTask& all, const ConvexPenalty& penalty, ParallelFor par
     const int64_t pairs_in_block = std::max<int64_t>(least, block_numbers / std::max(width, second_width));
     const double divisor = divisor_of(task, task.entries);
     const auto work = [&](int64_t begin, int64_t pairs) {
-        alignas(64) double rooms[4][block_numbers], few[2][block_numbers / 4];
-        const double* first = staged(task.pred, begin * width, pairs * width, rooms[0], least * width);
-        const double* second = staged(task.target, begin * second_width, pairs * second_width, rooms[1], least * second_width);
-        const double* weight = staged(task.weight, begin, pairs, few[0]);
-        const Outlet<double, To> value(task.reduction ? nullptr : task.value, begin, pairs, 1, few[1], least);
-        const Outlet<double, To> d_first(task.d_pred, begin, pairs, width, rooms[2], least);
-        const Outlet<double, To> d_second(task.d_target, begin, pairs, second_width, rooms[3], least);
+        alignas(64) double buffers[4][block_numbers], row_buffers[2][block_numbers / 4];
+        const double* first = staged(task.pred, begin * width, pairs * width, buffers[0], least * width);
+        const double* second = staged(task.target, begin * second_width, pairs * second_width, buffers[1], least * second_width);
+        const double* weight = staged(task.weight, begin, pairs, row_buffers[0]);
+        const Output<double, To> value(task.reduction ? nullptr : task.value, begin, pairs, 1, row_buffers[1], least);
+        const Output<double, To> d_first(task.d_pred, begin, pairs, width, buffers[2], least);
+        const Output<double, To> d_second(task.d_target, begin, pairs, second_width, buffers[3], least);
         const ConvexBlock block{first, second, weight, value.at, d_first.at, task.d_target ? d_second.at : nullptr, reciprocal<double>(divisor)};
         for (int64_t next = 0; next < pairs; next += least) {
             const int64_t at = std::max<int64_t>(0, std::min(next, pairs - least));  // the last overlaps

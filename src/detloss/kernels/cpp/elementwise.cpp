@@ -1,5 +1,5 @@
-// The loops over numbers and rows for one instruction set, whose namespace is ISA. Compiled with products and sums
-// contracted where the processor can: exp and log gain, and no exact cancellation is lost.
+// The loops over elements and rows of logits for the instruction set ISA. Compiled with contraction: exp and log are faster,
+// and no formula depends on exact cancellation of a product.
 #include "elementwise.h"
 #include "softmax.h"
 
@@ -27,7 +27,7 @@ Status run_elements(const Task& task, ParallelFor parallel_for) {
 Status run_binary(const Task& task, ParallelFor parallel_for) {
     const double exponent = task.constants[2];
     const bool is_exact = exponent == 0.0 || exponent == 1.0 || exponent == 2.0;
-    // Any other power amplifies the rounding error of its base: there, double precision costs least.
+    // Any other power amplifies the rounding error of its base, so it is evaluated in double precision.
     if (task.arithmetic == float64) return run_formula<double, double, true>(task, parallel_for, binary_formulas{});
     if (is_exact) return run_formula<float, float, true>(task, parallel_for, binary_formulas{});
     return run_formula<double, float, true>(task, parallel_for, binary_formulas{});

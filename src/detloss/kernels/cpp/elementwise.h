@@ -1,11 +1,11 @@
-// The element loop: a number and its target in, a loss and its derivatives out. The binary loop is an element loop too.
+// The loop over elements, of regression losses and of binary losses.
 #pragma once
 #include "loops.h"
 
 namespace detloss::ISA {
 
 template <class S>
-using ElementLanes = Twin<S>;  // measured: exp and log are long chains
+using ElementLanes = Twin<S>;  // measured to be faster: exp and log are long dependency chains
 
 template <class S>
 struct ElementBlock {
@@ -14,15 +14,15 @@ struct ElementBlock {
     S* value;
     Sink<S> d_pred, d_target;
     int64_t count;
-    S factor;        // of the derivatives: 1 over what a mean divides by
-    S keep, spread;  // of binary targets: 1 - label smoothing, and what it adds to either side
+    S factor;        // of the derivatives: 1 / divisor
+    S keep, spread;  // of binary targets: 1 - label smoothing, and half of the label smoothing
     template <class L>
     INLINE L finish(L result, int64_t at) const {
         return weight ? weighted(L::load(weight + at), result) : result;
     }
 };
 
-// Applies a regression formula, or a binary one to how much of a target is 1 and is 0.
+// Applies a regression formula, or a binary one to the weights of t = 1 and t = 0.
 template <class Formula, bool binary, class L, size_t... k>
 INLINE auto evaluate_element(const ElementBlock<typename L::scalar>& block, int64_t at, std::index_sequence<k...>) {
     const L pred = L::load(block.pred + at), target = L::load(block.target + at);
@@ -39,7 +39,7 @@ INLINE auto evaluate_element(const ElementBlock<typename L::scalar>& block, int6
 template <class Formula, bool binary, bool by_pred, bool by_target, class S>
 void element_block(const ElementBlock<S>& shared) {
     using L = ElementLanes<S>;
-    const ElementBlock<S> block = shared;  // a copy of its own, which no store can change
+    const ElementBlock<S> block = shared;  // a copy, because stores may alias the original
     constexpr size_t parameters = Formula::inputs - (binary ? 4 : 2);
     const L factor = block.factor;
     for (int64_t next = 0; next < block.count; next += L::count) {
@@ -89,30 +89,30 @@ Status elements(const Task& task, ParallelFor parallel_for, const ElementBlocks<
     const double divisor = divisor_of(task, task.indices ? present_rows(task, rows) * task.width : task.entries);
     Flag out_of_range;
     const auto work = [&](int64_t begin, int64_t count) {
-        alignas(64) S rooms[10][block_numbers];
+        alignas(64) S buffers[10][block_numbers];
         ElementBlock<S> block{};
         block.count = count;
         block.factor = reciprocal<S>(divisor);
         block.keep = S(1.0 - task.label_smoothing), block.spread = S(0.5 * task.label_smoothing);
         constexpr int64_t least = ElementLanes<S>::count;
-        block.pred = staged(task.pred, begin, count, rooms[0], least);
-        block.weight = staged(task.weight, begin, count, rooms[1], least);
+        block.pred = staged(task.pred, begin, count, buffers[0], least);
+        block.weight = staged(task.weight, begin, count, buffers[1], least);
         if (task.indices) {
             if (task.ignores) {
                 const int64_t padded = std::max(count, least);
-                if (block.weight) std::copy_n(block.weight, padded, rooms[2]);
-                else std::fill_n(rooms[2], padded, S(1));
-                block.weight = rooms[2];
+                if (block.weight) std::copy_n(block.weight, padded, buffers[2]);
+                else std::fill_n(buffers[2], padded, S(1));
+                block.weight = buffers[2];
             }
-            one_hot(task, begin, count, rooms[3], block.weight, rooms[2], out_of_range);
-            block.target = rooms[3];
+            one_hot(task, begin, count, buffers[3], block.weight, buffers[2], out_of_range);
+            block.target = buffers[3];
         } else {
-            block.target = staged(task.target, begin, count, rooms[3], least);
+            block.target = staged(task.target, begin, count, buffers[3], least);
         }
         for (int k = 0; k < 3; ++k)
-            block.parameters[k] = {staged(task.parameters[k], begin, count, rooms[4 + k], least), S(task.constants[k])};
-        const Outlet<S, To> value(task.reduction ? nullptr : task.value, begin, count, 1, rooms[7], least);
-        const Outlet<S, To> d_pred(task.d_pred, begin, count, 1, rooms[8], least), d_target(task.d_target, begin, count, 1, rooms[9], least);
+            block.parameters[k] = {staged(task.parameters[k], begin, count, buffers[4 + k], least), S(task.constants[k])};
+        const Output<S, To> value(task.reduction ? nullptr : task.value, begin, count, 1, buffers[7], least);
+        const Output<S, To> d_pred(task.d_pred, begin, count, 1, buffers[8], least), d_target(task.d_target, begin, count, 1, buffers[9], least);
         block.value = value.at, block.d_pred = d_pred.sink(task.entries), block.d_target = d_target.sink(task.entries);
         blocks[task.d_target ? 2 : task.d_pred ? 1 : 0](block);
         value.finish(count, 1), d_pred.finish(count, 1), d_target.finish(count, 1);

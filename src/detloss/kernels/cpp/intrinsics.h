@@ -1,9 +1,9 @@
-// The x86 intrinsics that simd.h uses. GCC takes longer to read its <immintrin.h> than all other headers together, so
-// for GCC these few are defined here.
+// The x86 intrinsics that simd.h uses. GCC takes longer for <immintrin.h> than for all other headers together, so these
+// few are defined here for GCC.
 #pragma once
 #include <cstdint>
 
-// Whether the compiler has the built-in functions that stand for them; another one reads the header.
+// Compilers without these built-in functions read the header.
 #if defined(__clang__) || !__has_builtin(__builtin_ia32_minps) || !__has_builtin(__builtin_ia32_movntps)
 #define READ_THE_HEADER
 #elif defined(__AVX__) && !(__has_builtin(__builtin_ia32_minps256) && __has_builtin(__builtin_ia32_movntps256))
@@ -50,7 +50,7 @@ typedef double __m512d __attribute__((vector_size(64)));
 typedef uint16_t __mmask16;
 typedef uint8_t __mmask8;
 
-// 4: rounding as the processor is set. `any` is a register as it happens to be: no lane of it is used.
+// 4: the current rounding mode. `any` is uninitialized: no lane of it is used.
 #define DEFINE_FOR(kind, vector, mask)                                                                               \
     inline __attribute__((always_inline)) vector _mm512_min_##kind(vector a, vector b) {                             \
         vector any = any;                                                                                            \

@@ -1,4 +1,4 @@
-// The library's entries: plain C, no symbol of torch. The best instruction set of the processor is picked once.
+// Entry points of the library: plain C without symbols of torch. The instruction set is selected once.
 #include <cstdlib>
 #include <cstring>
 
@@ -30,7 +30,7 @@ using namespace detloss;
 
 bool has(const char* name) {
 #if defined(__x86_64__)
-#define HAS(feature) bool(__builtin_cpu_supports(feature))  // older compilers know no names of whole levels
+#define HAS(feature) bool(__builtin_cpu_supports(feature))  // older compilers do not know the names of levels
     __builtin_cpu_init();
     const bool v2 = HAS("sse4.2") && HAS("popcnt");
     const bool v3 = v2 && HAS("avx2") && HAS("bmi") && HAS("bmi2") && HAS("fma");
@@ -63,8 +63,8 @@ int32_t serial_for(int64_t begin, int64_t end, int64_t, ParallelBody body, void*
     return 0;
 }
 
-// Asks for huge pages under a large result: a fresh page costs as much as calculating the thousand numbers that it holds.
-void settle(void* result, int64_t numbers, int64_t arithmetic) {
+// Requests huge pages for a large result: the first access to a page costs as much as computing its thousand numbers.
+void advise_huge_pages(void* result, int64_t numbers, int64_t arithmetic) {
 #if defined(__linux__)
     constexpr uintptr_t huge = 1 << 21;
     const uintptr_t begin = reinterpret_cast<uintptr_t>(result), end = begin + numbers * (arithmetic == float64 ? 8 : 4);
@@ -74,8 +74,8 @@ void settle(void* result, int64_t numbers, int64_t arithmetic) {
 }
 
 Status run(Loop loop, const Task& task, int64_t numbers) {
-    settle(task.d_pred, numbers, task.arithmetic);
-    settle(task.d_target, numbers, task.arithmetic);
+    advise_huge_pages(task.d_pred, numbers, task.arithmetic);
+    advise_huge_pages(task.d_target, numbers, task.arithmetic);
     return loop(task, parallel_for);
 }
 
@@ -83,12 +83,12 @@ Status run(Loop loop, const Task& task, int64_t numbers) {
 
 #define EXPORT extern "C" __attribute__((visibility("default")))
 
-// Picks an instruction set, the best one for an empty name, and the threads; the name picked, or null.
-EXPORT const char* detloss_start(const char* wanted, ParallelFor threads) {
+// Select an instruction set, the best one for an empty name, and the threads. Return its name, or null.
+EXPORT const char* detloss_start(const char* name, ParallelFor threads) {
     active = nullptr;
     parallel_for = threads ? threads : serial_for;
     for (const Kernels& each : all)
-        if (has(each.name) && (!*wanted || !std::strcmp(wanted, each.name))) active = &each;
+        if (has(each.name) && (!*name || !std::strcmp(name, each.name))) active = &each;
     return active ? active->name : nullptr;
 }
 

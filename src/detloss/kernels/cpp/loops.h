@@ -1,17 +1,17 @@
-// What the loops share: blocks that fit the nearest cache, fixed chunks of them for threads, sums in a fixed order.
+// Common parts of the loops: blocks that fit the L1 cache, fixed chunks of blocks for threads, sums in a fixed order.
 #pragma once
 #include "formulas.h"
 #include "operands.h"
 
 namespace detloss::ISA {
 
-// Numbers of its own, not yet written. No unique_ptr: <memory> is what the compiler would read longest.
+// Uninitialized memory. Not unique_ptr: <memory> is the slowest header to compile.
 template <class S>
-struct Room {
+struct Buffer {
     S* const numbers;
-    explicit Room(int64_t count) : numbers(new S[count]) {}
-    Room(const Room&) = delete;
-    ~Room() { delete[] numbers; }
+    explicit Buffer(int64_t count) : numbers(new S[count]) {}
+    Buffer(const Buffer&) = delete;
+    ~Buffer() { delete[] numbers; }
 };
 
 // A flag that any thread may set.
@@ -23,10 +23,10 @@ class Flag {
     bool is_set() const { return __atomic_load_n(&value, __ATOMIC_RELAXED); }
 };
 
-constexpr int64_t block_numbers = 2048;  // staged at a time, of each operand
-constexpr int64_t blocks_in_chunk = 16;  // fixed, so that sums do not depend on the number of threads
+constexpr int64_t block_numbers = 2048;  // per block, of each operand
+constexpr int64_t blocks_in_chunk = 16;  // fixed: sums do not depend on the number of threads
 
-// Calls `work(first entry, entries)` for every block, on torch's threads; the sum of what it returns.
+// Calls `work(begin, count)` for every block, on torch's threads; the sum of its results.
 template <class Work>
 double over_blocks(int64_t entries, int64_t block, ParallelFor parallel_for, const Work& work) {
     const int64_t chunk = block * blocks_in_chunk, chunks = (entries + chunk - 1) / chunk;
@@ -38,8 +38,8 @@ double over_blocks(int64_t entries, int64_t block, ParallelFor parallel_for, con
         return total;
     };
     if (chunks <= 1) return chunks ? chunk_total(0) : 0.0;
-    const Room<double> room(chunks);
-    double* const totals = room.numbers;
+    const Buffer<double> buffer(chunks);
+    double* const totals = buffer.numbers;
     const auto body = [&](int64_t begin, int64_t end) {
         for (int64_t k = begin; k < end; ++k) totals[k] = chunk_total(k);
     };
@@ -51,17 +51,16 @@ double over_blocks(int64_t entries, int64_t block, ParallelFor parallel_for, con
     return total;
 }
 
-constexpr int64_t vast = 1 << 21;  // bytes that no cache near a core holds
+constexpr int64_t streaming_bytes = 1 << 21;  // more than the L2 cache
 
-// Where the registers of a derivative go. A vast one is written past the caches: an ordinary store would first read what
-// it overwrites.
+// The destination of a derivative. A large one is written with streaming stores, which do not read the memory first.
 template <class S>
 struct Sink {
     S* to = nullptr;
     bool streams = false;
 
     static Sink of(S* to, int64_t numbers_in_all) {
-        return {to, numbers_in_all * int64_t(sizeof(S)) >= vast && reinterpret_cast<uintptr_t>(to) % register_bytes == 0};
+        return {to, numbers_in_all * int64_t(sizeof(S)) >= streaming_bytes && reinterpret_cast<uintptr_t>(to) % register_bytes == 0};
     }
     template <class L>
     INLINE void put(L numbers, int64_t at) const {
@@ -70,27 +69,26 @@ struct Sink {
     }
 };
 
-// Where a block's results go: in place, or to a room where they are only summed, would not fill a register, or are to be
-// rounded to another dtype.
+// The results of a block: in place, or in a buffer if they are only summed, do not fill a register, or have another dtype.
 template <class S, class To = S>
-class Outlet {
+class Output {
     To* to;
-    S* room;
+    S* buffer;
 
   public:
     S* at;
-    Outlet(void* base, int64_t begin, int64_t count, int64_t width, S* room, int64_t least)
-        : to(base ? static_cast<To*>(base) + begin * width : nullptr), room(room), at(room) {
+    Output(void* base, int64_t begin, int64_t count, int64_t width, S* buffer, int64_t least)
+        : to(base ? static_cast<To*>(base) + begin * width : nullptr), buffer(buffer), at(buffer) {
         if constexpr (std::is_same_v<S, To>)
             if (to && count >= least) at = to;
     }
-    Sink<S> sink(int64_t numbers_in_all) const { return Sink<S>::of(at, at == room ? 0 : numbers_in_all); }
+    Sink<S> sink(int64_t numbers_in_all) const { return Sink<S>::of(at, at == buffer ? 0 : numbers_in_all); }
     void finish(int64_t count, int64_t width) const {
-        if (to && at == room) std::copy_n(room, count * width, to);
+        if (to && at == buffer) std::copy_n(buffer, count * width, to);
     }
 };
 
-// A number that all entries share, or one an entry.
+// One number for all elements, or one per element.
 template <class S>
 struct Parameter {
     const S* each;
@@ -111,7 +109,7 @@ INLINE double divisor_of(const Task& task, int64_t present) {
     return task.reduction == mean_over_present ? double(present) : task.reduction == mean_over_divisor ? task.divisor : 1.0;
 }
 
-// What derivatives are multiplied with: nothing comes of nothing.
+// 1 / divisor, or 0 if the divisor is 0.
 template <class S>
 S reciprocal(double divisor) {
     return S(divisor == 0.0 ? 0.0 : 1.0 / divisor);

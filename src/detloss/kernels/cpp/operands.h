@@ -1,4 +1,4 @@
-// How operands of any dtype and layout reach a kernel as contiguous numbers, a block at a time.
+// Operands of any dtype and layout as contiguous numbers, block by block.
 #pragma once
 #include <algorithm>
 #include <limits>
@@ -8,7 +8,7 @@
 
 namespace detloss::ISA {
 
-// The 16-bit kinds, by their bits.
+// The 16-bit dtypes.
 struct Brain {
     uint16_t bits;
     explicit operator float() const { return __builtin_bit_cast(float, uint32_t(bits) << 16); }
@@ -16,17 +16,17 @@ struct Brain {
 };
 struct Half {
     uint16_t bits;
-    // Exponent and mantissa move to a float's place; a product corrects the exponent's bias, exactly.
+    // Exponent and mantissa are shifted to those of a float; a product corrects the exponent's bias exactly.
     explicit operator float() const {
         const uint32_t magnitude = uint32_t(bits & 0x7fff) << 13, sign = uint32_t(bits & 0x8000) << 16;
-        const uint32_t unlimited = magnitude >= 0x0f800000 ? 0x7f800000 : 0;  // of infinities and NaN
+        const uint32_t unlimited = magnitude >= 0x0f800000 ? 0x7f800000 : 0;  // infinities and NaN
         const float finite = __builtin_bit_cast(float, magnitude) * 0x1p112f;
         return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, finite) | unlimited | sign);
     }
     explicit operator double() const { return float(*this); }
 };
 
-// Numbers [begin, begin + count) of a tensor, converted; a strided one is walked in runs of its last dimension.
+// Numbers [begin, begin + count) of a tensor, converted; strided tensors in runs along the last dimension.
 template <class S, class From>
 void convert(const From* from, const int64_t* layout, int64_t begin, int64_t count, S* to) {
     if (!layout) {
@@ -39,7 +39,7 @@ void convert(const From* from, const int64_t* layout, int64_t begin, int64_t cou
         int64_t offset = 0, rest = begin;
         for (int64_t k = rank - 1; k >= 0; rest /= sizes[k--]) offset += rest % sizes[k] * strides[k];
         int64_t column = begin % length, rows = rank > 1 ? sizes[rank - 2] - begin / length % sizes[rank - 2] : 1;
-        for (offset -= column * stride; rows-- && count > 0; column = 0) {  // divisions once a plane, not once a row
+        for (offset -= column * stride; rows-- && count > 0; column = 0) {  // divisions per plane, not per row
             const int64_t run = std::min(count, length - column);
             for (int64_t k = 0; k < run; ++k) to[k] = S(from[offset + (column + k) * stride]);
             begin += run, count -= run, to += run;
@@ -61,18 +61,18 @@ void convert(const Operand& from, int64_t begin, int64_t count, S* to) {
 template <class S>
 constexpr Kind kind_of = sizeof(S) == sizeof(float) ? float32 : float64;
 
-// The numbers themselves where a kernel can read them in place, else a converted copy. Kernels read `least` numbers at
-// a time, so fewer than that are copied too, with zeros behind them.
+// The numbers in place if a kernel can read them, else a converted copy. Kernels read at least `least` numbers, so fewer are
+// copied too and padded with zeros.
 template <class S>
-const S* staged(const Operand& from, int64_t begin, int64_t count, S* room, int64_t least = Lanes<S>::count) {
+const S* staged(const Operand& from, int64_t begin, int64_t count, S* buffer, int64_t least = Lanes<S>::count) {
     if (!from.data) return nullptr;
     if (!from.layout && from.kind == kind_of<S> && count >= least) return static_cast<const S*>(from.data) + begin;
-    if (count < least) std::fill_n(room + count, least - count, S(0));
-    convert(from, begin, count, room);
-    return room;
+    if (count < least) std::fill_n(buffer + count, least - count, S(0));
+    convert(from, begin, count, buffer);
+    return buffer;
 }
 
-// In an order that does not depend on the width of registers.
+// The sum, in an order that does not depend on the width of registers.
 template <class S>
 double total_of(const S* numbers, int64_t count) {
     using Wide = Lanes<double>;

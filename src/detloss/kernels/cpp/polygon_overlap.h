@@ -1,21 +1,22 @@
-// What two convex polygons share, as an integral along both boundaries; what encloses them both.
+// The intersection of two convex polygons, as an integral along both boundaries, and their enclosing regions.
 #pragma once
 #include "polygons.h"
 
 namespace detloss::ISA {
 
-constexpr double coincident = 1e-12;  // of the smaller thickness: edges that are nearer to each other coincide
-constexpr double rounding = 1e-15;    // of the breadth along an axis, and of the distance from the origin
-constexpr double jitter = 1e-12;      // how much a polygon is stretched, to be chosen where both offer the same vertex
+// The distance below which edges coincide: of the smaller thickness; of the extent along an axis and of the coordinates, for
+// their rounding.
+constexpr double coincident = 1e-12, rounding = 1e-15;
+constexpr double dilation = 1e-12;  // selects one polygon where both have the same vertex
 
-// Start and end of what of an edge is visible, in two views: of lines moved outwards by the slack, and inwards.
+// Start and end of the visible part of an edge in two views: with lines moved outward and inward by the slack.
 template <class L>
 struct Piece {
     L first[2], last[2];
-    INLINE void see_all() {
+    INLINE void reset() {
         for (int view = 0; view < 2; ++view) first[view] = 0.0, last[view] = 1.0;
     }
-    // What is left of it beside one more line; `start` and `end` tell how far inside it the edge starts and ends.
+    // Clips it by a line; `start` and `end` are the distances of the edge's ends inside of the line.
     INLINE void cut(L start, L end, L along, L shift, typename L::Mask is_line) {
         const L step = quotient(shift, start - end);
         for (int view = 0; view < 2; ++view) {
@@ -28,7 +29,7 @@ struct Piece {
             last[view] = where(is_line, minimum(last[view], leaves), last[view]);
         }
     }
-    // The mean over the views of its length, and of its first moment; none in a body without area.
+    // The means of its length and its first moment over the views; 0 in a polygon without area.
     INLINE std::array<L, 2> measured(typename L::Mask has_area) const {
         L length = 0.0, moment = 0.0;
         for (int view = 0; view < 2; ++view) {
@@ -40,23 +41,23 @@ struct Piece {
     }
 };
 
-// Vertices around the middle of the overlap of the bounding boxes, and how far the anchors are from it.
+// Two polygons with vertices relative to the middle of the overlap of their bounding boxes, and the anchors' offsets from it.
 template <class L>
-struct Meeting {
-    Body<L>&a, &b;
+struct PolygonPair {
+    Polygon<L>&a, &b;
     Vector<L> shift, other_shift;
     L slack;
-    L far;         // 1 where the bounding boxes are apart
+    L far;         // 1 if the bounding boxes are disjoint
     bool all_far;  // in every lane
 
-    INLINE Meeting(Body<L>& a, Body<L>& b, L place) : a(a), b(b) {
+    INLINE PolygonPair(Polygon<L>& a, Polygon<L>& b, L place) : a(a), b(b) {
         Vector<L> low[2], high[2];
-        Body<L>* bodies[2] = {&a, &b};
+        Polygon<L>* both[2] = {&a, &b};
         for (int which = 0; which < 2; ++which) {
-            const Body<L>& body = *bodies[which];
-            low[which] = high[which] = body.anchor + body.vertices[0];
-            for (int k = 1; k < body.count; ++k) {
-                const Vector<L> vertex = body.anchor + body.vertices[k];
+            const Polygon<L>& polygon = *both[which];
+            low[which] = high[which] = polygon.anchor + polygon.vertices[0];
+            for (int k = 1; k < polygon.count; ++k) {
+                const Vector<L> vertex = polygon.anchor + polygon.vertices[k];
                 low[which] = {minimum(low[which].x, vertex.x), minimum(low[which].y, vertex.y)};
                 high[which] = {maximum(high[which].x, vertex.x), maximum(high[which].y, vertex.y)};
             }
@@ -75,13 +76,13 @@ struct Meeting {
         for (int k = 0; k < b.count; ++k) b.vertices[k] = b.vertices[k] + other_shift;
     }
 
-    // Back to vertices around the anchors.
-    INLINE void part() {
+    // Restores vertices relative to the anchors.
+    INLINE void restore_anchors() {
         for (int k = 0; k < a.count; ++k) a.vertices[k] = a.vertices[k] - shift;
         for (int k = 0; k < b.count; ++k) b.vertices[k] = b.vertices[k] - other_shift;
     }
 
-    INLINE typename L::Mask alike() const {
+    INLINE typename L::Mask identical() const {
         L all = 1.0;
         for (const auto& [one, other] : {std::pair{&a, &b}, std::pair{&b, &a}})
             for (int i = 0; i < one->count; ++i) {
@@ -95,20 +96,20 @@ struct Meeting {
         return all > 0.0;
     }
 
-    // The shared area; its derivatives are kept for `add_shared`.
+    // The area of the intersection; its derivatives are kept for `add_intersection`.
     L lengths[2][most_vertices], moments[2][most_vertices];
     typename L::Mask apart;
 
-    INLINE L shared() {
+    INLINE L intersection() {
         if (all_far) return 0.0;
         Piece<L> pieces[most_vertices];
-        L starts[most_vertices], edge_lengths[most_vertices];  // of the first polygon's edges
+        L starts[most_vertices], edge_lengths[most_vertices];  // of the first polygon
         L perimeter = 0.0, other_perimeter = 0.0;
         for (int i = 0; i < a.count; ++i) {
-            pieces[i].see_all();
+            pieces[i].reset();
             edge_lengths[i] = root(dot(a.edge(i), a.edge(i)));
             perimeter = perimeter + edge_lengths[i];
-            starts[i] = cross(a.edge(i), b.vertices[0] - a.vertices[i]);  // of the other's edges, beside these lines
+            starts[i] = cross(a.edge(i), b.vertices[0] - a.vertices[i]);  // of the other's edges, at these lines
         }
         L area = 0.0;
         for (int j = 0; j < b.count; ++j) {
@@ -116,14 +117,14 @@ struct Meeting {
             const L square = dot(other_edge, other_edge), length = root(square), per_square = inverse(square);
             other_perimeter = other_perimeter + length;
             Piece<L> piece;
-            piece.see_all();
+            piece.reset();
             L start = cross(other_edge, a.vertices[0] - other);
             const L first_start = start;
             for (int i = 0; i < a.count; ++i) {
                 const Vector<L> between = a.vertices[i] - other, edge = a.edge(i);
                 const L end = i + 1 < a.count ? cross(other_edge, a.vertices[i + 1] - other) : first_start;
                 const L along = quotient(start, start - end);
-                // One crossing for both: near-parallel edges meet who knows where, but they do meet.
+                // The crossing of near-parallel edges is ill-conditioned: both use the same point.
                 const L other_along = dot(between + along * edge, other_edge) * per_square;
                 const L other_start = starts[i], other_end = cross(edge, next - a.vertices[i]);
                 pieces[i].cut(start, end, along, slack * length, length > 0.0);
@@ -140,25 +141,25 @@ struct Meeting {
         area = relu(area);
         const L smaller = minimum(a.size, b.size);
         apart = (area <= slack * minimum(perimeter, other_perimeter)) & (area < 0.5 * smaller);
-        apart = apart | (far > 0.0);  // whatever the other lanes are
+        apart = apart | (far > 0.0);  // independent of the other lanes
         return where(apart, 0.0, minimum(area, smaller));
     }
 
-    INLINE void add_shared(L slope) {
+    INLINE void add_intersection(L slope) {
         if (all_far) return;
         const L factor = where(apart, 0.0, slope);
-        Body<L>* bodies[2] = {&a, &b};
+        Polygon<L>* both[2] = {&a, &b};
         for (int which = 0; which < 2; ++which)
-            for (int k = 0; k < bodies[which]->count; ++k) {
-                const Vector<L> normal = factor * turned_back(bodies[which]->edge(k));
+            for (int k = 0; k < both[which]->count; ++k) {
+                const Vector<L> normal = factor * rotated_clockwise(both[which]->edge(k));
                 const L length = lengths[which][k], moment = moments[which][k];
-                Vector<L>& next = bodies[which]->slopes[bodies[which]->following(k)];
-                bodies[which]->slopes[k] = bodies[which]->slopes[k] + (length - moment) * normal;
+                Vector<L>& next = both[which]->slopes[both[which]->following(k)];
+                both[which]->slopes[k] = both[which]->slopes[k] + (length - moment) * normal;
                 next = next + moment * normal;
             }
     }
 
-    // Vertex number k of both.
+    // Vertex k of both.
     INLINE Vector<L> point(int k) const { return k < a.count ? a.vertices[k] : b.vertices[k - a.count]; }
     INLINE Vector<L>& slope_of(int k) { return k < a.count ? a.slopes[k] : b.slopes[k - a.count]; }
     INLINE int points() const { return a.count + b.count; }
@@ -175,7 +176,7 @@ struct Meeting {
         const auto [low, high] = bounds();
         return (high.x - low.x) * (high.y - low.y);
     }
-    // Vertices that lie on one side of the box share its derivative.
+    // Vertices on one side of the box share its derivative.
     INLINE void add_box(L slope) {
         const auto [low, high] = bounds();
         Vector<L> lowest = {0.0, 0.0}, highest = {0.0, 0.0};
@@ -189,7 +190,7 @@ struct Meeting {
         }
     }
 
-    // The squared longest way from vertex to vertex.
+    // The largest squared distance of two vertices.
     INLINE L diameter() const {
         L longest = 0.0;
         for (int k = 0; k < points(); ++k)
@@ -215,7 +216,7 @@ struct Meeting {
             }
     }
 
-    // An edge of the hull, in the lanes that have it: from which point of both to which.
+    // An edge of the hull, in the lanes that have it, between two vertices of both.
     struct HullEdge {
         typename L::Mask exists;
         double sign;
@@ -228,18 +229,18 @@ struct Meeting {
         HullEdge edges[4 * most_vertices];
     };
 
-    // From the first point in lexicographic order the lower chain goes on to the point under the least slope, the upper
-    // one to that under the greatest, until the last point: so both always end. `stretched` is the polygon that is a
-    // little larger.
+    // From the first point in lexicographic order, each step of the lower chain goes to the point at the least slope, each
+    // step of the upper chain to that at the greatest, until the last point: both always end. `stretched` is the polygon
+    // that is slightly enlarged.
     INLINE void find_hull(int stretched, Hull& hull) const {
         Vector<L> seen[2 * most_vertices];
         for (int which = 0; which < 2; ++which) {
-            const Body<L>& body = which ? b : a;
+            const Polygon<L>& polygon = which ? b : a;
             Vector<L> middle = {0.0, 0.0};
-            for (int k = 0; k < body.count; ++k) middle = middle + (1.0 / body.count) * body.vertices[k];
-            for (int k = 0; k < body.count; ++k) {
-                const Vector<L> vertex = body.vertices[k];
-                seen[which * a.count + k] = which == stretched ? vertex + L(jitter) * (vertex - middle) : vertex;
+            for (int k = 0; k < polygon.count; ++k) middle = middle + (1.0 / polygon.count) * polygon.vertices[k];
+            for (int k = 0; k < polygon.count; ++k) {
+                const Vector<L> vertex = polygon.vertices[k];
+                seen[which * a.count + k] = which == stretched ? vertex + L(dilation) * (vertex - middle) : vertex;
             }
         }
         const int count = points();
@@ -272,12 +273,12 @@ struct Meeting {
             }
         }
     }
-    // Adds half of the area's derivatives, times `slope`.
+    // Adds half of the derivatives of the area, times `slope`.
     INLINE void add_hull(const Hull& hull, L slope) {
         for (int which = 0; which < hull.count; ++which) {
             const HullEdge& edge = hull.edges[which];
             const L factor = where(edge.exists, 0.25 * edge.sign * slope, 0.0);
-            const Vector<L> at_start = factor * turned_back(edge.end), at_end = factor * turned_back(edge.start);
+            const Vector<L> at_start = factor * rotated_clockwise(edge.end), at_end = factor * rotated_clockwise(edge.start);
             for (int k = 0; k < points(); ++k) {
                 const Vector<L> none = {0.0, 0.0};
                 slope_of(k) = slope_of(k) + where<L>(edge.start_place == double(k), at_start, none) -

@@ -1,4 +1,4 @@
-// The vocabulary of formulas/ over lanes. Every word gives the same bits on every instruction set.
+// The primitives of formulas/ for registers. Every primitive has the same bits on every instruction set.
 #pragma once
 #include <array>
 #include <cmath>
@@ -25,7 +25,7 @@ INLINE L polynomial(L x, const std::array<double, terms>& coefficients) {
     return sum;
 }
 
-// What exp, log and atan2 need to know of a kind of float.
+// Constants of a floating dtype for exp, log and atan2.
 template <class S>
 struct Float;
 template <>
@@ -33,7 +33,7 @@ struct Float<float> {
     static constexpr int mantissa = 23, bias = 127;
     static constexpr auto exp = exp_series<6>();
     static constexpr double rounder = 0x1.8p23;                        // adding it rounds to an integer
-    static constexpr double ln2_high = 0x1.62e4p-1, ln2_low = 0x1.7f7d1cf79abcap-20;  // a whole times high is exact
+    static constexpr double ln2_high = 0x1.62e4p-1, ln2_low = 0x1.7f7d1cf79abcap-20;  // an integer times high is exact
     static constexpr double lowest = -104.0;                           // below, exp is 0
     static constexpr double half_pi_low = -0x1.777a5cf72cecep-25;
     // atan(x) = x + x^3 polynomial(x^2) up to 22.5 degrees, 2 atanh(x) = 2x + x^3 polynomial(x^2) up to 1/3: minimax.
@@ -70,13 +70,13 @@ INLINE L relu(L x) {
     return maximum(x, L(0.0));
 }
 
-// -1, 0 or 1, and NaN of NaN.
+// -1, 0 or 1; NaN of NaN.
 template <class L>
 INLINE L sign(L x) {
     return where(x > 0.0, 1.0, where(x < 0.0, -1.0, 0.0 * x));
 }
 
-// 1 / x, and 0 where x is 0.
+// 1 / x, or 0 if x is 0.
 template <class L>
 INLINE L inverse(L x) {
     return where(x == 0.0, 0.0, 1.0 / x);
@@ -87,27 +87,27 @@ INLINE L constant(L x) {
     return x;
 }
 
-// What rounding lost in `high` = a - b, of finite numbers.
+// The rounding error of `high` = a - b, of finite numbers.
 template <class L>
 INLINE L lost(L a, L b, L high) {
     const L b_part = a - high;
     return (a - (high + b_part)) + (b_part - b);
 }
 
-// a - b as the rounded difference and the part that rounding lost.
+// a - b as the rounded difference and its rounding error.
 template <class L>
 INLINE std::tuple<L, L> difference(L a, L b) {
     const L high = a - b, low = lost(a, b, high);
     return {high, where(low == low, low, 0.0)};
 }
 
-// The power of two that brings `size` to where squared products of that many lengths are in range.
+// The power of two that scales `size` so that squared products of that many lengths are in range.
 template <class L>
 INLINE L scale(L size, int dimensions) {
     using F = Float<typename L::scalar>;
     const int goal = (F::bias - 7) / (2 * (dimensions > 2 ? dimensions : 2)) - 2;
-    const auto wanted = L::Bits::all(goal + F::bias) - (size.as_bits() >> F::mantissa);
-    return L::from_bits((wanted.within(1 - F::bias, F::bias) + L::Bits::all(F::bias)) << F::mantissa);
+    const auto exponent = L::Bits::all(goal + F::bias) - (size.as_bits() >> F::mantissa);
+    return L::from_bits((exponent.within(1 - F::bias, F::bias) + L::Bits::all(F::bias)) << F::mantissa);
 }
 
 template <class L>
@@ -116,11 +116,11 @@ INLINE L power_of_two(typename L::Bits exponent) {
     return L::from_bits((exponent + L::Bits::all(F::bias)) << F::mantissa);
 }
 
-// exp(x) for x of at most 0: no formula asks for more.
+// exp(x) for x <= 0.
 template <class L>
 INLINE L exp(L x) {
     using F = Float<typename L::scalar>;
-    const L within = maximum(L(F::lowest), x);  // and NaN is NaN
+    const L within = maximum(L(F::lowest), x);  // NaN remains NaN
     const L rounded = within * 0x1.71547652b82fep0 + F::rounder;
     const L k = rounded - F::rounder;
     const L rest = (within - k * F::ln2_high) - k * F::ln2_low;
@@ -129,11 +129,11 @@ INLINE L exp(L x) {
     return value.scaled(k);
 #else
     const auto exponent = rounded.as_bits() - L(F::rounder).as_bits(), half = exponent >> 1;
-    return value * power_of_two<L>(half) * power_of_two<L>(exponent - half);  // neither factor leaves the range
+    return value * power_of_two<L>(half) * power_of_two<L>(exponent - half);  // both factors are in range
 #endif
 }
 
-// How much less than f log(1 + f) is, from 2 atanh(f / (2 + f)): f itself is never rounded.
+// f - log(1 + f), from 2 atanh(f / (2 + f)): f itself is not rounded.
 template <class L>
 INLINE L less_in_log(L f, L below = 0.0) {
     const L s = f / (2.0 + f), square = s * s, half_square = 0.5 * f * f;
@@ -154,7 +154,7 @@ INLINE L log1p_of_fraction(L x) {
     return x - less_in_log(x);
 }
 
-// The k for which x / 2^k lies in [sqrt(1/2), sqrt(2)].
+// The k with x / 2^k in [sqrt(1/2), sqrt(2)].
 template <class L>
 INLINE typename L::Bits nearest_power_of_two(L x) {
     return (x.as_bits() - L(0x1.6a09e667f3bcdp-1).as_bits()) >> Float<typename L::scalar>::mantissa;
@@ -182,7 +182,7 @@ INLINE L log1p(L x) {
     return where(x < infinity, log_of_parts(f, k), x);
 }
 
-// The angle of (x, y), atan2(y, x): one division, of numbers turned by 0, 45 or 90 degrees to lie within 22.5.
+// atan2(y, x) with one division: (x, y) is rotated by 0, 45 or 90 degrees to an angle of at most 22.5 degrees.
 template <class L>
 INLINE L angle(L y, L x) {
     using F = Float<typename L::scalar>;
@@ -194,9 +194,9 @@ INLINE L angle(L y, L x) {
     const L start = where(steep, M_PI_2, where(middle, M_PI_4, 0.0));
     const L start_low = where(steep, F::half_pi_low, where(middle, 0.5 * F::half_pi_low, 0.0));
     const L acute = start + (t + (t * (square * polynomial(square, F::atan)) + start_low));
-    const L turned = where(x < 0.0, (M_PI - acute) + 2.0 * F::half_pi_low, acute);
+    const L angle = where(x < 0.0, (M_PI - acute) + 2.0 * F::half_pi_low, acute);
     const auto sign_bit = std::numeric_limits<typename L::integer>::min();
-    return where(y == y, L::from_bits(turned.as_bits() | (y.as_bits() & L::Bits::all(sign_bit))), y);
+    return where(y == y, L::from_bits(angle.as_bits() | (y.as_bits() & L::Bits::all(sign_bit))), y);
 }
 
 template <class L>
@@ -205,13 +205,13 @@ INLINE L root(L x) {
     return x;
 }
 
-// numerator / denominator, and 0 where the denominator is 0.
+// numerator / denominator, or 0 if the denominator is 0.
 template <class L>
 INLINE L quotient(L numerator, L denominator) {
     return where(denominator == 0.0, 0.0, numerator / denominator);
 }
 
-// weight * value, and 0 where the weight is 0.
+// weight * value, or 0 if the weight is 0.
 template <class L>
 INLINE L weighted(L weight, L value) {
     return weight * where(weight == 0.0, 0.0, value);
@@ -222,7 +222,7 @@ INLINE Lanes<double> general_power(Lanes<double> x, double exponent) {
     return x;
 }
 
-// Not inline: each formula with a power would hold its own.
+// Not inline: every formula with a power would contain a copy.
 __attribute__((noinline)) inline Lanes<float> general_power(Lanes<float> x, double exponent) {
     using Wide = Lanes<double>;
     float numbers[2 * Wide::count];
@@ -240,7 +240,7 @@ INLINE Twin<S> general_power(Twin<S> x, double exponent) {
     return {general_power(x.a, exponent), general_power(x.b, exponent)};
 }
 
-// x^exponent for x >= 0 and an exponent that all lanes share.
+// x^exponent for x >= 0 and one exponent for all lanes.
 template <class L>
 INLINE L power(L x, L exponent) {
     const double shared = exponent[0];

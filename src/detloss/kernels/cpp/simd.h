@@ -1,4 +1,4 @@
-// One register of numbers: the type that generated formulas calculate with.
+// SIMD registers: the type of numbers in generated formulas.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -39,7 +39,7 @@ struct Lanes {
     typedef S unaligned __attribute__((vector_size(register_bytes), aligned(sizeof(S)), may_alias));
     typedef integer integers __attribute__((vector_size(register_bytes)));
 
-    // The same places as integers: bits, or all ones where a comparison holds.
+    // The lanes as integers: bits, or all ones where a comparison is true.
     struct Bits {
         integers v;
         INLINE static Bits all(integer number) { return {integers{} + number}; }
@@ -55,7 +55,7 @@ struct Lanes {
         friend INLINE Bits operator>>(Bits a, int by) { return {a.v >> by}; }
     };
 #if defined(__AVX512F__)
-    // A bit a lane, as the processor compares: compilers take apart what is said in whole lanes.
+    // One bit per lane, as in the processor's comparisons: compilers split masks of whole lanes.
     struct Mask {
         std::conditional_t<sizeof(S) == 4, __mmask16, __mmask8> bits;
         INLINE bool any() const { return bits != 0; }
@@ -93,7 +93,7 @@ struct Lanes {
     INLINE static Lanes from_bits(Bits from) { return Lanes(reinterpret_cast<vector>(from.v)); }
     INLINE Bits as_bits() const { return {reinterpret_cast<integers>(v)}; }
     INLINE void store(S* to) const { *reinterpret_cast<unaligned*>(to) = v; }
-    // Past the caches, where there is such a store; `to` is a multiple of the register's size.
+    // A streaming store, if there is one; `to` is aligned to the register's size.
     INLINE void stream(S* to) const {
 #if defined(__x86_64__)
         if constexpr (sizeof(S) == 4) OF_REGISTER(stream_ps)(to, v);
@@ -135,7 +135,7 @@ struct Lanes {
     friend INLINE Mask operator!=(Lanes a, Lanes b) { return {{a.v != b.v}}; }
     friend INLINE Lanes where(Mask mask, Lanes yes, Lanes no) { return Lanes(mask.v ? yes.v : no.v); }
 #endif
-    // a where it is less, or more; b in all other cases: compilers do not always see one instruction in that.
+    // a if it is less, or greater; else b. Compilers do not always find the one instruction for that.
 #if defined(__x86_64__)
     friend INLINE Lanes minimum(Lanes a, Lanes b) {
         if constexpr (sizeof(S) == 4) return Lanes(OF_REGISTER(min_ps)(a.v, b.v));
@@ -155,27 +155,27 @@ struct Lanes {
         for (int lane = 0; lane < count; ++lane) lanes.set(lane, S(lane));
         return lanes;
     }
-    // The lanes from `first` on, and then those before them; as many of them as `k` has.
+    // The lanes from `first` on, cyclically, as many as `k` has.
     template <int first, int... k>
     INLINE auto from_lane(std::integer_sequence<int, k...>) const {
         return __builtin_shufflevector(v, v, ((first + k) % count)...);
     }
-    // All lanes as one number, half by half.
+    // The reduction of all lanes, half by half.
     template <int half = count / 2, class Operation>
     INLINE S folded(const Operation& operation) const {
         if constexpr (half == 0) return v[0];
         else return operation(*this, Lanes(from_lane<half>(std::make_integer_sequence<int, count>{})))
             .template folded<half / 2>(operation);
     }
-    // Half of the lanes, 0 the first or 1 the second, in double.
+    // The first (0) or second (1) half of the lanes, in double precision.
     template <int half>
     INLINE Lanes<double> wide() const {
-        constexpr int few = Lanes<double>::count;
-        const auto lanes = from_lane<half * few>(std::make_integer_sequence<int, few>{});
+        constexpr int wide_count = Lanes<double>::count;
+        const auto lanes = from_lane<half * wide_count>(std::make_integer_sequence<int, wide_count>{});
         return Lanes<double>(__builtin_convertvector(lanes, typename Lanes<double>::vector));
     }
 #if defined(__AVX512F__)
-    // This times 2^k for whole k: one instruction.
+    // Times 2^k for integer k, in one instruction.
     INLINE Lanes scaled(Lanes k) const {
         if constexpr (sizeof(S) == sizeof(double)) return Lanes(_mm512_maskz_scalef_pd(-1, v, k.v));
         else return Lanes(_mm512_maskz_scalef_ps(-1, v, k.v));
@@ -183,14 +183,14 @@ struct Lanes {
 #endif
 };
 
-// Lets other threads see what was streamed.
+// Makes streaming stores visible to other threads.
 INLINE void publish() {
 #if defined(__x86_64__)
     _mm_sfence();
 #endif
 }
 
-// Two registers that take turns in the processor's pipelines: long chains of arithmetic wait half as long.
+// Two independent registers, which hide the latency of long dependency chains.
 template <class S>
 struct Twin {
     using L = Lanes<S>;
@@ -242,7 +242,7 @@ struct Twin {
     friend INLINE Twin maximum(Twin x, Twin y) { return {maximum(x.a, y.a), maximum(x.b, y.b)}; }
 };
 
-// A derivative that a formula does not have: what it multiplies is not calculated.
+// A derivative that a formula does not have: products with it are not computed.
 struct absent {};
 template <class X>
 INLINE absent operator*(absent, X) {
@@ -273,7 +273,7 @@ INLINE X operator-(absent, X x) {
 INLINE absent operator-(absent, absent) { return {}; }
 INLINE absent operator-(absent) { return {}; }
 
-// A derivative that some formulas have and others do not: where it does not exist, all is as if it were `absent`.
+// A derivative that some formulas have, known at run time; one that does not exist behaves like `absent`.
 template <class L>
 struct Perhaps {
     L number;
@@ -297,7 +297,7 @@ INLINE std::tuple<Each...> result(Each... each) {
     return {each...};
 }
 
-// Of two registers laid end to end: every second number, from the first or the second on.
+// Every second lane of two concatenated registers, from the first or the second on.
 template <int first, class L, int... k>
 INLINE L every_second(L a, L b, std::integer_sequence<int, k...>) {
     return L(__builtin_shufflevector(a.v, b.v, (first + 2 * k)...));
@@ -308,7 +308,7 @@ INLINE auto unzip(L a, L b) {
     return result(every_second<0>(a, b, every{}), every_second<1>(a, b, every{}));
 }
 
-// The numbers of two registers in turns: of every `span` numbers, the first half or the second.
+// The lanes of two registers interleaved: of every `span` lanes, the first or the second half.
 template <int half, int span, class L, int... k>
 INLINE L in_turns(L a, L b, std::integer_sequence<int, k...>) {
     return L(__builtin_shufflevector(

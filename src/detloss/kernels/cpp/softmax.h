@@ -1,10 +1,10 @@
-// The row loop: the logits of a softmax in, a loss and a gradient a row out.
+// The loop over rows of logits, of softmax losses.
 #pragma once
 #include "loops.h"
 
 namespace detloss::ISA {
 
-// A sum of registers, with what every addition loses.
+// A compensated sum of registers.
 template <class S>
 class Sum {
     Lanes<S> sum = 0.0, low = 0.0;
@@ -26,14 +26,14 @@ class Sum {
     }
 };
 
-// How registers cover a row: whole ones, then one that ends with the row and overlaps them. Rows shorter than a
-// register lie in the room of one.
+// The registers of a row: whole ones, then one that ends with the row and overlaps them. Rows shorter than a register are
+// padded to one.
 template <class L>
 struct Cover {
     using S = typename L::scalar;
     int64_t classes, whole, last;
     bool ragged;
-    L fresh;  // 1 in the lanes of the last register that no whole one has had, else 0
+    L fresh;  // 1 in the lanes of the last register that are in no whole one, else 0
 
     explicit Cover(int64_t classes)
         : classes(classes), whole(classes - classes % L::count), last(std::max<int64_t>(0, classes - L::count)),
@@ -49,29 +49,29 @@ struct Cover {
         if (ragged) sum.add(weighted(fresh, numbers(last)));
         return sum.total();
     }
-    // Puts `numbers(first class, what is there)` in the place of a row.
+    // Replaces a row by `numbers(first class, old numbers)`.
     template <class Numbers>
     void replace(S* row, const Numbers& numbers) const {
-        const L end = ragged ? numbers(last, L::load(row + last)) : L(0.0);  // before what it overlaps changes
+        const L end = ragged ? numbers(last, L::load(row + last)) : L(0.0);  // before the overlapping lanes change
         for (int64_t k = 0; k < whole; k += L::count) numbers(k, L::load(row + k)).store(row + k);
         if (ragged) end.store(row + last);
     }
 };
 
-// exp(logit - top), from both parts of the difference: without the second a margin of 80 would cost forty ulps.
+// exp(logit - top), from both parts of the difference: without the low part, the error at a margin of 80 is forty ulps.
 template <class L>
 INLINE L power_of(L high, L low) {
     const L growth = exp(high);
     return where(low == low, growth + growth * low, growth);
 }
 
-// -log p, p and 1 - p. `others` is the sum of all powers but the largest one, 1; `surprise` is log(1 + others).
+// -log p, p and 1 - p. `others` is the sum of all exponentials except the largest, which is 1; `log_sum` is log(1 + others).
 template <class L>
-INLINE std::tuple<L, L, L> probability(L logit, L top, L others, L surprise) {
-    const auto is_top = logit == top;  // 0 above itself, even where it is infinite
+INLINE std::tuple<L, L, L> probability(L logit, L top, L others, L log_sum) {
+    const auto is_top = logit == top;  // difference 0, even if infinite
     const auto [high, low] = difference(where(is_top, 0.0, logit), where(is_top, 0.0, top));
     const L power = power_of(high, low), total = 1.0 + others;
-    return {(surprise - low) - high, power / total, where(is_top, others, total - power) / total};
+    return {(log_sum - low) - high, power / total, where(is_top, others, total - power) / total};
 }
 
 template <class S>
@@ -83,8 +83,8 @@ S largest(const S* logits, const Cover<Lanes<S>>& cover) {
     return top.folded([](L a, L b) INLINED { return maximum(a, b); });
 }
 
-// The sum of exp(logit - top) over all but one of the largest logits, so that 1 - p never cancels. Stores every power
-// where there is a place for them.
+// The sum of exp(logit - top) over all but one of the largest logits, so that 1 - p does not cancel. Stores the exponentials
+// if `powers` is not null.
 template <class S>
 S sum_of_others(const S* logits, S most, const Cover<Lanes<S>>& cover, S* powers) {
     using L = Lanes<S>;
@@ -105,7 +105,7 @@ S sum_of_others(const S* logits, S most, const Cover<Lanes<S>>& cover, S* powers
     if (!std::isinf(most)) return S(sum.total() + rivals);
     for (int64_t k = 0; powers && k < cover.classes; ++k)
         if (logits[k] == most) powers[k] = S(1);
-    return rivals > 0.0 ? std::numeric_limits<S>::quiet_NaN() : S(sum.total());  // infinity less infinity
+    return rivals > 0.0 ? std::numeric_limits<S>::quiet_NaN() : S(sum.total());  // infinity - infinity
 }
 
 template <class Formula, class L>
@@ -117,29 +117,29 @@ INLINE auto evaluate_class(const std::tuple<L, L, L>& chance, typename L::scalar
 
 template <class S>
 struct RowBlock {
-    const S *logits, *target, *weight;  // target: one a class; null for class indices
+    const S *logits, *target, *weight;  // target: one value per class; null for class indices
     const int64_t* classes_of_rows;
     S *value, *d_pred, *d_target;
     int64_t rows, classes, pitch;
     Parameter<S> class_weight, focus;
     bool ignores;
     int64_t ignore_index;
-    S factor;  // of the derivatives: 1 over what a mean divides by
+    S factor;  // of the derivatives: 1 / divisor
     double label_smoothing;
     Flag* out_of_range;
     bool has_class(int64_t row) const { return classes_of_rows[row] >= 0 && classes_of_rows[row] < classes; }
 };
 
 template <class Formula, class S>
-void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum);
+void soft_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum);
 
-// The value of one row in double: a surprise may be above the largest float where what is left of it, by the share of its
-// class or the weight of its row, is not.
+// The loss of one row in double precision: -log p may exceed the range of float while its product with class and row weights
+// does not.
 template <class Formula>
 double wide_value(const RowBlock<float>& block, int64_t row, float top, float others) {
     const int64_t pitch = std::max<int64_t>(block.classes, Lanes<double>::count);
-    const Room<double> room(3 * pitch);
-    std::fill_n(room.numbers, 3 * pitch, 0.0);
+    const Buffer<double> buffer(3 * pitch);
+    std::fill_n(buffer.numbers, 3 * pitch, 0.0);
     const auto widened = [&](const float* from, double* to) {
         if (from) std::copy_n(from, block.classes, to);
         return from ? to : nullptr;
@@ -147,21 +147,21 @@ double wide_value(const RowBlock<float>& block, int64_t row, float top, float ot
     double value, one = 1.0;
     RowBlock<double> wide{};
     wide.rows = 1, wide.classes = block.classes, wide.pitch = pitch, wide.value = &value, wide.weight = &one;
-    wide.logits = widened(block.logits + row * block.pitch, room.numbers);
-    wide.target = widened(block.target ? block.target + row * block.pitch : nullptr, room.numbers + pitch);
+    wide.logits = widened(block.logits + row * block.pitch, buffer.numbers);
+    wide.target = widened(block.target ? block.target + row * block.pitch : nullptr, buffer.numbers + pitch);
     wide.classes_of_rows = block.classes_of_rows + row;
-    wide.class_weight = {widened(block.class_weight.each, room.numbers + 2 * pitch), block.class_weight.all};
+    wide.class_weight = {widened(block.class_weight.each, buffer.numbers + 2 * pitch), block.class_weight.all};
     wide.focus.all = block.focus.all, wide.factor = 1.0, wide.label_smoothing = block.label_smoothing;
-    shared_row<Formula, double>(wide, 0, top, others);
+    soft_row<Formula, double>(wide, 0, top, others);
     return value;
 }
 
-// Every class has a share of the target: soft targets and label smoothing.
+// A row with soft targets or label smoothing.
 template <class Formula, class S>
-void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum) {
+void soft_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum) {
     using L = Lanes<S>;
     const Cover<L> cover(block.classes);
-    const L top = top_logit, others = others_sum, surprise = log1p(others), weight = block.weight ? block.weight[row] : S(1);
+    const L top = top_logit, others = others_sum, log_sum = log1p(others), weight = block.weight ? block.weight[row] : S(1);
     const L factor = block.factor * weight[0];
     const S *logits = block.logits + row * block.pitch, *target = block.target ? block.target + row * block.pitch : nullptr;
     const int64_t index = target ? 0 : block.classes_of_rows[row];
@@ -173,7 +173,7 @@ void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum
         return (exists ? hot : L(NAN)) * (keep * each) + spread * each;
     };
     const auto formula = [&](int64_t k) INLINED {
-        return evaluate_class<Formula>(probability(L::load(logits + k), top, others, surprise), block.focus.all);
+        return evaluate_class<Formula>(probability(L::load(logits + k), top, others, log_sum), block.focus.all);
     };
     block.value[row] = S(cover.total([&](int64_t k) INLINED { return weighted(share(k), L(std::get<0>(formula(k)))); }));
     if (!block.d_pred) return;
@@ -190,7 +190,7 @@ void shared_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum
         });
 }
 
-// One class has the whole target: its probability says everything. As many rows at a time as a register has lanes.
+// Rows with one class as target, as many at once as a register has lanes.
 template <class Formula, class S>
 void indexed_rows(
     const RowBlock<S>& block, int64_t first, int64_t rows, const S* tops, const S* others, const Cover<Lanes<S>>& cover
@@ -262,19 +262,19 @@ void row_block(const RowBlock<S>& block) {
             indexed_rows<Formula>(block, first, rows, tops, others, cover);
         } else {
             for (int64_t row = 0; row < rows; ++row)
-                shared_row<Formula, S>(block, first + row, tops[row], others[row]);
+                soft_row<Formula, S>(block, first + row, tops[row], others[row]);
         }
         for (int64_t row = 0; row < rows; ++row) weigh_row<Formula>(block, first + row, tops[row], others[row]);
     }
 }
 
-// Rows apart by `pitch`, which leaves room for a register a row.
+// Rows at distances of `pitch`, at least a register.
 template <class S>
-const S* staged_rows(const Operand& from, int64_t begin, int64_t rows, int64_t classes, int64_t pitch, S* room) {
-    if (pitch == classes) return staged(from, begin * classes, rows * classes, room);
-    std::fill_n(room, rows * pitch, S(0));
-    for (int64_t row = 0; row < rows; ++row) convert<S>(from, (begin + row) * classes, classes, room + row * pitch);
-    return room;
+const S* staged_rows(const Operand& from, int64_t begin, int64_t rows, int64_t classes, int64_t pitch, S* buffer) {
+    if (pitch == classes) return staged(from, begin * classes, rows * classes, buffer);
+    std::fill_n(buffer, rows * pitch, S(0));
+    for (int64_t row = 0; row < rows; ++row) convert<S>(from, (begin + row) * classes, classes, buffer + row * pitch);
+    return buffer;
 }
 
 // One loop serves all formulas, which are called once per block.
@@ -287,15 +287,15 @@ Status rows(const Task& task, ParallelFor parallel_for, void (*row_block)(const 
     Flag out_of_range;
     const auto work = [&](int64_t begin, int64_t count) {
         const int64_t numbers = std::max(count * pitch, block_numbers);
-        const Room<S> room(5 * numbers);
-        S few[2][block_numbers];
+        const Buffer<S> buffer(5 * numbers);
+        S row_buffers[2][block_numbers];
         RowBlock<S> block{};
         block.rows = count, block.classes = classes, block.pitch = pitch;
-        block.logits = staged_rows(task.pred, begin, count, classes, pitch, room.numbers);
+        block.logits = staged_rows(task.pred, begin, count, classes, pitch, buffer.numbers);
         if (task.indices) block.classes_of_rows = static_cast<const int64_t*>(task.target.data) + begin;
-        else block.target = staged_rows(task.target, begin, count, classes, pitch, room.numbers + numbers);
-        block.weight = staged(task.weight, begin, count, few[0]);
-        block.class_weight = {staged(task.parameters[0], 0, classes, room.numbers + 2 * numbers), S(task.constants[0])};
+        else block.target = staged_rows(task.target, begin, count, classes, pitch, buffer.numbers + numbers);
+        block.weight = staged(task.weight, begin, count, row_buffers[0]);
+        block.class_weight = {staged(task.parameters[0], 0, classes, buffer.numbers + 2 * numbers), S(task.constants[0])};
         block.focus = {nullptr, S(task.constants[1])};
         block.out_of_range = &out_of_range, block.ignores = task.indices && task.ignores, block.ignore_index = task.ignore_index;
         block.factor = reciprocal<S>(divisor), block.label_smoothing = task.label_smoothing;
@@ -303,9 +303,9 @@ Status rows(const Task& task, ParallelFor parallel_for, void (*row_block)(const 
         const auto place = [&](void* base, S* from) {
             return !base ? nullptr : padded ? from : static_cast<S*>(base) + begin * classes;
         };
-        block.d_pred = place(task.d_pred, room.numbers + 3 * numbers);
-        block.d_target = place(task.d_target, room.numbers + 4 * numbers);
-        block.value = task.reduction ? few[1] : static_cast<S*>(task.value) + begin;
+        block.d_pred = place(task.d_pred, buffer.numbers + 3 * numbers);
+        block.d_target = place(task.d_target, buffer.numbers + 4 * numbers);
+        block.value = task.reduction ? row_buffers[1] : static_cast<S*>(task.value) + begin;
         row_block(block);
         for (const auto& [base, from] : {std::pair{task.d_pred, block.d_pred}, std::pair{task.d_target, block.d_target}})
             for (int64_t row = 0; padded && base && row < count; ++row)

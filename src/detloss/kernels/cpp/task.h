@@ -1,4 +1,4 @@
-// What Python asks for, in fields of eight bytes each: binding.py packs the same order.
+// A task of the library, in fields of eight bytes each; __init__.py packs them in the same order.
 #pragma once
 #include <cstdint>
 
@@ -15,23 +15,22 @@ struct Operand {
 };
 
 struct Task {
-    int64_t formula, dimensions, format;  // the last two of pairs only
-    int64_t entries, width;               // of elements: numbers, and numbers a class-index target stands for
+    int64_t formula, dimensions, format;  // dimensions and format of boxes only
+    int64_t entries, width;               // elements or rows; numbers per row, or logits per class index
     int64_t arithmetic, reduction, measure, indices, ignores, ignore_index;
     double divisor, label_smoothing;
     Operand pred, target, weight, parameters[3];
-    double constants[3];  // of the parameters that are no tensors
+    double constants[3];  // parameters that are scalars
     void *value, *d_pred, *d_target;
 };
 
-// Of pairs of convex bodies: what a row is, and how many numbers the second operand's rows have.
+// A task of pairs of convex shapes: the kinds of rows, and the width of the second operand's rows.
 struct ConvexTask {
     Task task;
     int64_t shape, second_shape, second_width, hull;
 };
 
-// Of a run: the formula is not supported, so nothing was written; or it is done, perhaps with a class index out of range,
-// whose row is NaN.
+// The result of a task. With `unsupported`, nothing was written; with `class_out_of_range`, the loss of a row is NaN.
 enum Status : int32_t { unsupported, done, class_out_of_range };
 
 using ParallelBody = void (*)(int64_t begin, int64_t end, void* context);

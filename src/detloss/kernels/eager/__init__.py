@@ -130,10 +130,10 @@ def softmax_rows(
     smoothing = request.label_smoothing / max(classes.count(pred), 1)
     share = target.to(exact) * keep + smoothing * class_weight.to(exact)
 
-    nll, likelihood, missing = softmax(pred.to(exact), classes)
-    value, rate = request.formula(primitives, nll, likelihood, missing, *options)
+    nll, probability, complement = softmax(pred.to(exact), classes)
+    value, rate = request.formula(primitives, nll, probability, complement, *options)
     rates = primitives.weighted(share, rate * torch.ones_like(value))
-    d_pred = likelihood * (classes.total(rates) - rates) - missing * rates
+    d_pred = probability * (classes.total(rates) - rates) - complement * rates
     d_target = primitives.weighted(keep, value).to(dtype) if needs_target_gradient and exists is None else None
     total = classes.total(primitives.weighted(share, value)).squeeze(-1)  # float64: a weight may bring it into range
     return Entries(total, d_pred.to(dtype), d_target, present, exists)

@@ -1,4 +1,4 @@
-"""The pair loop: an entry is a pair of rows; a penalty on the measures of a geometry."""
+"""The kernel of pairs of axis-aligned boxes: a penalty on the measures of every pair."""
 
 import triton
 import triton.language as tl
@@ -16,7 +16,7 @@ from detloss.kernels.triton.device_primitives import weighted
 
 @triton.jit
 def four_columns(tile):
-    """The columns of a tile four numbers wide."""
+    """The columns of a tile of width four."""
     even, odd = tl.split(tile.reshape(tile.shape[0], 2, 2))
     first, third = tl.split(even)
     second, fourth = tl.split(odd)
@@ -25,7 +25,7 @@ def four_columns(tile):
 
 @triton.jit
 def columns_of(tile):
-    """The columns of a tile two, four or eight numbers wide."""
+    """The columns of a tile of width two, four or eight."""
     if tile.shape[1] == 2:
         columns = tl.split(tile)
     elif tile.shape[1] == 4:
@@ -39,7 +39,7 @@ def columns_of(tile):
 
 @triton.jit
 def tile_of(columns, width: tl.constexpr):
-    """Columns side by side: two, four, or six of which the last fills a tile of eight."""
+    """A tile of two or four columns, or of six padded to eight."""
     if width == 2:
         tile = tl.join(columns[0], columns[1])
     elif width == 4:
@@ -54,7 +54,7 @@ def tile_of(columns, width: tl.constexpr):
 
 @triton.jit
 def load_columns(rows, row, inside, width: tl.constexpr, padded: tl.constexpr, dtype: tl.constexpr):
-    """The numbers of rows of memory, a column each."""
+    """The columns of rows in memory."""
     column = tl.arange(0, padded)[None, :]
     tile = tl.load(rows + row[:, None] * width + column, mask=inside[:, None] & (column < width), other=0.0)
     return columns_of(tile.to(dtype))
@@ -73,7 +73,7 @@ def store_slopes(
     width: tl.constexpr,
     padded: tl.constexpr,
 ):
-    """The derivatives of a loss, or of the measure, as they belong to what was asked for, as rows of memory."""
+    """Store the derivatives of the weighted and reduced losses or similarities as rows in memory."""
     column, slopes = tl.arange(0, padded)[None, :], tile_of(columns, width)
     slopes = reduced_derivative(-slopes if measure else slopes, weight[:, None], divisor, mean)
     tl.store(rows + row[:, None] * width + column, slopes, mask=inside[:, None] & (column < width))
@@ -113,7 +113,7 @@ def pairs(
     dtype: tl.constexpr,
     block: tl.constexpr,
 ):
-    """Every pair's loss and derivatives; both operands may repeat rows along the rows or columns of the entries."""
+    """Losses and derivatives of pairs; expanded operands have strides of 0 along rows or columns."""
     total = number(divisor, divisors, dtype)
     lanes, partial = tl.arange(0, block), tl.zeros((block,), dtype)
     for step in range(0, steps):

@@ -1,7 +1,7 @@
-"""The words that formulas are written in, for Triton: IEEE operations alone, so that every device gives the same bits.
+"""Primitives of the formulas for Triton, with the same bits on every device.
 
-Triton's own `/`, exp and log are approximations on a GPU. What stands here is made of additions, products, correctly
-rounded quotients and bits, which its interpreter calculates as a GPU does.
+Triton's `/`, exp and log are approximations on a GPU. These primitives consist of sums, products, correctly rounded
+quotients and bit operations, for which the interpreter and a GPU agree.
 """
 
 from typing import NamedTuple
@@ -11,16 +11,16 @@ import triton.language as tl
 
 
 class Float(NamedTuple):
-    """What exp, log, angle and power need to know of a kind of float."""
+    """Constants of a floating dtype for exp, log, angle and power."""
 
     integer: tl.dtype
     mantissa: int
     bias: int
     rounder: float  # adding it rounds to an integer
-    low_bits: int  # of the mantissa: what is left without them has exact products
-    ln2_high: float  # a whole number times this is exact
+    low_bits: int  # of the mantissa: numbers without them have exact products
+    ln2_high: float  # an integer times this is exact
     ln2_low: float
-    lowest: float  # the range of exp; beyond it are 0 and infinity
+    lowest: float  # the range of exp; outside are 0 and infinity
     highest: float
     exp_series: tuple[float, ...]  # 1 / 2!, 1 / 3!, ...
     # 2 atanh(x) = 2 x + x^3 polynomial(x^2) up to 1/3, atan(x) = x + x^3 polynomial(x^2) up to 22.5 degrees: minimax.
@@ -99,7 +99,7 @@ DOUBLE = Float(
     half_pi_low=float.fromhex("0x1.1a62633145c07p-54"),
 )
 PI: tl.constexpr = tl.constexpr(3.141592653589793)
-INFINITY: tl.constexpr = tl.constexpr(float("inf"))  # NaN as a global would seem to change: it equals nothing
+INFINITY: tl.constexpr = tl.constexpr(float("inf"))  # Triton takes a global NaN for a changed value
 
 
 @triton.constexpr_function
@@ -108,85 +108,85 @@ def float_of(dtype: tl.dtype) -> Float:
     return DOUBLE if dtype == tl.float64 else SINGLE
 
 
-# ------------------------------------------------------------------------------------------- words as they stand
+# ------------------------------------------------------------------------------------------ elementary operations
 
 
 @triton.jit
 def where(condition, yes, no):
-    """yes where the condition holds, else no."""
+    """yes if the condition is true, else no."""
     return tl.where(condition, yes, no)
 
 
 @triton.jit
 def minimum(a, b):
-    """The smaller, and NaN beside NaN."""
+    """The smaller number; NaN if either is NaN."""
     return tl.minimum(a, b, propagate_nan=tl.PropagateNan.ALL)
 
 
 @triton.jit
 def maximum(a, b):
-    """The larger, and NaN beside NaN."""
+    """The larger number; NaN if either is NaN."""
     return tl.maximum(a, b, propagate_nan=tl.PropagateNan.ALL)
 
 
 @triton.jit
 def relu(x):
-    """x where it is positive, else 0; NaN of NaN."""
+    """x if it is positive, else 0; NaN of NaN."""
     return maximum(x, 0.0)
 
 
 @triton.jit
 def absolute(x):
-    """The size of x."""
+    """The absolute value of x."""
     return tl.abs(x)
 
 
 @triton.jit
 def sign(x):
-    """-1, 0 or 1, and NaN of NaN."""
+    """-1, 0 or 1; NaN of NaN."""
     return tl.where(x > 0.0, 1.0, tl.where(x < 0.0, -1.0, 0.0 * x))
 
 
 @triton.jit
 def constant(x):
-    """x: nothing is derived here."""
+    """x: there is no autograd here."""
     return x
 
 
 @triton.jit
 def divide(numerator, denominator):
-    """The correctly rounded quotient, which `/` is of float64 alone."""
+    """The correctly rounded quotient; `/` is rounded correctly in float64 only."""
     return numerator / denominator if denominator.dtype == tl.float64 else tl.div_rn(numerator, denominator)
 
 
 @triton.jit
 def inverse(x):
-    """1 / x, and 0 where x is 0."""
+    """1 / x, or 0 if x is 0."""
     return tl.where(x == 0.0, 0.0, divide(1.0, x))
 
 
 @triton.jit
 def quotient(numerator, denominator):
-    """numerator / denominator, and 0 where the denominator is 0."""
+    """numerator / denominator, or 0 if the denominator is 0."""
     return tl.where(denominator == 0.0, 0.0, divide(numerator, denominator))
 
 
 @triton.jit
 def weighted(weight, value):
-    """weight * value, and 0 where the weight is 0 even if the value is infinite or NaN."""
+    """weight * value, or 0 if the weight is 0, even if the value is infinite or NaN."""
     return weight * tl.where(weight == 0.0, 0.0, value)
 
 
 @triton.jit
 def difference(a, b):
-    """a - b as the rounded difference and the part that rounding lost (Knuth): their sum is exact."""
+    """a - b as the rounded difference and its rounding error (Knuth); their sum is exact."""
     high = a - b
     b_part = a - high
     low = (a - (high + b_part)) + (b_part - b)
     return high, tl.where(low == low, low, 0.0)
 
 
-# ------------------------------------------------------------------------------------------------- words of bits
+# ------------------------------------------------------------------------------- exponentials, logarithms, angles
 
 
 @triton.jit
@@ -197,18 +197,18 @@ def bits_of(x):
 
 @triton.jit
 def power_of_two(exponent, dtype: tl.constexpr):
-    """2^exponent, of an integer within the normal numbers' exponents."""
+    """2^exponent for an integer in the exponent range of normal numbers."""
     kind: tl.constexpr = float_of(dtype)
     return ((exponent + kind.bias) << kind.mantissa).to(dtype, bitcast=True)
 
 
 @triton.jit
 def scale(size, dimensions: tl.constexpr):
-    """The power of two that brings `size` to where squared products of that many lengths are in range."""
+    """The power of two that scales `size` so that squared products of that many lengths are in range."""
     kind: tl.constexpr = float_of(size.dtype)
     goal: tl.constexpr = (kind.bias - 7) // (2 * (dimensions if dimensions > 2 else 2)) - 2
-    wanted = goal + kind.bias - (bits_of(size) >> kind.mantissa)
-    return power_of_two(tl.minimum(tl.maximum(wanted, 1 - kind.bias), kind.bias), size.dtype)
+    exponent = goal + kind.bias - (bits_of(size) >> kind.mantissa)
+    return power_of_two(tl.minimum(tl.maximum(exponent, 1 - kind.bias), kind.bias), size.dtype)
 
 
 @triton.jit
@@ -222,7 +222,7 @@ def polynomial(x, coefficients: tl.constexpr):
 
 @triton.jit
 def exp_of_sum(x, low):
-    """e^(x + low), low a rounding error of x: 2^k times a polynomial of what is left of x without k log 2."""
+    """e^(x + low) for a rounding error `low` of x: 2^k times a polynomial in x - k log 2."""
     kind: tl.constexpr = float_of(x.dtype)
     within = tl.where(x < kind.lowest, kind.lowest, tl.where(x > kind.highest, kind.highest, x))
     rounded = within * 1.4426950408889634 + kind.rounder
@@ -230,7 +230,7 @@ def exp_of_sum(x, low):
     rest = (within - whole * kind.ln2_high) - (whole * kind.ln2_low - tl.where(x < kind.lowest, 0.0, low))
     power = 1.0 + (rest + rest * rest * polynomial(rest, kind.exp_series))
     k = bits_of(rounded) - bits_of(tl.full((), kind.rounder, x.dtype))
-    half = k >> 1  # two factors: neither leaves the range where the product does not
+    half = k >> 1  # two factors, both in range if the product is
     return power * power_of_two(half, x.dtype) * power_of_two(k - half, x.dtype)
 
 
@@ -242,13 +242,13 @@ def exp(x):
 
 @triton.jit
 def nearest_power_of_two(x):
-    """The k for which x / 2^k lies in [sqrt(1/2), sqrt(2)]."""
+    """The k with x / 2^k in [sqrt(1/2), sqrt(2)]."""
     return (bits_of(x) - bits_of(tl.full((), 0.7071067811865476, x.dtype))) >> float_of(x.dtype).mantissa
 
 
 @triton.jit
 def parts(x):
-    """f and k for which the positive x = (1 + f) 2^k, f small and exact."""
+    """f and k with x = (1 + f) 2^k for positive x; f is small and exact."""
     kind: tl.constexpr = float_of(x.dtype)
     small = x < 2.0 ** (1 - kind.bias)
     normal = tl.where(small, x * 2.0**kind.mantissa, x)
@@ -259,7 +259,7 @@ def parts(x):
 
 @triton.jit
 def less_in_log(f, below):
-    """How much less than f log(1 + f) + below is, from 2 atanh(f / (2 + f)): f itself is never rounded."""
+    """f - log(1 + f) - below, from 2 atanh(f / (2 + f)): f itself is not rounded."""
     s = divide(f, 2.0 + f)
     square, half_square = s * s, 0.5 * f * f
     return half_square - (s * (half_square + square * polynomial(square, float_of(f.dtype).log_series)) + below)
@@ -289,7 +289,7 @@ def log(x):
 
 @triton.jit
 def log1p(x):
-    """log(1 + x) of x >= 0; what rounding 1 + x loses is kept."""
+    """log(1 + x) for x >= 0, including the rounding error of 1 + x."""
     kind: tl.constexpr = float_of(x.dtype)
     total = 1.0 + x
     part = total - 1.0
@@ -301,7 +301,7 @@ def log1p(x):
 
 @triton.jit
 def angle(y, x):
-    """atan2(y, x): one division, of numbers turned by 0, 45 or 90 degrees to lie within 22.5."""
+    """atan2(y, x) with one division: (x, y) is rotated by 0, 45 or 90 degrees to an angle of at most 22.5 degrees."""
     kind: tl.constexpr = float_of(x.dtype)
     rise, run = tl.abs(y), tl.abs(x)
     steep = rise > 2.414213562373095 * run
@@ -313,16 +313,16 @@ def angle(y, x):
     quarters = tl.where(steep, 1.0, tl.where(middle, 0.5, 0.0)).to(x.dtype)  # of the circle
     series = t * (square * polynomial(square, kind.angle_series))
     acute = PI / 2 * quarters + (t + (series + kind.half_pi_low * quarters))
-    turned = tl.where(x < 0.0, (PI - acute) + 2.0 * kind.half_pi_low, acute)
-    return tl.where(y == y, tl.where(y < 0.0, -turned, turned), y)
+    positive = tl.where(x < 0.0, (PI - acute) + 2.0 * kind.half_pi_low, acute)
+    return tl.where(y == y, tl.where(y < 0.0, -positive, positive), y)
 
 
-# ------------------------------------------------------------- powers: logarithms of two words, or they lose digits
+# ------------------------------------------------------------ powers, from logarithms in twice the precision
 
 
 @triton.jit
 def exact_product(a, b):
-    """a * b as the rounded product and what rounding lost (Dekker)."""
+    """a * b as the rounded product and its rounding error (Dekker)."""
     mask: tl.constexpr = -(1 << float_of(a.dtype).low_bits)
     a_high = (bits_of(a) & mask).to(a.dtype, bitcast=True)
     b_high = (bits_of(b) & mask).to(b.dtype, bitcast=True)
@@ -332,8 +332,8 @@ def exact_product(a, b):
 
 
 @triton.jit
-def log_in_two_words(x):
-    """The natural logarithm of a positive number, as a float and what is missing from it."""
+def log_and_error(x):
+    """The natural logarithm of a positive number, as a float and its error."""
     kind: tl.constexpr = float_of(x.dtype)
     f, k = parts(x)
     exponent = k.to(x.dtype)
@@ -352,8 +352,8 @@ def log_in_two_words(x):
 
 @triton.jit
 def general_power(x, exponent):
-    """x^exponent of any x >= 0 and exponent > 0; 0, infinity and NaN are their own powers."""
-    high, low = log_in_two_words(x)
+    """x^exponent for x >= 0 and exponent > 0; 0, infinity and NaN are their own powers."""
+    high, low = log_and_error(x)
     product, error = exact_product(high, exponent)
     result = exp(product)
     return tl.where((x > 0.0) & (x < INFINITY), result + result * (error + low * exponent), x)

@@ -1,4 +1,4 @@
-"""The element and the binary loop: an entry is an element, and consecutive ones go to a program."""
+"""The kernel of elementwise and binary losses: a program evaluates consecutive elements."""
 
 import triton
 import triton.language as tl
@@ -52,7 +52,7 @@ def elements(
     dtype: tl.constexpr,
     block: tl.constexpr,
 ):
-    """Every element's loss and derivatives; the last of a formula's parameters is one number for all."""
+    """Losses and derivatives of elements; the third parameter of a formula is the same for all elements."""
     total = divisor_of(divisor, divisors, counters, columns, dtype)
     keep, spread = number(keep, None, dtype), number(spread, None, dtype)
     lanes, partial = tl.arange(0, block), tl.zeros((block,), dtype)
@@ -69,7 +69,7 @@ def elements(
         factor = numbers(weight, weights, row * weight_row + column * weight_column, inside, dtype)
         if indices:
             index = tl.load(target + row, mask=inside, other=0)
-            y = one_hot(index, column, columns, dtype)  # one beyond the last column is background
+            y = one_hot(index, column, columns, dtype)  # index `columns` is background
             if ignore_index is not None:
                 factor = tl.where(index == ignore_index, 0.0, factor)
         else:

@@ -1,4 +1,4 @@
-"""Pairs of upright cuboids: footprints of the plane, and heights."""
+"""Measures of pairs of upright cuboids, as rectangular footprints times heights."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,53 +12,53 @@ from detloss.kernels.eager import primitives
 from detloss.kernels.eager.convex import polygon_overlap, prism_hulls
 from detloss.kernels.eager.convex.enclosures import box_around
 from detloss.kernels.eager.convex.polygons import (
-    Body,
-    along_axes,
+    Polygons,
+    axis_aligned_boxes,
     direction,
     rectangle,
 )
 from detloss.kernels.interface import ConvexRequest
 
 
-class Upright(NamedTuple):
+class UprightCuboids(NamedTuple):
     """N upright cuboids.
 
     Attributes:
-        footprint: Rectangles of the plane.
-        middle: (N,) the height of the center.
-        height: (N,) not negative.
-        pull: Carries derivatives by the footprint's five numbers, by the middle and by the height back to the row.
+        footprint: Rectangles in the horizontal plane.
+        middle: (N,) the vertical coordinates of the centers.
+        height: (N,) the heights, not negative.
+        backward: From derivatives by the footprint's five numbers, the middle and the height to those by the rows.
     """
 
-    footprint: Body
+    footprint: Polygons
     middle: Tensor
     height: Tensor
-    pull: Callable[[Tensor, Tensor, Tensor], Tensor]
+    backward: Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-def upright_of(shape: Shape, rows: Tensor) -> Upright:
-    """The cuboids of rows of `Cuboid`, or of boxes of space in any format."""
+def cuboids_of(shape: Shape, rows: Tensor) -> UprightCuboids:
+    """The cuboids of rows of `Cuboid`, or of three-dimensional boxes in any format."""
     if isinstance(shape, Cuboid):
         return upright(rows[:, :3], rows[:, 3:6], rows[:, 6], lambda *slopes: torch.cat(slopes, -1))
     assert isinstance(shape, AxisAligned)
-    center, sides, to_row = along_axes(shape.format, rows)
+    center, sides, to_row = axis_aligned_boxes(shape.format, rows)
     return upright(center, sides, torch.zeros_like(sides[:, 0]), to_row)
 
 
-def upright(center: Tensor, sides: Tensor, yaw: Tensor, to_row: Callable[..., Tensor]) -> Upright:
-    """Cuboids from centers, sides and yaws; `to_row` joins the derivatives by these three."""
+def upright(center: Tensor, sides: Tensor, yaw: Tensor, to_row: Callable[..., Tensor]) -> UprightCuboids:
+    """Cuboids from centers, sides and yaws; `to_row` concatenates the derivatives by these three."""
     footprint = rectangle(center[:, :2], sides[:, :2], direction(yaw), lambda *slopes: torch.cat(slopes, -1))
 
-    def pull(d_footprint: Tensor, d_middle: Tensor, d_height: Tensor) -> Tensor:
+    def backward(d_footprint: Tensor, d_middle: Tensor, d_height: Tensor) -> Tensor:
         d_height = torch.where(sides[:, 2] >= 0.0, d_height, 0.0)
         d_center = torch.cat((d_footprint[:, :2], d_middle.unsqueeze(-1)), -1)
         return to_row(d_center, torch.cat((d_footprint[:, 2:4], d_height.unsqueeze(-1)), -1), d_footprint[:, 4:])
 
-    return Upright(footprint, center[:, 2], primitives.relu(sides[:, 2]), pull)
+    return UprightCuboids(footprint, center[:, 2], primitives.relu(sides[:, 2]), backward)
 
 
 class Volume(NamedTuple):
-    """A measure of both cuboids, its derivatives by both footprints' vertices and by the four levels."""
+    """A measure of both cuboids, and its derivatives by the vertices of both footprints and by the four levels."""
 
     value: Tensor
     d_first: Tensor
@@ -66,11 +66,11 @@ class Volume(NamedTuple):
     d_levels: Tensor
 
 
-def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> ConvexMeasures:
-    """The measures of two upright cuboids."""
-    cuboids = [upright_of(shape, rows) for shape, rows in zip(request.shapes, (first, second))]
+def measure_pairs(request: ConvexRequest, first: Tensor, second: Tensor) -> ConvexMeasures:
+    """The measures of pairs of upright cuboids."""
+    cuboids = [cuboids_of(shape, rows) for shape, rows in zip(request.shapes, (first, second))]
     footprints = [cuboid.footprint for cuboid in cuboids]
-    vertices, shifts = polygon_overlap.around_overlap(*footprints)
+    vertices, shifts = polygon_overlap.centered_on_overlap(*footprints)
     origin = cuboids[0].middle.detach()
     middles = [cuboid.middle - origin for cuboid in cuboids]
     halves = [0.5 * cuboid.height for cuboid in cuboids]
@@ -78,10 +78,10 @@ def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> ConvexMeasure
     areas = footprints[0].size, footprints[1].size
     sizes = [area * cuboid.height for area, cuboid in zip(areas, cuboids)]
 
-    places = torch.maximum(*(footprint.anchor.abs().amax(-1) for footprint in footprints))
+    magnitude = torch.maximum(*(footprint.anchor.abs().amax(-1) for footprint in footprints))
     apart, rise = torch.zeros_like(shifts[0]), torch.zeros_like(origin)
-    volumes = {"intersection": intersection(vertices, areas, levels, places)}
-    others: dict[str, Any] = {}
+    volumes = {"intersection": intersection(vertices, areas, levels, magnitude)}
+    optional: dict[str, Any] = {}
     if request.enclosing == "hull":
         volumes["enclosure"] = Volume(*prism_hulls.hull_of(*vertices, areas, levels))
     elif request.enclosing is not None:
@@ -90,7 +90,7 @@ def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> ConvexMeasure
         volumes["diagonal"] = diameter(vertices, levels)
     if "distance" in request.needs:
         apart, rise = shifts[0] - shifts[1], middles[0] - middles[1]
-        others["distance"] = apart.square().sum(-1) + rise.square()
+        optional["distance"] = apart.square().sum(-1) + rise.square()
 
     def backward(slopes: ConvexSlopes) -> tuple[Tensor, Tensor]:
         by_volumes = [(getattr(slopes, name), volume) for name, volume in volumes.items()]
@@ -102,20 +102,20 @@ def meet(request: ConvexRequest, first: Tensor, second: Tensor) -> ConvexMeasure
             d_low, d_high = d_levels[:, 2 * k], d_levels[:, 2 * k + 1]
             d_area, d_height = d_size * cuboid.height, d_size * areas[k] + 0.5 * (d_high - d_low)
             sides = torch.zeros_like(apart)
-            d_footprint = cuboid.footprint.pull(d_vertices, d_area, d_apart.unsqueeze(-1) * apart, sides)
-            rows.append(cuboid.pull(d_footprint, d_low + d_high + d_apart * rise, d_height))
+            d_footprint = cuboid.footprint.backward(d_vertices, d_area, d_apart.unsqueeze(-1) * apart, sides)
+            rows.append(cuboid.backward(d_footprint, d_low + d_high + d_apart * rise, d_height))
         return rows[0], rows[1]
 
-    others |= {name: volume.value for name, volume in volumes.items()}
-    identical = polygon_overlap.are_alike(*vertices) & (levels[:, :2] == levels[:, 2:]).all(-1)
-    return ConvexMeasures(size=sizes[0], other_size=sizes[1], identical=identical, backward=backward, **others)
+    optional |= {name: volume.value for name, volume in volumes.items()}
+    identical = polygon_overlap.are_identical(*vertices) & (levels[:, :2] == levels[:, 2:]).all(-1)
+    return ConvexMeasures(size=sizes[0], other_size=sizes[1], identical=identical, backward=backward, **optional)
 
 
 def intersection(
-    vertices: tuple[Tensor, Tensor], areas: tuple[Tensor, Tensor], levels: Tensor, places: Tensor
+    vertices: tuple[Tensor, Tensor], areas: tuple[Tensor, Tensor], levels: Tensor, magnitude: Tensor
 ) -> Volume:
-    """The shared area times the shared height; of ends on one level, each has half of the derivative."""
-    area = polygon_overlap.intersection(*vertices, *areas, places)
+    """The intersection of the footprints times that of the heights; ends on one level share its derivative."""
+    area = polygon_overlap.intersection(*vertices, *areas, magnitude)
     lows, highs = levels[:, ::2], levels[:, 1::2]
     height = primitives.relu(highs.amin(-1) - lows.amax(-1))
     overlaps = (height > 0.0).unsqueeze(-1).to(levels.dtype)
@@ -125,25 +125,25 @@ def intersection(
 
 
 def box(vertices: tuple[Tensor, Tensor], levels: Tensor) -> Volume:
-    """The box along the axes around both."""
+    """The axis-aligned box around both."""
     low, high = levels.amin(-1, keepdim=True), levels.amax(-1, keepdim=True)
     d_levels = shares(levels == high) - shares(levels == low)
     return product(box_around(*vertices), (high - low).squeeze(-1), d_levels)
 
 
 def product(area: tuple[Tensor, Tensor, Tensor], height: Tensor, d_levels: Tensor) -> Volume:
-    """An area and its derivatives by the vertices, times a height and its derivatives by the levels."""
+    """The product of an area and a height, with its derivatives by vertices and levels."""
     value, *by_vertices = area
     d_first, d_second = (height[:, None, None] * derivative for derivative in by_vertices)
     return Volume(value * height, d_first, d_second, value.unsqueeze(-1) * d_levels)
 
 
 def diameter(vertices: tuple[Tensor, Tensor], levels: Tensor) -> Volume:
-    """The largest squared distance of two vertices; where there are several, they share its derivative."""
+    """The largest squared distance of two vertices; pairs at that distance share its derivative."""
     points = torch.cat(vertices, -2)
     steps = points.unsqueeze(-2) - points.unsqueeze(-3)
     rises = levels.unsqueeze(-1) - levels.unsqueeze(-2)  # (N, 4, 4) of the levels of both
-    # Of every two prisms the tallest rise, with each of their vertices.
+    # The largest vertical distance of every two prisms, for all of their vertices.
     blocks = rises.square().view(-1, 2, 2, 2, 2)
     tallest = blocks.amax((-1, -3))
     counts = [part.shape[-2] for part in vertices]
@@ -162,6 +162,6 @@ def diameter(vertices: tuple[Tensor, Tensor], levels: Tensor) -> Volume:
 
 
 def shares(chosen: Tensor) -> Tensor:
-    """One, in equal parts among those chosen."""
+    """Equal shares of 1 for all selected."""
     parts = chosen.to(torch.float64)
     return parts / parts.sum(-1, keepdim=True)

@@ -1,4 +1,4 @@
-"""What encloses two convex polygons: the hull, the box along the axes, and the longest way across."""
+"""Enclosing regions of two convex shapes: the hull of polygons, the axis-aligned box, and the diameter."""
 
 import math
 from typing import NamedTuple
@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from detloss.kernels.eager import primitives
-from detloss.kernels.eager.convex.polygons import cross, turned_back
+from detloss.kernels.eager.convex.polygons import cross, rotated_clockwise
 
 STEEP = torch.finfo(torch.float64).max
-JITTER = 1e-12  # how much a polygon is stretched, to be chosen where both offer the same vertex
+DILATION_OF_POLYGONS = 1e-12  # selects one polygon where both have the same vertex
 
 
 class Region(NamedTuple):
-    """A measure of two bodies together, and its derivatives by their vertices."""
+    """A measure of both shapes together, and its derivatives by their vertices."""
 
     value: Tensor
     d_first: Tensor
@@ -22,39 +22,39 @@ class Region(NamedTuple):
 
 
 def hull_of(first: Tensor, second: Tensor) -> Region:
-    """The area of the convex hull of polygons (N, K, 2); where vertices coincide, each has half of the derivative."""
+    """The area of the convex hull of polygons (N, K, 2); coincident vertices share the derivative equally."""
     points = torch.cat((first, second), -2)
     areas, derivatives = [], []
-    for stretched in ((stretch(first), second), (first, stretch(second))):
-        area, by_points = chains(points, torch.cat(stretched, -2).detach())
+    for operands in ((dilate(first), second), (first, dilate(second))):
+        area, by_points = chains(points, torch.cat(operands, -2).detach())
         areas.append(area)
         derivatives.append(by_points)
     d_first, d_second = torch.split(0.5 * (derivatives[0] + derivatives[1]), [first.shape[-2], second.shape[-2]], -2)
     return Region(0.5 * (areas[0] + areas[1]), d_first, d_second)
 
 
-def stretch(vertices: Tensor) -> Tensor:
-    """A little larger, about the middle."""
-    return vertices + JITTER * (vertices - vertices.mean(-2, keepdim=True))
+def dilate(vertices: Tensor) -> Tensor:
+    """Polygons slightly enlarged about their middle."""
+    return vertices + DILATION_OF_POLYGONS * (vertices - vertices.mean(-2, keepdim=True))
 
 
-def chains(points: Tensor, chosen_by: Tensor) -> tuple[Tensor, Tensor]:
-    """The area of the hull and its derivatives; `chosen_by` are the points that decide which of them are its corners.
+def chains(points: Tensor, selecting: Tensor) -> tuple[Tensor, Tensor]:
+    """The area of the hull and its derivatives; the corners are selected by `selecting`, slightly different points.
 
-    From the first point in lexicographic order the lower chain goes on to the point that is seen under the least slope,
-    the upper one to that under the greatest, until the last point. So both always end, whatever rounding does.
+    From the first point in lexicographic order, each step of the lower chain goes to the point at the least slope, each
+    step of the upper chain to that at the greatest, until the last point: both always end, despite rounding.
     """
-    order = chosen_by[..., 1].argsort(dim=-1, stable=True)
-    order = order.gather(-1, chosen_by[..., 0].gather(-1, order).argsort(dim=-1, stable=True))
+    order = selecting[..., 1].argsort(dim=-1, stable=True)
+    order = order.gather(-1, selecting[..., 0].gather(-1, order).argsort(dim=-1, stable=True))
     across = order.unsqueeze(-1).expand_as(points)
-    sorted_points, seen = points.gather(-2, across), chosen_by.gather(-2, across)
+    sorted_points, selecting_sorted = points.gather(-2, across), selecting.gather(-2, across)
     count = points.shape[-2]
-    places = torch.arange(count, device=points.device)
-    later, last = places > places.unsqueeze(-1), places == count - 1
-    step = seen.unsqueeze(-3) - seen.unsqueeze(-2)  # (N, from, to, 2)
+    positions = torch.arange(count, device=points.device)
+    later, last = positions > positions.unsqueeze(-1), positions == count - 1
+    step = selecting_sorted.unsqueeze(-3) - selecting_sorted.unsqueeze(-2)  # (N, from, to, 2)
     rightward = step[..., 0] > 0.0
     slope = torch.where(rightward, step[..., 1] / torch.where(rightward, step[..., 0], 1.0), STEEP)
-    copies = (step == 0.0).all(-1)  # gone to at once
+    copies = (step == 0.0).all(-1)  # visited next
     area = torch.zeros_like(points[:, 0, 0])
     derivatives = torch.zeros_like(points)
     for sign in (1.0, -1.0):
@@ -70,13 +70,13 @@ def chains(points: Tensor, chosen_by: Tensor) -> tuple[Tensor, Tensor]:
         corners = sorted_points.gather(-2, path)
         start, end = corners[:, :-1], corners[:, 1:]
         area = area + sign * 0.5 * cross(start, end).sum(-1)
-        derivatives = derivatives.scatter_add(-2, path[:, :-1], sign * 0.5 * turned_back(end))
-        derivatives = derivatives.scatter_add(-2, path[:, 1:], -sign * 0.5 * turned_back(start))
+        derivatives = derivatives.scatter_add(-2, path[:, :-1], sign * 0.5 * rotated_clockwise(end))
+        derivatives = derivatives.scatter_add(-2, path[:, 1:], -sign * 0.5 * rotated_clockwise(start))
     return area, torch.zeros_like(points).scatter(-2, across, derivatives)
 
 
 def box_around(first: Tensor, second: Tensor) -> Region:
-    """The area or volume of the box along the axes around both; vertices that lie on one side share its derivative."""
+    """The area or volume of the axis-aligned box around both; vertices on one side share its derivative."""
     points = torch.cat((first, second), -2)
     low, high = points.amin(-2, keepdim=True), points.amax(-2, keepdim=True)
     sides = high - low
@@ -88,7 +88,7 @@ def box_around(first: Tensor, second: Tensor) -> Region:
 
 
 def diameter(first: Tensor, second: Tensor) -> Region:
-    """The largest squared distance of two vertices; where there are several, they share its derivative."""
+    """The largest squared distance of two vertices; pairs at that distance share its derivative."""
     points = torch.cat((first, second), -2)
     steps = points.unsqueeze(-2) - points.unsqueeze(-3)
     squares = steps.square().sum(-1)

@@ -1,8 +1,8 @@
-"""The hull of two upright prisms, in closed form.
+"""Convex hulls of two upright prisms, in closed form.
 
-A level slice of the hull is a weighted Minkowski sum of the footprints P and Q and of their hull C. Its area is a
-quadratic form in the weights, with mixed areas as its coefficients, and the weights are linear between the four levels
-at which a prism starts or ends.
+A horizontal slice of the hull is a weighted Minkowski sum of the footprints P and Q and their hull C. Its area is a
+quadratic form in the weights, with mixed areas as coefficients, and the weights are linear between the four levels at
+which a prism starts or ends.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from detloss.kernels.eager import primitives
 from detloss.kernels.eager.convex.enclosures import hull_of as planar_hull_of
-from detloss.kernels.eager.convex.polygons import by_area, turned_back
+from detloss.kernels.eager.convex.polygons import by_area, rotated_clockwise
 
 
 class Mixed(NamedTuple):
@@ -33,23 +33,23 @@ class PrismHull(NamedTuple):
 
 
 def mixed_area(polygon: Tensor, points: Tensor) -> Mixed:
-    """Half the sum of every edge's length x how far the points reach along its outer normal."""
-    normals = turned_back(polygon.roll(-1, -2) - polygon)
+    """Half the sum over all edges of the length times the support of the points along the outer normal."""
+    normals = rotated_clockwise(polygon.roll(-1, -2) - polygon)
     reaches = (normals.unsqueeze(-2) * points.unsqueeze(-3)).sum(-1)  # (N, edges, points)
     furthest = reaches.amax(-1)
     shares = (reaches == furthest.unsqueeze(-1)).to(points.dtype)
     shares = shares / shares.sum(-1, keepdim=True)
-    by_edge = -turned_back(shares @ points)
+    by_edge = -rotated_clockwise(shares @ points)
     d_polygon = 0.5 * (by_edge.roll(1, -2) - by_edge)
     return Mixed(0.5 * furthest.sum(-1), d_polygon, 0.5 * shares.mT @ normals)
 
 
 def hull_of(first: Tensor, second: Tensor, areas: tuple[Tensor, Tensor], levels: Tensor) -> PrismHull:
-    """The hull of prisms over anticlockwise polygons (N, K, 2) of these areas.
+    """The hull of prisms over counterclockwise polygons (N, K, 2) of these areas.
 
-    `levels` (N, 4) are the bottom and the top of the first, the bottom and the top of the second. Where both start or
-    end on one level, the answer is the mean of either being outside; the areas are taken as given, and their
-    derivatives come back as those of the footprints.
+    `levels` (N, 4) are the bottom and the top of the first, then those of the second. If both start or end on one
+    level, the derivatives are the mean of both orders. The areas are given; their derivatives are included in those of
+    the footprints.
     """
     both = torch.cat((first, second), -2)
     around, crossed = planar_hull_of(first, second), mixed_area(first, second)
@@ -84,8 +84,8 @@ def slices(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The volume between the four levels, and its derivatives by the coefficients and by the levels.
 
-    A row of `weights` says how much of P, Q and C a slice is at a level. Of linear weights the form's integral is
-    a third of its values at both ends and of the product of both, times the height.
+    A row of `weights` holds the weights of P, Q and C in the slice at a level. For linear weights, the integral of the
+    form is the height times a third of the sum of its values at both ends and their product.
     """
     bottom, top, other_bottom, other_top = torch.eye(4, dtype=levels.dtype, device=levels.device)
     of_first, of_second, of_both = torch.eye(3, dtype=levels.dtype, device=levels.device)
@@ -97,7 +97,7 @@ def slices(
     t = (order @ levels.unsqueeze(-1)).squeeze(-1)
     below, above = torch.where(lowest, of_first, of_second), torch.where(highest, of_first, of_second)
 
-    # In a gap, the slice is on its way from one prism to the other; where they overlap in height, it is C.
+    # In a gap, the slice interpolates from one prism to the other; where their heights overlap, it is C.
     across, other_across = t[:, 2:3] - t[:, :1], t[:, 3:] - t[:, 1:2]
     reached = torch.where(gap, primitives.quotient(t[:, 1:2] - t[:, :1], across), 1.0)
     other_reached = torch.where(gap, primitives.quotient(t[:, 3:] - t[:, 2:3], other_across), 1.0)
