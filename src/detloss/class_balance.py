@@ -1,4 +1,4 @@
-"""What makes up for classes of unequal frequency: weights from their counts, and the bias that a head starts with."""
+"""Weights from class frequencies, and the initial bias of a head."""
 
 import math
 from collections.abc import Sequence
@@ -14,19 +14,19 @@ from detloss.types import CountWeighting, check_choice
 def alpha_from_counts(
     positives: float | Tensor | Sequence[float], negatives: float | Tensor | Sequence[float]
 ) -> float | Tensor:
-    """Give the alpha at which positives and negatives weigh the same in total.
+    """Compute the alpha that gives positives and negatives the same total weight.
 
     ``alpha = negatives / (positives + negatives)``: then ``alpha * positives = (1 - alpha) * negatives``
 
-    When to choose it: as the start of `balanced_cross_entropy_loss`, and as where a search for alpha begins. Not for
-    focal loss as it stands: its gamma has taken weight off the easy side already.
+    When to choose it: as the alpha of `balanced_cross_entropy_loss`, or as the start of a search for alpha. It does not
+    suit focal loss, whose gamma already reduces the weight of easy negatives.
 
     Args:
-        positives: How many entries are 1: a number, or one a class.
-        negatives: How many are 0, likewise.
+        positives: Number of positive elements, or one number per class.
+        negatives: Number of negative elements, likewise.
 
     Returns:
-        A number for numbers, else a float64 tensor (C,) on the device of the counts.
+        A number for numbers, otherwise a float64 tensor (C,) on the device of the counts.
 
     Raises:
         TypeError: A count is no number, tensor or sequence.
@@ -48,7 +48,7 @@ def alpha_from_counts(
         raise ValueError(f"negatives: expected {tuple(one.shape)} like positives, got {tuple(zero.shape)}")
     total = one + zero
     if (total == 0).any():
-        raise ValueError("positives, negatives: expected at least one entry a class, got none of either")
+        raise ValueError("positives, negatives: expected at least one element per class, got none of either")
     alpha = zero / total
     return alpha.item() if alpha.dim() == 0 and isinstance(positives, Real) else alpha
 
@@ -56,17 +56,17 @@ def alpha_from_counts(
 def class_weight_from_counts(
     counts: Tensor | Sequence[float], *, method: CountWeighting = "inverse", beta: float = 0.9999
 ) -> Tensor:
-    """Give a weight for each class, larger for rarer ones.
+    """Compute class weights that are larger for rarer classes.
 
     ``"inverse"``: ``total / (classes * count)``; ``"sqrt"``: the root of that, scaled to mean 1; ``"effective"``:
     ``(1 - beta) / (1 - beta^count)``, scaled to mean 1. Only classes that occur are counted as classes.
 
-    When to choose it: as ``class_weight`` of `cross_entropy_loss` and `softmax_focal_loss`. ``"inverse"`` makes all
-    classes weigh the same and is harsh where one is very rare; ``"sqrt"`` goes half the way; ``"effective"`` stops
-    growing where more samples would bring little new.
+    When to choose it: as ``class_weight`` of `cross_entropy_loss` and `softmax_focal_loss`. ``"inverse"`` gives all
+    classes the same total weight, which is extreme for very rare classes; ``"sqrt"`` is a compromise; ``"effective"``
+    saturates for frequent classes.
 
     Args:
-        counts: How often each class occurs, (C,).
+        counts: Number of samples of each class, (C,).
         method: ``"inverse"``, ``"sqrt"`` or ``"effective"``.
         beta: For ``"effective"``: in [0, 1).
 
@@ -75,7 +75,7 @@ def class_weight_from_counts(
 
     Raises:
         TypeError: The counts are no tensor or sequence of numbers.
-        ValueError: A count is negative or not finite, all are 0, they are not one a class, or an option does not fit.
+        ValueError: A count is negative or not finite, all are 0, they are not one per class, or an option does not fit.
 
     Example:
         >>> import detloss
@@ -96,13 +96,13 @@ def class_weight_from_counts(
         raise ValueError(f"beta: expected in [0, 1), got {beta!r}")
     count = counts_of("counts", counts)
     if count.dim() != 1:
-        raise ValueError(f"counts: expected one a class, (C,), got {tuple(count.shape)}")
+        raise ValueError(f"counts: expected one per class, (C,), got {tuple(count.shape)}")
     seen = count > 0
     if not seen.any():
         raise ValueError("counts: expected at least one class that occurs, got none")
     some = torch.where(seen, count, 1.0)
     if method == "effective":
-        # expm1 keeps the digits of 1 - beta^count where beta is close to 1.
+        # expm1 is accurate for beta close to 1.
         weight = (1.0 - beta) / -torch.expm1(some * torch.log(torch.tensor(beta, dtype=some.dtype)))
     else:
         weight = count.sum() / (seen.sum() * some)
@@ -114,19 +114,19 @@ def class_weight_from_counts(
 
 
 def prior_bias(pi: float) -> float:
-    """Give the bias at which the last layer of a sigmoid head starts out by saying that objects are rare.
+    """Compute the initial bias of a sigmoid head for a small prior probability of objects.
 
     ``bias = -log((1 - pi) / pi)``: then ``sigmoid(bias) = pi``
 
-    When to choose it: for every head that `sigmoid_focal_loss` or a binary loss trains and that sees mostly
-    background: ``torch.nn.init.constant_(head.bias, detloss.prior_bias(0.01))``. A head that starts at one half for
-    every cell spends its first steps on unlearning that, and may diverge.
+    When to choose it: for every head trained with `sigmoid_focal_loss` or a binary loss on mostly background cells:
+    ``torch.nn.init.constant_(head.bias, detloss.prior_bias(0.01))``. A head that predicts 0.5 for every cell at the
+    start wastes its first steps and may diverge.
 
     Args:
-        pi: How probable each class is in a cell before training, in (0, 1); RetinaNet's is .01.
+        pi: Prior probability of a class in a cell, in (0, 1); 0.01 in RetinaNet.
 
     Returns:
-        The bias, below 0 where ``pi`` is below one half.
+        The bias, negative for ``pi`` below 0.5.
 
     Raises:
         TypeError: ``pi`` is no number.

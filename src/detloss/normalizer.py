@@ -1,4 +1,4 @@
-"""What a mean divides by, when the batch is spread over ranks and accumulation steps."""
+"""Normalizer of a mean whose batch is distributed over ranks and accumulation steps."""
 
 import torch
 from torch import Tensor, distributed, nn
@@ -7,29 +7,31 @@ from detloss.engine import checks
 
 
 class Normalizer(nn.Module):
-    """Make a normaliser from a count of positives (or a sum of weights), the same on every rank.
+    """Convert a count of positives (or a sum of weights) to a normalizer that is the same on every rank.
 
-    ``normalizer = max(mean over ranks of count, minimum)``, or of its running mean where ``momentum`` is given
+    ``normalizer = max(mean over ranks of count, minimum)``, or of its running mean if ``momentum`` is given
 
-    When to choose it: a detection loss divided by its positives. DDP averages gradients over ranks; dividing each
-    rank's sum by the *mean* count gives the gradient of one process on the joined batch, dividing by its own count
-    does not. With gradient accumulation, pass the count of the whole step to every micro-batch.
+    When to choose it: for a detection loss divided by the number of positives. DDP averages gradients over ranks.
+    Dividing the sum of each rank by the *mean* count gives the gradient of one process on the whole batch; dividing by
+    the count of the rank does not. With gradient accumulation, pass the count of the whole step to every micro-batch.
 
     Args:
-        minimum: Never less than this, so that a batch without positives does not blow up; more than 0.
-        momentum: In [0, 1): a running mean, ``momentum * old + (1 - momentum) * new``, kept as a buffer and updated
-            in training mode alone; None: the count itself.
+        minimum: Lower bound of the normalizer, above 0, for batches with few or no positives.
+        momentum: In [0, 1): a running mean, ``momentum * old + (1 - momentum) * new``, a buffer that is
+            updated in training mode only; None: no running mean.
 
     Returns:
-        The call ``normalizer(count)`` gives a float32 scalar tensor on the count's device, without waiting for it.
+        The call ``normalizer(count)`` gives a float32 scalar tensor on the device of the count, without
+        synchronization.
 
     Raises:
         TypeError: An option or the count is no number.
         ValueError: An option is out of range, or the count is not one number.
 
     Edge cases:
-        Where torch.distributed does not run, the count is its own mean. The first count starts the running mean. The
-        minimum is a rank's: with fewer than ``minimum`` a rank altogether, ranks divide by more than one process does.
+        Without torch.distributed the mean is the count itself. The first count initializes the running mean. The
+        minimum applies per rank: with a mean count below ``minimum``, the normalizer is larger than that of one
+        process.
 
     Example:
         >>> import torch, detloss
@@ -56,7 +58,7 @@ class Normalizer(nn.Module):
             momentum = checks.number("momentum", momentum, 0.0, 1.0)
             if momentum == 1.0:
                 raise ValueError("momentum: expected in [0, 1), got 1.0")
-            self.register_buffer("running", torch.full((), torch.nan))  # NaN: nothing counted yet
+            self.register_buffer("running", torch.full((), torch.nan))  # NaN until the first count
         self.momentum = momentum
 
     @torch.no_grad()
