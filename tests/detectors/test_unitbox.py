@@ -66,14 +66,14 @@ class TestAssignment:
                 if owner is None:
                     assert found.labels[cell] == BACKGROUND
                     assert not found.positive[cell]
-                    assert found.share[cell] == 0
+                    assert found.weight[cell] == 0
                     assert found.boxes[cell].tolist() == [0, 0, 0, 0]
                 else:
                     x1, y1, x2, y2 = boxes[owner].tolist()
                     assert found.labels[cell] == labels[owner]
                     assert found.positive[cell]
                     assert found.boxes[cell].tolist() == pytest.approx([x - x1, y - y1, x2 - x, y2 - y], abs=1e-5)
-                    assert found.share[cell].item() == pytest.approx(1 / owners.count(owner))
+                    assert found.weight[cell].item() == pytest.approx(1 / owners.count(owner))
 
     def test_gives_a_tiny_box_the_nearest_cell(self) -> None:
         box = torch.tensor([[1.6, 0.6, 1.9, 0.9]])

@@ -58,7 +58,7 @@ def page(tmp_path: Path) -> Path:
     plan = Plan(dict.fromkeys(pairs, (1.0,)), seeds=(0, 1), steps=4)
     comparison = begin_comparison(tmp_path, plan)
     for trial in plan.comparison_trials(plan.best_weights({})):
-        comparison.enter(outcome_of(trial, ap=0.4 + 0.01 * trial.seed + 0.005 * (trial.cls == "softmax_focal")))
+        comparison.record(outcome_of(trial, ap=0.4 + 0.01 * trial.seed + 0.005 * (trial.cls == "softmax_focal")))
     data = "/a/rather/long/path/without/any/space/" + "folder/" * 12
     write_report(path, comparison, settings_of("detloss compare " * 9, data=data))
     return path

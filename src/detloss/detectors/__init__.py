@@ -1,4 +1,4 @@
-"""Detectors that are trained with the losses, and what turns their predictions into detections."""
+"""Detectors for training with the losses of this package."""
 
 from detloss.detectors.rotated_unitbox import RotatedUnitBox
 from detloss.detectors.unitbox import UnitBox

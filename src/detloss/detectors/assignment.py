@@ -1,4 +1,4 @@
-"""Label assignment: which cell of a feature plane is trained on which ground-truth box."""
+"""Label assignment: ground-truth boxes to the cells of a feature map."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
@@ -11,10 +11,10 @@ class Objects(NamedTuple):
     """The ground-truth objects of a batch of images, in one tensor each.
 
     Attributes:
-        boxes: (n, numbers): their boxes.
-        labels: (n,) int64: their classes.
-        images: (n,) int64: the image of each.
-        batch: How many images there are.
+        boxes: (n, numbers): boxes.
+        labels: (n,) int64: classes.
+        images: (n,) int64: index of the image.
+        batch: Number of images.
     """
 
     boxes: Tensor
@@ -32,29 +32,28 @@ class Objects(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """What every cell of a batch of planes is trained on: image by image, row by row.
+    """Targets of the cells of a batch of feature maps: image by image, row by row.
 
     Attributes:
-        labels: (cells,) int64: the class of a cell's box, or the background's index.
-        boxes: (cells, numbers): a cell's box as `assign` or `assign_rotated` writes it; 0 in the background.
-        positive: (cells,) bool: whether a cell has a box.
-        share: (cells,): one by the number of cells of its box, so that every box that has cells sums to 1; 0 in the
-            background.
+        labels: (cells,) int64: class of a cell's box, or the background index.
+        boxes: (cells, numbers): box of a cell as `assign` or `assign_rotated` encodes it; 0 in the background.
+        positive: (cells,) bool: whether the cell is positive.
+        weight: (cells,): 1 / number of cells of the same box, so that the cells of a box sum to 1; 0 in the background.
     """
 
     labels: Tensor
     boxes: Tensor
     positive: Tensor
-    share: Tensor
+    weight: Tensor
 
 
 def cell_centers(height: int, width: int, *, device: torch.device | None = None) -> Tensor:
-    """Place the centers of a plane's cells, row by row.
+    """Compute the cell centers of a feature map, row by row.
 
     Args:
-        height: Cells from top to bottom.
-        width: Cells from left to right.
-        device: Where the result is wanted.
+        height: Number of rows.
+        width: Number of columns.
+        device: Device of the result.
 
     Returns:
         (height * width, 2) float32: x, y in cells.
@@ -68,22 +67,22 @@ def cell_centers(height: int, width: int, *, device: torch.device | None = None)
 
 
 def assign(centers: Tensor, objects: Objects, *, background: int, middle: float = 1.0) -> Assignment:
-    """Give every cell the smallest box of its image that its center lies in.
+    """Assign every cell the smallest box of its image that contains the cell center.
 
     Args:
-        centers: (cells, 2): x, y in every plane.
-        objects: Their boxes are (n, 4) corners x1, y1, x2, y2 in the unit of `centers`.
-        background: The label of a cell without a box.
-        middle: The share of a box's sides, about its center, in which a cell's center has to lie.
+        centers: (cells, 2): x, y in the feature map.
+        objects: Boxes are (n, 4) corners x1, y1, x2, y2 in the unit of `centers`.
+        background: Label of a negative cell.
+        middle: Center sampling: fraction of the sides of a box, around its center, that must contain the cell center.
 
     Returns:
-        An `Assignment`; a cell's box is the distances from its center to the left, top, right and bottom side, in the
-        unit of `centers`.
+        An `Assignment`. The box of a cell is the distances from its center to the left, top, right and bottom side, in
+        the unit of `centers`.
 
     Edge cases:
-        A box that no cell's center lies in gets the cell nearest to its center, so that small objects are learned too;
-        some of that cell's distances are negative. A box that smaller ones cover cell by cell gets none. Of equally
-        small boxes the first wins. No boxes make everything background.
+        A box that contains no cell center is assigned the cell nearest to its center, so that small objects are trained
+        too; some distances of that cell are negative. A box whose cells all belong to smaller boxes has none. Of boxes
+        of equal area the first has priority. Without boxes every cell is background.
 
     Example:
         >>> boxes = torch.tensor([[0.0, 0.0, 2.0, 1.0], [1.0, 0.0, 2.0, 1.0]])
@@ -92,31 +91,31 @@ def assign(centers: Tensor, objects: Objects, *, background: int, middle: float 
         [5, 6, 9]
 
     Sources:
-        Yu et al., UnitBox: An Advanced Object Detection Network (2016), https://arxiv.org/abs/1608.01471, where an
-        image has one face; the smallest box from Tian et al., FCOS (2019), section 3.1,
+        Yu et al., UnitBox: An Advanced Object Detection Network (2016), https://arxiv.org/abs/1608.01471, with one
+        face per image; the smallest box from Tian et al., FCOS (2019), section 3.1,
         https://arxiv.org/abs/1904.01355
     """
     first, last = objects.boxes.to(centers.dtype).chunk(2, dim=1)
     margin = (last - first) * ((1 - middle) / 2)
     (x1, y1), (x2, y2), (x, y) = (first + margin).T[..., None], (last - margin).T[..., None], centers.T
     inside = (x > x1) & (x < x2) & (y > y1) & (y < y2)
-    owners = smallest(centers, objects, inside, middles=(first + last) / 2, areas=(last - first).prod(dim=1))
+    owners = smallest_boxes(centers, objects, inside, middles=(first + last) / 2, areas=(last - first).prod(dim=1))
     here = centers.repeat(objects.batch, 1)
-    distances = torch.cat((here - behind_all(first)[owners], behind_all(last)[owners] - here), dim=1)
-    return written(owners, distances, objects.labels, background)
+    distances = torch.cat((here - with_background(first)[owners], with_background(last)[owners] - here), dim=1)
+    return assignment_of(owners, distances, objects.labels, background)
 
 
 def assign_rotated(centers: Tensor, objects: Objects, *, background: int, middle: float = 1.0) -> Assignment:
-    """Give every cell the smallest rotated box of its image that its center lies in.
+    """Assign every cell the smallest rotated box of its image that contains the cell center.
 
     Args:
-        centers: (cells, 2): x, y in every plane.
-        objects: Their boxes are (n, 5): cx, cy, w, h in the unit of `centers`, angle in radians.
-        background: The label of a cell without a box.
-        middle: The share of a box's sides, about its center, in which a cell's center has to lie.
+        centers: (cells, 2): x, y in the feature map.
+        objects: Boxes are (n, 5): cx, cy, w, h in the unit of `centers`, angle in radians.
+        background: Label of a negative cell.
+        middle: Center sampling: fraction of the sides of a box, around its center, that must contain the cell center.
 
     Returns:
-        An `Assignment`; a cell's box is its row with cx and cy from the cell's center.
+        An `Assignment`. The box of a cell is its row with cx and cy relative to the cell center.
 
     Edge cases:
         Those of `assign`.
@@ -130,26 +129,26 @@ def assign_rotated(centers: Tensor, objects: Objects, *, background: int, middle
     boxes = objects.boxes.to(centers.dtype)
     middles, sides, angles = boxes.tensor_split((2, 4), dim=1)
     (x, y), cosine, sine = (middles[:, None] - centers).unbind(-1), angles.cos(), angles.sin()
-    along_the_sides = torch.stack((x * cosine + y * sine, y * cosine - x * sine), dim=-1)
-    inside = (along_the_sides.abs() < sides[:, None] * (middle / 2)).all(dim=-1)
-    owners = smallest(centers, objects, inside, middles=middles, areas=sides.prod(dim=1))
-    rows = behind_all(boxes)[owners]
+    local = torch.stack((x * cosine + y * sine, y * cosine - x * sine), dim=-1)
+    inside = (local.abs() < sides[:, None] * (middle / 2)).all(dim=-1)
+    owners = smallest_boxes(centers, objects, inside, middles=middles, areas=sides.prod(dim=1))
+    rows = with_background(boxes)[owners]
     offsets = rows[:, :2] - centers.repeat(objects.batch, 1)
-    return written(owners, torch.cat((offsets, rows[:, 2:]), dim=1), objects.labels, background)
+    return assignment_of(owners, torch.cat((offsets, rows[:, 2:]), dim=1), objects.labels, background)
 
 
-def smallest(centers: Tensor, objects: Objects, inside: Tensor, *, middles: Tensor, areas: Tensor) -> Tensor:
-    """Find the smallest box around every cell, after every box without a cell has got the nearest one.
+def smallest_boxes(centers: Tensor, objects: Objects, inside: Tensor, *, middles: Tensor, areas: Tensor) -> Tensor:
+    """Find the smallest box around every cell; a box without a cell is given the nearest one first.
 
     Args:
-        centers: (cells, 2): x, y in every plane.
-        objects: The objects of all planes.
-        inside: (n, cells) bool: which centers lie in which box.
-        middles: (n, 2) of the boxes.
-        areas: (n,) of the boxes.
+        centers: (cells, 2): x, y in the feature map.
+        objects: Objects of all images.
+        inside: (n, cells) bool: whether the box contains the cell center.
+        middles: (n, 2): centers of the boxes.
+        areas: (n,): areas of the boxes.
 
     Returns:
-        (batch * cells,) int64: the index of an object, n in the background.
+        (batch * cells,) int64: index of the object, n for background.
     """
     count, cells = inside.shape
     missed = (~inside.any(dim=1)).nonzero().squeeze(1)
@@ -162,18 +161,18 @@ def smallest(centers: Tensor, objects: Objects, inside: Tensor, *, middles: Tens
     return torch.cat((by_area, by_area.new_tensor([count])))[first]
 
 
-def behind_all(rows: Tensor) -> Tensor:
-    """Add the background's row, 0, to those of the objects."""
+def with_background(rows: Tensor) -> Tensor:
+    """Append a row of zeros for the background."""
     return torch.cat((rows, rows.new_zeros(1, rows.shape[1])))
 
 
-def written(owners: Tensor, boxes: Tensor, labels: Tensor, background: int) -> Assignment:
-    """Write an assignment down from the object of every cell, and its box there."""
+def assignment_of(owners: Tensor, boxes: Tensor, labels: Tensor, background: int) -> Assignment:
+    """Build an assignment from the object of every cell and its encoded box."""
     positive = owners < len(labels)
     cells = owners.bincount(minlength=len(labels) + 1)
     return Assignment(
         labels=torch.cat((labels, labels.new_tensor([background])))[owners],
         boxes=boxes * positive[:, None],
         positive=positive,
-        share=positive / cells[owners],
+        weight=positive / cells[owners],
     )

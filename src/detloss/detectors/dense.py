@@ -1,4 +1,4 @@
-"""What detectors of one feature plane share: every cell says what it sees, and the numbers of its box."""
+"""Base class of single-level dense detectors: class logits and a box per cell of one feature map."""
 
 import math
 from abc import ABC, abstractmethod
@@ -18,21 +18,21 @@ CANDIDATES = 1000  # the highest-scoring cells of an image that enter non-maximu
 
 
 class DenseDetector(nn.Module, ABC):
-    """A detector of one feature plane; a subclass says what the numbers of a box are.
+    """A detector with one feature map; a subclass defines the encoding of a box.
 
     Args:
-        num_classes: C, without the background.
-        box_loss: Called as ``box_loss(boxes, target_boxes, weight=, normalizer=)`` with what `compared` gives.
-        class_loss: As `UnitBox` has it.
-        box_weight: The factor of the box loss.
-        each_number: Whether the box loss has an entry for each number of a box; None: detloss's own losses are known,
-            any other has one a box.
-        background: As `UnitBox` has it.
-        prior: Likewise.
-        center_sampling: Likewise.
-        backbone: Likewise.
-        first_numbers: What the box head says of every box before training, but for its weights.
-        geometry: What a box is, in pixels.
+        num_classes: C, the number of classes without background.
+        box_loss: Called as ``box_loss(boxes, target_boxes, weight=, normalizer=)`` on the results of `loss_inputs`.
+        class_loss: As in `UnitBox`.
+        box_weight: Weight of the box loss.
+        each_number: Whether the box loss has one element per number of a box; None: inferred for losses of detloss, one
+            element per box for others.
+        background: As in `UnitBox`.
+        prior: As in `UnitBox`.
+        center_sampling: As in `UnitBox`.
+        backbone: As in `UnitBox`.
+        first_numbers: Initial bias of the box head.
+        geometry: Geometry of a box, in pixels.
     """
 
     def __init__(
@@ -52,8 +52,8 @@ class DenseDetector(nn.Module, ABC):
     ) -> None:
         super().__init__()
         validation.positive_integer("num_classes", num_classes)
-        validation.share("prior", prior)
-        validation.share("center_sampling", center_sampling, up_to_all=True)
+        validation.fraction("prior", prior)
+        validation.fraction("center_sampling", center_sampling, up_to_all=True)
         self.num_classes = num_classes
         self.numbers = len(first_numbers)
         self.geometry = geometry
@@ -70,7 +70,7 @@ class DenseDetector(nn.Module, ABC):
         numbers = nn.Conv2d(channels, self.numbers, 1)
         self.box_head = nn.Sequential(separable_convolution(channels), numbers)
         class_tower = separable_convolution(channels)
-        # The logits are made last: so a seed gives all else the same weights, whatever their number.
+        # The logits are created last, so that the other weights of a seed do not depend on the number of classes.
         logits = nn.Conv2d(channels, num_classes + self.background, 1)
         self.class_head = nn.Sequential(class_tower, logits)
 
@@ -80,31 +80,31 @@ class DenseDetector(nn.Module, ABC):
         logits.bias = nn.Parameter(torch.tensor(prior_logits))
 
     @abstractmethod
-    def written(self, numbers: Tensor) -> Tensor:
-        """Turn what the box head says, (B, numbers, H, W), into boxes as the plane has them."""
+    def activate(self, numbers: Tensor) -> Tensor:
+        """Convert outputs of the box head, (B, numbers, H, W), to encoded boxes."""
 
     @abstractmethod
-    def placed(self, boxes: Tensor, centers: Tensor, height: int, width: int) -> Tensor:
-        """Turn boxes of the plane, (B, cells, numbers), at these cells into boxes in the pixels of an image."""
+    def decode(self, boxes: Tensor, centers: Tensor, height: int, width: int) -> Tensor:
+        """Decode boxes, (B, cells, numbers), of these cell centers to pixels of the image."""
 
     @abstractmethod
     def assign(self, height: int, width: int, targets: Sequence[Mapping[str, Tensor]]) -> Assignment:
-        """Say which cell of the images' planes has which box, as the loss does."""
+        """Assign ground-truth boxes to the cells of the feature maps, as the loss does."""
 
-    def compared(self, boxes: Tensor) -> Tensor:
-        """Give what the box loss is to compare of boxes of the plane, (n, numbers)."""
+    def loss_inputs(self, boxes: Tensor) -> Tensor:
+        """Convert encoded boxes, (n, numbers), to inputs of the box loss."""
         return boxes
 
     def forward(self, images: Tensor) -> Tensor:
-        """Look at images.
+        """Predict logits and encoded boxes.
 
         Args:
             images: (B, 3, H, W) in [0, 1].
 
         Returns:
-            The plane (B, C + 1 + 4, H', W'), or (B, C + 4, H', W') without background: logits, the background's last
-            of them, then the distances l, t, r, b in strides, all of them above 0; of `RotatedUnitBox`, the five
-            numbers cx, cy, w, h, angle. H' and W' are H and W by the stride, rounded up.
+            (B, C + 1 + 4, H', W'), or (B, C + 4, H', W') without background: logits, with background last, then the
+            distances l, t, r, b in strides, all positive. For `RotatedUnitBox` the box is cx, cy, w, h, angle. H' and
+            W' are H and W divided by the stride, rounded up.
 
         Raises:
             TypeError: The images are no floating tensor.
@@ -113,18 +113,18 @@ class DenseDetector(nn.Module, ABC):
         validation.images(images)
         height, width = images.shape[-2:]
         features = self.backbone(pad(images, (0, -width % self.stride, 0, -height % self.stride)))
-        return torch.cat((self.class_head(features), self.written(self.box_head(features))), dim=1)
+        return torch.cat((self.class_head(features), self.activate(self.box_head(features))), dim=1)
 
     def loss(self, images: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Measure what training minimises.
+        """Compute the training losses.
 
         Args:
             images: (B, 3, H, W) in [0, 1].
-            targets: One an image: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, or (n, 5) cx, cy, w, h, angle for
+            targets: One per image: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, or (n, 5) cx, cy, w, h, angle for
                 `RotatedUnitBox`, and "labels", (n,) classes from 0 to C - 1; n may be 0.
 
         Returns:
-            "classification" and "box", scalars, weighted already: their sum is the training loss.
+            "classification" and "box", weighted scalars whose sum is the training loss.
 
         Raises:
             TypeError: The images are no floating tensor.
@@ -133,30 +133,30 @@ class DenseDetector(nn.Module, ABC):
         return self.plane_loss(self(images), targets)
 
     def plane_loss(self, plane: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Measure the same on a plane that is there already.
+        """Compute the training losses from the output of `forward`.
 
-        When to choose it: under DistributedDataParallel, which synchronises gradients only for its own forward:
+        When to choose it: under DistributedDataParallel, which synchronizes gradients only for its own forward:
         ``parallel.module.plane_loss(parallel(images), targets)``.
 
         Args:
-            plane: What `forward` returned.
+            plane: Output of `forward`.
             targets: As for `loss`.
 
         Returns:
-            As `loss`.
+            Those of `loss`.
 
         Raises:
             ValueError: A shape does not fit, or there are not as many targets as images.
         """
         batch, channels, height, width = plane.shape
         validation.targets(targets, batch, self.numbers)
-        labels, boxes, positive, share = self.assign(height, width, targets)
+        labels, boxes, positive, per_object = self.assign(height, width, targets)
         cells = plane.permute(0, 2, 3, 1).reshape(-1, channels)
-        objects, positives = self.normalizer(share.sum()), self.normalizer(positive.sum())
-        weight = torch.where(positive, share * (positives / objects), 1.0)
+        objects, positives = self.normalizer(per_object.sum()), self.normalizer(positive.sum())
+        weight = torch.where(positive, per_object * (positives / objects), 1.0)
         box_loss = self.box_loss(
-            self.compared(cells[positive, -self.numbers :]),
-            self.compared(boxes[positive]),
+            self.loss_inputs(cells[positive, -self.numbers :]),
+            self.loss_inputs(boxes[positive]),
             weight=weight[positive, None] if self.each_number else weight[positive],
             normalizer=positives,
         )
@@ -177,16 +177,16 @@ class DenseDetector(nn.Module, ABC):
         iou_threshold: float = 0.5,
         max_detections: int = 100,
     ) -> list[dict[str, Tensor]]:
-        """Find the objects in images.
+        """Detect objects.
 
-        A cell speaks for the most probable of its classes, and that probability is its score; of the boxes of one
-        class that overlap too much the highest-scoring one stays.
+        The score of a cell is the probability of its most probable class. Non-maximum suppression per class keeps the
+        highest-scoring box.
 
         Args:
             images: (B, 3, H, W) in [0, 1].
-            score_threshold: Boxes that are not surer are dropped.
-            iou_threshold: Above it, two boxes of a class are one object.
-            max_detections: At most this many for an image.
+            score_threshold: Boxes with lower scores are removed.
+            iou_threshold: IoU threshold of non-maximum suppression.
+            max_detections: Maximum number of detections per image.
 
         Returns:
             One per image, highest scores first: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, within the image, or
@@ -201,7 +201,7 @@ class DenseDetector(nn.Module, ABC):
         logits, numbers = plane.flatten(2).transpose(1, 2).tensor_split([plane.shape[1] - self.numbers], dim=-1)
         probabilities = logits.softmax(dim=-1)[..., :-1] if self.background else logits.sigmoid()
         scores, labels = probabilities.max(dim=-1)
-        boxes = self.placed(numbers, centers, *images.shape[-2:])
+        boxes = self.decode(numbers, centers, *images.shape[-2:])
 
         detections = []
         for image in range(len(images)):

@@ -1,4 +1,4 @@
-"""What a detector may be given: every check names the argument, what was expected and what came."""
+"""Checks of the arguments of detectors."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,15 +16,15 @@ def positive_integer(name: str, value: object) -> None:
         raise ValueError(f"{name}: expected at least 1, got {value}")
 
 
-def share(name: str, value: float, *, up_to_all: bool = False) -> None:
-    """A number between 0 and 1: not 0, and 1 only where a share may be all."""
+def fraction(name: str, value: float, *, up_to_all: bool = False) -> None:
+    """A number between 0 and 1; 1 is valid only with `up_to_all`."""
     if not (0.0 < value < 1.0 or (up_to_all and value == 1.0)):
         expected = "above 0 and at most 1" if up_to_all else "between 0 and 1"
         raise ValueError(f"{name}: expected {expected}, got {value!r}")
 
 
 def reads_rows(box_loss: object, geometry: detloss.AxisAligned | detloss.Rotated, expected: str) -> None:
-    """No overlap loss of detloss's that would take rows of this geometry for something else."""
+    """Reject an overlap loss of detloss with another geometry."""
     if kind_of(box_loss) is Kind.BOX:
         found = geometry_of(box_loss)
         if found != geometry:
@@ -32,7 +32,7 @@ def reads_rows(box_loss: object, geometry: detloss.AxisAligned | detloss.Rotated
 
 
 def backbone(value: nn.Module) -> tuple[int, int]:
-    """A module that says how many channels its features have and how many pixels a cell: both are returned."""
+    """A module with `out_channels` and `stride`, which are returned."""
     channels, stride = (getattr(value, name, None) for name in ("out_channels", "stride"))
     if not (isinstance(channels, int) and isinstance(stride, int)):
         raise TypeError(
@@ -51,7 +51,7 @@ def images(value: Tensor) -> None:
 
 
 def targets(value: Sequence[Mapping[str, Tensor]], batch: int, numbers: int) -> None:
-    """A mapping for every image, with as many boxes, of so many numbers, as labels."""
+    """One mapping per image, with as many boxes of this many numbers as labels."""
     if len(value) != batch:
         raise ValueError(f"targets: expected one for each of {batch} images, got {len(value)}")
     for index, target in enumerate(value):
