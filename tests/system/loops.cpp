@@ -12,11 +12,11 @@
 #include "task.h"
 
 namespace detloss::ISA {
-bool run_elements(const Task&, ParallelFor);
-bool run_binary(const Task&, ParallelFor);
-bool run_rows(const Task&, ParallelFor);
-bool run_pairs(const Task&, ParallelFor);
-bool run_convex(const ConvexTask&, ParallelFor);
+Status run_elements(const Task&, ParallelFor);
+Status run_binary(const Task&, ParallelFor);
+Status run_rows(const Task&, ParallelFor);
+Status run_pairs(const Task&, ParallelFor);
+Status run_convex(const ConvexTask&, ParallelFor);
 }  // namespace detloss::ISA
 
 using namespace detloss;
@@ -174,7 +174,8 @@ uint64_t rows(int64_t count) {
     const int64_t classes = one_in(9) ? count : 1 + below(std::min<int64_t>(count, 90));
     Sizes sizes = shaped(count, classes);
     Call call = started(product(sizes) / classes);
-    call.task.width = classes, call.task.indices = call.task.ignores = one_in(2), call.task.ignore_index = below(classes);
+    call.task.width = classes, call.task.indices = one_in(2), call.task.ignores = call.task.indices && one_in(2);
+    call.task.ignore_index = below(classes);
     if (call.task.ignores && one_in(2)) call.task.reduction = mean_over_present;
     call.task.pred = call.operand(sizes);
     call.task.target = call.task.indices ? call.indices(call.task.entries, classes) : call.operand(sizes);
