@@ -76,13 +76,13 @@ def run(call: Call) -> Tensor:
 
 def evaluate_on(kernel: Kernel, call: Call, needs_pred_gradient: bool, needs_target_gradient: bool) -> Evaluation:
     """The loss in the documented dtype, with the derivatives that are needed in the dtype of the arithmetic."""
-    value, d_pred, d_target, class_out_of_range = kernel.evaluate(call, needs_pred_gradient, needs_target_gradient)
-    if class_out_of_range and not call.on_fault:
+    evaluation = kernel.evaluate(call, needs_pred_gradient, needs_target_gradient)
+    if evaluation.class_out_of_range and not call.on_fault:
         refuse_class_out_of_range(call)
-    dtype = call.pred.dtype
+    value, dtype = evaluation.value, call.pred.dtype
     if call.reduction != "none" and dtype in (torch.bfloat16, torch.float16):
         dtype = torch.float32
-    return Evaluation(to_dtype(value, dtype), d_pred, d_target)
+    return evaluation if value.dtype == dtype else evaluation._replace(value=value.to(dtype))
 
 
 class FusedLoss(torch.autograd.Function):

@@ -128,6 +128,11 @@ struct RowBlock {
     double label_smoothing;
     Flag* out_of_range;
     bool has_class(int64_t row) const { return classes_of_rows[row] >= 0 && classes_of_rows[row] < classes; }
+    bool is_ignored(int64_t row) const { return ignores && classes_of_rows[row] == ignore_index; }
+    // Of a row without its class: sets the flag, unless it is ignored or has weight 0.
+    __attribute__((noinline, cold)) void report_class(int64_t row) const {
+        if (out_of_range && !is_ignored(row) && !(weight && weight[row] == S(0))) out_of_range->set();
+    }
 };
 
 template <class Formula, class S>
@@ -166,6 +171,7 @@ void soft_row(const RowBlock<S>& block, int64_t row, S top_logit, S others_sum) 
     const S *logits = block.logits + row * block.pitch, *target = block.target ? block.target + row * block.pitch : nullptr;
     const int64_t index = target ? 0 : block.classes_of_rows[row];
     const bool exists = target || block.has_class(row);
+    if (!exists) block.report_class(row);
     const L spread = block.label_smoothing / double(block.classes), keep = 1.0 - block.label_smoothing;
     const auto share = [&](int64_t k) INLINED {
         const L hot = target ? L::load(target + k) : where(L::counting() + double(k) == L(double(index)), 1.0, 0.0);
@@ -201,6 +207,7 @@ void indexed_rows(
     for (int64_t lane = 0; lane < rows; ++lane) {
         const int64_t row = first + lane, index = block.classes_of_rows[row];
         const bool exists = block.has_class(row);
+        if (!exists) block.report_class(row);
         logits[lane] = exists ? block.logits[row * block.pitch + index] : std::numeric_limits<S>::quiet_NaN();
         shares[lane] = !exists                   ? std::numeric_limits<S>::quiet_NaN()
                        : block.class_weight.each ? block.class_weight.each[index]
@@ -228,13 +235,12 @@ void indexed_rows(
     }
 }
 
-// Weights a row; an ignored one has weight 0. A row with another weight and a class index out of range sets the flag.
+// Weights a row; an ignored one has weight 0.
 template <class Formula, class S>
 void weigh_row(const RowBlock<S>& block, int64_t row, S top, S others) {
-    const bool ignored = block.ignores && block.classes_of_rows[row] == block.ignore_index;
+    const bool ignored = block.is_ignored(row);
     if (ignored && block.d_pred) std::fill_n(block.d_pred + row * block.pitch, block.classes, S(0));
     const S weight = ignored ? S(0) : block.weight ? block.weight[row] : S(1);
-    if (block.classes_of_rows && weight != S(0) && !block.has_class(row)) block.out_of_range->set();
     S& value = block.value[row];
     if constexpr (std::is_same_v<S, float>)
         if (std::isinf(value) && weight != S(0)) {
