@@ -1,4 +1,4 @@
-"""Detectors that are trained with the losses, and what turns their predictions into detections."""
+"""Small dense detectors for comparisons of losses."""
 
 from detloss.detectors.rotated_unitbox import RotatedUnitBox
 from detloss.detectors.unitbox import UnitBox

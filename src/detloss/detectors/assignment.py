@@ -1,4 +1,4 @@
-"""Label assignment: which cell of a feature plane is trained on which ground-truth box."""
+"""Label assignment: cells of a feature map to ground-truth boxes."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
@@ -11,10 +11,10 @@ class Objects(NamedTuple):
     """The ground-truth objects of a batch of images, in one tensor each.
 
     Attributes:
-        boxes: (n, numbers): their boxes.
-        labels: (n,) int64: their classes.
-        images: (n,) int64: the image of each.
-        batch: How many images there are.
+        boxes: (n, numbers).
+        labels: (n,) int64 class indices.
+        images: (n,) int64, the index of the image.
+        batch: The number of images.
     """
 
     boxes: Tensor
@@ -32,32 +32,32 @@ class Objects(NamedTuple):
 
 
 class Assignment(NamedTuple):
-    """What every cell of a batch of planes is trained on: image by image, row by row.
+    """The targets of all cells of a batch, image by image and row by row.
 
     Attributes:
-        labels: (cells,) int64: the class of a cell's box, or the background's index.
-        boxes: (cells, numbers): a cell's box as `assign` or `assign_rotated` writes it; 0 in the background.
-        positive: (cells,) bool: whether a cell has a box.
-        share: (cells,): one by the number of cells of its box, so that every box that has cells sums to 1; 0 in the
+        labels: (cells,) int64, the class of the assigned box, or the index of background.
+        boxes: (cells, numbers), the assigned box in the encoding of `assign` or `assign_rotated`; 0 for background.
+        positive: (cells,) bool, whether a box is assigned.
+        fraction: (cells,), 1 / the number of cells of the assigned box, so that the cells of a box sum to 1; 0 for
             background.
     """
 
     labels: Tensor
     boxes: Tensor
     positive: Tensor
-    share: Tensor
+    fraction: Tensor
 
 
 def cell_centers(height: int, width: int, *, device: torch.device | None = None) -> Tensor:
-    """Place the centers of a plane's cells, row by row.
+    """Compute the centers of the cells of a feature map, row by row.
 
     Args:
-        height: Cells from top to bottom.
-        width: Cells from left to right.
-        device: Where the result is wanted.
+        height: Number of rows.
+        width: Number of columns.
+        device: Device of the result.
 
     Returns:
-        (height * width, 2) float32: x, y in cells.
+        (height * width, 2) float32, x and y in cells.
 
     Example:
         >>> cell_centers(1, 2).tolist()
@@ -68,22 +68,22 @@ def cell_centers(height: int, width: int, *, device: torch.device | None = None)
 
 
 def assign(centers: Tensor, objects: Objects, *, background: int, middle: float = 1.0) -> Assignment:
-    """Give every cell the smallest box of its image that its center lies in.
+    """Assign to every cell the smallest box of its image that contains the cell's center.
 
     Args:
-        centers: (cells, 2): x, y in every plane.
-        objects: Their boxes are (n, 4) corners x1, y1, x2, y2 in the unit of `centers`.
+        centers: (cells, 2), x and y of the cells of an image.
+        objects: Objects with boxes (n, 4), corners x1, y1, x2, y2 in the unit of `centers`.
         background: The label of a cell without a box.
-        middle: The share of a box's sides, about its center, in which a cell's center has to lie.
+        middle: Center sampling: the fraction of a box's sides, around its center, that must contain a cell's center.
 
     Returns:
-        An `Assignment`; a cell's box is the distances from its center to the left, top, right and bottom side, in the
+        An `Assignment`; boxes are the distances from the cell's center to the left, top, right and bottom side, in the
         unit of `centers`.
 
     Edge cases:
-        A box that no cell's center lies in gets the cell nearest to its center, so that small objects are learned too;
-        some of that cell's distances are negative. A box that smaller ones cover cell by cell gets none. Of equally
-        small boxes the first wins. No boxes make everything background.
+        A box that contains no cell's center is assigned to the cell nearest to its center, so that small objects are
+        trained, too; some distances are then negative. A box whose cells all belong to smaller boxes has no cell. The
+        first of several boxes of equal area is used. Without boxes, all cells are background.
 
     Example:
         >>> boxes = torch.tensor([[0.0, 0.0, 2.0, 1.0], [1.0, 0.0, 2.0, 1.0]])
@@ -101,25 +101,25 @@ def assign(centers: Tensor, objects: Objects, *, background: int, middle: float 
     (x1, y1), (x2, y2), (x, y) = (first + margin).T[..., None], (last - margin).T[..., None], centers.T
     inside = (x > x1) & (x < x2) & (y > y1) & (y < y2)
     owners = smallest(centers, objects, inside, middles=(first + last) / 2, areas=(last - first).prod(dim=1))
-    here = centers.repeat(objects.batch, 1)
-    distances = torch.cat((here - behind_all(first)[owners], behind_all(last)[owners] - here), dim=1)
-    return written(owners, distances, objects.labels, background)
+    cells = centers.repeat(objects.batch, 1)
+    distances = torch.cat((cells - with_background(first)[owners], with_background(last)[owners] - cells), dim=1)
+    return assignment_of(owners, distances, objects.labels, background)
 
 
 def assign_rotated(centers: Tensor, objects: Objects, *, background: int, middle: float = 1.0) -> Assignment:
-    """Give every cell the smallest rotated box of its image that its center lies in.
+    """Assign to every cell the smallest rotated box of its image that contains the cell's center.
 
     Args:
-        centers: (cells, 2): x, y in every plane.
-        objects: Their boxes are (n, 5): cx, cy, w, h in the unit of `centers`, angle in radians.
+        centers: (cells, 2), x and y of the cells of an image.
+        objects: Objects with boxes (n, 5): cx, cy, w, h in the unit of `centers`, and the angle in radians.
         background: The label of a cell without a box.
-        middle: The share of a box's sides, about its center, in which a cell's center has to lie.
+        middle: Center sampling: the fraction of a box's sides, around its center, that must contain a cell's center.
 
     Returns:
-        An `Assignment`; a cell's box is its row with cx and cy from the cell's center.
+        An `Assignment`; boxes are rows with cx and cy relative to the cell's center.
 
     Edge cases:
-        Those of `assign`.
+        As in `assign`.
 
     Example:
         >>> upright = torch.tensor([[1.5, 1.5, 3.0, 1.0, torch.pi / 2]])
@@ -133,23 +133,23 @@ def assign_rotated(centers: Tensor, objects: Objects, *, background: int, middle
     along_the_sides = torch.stack((x * cosine + y * sine, y * cosine - x * sine), dim=-1)
     inside = (along_the_sides.abs() < sides[:, None] * (middle / 2)).all(dim=-1)
     owners = smallest(centers, objects, inside, middles=middles, areas=sides.prod(dim=1))
-    rows = behind_all(boxes)[owners]
+    rows = with_background(boxes)[owners]
     offsets = rows[:, :2] - centers.repeat(objects.batch, 1)
-    return written(owners, torch.cat((offsets, rows[:, 2:]), dim=1), objects.labels, background)
+    return assignment_of(owners, torch.cat((offsets, rows[:, 2:]), dim=1), objects.labels, background)
 
 
 def smallest(centers: Tensor, objects: Objects, inside: Tensor, *, middles: Tensor, areas: Tensor) -> Tensor:
-    """Find the smallest box around every cell, after every box without a cell has got the nearest one.
+    """Find the smallest box that contains every cell, after assigning the nearest cell to boxes that contain none.
 
     Args:
-        centers: (cells, 2): x, y in every plane.
-        objects: The objects of all planes.
-        inside: (n, cells) bool: which centers lie in which box.
-        middles: (n, 2) of the boxes.
-        areas: (n,) of the boxes.
+        centers: (cells, 2), x and y of the cells of an image.
+        objects: The objects of all images.
+        inside: (n, cells) bool, whether a box contains a cell's center.
+        middles: (n, 2), the centers of the boxes.
+        areas: (n,), the areas of the boxes.
 
     Returns:
-        (batch * cells,) int64: the index of an object, n in the background.
+        (batch * cells,) int64, the index of an object, or n for background.
     """
     count, cells = inside.shape
     missed = (~inside.any(dim=1)).nonzero().squeeze(1)
@@ -162,18 +162,18 @@ def smallest(centers: Tensor, objects: Objects, inside: Tensor, *, middles: Tens
     return torch.cat((by_area, by_area.new_tensor([count])))[first]
 
 
-def behind_all(rows: Tensor) -> Tensor:
-    """Add the background's row, 0, to those of the objects."""
+def with_background(rows: Tensor) -> Tensor:
+    """Append a row of zeros for background."""
     return torch.cat((rows, rows.new_zeros(1, rows.shape[1])))
 
 
-def written(owners: Tensor, boxes: Tensor, labels: Tensor, background: int) -> Assignment:
-    """Write an assignment down from the object of every cell, and its box there."""
+def assignment_of(owners: Tensor, boxes: Tensor, labels: Tensor, background: int) -> Assignment:
+    """The assignment, from the object and the encoded box of every cell."""
     positive = owners < len(labels)
     cells = owners.bincount(minlength=len(labels) + 1)
     return Assignment(
         labels=torch.cat((labels, labels.new_tensor([background])))[owners],
         boxes=boxes * positive[:, None],
         positive=positive,
-        share=positive / cells[owners],
+        fraction=positive / cells[owners],
     )

@@ -1,23 +1,22 @@
-"""The small convolutional network that UnitBox uses unless it is given another."""
+"""Default backbone of UnitBox: a small feature pyramid."""
 
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate
 
-CHANNELS_A_GROUP = 16
+CHANNELS_PER_GROUP = 16
 
 
 class SmallPyramid(nn.Module):
-    """Features at a quarter of the image's resolution that see a wide neighborhood.
+    """Feature pyramid with output at a quarter of the image's resolution and a large receptive field.
 
-    Four halvings, and back up two of them, where every level adds its own detail. The channels of a level are few where
-    its cells are many. Normalized in groups of channels, so that a prediction does not depend on the other images of
-    the batch.
+    Four downsampling steps and two upsampling steps with skip connections. Levels of high resolution have few channels.
+    Group normalization keeps predictions independent of the other images of the batch.
 
-    When to choose it: small images and few minutes: 210 thousand parameters.
+    When to choose it: small images and short trainings; it has 210 thousand parameters.
 
     Attributes:
         out_channels: Channels of the features, 48.
-        stride: Pixels from one cell to the next, 4.
+        stride: Pixels per cell, 4.
 
     Example:
         >>> import torch
@@ -53,10 +52,11 @@ class SmallPyramid(nn.Module):
 
 
 class CenteredConv2d(nn.Conv2d):
-    """A convolution each of whose filters has mean 0, so that what all its inputs have in common does not pass.
+    """Convolution with filters of mean 0, which remove the common part of their inputs.
 
-    Behind a ReLU inputs are positive, and without this their common part dominates every output. Half of weight
-    standardization: the other half, division by the deviation of the weights, the normalization that follows undoes.
+    After a ReLU, inputs are positive and their common part would dominate every output. This is the first half of
+    weight standardization; the second half, division by the standard deviation, is canceled by the normalization that
+    follows.
 
     Sources:
         Qiao et al., Micro-Batch Training with Batch-Channel Normalization and Weight Standardization (2019),
@@ -70,13 +70,13 @@ class CenteredConv2d(nn.Conv2d):
 
 
 def convolution(channels: int, out_channels: int, *, size: int = 3, stride: int = 1) -> nn.Sequential:
-    """Stack a convolution with centered filters, group normalization and a ReLU.
+    """Build a convolution with centered filters, group normalization and a ReLU.
 
     Args:
-        channels: Channels that come in.
-        out_channels: Channels that go out.
-        size: Of the filters, odd.
-        stride: 2 halves the resolution, rounding up.
+        channels: Input channels.
+        out_channels: Output channels.
+        size: Size of the filters, odd.
+        stride: 2 halves the resolution, rounded up.
 
     Example:
         >>> import torch
@@ -85,16 +85,16 @@ def convolution(channels: int, out_channels: int, *, size: int = 3, stride: int 
     """
     return nn.Sequential(
         CenteredConv2d(channels, out_channels, size, stride, padding=size // 2, bias=False),
-        nn.GroupNorm(max(1, out_channels // CHANNELS_A_GROUP), out_channels),
+        nn.GroupNorm(max(1, out_channels // CHANNELS_PER_GROUP), out_channels),
         nn.ReLU(inplace=True),
     )
 
 
 def separable_convolution(channels: int) -> nn.Sequential:
-    """Stack a 3 x 3 convolution of each channel alone and a 1 x 1 `convolution`: a quarter of the cost of a full one.
+    """Build a depthwise 3 x 3 convolution and a 1 x 1 `convolution`, at a quarter of the cost of a full convolution.
 
     Args:
-        channels: Channels that come in and go out.
+        channels: Input and output channels.
 
     Example:
         >>> import torch

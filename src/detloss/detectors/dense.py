@@ -1,4 +1,4 @@
-"""What detectors of one feature plane share: every cell says what it sees, and the numbers of its box."""
+"""Base class of detectors with a single feature map: every cell predicts class logits and a box."""
 
 import math
 from abc import ABC, abstractmethod
@@ -18,21 +18,21 @@ CANDIDATES = 1000  # the highest-scoring cells of an image that enter non-maximu
 
 
 class DenseDetector(nn.Module, ABC):
-    """A detector of one feature plane; a subclass says what the numbers of a box are.
+    """A detector with a single feature map; a subclass defines the encoding of boxes.
 
     Args:
-        num_classes: C, without the background.
-        box_loss: Called as ``box_loss(boxes, target_boxes, weight=, normalizer=)`` with what `compared` gives.
-        class_loss: As `UnitBox` has it.
-        box_weight: The factor of the box loss.
-        each_number: Whether the box loss has an entry for each number of a box; None: detloss's own losses are known,
-            any other has one a box.
-        background: As `UnitBox` has it.
-        prior: Likewise.
-        center_sampling: Likewise.
-        backbone: Likewise.
-        first_numbers: What the box head says of every box before training, but for its weights.
-        geometry: What a box is, in pixels.
+        num_classes: C, without background.
+        box_loss: Called as ``box_loss(boxes, target_boxes, weight=, normalizer=)`` with the results of `loss_operands`.
+        class_loss: As in `UnitBox`.
+        box_weight: Factor of the box loss.
+        each_number: Whether the unreduced box loss has a value per number of a box. None: known for losses of detloss,
+            False for all others.
+        background: As in `UnitBox`.
+        prior: As in `UnitBox`.
+        center_sampling: As in `UnitBox`.
+        backbone: As in `UnitBox`.
+        first_numbers: Bias of the box head before training.
+        geometry: The geometry of boxes in pixels.
     """
 
     def __init__(
@@ -52,8 +52,8 @@ class DenseDetector(nn.Module, ABC):
     ) -> None:
         super().__init__()
         validation.positive_integer("num_classes", num_classes)
-        validation.share("prior", prior)
-        validation.share("center_sampling", center_sampling, up_to_all=True)
+        validation.fraction("prior", prior)
+        validation.fraction("center_sampling", center_sampling, one_allowed=True)
         self.num_classes = num_classes
         self.numbers = len(first_numbers)
         self.geometry = geometry
@@ -70,7 +70,7 @@ class DenseDetector(nn.Module, ABC):
         numbers = nn.Conv2d(channels, self.numbers, 1)
         self.box_head = nn.Sequential(separable_convolution(channels), numbers)
         class_tower = separable_convolution(channels)
-        # The logits are made last: so a seed gives all else the same weights, whatever their number.
+        # The last layer to be initialized: a seed gives all others the same weights, whatever its number of logits.
         logits = nn.Conv2d(channels, num_classes + self.background, 1)
         self.class_head = nn.Sequential(class_tower, logits)
 
@@ -80,83 +80,83 @@ class DenseDetector(nn.Module, ABC):
         logits.bias = nn.Parameter(torch.tensor(prior_logits))
 
     @abstractmethod
-    def written(self, numbers: Tensor) -> Tensor:
-        """Turn what the box head says, (B, numbers, H, W), into boxes as the plane has them."""
+    def activate(self, numbers: Tensor) -> Tensor:
+        """Convert outputs of the box head, (B, numbers, H, W), to encoded boxes."""
 
     @abstractmethod
-    def placed(self, boxes: Tensor, centers: Tensor, height: int, width: int) -> Tensor:
-        """Turn boxes of the plane, (B, cells, numbers), at these cells into boxes in the pixels of an image."""
+    def decode(self, boxes: Tensor, centers: Tensor, height: int, width: int) -> Tensor:
+        """Convert encoded boxes, (B, cells, numbers), to boxes in pixels of an image."""
 
     @abstractmethod
     def assign(self, height: int, width: int, targets: Sequence[Mapping[str, Tensor]]) -> Assignment:
-        """Say which cell of the images' planes has which box, as the loss does."""
+        """Assign boxes to the cells of all images."""
 
-    def compared(self, boxes: Tensor) -> Tensor:
-        """Give what the box loss is to compare of boxes of the plane, (n, numbers)."""
+    def loss_operands(self, boxes: Tensor) -> Tensor:
+        """Convert encoded boxes, (n, numbers), to operands of the box loss."""
         return boxes
 
     def forward(self, images: Tensor) -> Tensor:
-        """Look at images.
+        """Predict the feature map.
 
         Args:
             images: (B, 3, H, W) in [0, 1].
 
         Returns:
-            The plane (B, C + 1 + 4, H', W'), or (B, C + 4, H', W') without background: logits, the background's last
-            of them, then the distances l, t, r, b in strides, all of them above 0; of `RotatedUnitBox`, the five
-            numbers cx, cy, w, h, angle. H' and W' are H and W by the stride, rounded up.
+            (B, C + 1 + 4, H', W'), or (B, C + 4, H', W') without background: the logits, background last, then the
+            distances l, t, r, b in strides, all above 0; for `RotatedUnitBox` the five numbers cx, cy, w, h, angle. H'
+            and W' are H and W divided by the stride, rounded up.
 
         Raises:
-            TypeError: The images are no floating tensor.
+            TypeError: The images are not a floating tensor.
             ValueError: The images are not (B, 3, H, W).
         """
         validation.images(images)
         height, width = images.shape[-2:]
         features = self.backbone(pad(images, (0, -width % self.stride, 0, -height % self.stride)))
-        return torch.cat((self.class_head(features), self.written(self.box_head(features))), dim=1)
+        return torch.cat((self.class_head(features), self.activate(self.box_head(features))), dim=1)
 
     def loss(self, images: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Measure what training minimises.
+        """Compute the training loss.
 
         Args:
             images: (B, 3, H, W) in [0, 1].
-            targets: One an image: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, or (n, 5) cx, cy, w, h, angle for
-                `RotatedUnitBox`, and "labels", (n,) classes from 0 to C - 1; n may be 0.
+            targets: One mapping per image: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, or (n, 5) cx, cy, w, h,
+                angle for `RotatedUnitBox`, and "labels", (n,) class indices from 0 to C - 1; n may be 0.
 
         Returns:
-            "classification" and "box", scalars, weighted already: their sum is the training loss.
+            The scalars "classification" and "box", weighted; the training loss is their sum.
 
         Raises:
-            TypeError: The images are no floating tensor.
-            ValueError: A shape does not fit, or there are not as many targets as images.
+            TypeError: The images are not a floating tensor.
+            ValueError: A shape is invalid, or there are not as many targets as images.
         """
         return self.plane_loss(self(images), targets)
 
     def plane_loss(self, plane: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Measure the same on a plane that is there already.
+        """Compute the training loss of a predicted feature map.
 
-        When to choose it: under DistributedDataParallel, which synchronises gradients only for its own forward:
+        When to choose it: under DistributedDataParallel, which synchronizes gradients only for its own forward:
         ``parallel.module.plane_loss(parallel(images), targets)``.
 
         Args:
-            plane: What `forward` returned.
-            targets: As for `loss`.
+            plane: The result of `forward`.
+            targets: As in `loss`.
 
         Returns:
-            As `loss`.
+            As in `loss`.
 
         Raises:
-            ValueError: A shape does not fit, or there are not as many targets as images.
+            ValueError: A shape is invalid, or there are not as many targets as images.
         """
         batch, channels, height, width = plane.shape
         validation.targets(targets, batch, self.numbers)
-        labels, boxes, positive, share = self.assign(height, width, targets)
+        labels, boxes, positive, fraction = self.assign(height, width, targets)
         cells = plane.permute(0, 2, 3, 1).reshape(-1, channels)
-        objects, positives = self.normalizer(share.sum()), self.normalizer(positive.sum())
-        weight = torch.where(positive, share * (positives / objects), 1.0)
+        objects, positives = self.normalizer(fraction.sum()), self.normalizer(positive.sum())
+        weight = torch.where(positive, fraction * (positives / objects), 1.0)
         box_loss = self.box_loss(
-            self.compared(cells[positive, -self.numbers :]),
-            self.compared(boxes[positive]),
+            self.loss_operands(cells[positive, -self.numbers :]),
+            self.loss_operands(boxes[positive]),
             weight=weight[positive, None] if self.each_number else weight[positive],
             normalizer=positives,
         )
@@ -177,23 +177,23 @@ class DenseDetector(nn.Module, ABC):
         iou_threshold: float = 0.5,
         max_detections: int = 100,
     ) -> list[dict[str, Tensor]]:
-        """Find the objects in images.
+        """Detect objects.
 
-        A cell speaks for the most probable of its classes, and that probability is its score; of the boxes of one
-        class that overlap too much the highest-scoring one stays.
+        The score of a cell is the probability of its most probable class. Non-maximum suppression keeps the
+        highest-scoring box of every overlapping group of boxes of a class.
 
         Args:
             images: (B, 3, H, W) in [0, 1].
-            score_threshold: Boxes that are not surer are dropped.
-            iou_threshold: Above it, two boxes of a class are one object.
-            max_detections: At most this many for an image.
+            score_threshold: Boxes with lower or equal scores are dropped.
+            iou_threshold: Boxes of a class with a larger IoU are the same object.
+            max_detections: The largest number of detections per image.
 
         Returns:
-            One per image, highest scores first: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, within the image, or
-            (n, 5) rows of `RotatedUnitBox`; "scores", (n,); "labels", (n,) int64.
+            A mapping per image, highest scores first: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, clipped to the
+            image, or (n, 5) rows for `RotatedUnitBox`; "scores", (n,); "labels", (n,) int64.
 
         Raises:
-            TypeError: The images are no floating tensor.
+            TypeError: The images are not a floating tensor.
             ValueError: The images are not (B, 3, H, W).
         """
         plane = self(images)
@@ -201,7 +201,7 @@ class DenseDetector(nn.Module, ABC):
         logits, numbers = plane.flatten(2).transpose(1, 2).tensor_split([plane.shape[1] - self.numbers], dim=-1)
         probabilities = logits.softmax(dim=-1)[..., :-1] if self.background else logits.sigmoid()
         scores, labels = probabilities.max(dim=-1)
-        boxes = self.placed(numbers, centers, *images.shape[-2:])
+        boxes = self.decode(numbers, centers, *images.shape[-2:])
 
         detections = []
         for image in range(len(images)):

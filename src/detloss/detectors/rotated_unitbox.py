@@ -1,4 +1,4 @@
-"""UnitBox for turned boxes: every cell says where the center of its box is, how long its sides are, and its angle."""
+"""UnitBox for rotated boxes: a dense detector that predicts center, sides and angle of a box."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -17,48 +17,47 @@ FIRST_NUMBER = math.log(math.expm1(FIRST_SIDE))
 
 
 class RotatedUnitBox(DenseDetector):
-    """Detect turned objects in one pass, without anchors, from a plane (C + 1 + 5, H, W).
+    """One-stage detector of rotated boxes without anchors: a feature map (C + 1 + 5, H, W).
 
-    A cell's first channels are the logits of C classes and of the background. Its last five are its box: the center,
-    measured from the cell's, and the sides in strides, and the angle in radians, which is predicted as it is, without
-    bounds. A cell is positive if its center lies in a turned box:
+    The first channels of a cell are the logits of C classes and background. The last five are its box: the center
+    relative to the cell's center and the sides, in strides, and the angle in radians, which is unbounded. A cell is
+    positive if its center lies in a box.
 
-    ``loss = mean over objects of the mean over its cells of (class_loss + box_weight * box_loss) + sum over background
-    cells of class_loss / number of positive cells``
+    ``loss = mean over objects of the mean over their cells of (class_loss + box_weight * box_loss)
+    + sum over background cells of class_loss / number of positive cells``
 
-    A box loss reads one of two things. Losses of overlap and of Gaussians compare rectangles. Losses of numbers compare
-    ``(cx, cy, log w, log h, angle)`` with the target written in one way: the longer side first, its angle in
-    [-pi/2, pi/2). That is their fault: a target turned a little further jumps by half a turn, an almost square one by a
-    quarter, so near the jump they punish predictions of the right rectangle.
+    Overlap losses and Gaussian losses compare rectangles. Regression losses compare ``(cx, cy, log w, log h, angle)``
+    with a target whose longer side comes first and whose angle is in [-pi/2, pi/2). This encoding is discontinuous: a
+    small rotation of a target can change its angle by pi, and that of an almost square target by pi/2. Near the
+    discontinuity, regression losses penalize predictions of the right rectangle.
 
-    When to choose it: to compare losses of turned boxes, or to read how a detector of them is made. All but the box
-    head is `UnitBox`.
+    When to choose it: to compare losses of rotated boxes, or as an example of a detector of them. All but the box head
+    is `UnitBox`.
 
     Args:
-        num_classes: C, without the background.
-        box_loss: Called as ``box_loss(boxes, target_boxes, weight=, normalizer=)`` with (positives, 5) rows: a
-            regression loss or one of Gaussians as it is, an overlap loss with ``geometry=Rotated()`` (detloss's own
-            with another are refused). By default 1 - GIoU.
-        class_loss: As `UnitBox` has it.
-        box_weight: The factor of the box loss.
-        each_number: Whether the box loss has an entry for each of the five numbers, as regression losses do: it takes
-            weights (positives, 1) and compares the logarithms of sides; others have one a box and take (positives,).
-            None: detloss's own losses are known, any other has one a box.
-        background: As `UnitBox` has it.
-        prior: As `UnitBox` has it.
-        center_sampling: As `UnitBox` has it, along the box's own sides.
-        backbone: As `UnitBox` has it.
+        num_classes: C, without background.
+        box_loss: Called as ``box_loss(boxes, target_boxes, weight=, normalizer=)`` with (positives, 5) rows: any
+            regression loss or Gaussian loss, or an overlap loss with ``geometry=Rotated()``; a loss of detloss with
+            another geometry raises. By default 1 - GIoU.
+        class_loss: As in `UnitBox`.
+        box_weight: Factor of the box loss.
+        each_number: Whether the unreduced box loss has a value per number, as regression losses have: it takes weights
+            (positives, 1) and compares logarithms of sides. Others have a value per box and take (positives,). None:
+            known for losses of detloss, False for all others.
+        background: As in `UnitBox`.
+        prior: As in `UnitBox`.
+        center_sampling: As in `UnitBox`, along the sides of the box.
+        backbone: As in `UnitBox`.
 
     Raises:
-        TypeError: ``num_classes`` is no integer, or the backbone lacks an attribute.
-        ValueError: ``num_classes`` is below 1, the prior outside (0, 1), the center sampling outside
-            (0, 1], or an overlap loss reads other rows.
+        TypeError: ``num_classes`` is not an integer, the backbone lacks an attribute, or a loss is a class.
+        ValueError: ``num_classes`` is below 1, the prior is outside (0, 1), the center sampling is outside (0, 1], or
+            an overlap loss has another geometry.
 
     Edge cases:
-        A box too small to have a cell's center in it gets the nearest cell. A side of 0 has no logarithm: a regression
-        loss is infinite there. A batch without boxes has a box loss of 0, attached to the graph. Images of any size
-        will do. `predict` writes boxes with the longer side first and the angle in [-pi/2, pi/2); they may reach beyond
-        the image.
+        A box that contains no cell's center is assigned to the nearest cell. A regression loss of a side of 0 is
+        infinite. If a batch has no boxes, the box loss is 0 and attached to the graph. Images may have any size.
+        `predict` returns boxes with the longer side first and the angle in [-pi/2, pi/2); they may exceed the image.
 
     Example:
         >>> import torch, detloss
@@ -72,7 +71,7 @@ class RotatedUnitBox(DenseDetector):
 
     Sources:
         Yu et al., UnitBox: An Advanced Object Detection Network (2016), https://arxiv.org/abs/1608.01471; Yang et al.,
-        Rethinking Rotated Object Detection with Gaussian Wasserstein Distance Loss (2021), section 2 (what jumps),
+        Rethinking Rotated Object Detection with Gaussian Wasserstein Distance Loss (2021), section 2, on the angle,
         https://arxiv.org/abs/2101.11952
 
     See also:
@@ -109,35 +108,34 @@ class RotatedUnitBox(DenseDetector):
             geometry=rotated,
         )
 
-    def written(self, numbers: Tensor) -> Tensor:
-        """Rows cx, cy, w, h, angle, the center measured from the cell's; the sides are above 0."""
+    def activate(self, numbers: Tensor) -> Tensor:
+        """Rows cx, cy, w, h, angle, the center relative to the cell's; sides are above 0."""
         center, sides, angle = numbers.tensor_split((2, 4), dim=1)
         return torch.cat((center, softplus(sides), angle), dim=1)
 
-    def compared(self, boxes: Tensor) -> Tensor:
-        """Rows as they are, or with logarithms of their sides for a loss of numbers."""
+    def loss_operands(self, boxes: Tensor) -> Tensor:
+        """Rows, with logarithms of the sides for a regression loss."""
         if not self.each_number:
             return boxes
         center, sides, angle = boxes.tensor_split((2, 4), dim=1)
         return torch.cat((center, sides.log(), angle), dim=1)
 
-    def placed(self, boxes: Tensor, centers: Tensor, height: int, width: int) -> Tensor:
+    def decode(self, boxes: Tensor, centers: Tensor, height: int, width: int) -> Tensor:
         """Rows cx, cy, w, h, angle in pixels, the longer side first."""
         offsets, sides, angle = boxes.tensor_split((2, 4), dim=-1)
         rows = torch.cat(((centers + offsets) * self.stride, sides * self.stride, angle), dim=-1)
         return longer_side_first(rows)
 
     def assign(self, height: int, width: int, targets: Sequence[Mapping[str, Tensor]]) -> Assignment:
-        """Say which cell of the images' planes has which box, as the loss does.
+        """Assign boxes to the cells of all images.
 
         Args:
-            height: Cells from top to bottom.
-            width: Cells from left to right.
-            targets: One an image, as for `loss`.
+            height: Rows of the feature map.
+            width: Columns of the feature map.
+            targets: One mapping per image, as in `loss`.
 
         Returns:
-            The labels of the cells, image by image and row by row, C in the background; their boxes, as the plane has
-            them, the longer side first; which have a box.
+            An `Assignment` with labels, C for background, and encoded boxes, the longer side first.
         """
         objects = Objects.of(targets)
         centers = cell_centers(height, width, device=objects.boxes.device)
@@ -149,5 +147,5 @@ class RotatedUnitBox(DenseDetector):
 
 
 def longer_side_first(rows: Tensor) -> Tensor:
-    """Write each rectangle in one way of all: the longer side first, the angle in [-pi/2, pi/2)."""
+    """Normalize rectangles: the longer side first, the angle in [-pi/2, pi/2)."""
     return detloss.rotated_in_range(rows, start=-math.pi / 2, long_side_first=True)
