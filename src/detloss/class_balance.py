@@ -48,7 +48,7 @@ def alpha_from_counts(
         raise ValueError(f"negatives: expected {tuple(one.shape)} like positives, got {tuple(zero.shape)}")
     total = one + zero
     if (total == 0).any():
-        raise ValueError("positives, negatives: expected at least one element per class, got none")
+        raise ValueError("positives, negatives: expected at least one element per class, got none of either")
     alpha = zero / total
     return alpha.item() if alpha.dim() == 0 and isinstance(positives, Real) else alpha
 
@@ -97,13 +97,13 @@ def class_weight_from_counts(
         raise ValueError(f"beta: expected in [0, 1), got {beta!r}")
     count = counts_of("counts", counts)
     if count.dim() != 1:
-        raise ValueError(f"counts: expected shape (C,), one per class, got {tuple(count.shape)}")
+        raise ValueError(f"counts: expected one per class, (C,), got {tuple(count.shape)}")
     seen = count > 0
     if not seen.any():
         raise ValueError("counts: expected at least one class that occurs, got none")
     some = torch.where(seen, count, 1.0)
     if method == "effective":
-        # expm1 keeps the digits of 1 - beta^count where beta is close to 1.
+        # expm1 is accurate for beta close to 1.
         weight = (1.0 - beta) / -torch.expm1(some * torch.log(torch.tensor(beta, dtype=some.dtype)))
     else:
         weight = count.sum() / (seen.sum() * some)

@@ -117,7 +117,10 @@ def test_what_has_no_vertices_or_no_volume() -> None:
         assert torch.equal(both[0], converter(good))
         assert both[0].isfinite().all()
         assert both[1].isnan().all()
-        expected = {"halfspaces": "half-spaces that bound a body", "vertices": "vertices of a body with volume"}[name]
+        expected = {
+            "halfspaces": "half-spaces that bound a polytope",
+            "vertices": "vertices of a polytope with volume",
+        }[name]
         start = (
             f"polytope_{'from' if name == 'halfspaces' else 'to'}_halfspaces: {name}[1]: expected {expected}, got [["
         )

@@ -82,7 +82,7 @@ def test_a_new_penalty_receives_what_it_reads(geometry: Geometry, seed: int) -> 
 @every_geometry
 def test_every_measure_that_is_provided_is_computed(geometry: Geometry, seed: int) -> None:
     pred, target = drawn(geometry, seed)
-    names = box_pairs.way_of(iou, geometry, None, False).loop.provided
+    names = box_pairs.plan_of(iou, geometry, None, False).request.provided
     seen: list[PairMeasures] = []
 
     def greedy(m: Any, pair: Any) -> tuple[Any, Any, Slopes]:
@@ -116,5 +116,5 @@ def test_a_measure_that_a_geometry_lacks_is_an_error(geometry: Geometry) -> None
 
     message = "geometry: expected one with the measure aspect_angle, which slanted_iou reads, got "
     with pytest.raises(ValueError, match=message) as error:
-        box_pairs.way_of(slanted_iou, geometry, None, False)
+        box_pairs.plan_of(slanted_iou, geometry, None, False)
     assert str(error.value) == f"{message}{geometry}"

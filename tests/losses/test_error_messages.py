@@ -364,7 +364,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
         (
             lambda: detloss.alpha_from_counts(0, 0),
             ValueError,
-            "positives, negatives: expected at least one entry a class, got none of either",
+            "positives, negatives: expected at least one element per class, got none of either",
         ),
         (lambda: detloss.alpha_from_counts("many", 0), TypeError, "positives: expected numbers, got str"),
         (
@@ -378,7 +378,7 @@ def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
             TypeError,
             "beta: expected a number, got NoneType",
         ),
-        (lambda: detloss.class_weight_from_counts(5), ValueError, "counts: expected one a class, (C,), got ()"),
+        (lambda: detloss.class_weight_from_counts(5), ValueError, "counts: expected one per class, (C,), got ()"),
         (
             lambda: detloss.class_weight_from_counts([0, 0]),
             ValueError,

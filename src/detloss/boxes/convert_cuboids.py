@@ -1,4 +1,4 @@
-"""Boxes of space: corners, and any tilt by a quaternion."""
+"""Converters of 3-D boxes: corners, and orientations given by quaternions."""
 
 import torch
 from torch import Tensor
@@ -10,15 +10,15 @@ from detloss.geometry import Cuboid
 from detloss.kernels.eager import primitives
 from detloss.kernels.interface import at_least_float32
 
-ORDERS = {"wxyz": (0, 1, 2, 3), "xyzw": (3, 0, 1, 2)}  # where the numbers w, x, y, z stand
+ORDERS = {"wxyz": (0, 1, 2, 3), "xyzw": (3, 0, 1, 2)}  # positions of w, x, y, z
 
 
 def cuboid_to_corners(rows: Tensor) -> Tensor:
-    """Give the corners of rows of `Cuboid`, which are rows of ``Polytope(form="vertices")``.
+    """Convert rows of `Cuboid` to corners, which are rows of ``Polytope(form="vertices")``.
 
     The corners of the base in the order of `rotated_to_corners`, ``--, +-, ++, -+`` in l and w, then those of the top.
 
-    When to choose it: to draw, to project into a camera, or to compare with tilted bodies.
+    When to choose it: to draw, to project into a camera, or to compare with tilted boxes.
 
     Args:
         rows: (..., 7) rows of `Cuboid`.
@@ -40,7 +40,7 @@ def cuboid_to_corners(rows: Tensor) -> Tensor:
         (tensor([-2., -1.,  0.]), tensor([2., 1., 2.]))
 
     See also:
-        `cuboid_from_corners`, the way back.
+        `cuboid_from_corners`, the inverse.
     """
     rows = checks.rows("rows", rows, Cuboid())
     numbers = at_least_float32(rows)
@@ -51,16 +51,16 @@ def cuboid_to_corners(rows: Tensor) -> Tensor:
 
 
 def cuboid_from_corners(corners: Tensor) -> Tensor:
-    """Make rows of `Cuboid` of eight corners, by least squares where they are no upright box.
+    """Convert eight corners to rows of `Cuboid`, by least squares for corners of other shapes.
 
-    The base gives center, l, w and yaw as `rotated_from_corners` does; h is how far the top lies from the base.
+    The base gives center, l, w and yaw as in `rotated_from_corners`; h is the distance between top and base.
 
-    When to choose it: data sets that annotate eight corners. Tilted boxes are rows of ``Polytope(form="vertices")`` as
-    they are.
+    When to choose it: data sets with eight corners per box. Tilted boxes are already rows of
+    ``Polytope(form="vertices")``.
 
     Args:
-        corners: (..., 8, 3): the base in order, in either direction round, its first edge along l; then the top, each
-            corner above that of the base.
+        corners: (..., 8, 3): the base in clockwise or counterclockwise order, its first edge along l; then the top,
+            each corner above the corresponding corner of the base.
 
     Returns:
         (..., 7) rows of `Cuboid` with a yaw in [-pi, pi], in the dtype of ``corners``.
@@ -70,8 +70,8 @@ def cuboid_from_corners(corners: Tensor) -> Tensor:
         ValueError: The last dimensions are not 8, 3.
 
     Edge cases:
-        Of other corners it is the upright box whose corners have the least sum of squared distances to them. The top
-        may come before the base.
+        For other corners the result is the upright box with the least sum of squared corner distances. The top may come
+        before the base.
 
     Example:
         >>> import torch, detloss
@@ -80,7 +80,7 @@ def cuboid_from_corners(corners: Tensor) -> Tensor:
         tensor([5., 0., 1., 4., 2., 2., 0.])
 
     See also:
-        `cuboid_to_corners`, the way back.
+        `cuboid_to_corners`, the inverse.
     """
     checks.last_dimensions("corners", corners, 8, 3)
     numbers = at_least_float32(corners)
@@ -93,20 +93,20 @@ def cuboid_from_corners(corners: Tensor) -> Tensor:
 
 
 def polytope_from_quaternion(center: Tensor, size: Tensor, quaternion: Tensor, *, order: str) -> Tensor:
-    """Give the corners of boxes with any tilt, which are rows of ``Polytope(form="vertices")``.
+    """Convert boxes of any orientation to corners, which are rows of ``Polytope(form="vertices")``.
 
-    ``center + q p / |q|``, where p runs over the corners of the box along the axes and q p is p turned by the
-    quaternion.
+    ``center + q p / |q|``, where p is a corner of the axis-aligned box and q p is p rotated by the quaternion.
 
-    When to choose it: boxes with roll and pitch, as of robots, drones and scanned rooms. Of upright ones `Cuboid` is
-    faster.
+    When to choose it: boxes with roll and pitch, such as those of robots, drones and scanned rooms. For upright boxes
+    `Cuboid` is faster.
 
     Args:
         center: (..., 3).
-        size: (..., 3) l, w, h: along x, y and z before the turn.
-        quaternion: (..., 4), of any length above 0: ``q`` and ``-q`` are the same turn. It takes the axes of the box to
-            those of the world.
-        order: Of the quaternion's numbers: ``"wxyz"`` (nuScenes, Eigen's constructor) or ``"xyzw"`` (SciPy, ROS).
+        size: (..., 3) l, w, h: along x, y and z before the rotation.
+        quaternion: (..., 4), of any length above 0; ``q`` and ``-q`` are the same rotation. It maps box coordinates to
+            world coordinates.
+        order: Order of the quaternion's components: ``"wxyz"`` (nuScenes, Eigen's constructor) or ``"xyzw"`` (SciPy,
+            ROS).
 
     Returns:
         (..., 8, 3) in the order of `cuboid_to_corners`, in the dtype of ``center``.
@@ -117,17 +117,17 @@ def polytope_from_quaternion(center: Tensor, size: Tensor, quaternion: Tensor, *
             that is 0.
 
     Edge cases:
-        A negative size counts as 0. A quaternion that is 0 turns nothing.
+        A negative size counts as 0. A zero quaternion is the identity.
 
     Example:
         >>> import torch, detloss
         >>> center, size = torch.zeros(3), torch.tensor([4., 2., 6.])
-        >>> upward = torch.tensor([1., 0., -1., 0.])  # by a quarter about y: x goes to z
+        >>> upward = torch.tensor([1., 0., -1., 0.])  # 90 degrees about y: x to z
         >>> detloss.polytope_from_quaternion(center, size, upward, order="wxyz").amax(0)
         tensor([3., 1., 2.])
 
     See also:
-        `cuboid_to_corners`, for upright ones.
+        `cuboid_to_corners`, for upright boxes.
     """
     if order not in ORDERS:
         raise ValueError(f"order: expected 'wxyz' or 'xyzw', got {order!r}")
@@ -140,19 +140,21 @@ def polytope_from_quaternion(center: Tensor, size: Tensor, quaternion: Tensor, *
     zero = (quaternion == 0.0).all(-1)
     refuse_if_validating("polytope_from_quaternion", "quaternion", quaternion, zero, "a length above 0")
 
-    turn = at_least_float32(quaternion)
-    turn = primitives.quotient(turn, turn.detach().abs().amax(-1, keepdim=True))  # so that its square is in range
-    w, *v = (turn[..., at, None] for at in ORDERS[order])
+    rotation = at_least_float32(quaternion)
+    rotation = primitives.quotient(
+        rotation, rotation.detach().abs().amax(-1, keepdim=True)
+    )  # keeps its square in range
+    w, *v = (rotation[..., at, None] for at in ORDERS[order])
     axis = torch.cat(v, -1).unsqueeze(-2)
-    squared = turn.square().sum(-1, keepdim=True).unsqueeze(-2)
+    squared = rotation.square().sum(-1, keepdim=True).unsqueeze(-2)
     sides = at_least_float32(size)
     corners = cuboid_to_corners(torch.cat((torch.zeros_like(sides), sides, torch.zeros_like(sides[..., :1])), -1))
     sideways = cross(axis, corners)
-    turned = corners + primitives.quotient(2.0 * (w.unsqueeze(-2) * sideways + cross(axis, sideways)), squared)
-    return (at_least_float32(center).unsqueeze(-2) + turned).to(center.dtype)
+    rotated = corners + primitives.quotient(2.0 * (w.unsqueeze(-2) * sideways + cross(axis, sideways)), squared)
+    return (at_least_float32(center).unsqueeze(-2) + rotated).to(center.dtype)
 
 
 def cross(a: Tensor, b: Tensor) -> Tensor:
-    """The cross product of vectors of space."""
+    """Cross product of 3-D vectors."""
     (ax, ay, az), (bx, by, bz) = a.unbind(-1), b.unbind(-1)
     return torch.stack((ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx), -1)

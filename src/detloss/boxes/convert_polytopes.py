@@ -1,4 +1,4 @@
-"""Convex bodies of space: from half-spaces to vertices and back."""
+"""Converters of convex polytopes: half-spaces to vertices and vertices to half-spaces."""
 
 from itertools import combinations
 
@@ -11,27 +11,27 @@ from detloss.engine.debugging import refuse_if_validating
 from detloss.geometry import Polytope
 from detloss.kernels.eager import primitives
 
-PARALLEL = 1e-9  # three unit normals that span less than this have no point in common that is worth its digits
-ROUNDING = 1e-11  # how far a vertex may lie outside of a half-space, relative to both
-THIN = 1e-8  # a triangle that is lower than this, relative to its longest edge, stands for a line and not for a plane
-STEPS = 32.0  # how many steps of its dtype a vertex may lie off a face that it belongs to
+PARALLEL = 1e-9  # three unit normals with a smaller determinant have an ill-conditioned intersection
+ROUNDING = 1e-11  # tolerance of a vertex outside a half-space, relative to both
+THIN = 1e-8  # a triangle with a smaller height, relative to its longest edge, defines no plane
+STEPS = 32.0  # tolerance of a vertex off its face, in rounding steps of its dtype
 
 
 def polytope_from_halfspaces(halfspaces: Tensor) -> Tensor:
-    """Give the vertices of bodies that are written as half-spaces.
+    """Convert half-spaces to the vertices of the polytope that they bound.
 
-    A vertex is the point where three planes meet, where it lies in all half-spaces.
+    A vertex is an intersection of three planes that lies in all half-spaces.
 
-    When to choose it: to draw bodies, or for tools that take vertices. The losses take half-spaces as they are.
+    When to choose it: to draw, or for tools that take vertices. The losses accept half-spaces directly.
 
     Args:
         halfspaces: (..., M, 4) rows of ``Polytope(form="halfspaces")``: n, c with n.x <= c, n of any length. They must
-            bound a body.
+            bound a polytope.
 
     Returns:
-        (..., M (M - 1) (M - 2) / 6, 3) vertices in no order, one a triple of planes, padded by repetition of the first
-        one, in the dtype of ``halfspaces``; computed in float64. Where more than three planes meet there are several
-        equal, or nearly equal, ones.
+        (..., M (M - 1) (M - 2) / 6, 3) unordered vertices, one per triple of planes, padded by repetition of the first
+        one, in the dtype of ``halfspaces``; computed in float64. A vertex of more than three planes occurs
+        several times, up to rounding.
 
     Raises:
         TypeError: ``halfspaces`` is no floating tensor.
@@ -39,8 +39,8 @@ def polytope_from_halfspaces(halfspaces: Tensor) -> Tensor:
             half-spaces without a vertex.
 
     Edge cases:
-        Half-spaces without a vertex, as those without a common point, give NaN. Of an unbounded body these are the
-        vertices that it has. A row with n = 0 says nothing.
+        Half-spaces without a vertex, such as those with an empty intersection, give NaN. An unbounded polytope gives
+        the vertices that it has. A row with n = 0 is no constraint.
 
     Example:
         >>> import torch, detloss
@@ -53,7 +53,7 @@ def polytope_from_halfspaces(halfspaces: Tensor) -> Tensor:
                 [1., 0., 0.]])
 
     See also:
-        `polytope_to_halfspaces`, the way back.
+        `polytope_to_halfspaces`, the inverse.
     """
     halfspaces = checks.rows("halfspaces", halfspaces, Polytope(form="halfspaces"))
     numbers = halfspaces.to(torch.float64)
@@ -71,7 +71,7 @@ def polytope_from_halfspaces(halfspaces: Tensor) -> Tensor:
     allowed = ROUNDING * (points.abs().amax(-1, keepdim=True) + distances.abs().mT)
     is_vertex = meets.squeeze(-1) & (outside <= allowed).all(-1)
     has_none = ~is_vertex.any(-1)
-    expected = "half-spaces that bound a body"
+    expected = "half-spaces that bound a polytope"
     refuse_if_validating("polytope_from_halfspaces", "halfspaces", halfspaces, has_none, expected)
     chosen = or_first(is_vertex).unsqueeze(-1).expand_as(points)
     vertices = points.gather(-2, chosen)
@@ -79,20 +79,20 @@ def polytope_from_halfspaces(halfspaces: Tensor) -> Tensor:
 
 
 def polytope_to_halfspaces(vertices: Tensor) -> Tensor:
-    """Give the half-spaces that bound the hulls of vertices.
+    """Convert vertices to the half-spaces that bound their convex hull.
 
-    A face is a plane through three vertices that has all others on one side.
+    A face is a plane through three vertices with all others on one side.
 
-    When to choose it: to ask whether points lie inside, or for tools that take half-spaces. The losses take vertices
-    as they are.
+    When to choose it: to test whether points lie inside, or for tools that take half-spaces. The losses accept vertices
+    directly.
 
     Args:
         vertices: (..., V, 3) rows of ``Polytope(form="vertices")``, in any order.
 
     Returns:
-        (..., V (V - 1) (V - 2) / 6, 4) rows n, c of ``Polytope(form="halfspaces")`` with n of length 1, one a triple of
-        vertices, padded by repetition: triples in one face give the same row. In the dtype of ``vertices``, computed in
-        float64.
+        (..., V (V - 1) (V - 2) / 6, 4) rows n, c of ``Polytope(form="halfspaces")`` with n of length 1, one per triple
+        of vertices, padded by repetition: triples of one face give the same row. In the dtype of ``vertices``, computed
+        in float64.
 
     Raises:
         TypeError: ``vertices`` is no floating tensor.
@@ -100,8 +100,8 @@ def polytope_to_halfspaces(vertices: Tensor) -> Tensor:
             without volume.
 
     Edge cases:
-        Vertices belong to one face where they lie in a plane up to the rounding of their dtype. The derivative takes
-        each plane as held by three of its vertices. Vertices without volume give NaN.
+        Vertices belong to one face if they lie in a plane up to the rounding of their dtype. The gradient of a plane
+        goes to three of its vertices. Vertices without volume give NaN.
 
     Example:
         >>> import torch, detloss
@@ -113,14 +113,14 @@ def polytope_to_halfspaces(vertices: Tensor) -> Tensor:
                 [ 0.5774,  0.5774,  0.5774,  0.5774]])
 
     See also:
-        `polytope_from_halfspaces`, the way back.
+        `polytope_from_halfspaces`, the inverse.
     """
     vertices = checks.rows("vertices", vertices, Polytope(form="vertices"))
     numbers = vertices.to(torch.float64)
     middle = numbers.mean(-2, keepdim=True).detach()
     corners, is_face = faces_of((numbers - middle).detach(), step_of(vertices))
     has_none = ~is_face.any(-1)
-    refuse_if_validating("polytope_to_halfspaces", "vertices", vertices, has_none, "vertices of a body with volume")
+    refuse_if_validating("polytope_to_halfspaces", "vertices", vertices, has_none, "vertices of a polytope with volume")
     corners = corners.gather(-2, or_first(is_face).unsqueeze(-1).expand_as(corners))
     first, second, third = (at(numbers - middle, corner) for corner in corners.unbind(-1))
     normal = cross(second - first, third - first)
@@ -133,10 +133,10 @@ def polytope_to_halfspaces(vertices: Tensor) -> Tensor:
 
 
 def faces_of(points: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-    """Three vertices (..., F, 3) of the face through each triple of points, and which triples lie in a face at all.
+    """Three vertices (..., F, 3) of the face through each triple of points, and a mask of the triples in a face.
 
-    The three depend on the face alone, so that triples in one face have the same ones: the first vertex in it, the one
-    farthest from that, and the one farthest from the line through both.
+    The three vertices depend on the face alone, so that all its triples give the same ones: the first vertex of the
+    face, the farthest vertex from it, and the farthest vertex from the line through both.
     """
     triples = triples_of(points.shape[-2], points.device)
     first, second, third = (points[..., corner, :] for corner in triples.unbind(-1))
@@ -160,13 +160,13 @@ def faces_of(points: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def step_of(vertices: Tensor) -> Tensor:
-    """How far off its face a vertex may lie by the rounding of its dtype, (..., 1)."""
+    """Tolerance of a vertex off its face by the rounding of its dtype, (..., 1)."""
     largest = vertices.detach().to(torch.float64).abs().amax((-2, -1))
     return STEPS * torch.finfo(vertices.dtype).eps * largest.unsqueeze(-1)
 
 
 def triples_of(count: int, device: torch.device) -> Tensor:
-    """All triples of indices, copied to the device without a wait for it."""
+    """All triples of indices, copied to the device without synchronization."""
     return torch.tensor(list(combinations(range(count), 3))).to(device, non_blocking=True)
 
 
@@ -176,5 +176,5 @@ def at(points: Tensor, index: Tensor) -> Tensor:
 
 
 def or_first(mask: Tensor) -> Tensor:
-    """Each place where the mask is True, and the first such place for all others."""
+    """The index of each True element, and of the first True element for all others."""
     return torch.where(mask, torch.arange(mask.shape[-1], device=mask.device), mask.int().argmax(-1, keepdim=True))

@@ -1,4 +1,4 @@
-"""Turned rectangles: degrees, corners, ranges of the angle."""
+"""Converters of rotated boxes: degrees, corners, angle ranges."""
 
 import math
 
@@ -12,23 +12,23 @@ from detloss.kernels.interface import at_least_float32
 
 
 def rotated_from_degrees(rows: Tensor, *, clockwise: bool = False) -> Tensor:
-    """Turn an angle in degrees into the angle of `Rotated`.
+    """Convert angles in degrees to the angles of `Rotated`.
 
-    ``angle = pi / 180 * degrees``, and minus that where ``clockwise``
+    ``angle = pi / 180 * degrees``, negated for ``clockwise``
 
-    When to choose it: data whose angles are degrees. Which way they grow is their author's habit, and the word for it
-    depends on where y points:
+    When to choose it: data with angles in degrees. The direction of positive angles is a convention, and its name
+    depends on the direction of y:
 
     ============= ==================== ====================== ==================================== =============
-    x is turned   where y points up    on images, y down      as in                                ``clockwise``
+    x rotates     with y upward        on images, y downward  convention of                        ``clockwise``
     ============= ==================== ====================== ==================================== =============
-    toward y      anticlockwise        clockwise to the eye   OpenCV, MMRotate                     False
-    away from y   clockwise            anticlockwise          Detectron2, torchvision's cxcywhr    True
+    toward y      counterclockwise     clockwise              OpenCV, MMRotate                     False
+    away from y   clockwise            counterclockwise       Detectron2, torchvision's cxcywhr    True
     ============= ==================== ====================== ==================================== =============
 
     Args:
         rows: (..., 5) cx, cy, w, h, angle in degrees.
-        clockwise: Whether the angle turns x away from y, which is clockwise where y points up.
+        clockwise: Whether positive angles rotate x away from y, which is clockwise with y upward.
 
     Returns:
         (..., 5) rows of `Rotated`, in the dtype of ``rows``.
@@ -45,24 +45,23 @@ def rotated_from_degrees(rows: Tensor, *, clockwise: bool = False) -> Tensor:
         tensor([ 1.0000,  2.0000,  4.0000,  3.0000, -1.5708])
 
     See also:
-        `rotated_to_degrees`, the way back; `rotated_in_range`.
+        `rotated_to_degrees`, the inverse; `rotated_in_range`.
     """
     rows = checks.rows("rows", rows, Rotated())
     return with_angle_times(rows, math.pi / 180.0, clockwise)
 
 
 def rotated_to_degrees(rows: Tensor, *, clockwise: bool = False) -> Tensor:
-    """Turn the angle of `Rotated` into degrees.
+    """Convert the angles of `Rotated` to degrees.
 
-    ``degrees = 180 / pi * angle``, and minus that where ``clockwise``
+    ``degrees = 180 / pi * angle``, negated for ``clockwise``
 
-    When to choose it: to hand boxes to tools that count in degrees. They may also want a certain range of angles:
-    `rotated_in_range` first.
+    When to choose it: for tools that take degrees. Apply `rotated_in_range` first if they require a range of angles.
 
     Args:
         rows: (..., 5) rows of `Rotated`.
-        clockwise: Whether the degrees turn x away from y, which is clockwise where y points up, and anticlockwise to
-            the eye on an image.
+        clockwise: Whether positive angles rotate x away from y, which is clockwise with y upward and counterclockwise
+            on images.
 
     Returns:
         (..., 5) cx, cy, w, h, angle in degrees, in the dtype of ``rows``.
@@ -77,22 +76,22 @@ def rotated_to_degrees(rows: Tensor, *, clockwise: bool = False) -> Tensor:
         tensor([ 1.,  2.,  4.,  3., 45.])
 
     See also:
-        `rotated_from_degrees`, the way back, with who has which habit.
+        `rotated_from_degrees`, the inverse, with a table of conventions.
     """
     rows = checks.rows("rows", rows, Rotated())
     return with_angle_times(rows, 180.0 / math.pi, clockwise)
 
 
 def rotated_from_corners(corners: Tensor) -> Tensor:
-    """Make rows of `Rotated` of four corners, by least squares where they are no rectangle.
+    """Convert four corners to rows of `Rotated`, by least squares for corners of other shapes.
 
-    The side w is the first edge, from the first corner to the second, and the angle is the direction of it.
+    The side w is the first edge, from the first corner to the second, and the angle is its direction.
 
-    When to choose it: data sets that annotate four corners (DOTA, scene text). Corners that are meant as any convex
-    quadrilateral are rows of `Polygon` as they are.
+    When to choose it: data sets with four corners per object (DOTA, scene text). Corners of general convex
+    quadrilaterals are already rows of `Polygon`.
 
     Args:
-        corners: (..., 4, 2) in order, in either direction round.
+        corners: (..., 4, 2) in clockwise or counterclockwise order.
 
     Returns:
         (..., 5) rows of `Rotated` with an angle in [-pi, pi], in the dtype of ``corners``.
@@ -102,10 +101,10 @@ def rotated_from_corners(corners: Tensor) -> Tensor:
         ValueError: The last dimensions are not 4, 2.
 
     Edge cases:
-        Of corners that are no rectangle it is the one whose corners have the least sum of squared distances to them:
-        its center is their mean, and its sides are the mean of opposite edges, projected on two perpendicular
-        directions, which are chosen together. A side of length 0 has the direction that the other one leaves it; a
-        point has the angle 0. A coordinate that is not finite makes its row NaN.
+        For corners of other shapes the result is the rectangle with the least sum of squared corner distances: its
+        center is the mean of the corners, and its sides are the means of opposite edges, projected on two perpendicular
+        directions that minimize the sum. A side of length 0 is perpendicular to the other side; a point has the angle
+        0. A non-finite coordinate makes its row NaN.
 
     Example:
         >>> import torch, detloss
@@ -113,18 +112,18 @@ def rotated_from_corners(corners: Tensor) -> Tensor:
         tensor([2.0000, 1.0000, 2.0000, 4.0000, 1.5708])
 
     See also:
-        `rotated_to_corners`, the way back; `rotated_in_range`.
+        `rotated_to_corners`, the inverse; `rotated_in_range`.
     """
     checks.last_dimensions("corners", corners, 4, 2)
     return rectangle_of(at_least_float32(corners)).to(corners.dtype)
 
 
 def rotated_to_corners(rows: Tensor) -> Tensor:
-    """Give the corners of rows of `Rotated`, which are rows of `Polygon`.
+    """Convert rows of `Rotated` to corners, which are rows of `Polygon`.
 
     ``center -+ w/2 (cos angle, sin angle) -+ h/2 (-sin angle, cos angle)``, with the signs ``--, +-, ++, -+``
 
-    When to choose it: to draw, or to hand boxes to tools that take polygons.
+    When to choose it: to draw, or for tools that take polygons.
 
     Args:
         rows: (..., 5) rows of `Rotated`.
@@ -148,19 +147,19 @@ def rotated_to_corners(rows: Tensor) -> Tensor:
                 [0., 2.]])
 
     See also:
-        `rotated_from_corners`, the way back; `rotated_to_axis_aligned`.
+        `rotated_from_corners`, the inverse; `rotated_to_axis_aligned`.
     """
     rows = checks.rows("rows", rows, Rotated())
     return corners_of(at_least_float32(rows)).to(rows.dtype)
 
 
 def rotated_to_axis_aligned(rows: Tensor) -> Tensor:
-    """Give the smallest box along the axes around every row of `Rotated`.
+    """Convert rows of `Rotated` to their axis-aligned bounding boxes.
 
     ``center -+ (w |cos angle| + h |sin angle|, w |sin angle| + h |cos angle|) / 2``
 
-    When to choose it: for heads and tools that know boxes along the axes only, and for coarse filters. Around a
-    square it is up to twice as large, and around long rectangles more.
+    When to choose it: for heads and tools that take axis-aligned boxes only, and as a coarse filter. The area grows by
+    a factor of up to two for squares, and by more for elongated boxes.
 
     Args:
         rows: (..., 5) rows of `Rotated`.
@@ -173,7 +172,7 @@ def rotated_to_axis_aligned(rows: Tensor) -> Tensor:
         ValueError: The last dimension is not 5.
 
     Edge cases:
-        A negative side counts as 0. At the angle 0, where the box is smallest, the derivative by the angle is 0.
+        A negative side counts as 0. At angle 0, where the bounding box is smallest, the gradient by the angle is 0.
 
     Example:
         >>> import math, torch, detloss
@@ -192,11 +191,11 @@ def rotated_to_axis_aligned(rows: Tensor) -> Tensor:
 
 
 def rotated_in_range(rows: Tensor, *, start: float, long_side_first: bool) -> Tensor:
-    """Write the same rectangles with angles in one range.
+    """Express the same boxes with angles in one range.
 
-    ``(w, h, angle) = (h, w, angle + pi/2) = (w, h, angle + pi)``: of these, the one in the range.
+    ``(w, h, angle) = (h, w, angle + pi/2) = (w, h, angle + pi)``: the one with an angle in the range.
 
-    When to choose it: before a head regresses the numbers of a row, so that a rectangle has one row. The usual ranges:
+    When to choose it: before a head regresses the row, so that every box has one representation. Common ranges:
 
     =========================== ============== ===================
     range, in degrees           ``start``      ``long_side_first``
@@ -209,9 +208,9 @@ def rotated_in_range(rows: Tensor, *, start: float, long_side_first: bool) -> Te
 
     Args:
         rows: (..., 5) rows of `Rotated`.
-        start: Where the range starts, in radians, in [-pi, pi].
-        long_side_first: True: w is the longer side, and the range is pi long. False: the sides come in the order that
-            leaves the range pi/2 long.
+        start: Start of the range in radians, in [-pi, pi].
+        long_side_first: True: w is the longer side and the range has length pi. False: the range has length pi/2, and
+            the order of the sides follows.
 
     Returns:
         (..., 5) rows of `Rotated` with angles of at least ``start`` and below its end, in the dtype of ``rows``.
@@ -221,7 +220,8 @@ def rotated_in_range(rows: Tensor, *, start: float, long_side_first: bool) -> Te
         ValueError: The last dimension is not 5, or ``start`` is out of bounds.
 
     Edge cases:
-        With ``long_side_first`` a square keeps its angle but for half turns. 16-bit angles may be rounded to the end.
+        With ``long_side_first`` the angle of a square changes by multiples of pi only. 16-bit angles may round to the
+        end of the range.
 
     Example:
         >>> import math, torch, detloss
@@ -243,14 +243,14 @@ def rotated_in_range(rows: Tensor, *, start: float, long_side_first: bool) -> Te
     turns = ((angle - start) / span).floor()
     angle = angle - turns * span
     at_end = angle >= start + span
-    # What rounding left just outside is the start; the difference of 0 keeps the derivative.
+    # Rounding may leave the range: such an angle becomes the start, and the zero difference keeps its gradient.
     angle = torch.where((angle < start) | at_end, start + (angle - angle.detach()), angle)
     swapped = longer_second ^ (((turns + at_end) * quarters) % 2.0 == 1.0)
     return torch.cat((center, torch.where(swapped, sides.flip(-1), sides), angle), -1).to(rows.dtype)
 
 
 def with_angle_times(rows: Tensor, factor: float, reverse: bool) -> Tensor:
-    """Rows with another unit of angle."""
+    """Rows with the angle multiplied by a factor."""
     numbers = at_least_float32(rows)
     return torch.cat((numbers[..., :4], numbers[..., 4:] * (-factor if reverse else factor)), -1).to(rows.dtype)
 
@@ -266,10 +266,10 @@ def corners_of(rows: Tensor) -> Tensor:
 
 
 def rectangle_of(corners: Tensor) -> Tensor:
-    """The rectangles cx, cy, w, h, angle that are nearest to corners (..., 4, 2).
+    """Least-squares rectangles cx, cy, w, h, angle of corners (..., 4, 2).
 
-    With edges as complex numbers, the mean first edge u and the mean second edge v of the corners, a rectangle at the
-    angle t misses u and v least where ``Re(exp(-2it) (u^2 - v^2))`` is largest.
+    With the mean first edge u and the mean second edge v as complex numbers, the residual of a rectangle at angle t is
+    smallest where ``Re(exp(-2it) (u^2 - v^2))`` is largest.
     """
     first, second, third, fourth = corners.unbind(-2)
     u = 0.5 * ((second - first) + (third - fourth))

@@ -1,4 +1,4 @@
-"""What it costs to give an object to a query: the matrix that DETR and its kin find the cheapest assignment in."""
+"""Matching costs of DETR-style detectors: the cost matrix of queries and objects."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ from detloss.losses.classification import sigmoid_focal_loss
 
 
 def softmax_cost(logits: Tensor) -> Tensor:
-    """Cost of each class: the less probable under a softmax, the more.
+    """Classification cost of each class: its negative softmax probability.
 
     ``cost = -softmax(logits)``
 
-    When to choose it: as ``classification`` of `matching_cost` where the head has a softmax over the classes and
+    When to choose it: as ``classification`` of `matching_cost` for a head with a softmax over the classes and
     background, as in DETR.
 
     Args:
@@ -45,29 +45,29 @@ def softmax_cost(logits: Tensor) -> Tensor:
 
 
 def sigmoid_focal_cost(logits: Tensor, *, alpha: float | None = 0.25, gamma: float = 2.0) -> Tensor:
-    """Cost of each class: what its focal loss would lose by saying no, against what it would lose by saying yes.
+    """Classification cost of each class: its focal loss as a positive minus its focal loss as a negative.
 
     ``cost = focal(logits, 1) - focal(logits, 0)``, with `sigmoid_focal_loss`
 
-    When to choose it: as ``classification`` of `matching_cost` where every class has a sigmoid of its own, as in
-    Deformable DETR, DINO and RT-DETR. Take the alpha and gamma of the loss that the head is trained with; for others
+    When to choose it: as ``classification`` of `matching_cost` for a head with one sigmoid per class, as in
+    Deformable DETR, DINO and RT-DETR. Use the alpha and gamma of the training loss, for example
     ``functools.partial(detloss.sigmoid_focal_cost, gamma=1.5)``.
 
     Args:
         logits: (..., C); classes last.
-        alpha: The weight of yes, in [0, 1]; None weighs both sides 1.
-        gamma: The focusing power, at least 0.
+        alpha: Weight of the positive loss, in [0, 1]; None gives both losses weight 1.
+        gamma: The focusing exponent, at least 0.
 
     Returns:
-        (..., C) in the dtype of ``logits``, below 0 where the class is probable.
+        (..., C) in the dtype of ``logits``, negative for probable classes.
 
     Raises:
         TypeError: The logits are no floating tensor, or an option has the wrong type.
         ValueError: An option is out of range.
 
     Edge cases:
-        Finite for every finite logit, without an epsilon: about ``-(1 - alpha) logit`` where the class is sure. (The
-        peers add 1e-8 to probabilities, so that theirs ends at -13.8.)
+        Finite for every finite logit, without an epsilon: about ``-(1 - alpha) logit`` for large logits. (Other
+        implementations add 1e-8 to probabilities and saturate at -13.8.)
 
     Example:
         >>> import torch, detloss
@@ -82,11 +82,11 @@ def sigmoid_focal_cost(logits: Tensor, *, alpha: float | None = 0.25, gamma: flo
         `matching_cost`; `softmax_cost`.
     """
     checks.floating_tensor("logits", logits)
-    yes, no = (
+    positive, negative = (
         sigmoid_focal_loss(logits, torch.full_like(logits, target), alpha=alpha, gamma=gamma, reduction="none")
         for target in (1.0, 0.0)
     )
-    return yes - no
+    return positive - negative
 
 
 def matching_cost(
@@ -102,41 +102,40 @@ def matching_cost(
     distance_weight: float = 5.0,
     overlap_weight: float = 2.0,
 ) -> Tensor:
-    """Measure what it costs to give object j to query i, for every i and j.
+    """Compute the cost of assigning object j to query i, for all i and j.
 
     ``cost_ij = a classification(logits_i)[label_j] + b |box_i - target_j|_1 - c overlap(box_i, target_j)``
 
-    When to choose it: in the matcher of a DETR, in front of ``scipy.optimize.linear_sum_assignment``. The defaults are
+    When to choose it: in the matcher of a DETR, before ``scipy.optimize.linear_sum_assignment``. The defaults are
     DETR's; Deformable DETR, DINO and RT-DETR have ``classification=detloss.sigmoid_focal_cost`` and
     ``classification_weight=2.0``.
 
     Args:
         logits: (..., queries, C).
-        boxes: (..., queries, 2 * dims) in the geometry's format; the distance is that of these numbers, so the
-            weights suit boxes in shares of the image.
+        boxes: (..., queries, 2 * dims) in the geometry's format; the L1 distance is that of these numbers, so the
+            default weights suit boxes normalized by the image size.
         labels: (..., objects) class indices from 0 to C - 1.
         target_boxes: (..., objects, 2 * dims), same format and unit.
-        classification: From logits (..., C) to a cost a class (..., C): `softmax_cost`, `sigmoid_focal_cost` or
-            another.
-        overlap: Called as ``overlap(boxes, target_boxes, geometry=geometry, pairwise=True)``: a measure, higher for
-            boxes that fit better.
-        geometry: What a row of numbers is.
-        classification_weight: a, at least 0; a term of weight 0 is absent.
+        classification: Maps logits (..., C) to costs per class (..., C): `softmax_cost`, `sigmoid_focal_cost` or
+            another function.
+        overlap: Called as ``overlap(boxes, target_boxes, geometry=geometry, pairwise=True)``: a measure that is higher
+            for better overlap.
+        geometry: Geometry of the rows.
+        classification_weight: a, at least 0; a term of weight 0 is not computed.
         distance_weight: b, likewise.
         overlap_weight: c, likewise.
 
     Returns:
-        (..., queries, objects); in the widest dtype of logits and boxes, float32 at least; without a gradient, since
-        an assignment has none.
+        (..., queries, objects); in the widest dtype of logits and boxes, float32 at least; without gradient.
 
     Raises:
         TypeError: An argument has the wrong type or dtype.
         ValueError: Shapes, devices, a class index or the weights do not fit.
 
     Edge cases:
-        No objects: (..., queries, 0). Finite where logits and boxes are finite, identical boxes and boxes without
-        area too; NaN in the row of a query whose logits or box hold NaN. The class indices are read, so the host waits
-        for the device, as it does for the assignment that follows.
+        Without objects the shape is (..., queries, 0). Costs are finite for finite logits and boxes, also for identical
+        boxes and boxes without area; NaN logits or boxes make the row of their query NaN. Checking the class indices
+        synchronizes with the device, as the assignment itself does.
 
     Example:
         >>> import torch, detloss

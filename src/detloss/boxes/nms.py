@@ -1,4 +1,4 @@
-"""Greedy non-maximum suppression: of the boxes that tell of one object, the surest stays."""
+"""Greedy non-maximum suppression."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from detloss.boxes.overlap import iou
 from detloss.engine import checks
 from detloss.geometry import AxisAligned, Shape
 
-AT_ONCE = 128  # boxes that are compared with each other at a time, so that memory grows with n, not with its square
+AT_ONCE = 128  # boxes compared with each other at a time: memory is linear in n
 
 
 def nms(
@@ -21,41 +21,41 @@ def nms(
     geometry: Shape = AxisAligned(),
     labels: Tensor | None = None,
 ) -> Tensor:
-    """Choose the boxes that no surer one overlaps too much: non-maximum suppression.
+    """Keep the highest-scoring box of every group of overlapping boxes: greedy non-maximum suppression.
 
-    From the highest score down, a box i stays unless ``measure(i, j) > iou_threshold`` for a box j that stayed already,
-    of the same class where there are ``labels``.
+    In order of decreasing score, box i is kept unless ``measure(i, j) > iou_threshold`` for a kept box j, of the same
+    class if ``labels`` are given.
 
-    When to choose it: to make detections of a dense detector's predictions. Crowded objects, of which IoU suppresses
-    the hidden ones: ``measure=detloss.distance_iou``, since their centers are apart (DIoU-NMS).
+    When to choose it: as the last step of a dense detector. For crowded scenes, where IoU suppresses occluded objects,
+    use ``measure=detloss.distance_iou`` (DIoU-NMS).
 
     Args:
         boxes: (n, 2 * dims) in the geometry's format, in any unit of length.
-        scores: (n,), higher is surer.
-        iou_threshold: In [-1, 1]: above it, two boxes are one object.
+        scores: (n,) confidence scores.
+        iou_threshold: In [-1, 1]. Of two boxes with a larger overlap, only the higher-scoring one is kept.
         measure: Called as ``measure(a, b, geometry=geometry, pairwise=True)``: `iou`, `generalized_iou`,
-            `distance_iou`, `complete_iou`, or another that gives (N, M).
-        geometry: What a row of numbers is.
-        labels: (n,) numbers: boxes of different classes leave each other alone. None: all are of one class.
+            `distance_iou`, `complete_iou` or another function that returns (N, M).
+        geometry: Geometry of the rows.
+        labels: (n,) class labels; boxes suppress only boxes of their own class. None: class-agnostic.
 
     Returns:
-        (k,) int64 indices into ``boxes``, the surest first.
+        (k,) int64 indices into ``boxes``, in order of decreasing score.
 
     Raises:
         TypeError: An argument has the wrong type or dtype.
         ValueError: Shapes, devices or the threshold do not fit.
 
     Edge cases:
-        No boxes give no indices. Equal scores keep their order. An overlap equal to the threshold, in the dtype of
-        the boxes, stays. 16-bit boxes are compared in float32. Identical boxes are one object, without area too
-        (torchvision keeps both of these). An inverted box is the empty set, which overlaps nothing; one with a
-        coordinate that is not finite suppresses nothing and is not suppressed. A score of NaN counts as the highest.
+        Without boxes the result is empty. Equal scores keep their order. An overlap equal to the threshold, in the
+        dtype of the boxes, does not suppress. 16-bit boxes are compared in float32. Of identical boxes one is kept,
+        also if they have no area (torchvision keeps both). An inverted box is the empty set and overlaps nothing. A box
+        with a non-finite coordinate neither suppresses nor is suppressed. A NaN score counts as the highest.
 
     Example:
         >>> import torch, detloss
         >>> boxes = torch.tensor([[0., 0., 4., 4.], [0., 0., 4., 3.], [8., 8., 9., 9.]])
         >>> scores = torch.tensor([0.8, 0.9, 0.7])
-        >>> detloss.nms(boxes, scores, 0.5)  # the first two share 3/4
+        >>> detloss.nms(boxes, scores, 0.5)  # the IoU of the first two is 3/4
         tensor([1, 2])
         >>> detloss.nms(boxes, scores, 0.5, labels=torch.tensor([0, 1, 0]))
         tensor([1, 0, 2])
@@ -66,7 +66,7 @@ def nms(
         (DIoU-NMS), https://arxiv.org/abs/1911.08287
 
     See also:
-        `iou`, `distance_iou`; `UnitBox`, whose ``predict`` ends with it.
+        `iou`, `distance_iou`; `UnitBox`, whose ``predict`` uses it.
     """
     shape, _ = checks.shapes(geometry)
     boxes = checks.rows("boxes", boxes, shape)
@@ -81,27 +81,27 @@ def nms(
     threshold = checks.number("iou_threshold", iou_threshold, -1.0, 1.0)
 
     order = scores.argsort(descending=True, stable=True)
-    surest_first = boxes.detach().to(torch.promote_types(boxes.dtype, torch.float32))[order]
+    by_score = boxes.detach().to(torch.promote_types(boxes.dtype, torch.float32))[order]
     class_of = torch.zeros_like(order) if labels is None else torch.unique(labels, return_inverse=True)[1][order]
 
     def overlap(some: Tensor, others: Tensor) -> Tensor:
-        return measure(surest_first[some], surest_first[others], geometry=geometry, pairwise=True) > threshold
+        return measure(by_score[some], by_score[others], geometry=geometry, pairwise=True) > threshold
 
-    waiting = class_of.argsort(stable=True)  # class by class, the surest of each first
-    kept = [waiting[:0]]
-    while len(waiting):
-        surest, waiting = waiting[:AT_ONCE], waiting[AT_ONCE:]
-        classes = class_of[surest]
-        # [i, j]: i is surer than j, of its class and too close to it.
-        beats = (overlap(surest, surest) & (classes[:, None] == classes)).triu(diagonal=1)
-        stays = torch.ones_like(surest, dtype=torch.bool)
-        # Round k settles every box at the end of a chain of k rivals, so the rounds end, and end at the greedy answer.
-        while not torch.equal(settled := ~(beats & stays[:, None]).any(dim=0), stays):
-            stays = settled
-        kept.append(surest[stays])
-        last = classes == classes[-1]  # no other class has boxes left that wait
-        alike, others = waiting.tensor_split([int((class_of[waiting] == classes[-1]).sum())])
-        waiting = torch.cat((alike[~overlap(surest[stays & last], alike).any(dim=0)], others))
+    remaining = class_of.argsort(stable=True)  # by class, then by decreasing score
+    kept = [remaining[:0]]
+    while len(remaining):
+        current, remaining = remaining[:AT_ONCE], remaining[AT_ONCE:]
+        classes = class_of[current]
+        # [i, j]: i has the higher score, the class of j and too large an overlap with it.
+        suppresses = (overlap(current, current) & (classes[:, None] == classes)).triu(diagonal=1)
+        keeps = torch.ones_like(current, dtype=torch.bool)
+        # Round k decides every box at the end of a chain of k overlaps: the rounds end with the greedy result.
+        while not torch.equal(decided := ~(suppresses & keeps[:, None]).any(dim=0), keeps):
+            keeps = decided
+        kept.append(current[keeps])
+        last = classes == classes[-1]  # of every other class all boxes are decided
+        alike, others = remaining.tensor_split([int((class_of[remaining] == classes[-1]).sum())])
+        remaining = torch.cat((alike[~overlap(current[keeps & last], alike).any(dim=0)], others))
     return order[torch.cat(kept).sort().values]
 
 

@@ -1,4 +1,4 @@
-"""Similarities of boxes: 1 is identical."""
+"""Overlap measures: IoU and its generalizations, 1 for identical boxes."""
 
 from torch import Tensor
 
@@ -9,29 +9,29 @@ from detloss.types import Enclosing
 
 
 def iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
-    """Measure how much of two boxes is shared: 0 apart, 1 identical.
+    """Compute the IoU of boxes: 0 if they are disjoint, 1 if they are identical.
 
     ``IoU = |A n B| / |A u B|``, by area, or by volume in more dimensions
 
-    When to choose it: to match, to suppress, to evaluate. It cannot tell near misses from far ones, since it is 0 for
-    both: `generalized_iou` and `distance_iou` can.
+    When to choose it: for matching, suppression and evaluation. It is 0 for all disjoint boxes, near or far;
+    `generalized_iou` and `distance_iou` distinguish them.
 
     Args:
         a: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry; with ``pairwise`` (..., N, row).
         b: As many rows as ``a``; with ``pairwise`` (..., M, row).
-        geometry: What a row of numbers is.
+        geometry: Geometry of the rows.
         pairwise: Compare every row of ``a`` with every row of ``b``.
 
     Returns:
-        (...), or (..., N, M); in the dtype of ``a``; differentiable by both.
+        (...), or (..., N, M); in the dtype of ``a``; differentiable in both.
 
     Raises:
         TypeError: An operand is no floating tensor, or the geometry is none.
         ValueError: Shapes or devices do not fit.
 
     Edge cases:
-        Identical boxes have 1 even without area; 0/0 is 0 otherwise; an inverted box is the empty set; a coordinate
-        that is not finite makes its row NaN.
+        Identical boxes have IoU 1, also without area; 0/0 is 0 otherwise. An inverted box is the empty set. A
+        non-finite coordinate makes its row NaN.
 
     Example:
         >>> import torch, detloss
@@ -55,30 +55,30 @@ def generalized_iou(
     enclosing: Enclosing | None = None,
     pairwise: bool = False,
 ) -> Tensor:
-    """Measure IoU, less the empty share of the smallest region that encloses both: from -1 far apart to 1.
+    """Compute IoU minus the empty fraction of the smallest enclosing region: from -1 for distant boxes to 1.
 
     ``GIoU = IoU - (|C| - |A u B|) / |C|``, with C the enclosing region
 
-    When to choose it: to match boxes that may not touch; as `generalized_iou_loss` to train.
+    When to choose it: to match boxes that may be disjoint; for training see `generalized_iou_loss`.
 
     Args:
         a: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry; with ``pairwise`` (..., N, row).
         b: As many rows as ``a``; with ``pairwise`` (..., M, row).
-        geometry: What a row of numbers is.
-        enclosing: ``"box"``, the smallest box along the axes; ``"hull"``, the convex hull; or None, the geometry's own:
-            the box for `AxisAligned`, the hull for every other shape.
+        geometry: Geometry of the rows.
+        enclosing: ``"box"``, the axis-aligned bounding box; ``"hull"``, the convex hull; or None, the default of the
+            geometry: the box for `AxisAligned`, the hull for every other shape.
         pairwise: Compare every row of ``a`` with every row of ``b``.
 
     Returns:
-        (...), or (..., N, M); in the dtype of ``a``; differentiable by both.
+        (...), or (..., N, M); in the dtype of ``a``; differentiable in both.
 
     Raises:
         TypeError: An operand is no floating tensor, or the geometry is none.
         ValueError: Shapes, devices or ``enclosing`` do not fit.
 
     Edge cases:
-        Identical boxes have 1 even without area; 0/0 is -1 otherwise; an inverted box is the empty set, and the
-        enclosure spans its corners.
+        Identical boxes have GIoU 1, also without area; 0/0 is -1 otherwise. An inverted box is the empty set, and the
+        enclosing region spans its corners.
 
     Example:
         >>> import torch, detloss
@@ -95,27 +95,27 @@ def generalized_iou(
 
 
 def distance_iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
-    """Measure IoU, less the squared distance of the centers by the enclosure's squared diagonal.
+    """Compute IoU minus the squared center distance over the squared diagonal of the enclosing region.
 
     ``DIoU = IoU - |a - b|^2 / c^2``
 
-    When to choose it: to suppress detections of crowded objects (DIoU-NMS); as `distance_iou_loss` to train.
+    When to choose it: to suppress detections in crowded scenes (DIoU-NMS); for training see `distance_iou_loss`.
 
     Args:
         a: (..., 2 * dims) boxes in the geometry's format, or rows of another geometry; with ``pairwise`` (..., N, row).
         b: As many rows as ``a``; with ``pairwise`` (..., M, row).
-        geometry: What a row of numbers is.
+        geometry: Geometry of the rows.
         pairwise: Compare every row of ``a`` with every row of ``b``.
 
     Returns:
-        (...), or (..., N, M); in the dtype of ``a``; differentiable by both.
+        (...), or (..., N, M); in the dtype of ``a``; differentiable in both.
 
     Raises:
         TypeError: An operand is no floating tensor, or the geometry is none.
         ValueError: Shapes or devices do not fit.
 
     Edge cases:
-        As `iou`; two identical points have 1.
+        Those of `iou`; two identical points have DIoU 1.
 
     Example:
         >>> import torch, detloss
@@ -132,28 +132,28 @@ def distance_iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pa
 
 
 def complete_iou(a: Tensor, b: Tensor, *, geometry: Geometry = AxisAligned(), pairwise: bool = False) -> Tensor:
-    """Measure DIoU, less a term for a wrong aspect ratio.
+    """Compute DIoU minus a penalty for different aspect ratios.
 
     ``CIoU = IoU - |a - b|^2 / c^2 - alpha v``, with ``v = 4/pi^2 (atan(w'/h') - atan(w/h))^2`` and
     ``alpha = v / (1 - IoU + v)``
 
-    When to choose it: as `complete_iou_loss` to train; as a measure mostly by assigners that were trained with it.
+    When to choose it: in label assigners that use it; for training see `complete_iou_loss`.
 
     Args:
         a: (..., 4) boxes in the geometry's format, or `Rotated` rows; with ``pairwise`` (..., N, row).
         b: As many rows as ``a``; with ``pairwise`` (..., M, row).
-        geometry: What a row of numbers is: `AxisAligned` of two dimensions, or `Rotated`.
+        geometry: Geometry of the rows: `AxisAligned` in two dimensions, or `Rotated`.
         pairwise: Compare every row of ``a`` with every row of ``b``.
 
     Returns:
-        (...), or (..., N, M); in the dtype of ``a``; differentiable by both, alpha held constant.
+        (...), or (..., N, M); in the dtype of ``a``; differentiable in both, with alpha held constant.
 
     Raises:
         TypeError: An operand is no floating tensor, or the geometry is none.
         ValueError: Shapes or devices do not fit, or the geometry has no width and height.
 
     Edge cases:
-        v is 0 where a box is a point or inverted.
+        v is 0 if a box is a point or inverted.
 
     Example:
         >>> import torch, detloss

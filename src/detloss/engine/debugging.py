@@ -30,13 +30,13 @@ def doctor(*, on_fault: str = "raise") -> Iterator[None]:
     """Name the loss, the row, its inputs and the term behind every loss or gradient that is NaN or infinite.
 
     Losses evaluated inside the block are examined, and so are their gradients, even when ``backward`` runs after it.
-    Looking makes the host wait for the device; outside of the block nothing is looked at and nothing is paid.
-    Inside `torch.compile` nothing is examined: run the step without it to find the row.
+    The examination synchronizes with the device. Outside of the block there is no cost. Inside `torch.compile` nothing
+    is examined: run the step without it to find the row.
 
-    When to choose it: a training run printed ``nan``, and the question is which box of which image.
+    When to choose it: a training run reports NaN, to find the box and the image.
 
     Args:
-        on_fault: ``"raise"`` a `NonFiniteLossError` at the first fault, or ``"warn"`` with the same text and go on.
+        on_fault: ``"raise"`` a `NonFiniteLossError` at the first fault, or ``"warn"`` with the same text and continue.
 
     Raises:
         NonFiniteLossError: A loss or a gradient is not finite.
@@ -64,17 +64,17 @@ def doctor(*, on_fault: str = "raise") -> Iterator[None]:
 
 @contextlib.contextmanager
 def validating() -> Iterator[None]:
-    """Check the values of all that losses are given, and raise on what is wrong with the index of its row.
+    """Check the values of all inputs of losses, and raise with the index of the first invalid row.
 
-    Outside of this block such input has a defined answer and costs nothing: a box whose maximum lies below its
-    minimum is the empty set, a class index that does not exist makes its row NaN. Inside, the host waits for the
-    device and raises on: coordinates that are not finite, inverted boxes, negative sides, polygons that are not convex,
-    NaN logits, class indices out of range, soft targets outside [0, 1], negative or non-finite weights and normalisers.
+    Outside of this block invalid values have a documented result and no check costs time: an inverted box is the empty
+    set, and on a GPU a class index out of range makes its row NaN. Inside, the checks synchronize with the device and
+    raise on non-finite coordinates, inverted boxes, negative sides, polygons that are not convex, NaN logits, class
+    indices out of range, soft targets outside [0, 1], and negative or non-finite weights and normalizers.
 
     When to choose it: in tests, in the first steps of a training run, while writing a data loader.
 
     Raises:
-        ValueError: With the argument, the row, what was expected and what came.
+        ValueError: Names the argument, the row, the expected and the given value.
 
     Example:
         >>> import torch, detloss

@@ -20,7 +20,7 @@ FAILED = None
 
 
 def found(baseline: Pair = L1, seeds: int | None = None, **scores: list[float | None]) -> list[str]:
-    """What is said of pairs with focal loss that had these AP, a seed each; `seeds` may plan more."""
+    """The findings for pairs with focal loss and these AP, one per seed; `seeds` may plan more."""
     planned = seeds or max(map(len, scores.values()))
     plan = Plan({Pair(box, "focal"): (1.0,) for box in scores}, range(planned), steps=2)
     outcomes, failures = [], []

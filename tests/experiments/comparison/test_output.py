@@ -2,11 +2,12 @@
 
 import errno
 import json
-import os
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
+from detloss.experiments.comparison import output
 from detloss.experiments.comparison.output import Folder, FolderError
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
 from tests.support.trials import outcome_of
@@ -85,14 +86,16 @@ def test_results_that_the_database_did_not_accept_are_saved_and_read(tmp_path: P
     assert [outcome.trial for outcome in read.values()] == [outcome.trial for outcome in outcomes_of(0, 1)]
 
 
-def test_a_full_disk_is_named(tmp_path: Path) -> None:
+def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.write_results(outcomes_of(0))
     before = folder.results.read_text()
-    (tmp_path / f"results.jsonl.{os.getpid()}.part").symlink_to("/dev/full")
+    monkeypatch.setattr(output, "uuid4", lambda: UUID(int=0))
+    (tmp_path / "results.jsonl.00000000.part").symlink_to("/dev/full")
     with pytest.raises(OSError, match=r"No space left on device: '.*results\.jsonl'") as caught:
         folder.write_results(outcomes_of(0, 1))
     assert folder.results.read_text() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["results.jsonl"], "no temporary file is left"
     assert caught.value.errno == errno.ENOSPC
 
 

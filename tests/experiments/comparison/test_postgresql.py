@@ -70,7 +70,7 @@ def test_machines_share_the_trials_and_one_that_is_killed_is_replaced(server: An
     stuck, other = machine(url, folders[0], "endless_trial_of_all"), machine(url, folders[1], "scored_trial")
     assert stuck.stdout is not None
     victim = stuck.stdout.readline().strip()
-    assert victim, "it has begun a trial that it never finishes"
+    assert victim, "it has started a trial that it never finishes"
     os.kill(stuck.pid, signal.SIGKILL)
     stuck.communicate()
     again = machine(url, folders[0], "scored_trial")

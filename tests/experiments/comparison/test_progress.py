@@ -42,12 +42,12 @@ def test_trials_that_end_are_counted_with_those_that_ended_before() -> None:
         Finished(outcome_of(SEARCH[2])),
         Received(outcome_of(SEARCH[3])),
         Started(COMPARED),
-        Failed(COMPARED, "RuntimeError: no luck"),
+        Failed(COMPARED, "RuntimeError: out of memory"),
         done=2,
     ) == [
         "[3/10] giou + focal, weight 1, seed 0: AP 0.400, 3 s",
         "[4/10] giou + focal, weight 2, seed 0: AP 0.400, from another process",
-        "[5/10] giou + focal, seed 1: failed: RuntimeError: no luck",
+        "[5/10] giou + focal, seed 1: failed: RuntimeError: out of memory",
     ]
 
 

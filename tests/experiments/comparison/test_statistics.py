@@ -1,4 +1,4 @@
-"""Intervals that keep their promise: against Student's own, and by simulation where nothing differs."""
+"""Confidence intervals: equal to Student's without images, and with the nominal error rate in simulations."""
 
 from math import inf
 
@@ -42,53 +42,55 @@ def test_where_seeds_agree_it_is_the_bootstrap_of_the_images(seed: int) -> None:
     )
 
 
-def share_of_words(seeds: int, seed: int, *, images: float, by_seed: float, both: float, runs: int) -> float:
-    """How often two losses of equal merit are called not distinguishable; the arguments are what scatters how far."""
+def fraction_not_distinguishable(
+    seeds: int, seed: int, *, images: float, by_seed: float, both: float, runs: int
+) -> float:
+    """Simulate two equal losses; the standard deviations are those over images, seeds, and both."""
     random = np.random.default_rng(seed)
     count = 60
     draws = draws_of_images(count)[:200]
-    silent = 0
+    count_not_distinguishable = 0
     for _ in range(runs):
-        merit = random.normal(0, images, count) + random.normal(0, by_seed, (seeds, 1))
-        merit = merit + random.normal(0, both, (seeds, count))
+        scores = random.normal(0, images, count) + random.normal(0, by_seed, (seeds, 1))
+        scores = scores + random.normal(0, both, (seeds, count))
         found = difference(
-            merit.mean(axis=1).tolist(),
+            scores.mean(axis=1).tolist(),
             [0.0] * seeds,
-            drawn_scores=merit @ draws.T / count,
+            drawn_scores=scores @ draws.T / count,
             drawn_baseline=np.zeros((seeds, len(draws))),
         )
-        silent += found.verdict is Verdict.NOT_DISTINGUISHABLE
-    return silent / runs
+        count_not_distinguishable += found.verdict is Verdict.NOT_DISTINGUISHABLE
+    return count_not_distinguishable / runs
 
 
 @pytest.mark.parametrize("seeds", [2, 3, 5])
-def test_without_a_true_difference_the_seeds_alone_seem_to_differ_in_one_of_twenty_draws(seeds: int, seed: int) -> None:
+def test_equal_losses_are_called_different_in_one_of_twenty_cases(seeds: int, seed: int) -> None:
     random = np.random.default_rng(seed)
     runs = 2000
     scores = random.normal(0.4, 0.01, (runs, 2, seeds))
-    silent = [difference(one.tolist(), other.tolist()).verdict is Verdict.NOT_DISTINGUISHABLE for one, other in scores]
-    assert np.mean(silent) == pytest.approx(0.95, abs=0.02)  # four standard errors
+    equal = [difference(one.tolist(), other.tolist()).verdict is Verdict.NOT_DISTINGUISHABLE for one, other in scores]
+    assert np.mean(equal) == pytest.approx(0.95, abs=0.02)  # four standard errors
 
 
 @pytest.mark.parametrize(
     ("images", "by_seed", "both"), [(0.05, 0.0, 0.0), (0.05, 0.006, 0.0), (0.02, 0.003, 0.03), (0.0, 0.0, 0.05)]
 )
-def test_images_and_seeds_together_seem_to_differ_no_more_often(
+def test_images_and_seeds_together_do_not_increase_the_error_rate(
     images: float, by_seed: float, both: float, seed: int
 ) -> None:
-    silent = share_of_words(3, seed, images=images, by_seed=by_seed, both=both, runs=150)
-    assert silent >= 0.95 - 0.075  # four standard errors; more than 95 % is allowed
+    fraction = fraction_not_distinguishable(3, seed, images=images, by_seed=by_seed, both=both, runs=150)
+    assert fraction >= 0.95 - 0.075  # four standard errors; more than 95 % is allowed
 
 
-def test_a_true_difference_is_seen_in_spite_of_chance(seed: int) -> None:
+def test_a_true_difference_is_detected(seed: int) -> None:
     random = np.random.default_rng(seed)
-    common = random.normal(0, 0.1, 3)  # a good seed is good for both, and pairing takes that away
+    common = random.normal(0, 0.1, 3)  # common to both, removed by pairing
     scores, baseline = common + 0.43 + random.normal(0, 0.001, 3), common + 0.40
     assert difference(scores.tolist(), baseline.tolist()).verdict is Verdict.BETTER
     assert difference(baseline.tolist(), scores.tolist()).verdict is Verdict.WORSE
 
 
-def test_one_seed_tells_nothing() -> None:
+def test_one_seed_is_not_distinguishable() -> None:
     found = difference([0.9], [0.1])
     assert (found.low, found.high, found.verdict) == (-inf, inf, Verdict.NOT_DISTINGUISHABLE)
     assert f"{found:.2f}" == "+0.80"
@@ -98,7 +100,7 @@ def test_equal_scores_are_not_distinguishable() -> None:
     assert difference([0.4, 0.5], [0.4, 0.5]).verdict is Verdict.NOT_DISTINGUISHABLE
 
 
-def test_words() -> None:
+def test_text_of_verdicts_and_differences() -> None:
     assert [str(word) for word in Verdict] == ["better", "worse", "not distinguishable"]
     assert f"{Difference(0.01, -0.002, 0.022, 3):.3f}" == "+0.010 [-0.002, +0.022]"
 

@@ -105,7 +105,7 @@ def test_a_stalled_process_may_be_first_or_late(tmp_path: Path) -> None:
 def test_a_trial_that_raised_is_restarted_only_when_the_command_is_repeated(tmp_path: Path) -> None:
     store = opened(tmp_path, fixed_plan(0, 1))
     first, second = claimed(store)
-    failure = Failed(first, "RuntimeError: no luck", "Traceback ...")
+    failure = Failed(first, "RuntimeError: out of memory", "Traceback ...")
     assert not store.fail(failure)
     assert store.claim() is None
     assert store.open_trials() == [second]

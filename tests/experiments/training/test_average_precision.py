@@ -1,4 +1,4 @@
-"""The AP of drawn images: the same as COCO's own evaluation of images that are really repeated."""
+"""AP of bootstrap samples, equal to COCO's evaluation of images that are repeated."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ IMAGES = 12
 
 
 def scenes(seed: int) -> tuple[list[Sample], list[Prediction]]:
-    """Random objects, some images without; detections near them, twice, and false alarms."""
+    """Random objects, some images without; two detections near each, and false positives."""
     random = np.random.default_rng(seed)
     samples, predictions = [], []
     for _ in range(IMAGES):
@@ -22,10 +22,10 @@ def scenes(seed: int) -> tuple[list[Sample], list[Prediction]]:
         boxes = np.concatenate((corners, corners + random.uniform(5, 50, (count, 2))), axis=1)
         labels = random.integers(0, CLASSES, count)
         samples.append(Sample("image", np.zeros((120, 160, 3), np.uint8), boxes.astype(np.float32), labels))
-        alarms = random.uniform(0, 100, (4, 4))
-        alarms[:, 2:] += alarms[:, :2]
+        false_positives = random.uniform(0, 100, (4, 4))
+        false_positives[:, 2:] += false_positives[:, :2]
         near = [boxes + random.normal(0, spread, boxes.shape) for spread in (1, 4)]
-        found = np.concatenate([*near, alarms])
+        found = np.concatenate([*near, false_positives])
         found[:, 2:] = np.maximum(found[:, 2:], found[:, :2] + 1)
         scores = random.random(len(found)).astype(np.float32)
         kinds = np.concatenate((labels, labels, random.integers(0, CLASSES, 4)))
@@ -37,15 +37,15 @@ def objects_of(samples: list[Sample]) -> np.ndarray:
     return np.stack([np.bincount(sample.labels, minlength=CLASSES) for sample in samples])
 
 
-def test_drawn_images_are_judged_as_if_they_were_repeated(seed: int) -> None:
+def test_drawn_images_count_as_if_they_were_repeated(seed: int) -> None:
     samples, predictions = scenes(seed)
     draws = np.random.default_rng(seed).multinomial(IMAGES, np.full(IMAGES, 1 / IMAGES), size=8)
     draws[0] = 1
     found = average_precisions(evaluate(predictions, samples).matches, objects_of(samples), draws)
     for counts, precision in zip(draws, found):
         drawn = np.repeat(np.arange(IMAGES), counts)
-        truth = evaluate([predictions[image] for image in drawn], [samples[image] for image in drawn])
-        assert precision == pytest.approx(truth.ap, abs=1e-9)
+        expected = evaluate([predictions[image] for image in drawn], [samples[image] for image in drawn])
+        assert precision == pytest.approx(expected.ap, abs=1e-9)
 
 
 def test_blocks_of_draws_make_no_difference(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,9 @@ def test_blocks_of_draws_make_no_difference(seed: int, monkeypatch: pytest.Monke
     draws = np.random.default_rng(seed).multinomial(IMAGES, np.full(IMAGES, 1 / IMAGES), size=7)
     whole = average_precisions(matches, objects, draws)
     monkeypatch.setattr(average_precision, "LARGEST_BLOCK", 3 * max(len(matches.hits) // CLASSES, 1))
-    np.testing.assert_allclose(average_precisions(matches, objects, draws), whole, rtol=1e-12)  # sums round as they lie
+    np.testing.assert_allclose(
+        average_precisions(matches, objects, draws), whole, rtol=1e-12
+    )  # the order of sums differs
 
 
 def test_a_draw_without_objects_is_unknown_and_one_without_detections_zero() -> None:
@@ -63,7 +65,7 @@ def test_a_draw_without_objects_is_unknown_and_one_without_detections_zero() -> 
     np.testing.assert_array_equal(found, [np.nan, 0])
 
 
-def test_what_comes_after_the_last_hit_is_not_kept() -> None:
+def test_detections_after_the_last_true_positive_are_dropped() -> None:
     image = np.zeros((120, 160, 3), np.uint8)
     box, away = [10.0, 10.0, 50.0, 50.0], [90.0, 10.0, 130.0, 50.0]
     sample = Sample("one", image, np.array([box], np.float32), np.array([0]))
@@ -76,7 +78,7 @@ def test_what_comes_after_the_last_hit_is_not_kept() -> None:
     assert matches.images.tolist() == [0, 0]
 
 
-def test_the_surest_takes_the_nearest_object_and_the_next_the_rest() -> None:
+def test_the_highest_score_is_assigned_first() -> None:
     overlaps = np.array([[0.6, 0.9], [0.1, 0.95], [0.55, 0.5]])
-    # The first takes the second object up to .90, and above it nothing; then it is free for the second one.
+    # The first is assigned to the second object up to .90 and to none above, where the second detection matches it.
     assert assign(overlaps).tolist() == [[1] * 9 + [-1], [-1] * 9 + [1], [0] * 2 + [-1] * 8]

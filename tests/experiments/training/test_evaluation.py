@@ -1,4 +1,4 @@
-"""COCO's average precision: values known by hand, and an independent definition on random detections."""
+"""COCO's average precision: values computed by hand, and an independent definition on random detections."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ class TestKnownValues:
         found = evaluate([prediction_of([LEFT], [0], [0.9])], [sample_of([LEFT, RIGHT], [0, 0])])
         assert found.ap50 == pytest.approx(51 / 101)
 
-    def test_a_surer_false_alarm_halves_the_precision(self) -> None:
+    def test_a_false_positive_with_a_higher_score_halves_the_precision(self) -> None:
         found = evaluate([prediction_of([RIGHT, LEFT], [0, 0], [0.9, 0.8])], [sample_of([LEFT], [0])])
         assert found.ap == pytest.approx(0.5)
 
@@ -51,14 +51,14 @@ class TestKnownValues:
         found = evaluate([prediction_of([[10, 10, 50, 38.8]], [0], [0.9])], [sample_of([LEFT], [0])])
         assert (found.ap, found.ap50, found.ap75) == (pytest.approx(0.5), 1, 0)
 
-    def test_classes_count_alike_and_those_without_objects_not_at_all(self) -> None:
+    def test_classes_have_equal_weight_and_those_without_objects_none(self) -> None:
         truth = sample_of([LEFT, RIGHT, RIGHT], [0, 1, 3])
         found = evaluate([prediction_of([LEFT, RIGHT, LEFT], [0, 1, 2], [0.9, 0.8, 0.7])], [truth])
         assert found.ap == pytest.approx(2 / 3)
 
     @pytest.mark.parametrize("scale", [0.1, 1, 7])
-    def test_sizes_are_shares_of_the_image(self, scale: float) -> None:
-        """Sides of 30, 60 and 100 pixels in 640 x 480: small, medium, large, whatever the image's own size."""
+    def test_sizes_are_fractions_of_the_image(self, scale: float) -> None:
+        """Sides of 30, 60 and 100 pixels in 640 x 480: small, medium, large at any size of the image."""
         truth, found = [], []
         for side, hit in ((30, True), (60, False), (100, True)):
             box = [40 * scale, 40 * scale, (40 + side) * scale, (40 + side) * scale]
@@ -67,11 +67,11 @@ class TestKnownValues:
         precision = evaluate(found, truth)
         assert (precision.small, precision.medium, precision.large) == (1, 0, 1)
 
-    def test_wants_a_prediction_for_each_sample(self) -> None:
+    def test_a_missing_prediction_is_an_error(self) -> None:
         with pytest.raises(ValueError, match="predictions: expected one for each of 1 samples, got 0"):
             evaluate([], [sample_of([LEFT], [0])])
 
-    def test_says_nothing(self, capfd: pytest.CaptureFixture[str]) -> None:
+    def test_prints_nothing(self, capfd: pytest.CaptureFixture[str]) -> None:
         evaluate([prediction_of([LEFT], [0], [0.9])], [sample_of([LEFT], [0])])
         assert capfd.readouterr() == ("", "")
 
@@ -83,7 +83,7 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def average_precision(predictions: list[Prediction], samples: list[Sample], label: int, threshold: float) -> float:
-    """Average precision of one class at one IoU, written down from COCO's description."""
+    """Average precision of one class at one IoU, from COCO's description."""
     ranked = sorted(
         ((float(p.scores[k]), image, p.boxes[k]) for image, p in enumerate(predictions) for k in range(len(p.labels))
          if p.labels[k] == label),
@@ -94,8 +94,8 @@ def average_precision(predictions: list[Prediction], samples: list[Sample], labe
     hits = []
     for _, image, box in ranked:
         overlaps = [
-            overlap(box.astype(np.float64), other.astype(np.float64)) if image == place and open_ else -1.0
-            for (place, other), open_ in zip(objects, free)
+            overlap(box.astype(np.float64), other.astype(np.float64)) if image == index and unmatched else -1.0
+            for (index, other), unmatched in zip(objects, free)
         ]
         best = int(np.argmax(overlaps))
         hit = overlaps[best] >= threshold
@@ -107,7 +107,7 @@ def average_precision(predictions: list[Prediction], samples: list[Sample], labe
     return float(np.mean(reached))
 
 
-def test_is_that_of_an_independent_definition(seed: int) -> None:
+def test_equals_an_independent_definition(seed: int) -> None:
     random = np.random.default_rng(seed)
     samples, predictions = [], []
     for _ in range(12):
@@ -120,7 +120,7 @@ def test_is_that_of_an_independent_definition(seed: int) -> None:
         near = np.concatenate((np.minimum(near[:, :2], near[:, 2:]), np.maximum(near[:, :2], near[:, 2:]) + 1), axis=1)
         classes = np.where(random.random(2 * count) < 0.8, np.tile(labels, 2), 1 - np.tile(labels, 2))
         predictions.append(prediction_of(near.tolist(), classes.tolist(), random.permutation(2 * count).tolist()))
-    for p in predictions:  # no two scores are alike, so there is one order
+    for p in predictions:  # without ties the order is unique
         p.scores[:] += random.random(len(p.scores)).astype(np.float32)
     occurring = sorted({int(label) for s in samples for label in s.labels})
     table = np.array([[average_precision(predictions, samples, k, t) for t in THRESHOLDS] for k in occurring])

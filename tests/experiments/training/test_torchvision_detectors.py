@@ -1,4 +1,4 @@
-"""torchvision's detectors in a trial: images as they are, terms where they belong, labels from 0."""
+"""torchvision's detectors in a trial: their inputs, loss terms and detections."""
 
 import subprocess
 import sys
@@ -50,7 +50,7 @@ def test_every_kind_of_loss_trains(name: str, cls: str, box: str, seed: int) -> 
     assert np.mean(totals[-2:]) < 0.9 * np.mean(totals[:2])
 
 
-# What the framework calls its terms: the trial's box loss, its other box terms, its class terms.
+# The framework's names of the box loss of the trial, of other box terms, and of class terms.
 TERMS = {
     "retinanet": ("bbox_regression", [], ["classification"]),
     "fcos": ("bbox_regression", [], ["classification", "bbox_ctrness"]),
@@ -65,7 +65,7 @@ def test_every_term_of_the_framework_counts_once_and_only_the_box_loss_is_weight
     detector.train()
     images, targets = batch(scenes(seed, count=3))
     first = 1 if name == "faster-rcnn" else 0  # class 0 is the background there
-    torch.manual_seed(seed)  # which proposals are drawn
+    torch.manual_seed(seed)  # of the sampled proposals
     found = detector.network(list(images), [{**target, "labels": target["labels"] + first} for target in targets])
     torch.manual_seed(seed)
     ours = detector.loss(images, targets)
@@ -77,8 +77,8 @@ def test_every_term_of_the_framework_counts_once_and_only_the_box_loss_is_weight
 
 
 @every_detector
-def test_at_its_own_losses_the_framework_gives_the_same(name: str, seed: int) -> None:
-    """Box and class loss of the framework, where it has the catalog's: our losses are taken out and nothing moves."""
+def test_with_its_own_losses_the_framework_gives_the_same_losses(name: str, seed: int) -> None:
+    """If the framework has the losses of the catalog, removing ours changes nothing."""
     detector = make(name, seed, *OWN[name])
     detector.train()
     images, targets = batch(scenes(seed))
@@ -97,7 +97,7 @@ def test_at_its_own_losses_the_framework_gives_the_same(name: str, seed: int) ->
 
 
 @every_detector
-def test_images_come_to_the_backbone_as_they_are(name: str, seed: int) -> None:
+def test_images_reach_the_backbone_unchanged(name: str, seed: int) -> None:
     seen: list[Tensor] = []
     detector = make(name, seed)
     detector.network.backbone.register_forward_pre_hook(lambda module, arguments: seen.append(arguments[0]))
@@ -114,9 +114,9 @@ def test_images_come_to_the_backbone_as_they_are(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", some(BUILDERS, lambda name: name == "faster-rcnn"))
-def test_detections_lie_in_the_image_and_labels_count_from_0(name: str, seed: int) -> None:
+def test_detections_lie_in_the_image_and_labels_start_at_0(name: str, seed: int) -> None:
     seen = set()
-    for again in range(8):  # a detector that has hardly learnt may see one class everywhere
+    for again in range(8):  # a detector after few steps may predict a single class
         detector = make(name, seed + again)
         dataset = scenes(seed + again, height=50, width=70)
         losses_while_training(detector, dataset, steps=3)
@@ -137,7 +137,7 @@ def test_detections_lie_in_the_image_and_labels_count_from_0(name: str, seed: in
 
 @pytest.mark.exhaustive
 @every_detector
-def test_two_images_are_learnt_by_heart(name: str, seed: int) -> None:
+def test_two_images_are_memorized(name: str, seed: int) -> None:
     dataset = scenes(seed)
     detector = make(name, seed, *OWN[name])
     losses_while_training(detector, dataset, steps=120)
@@ -145,7 +145,7 @@ def test_two_images_are_learnt_by_heart(name: str, seed: int) -> None:
 
 
 @every_detector
-def test_losses_meet_on_equal_terms(name: str, seed: int) -> None:
+def test_initial_weights_are_the_same_for_all_losses(name: str, seed: int) -> None:
     expected = make(name, seed).state_dict()
     for box, cls in (("l2", FITTING[name][0]), ("ciou", FITTING[name][1])):
         found = make(name, seed, box, cls, weight=2.0).state_dict()
@@ -155,7 +155,7 @@ def test_losses_meet_on_equal_terms(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", some(BUILDERS, lambda name: name == "retinanet"))
-def test_a_seed_decides_everything(name: str, seed: int) -> None:
+def test_a_trial_is_reproducible_by_its_seed(name: str, seed: int) -> None:
     trial = Trial("giou", FITTING[name][0], 1.0, seed % 1000, steps=2, detector=name)
     dataset = scenes(seed, count=4)
     first, second = run_trial(trial, dataset), run_trial(trial, dataset)
@@ -181,7 +181,7 @@ def test_images_without_boxes_train(name: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "cls"), REFUSED)
-def test_class_losses_that_do_not_fit_are_refused(name: str, cls: str, seed: int) -> None:
+def test_class_losses_of_the_wrong_kind_are_rejected(name: str, cls: str, seed: int) -> None:
     one_or_other = "one for the background" if name == "faster-rcnn" else "none for the background"
     listed = ", ".join(FITTING[name])
     message = (
@@ -195,7 +195,7 @@ SMALLEST, LARGEST = {"retinanet": 8, "fcos": 4, "faster-rcnn": 12}, {"retinanet"
 
 
 @every_detector
-def test_anchors_are_of_the_sizes_that_the_page_tells(name: str, seed: int) -> None:
+def test_anchors_have_the_documented_sizes(name: str, seed: int) -> None:
     network = make(name, seed).network
     generator = network.rpn.anchor_generator if name == "faster-rcnn" else network.anchor_generator
     corners = torch.cat(generator.cell_anchors)
@@ -223,7 +223,7 @@ print(" ".join(CliRunner().invoke(main, ["compare", "--help"]).output.split()))
 """
 
 
-def test_a_missing_package_is_named_with_its_extra_and_the_choice_stays() -> None:
+def test_a_missing_package_is_named_with_its_extra_and_help_lists_all_detectors() -> None:
     lines = subprocess.run(
         [sys.executable, "-c", WITHOUT], capture_output=True, text=True, check=True
     ).stdout.splitlines()

@@ -52,7 +52,7 @@ def dataset() -> Dataset:
     return Dataset("shapes", ("square", "bar"), samples[:16], samples[16:], [], "")
 
 
-def test_a_seed_decides_everything(dataset: Dataset) -> None:
+def test_a_trial_is_reproducible_by_its_seed(dataset: Dataset) -> None:
     first, second = run_trial(TRIAL, dataset), run_trial(TRIAL, dataset)
     assert first.curve == second.curve
     assert evaluation_of(first).ap == evaluation_of(second).ap == first.score
@@ -68,7 +68,7 @@ def test_initial_weights_are_the_same_for_all_losses(dataset: Dataset) -> None:
     focal, cross_entropy = (build(loss_named("giou"), loss_named(cls), TRIAL, dataset) for cls in ("focal", "ce"))
     expected = focal.state_dict()
     for name, value in cross_entropy.state_dict().items():
-        if not name.startswith("class_head.1"):  # one logit more
+        if not name.startswith("class_head.1"):  # has one more logit
             assert torch.equal(value, expected[name]), name
 
 

@@ -1,4 +1,4 @@
-"""ultralytics' YOLO in a trial: boxes and labels as it wants them, its terms where they belong."""
+"""ultralytics' YOLO in a trial: its inputs, loss terms and detections."""
 
 from dataclasses import replace
 
@@ -37,14 +37,14 @@ def make(seed: int, box: str = "ciou", cls: str = "bce", weight: float = 1.0) ->
     ),
 )
 def test_every_kind_of_loss_trains(box: str, cls: str, seed: int) -> None:
-    """The targets grow with how well boxes fit, and the loss with them at first: so it is asked at its height."""
+    """The soft targets grow with the overlap of the boxes, so the loss first rises and then falls from its maximum."""
     totals = losses_while_training(make(seed, box, cls), scenes(seed, count=4), steps=40)
     assert np.isfinite(totals).all()
     assert np.mean(totals[-5:]) < 0.8 * max(totals)
 
 
-def test_at_its_own_losses_the_framework_gives_the_same_an_image(seed: int) -> None:
-    """The framework's own criterion on the framework's own batch, written here by hand."""
+def test_with_its_own_losses_the_framework_gives_the_same_loss_per_image(seed: int) -> None:
+    """The framework's criterion on its own batch format, built by hand."""
     weight = 3.0
     detector = make(seed, weight=weight)
     detector.train()
@@ -69,7 +69,7 @@ def test_at_its_own_losses_the_framework_gives_the_same_an_image(seed: int) -> N
     torch.testing.assert_close(ours["box"], weight * box + distribution, rtol=1e-4, atol=0.0)
 
 
-def test_detections_lie_in_the_image_and_labels_count_from_0(seed: int) -> None:
+def test_detections_lie_in_the_image_and_labels_start_at_0(seed: int) -> None:
     detector = make(seed)
     dataset = scenes(seed, height=50, width=70)
     losses_while_training(detector, dataset, steps=3)
@@ -87,14 +87,14 @@ def test_detections_lie_in_the_image_and_labels_count_from_0(seed: int) -> None:
 
 
 @pytest.mark.exhaustive
-def test_two_images_are_learnt_by_heart(seed: int) -> None:
+def test_two_images_are_memorized(seed: int) -> None:
     dataset = scenes(seed, count=2)
     detector = make(seed)
     losses_while_training(detector, dataset, steps=70)
     assert evaluate(predict(detector, dataset.validation, "cpu"), dataset.validation).ap50 > 0.5
 
 
-def test_detections_do_not_depend_on_how_busy_the_machine_is(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_detections_do_not_depend_on_the_load_of_the_machine(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     detector, dataset = make(seed), scenes(seed)
     before = predict(detector, dataset.validation, "cpu")
     hours = iter(range(0, 10**6, 3600))
@@ -103,7 +103,7 @@ def test_detections_do_not_depend_on_how_busy_the_machine_is(seed: int, monkeypa
     assert all(np.array_equal(a, b) for one, two in zip(before, after) for a, b in zip(one, two))
 
 
-def test_losses_meet_on_equal_terms(seed: int) -> None:
+def test_initial_weights_are_the_same_for_all_losses(seed: int) -> None:
     expected = make(seed).state_dict()
     found = make(seed, "l2", "focal", weight=2.0).state_dict()
     assert list(found) == list(expected)
@@ -111,7 +111,7 @@ def test_losses_meet_on_equal_terms(seed: int) -> None:
     assert any(not torch.equal(value, expected[key]) for key, value in make(seed + 1).state_dict().items())
 
 
-def test_a_seed_decides_everything(seed: int) -> None:
+def test_a_trial_is_reproducible_by_its_seed(seed: int) -> None:
     trial = Trial("giou", "bce", 1.0, seed % 1000, steps=2, detector="yolo")
     dataset = scenes(seed, count=4)
     first, second = run_trial(trial, dataset), run_trial(trial, dataset)
@@ -135,14 +135,14 @@ def test_images_without_boxes_train(seed: int) -> None:
 
 
 @pytest.mark.parametrize("cls", ["ce", "weighted_ce", "softmax_focal"])
-def test_class_losses_that_do_not_fit_are_refused(cls: str, seed: int) -> None:
+def test_class_losses_of_the_wrong_kind_are_rejected(cls: str, seed: int) -> None:
     because = "because yolo has one logit per class and none for the background"
     with pytest.raises(ValueError, match=rf"^cls: expected one of bce, balanced_bce, focal, {because}; got '{cls}'$"):
         make(seed, cls=cls)
 
 
 def test_nothing_is_printed(seed: int, capfd: pytest.CaptureFixture[str]) -> None:
-    """A trial runs below progress bars."""
+    """A trial runs while progress bars are shown."""
     capfd.readouterr()
     torch.manual_seed(seed)
     detectors.yolo(ROWS["ciou"], ROWS["bce"], 1.0, scenes(seed))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from math import isnan
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 from zipfile import BadZipFile
 
 from detloss.experiments.comparison.plan import ComparisonSettings, pair_of
@@ -152,13 +153,16 @@ def result_line(outcome: Outcome) -> dict[str, Any]:
 
 def write_atomic(file: Path, content: str) -> None:
     """Write a file completely or not at all, even if the power fails or another process writes it too."""
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    part = file.with_name(f"{file.name}.{uuid4().hex[:8]}.part")  # process ids may be equal on other machines
     with naming(file):
-        with part.open("w", encoding="utf-8") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, file)
+        try:
+            with part.open("w", encoding="utf-8") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(part, file)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -113,24 +113,22 @@ def distributions_of(plan: Plan) -> dict[str, BaseDistribution]:
     Optuna does not allow the categories of a parameter to change within a study, so those of a loss are the names of
     the catalog.
     """
-    values: dict[str, list[Any]] = {"weight": [weight for candidates in plan.weights.values() for weight in candidates]}
+    numbers = {"weight": [weight for candidates in plan.weights.values() for weight in candidates]}
     for pair in plan.weights:
         for name, value in loss_parameters(pair).items():
-            values.setdefault(name, []).append(value)
-    names = list(ALL_LOSSES) if all(pair.cls for pair in plan.weights) else None
-    distributions: dict[str, BaseDistribution] = {
-        "box": CategoricalDistribution(names or values.pop("box")),
-        "cls": CategoricalDistribution(names or [""]),
+            if isinstance(value, float):
+                numbers.setdefault(name, []).append(value)
+    custom = [pair.box for pair in plan.weights if not pair.cls]
+    return {
+        "box": CategoricalDistribution(custom or list(ALL_LOSSES)),
+        "cls": CategoricalDistribution([""] if custom else list(ALL_LOSSES)),
         "seed": IntDistribution(min(plan.seeds), max(plan.seeds)),
         "steps": IntDistribution(1, plan.steps),
         "phase": CategoricalDistribution([phase.value for phase in Phase]),
         "detector": CategoricalDistribution([plan.detector]),
         "precision": CategoricalDistribution([plan.precision]),
+        **{name: FloatDistribution(min(values), max(values), log=name == "weight") for name, values in numbers.items()},
     }
-    for name, numbers in values.items():
-        if name not in distributions:
-            distributions[name] = FloatDistribution(min(numbers), max(numbers), log=name == "weight")
-    return distributions
 
 
 class TrialStore:
@@ -215,8 +213,7 @@ class TrialStore:
 
     @exclusive
     def _claim(self) -> tuple[Trial | None, int]:
-        self._enqueue()
-        for trial, record in self._latest().items():
+        for trial, record in self._enqueue().items():
             if record.state == TrialState.WAITING:
                 self._start(record._trial_id)
                 return trial, record._trial_id
@@ -252,14 +249,15 @@ class TrialStore:
     def fail(self, failure: Failed) -> bool:
         """Record that a trial of this process ended without a result, and return whether it will be restarted."""
         number = self.claimed.get(failure.trial)
-        record = self._latest()[failure.trial]
+        latest = self._latest()
+        record = latest[failure.trial]
         if number == record._trial_id and record.state == TrialState.RUNNING:
             for name in NO_HEARTBEAT:
                 self.storage.set_trial_user_attr(number, name, getattr(failure, name))
             self.storage.set_trial_state_values(number, TrialState.FAIL)
-            self._enqueue()
+            latest = self._enqueue()
         self.claimed.pop(failure.trial, None)
-        return self._latest()[failure.trial].state != TrialState.FAIL
+        return latest[failure.trial].state != TrialState.FAIL
 
     def close(self) -> None:
         """Release the trials that this process has not finished, without waiting, and close the connections."""
@@ -293,8 +291,7 @@ class TrialStore:
     @exclusive
     def open_trials(self) -> list[Trial]:
         """List the trials that are waiting or running in any process; if there are none, the comparison has ended."""
-        self._enqueue()
-        return [trial for trial, record in self._latest().items() if not record.state.is_finished()]
+        return [trial for trial, record in self._enqueue().items() if not record.state.is_finished()]
 
     def _latest(self) -> dict[Trial, FrozenTrial]:
         """The latest record of every trial, in the order of the first records."""
@@ -329,29 +326,41 @@ class TrialStore:
         number: int = self.storage.create_new_trial(self.study_id, template)
         return number
 
-    def _enqueue(self, *, restart_failed: bool = False) -> None:
+    def _enqueue(self, *, restart_failed: bool = False) -> dict[Trial, FrozenTrial]:
         """Add waiting records of new trials, of trials whose process died and, if requested, of all failed trials.
 
         The comparison is enqueued when no trial of the search is open. Pairs in it keep their weight.
+
+        Returns:
+            The latest record of every trial.
         """
         with without_warnings():
             fail_stale_trials(self.study)
-        compared = {pair_of(trial) for trial in self._latest() if trial.phase is Phase.COMPARE}
-        search = self.plan.search_trials()
-        self._add_missing([trial for trial in search if pair_of(trial) not in compared], restart_failed)
         latest = self._latest()
+        compared = {pair_of(trial) for trial in latest if trial.phase is Phase.COMPARE}
+        search = self.plan.search_trials()
+        latest = self._add_missing(
+            [trial for trial in search if pair_of(trial) not in compared], latest, restart_failed
+        )
         if all(latest[trial].state.is_finished() for trial in search):
             scores = {trial: record.value for trial, record in latest.items() if record.value is not None}
-            self._add_missing(self.plan.comparison_trials(self.plan.best_weights(scores)), restart_failed)
+            comparison = self.plan.comparison_trials(self.plan.best_weights(scores))
+            latest = self._add_missing(comparison, latest, restart_failed)
+        return latest
 
-    def _add_missing(self, trials: list[Trial], restart_failed: bool) -> None:
-        """Add a record of each of these trials that has none, or a failed one that is to be repeated."""
-        latest = self._latest()
+    def _add_missing(
+        self, trials: list[Trial], latest: dict[Trial, FrozenTrial], restart_failed: bool
+    ) -> dict[Trial, FrozenTrial]:
+        """Add a record of each trial that has none, or a failed one that is to be repeated, and return the latest."""
+        attempts = {}
         for trial in trials:
             record = latest.get(trial)
             if record is None or (record.state == TrialState.FAIL and restart_failed):
-                self._add(trial, attempt=1)
+                attempts[trial] = 1
             elif record.state == TrialState.FAIL and record.user_attrs.get("died", True):
                 attempt = record.user_attrs["attempt"]
                 if attempt < MAX_ATTEMPTS:
-                    self._add(trial, attempt=attempt + 1)
+                    attempts[trial] = attempt + 1
+        for trial, attempt in attempts.items():
+            self._add(trial, attempt=attempt)
+        return self._latest() if attempts else latest

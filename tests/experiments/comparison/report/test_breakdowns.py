@@ -33,7 +33,7 @@ BASELINE, OTHER = Pair("l1", "focal"), Pair("giou", "focal")
 
 
 def scenes(seed: int) -> tuple[Dataset, list[Prediction]]:
-    """At most one object of a class in an image, some classes never; detections near them, and false alarms."""
+    """At most one object of a class in an image, some classes never; detections near them, and false false_positives."""
     random = np.random.default_rng(seed)
     samples, predictions = [], []
     for number in range(IMAGES):
@@ -42,32 +42,32 @@ def scenes(seed: int) -> tuple[Dataset, list[Prediction]]:
         boxes = np.concatenate((corners, corners + np.exp(random.uniform(0.3, 4, (len(labels), 2)))), axis=1)
         image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
         samples.append(Sample(f"{number}", image, boxes.astype(np.float32), labels))
-        alarms = random.uniform(0, 60, (5, 4))
-        alarms[:, 2:] += alarms[:, :2] + 1
+        false_positives = random.uniform(0, 60, (5, 4))
+        false_positives[:, 2:] += false_positives[:, :2] + 1
         near = boxes + random.normal(0, 0.05, boxes.shape) * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
-        found = np.concatenate((near, alarms)).astype(np.float32)
+        found = np.concatenate((near, false_positives)).astype(np.float32)
         scores = random.random(len(found)).astype(np.float32)
         predictions.append(Prediction(found, scores, np.concatenate((labels, random.integers(0, CLASSES, 5)))))
     return Dataset("scenes", NAMES, samples, samples, [], ""), predictions
 
 
-def judge(
+def coco_evaluator(
     dataset: Dataset, predictions: Sequence[Prediction], area_of: dict[tuple[int, int], float]
 ) -> COCOeval_faster:
     """COCO's evaluation, where each object, by image and row, has a given "area"."""
     objects, detections = [], []
     for image, (sample, prediction) in enumerate(zip(dataset.validation, predictions), start=1):
         for row, ((x1, y1, x2, y2), label) in enumerate(zip(sample.boxes.tolist(), sample.labels.tolist())):
-            place = {
+            key = {
                 "id": len(objects) + 1,
                 "image_id": image,
                 "category_id": label,
                 "bbox": [x1, y1, x2 - x1, y2 - y1],
             }
-            objects.append(place | {"area": area_of.get((image - 1, row), 1.0), "iscrowd": 0})
+            objects.append(key | {"area": area_of.get((image - 1, row), 1.0), "iscrowd": 0})
         for (x1, y1, x2, y2), score, label in zip(*(column.tolist() for column in prediction)):
-            place = {"image_id": image, "category_id": label, "bbox": [x1, y1, x2 - x1, y2 - y1]}
-            detections.append(place | {"score": score})
+            key = {"image_id": image, "category_id": label, "bbox": [x1, y1, x2 - x1, y2 - y1]}
+            detections.append(key | {"score": score})
     truth = COCO(
         {
             "images": [{"id": image + 1, "height": HEIGHT, "width": WIDTH} for image in range(IMAGES)],
@@ -81,15 +81,15 @@ def judge(
 
 def test_the_curve_is_cocos_and_its_mean_ap50(seed: int) -> None:
     dataset, predictions = scenes(seed)
-    coco = judge(dataset, predictions, {})
+    coco = coco_evaluator(dataset, predictions, {})
     coco.evaluate()
     coco.accumulate()
     expected = coco.eval["precision"][0, :, :, 0, -1]  # the first threshold, all sizes, at most 100 detections
     objects = np.bincount(np.concatenate([sample.labels for sample in dataset.validation]), minlength=CLASSES)
-    judged = evaluate(predictions, dataset.validation)
-    curve = precision_at_recalls(judged.matches, objects)
+    evaluation = evaluate(predictions, dataset.validation)
+    curve = precision_at_recalls(evaluation.matches, objects)
     np.testing.assert_allclose(curve, expected[:, objects > 0].mean(axis=1), rtol=1e-12)
-    assert curve.mean() == pytest.approx(judged.ap50, abs=1e-9)
+    assert curve.mean() == pytest.approx(evaluation.ap50, abs=1e-9)
 
 
 def test_a_curve_by_hand() -> None:
@@ -123,12 +123,12 @@ def test_recalls_are_cocos_of_the_objects_of_a_group(seed: int, grouping: int) -
     groups = {group.name: group for group in breakdowns(Ranking([standing], BASELINE), dataset)[grouping].groups}
     limits = (0.0, *GROUPINGS[grouping].limits, inf)
     for name, low, high in zip(GROUPINGS[grouping].names, limits, limits[1:]):
-        members = [place for place, value in values.items() if low < value <= high]
+        members = [key for key, value in values.items() if low < value <= high]
         if not members:
             assert name not in groups
             continue
         assert groups[name].objects == len(members)
-        coco = judge(dataset, predictions, {place: 1e4 if place in members else 1.0 for place in values})
+        coco = coco_evaluator(dataset, predictions, {key: 1e4 if key in members else 1.0 for key in values})
         coco.params.areaRng, coco.params.areaRngLbl = [[1e3, 1e5]], ["all"]
         coco.evaluate()
         coco.accumulate()

@@ -177,7 +177,7 @@ def test_the_verdict_comes_first(tmp_path: Path) -> None:
     text = page_of(tmp_path, finished_comparison(tmp_path)).text
     parts = [text.rindex(words) for words in (
         "Which losses are best", "is better than l1 + focal", "A quick look", "AP by seed", "Precision and recall",
-        "Example images", "Convergence", "Recall by size and shape", "Positives and", "Data", "Settings",
+        "Validation images", "Convergence", "Recall by object size and aspect ratio", "Positives and", "Data", "Settings",
     )]  # fmt: skip
     assert parts == sorted(parts)
 
@@ -185,10 +185,10 @@ def test_the_verdict_comes_first(tmp_path: Path) -> None:
 def test_trials_that_did_not_finish_are_named(tmp_path: Path) -> None:
     comparison = finished_comparison(tmp_path)
     comparison.plan = replace(comparison.plan, seeds=(0, 1, 2))
-    comparison.failures.append(Failed(Trial("giou", "focal", 1.0, 2, steps=4), "RuntimeError: <out of luck>"))
+    comparison.failures.append(Failed(Trial("giou", "focal", 1.0, 2, steps=4), "RuntimeError: <out of memory>"))
     text = page_of(tmp_path, comparison).text
     assert "2 of 6 trials did not finish" in text
-    assert "giou + focal, seed 2: RuntimeError: <out of luck>" in text
+    assert "giou + focal, seed 2: RuntimeError: <out of memory>" in text
 
 
 def test_an_object_is_found_once_and_by_its_own_class() -> None:

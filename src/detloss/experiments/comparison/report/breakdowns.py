@@ -59,7 +59,7 @@ GROUPINGS = (
         ("up to 0.1 %", "0.1 to 0.33 %", "0.33 to 1 %", "1 to 3 %", "3 to 10 %", "10 to 30 %", "above 30 %"),
     ),
     Grouping(
-        "By shape: width : height",
+        "By aspect ratio: width : height",
         aspect_ratio,
         (1 / 2, 4 / 5, 5 / 4, 2),
         ("1 : 2 and taller", "1 : 2 to 4 : 5", "about square", "5 : 4 to 2 : 1", "wider than 2 : 1"),
