@@ -4,6 +4,7 @@ import contextlib
 import math
 import warnings
 from collections.abc import Iterator
+from typing import get_args
 
 import torch
 from torch import Tensor
@@ -14,8 +15,8 @@ from detloss.geometry import AxisAligned, Cuboid, Polygon, Polytope, Rotated, Sh
 from detloss.kernels import eager
 from detloss.kernels.eager.convex.polygons import cross
 from detloss.kernels.interface import BoxRequest, Call, ClassRequest, ConvexRequest, GaussianRequest, Request
+from detloss.types import OnFault, check_choice
 
-ON_FAULT = ("raise", "warn")
 TOLERANCE = 16.0  # of the distance of a vertex outside of an edge: rounding units of the polygon's extent
 watching: list[str] = []  # `on_fault` of every active doctor()
 checking: list[bool] = []  # one item per active validating()
@@ -26,7 +27,7 @@ class NonFiniteLossError(ArithmeticError):
 
 
 @contextlib.contextmanager
-def doctor(*, on_fault: str = "raise") -> Iterator[None]:
+def doctor(*, on_fault: OnFault = "raise") -> Iterator[None]:
     """Name the loss, the row, its inputs and the term behind every loss or gradient that is NaN or infinite.
 
     Losses evaluated inside the block are examined, and so are their gradients, even when ``backward`` runs after it.
@@ -53,8 +54,7 @@ def doctor(*, on_fault: str = "raise") -> Iterator[None]:
           pred[1] = [0.0, 0.0, nan, 1.0]
           target[1] = [1.0, 1.0, 1.0, 1.0]
     """
-    if on_fault not in ON_FAULT:
-        raise ValueError(f"on_fault: expected 'raise' or 'warn', got {on_fault!r}")
+    check_choice("on_fault", on_fault, get_args(OnFault))
     watching.append(on_fault)
     try:
         yield
