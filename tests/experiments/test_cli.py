@@ -1,4 +1,4 @@
-"""The command `detloss`: its options, its words, its exit codes."""
+"""Command `detloss`: options, output, errors, and exit codes."""
 
 import json
 import os
@@ -82,14 +82,14 @@ def test_compare_finds_weights_trains_every_pair_and_reports(quick: None, tmp_pa
     assert len(records_of(tmp_path)) == 14, "nothing is run twice"
 
 
-def test_given_weights_take_the_place_of_the_search(quick: None, tmp_path: Path) -> None:
+def test_given_weights_replace_the_search(quick: None, tmp_path: Path) -> None:
     words = ("--box", "l2,giou,l1", "--weights", "giou=2.5,l1=.5", "--seeds", 1, "--steps", 3, "--jobs", 1)
     result = detloss_command("compare", *words, "--baseline", "giou", "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "plan: 3 trials of 3 steps: 3 pairs on 1 seed" in result.output
     weights = {record["box"]: (record["weight"], record["phase"]) for record in records_of(tmp_path)}
     assert weights == {"l2": (0.2, "compare"), "giou": (2.5, "compare"), "l1": (0.5, "compare")}
-    assert "difference to giou + focal" in (tmp_path / "report.html").read_text()
+    assert "difference from giou + focal" in (tmp_path / "report.html").read_text()
     assert "one seed cannot separate a difference from chance" in result.output
 
 
@@ -105,7 +105,7 @@ def test_a_weight_may_be_that_of_one_pair(quick: None, tmp_path: Path) -> None:
     }
 
 
-def test_a_quick_look_is_said_not_to_be_trusted(quick: None, tmp_path: Path) -> None:
+def test_a_quick_comparison_is_marked_as_unreliable(quick: None, tmp_path: Path) -> None:
     result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert result.output.count("its ranking is not reliable") == 2, "before it starts, and beside the result"
@@ -122,7 +122,7 @@ def test_a_quick_look_is_said_not_to_be_trusted(quick: None, tmp_path: Path) -> 
     assert "expected 1 with --quick, got 3" in refused.output
 
 
-def test_options_of_losses_make_pairs_of_their_own(quick: None, tmp_path: Path) -> None:
+def test_variants_of_a_loss_are_separate_pairs(quick: None, tmp_path: Path) -> None:
     words = ("--box", "GIoU:enclosing=hull", "--cls", "focal,Focal:gamma=1.50:alpha=None", "--seeds", 2, "--steps", 3)
     weights = "giou:enclosing=hull=2,giou:enclosing=hull+focal:gamma=1.5:alpha=none=4"
     words = (*words, "--weights", weights, "--baseline", "focal:Gamma=1.5:alpha=none", "--jobs", 1, "--out", tmp_path)
@@ -133,7 +133,7 @@ def test_options_of_losses_make_pairs_of_their_own(quick: None, tmp_path: Path) 
         ("giou:enclosing=hull", "focal"): 2,
         ("giou:enclosing=hull", "focal:alpha=none:gamma=1.5"): 4,
     }
-    assert "difference to giou:enclosing=hull + focal:alpha=none:gamma=1.5" in (tmp_path / "report.html").read_text()
+    assert "difference from giou:enclosing=hull + focal:alpha=none:gamma=1.5" in (tmp_path / "report.html").read_text()
     again = detloss_command("compare", *words)
     assert "finished earlier or by other processes: 4 of 4 trials" in again.output
     report = detloss_command("report", tmp_path)
@@ -153,9 +153,9 @@ def test_losses_are_checked_before_data_are_read(command: str, monkeypatch: pyte
     assert "got 'ce:label_smoothing=0.1'" in " ".join(result.output.split())
 
 
-@pytest.mark.parametrize(("faster", "told"), [(0.7, True), (0.9, False)])
+@pytest.mark.parametrize(("faster", "printed"), [(0.7, True), (0.9, False)])
 def test_bfloat16_is_named_where_it_helps(
-    faster: float, told: bool, quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    faster: float, printed: bool, quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     times = {"float32": 600.0, "bfloat16": 600.0 * faster}
     monkeypatch.setattr(progress, "estimated_seconds", lambda plan, *rest: times[plan.precision])
@@ -163,10 +163,10 @@ def test_bfloat16_is_named_where_it_helps(
     result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "estimate: about 10 minutes" in result.output
-    assert ("about 7 minutes with --precision bfloat16" in result.output) is told
+    assert ("about 7 minutes with --precision bfloat16" in result.output) is printed
 
 
-def test_more_devices_than_there_are_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_too_many_devices_are_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     for command in ("compare", "tune"):
         result = detloss_command(command, "--devices-per-trial", 2, "--out", tmp_path)
@@ -183,7 +183,7 @@ def test_a_failing_trial_is_an_error_and_the_others_are_reported(quick: None, tm
     assert "1 of 2 trials did not" in (tmp_path / "report.html").read_text()
 
 
-def test_results_are_overwritten_only_when_asked(quick: None, tmp_path: Path) -> None:
+def test_results_are_overwritten_only_on_request(quick: None, tmp_path: Path) -> None:
     (tmp_path / "results.jsonl").write_text("precious\n")
     words = ("compare", "--box", "l1", "--weights", "l1=1", "--seeds", 1, "--jobs", 1, "--out", tmp_path)
     refused = detloss_command(*words, "--steps", 3)
@@ -208,7 +208,7 @@ def test_a_torn_line_is_repaired(quick: None, tmp_path: Path) -> None:
     assert (tmp_path / "results.jsonl").read_text() == whole
 
 
-def test_a_database_that_is_not_there_is_an_error(quick: None, tmp_path: Path) -> None:
+def test_an_unavailable_database_is_an_error(quick: None, tmp_path: Path) -> None:
     url = "postgresql://me:secret@127.0.0.1:1/base"
     result = detloss_command("compare", "--storage", url, "--out", tmp_path)
     assert result.exit_code == 1
@@ -216,7 +216,7 @@ def test_a_database_that_is_not_there_is_an_error(quick: None, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--box", "giuo"], "No such loss: 'giuo'. Did you mean giou? There are: l1, l2, smooth_l1, iou, log_iou,"),
         (["--box", "focal"], "'focal' is a loss of one-vs-rest logits. There are: l1,"),
@@ -256,10 +256,10 @@ def test_a_database_that_is_not_there_is_an_error(quick: None, tmp_path: Path) -
         (["nowhere"], "Path 'nowhere' does not exist"),
     ],
 )
-def test_wrong_options_are_explained(words: list[str], told: str) -> None:
+def test_wrong_options_are_explained(words: list[str], message: str) -> None:
     result = detloss_command("compare", *words)
     assert result.exit_code == 2
-    assert told in " ".join(result.output.split())
+    assert message in " ".join(result.output.split())
 
 
 def test_data_that_cannot_be_used_is_explained_and_nothing_is_removed(tmp_path: Path) -> None:
@@ -291,7 +291,7 @@ cli.main(["compare", *words])
 
 
 @pytest.mark.exhaustive
-def test_an_interrupt_ends_the_workers_and_keeps_what_is_finished(tmp_path: Path) -> None:
+def test_an_interrupt_ends_the_workers_and_keeps_finished_trials(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTIBLE, tmp_path],
         stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Names of losses with options: the syntax, its errors, and the losses that they name."""
+"""Names of losses with options: syntax, errors, and the named losses."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""`detloss compare --scenes rotated`: from the words of the command to the report; and what it refuses."""
+"""`detloss compare --scenes rotated`, from the command to the report, and its errors."""
 
 import json
 from dataclasses import replace

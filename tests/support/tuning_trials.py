@@ -1,4 +1,4 @@
-"""Stand-ins for tuning: a surface that is known, and small data."""
+"""Stand-ins for tuning: a known surface of scores, and small data sets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

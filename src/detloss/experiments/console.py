@@ -18,7 +18,7 @@ def printable(text: str) -> str:
     )
 
 
-def bars(console: Console, *, transient: bool = False) -> Progress:
+def progress_bars(console: Console, *, transient: bool = False) -> Progress:
     """Progress bars with the remaining time, in a terminal; every task has a `unit`."""
     return Progress(
         TextColumn("{task.description}"),
@@ -33,16 +33,16 @@ def bars(console: Console, *, transient: bool = False) -> Progress:
     )
 
 
-def say(console: Console, line: str) -> None:
+def print_line(console: Console, line: str) -> None:
     """Print a line, with control characters escaped."""
     console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
-def say_data(console: Console, dataset: Dataset) -> None:
+def print_dataset(console: Console, dataset: Dataset) -> None:
     """Print the data set, its split and everything that was excluded."""
-    say(console, f"{dataset.name}: {dataset.split}")
+    print_line(console, f"{dataset.name}: {dataset.split}")
     for problem in dataset.problems:
-        say(console, f"excluded: {problem.file}, {problem.row}: {problem.message}")
+        print_line(console, f"excluded: {problem.file}, {problem.row}: {problem.message}")
 
 
 def counted(number: int, thing: str) -> str:

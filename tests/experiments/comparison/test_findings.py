@@ -119,6 +119,6 @@ def test_what_is_not_finished_is_said_first() -> None:
 def test_one_seed_and_one_pair() -> None:
     assert found(l1=[0.3], giou=[0.5])[0] == (
         "Not distinguishable: one seed cannot separate a difference from chance, and at least three are needed"
-        " (compared with l1 + focal, giou + focal: AP +0.200)."
+        " (difference in AP from l1 + focal: giou + focal +0.200)."
     )
     assert found(l1=[0.3, 0.4])[0] == "l1 + focal has a mean AP of 0.350 (0.300–0.400) over 2 seeds."

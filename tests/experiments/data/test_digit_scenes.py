@@ -1,4 +1,4 @@
-"""Digit scenes: tight boxes, the promised variety, nothing shared between training and validation."""
+"""Digit scenes: tight boxes, variety, and disjoint material for training and validation."""
 
 import itertools
 from dataclasses import replace
@@ -55,7 +55,7 @@ def test_the_data_set() -> None:
         assert sample.boxes.max() <= 64
 
 
-def test_the_promised_variety() -> None:
+def test_scenes_have_the_documented_variety() -> None:
     everything = [scene for part in PARTS for scene in digit_scenes.compose(1000, part)]
     labels = np.concatenate([scene.labels for scene in everything])
     shares = np.bincount(labels, minlength=10) / len(labels)
@@ -102,14 +102,14 @@ def test_scenes_of_one_class_differ_from_digits_in_their_labels_alone() -> None:
         assert ours.labels.tolist() == [0] * len(theirs.labels)
 
 
-def test_scenes_are_for_want_of_data(tmp_path: Path) -> None:
+def test_scenes_and_data_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=f"scenes: expected none for the data {tmp_path}"):
         load(tmp_path, scenes="sparse")
     with pytest.raises(DatasetError, match="size: expected none for generated scenes, whose size is fixed, got 80"):
         load(None, size=80, scenes="sparse")
 
 
-def test_the_fingerprint_is_of_names_sizes_boxes_and_classes() -> None:
+def test_the_fingerprint_depends_on_names_sizes_boxes_and_classes() -> None:
     dataset = small_dataset()
     first, second = dataset.train
     others = [

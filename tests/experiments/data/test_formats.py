@@ -1,4 +1,4 @@
-"""The three formats: recognised, read alike, divided as their own files say."""
+"""Formats: detection, equal results of all readers, and the data set's own split."""
 
 import json
 import shutil
@@ -97,7 +97,7 @@ def test_an_image_without_objects_is_kept(write: Writer, tmp_path: Path) -> None
 
 
 @each_format
-def test_own_split_and_untouched_test(write: Writer, tmp_path: Path) -> None:
+def test_own_split_and_unused_test_images(write: Writer, tmp_path: Path) -> None:
     folder = write(tmp_path / "cells", (*PAIR, Picture("three.png", "test")))
     dataset = load(folder)
     assert [sample.name for sample in dataset.train] == ["one.png"]
@@ -107,7 +107,7 @@ def test_own_split_and_untouched_test(write: Writer, tmp_path: Path) -> None:
 
 
 @each_format
-def test_without_an_own_split_every_fifth_image_is_for_validation(write: Writer, tmp_path: Path, seed: int) -> None:
+def test_every_fifth_image_validates_without_an_own_split(write: Writer, tmp_path: Path, seed: int) -> None:
     names = [f"{seed}-{number}.png" for number in range(60)]
     everything = tuple(Picture(name) for name in names)
     dataset = load(write(tmp_path / "cells", (*everything, Picture("apart.png", "test"))), size=8)
@@ -131,7 +131,7 @@ def test_windows_line_ends(write: Callable[..., Path], tmp_path: Path) -> None:
     assert not windows.problems
 
 
-def test_coco_by_file_and_by_folders_of_parts(tmp_path: Path) -> None:
+def test_coco_by_file_and_by_folders_of_subsets(tmp_path: Path) -> None:
     for picture, part in zip(PAIR, ("train", "valid")):
         picture.write(tmp_path / part)
         file = tmp_path / part / "_annotations.coco.json"
@@ -254,7 +254,7 @@ def test_yolo_image_without_label_file_is_empty_and_counted(tmp_path: Path) -> N
     assert "images without a label file are kept as empty (1)" in dataset.split
 
 
-def test_nothing_there(tmp_path: Path) -> None:
+def test_paths_without_a_data_set(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"nowhere: there is no such file or folder"):
         load(tmp_path / "nowhere")
     with pytest.raises(DatasetError, match=r"(?s)no data set found.*COCO json: .*Pascal VOC xml: .*YOLO txt: "):
@@ -266,14 +266,14 @@ def test_nothing_there(tmp_path: Path) -> None:
         load(tmp_path / "photo.png")
 
 
-def test_two_data_sets_at_once(tmp_path: Path) -> None:
+def test_two_data_sets_in_a_folder(tmp_path: Path) -> None:
     write_coco(tmp_path, PAIR)
     write_voc(tmp_path, PAIR)
     with pytest.raises(DatasetError, match=r"(?s)expected one data set, found 2; give .*instances_train.*one\.xml"):
         load(tmp_path)
 
 
-def test_sizes_that_cannot_be(tmp_path: Path) -> None:
+def test_invalid_sizes(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"size: expected at least one pixel, got 0"):
         load(write_coco(tmp_path / "cells", PAIR), size=0)
     with pytest.raises(DatasetError, match=r"size: expected none for generated scenes, whose size is fixed, got 96"):

@@ -1,4 +1,4 @@
-"""Image files of every kind become upright RGB; a broken one is left out."""
+"""Image files: conversion to upright RGB, and errors for broken ones."""
 
 from pathlib import Path
 
@@ -25,16 +25,16 @@ ORIENTATION = 0x0112
 
 @pytest.mark.parametrize("mode", ["L", "LA", "P", "RGBA", "CMYK", "1", "I;16"])
 def test_every_mode_becomes_rgb(mode: str, tmp_path: Path) -> None:
-    grey = np.array([[0, 255], [255, 0]], dtype=np.uint8)
+    gray = np.array([[0, 255], [255, 0]], dtype=np.uint8)
     if mode == "I;16":
-        picture = Image.fromarray(grey.astype(np.uint16) * 257)
+        picture = Image.fromarray(gray.astype(np.uint16) * 257)
     else:
-        picture = Image.fromarray(grey).convert("RGB").convert(mode)
+        picture = Image.fromarray(gray).convert("RGB").convert(mode)
     file = tmp_path / "picture.tif"
     picture.save(file)
     read = read_image(file)
     assert read.mode == "RGB"
-    np.testing.assert_array_equal(np.asarray(read), np.repeat(grey[..., None], 3, axis=2))
+    np.testing.assert_array_equal(np.asarray(read), np.repeat(gray[..., None], 3, axis=2))
 
 
 def test_a_palette_keeps_its_colors(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_a_palette_keeps_its_colors(tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(read_image(tmp_path / "palette.gif")), colors)
 
 
-def test_exif_orientation_turns_the_image_upright(tmp_path: Path) -> None:
+def test_images_are_upright_by_exif_orientation(tmp_path: Path) -> None:
     stored = np.zeros((30, 40, 3), dtype=np.uint8)
     stored[:10, :10] = 255  # the top left corner of the sensor, which is the top right once turned
     upright = Picture("one.png", rows=(("cell", 20.0, 0.0, 30.0, 10.0),), size=(30, 40))
@@ -60,7 +60,7 @@ def test_exif_orientation_turns_the_image_upright(tmp_path: Path) -> None:
     assert sample.image.sum() == sample.image[y1:y2, x1:x2].sum()
 
 
-def test_boxes_drawn_on_the_image_as_stored_are_left_out(tmp_path: Path) -> None:
+def test_sizes_annotated_without_exif_orientation_are_excluded(tmp_path: Path) -> None:
     folder = write_voc(tmp_path / "cells", (*PAIR, Picture("three.png")))
     exif = Image.Exif()
     exif[ORIENTATION] = 8
@@ -70,7 +70,7 @@ def test_boxes_drawn_on_the_image_as_stored_are_left_out(tmp_path: Path) -> None
     assert problem.message == "expected 40 x 30 pixels as annotated, got an upright image of 30 x 40"
 
 
-def test_truncated_missing_and_broken_images_are_left_out(tmp_path: Path) -> None:
+def test_truncated_missing_and_broken_images_are_excluded(tmp_path: Path) -> None:
     names = ("truncated.jpg", "text.png", "empty.png", "float.tif")
     folder = write_yolo(tmp_path / "cells", (*PAIR, *map(Picture, names)))
     images = folder / "images" / "train"
@@ -96,11 +96,11 @@ def test_truncated_missing_and_broken_images_are_left_out(tmp_path: Path) -> Non
     ("size", "expected"),
     [((640, 480), (160, 120)), ((333, 500), (107, 160)), ((16, 8), (160, 80)), ((900, 1), (160, 1))],
 )
-def test_the_longer_side_is_as_asked(size: tuple[int, int], expected: tuple[int, int]) -> None:
+def test_the_longer_side_is_the_requested_size(size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert resized(size, 160) == expected
 
 
-def test_boxes_are_scaled_by_what_the_image_was_scaled(tmp_path: Path) -> None:
+def test_boxes_are_scaled_with_the_image(tmp_path: Path) -> None:
     pictures = (Picture("one.png", size=(333, 500), rows=(("cell", 33.0, 50.0, 333.0, 500.0),)), PAIR[1])
     [sample] = load(write_voc(tmp_path / "cells", pictures)).train
     assert sample.image.shape == (160, 107, 3)
@@ -118,7 +118,7 @@ def photograph(width: int, height: int) -> Image.Image:
 @pytest.mark.parametrize("size", [(640, 480), (643, 481), (1600, 1200), (1280, 90), (150, 200), (80, 60)])
 @pytest.mark.parametrize("kind", ["jpg", "png"])
 @pytest.mark.parametrize("orientation", [1, 6, 8])
-def test_a_quickly_reduced_image_is_that_of_all_pixels(
+def test_a_reduced_decoding_equals_that_of_all_pixels(
     size: tuple[int, int], kind: str, orientation: int, tmp_path: Path
 ) -> None:
     exif = Image.Exif()

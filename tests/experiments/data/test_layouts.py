@@ -1,4 +1,4 @@
-"""Every layout that the documentation lists is read as it is meant; what is none says what it has."""
+"""Layouts of data sets: every documented layout, and errors for others."""
 
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def problems_of(folder: Path) -> dict[tuple[str, str], str]:
 @pytest.mark.parametrize(
     "hidden", [".git/a.xml", "__MACOSX/a.json", "plots/confusion.png", "notes.txt", "pom.xml", "a.json"]
 )
-def test_other_files_lie_about(hidden: str, tmp_path: Path) -> None:
+def test_other_files_are_ignored(hidden: str, tmp_path: Path) -> None:
     UNDIVIDED["yolo: images, labels"](tmp_path)
     write(tmp_path, {hidden: "<annotation></annotation>" if hidden.startswith(".git") else "<project>"})
     if hidden == "a.json":
@@ -89,7 +89,7 @@ def test_other_files_lie_about(hidden: str, tmp_path: Path) -> None:
     assert not dataset.problems
 
 
-def test_other_images_lie_about(tmp_path: Path) -> None:
+def test_other_images_are_ignored(tmp_path: Path) -> None:
     voc(tmp_path, xml="annotations", images="images")
     Picture("curve.png").write(tmp_path / "plots")
     assert shown(load(tmp_path, size=40)) == [FIRST, SECOND]
@@ -111,7 +111,7 @@ def test_images_of_the_same_name_in_several_folders(tmp_path: Path) -> None:
     assert problems_of(tmp_path) == {("Annotations/cam2/a.xml", "whole file"): missing}
 
 
-def test_an_image_of_another_part_is_not_taken(tmp_path: Path) -> None:
+def test_an_image_of_another_subset_is_not_used(tmp_path: Path) -> None:
     DIVIDED["voc: annotations/train, images/train"](tmp_path)
     voc(tmp_path, xml="annotations/train", images="images/train")
     (tmp_path / "images" / "train" / "a.png").unlink()
@@ -120,7 +120,7 @@ def test_an_image_of_another_part_is_not_taken(tmp_path: Path) -> None:
     assert problems_of(tmp_path) == {("annotations/train/a.xml", "whole file"): missing}
 
 
-def test_of_several_images_the_named_one_is_taken(tmp_path: Path) -> None:
+def test_of_several_images_the_named_one_is_used(tmp_path: Path) -> None:
     voc(tmp_path, xml="annotations", images="images")
     PICTURES[0].write(tmp_path / "masks")
     (tmp_path / "images" / "a.jpg").write_bytes(b"")
@@ -148,7 +148,7 @@ def test_ambiguous_names_in_coco_and_in_lists(tmp_path: Path) -> None:
     }
 
 
-def test_the_nearest_of_several_images_is_taken(tmp_path: Path) -> None:
+def test_the_nearest_of_several_images_is_used(tmp_path: Path) -> None:
     other = Picture("a.png", size=(30, 40))
     for layout in ("voc: LabelImg", "coco: beside the images"):
         UNDIVIDED[layout](tmp_path / layout)
@@ -162,7 +162,7 @@ def test_the_nearest_of_several_images_is_taken(tmp_path: Path) -> None:
     assert shown(load(tmp_path / "parts", size=40)) == [SECOND, FIRST]
 
 
-def test_a_folder_that_is_named_has_to_be_the_one(tmp_path: Path) -> None:
+def test_a_named_folder_has_to_match(tmp_path: Path) -> None:
     UNDIVIDED["coco: one file, images"](tmp_path)
     (tmp_path / "images").rename(tmp_path / "camera 1")
     file = tmp_path / "cells.json"
@@ -172,7 +172,7 @@ def test_a_folder_that_is_named_has_to_be_the_one(tmp_path: Path) -> None:
     assert shown(load(tmp_path, size=40)) == [FIRST, SECOND]
 
 
-def test_a_place_elsewhere_is_not_found_by_its_last_name_alone(tmp_path: Path) -> None:
+def test_a_foreign_path_is_not_found_by_its_last_name_alone(tmp_path: Path) -> None:
     DIVIDED["yolo: images/train, labels/train"](tmp_path)
     write(tmp_path, {"data.yaml": "train: images/train\nval: /elsewhere/images\nnames: [cell, egg]\n"})
     assert "data.yaml, validation: expected a folder or a list of images in the data set's folder" in error_of(tmp_path)
@@ -200,7 +200,7 @@ def test_two_label_files_for_one_image(tmp_path: Path) -> None:
     assert message in error_of(tmp_path)
 
 
-def test_images_of_no_part_beside_others(tmp_path: Path) -> None:
+def test_images_without_a_subset_beside_others(tmp_path: Path) -> None:
     DIVIDED["yolo: images/train, labels/train"](tmp_path)
     Picture("c.png").write(tmp_path / "images")
     message = "excluded: its folder names neither train nor val, and others' do"
@@ -208,7 +208,7 @@ def test_images_of_no_part_beside_others(tmp_path: Path) -> None:
     assert problems_of(tmp_path) == {("images/c.png", "whole file"): message}
 
 
-def test_the_same_images_to_train_and_to_validate_on(tmp_path: Path) -> None:
+def test_the_same_images_for_training_and_validation(tmp_path: Path) -> None:
     UNDIVIDED["yolo: CVAT, Ultralytics"](tmp_path)
     (tmp_path / "data.yaml").write_text("train: images/train\nval: images/train\nnames: [cell, egg]\n")
     dataset = load(tmp_path, size=40)
@@ -224,7 +224,7 @@ def test_class_names_that_differ(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_a_class_name_that_is_none_keeps_its_number(tmp_path: Path) -> None:
+def test_an_invalid_class_name_keeps_its_number(tmp_path: Path) -> None:
     UNDIVIDED["yolo: images, labels"](tmp_path)
     (tmp_path / "data.yaml").write_text("names: [[cell], egg]\n")
     (tmp_path / "labels" / "a.txt").write_text("1 .5 .5 .2 .2\n")
@@ -298,13 +298,13 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(("make", "expected"), UNREADABLE)
-def test_what_cannot_be_read_says_what_it_has(make: Writer, expected: str, tmp_path: Path) -> None:
+def test_errors_describe_the_folder(make: Writer, expected: str, tmp_path: Path) -> None:
     (tmp_path / "cells").mkdir()
     make(tmp_path / "cells")
     assert expected in error_of(tmp_path / "cells")
 
 
-def test_annotations_named_without_their_images(tmp_path: Path) -> None:
+def test_annotations_without_their_images(tmp_path: Path) -> None:
     UNDIVIDED["voc: annotations, images"](tmp_path)
     assert "It has no images: images/ is beside it: give the folder that has both." in error_of(
         tmp_path / "annotations"

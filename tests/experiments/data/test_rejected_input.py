@@ -1,4 +1,4 @@
-"""What the readers refuse: each thing listed with its file, its row and the reason, and the rest read."""
+"""Rejected input: every excluded part is listed with its file, row and reason, and the rest is read."""
 
 import json
 from collections.abc import Callable
@@ -46,7 +46,7 @@ FAULTS = [
 
 @pytest.mark.parametrize("write", [write_coco, write_voc, write_yolo])
 @pytest.mark.parametrize(("box", "message"), FAULTS)
-def test_a_faulty_box_is_left_out(
+def test_an_invalid_box_is_excluded(
     write: Writer, box: tuple[float, float, float, float], message: str, tmp_path: Path
 ) -> None:
     folder = write(tmp_path / "cells", with_rows(GOOD, ("cell", *box), GOOD))
@@ -128,7 +128,7 @@ def test_coco_file_that_is_not_json(tmp_path: Path) -> None:
         load(folder)
 
 
-def test_coco_file_that_names_no_part_beside_others_that_do(tmp_path: Path) -> None:
+def test_coco_file_without_a_subset_beside_others(tmp_path: Path) -> None:
     folder = write_coco(tmp_path / "cells", PAIR)
     (folder / "annotations" / "instances_all.json").write_text('{"images": []}')
     message = "excluded: its name has neither train nor val, and others' names do"
@@ -169,7 +169,7 @@ def test_voc_rows(old: str, new: str, row: str, message: str, tmp_path: Path) ->
     assert listed(folder) == {("Annotations/one.xml", row, message)}
 
 
-def test_an_entity_bomb_is_refused(tmp_path: Path) -> None:
+def test_an_entity_bomb_is_rejected(tmp_path: Path) -> None:
     folder = write_voc(tmp_path / "cells", (*PAIR, Picture("three.png")))
     entities = "".join(f'<!ENTITY e{level} "{f"&e{level - 1};" * 10}">' for level in range(1, 20))
     bomb = f'<!DOCTYPE a [<!ENTITY e0 "lol">{entities}]><annotation><filename>&e19;</filename></annotation>'
@@ -225,7 +225,7 @@ def test_yolo_files(tmp_path: Path) -> None:
     assert "three.png" not in {sample.name for sample in load(folder).train}
 
 
-def test_yolo_settings_that_are_broken_or_name_nothing(tmp_path: Path) -> None:
+def test_yolo_settings_that_are_broken_or_refer_to_nothing(tmp_path: Path) -> None:
     folder = write_yolo(tmp_path / "cells", PAIR)
     (folder / "data.yaml").write_text("names: [cell\n")
     assert {(file, row) for file, row, _ in listed(folder)} == {("data.yaml", "whole file")}
@@ -258,7 +258,7 @@ def test_test_images_only(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("part", "purpose"), [("train", "training"), ("val", "validation")])
-def test_a_side_without_boxes(part: str, purpose: str, tmp_path: Path) -> None:
+def test_a_subset_without_boxes(part: str, purpose: str, tmp_path: Path) -> None:
     folder = write_voc(tmp_path / "cells", with_rows(("cell", 5, 5, 5, 5), part=part))
     with pytest.raises(DatasetError, match=rf"(?s)cells: no boxes for {purpose}\. .*Problems found: 1.* has no area"):
         load(folder)

@@ -1,4 +1,4 @@
-"""Scenes of turned digits: boxes that turn with their ink, by any angle, and everything else as upright scenes have it."""
+"""Scenes of rotated digits: boxes, angles, and everything that they share with upright scenes."""
 
 import math
 
@@ -21,7 +21,7 @@ def test_the_same_scenes_every_time(part: str) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_turned_box_holds_its_ink_tightly(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rotated_box_is_tight_around_its_ink(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = list(digit_scenes.compose(300, part, STYLE))
     monkeypatch.setattr(digit_scenes, "paint", lambda *arguments: None)
     bare = list(digit_scenes.compose(300, part, STYLE))
@@ -41,7 +41,7 @@ def test_a_turned_box_holds_its_ink_tightly(part: str, monkeypatch: pytest.Monke
     assert np.quantile(gaps, 0.95) < 1.6
 
 
-def test_ink_turns_from_x_toward_y(seed: int) -> None:
+def test_ink_is_rotated_from_x_toward_y(seed: int) -> None:
     """A round spot of ink goes about the middle by the angle."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:20, :30] + 0.5
@@ -55,7 +55,7 @@ def test_ink_turns_from_x_toward_y(seed: int) -> None:
         assert abs(center - complex(spot[0] - 15, spot[1] - 10) * np.exp(1j * angle)) < 0.05
 
 
-def test_angles_are_of_all_directions_alike() -> None:
+def test_angles_are_uniform() -> None:
     boxes = np.concatenate([scene.boxes for part in PARTS for scene in digit_scenes.compose(600, part, STYLE)])
     assert len(boxes) > 2000
     angle = boxes[:, 4].astype(float)
@@ -85,7 +85,7 @@ def test_the_data_set() -> None:
         assert (sample.boxes[:, :2] + reach <= 64 + 1e-4).all()
 
 
-def test_scenes_are_upright_unless_asked() -> None:
+def test_scenes_are_upright_by_default() -> None:
     dataset = load(None)
     assert dataset.geometry == detloss.AxisAligned()
     sample = dataset.train[0]

@@ -1,4 +1,4 @@
-"""A shared data set: what a process takes over is what the parent had, and no name is left in a folder."""
+"""Shared data set: equality in another process, and no remaining files."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor

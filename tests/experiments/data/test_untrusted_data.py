@@ -1,4 +1,4 @@
-"""Data from anywhere: nothing outside of the folder is read, no file stops the reader, and no name breaks a text."""
+"""Untrusted data: nothing outside of the folder is read, and no file or name stops a reader."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def outside(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("written", ["{outside}/private.png", "../outside/images/private.png", "../../private.png"])
-def test_no_name_in_coco_leads_out_of_the_folder(written: str, outside: Path, tmp_path: Path) -> None:
+def test_no_name_in_coco_leads_outside_the_folder(written: str, outside: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cells"
     UNDIVIDED["coco: one file, images"](folder)
     content = json.loads((folder / "cells.json").read_text())
@@ -55,7 +55,7 @@ def test_no_name_in_coco_leads_out_of_the_folder(written: str, outside: Path, tm
 
 
 @pytest.mark.parametrize("written", ["{outside}", "../outside/images", "/", "..", "{outside}/private.png"])
-def test_no_place_in_a_yaml_leads_out_of_the_folder(written: str, outside: Path, tmp_path: Path) -> None:
+def test_no_path_in_a_yaml_leads_outside_the_folder(written: str, outside: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cells"
     DIVIDED["yolo: Roboflow"](folder)
     written = written.format(outside=outside)
@@ -68,7 +68,7 @@ def test_no_place_in_a_yaml_leads_out_of_the_folder(written: str, outside: Path,
     assert "private.png" not in {sample.name for sample in load(folder).train}
 
 
-def test_no_list_and_no_xml_leads_out_of_the_folder(outside: Path, tmp_path: Path) -> None:
+def test_no_list_and_no_xml_leads_outside_the_folder(outside: Path, tmp_path: Path) -> None:
     UNDIVIDED["yolo: LabelImg"](tmp_path / "yolo")
     line = f"{outside}/private.png"
     write(tmp_path / "yolo", {"train.txt": f"a.png\nb.png\n{line}\n"})
@@ -81,7 +81,7 @@ def test_no_list_and_no_xml_leads_out_of_the_folder(outside: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("line", ["{outside}/c", "../outside/images/c", "no/such/folder/c", "c\0", "/"])
-def test_no_list_of_voc_leads_out_of_the_folder(line: str, outside: Path, tmp_path: Path) -> None:
+def test_no_list_of_voc_leads_outside_the_folder(line: str, outside: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cells"
     DIVIDED["voc: Annotations, JPEGImages, lists"](folder)
     write(outside, {"c.xml": voc_text(Picture("private.png"))})
@@ -92,7 +92,7 @@ def test_no_list_of_voc_leads_out_of_the_folder(line: str, outside: Path, tmp_pa
 
 
 @pytest.mark.parametrize("layout", ["voc: annotations, images", "coco: one file, images", "yolo: images, labels"])
-def test_pipes_folders_devices_and_loops_stop_nothing(layout: str, tmp_path: Path) -> None:
+def test_pipes_folders_devices_and_loops_are_ignored(layout: str, tmp_path: Path) -> None:
     UNDIVIDED[layout](tmp_path)
     for place in ("pipe.json", "pipe.yaml", "pipe.xml", "pipe.txt", "labels.txt", "images/pipe.txt", "images/pipe.png"):
         (tmp_path / place).parent.mkdir(exist_ok=True)
@@ -144,7 +144,7 @@ def test_files_that_are_too_large_are_not_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", ["names: {0: *a12, 1: egg}", "names: [*a12, egg]", "names: *a12\ntrain: *a12"])
-def test_aliases_in_a_yaml_are_not_written_out(names: str, tmp_path: Path) -> None:
+def test_aliases_in_a_yaml_are_not_expanded(names: str, tmp_path: Path) -> None:
     UNDIVIDED["yolo: images, labels"](tmp_path)
     levels = [f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]" for level in range(1, 13)]
     write(tmp_path, {"data.yaml": "\n".join(["a0: &a0 [x]", *levels, names])})
@@ -155,7 +155,7 @@ def test_aliases_in_a_yaml_are_not_written_out(names: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("key", ["train", "val"])
-def test_a_long_name_of_a_place(key: str, tmp_path: Path) -> None:
+def test_a_long_path(key: str, tmp_path: Path) -> None:
     DIVIDED["yolo: Roboflow"](tmp_path)
     settings = {"train": "train/images", "val": "valid/images", "names": "[cell, egg]"} | {key: "x" * 5000}
     write(tmp_path, {"data.yaml": "".join(f"{name}: {value}\n" for name, value in settings.items())})
@@ -203,7 +203,7 @@ def test_lone_surrogates_in_class_names(tmp_path: Path) -> None:
     assert len(dataset.fingerprint()) == 16
 
 
-def test_postscript_runs_no_program(tmp_path: Path) -> None:
+def test_postscript_starts_no_program(tmp_path: Path) -> None:
     voc(tmp_path, xml="annotations", images="images")
     Picture("c.png").write(tmp_path / "images")
     write(tmp_path, {"annotations/c.xml": voc_text(Picture("c.png"))})

@@ -1,4 +1,4 @@
-"""The experiment of detloss simulate, beside the same in scalars and the figures that were measured elsewhere."""
+"""Experiment of `detloss simulate`, compared with scalar code and with published figures."""
 
 import math
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_points_follow_the_seed(seed: int) -> None:
     assert not torch.equal(points, anchor_centers(50, seed + 1))
 
 
-def test_every_point_has_every_anchor_before_every_target(seed: int) -> None:
+def test_every_point_has_every_anchor_with_every_target(seed: int) -> None:
     points = anchor_centers(3, seed)
     boxes, targets = cases_at(points)
     rows = torch.cat([boxes, targets], dim=-1).view(3, 343, 8)
@@ -73,7 +73,7 @@ def random_pairs(seed: int, count: int = 400) -> tuple[torch.Tensor, torch.Tenso
     return torch.from_numpy(box), torch.from_numpy(target)
 
 
-def test_random_pairs_cover_what_matters(seed: int) -> None:
+def test_random_pairs_cover_all_configurations(seed: int) -> None:
     boxes, targets = random_pairs(seed)
     shares = [oracle.overlap(box, target) for box, target in zip(boxes.tolist(), targets.tolist(), strict=True)]
     assert 0.2 < np.mean(np.array(shares) == 0) < 0.8
@@ -84,7 +84,7 @@ def test_random_pairs_cover_what_matters(seed: int) -> None:
 
 
 @pytest.mark.parametrize(("which", "name"), WITH_GRADIENT)
-def test_gradients_are_those_of_the_definitions(which: str, name: str, seed: int) -> None:
+def test_gradients_equal_the_definitions(which: str, name: str, seed: int) -> None:
     boxes, targets = random_pairs(seed)
     expected = [
         oracle.gradient(name, which, box, target) for box, target in zip(boxes.tolist(), targets.tolist(), strict=True)
@@ -124,7 +124,7 @@ def test_identical_boxes_have_a_finite_published_step(name: str) -> None:
         lambda case: case[1] == "ciou",
     ),
 )
-def test_the_course_of_the_error_is_that_of_scalars(which: str, name: str, seed: int) -> None:
+def test_the_error_equals_that_of_scalar_code(which: str, name: str, seed: int) -> None:
     point = anchor_centers(1, seed)
     course = descend(BY_NAME[name], GRADIENTS[which](BY_NAME[name]), point)
     expected = [oracle.errors(name, which, box, target) for box, target in oracle.cases(*point.tolist())]
@@ -136,7 +136,7 @@ def test_the_course_of_the_error_is_that_of_scalars(which: str, name: str, seed:
 
 
 @pytest.mark.parametrize("points_per_batch", [1, 3, 7])
-def test_parts_add_up_to_the_whole(points_per_batch: int, seed: int) -> None:
+def test_batches_add_up_to_the_whole(points_per_batch: int, seed: int) -> None:
     points, done = anchor_centers(7, seed), []
     whole = descend(BY_NAME["ciou"], GRADIENTS["exact"](BY_NAME["ciou"]), points, points_per_batch=100)
     parts = descend(
@@ -163,7 +163,7 @@ def test_every_loss_starts_from_the_same_error_and_lowers_it(seed: int) -> None:
         assert course.is_trivial is (course.loss.name in NUMBERS)
 
 
-def test_iou_alone_moves_no_box_that_is_apart(seed: int) -> None:
+def test_iou_moves_no_disjoint_box(seed: int) -> None:
     angle = 2 * math.pi * np.random.default_rng(seed).random()
     far = torch.tensor([[10 + 2.99 * math.cos(angle), 10 + 2.99 * math.sin(angle)]], dtype=torch.float64)
     boxes, targets = cases_at(far)
@@ -197,7 +197,7 @@ def points() -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("which", "name"), some(MEASURED, lambda case: case[1] == "giou"))
-def test_the_experiment_gives_what_was_measured(which: str, name: str, points: torch.Tensor) -> None:
+def test_the_experiment_reproduces_the_published_figures(which: str, name: str, points: torch.Tensor) -> None:
     course = descend(BY_NAME[name], GRADIENTS[which](BY_NAME[name]), points)
     in_millions = 5000 / len(points) / 1e6
     assert course.totals[0] * in_millions == pytest.approx(6.656, rel=0.01)
@@ -215,7 +215,7 @@ def test_which_losses_have_which_gradient() -> None:
         assert {loss.name for loss in losses_with(which)} == set(oracle.LOSSES)
 
 
-def test_all_losses_run_on_one_thread_and_leave_the_others_alone() -> None:
+def test_the_experiment_runs_on_one_thread_and_restores_the_setting() -> None:
     before, seen = torch.get_num_threads(), []
     torch.set_num_threads(2)
     try:
@@ -240,7 +240,7 @@ def simulation() -> Simulation:
     return simulate(losses_with("exact"), gradient="exact", points=4, seed=11)
 
 
-def test_the_picture_shows_the_courses_and_maps(simulation: Simulation) -> None:
+def test_the_plot_shows_errors_and_maps(simulation: Simulation) -> None:
     figure = simulation_plots.draw(simulation)
     curves, *maps = figure.axes
     assert "exact gradient" in figure.get_suptitle()
@@ -257,7 +257,7 @@ def test_the_picture_shows_the_courses_and_maps(simulation: Simulation) -> None:
         assert np.asarray(dots.get_array()) == pytest.approx(course.final.numpy(), abs=1e-30)
 
 
-def test_the_picture_is_a_picture(simulation: Simulation, tmp_path: Path) -> None:
+def test_the_plot_is_an_image(simulation: Simulation, tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     simulation_plots.write(simulation, path)
     pixels = np.asarray(Image.open(path).convert("L"), dtype=float)

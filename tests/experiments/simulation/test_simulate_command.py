@@ -1,4 +1,4 @@
-"""detloss simulate as a command: what it writes and says, what it refuses, and what is left of a run that ends early."""
+"""Command `detloss simulate`: files, output, errors, and interruptions."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def detloss_simulate(*words: str | int | Path) -> Result:
     return CliRunner().invoke(main, ["simulate", *map(str, words)])
 
 
-def test_the_command_writes_numbers_and_a_picture(seed: int, tmp_path: Path) -> None:
+def test_the_command_writes_numbers_and_a_plot(seed: int, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     words = ("--losses", "l1,ciou", "--gradient", "detach", "--points", 2, "--seed", seed, "--out", out)
     result = detloss_simulate(*words)
@@ -69,16 +69,14 @@ def test_the_published_step_is_for_the_losses_that_have_one(asked: dict[str, obj
     assert asked["losses"] == losses_with("published")
 
 
-def test_results_go_to_a_folder_of_their_own(
-    asked: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_default_output_folder(asked: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert detloss_simulate().exit_code == 0
     assert (tmp_path / "out" / "simulate" / "simulate.json").exists()
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--losses", "focal"], "--losses: expected some of l1, l2, smooth_l1, iou, log_iou, giou, diou, ciou for the exact gradient, got focal, a loss of one-vs-rest logits"),
         (["--losses", "giou,ce"], "got ce, a loss of softmax logits"),
@@ -94,14 +92,14 @@ def test_results_go_to_a_folder_of_their_own(
         (["--device", "tpu"], "'tpu' is not one of 'cpu', 'cuda'"),
     ],
 )  # fmt: skip
-def test_wrong_options_are_explained(words: list[str], told: str, tmp_path: Path) -> None:
+def test_wrong_options_are_explained(words: list[str], message: str, tmp_path: Path) -> None:
     result = detloss_simulate(*words, "--out", tmp_path)
     assert result.exit_code == 2
-    assert told in " ".join(result.output.split())
+    assert message in " ".join(result.output.split())
     assert not list(tmp_path.iterdir())
 
 
-def test_a_gpu_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_gpu_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     result = detloss_simulate("--device", "cuda", "--points", 1, "--out", tmp_path)
     assert result.exit_code == 2
@@ -113,13 +111,13 @@ def test_python_gets_the_same_errors() -> None:
         simulate([BY_NAME["bce"]], gradient="exact", points=1, seed=0)
 
 
-def test_results_are_overwritten_only_when_asked(tmp_path: Path) -> None:
+def test_results_are_overwritten_only_on_request(tmp_path: Path) -> None:
     (tmp_path / "simulate.json").write_text("precious")
     words = ("--losses", "l2", "--points", 1, "--out", tmp_path)
     refused = detloss_simulate(*words)
     assert refused.exit_code == 1
-    told = f"{tmp_path / 'simulate.json'}: expected no earlier results: choose another --out, or --overwrite them"
-    assert told in refused.output
+    message = f"{tmp_path / 'simulate.json'}: expected no earlier results: choose another --out, or --overwrite them"
+    assert message in refused.output
     assert (tmp_path / "simulate.json").read_text() == "precious"
     assert detloss_simulate(*words, "--overwrite").exit_code == 0
     assert json.loads((tmp_path / "simulate.json").read_text())["cases"] == 343
@@ -137,14 +135,14 @@ def raising(error: BaseException) -> Callable[..., None]:
 @pytest.mark.parametrize("before", ["", "precious"])
 @pytest.mark.parametrize("where", ["simulate_command.run", "simulation_plots.write"])
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "message"),
     [
         (KeyboardInterrupt(), 130, "Interrupted: no results were written."),
         (OSError(28, "No space left on device"), 1, "No space left on device"),
     ],
 )
-def test_what_ends_early_leaves_nothing_half_written(
-    before: str, where: str, error: BaseException, code: int, told: str,
+def test_an_early_end_leaves_no_partial_results(
+    before: str, where: str, error: BaseException, code: int, message: str,
     asked: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     if before:
@@ -152,18 +150,18 @@ def test_what_ends_early_leaves_nothing_half_written(
     monkeypatch.setattr(f"detloss.experiments.simulation.{where}", raising(error))
     result = detloss_simulate("--out", tmp_path, "--overwrite")
     assert result.exit_code == code
-    assert told in result.output
+    assert message in result.output
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == ({"simulate.json": before} if before else {})
 
 
-def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = detloss_simulate("--points", 1, "--out", tmp_path / "file" / "folder")
     assert result.exit_code == 1
     assert str(tmp_path / "file") in result.output
 
 
-def test_bars_count_points(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_progress_bars_count_points(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     done: dict[int, float] = {}
     monkeypatch.setattr(Progress, "advance", lambda bars, task, points: done.update({task: done.get(task, 0) + points}))
     detloss_simulate("--losses", "l2,iou", "--points", 30, "--out", tmp_path)

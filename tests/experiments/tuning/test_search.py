@@ -1,4 +1,4 @@
-"""Tuning: folds that keep images apart, and a search that finds a known optimum and runs nothing twice."""
+"""Folds and search of a tuning: disjoint images, a known optimum, interruptions, and failures."""
 
 import json
 from collections.abc import Callable
@@ -41,7 +41,7 @@ from tests.support.tuning_trials import (
 
 
 @pytest.mark.parametrize("number", [2, 3, 5, 7])
-def test_folds_are_disjoint_cover_the_training_images_and_leave_the_validation_images_alone(number: int) -> None:
+def test_folds_are_disjoint_and_cover_the_training_images_only(number: int) -> None:
     dataset = small_dataset()
     judged_on: list[str] = []
     for fold in range(number):
@@ -54,7 +54,7 @@ def test_folds_are_disjoint_cover_the_training_images_and_leave_the_validation_i
     assert sorted(judged_on) == sorted(sample.name for sample in dataset.train)
 
 
-def test_the_fold_of_an_image_follows_from_the_names_alone(seed: int) -> None:
+def test_the_fold_of_an_image_depends_on_the_names_only(seed: int) -> None:
     samples = small_dataset().train
     shuffled = Random(seed).sample(samples, len(samples))
     where = dict(zip((sample.name for sample in samples), assign_folds(samples, 3)))
@@ -62,19 +62,19 @@ def test_the_fold_of_an_image_follows_from_the_names_alone(seed: int) -> None:
     assert where != dict(zip(where, [index % 3 for index in range(IMAGES)])), "not by their order"
 
 
-def test_no_fold_is_empty_where_the_checksum_has_divided_the_images_already() -> None:
+def test_folds_are_equal_where_the_checksum_determines_the_validation_set() -> None:
     images = [replace(small_dataset().train[0], name=f"{number}.png") for number in range(60)]
     train = [image for image in images if crc32(image.name.encode()) % 5]
     sizes = np.bincount(assign_folds(train, 5), minlength=5)
     assert sizes.max() - sizes.min() <= 1
 
 
-def test_folds_without_a_box_are_refused() -> None:
+def test_folds_without_a_box_are_rejected() -> None:
     dataset = small_dataset()
     empty = replace(dataset.train[0], boxes=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64))
     barren = replace(dataset, train=[dataset.train[0], *(replace(empty, name=f"{number}") for number in range(5))])
-    told = r"folds: expected boxes for \w+ in fold \d of 2, got none in 3 of 6 training images: use fewer folds"
-    with pytest.raises(TuningError, match=told):
+    message = r"folds: expected boxes for \w+ in fold \d of 2, got none in 3 of 6 training images: use fewer folds"
+    with pytest.raises(TuningError, match=message):
         check_folds(barren, 2)
     with pytest.raises(TuningError, match="got none in 0 of 24 training images: use fewer folds"):
         check_folds(dataset, 25)
@@ -107,7 +107,7 @@ def test_a_training_has_its_settings_and_its_images(monkeypatch: pytest.MonkeyPa
     assert whole is dataset
 
 
-def test_every_candidate_is_trained_alike() -> None:
+def test_every_candidate_is_trained_in_the_same_way() -> None:
     surface = Surface()
     tuned(surface, over=["gamma", "weight"], seed=7, jobs=3)
     by_fold: dict[int | None, set[tuple]] = {}
@@ -119,7 +119,7 @@ def test_every_candidate_is_trained_alike() -> None:
     )
 
 
-def test_the_first_candidates_are_the_starts_and_their_numbers_are_those_of_the_data() -> None:
+def test_the_first_candidates_are_the_start_settings_of_the_data() -> None:
     found = tuned(Surface())
     # 4 of 16 cells see one of two classes: 4 of 32 entries.
     assert found.candidates[0].settings == {"alpha": 0.875, "gamma": 2.0}
@@ -128,7 +128,7 @@ def test_the_first_candidates_are_the_starts_and_their_numbers_are_those_of_the_
     assert len({tuple(candidate.settings.items()) for candidate in found.candidates}) == 16
 
 
-def test_the_search_approaches_a_known_optimum_through_noise(seed: int) -> None:
+def test_the_search_approaches_a_known_optimum_with_noise(seed: int) -> None:
     surface = Surface(noise=0.004, luck=seed)
     found = tuned(surface, trials=30, seed=seed)
     top = surface.height({"alpha": 0.4, "gamma": 1.0})
@@ -141,7 +141,7 @@ def test_the_search_approaches_a_known_optimum_through_noise(seed: int) -> None:
     )
 
 
-def test_what_does_badly_on_its_first_folds_is_dropped_and_never_a_start() -> None:
+def test_candidates_with_poor_first_folds_are_dropped_except_starts() -> None:
     surface = Surface(slope=-0.03)  # the starts are worst: what lies farther off is better
     found = tuned(surface)
     assert all(found.candidates[number].state is State.COMPLETE for number in (0, 1))
@@ -159,7 +159,7 @@ def test_what_does_badly_on_its_first_folds_is_dropped_and_never_a_start() -> No
     assert sum(one.state is State.COMPLETE for one in found.candidates) >= COMPLETE_BEFORE_PRUNING
 
 
-def test_a_candidate_that_is_not_complete_is_not_the_best() -> None:
+def test_an_incomplete_candidate_is_not_the_best() -> None:
     surface = Surface()
 
     def lucky(trial: TuningTrial, dataset: Dataset, **options: object) -> Outcome:
@@ -173,7 +173,7 @@ def test_a_candidate_that_is_not_complete_is_not_the_best() -> None:
     assert found.best.candidate.number != 3
 
 
-def test_a_seed_decides_the_proposals() -> None:
+def test_the_seed_determines_the_proposals() -> None:
     first, second, other = (tuned(Surface(), seed=seed).record() for seed in (1, 1, 2))
     assert first == second
     assert first["candidates"][2]["settings"] != other["candidates"][2]["settings"]
@@ -192,9 +192,7 @@ def interrupting(after: int) -> Callable[[TuningEvent], None]:
 
 
 @pytest.mark.parametrize("after", some([0, 7, -1], lambda after: after == 7))
-def test_an_interrupted_search_goes_on_runs_nothing_twice_and_ends_as_if_nothing_had_been(
-    after: int, tmp_path: Path
-) -> None:
+def test_an_interrupted_search_continues_without_repetition_to_the_same_result(after: int, tmp_path: Path) -> None:
     alone, surface = Surface(), Surface()
     whole = tuned(alone, trials=7)
     last = range(len(alone.calls))[after]
@@ -208,7 +206,7 @@ def test_an_interrupted_search_goes_on_runs_nothing_twice_and_ends_as_if_nothing
 
 
 @pytest.mark.parametrize("number", [0, 3])
-def test_a_candidate_whose_process_died_while_it_was_proposed_gets_the_rest_of_its_settings(
+def test_a_candidate_whose_process_died_during_the_proposal_gets_its_missing_settings(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     suggest = optuna.Trial.suggest_float
@@ -229,7 +227,9 @@ def test_a_candidate_whose_process_died_while_it_was_proposed_gets_the_rest_of_i
         assert one.settings["alpha"] == other.settings["alpha"]
 
 
-def test_a_result_whose_process_died_before_it_was_told_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_whose_process_died_before_the_study_knew_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def die(study: optuna.Study, number: int, *arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
@@ -244,7 +244,7 @@ def test_a_result_whose_process_died_before_it_was_told_counts(tmp_path: Path, m
     assert surface.calls == alone.calls
 
 
-def test_a_start_that_comes_late_is_not_dropped(tmp_path: Path) -> None:
+def test_a_late_start_is_not_dropped(tmp_path: Path) -> None:
     surface = Surface(hopeless=lambda trial: trial.candidate == 0)
     found = tuned(surface, trials=8, out=tmp_path)
     assert sum(one.state is State.COMPLETE for one in found.candidates) >= COMPLETE_BEFORE_PRUNING
@@ -254,7 +254,7 @@ def test_a_start_that_comes_late_is_not_dropped(tmp_path: Path) -> None:
     assert late.state is State.COMPLETE
 
 
-def test_more_candidates_are_no_other_search(tmp_path: Path) -> None:
+def test_more_candidates_extend_the_search(tmp_path: Path) -> None:
     surface = Surface()
     tuned(surface, out=tmp_path, trials=4)
     ended: list[TuningEvent] = []
@@ -265,7 +265,7 @@ def test_more_candidates_are_no_other_search(tmp_path: Path) -> None:
     assert len(tuned(surface, out=tmp_path, trials=4).candidates) == 7, "what was tried counts"
 
 
-def test_results_of_something_else_are_never_mixed(tmp_path: Path) -> None:
+def test_other_results_are_never_mixed(tmp_path: Path) -> None:
     tuned(Surface(), out=tmp_path, trials=3)
     with pytest.raises(FolderError, match=r"steps: expected 5 as in the earlier run, got 6\): use another --out"):
         tuned(Surface(), out=tmp_path, trials=3, steps=6)
@@ -288,7 +288,7 @@ def test_a_folder_is_used_by_one_process_at_a_time(tmp_path: Path) -> None:
     tuned(Surface(), out=tmp_path, trials=3)
 
 
-def test_a_training_that_raises_leaves_its_candidate_out_until_the_next_call(tmp_path: Path) -> None:
+def test_a_training_that_raises_excludes_its_candidate_until_the_next_call(tmp_path: Path) -> None:
     surface = Surface(slope=0.0, hopeless=lambda trial: (trial.candidate, trial.fold) in {(0, 0), (3, 1)})
     found = tuned(surface, trials=5, out=tmp_path)
     assert [(one.trial.candidate, one.trial.fold) for one in found.failures] == [(0, 0), (3, 1)]
@@ -305,7 +305,7 @@ def test_a_training_that_raises_leaves_its_candidate_out_until_the_next_call(tmp
 
 
 @pytest.mark.parametrize(
-    ("hopeless", "told"),
+    ("hopeless", "message"),
     [
         (
             lambda trial: trial.candidate < 2,
@@ -314,14 +314,14 @@ def test_a_training_that_raises_leaves_its_candidate_out_until_the_next_call(tmp
         (lambda trial: trial.fold is None, "on all training images failed: FloatingPointError: the gradient is gone"),
     ],
 )
-def test_without_a_start_or_the_last_trainings_there_is_no_answer(hopeless: Callable, told: str) -> None:
+def test_a_start_and_the_final_trainings_are_required(hopeless: Callable, message: str) -> None:
     with pytest.raises(TrainingError) as caught:
         tuned(Surface(hopeless=hopeless))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.exhaustive
-def test_a_true_search_on_scenes(tmp_path: Path) -> None:
+def test_a_real_search_on_scenes(tmp_path: Path) -> None:
     found = tune(small_scenes, over=["gamma"], folds=2, trials=3, steps=3, jobs=1, out=tmp_path)
     assert found.failures == []
     assert [candidate.state for candidate in found.candidates] == [State.COMPLETE] * 3

@@ -32,7 +32,7 @@ from detloss.experiments.tuning.search_space import (
         ("log_iou", "weighted_ce", ["weight"]),
     ],
 )
-def test_what_can_be_tuned_follows_from_the_losses(box: str, cls: str, names: list[str]) -> None:
+def test_tunable_parameters_follow_from_the_losses(box: str, cls: str, names: list[str]) -> None:
     assert list(tunable_parameters(BOX_LOSSES[box], CLASS_LOSSES[cls])) == names
 
 
@@ -49,7 +49,7 @@ def test_defaults_are_those_of_the_losses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("box", "cls", "over", "told"),
+    ("box", "cls", "over", "message"),
     [
         (
             "giou",
@@ -63,13 +63,13 @@ def test_defaults_are_those_of_the_losses() -> None:
         ("l1", "focal", ["gamma", "gamma"], "over: expected every parameter once, got gamma, gamma"),
     ],
 )
-def test_what_the_losses_do_not_have_is_refused(box: str, cls: str, over: list[str] | None, told: str) -> None:
+def test_parameters_that_the_losses_lack_are_rejected(box: str, cls: str, over: list[str] | None, message: str) -> None:
     with pytest.raises(TuningError) as caught:
         parameters_over(BOX_LOSSES[box], CLASS_LOSSES[cls], over)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
-def test_without_a_choice_the_options_of_the_class_loss_are_tuned() -> None:
+def test_the_options_of_the_class_loss_are_tuned_by_default() -> None:
     def names(cls: str) -> list[str]:
         return [parameter.name for parameter in parameters_over(BOX_LOSSES["smooth_l1"], CLASS_LOSSES[cls], None)]
 
@@ -99,7 +99,7 @@ def test_an_option_without_a_position_on_its_scale_is_not_tunable(cls: str) -> N
         parameters_over(BOX_LOSSES["l1"], loss_named(cls), ["alpha"])
 
 
-def test_scales_lead_there_and_back_and_round_to_three_digits(seed: int) -> None:
+def test_scales_are_invertible_and_round_to_three_digits(seed: int) -> None:
     random = Random(seed)
     for scale, draw in ((LINEAR, lambda: 5 * random.random()), (LOG, lambda: 10 ** random.uniform(-3, 3))):
         value = draw()
@@ -126,22 +126,22 @@ def test_the_search_starts_from_the_counts_and_from_the_defaults() -> None:
     assert start_settings(found[1:2], [3, 1]) == [{"alpha": 0.25}], "the counts give the default"
 
 
-def test_a_start_beyond_the_range_widens_it() -> None:
+def test_a_start_beyond_the_range_extends_it() -> None:
     [alpha] = parameters_over(BOX_LOSSES["l1"], CLASS_LOSSES["focal"], ["alpha"])
     assert extended(alpha, [{"alpha": 0.9999}, {"alpha": 0.25}]) == replace(alpha, high=0.9999)
     assert extended(alpha, [{"alpha": 0.01}]) == replace(alpha, low=0.01)
 
 
 @pytest.mark.parametrize(
-    ("counts", "told"), [([0, 9], "got 0 positive and 9 neg"), ([9, 0], "got 9 positive and 0 neg")]
+    ("counts", "message"), [([0, 9], "got 0 positive and 9 neg"), ([9, 0], "got 9 positive and 0 neg")]
 )
-def test_counts_without_an_alpha_are_refused(counts: list[int], told: str) -> None:
+def test_counts_without_an_alpha_are_rejected(counts: list[int], message: str) -> None:
     [alpha] = parameters_over(BOX_LOSSES["l1"], CLASS_LOSSES["focal"], ["alpha"])
-    with pytest.raises(TuningError, match=f"over: expected cells with and without objects to tune alpha, {told}"):
+    with pytest.raises(TuningError, match=f"over: expected cells with and without objects to tune alpha, {message}"):
         start_settings([alpha], counts)
 
 
-def test_the_line_is_python_that_makes_the_losses(seed: int) -> None:
+def test_the_line_is_python_code_for_the_losses(seed: int) -> None:
     random = Random(seed)
     box, cls = BOX_LOSSES["smooth_l1"], CLASS_LOSSES["focal"]
     settings = {
@@ -160,7 +160,7 @@ def test_the_line_is_python_that_makes_the_losses(seed: int) -> None:
     assert made["box_weight"] == settings["weight"]
 
 
-def test_the_line_has_what_was_tuned_and_nothing_else() -> None:
+def test_the_line_has_the_tuned_losses_only() -> None:
     assert code_line(BOX_LOSSES["giou"], CLASS_LOSSES["focal"], {"gamma": 1.5}) == (
         "class_loss = detloss.SigmoidFocalLoss(gamma=1.5)"
     )

@@ -69,9 +69,9 @@ def compare(
         ...     return quality + 0.01 * seed
         >>> found = compare(train, {"giou": 0.4, "l2": 0.3}, weights={"giou": 1.0, "l2": 0.2})
         >>> print(found)
-        loss  weight  mean                    difference                  verdict
-        giou  1       0.4100 (0.4000–0.4200)                              baseline
-        l2    0.2     0.3100 (0.3000–0.3200)  -0.1000 [-0.1000, -0.1000]  worse
+        loss  weight  mean    difference                  verdict
+        giou  1       0.4100                              baseline
+        l2    0.2     0.3100  -0.1000 [-0.1000, -0.1000]  worse
 
     Sources:
         Student, The Probable Error of a Mean (1908), https://doi.org/10.2307/2331554

@@ -43,10 +43,10 @@ def answer(ranking: Ranking, results: Results) -> str:
         missing = baseline if len(others) == len(standings) else next(p for p in results.plan.weights if p != baseline)
         return f"Nothing can be compared with {baseline}: {missing} has no result on a common seed."
     if max(standing.difference.seeds for standing in compared if standing.difference) == 1:
-        differences = ", ".join(f"{one.name}: AP {one.difference:.3f}" for one in compared)
+        differences = ", ".join(f"{one.name} {one.difference:.3f}" for one in compared)
         return (
             "Not distinguishable: one seed cannot separate a difference from chance, and at least three are needed"
-            f" (compared with {baseline}, {differences})."
+            f" (difference in AP from {baseline}: {differences})."
         )
     if len(compared) == 1 and planned == 2:
         return answer_for_two(compared[0], ranking, results)

@@ -15,7 +15,7 @@ from detloss.experiments.comparison.plan import ComparisonSettings, Plan
 from detloss.experiments.comparison.ranking import UNWRAPPED, Ranking
 from detloss.experiments.comparison.runner import Late, Received, Restarted, Results, RunEvent, Waiting
 from detloss.experiments.comparison.store import HEARTBEAT_TIMEOUT
-from detloss.experiments.console import bars, counted, duration, say
+from detloss.experiments.console import counted, duration, print_line, progress_bars
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.devices import Device, DeviceGroup
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
@@ -81,7 +81,7 @@ def say_plan(
             if bfloat16 is not None and bfloat16 < FASTER * seconds:
                 lines.append(f"about {duration(bfloat16)} with --precision bfloat16, which is less precise")
     for line in lines:
-        say(console, line)
+        print_line(console, line)
 
 
 def remarks_on(settings: ComparisonSettings, results: Results | None = None) -> list[str]:
@@ -104,8 +104,8 @@ def search_remarks(results: Results) -> list[str]:
 def print_ranking(console: Console, ranking: Ranking) -> None:
     """Print the ranking as a table; only a terminal wraps it."""
     unwrapped = Console(file=console.file, width=UNWRAPPED)
-    (console if console.is_terminal else unwrapped).print("", ranking.table("AP", digits=3), sep="\n")
-    say(
+    (console if console.is_terminal else unwrapped).print("", ranking.table("AP", digits=3, ranges=True), sep="\n")
+    print_line(
         console, f"AP: mean (lowest–highest over the seeds); difference from {ranking.baseline}: mean [95 % interval]\n"
     )
 
@@ -118,7 +118,7 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
         self.trials = plan.trial_count
         self.ended = len(done)
         self.steps = {outcome.trial: outcome.trial.steps for outcome in done}
-        self.bars = bars(console)
+        self.bars = progress_bars(console)
         done_steps = sum(self.steps.values())
         self.overall = self.bars.add_task("all trials", total=plan.step_count, completed=done_steps, unit="steps")
         self.running: dict[Trial, TaskID] = {}
@@ -150,13 +150,13 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
                 self.end(trial, f"failed: {reason}")
             case Restarted(failure):
                 self.clear(failure.trial)
-                say(self.console, f"{trial_name(failure.trial)}: {failure.reason}; it is restarted")
+                print_line(self.console, f"{trial_name(failure.trial)}: {failure.reason}; it is restarted")
             case Late(trial):
                 self.clear(trial)
-                say(self.console, f"{trial_name(trial)}: another process finished first; its result is kept")
+                print_line(self.console, f"{trial_name(trial)}: another process finished first; its result is kept")
             case Waiting(trials):
                 rule = f"trials without a heartbeat for {HEARTBEAT_TIMEOUT} seconds are restarted"
-                say(self.console, f"waiting for {counted(len(trials), 'trial')} of other processes; {rule}")
+                print_line(self.console, f"waiting for {counted(len(trials), 'trial')} of other processes; {rule}")
 
     def count(self, trial: Trial, steps: int) -> None:
         """Update the bar of the comparison."""
@@ -168,7 +168,7 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
         self.ended += 1
         self.count(trial, trial.steps)
         self.clear(trial)
-        say(self.console, f"[{self.ended}/{self.trials}] {trial_name(trial)}: {result}")
+        print_line(self.console, f"[{self.ended}/{self.trials}] {trial_name(trial)}: {result}")
 
     def clear(self, trial: Trial) -> None:
         """Remove the bar of a trial, if it has one."""

@@ -120,15 +120,15 @@ class Ranking:
         """The standing of a pair by its name."""
         return {standing.name: standing for standing in self.standings}[name]
 
-    def table(self, score: str, *, digits: int) -> Table:
-        """Make a table with the mean and range of the score, the difference and the verdict of each pair."""
+    def table(self, score: str, *, digits: int, ranges: bool = False) -> Table:
+        """Make a table with the mean score, on request with its range, the difference and the verdict of each pair."""
         rows = [("loss", "weight", score, "difference", "verdict")]
         for standing in self.standings:
             rows.append(
                 (
                     standing.name,
                     f"{standing.weight:g}",
-                    f"{standing.score:.{digits}f}",
+                    f"{standing.score if ranges else standing.mean:.{digits}f}",
                     f"{standing.difference:.{digits}f}" if standing.difference else "",
                     "baseline" if standing.pair == self.baseline else standing.verdict or "",
                 )

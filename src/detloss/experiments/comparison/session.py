@@ -22,7 +22,7 @@ from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
 from detloss.experiments.comparison.report.page import LivePage, write_page
 from detloss.experiments.comparison.runner import Comparison, Results, read_results
 from detloss.experiments.comparison.store import TrialStore
-from detloss.experiments.console import say, say_data
+from detloss.experiments.console import print_dataset, print_line
 from detloss.experiments.data.shared_memory import SharedDataset
 from detloss.experiments.training.devices import DeviceGroup
 from detloss.experiments.training.training_loop import check_trials
@@ -55,11 +55,11 @@ class Session:
         Returns:
             The comparison, and the exit code: that of a signal if one interrupted the run, else 0.
         """
-        say_data(self.console, self.dataset)
+        print_dataset(self.console, self.dataset)
         check_trials(self.plan.sample_trials(), self.dataset)
         comparison = self.begin(storage, overwrite=overwrite)
         say_plan(self.console, comparison, self.dataset, groups, remarks_on(self.settings))
-        say(self.console, f"report: {self.folder.report}, which is updated while trials run")
+        print_line(self.console, f"report: {self.folder.report}, which is updated while trials run")
         code = 0
         with LivePage(self.write_running) as page:
             page.show(comparison.snapshot())
@@ -94,12 +94,12 @@ class Session:
         if ranking.standings:
             print_ranking(self.console, ranking)
         for line in (*details, *remarks_on(self.settings, results)):
-            say(self.console, line)
+            print_line(self.console, line)
         try:
             write_page(self.folder.report, results, ranking, self.dataset, self.settings)
-            say(self.console, f"report: {self.folder.report}")
+            print_line(self.console, f"report: {self.folder.report}")
         finally:
-            say(self.console, answer)
+            print_line(self.console, answer)
 
     def write_running(self, results: Results) -> None:
         """Write the report while trials run."""

@@ -76,13 +76,16 @@ def simulate(
     points = ALL_POINTS if full else points or DEFAULT_POINTS
     from rich.console import Console
 
-    from detloss.experiments.console import bars, say
+    from detloss.experiments.console import print_line, progress_bars
 
     console = Console()
     try:
         require_no_record(out, overwrite=overwrite)
         out.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=out, prefix=".unfinished-") as unfinished, bars(console, transient=True) as shown:
+        with (
+            TemporaryDirectory(dir=out, prefix=".unfinished-") as unfinished,
+            progress_bars(console, transient=True) as shown,
+        ):
             tasks = {loss.name: shown.add_task(loss.name, total=points, unit="points") for loss in losses}
             simulation = run(
                 losses,
@@ -102,7 +105,7 @@ def simulate(
         ctx.exit(128 + SIGINT)
     print_table(console, simulation)
     for name, kind in ((RECORD, "numbers"), (PLOT, "plot")):
-        say(console, f"{kind}: {out / name}")
+        print_line(console, f"{kind}: {out / name}")
 
 
 def require_no_record(out: Path, *, overwrite: bool) -> None:

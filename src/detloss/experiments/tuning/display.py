@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import TaskID
 from rich.table import Table
 
-from detloss.experiments.console import bars, counted, duration, say, say_data
+from detloss.experiments.console import counted, duration, print_dataset, print_line, progress_bars
 from detloss.experiments.training.devices import Device, DeviceGroup
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.training_loop import measure_speed
@@ -36,7 +36,7 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
         self.trainings = self.finished = 0
         self.running: dict[Trial, TaskID] = {}
         self.fractions: dict[Trial, float] = {}
-        self.bars = bars(console)
+        self.bars = progress_bars(console)
         self.overall = self.bars.add_task("all candidates", unit="trainings")
 
     def __enter__(self) -> Self:
@@ -64,7 +64,7 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
             case Ended(candidate):
                 self.ended += 1
                 self.trainings -= self.folds - len(candidate.outcomes)
-                say(self.console, f"[{self.ended}/{self.candidates}] {candidate}: {result_of(candidate)}")
+                print_line(self.console, f"[{self.ended}/{self.candidates}] {candidate}: {result_of(candidate)}")
         self.bars.update(self.overall, total=self.trainings, completed=self.finished + sum(self.fractions.values()))
 
     def open(self, opened: Opened) -> None:
@@ -75,9 +75,9 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
         self.ended, self.finished = len(ended), sum(len(candidate.outcomes) for candidate in tried)
         skipped = sum(self.folds - len(candidate.outcomes) for candidate in ended)
         self.trainings = self.candidates * self.folds - skipped + VALIDATED
-        say_data(self.console, opened.dataset)
+        print_dataset(self.console, opened.dataset)
         for line in plan_of(opened, self.ended, self.trainings - self.finished, self.groups):
-            say(self.console, line)
+            print_line(self.console, line)
         self.bars.start()
 
     def end(self, trial: Trial, result: str) -> None:
@@ -85,7 +85,7 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
         self.fractions.pop(trial, None)
         self.finished += 1
         self.bars.remove_task(self.running.pop(trial))
-        say(self.console, f"{trial}: {result}")
+        print_line(self.console, f"{trial}: {result}")
 
 
 def plan_of(opened: Opened, ended: int, trainings: int, groups: Sequence[DeviceGroup]) -> list[str]:
@@ -130,4 +130,4 @@ def print_tuned(console: Console, tuned: Tuned) -> None:
         table.add_row(*values, score, str(len(scores)), ", ".join(remarks))
     console.print(table)
     for line in (*tuned.findings(), "", tuned.line, ""):
-        say(console, line)
+        print_line(console, line)

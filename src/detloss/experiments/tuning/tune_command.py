@@ -78,7 +78,7 @@ def tune(
     from rich.console import Console
 
     from detloss.experiments.comparison.output import FolderError
-    from detloss.experiments.console import printable, say
+    from detloss.experiments.console import print_line, printable
     from detloss.experiments.training import devices
     from detloss.experiments.training.training_loop import DetectorError
     from detloss.experiments.training.workers import exit_code
@@ -122,7 +122,7 @@ def tune(
         ctx.exit(exit_code(interruption))
     print_tuned(console, tuned)
     for name, kind in ((RECORD, "numbers"), (PLOT, "plot")):
-        say(console, f"{kind}: {out / name}")
+        print_line(console, f"{kind}: {out / name}")
     for failure in tuned.failures:
         click.echo(f"\n{failure.trial} failed: {failure.reason}\n{failure.details}".rstrip(), err=True)
     if tuned.failures:

@@ -144,7 +144,7 @@ def test_the_page_has_the_numbers_the_data_and_the_settings(tmp_path: Path) -> N
         "Which losses are best on two & a half?",
         "giou + focal is better than l1 + focal: AP +0.005 [+0.005, +0.005] over 2 seeds. The highest mean AP is 0.410,",
         "A quick look at one seed",
-        "difference to l1 + focal",
+        "difference from l1 + focal",
         "better +0.005 [+0.005, +0.005]",
         "baseline",
         "0.410 0.405–0.415",
