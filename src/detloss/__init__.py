@@ -42,6 +42,8 @@ PUBLIC = {
 }
 """Public names by module, apart from the functions and modules of the catalog."""
 
+PACKAGES = ("compat", "detectors", "experiments", "integrations")
+
 MODULE_OF = {name: f"detloss.{module}" for module, names in PUBLIC.items() for name in names} | {
     item.__name__: item.__module__ for loss in (*LOSSES, *ROTATED_LOSSES) for item in (loss.function, loss.module)
 }
@@ -49,9 +51,9 @@ __all__ = sorted([*MODULE_OF, "catalog", "compat", "types"])
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name on first access: modules that import this package are complete by then."""
-    if name == "compat":
-        return import_module("detloss.compat")
+    """Import a public name or a package on first access: modules that import this package are complete by then."""
+    if name in PACKAGES:
+        return import_module(f"detloss.{name}")
     if name not in MODULE_OF:
         raise AttributeError(f"module 'detloss' has no attribute {name!r}")
     globals()[name] = value = getattr(import_module(MODULE_OF[name]), name)

@@ -1,4 +1,4 @@
-"""Weights from class frequencies, and the initial bias of a head."""
+"""Balance of unequal class frequencies: weights from counts, and the initial bias of a head."""
 
 import math
 from collections.abc import Sequence
@@ -14,22 +14,22 @@ from detloss.types import CountWeighting, check_choice
 def alpha_from_counts(
     positives: float | Tensor | Sequence[float], negatives: float | Tensor | Sequence[float]
 ) -> float | Tensor:
-    """Compute the alpha that gives positives and negatives the same total weight.
+    r"""Compute the alpha with which positives and negatives have the same total weight.
 
-    ``alpha = negatives / (positives + negatives)``: then ``alpha * positives = (1 - alpha) * negatives``
+    .. math:: \alpha = N_- / (N_+ + N_-)
 
-    When to choose it: as the alpha of `balanced_cross_entropy_loss`, or as the start of a search for alpha. It does not
-    suit focal loss, whose gamma already reduces the weight of easy negatives.
+    When to choose it: for `balanced_cross_entropy_loss`, or as the start of a search for alpha. It is no good alpha for
+    focal loss, whose gamma already reduces the weight of the easy side.
 
     Args:
-        positives: Number of positive elements, or one number per class.
-        negatives: Number of negative elements, likewise.
+        positives: The number of elements with target 1, or one number per class.
+        negatives: The number of elements with target 0, or one number per class.
 
     Returns:
-        A number for numbers, otherwise a float64 tensor (C,) on the device of the counts.
+        A number for numbers, else a float64 tensor (C,) on the device of the counts.
 
     Raises:
-        TypeError: A count is no number, tensor or sequence.
+        TypeError: A count is not a number, tensor or sequence.
         ValueError: A count is negative or not finite, both are 0, or the lengths differ.
 
     Example:
@@ -56,26 +56,27 @@ def alpha_from_counts(
 def class_weight_from_counts(
     counts: Tensor | Sequence[float], *, method: CountWeighting = "inverse", beta: float = 0.9999
 ) -> Tensor:
-    """Compute class weights that are larger for rarer classes.
+    r"""Compute class weights that are larger for rarer classes.
 
-    ``"inverse"``: ``total / (classes * count)``; ``"sqrt"``: the root of that, scaled to mean 1; ``"effective"``:
-    ``(1 - beta) / (1 - beta^count)``, scaled to mean 1. Only classes that occur are counted as classes.
+    With n the count of a class, N the total and K the number of classes that occur: :math:`N / (K n)` (``"inverse"``);
+    its square root, scaled to mean 1 (``"sqrt"``); :math:`(1 - \beta) / (1 - \beta^n)`, scaled to mean 1
+    (``"effective"``).
 
     When to choose it: as ``class_weight`` of `cross_entropy_loss` and `softmax_focal_loss`. ``"inverse"`` gives all
-    classes the same total weight, which is extreme for very rare classes; ``"sqrt"`` is a compromise; ``"effective"``
-    saturates for frequent classes.
+    classes the same total weight, which is too much for very rare ones; ``"sqrt"`` is a compromise; ``"effective"``
+    limits the weights, because more samples of a class bring less new information.
 
     Args:
-        counts: Number of samples of each class, (C,).
+        counts: The number of samples of every class, (C,).
         method: ``"inverse"``, ``"sqrt"`` or ``"effective"``.
-        beta: For ``"effective"``: in [0, 1).
+        beta: The option of ``"effective"``, in [0, 1).
 
     Returns:
-        float32 (C,), on the device of the counts. A class that never occurs gets 0.
+        float32 (C,), on the device of the counts. A class that does not occur has weight 0.
 
     Raises:
-        TypeError: The counts are no tensor or sequence of numbers.
-        ValueError: A count is negative or not finite, all are 0, they are not one per class, or an option does not fit.
+        TypeError: The counts are not a tensor or a sequence of numbers.
+        ValueError: A count is negative or not finite, all are 0, their shape is not (C,), or an option is invalid.
 
     Example:
         >>> import detloss
@@ -114,22 +115,22 @@ def class_weight_from_counts(
 
 
 def prior_bias(pi: float) -> float:
-    """Compute the initial bias of a sigmoid head for a small prior probability of objects.
+    r"""Compute the initial bias of a sigmoid head's last layer from the prior probability of a class.
 
-    ``bias = -log((1 - pi) / pi)``: then ``sigmoid(bias) = pi``
+    .. math:: b = -\log((1 - \pi) / \pi)
 
-    When to choose it: for every head trained with `sigmoid_focal_loss` or a binary loss on mostly background cells:
-    ``torch.nn.init.constant_(head.bias, detloss.prior_bias(0.01))``. A head that predicts 0.5 for every cell at the
-    start wastes its first steps and may diverge.
+    When to choose it: for a head trained with `sigmoid_focal_loss` or a binary loss on mostly background:
+    ``torch.nn.init.constant_(head.bias, detloss.prior_bias(0.01))``. A head that starts with probability one half in
+    every cell has a large initial loss and may diverge.
 
     Args:
-        pi: Prior probability of a class in a cell, in (0, 1); 0.01 in RetinaNet.
+        pi: The probability of a class in a cell before training, in (0, 1); RetinaNet uses .01.
 
     Returns:
-        The bias, negative for ``pi`` below 0.5.
+        The bias, below 0 for ``pi`` below one half.
 
     Raises:
-        TypeError: ``pi`` is no number.
+        TypeError: ``pi`` is not a number.
         ValueError: ``pi`` is not between 0 and 1.
 
     Example:
@@ -153,7 +154,7 @@ def prior_bias(pi: float) -> float:
 
 
 def counts_of(name: str, value: float | Tensor | Sequence[float]) -> Tensor:
-    """Counts as float64, none negative."""
+    """Counts as float64; raises if one is negative or not finite."""
     try:
         count = torch.as_tensor(value).to(torch.float64)
     except (TypeError, ValueError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Normalizer of a mean whose batch is distributed over ranks and accumulation steps."""
+"""Normalizer of a loss: the number of positives, averaged over ranks."""
 
 import torch
 from torch import Tensor, distributed, nn
@@ -7,31 +7,30 @@ from detloss.engine import checks
 
 
 class Normalizer(nn.Module):
-    """Convert a count of positives (or a sum of weights) to a normalizer that is the same on every rank.
+    """Convert a number of positives, or a sum of weights, to the normalizer of a loss, equal on all ranks.
 
-    ``normalizer = max(mean over ranks of count, minimum)``, or of its running mean if ``momentum`` is given
+    The normalizer is the mean of the counts over ranks, or its running mean if ``momentum`` is given, but at least
+    ``minimum``.
 
-    When to choose it: for a detection loss divided by the number of positives. DDP averages gradients over ranks.
-    Dividing the sum of each rank by the *mean* count gives the gradient of one process on the whole batch; dividing by
-    the count of the rank does not. With gradient accumulation, pass the count of the whole step to every micro-batch.
+    When to choose it: a detection loss divided by its positives. DDP averages gradients over ranks. If every rank
+    divides by the *mean* count, this gives the gradient of a single process on the joined batch; if it divides by its
+    own count, it does not. With gradient accumulation, pass the count of the whole step to every micro-batch.
 
     Args:
-        minimum: Lower bound of the normalizer, above 0, for batches with few or no positives.
-        momentum: In [0, 1): a running mean, ``momentum * old + (1 - momentum) * new``, a buffer that is
-            updated in training mode only; None: no running mean.
+        minimum: The smallest normalizer, more than 0, for batches with few or no positives.
+        momentum: In [0, 1): use the running mean ``momentum * old + (1 - momentum) * new``, a buffer that is updated
+            in training mode only. None uses the count itself.
 
     Returns:
-        The call ``normalizer(count)`` gives a float32 scalar tensor on the device of the count, without
-        synchronization.
+        The call ``normalizer(count)`` returns a float32 scalar tensor on the count's device, without synchronization.
 
     Raises:
-        TypeError: An option or the count is no number.
-        ValueError: An option is out of range, or the count is not one number.
+        TypeError: An option or the count is not a number.
+        ValueError: An option is out of range, or the count is not a single number.
 
     Edge cases:
-        Without torch.distributed the mean is the count itself. The first count initializes the running mean. The
-        minimum applies per rank: with a mean count below ``minimum``, the normalizer is larger than that of one
-        process.
+        Without torch.distributed, the mean is the count itself. The first count initializes the running mean. The
+        minimum applies per rank: if the mean count is below ``minimum``, ranks divide by more than a single process.
 
     Example:
         >>> import torch, detloss
@@ -40,7 +39,7 @@ class Normalizer(nn.Module):
         (tensor(12.), tensor(1.))
 
     Sources:
-        Tian et al., FCOS (2019), the averaged number of positives in its code's issues 228 and 275,
+        Tian et al., FCOS (2019), the averaged number of positives in issues 228 and 275 of its code,
         https://arxiv.org/abs/1904.01355
 
     See also:
@@ -58,7 +57,7 @@ class Normalizer(nn.Module):
             momentum = checks.number("momentum", momentum, 0.0, 1.0)
             if momentum == 1.0:
                 raise ValueError("momentum: expected in [0, 1), got 1.0")
-            self.register_buffer("running", torch.full((), torch.nan))  # NaN until the first count
+            self.register_buffer("running", torch.full((), torch.nan))  # NaN: no count yet
         self.momentum = momentum
 
     @torch.no_grad()

@@ -30,6 +30,15 @@ CountWeighting = Literal["inverse", "sqrt", "effective"]
 Backend = Literal["eager", "cpp", "triton"]
 """Name of a backend."""
 
+OnFault = Literal["raise", "warn"]
+"""Reaction of `detloss.doctor` to a value that is not finite."""
+
+DetectorName = Literal["unitbox", "retinanet", "fcos", "faster-rcnn", "yolo"]
+"""Detector that `detloss.experiments.tune` trains."""
+
+Precision = Literal["float32", "bfloat16"]
+"""Precision of a training."""
+
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """Reject a value outside a fixed set, such as ``get_args(Reduction)``."""

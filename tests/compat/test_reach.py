@@ -24,6 +24,6 @@ def test_peers_stay_outside() -> None:
 @pytest.mark.parametrize("name", compat.__all__)
 def test_every_name_is_documented(name: str) -> None:
     module = getattr(detloss.compat, name)
-    assert "Where the numbers differ" in module.__doc__
+    assert "Cases with different results" in module.__doc__
     public = [each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__]
     assert all(each.__doc__ for each in public)

@@ -75,10 +75,10 @@ class TestAssignment:
                 if owner is None:
                     assert found.labels[cell] == BACKGROUND
                     assert found.boxes[cell].tolist() == [0] * 5
-                    assert found.weight[cell] == 0
+                    assert found.fraction[cell] == 0
                 else:
                     assert found.labels[cell] == labels[owner]
-                    assert found.weight[cell].item() == pytest.approx(1 / owners.count(owner))
+                    assert found.fraction[cell].item() == pytest.approx(1 / owners.count(owner))
                     (x, y), (cx, cy, *rest) = centers[cell], boxes[owner].tolist()
                     assert found.boxes[cell].tolist() == pytest.approx([cx - x, cy - y, *rest], abs=1e-5)
 

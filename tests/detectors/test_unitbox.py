@@ -66,14 +66,14 @@ class TestAssignment:
                 if owner is None:
                     assert found.labels[cell] == BACKGROUND
                     assert not found.positive[cell]
-                    assert found.weight[cell] == 0
+                    assert found.fraction[cell] == 0
                     assert found.boxes[cell].tolist() == [0, 0, 0, 0]
                 else:
                     x1, y1, x2, y2 = boxes[owner].tolist()
                     assert found.labels[cell] == labels[owner]
                     assert found.positive[cell]
                     assert found.boxes[cell].tolist() == pytest.approx([x - x1, y - y1, x2 - x, y2 - y], abs=1e-5)
-                    assert found.weight[cell].item() == pytest.approx(1 / owners.count(owner))
+                    assert found.fraction[cell].item() == pytest.approx(1 / owners.count(owner))
 
     def test_gives_a_tiny_box_the_nearest_cell(self) -> None:
         box = torch.tensor([[1.6, 0.6, 1.9, 0.9]])
@@ -246,6 +246,8 @@ class TestErrors:
         for share in (0.0, 1.1):
             with pytest.raises(ValueError, match=f"center_sampling: expected above 0 and at most 1, got {share}"):
                 UnitBox(2, center_sampling=share)
+        with pytest.raises(TypeError, match=r"box_loss: expected an instance, IoULoss\(\), got the class IoULoss"):
+            detloss.UnitBox(2, box_loss=detloss.IoULoss)
         with pytest.raises(TypeError, match="backbone: expected a module with integers out_channels and stride"):
             UnitBox(2, backbone=nn.Conv2d(3, 8, 1))  # out_channels, but no integer stride
 

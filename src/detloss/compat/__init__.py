@@ -1,11 +1,11 @@
-"""The signatures of other libraries over detloss's losses: change the import, keep the calls.
+"""Drop-in replacements: losses of detloss with the signatures of other libraries. Change the import, keep the calls.
 
-`torchvision`, `torch`, `fvcore` and `mmdet` offer the functions and modules of their namesake whose loss detloss has,
-with its names, order of arguments, defaults and reductions. The namesake is never imported (torch apart, which
-detloss stands on). Each module says in a table where its numbers differ and why.
+`torchvision`, `torch`, `fvcore` and `mmdet` have functions and modules of the library of the same name, with its names,
+order of arguments, defaults and reductions. The library itself is not imported (except torch). Each module documents in
+a table the cases with different results, and the reason.
 
-Common to all: ``eps`` is accepted and ignored, since nothing here needs one; shapes never broadcast silently; an
-argument that does not fit is a ValueError or a TypeError that names detloss's argument.
+In all modules ``eps`` is accepted and ignored, because no loss needs it; shapes are never broadcast; an invalid
+argument raises a ValueError or a TypeError that names the argument of detloss.
 
 Example:
     >>> import torch, detloss

@@ -1,15 +1,15 @@
-"""fvcore.nn (0.1.5): focal, GIoU and smooth L1 loss; and DIoU and CIoU loss of detectron2.layers, their family.
+"""Drop-in replacements for fvcore.nn (0.1.5), focal, GIoU and smooth L1 loss, and DIoU and CIoU loss of detectron2.
 
-Where the numbers differ, beside what `detloss.compat.torchvision` lists for the same losses:
+Cases with different results, in addition to those of `detloss.compat.torchvision`:
 
 =================================== ================================= ==============================================
-case                                fvcore                            here, and why
+case                                fvcore                            here
 =================================== ================================= ==============================================
 focal, float64 inputs               computed in float32               computed in float64
 focal, 16-bit inputs                result in float32                 in the inputs' dtype; float32 where reduced
 focal, ``alpha`` above 1            a negative weight                 ValueError
 inverted box                        AssertionError                    the empty set; `detloss.validating` raises
-smooth L1, ``beta`` below 1e-5      L1                                smooth L1 still; at most beta / 2 less
+smooth L1, ``beta`` below 1e-5      L1                                smooth L1; at most beta / 2 less
 smooth L1, huge errors and beta     inf, from an overflowing square   finite: d (d / beta) / 2
 unknown ``reduction``               taken as "none"                   ValueError
 =================================== ================================= ==============================================
@@ -29,7 +29,7 @@ __all__ = ["ciou_loss", "diou_loss", "giou_loss", "sigmoid_focal_loss", "sigmoid
 def sigmoid_focal_loss(
     inputs: Tensor, targets: Tensor, alpha: float = -1, gamma: float = 2, reduction: Reduction = "none"
 ) -> Tensor:
-    """`detloss.sigmoid_focal_loss`; an ``alpha`` below 0 weighs both sides 1."""
+    """`detloss.sigmoid_focal_loss`; an ``alpha`` below 0 gives both sides weight 1."""
     balance = None if alpha < 0 else alpha
     return detloss.sigmoid_focal_loss(inputs, targets, alpha=balance, gamma=gamma, reduction=reduction)
 

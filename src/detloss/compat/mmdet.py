@@ -1,26 +1,26 @@
-"""mmdet.models.losses (3.3): its loss modules, with mmdet's weights, averages and overrides.
+"""Drop-in replacements for the loss modules of mmdet.models.losses (3.3), with its weights, divisors and overrides.
 
-``forward(pred, target, weight=None, avg_factor=None, reduction_override=None, **kwargs)``: the loss times
-``weight``; a mean divides by ``avg_factor``, or by the number of entries, ignored ones too; then times
-``loss_weight``. Box losses take a weight a box, (N,), or its mean over (N, 4). As there, ``kwargs`` hold nothing that
-a loss knows, so any is a TypeError. The gate of mmdet's CIoU (no aspect term up to an IoU of .5) is kept.
+``forward(pred, target, weight=None, avg_factor=None, reduction_override=None, **kwargs)`` multiplies the loss by
+``weight`` and by ``loss_weight``. A mean divides by ``avg_factor``, or by the number of elements, ignored ones
+included. Box losses take a weight per box, (N,), or use the mean of (N, 4). As in mmdet, any further keyword is a
+TypeError. CIoU has mmdet's gate: no aspect term up to an IoU of .5.
 
-Where the numbers differ:
+Cases with different results:
 
 =================================== ================================= ==============================================
-case                                mmdet                             here, and why
+case                                mmdet                             here
 =================================== ================================= ==============================================
-areas below ``eps``                 IoU of tiny boxes near 0          the true IoU; nothing needs an epsilon
+areas below ``eps``                 IoU of tiny boxes near 0          the true IoU
 log IoU, IoU below 1e-6             -log 1e-6 = 13.8                  -log IoU; 87.3 for an IoU of 0
 linear and square IoU, IoU of 0     1 - 1e-6, 1 - 1e-12               1
-inverted box                        negative sides; GIoU loss 0       the empty set, never rewarded
-CIoU of identical boxes             NaN for large ones, from 0/0      0: the optimum
-CIoU above 2                        clamped to 2                      never above 2 behind the gate
+inverted box                        negative sides; GIoU loss 0       the empty set, loss at least 1
+CIoU of identical boxes             NaN for large ones, from 0/0      0
+CIoU above 2                        clamped to 2                      never above 2 with the gate
 focal, right by a logit > 16.75     0 in float32                      the true, small value
 ``avg_factor`` of 0                 the sum / 1.2e-7                  0, attached to the graph
 ``avg_factor`` otherwise            that plus 1.2e-7                  that
-all weights 0, "none"               a single 0 (box losses but IoU)   one 0 a box
-weight 0 beside a NaN               NaN                               0: weight zero means absent
+all weights 0, "none"               a single 0 (box losses but IoU)   one 0 per box
+weight 0 beside a NaN               NaN                               0: weight 0 excludes
 sigmoid focal of a class above C    an error                          a ValueError on the CPU, else NaN in its row
 =================================== ================================= ==============================================
 """
@@ -54,7 +54,7 @@ Divisor = float | Tensor | None
 
 
 class Loss(nn.Module, ABC):
-    """The call that all of mmdet's losses share."""
+    """The call of mmdet's losses."""
 
     def __init__(self, reduction: Reduction = "mean", loss_weight: float = 1.0) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ class SmoothL1Loss(Loss):
 
 
 class BoxLoss(Loss):
-    """A loss of corner boxes; a weight a number is averaged to one a box."""
+    """A loss of boxes as corners; weights per number are averaged to a weight per box."""
 
     def __init__(self, eps: float = 1e-6, reduction: Reduction = "mean", loss_weight: float = 1.0) -> None:
         super().__init__(reduction, loss_weight)
@@ -149,7 +149,7 @@ class IoULoss(BoxLoss):
             return detloss.iou_loss(
                 pred, target, form=self.mode, weight=weight, reduction=reduction, normalizer=divisor
             )
-        # 1 - IoU^2 = (1 - IoU) (2 - (1 - IoU)): a linear loss whose weight has a gradient of its own.
+        # 1 - IoU^2 = (1 - IoU) (2 - (1 - IoU)): a linear loss with a weight that has a gradient.
         present = None if weight is None else weight != 0
         factor = 2.0 - detloss.iou_loss(pred, target, weight=present, reduction="none")
         weight = factor if weight is None else factor * weight
@@ -171,7 +171,7 @@ class DIoULoss(BoxLoss):
 
 
 class CIoULoss(BoxLoss):
-    """`detloss.complete_iou_loss` where the IoU is above a half, else `detloss.distance_iou_loss`."""
+    """`detloss.complete_iou_loss` for an IoU above .5, else `detloss.distance_iou_loss`."""
 
     def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: Reduction, divisor: Divisor) -> Tensor:
         near = detloss.iou(pred.detach(), target.detach()) > 0.5
@@ -191,7 +191,7 @@ class CIoULoss(BoxLoss):
 class FocalLoss(Loss):
     """`detloss.sigmoid_focal_loss`: targets are class indices, C for background, or 0/1 in the shape of the logits.
 
-    A weight is one a row, (N,), or one an entry, flat or not.
+    Weights are per row, (N,), or per element, also flattened.
     """
 
     def __init__(
@@ -205,9 +205,11 @@ class FocalLoss(Loss):
     ) -> None:
         super().__init__(reduction, loss_weight)
         if not use_sigmoid:
-            raise ValueError("use_sigmoid: expected True, got False; a softmax has detloss.softmax_focal_loss")
+            raise ValueError("use_sigmoid: expected True, got False; for a softmax use detloss.softmax_focal_loss")
         if activated:
-            raise ValueError("activated: expected False, got True; pass logits, probabilities have lost their digits")
+            raise ValueError(
+                "activated: expected False, got True; pass logits, because probabilities have lost precision"
+            )
         self.use_sigmoid = use_sigmoid
         self.gamma = gamma
         self.alpha = alpha
@@ -224,8 +226,8 @@ class FocalLoss(Loss):
 class CrossEntropyLoss(Loss):
     """`detloss.cross_entropy_loss`, or with ``use_sigmoid`` or ``use_mask`` `detloss.binary_cross_entropy_loss`.
 
-    With ``use_sigmoid``, ``class_weight`` weighs the positive terms, labels below 0 are absent, and any index that is
-    no class is background. With ``use_mask`` the third argument holds the class whose mask is compared, and the
+    With ``use_sigmoid``, ``class_weight`` multiplies the positive terms, rows with labels below 0 are excluded, and any
+    other index out of range is background. With ``use_mask`` the third argument holds the classes of the masks, and the
     result has shape (1,).
     """
 
@@ -284,7 +286,7 @@ class CrossEntropyLoss(Loss):
         divisor: Divisor,
         ignore_index: int,
     ) -> Tensor:
-        """Cross-entropy whose mean counts ignored rows, unless told not to."""
+        """Cross-entropy whose mean counts ignored rows, unless ``avg_non_ignore`` is set."""
         logits = classes_last(pred)
         if reduction == "mean" and divisor is None and not self.avg_non_ignore:
             divisor = logits[..., 0].numel()
@@ -307,7 +309,7 @@ class CrossEntropyLoss(Loss):
         divisor: Divisor,
         ignore_index: int,
     ) -> Tensor:
-        """Binary cross-entropy of every class on its own."""
+        """Binary cross-entropy of every class."""
         valid = (target >= 0) & (target != ignore_index)
         if target.dim() < pred.dim():
             target = target.unsqueeze(-1) == torch.arange(pred.shape[-1], device=pred.device)
@@ -333,7 +335,7 @@ class CrossEntropyLoss(Loss):
         divisor: Divisor,
         ignore_index: int | None,
     ) -> Tensor:
-        """Binary cross-entropy of the mask, (N, ...), of each row's own class, out of (N, C, ...)."""
+        """Binary cross-entropy of the masks of the rows' classes, (N, ...) out of (N, C, ...)."""
         if reduction != "mean" or divisor is not None or self.class_weight is not None or ignore_index is not None:
             raise ValueError(
                 "use_mask: expected reduction='mean' without avg_factor, class_weight and ignore_index, got others"

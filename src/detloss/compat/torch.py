@@ -1,23 +1,23 @@
-"""torch.nn.functional and torch.nn (2.14): the losses of logits and of numbers.
+"""Drop-in replacements for torch.nn.functional and torch.nn (2.14): losses of logits and regression losses.
 
-``nll_loss`` and ``binary_cross_entropy`` are absent: they take probabilities, whose digits are lost already.
-``size_average`` and ``reduce`` work as in torch, without its warning.
-The modules are torch's own, buffers and state included, with detloss's arithmetic.
+``nll_loss`` and ``binary_cross_entropy`` are missing, because probabilities have already lost precision.
+``size_average`` and ``reduce`` work as in torch, without its warning. The modules are subclasses of torch's, with the
+same buffers and state.
 
-Where the numbers differ:
+Cases with different results:
 
 =================================== ================================= ==============================================
-case                                torch                             here, and why
+case                                torch                             here
 =================================== ================================= ==============================================
 cross-entropy, right by > 16.75     value, gradient 0 in float32      the true, small ones
 binary, right by > 16.75            gradient 0 in float32             the true, small one
-infinite logit on the right side    NaN                               0
-infinite loss with weight 0         NaN                               0: weight zero means absent
+infinite logit of the right sign    NaN                               0
+infinite loss with weight 0         NaN                               0: weight 0 excludes
 mean of no rows, or of weight 0     NaN                               0, attached to the graph
 all rows ignored, mean              NaN                               0, attached to the graph
 class index out of range            IndexError on the CPU             ValueError with the row on the CPU, else NaN
 smooth L1, huge errors and beta     inf, from an overflowing square   finite: d (d / beta) / 2
-16-bit inputs, reduced              16 bits, soon infinite            float32
+16-bit inputs, reduced              16 bits, overflows early          float32
 shapes of mse, l1 that differ       broadcast, with a warning         ValueError
 =================================== ================================= ==============================================
 """
@@ -56,7 +56,7 @@ def cross_entropy(
     label_smoothing: float = 0.0,
 ) -> Tensor:
     """`detloss.cross_entropy_loss` with classes in dimension 1; the mean of index targets divides by their weights."""
-    reduction = asked_for(size_average, reduce, reduction)
+    reduction = effective_reduction(size_average, reduce, reduction)
     dense = target.dim() == input.dim()
     if dense and ignore_index >= 0:
         raise ValueError(f"ignore_index: expected below 0 with target probabilities, got {ignore_index}")
@@ -84,11 +84,11 @@ def binary_cross_entropy_with_logits(
     reduction: Reduction = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """`detloss.binary_cross_entropy_loss` with weights that broadcast, and a weight of the positive term alone."""
+    """`detloss.binary_cross_entropy_loss` with broadcast weights and a weight of the positive term."""
     if target.shape != input.shape:
         raise ValueError(f"target: expected the shape of input, {tuple(input.shape)}, got {tuple(target.shape)}")
-    reduction = asked_for(size_average, reduce, reduction)
-    weight = None if weight is None else spread("weight", weight, input)
+    reduction = effective_reduction(size_average, reduce, reduction)
+    weight = None if weight is None else expanded("weight", weight, input)
     return two_sided_cross_entropy(input, target, weight, pos_weight, reduction, None)
 
 
@@ -101,7 +101,7 @@ def mse_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """`detloss.mse_loss`; a weighted mean divides by the sum of the weights."""
-    return per_weight(detloss.mse_loss, input, target, weight, asked_for(size_average, reduce, reduction))
+    return per_weight(detloss.mse_loss, input, target, weight, effective_reduction(size_average, reduce, reduction))
 
 
 def l1_loss(
@@ -113,7 +113,7 @@ def l1_loss(
     weight: Tensor | None = None,
 ) -> Tensor:
     """`detloss.l1_loss`; a weighted mean divides by the sum of the weights."""
-    return per_weight(detloss.l1_loss, input, target, weight, asked_for(size_average, reduce, reduction))
+    return per_weight(detloss.l1_loss, input, target, weight, effective_reduction(size_average, reduce, reduction))
 
 
 def smooth_l1_loss(
@@ -125,7 +125,9 @@ def smooth_l1_loss(
     beta: float = 1.0,
 ) -> Tensor:
     """`detloss.smooth_l1_loss`."""
-    return detloss.smooth_l1_loss(input, target, beta=beta, reduction=asked_for(size_average, reduce, reduction))
+    return detloss.smooth_l1_loss(
+        input, target, beta=beta, reduction=effective_reduction(size_average, reduce, reduction)
+    )
 
 
 class CrossEntropyLoss(nn.CrossEntropyLoss):
@@ -172,8 +174,8 @@ class SmoothL1Loss(nn.SmoothL1Loss):
         return smooth_l1_loss(input, target, reduction=cast(Reduction, self.reduction), beta=self.beta)
 
 
-def asked_for(size_average: bool | None, reduce: bool | None, reduction: Reduction) -> Reduction:
-    """The reduction, or what torch's two older flags mean where one of them is given."""
+def effective_reduction(size_average: bool | None, reduce: bool | None, reduction: Reduction) -> Reduction:
+    """The reduction, or that of torch's deprecated flags if one of them is given."""
     if size_average is None and reduce is None:
         return reduction
     if reduce not in (None, True):
@@ -182,17 +184,17 @@ def asked_for(size_average: bool | None, reduce: bool | None, reduction: Reducti
 
 
 def classes_last(scores: Tensor) -> Tensor:
-    """Scores with the classes in the last dimension; torch has them in the second, or in the only one."""
+    """Scores with the classes in the last dimension; in torch they are in dimension 1, or in the only one."""
     return scores.movedim(min(1, scores.dim() - 1), -1)
 
 
 def precise(values: Tensor) -> Tensor:
-    """At least float32: 16 bits are too few to add or multiply in."""
+    """Values in at least float32, for sums and products."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
-def spread(name: str, weight: Tensor, input: Tensor) -> Tensor:
-    """A weight in the shape of the input, its dimensions aligned at the last one."""
+def expanded(name: str, weight: Tensor, input: Tensor) -> Tensor:
+    """A weight expanded to the shape of the input, aligned at the last dimension."""
     aligned = zip(weight.shape[::-1], input.shape[::-1])
     if weight.dim() > input.dim() or not all(size in (1, full) for size, full in aligned):
         raise ValueError(f"{name}: expected to broadcast to {tuple(input.shape)}, got {tuple(weight.shape)}")
@@ -207,13 +209,13 @@ def two_sided_cross_entropy(
     reduction: Reduction,
     normalizer: float | Tensor | None,
 ) -> Tensor:
-    """Binary cross-entropy with a weight of its positive term: a loss towards 1 and one towards 0, added."""
+    """Binary cross-entropy with a weight of its positive term, as the sum of two losses with targets 1 and 0."""
     if positive_weight is None:
         return detloss.binary_cross_entropy_loss(
             logits, target, weight=weight, reduction=reduction, normalizer=normalizer
         )
-    share = precise(target)
-    towards_one, towards_zero = share * spread("pos_weight", positive_weight, logits), 1.0 - share
+    fraction = precise(target)
+    towards_one, towards_zero = fraction * expanded("pos_weight", positive_weight, logits), 1.0 - fraction
     one, zero = (
         detloss.binary_cross_entropy_loss(
             logits,
@@ -230,7 +232,7 @@ def two_sided_cross_entropy(
 def per_weight(
     loss: Callable[..., Tensor], input: Tensor, target: Tensor, weight: Tensor | None, reduction: Reduction
 ) -> Tensor:
-    """A loss of numbers whose mean divides by the sum of the weights, where there are any."""
+    """A regression loss whose mean divides by the sum of the weights, if given."""
     if weight is None:
         return loss(input, target, reduction=reduction)
     if weight.shape != input.shape:

@@ -1,4 +1,4 @@
-"""Detectors for training with the losses of this package."""
+"""Small dense detectors for comparisons of losses."""
 
 from detloss.detectors.rotated_unitbox import RotatedUnitBox
 from detloss.detectors.unitbox import UnitBox

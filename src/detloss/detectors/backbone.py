@@ -1,4 +1,4 @@
-"""Small convolutional backbone, the default of UnitBox."""
+"""Default backbone of UnitBox: a small feature pyramid."""
 
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate
@@ -7,15 +7,15 @@ CHANNELS_PER_GROUP = 16
 
 
 class SmallPyramid(nn.Module):
-    """Feature pyramid with one output at stride 4 and a wide receptive field.
+    """Feature pyramid with output at a quarter of the image's resolution and a large receptive field.
 
-    Four downsampling steps by 2, then two upsampling steps with lateral connections. High resolutions have few
-    channels. Group normalization makes a prediction independent of the other images of the batch.
+    Four downsampling steps and two upsampling steps with skip connections. Levels of high resolution have few channels.
+    Group normalization keeps predictions independent of the other images of the batch.
 
-    When to choose it: for small images and short trainings; 210 thousand parameters.
+    When to choose it: small images and short trainings; it has 210 thousand parameters.
 
     Attributes:
-        out_channels: Number of feature channels, 48.
+        out_channels: Channels of the features, 48.
         stride: Pixels per cell, 4.
 
     Example:
@@ -52,10 +52,11 @@ class SmallPyramid(nn.Module):
 
 
 class CenteredConv2d(nn.Conv2d):
-    """Convolution with filters of mean 0, which removes the common part of all inputs.
+    """Convolution with filters of mean 0, which remove the common part of their inputs.
 
-    Inputs after a ReLU are positive, and their common part would dominate every output. This is weight standardization
-    without the division by the standard deviation, which the following normalization cancels.
+    After a ReLU, inputs are positive and their common part would dominate every output. This is the first half of
+    weight standardization; the second half, division by the standard deviation, is canceled by the normalization that
+    follows.
 
     Sources:
         Qiao et al., Micro-Batch Training with Batch-Channel Normalization and Weight Standardization (2019),
@@ -69,12 +70,12 @@ class CenteredConv2d(nn.Conv2d):
 
 
 def convolution(channels: int, out_channels: int, *, size: int = 3, stride: int = 1) -> nn.Sequential:
-    """Stack a convolution with centered filters, group normalization and a ReLU.
+    """Build a convolution with centered filters, group normalization and a ReLU.
 
     Args:
-        channels: Number of input channels.
-        out_channels: Number of output channels.
-        size: Filter size, odd.
+        channels: Input channels.
+        out_channels: Output channels.
+        size: Size of the filters, odd.
         stride: 2 halves the resolution, rounded up.
 
     Example:
@@ -90,10 +91,10 @@ def convolution(channels: int, out_channels: int, *, size: int = 3, stride: int 
 
 
 def separable_convolution(channels: int) -> nn.Sequential:
-    """Stack a depthwise 3 x 3 convolution and a 1 x 1 `convolution`, at a quarter of the cost of a full one.
+    """Build a depthwise 3 x 3 convolution and a 1 x 1 `convolution`, at a quarter of the cost of a full convolution.
 
     Args:
-        channels: Number of input and output channels.
+        channels: Input and output channels.
 
     Example:
         >>> import torch

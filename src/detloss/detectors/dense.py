@@ -1,4 +1,4 @@
-"""Base class of single-level dense detectors: class logits and a box per cell of one feature map."""
+"""Base class of detectors with a single feature map: every cell predicts class logits and a box."""
 
 import math
 from abc import ABC, abstractmethod
@@ -18,21 +18,21 @@ CANDIDATES = 1000  # the highest-scoring cells of an image that enter non-maximu
 
 
 class DenseDetector(nn.Module, ABC):
-    """A detector with one feature map; a subclass defines the encoding of a box.
+    """A detector with a single feature map; a subclass defines the encoding of boxes.
 
     Args:
-        num_classes: C, the number of classes without background.
-        box_loss: Called as ``box_loss(boxes, target_boxes, weight=, normalizer=)`` on the results of `loss_inputs`.
+        num_classes: C, without background.
+        box_loss: Called as ``box_loss(boxes, target_boxes, weight=, normalizer=)`` with the results of `loss_operands`.
         class_loss: As in `UnitBox`.
-        box_weight: Weight of the box loss.
-        each_number: Whether the box loss has one element per number of a box; None: inferred for losses of detloss, one
-            element per box for others.
+        box_weight: Factor of the box loss.
+        each_number: Whether the unreduced box loss has a value per number of a box. None: known for losses of detloss,
+            False for all others.
         background: As in `UnitBox`.
         prior: As in `UnitBox`.
         center_sampling: As in `UnitBox`.
         backbone: As in `UnitBox`.
-        first_numbers: Initial bias of the box head.
-        geometry: Geometry of a box, in pixels.
+        first_numbers: Bias of the box head before training.
+        geometry: The geometry of boxes in pixels.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class DenseDetector(nn.Module, ABC):
         super().__init__()
         validation.positive_integer("num_classes", num_classes)
         validation.fraction("prior", prior)
-        validation.fraction("center_sampling", center_sampling, up_to_all=True)
+        validation.fraction("center_sampling", center_sampling, one_allowed=True)
         self.num_classes = num_classes
         self.numbers = len(first_numbers)
         self.geometry = geometry
@@ -70,7 +70,7 @@ class DenseDetector(nn.Module, ABC):
         numbers = nn.Conv2d(channels, self.numbers, 1)
         self.box_head = nn.Sequential(separable_convolution(channels), numbers)
         class_tower = separable_convolution(channels)
-        # The logits are created last, so that the other weights of a seed do not depend on the number of classes.
+        # The last layer to be initialized: a seed gives all others the same weights, whatever its number of logits.
         logits = nn.Conv2d(channels, num_classes + self.background, 1)
         self.class_head = nn.Sequential(class_tower, logits)
 
@@ -85,29 +85,29 @@ class DenseDetector(nn.Module, ABC):
 
     @abstractmethod
     def decode(self, boxes: Tensor, centers: Tensor, height: int, width: int) -> Tensor:
-        """Decode boxes, (B, cells, numbers), of these cell centers to pixels of the image."""
+        """Convert encoded boxes, (B, cells, numbers), to boxes in pixels of an image."""
 
     @abstractmethod
     def assign(self, height: int, width: int, targets: Sequence[Mapping[str, Tensor]]) -> Assignment:
-        """Assign ground-truth boxes to the cells of the feature maps, as the loss does."""
+        """Assign boxes to the cells of all images."""
 
-    def loss_inputs(self, boxes: Tensor) -> Tensor:
-        """Convert encoded boxes, (n, numbers), to inputs of the box loss."""
+    def loss_operands(self, boxes: Tensor) -> Tensor:
+        """Convert encoded boxes, (n, numbers), to operands of the box loss."""
         return boxes
 
     def forward(self, images: Tensor) -> Tensor:
-        """Predict logits and encoded boxes.
+        """Predict the feature map.
 
         Args:
             images: (B, 3, H, W) in [0, 1].
 
         Returns:
-            (B, C + 1 + 4, H', W'), or (B, C + 4, H', W') without background: logits, with background last, then the
-            distances l, t, r, b in strides, all positive. For `RotatedUnitBox` the box is cx, cy, w, h, angle. H' and
-            W' are H and W divided by the stride, rounded up.
+            (B, C + 1 + 4, H', W'), or (B, C + 4, H', W') without background: the logits, background last, then the
+            distances l, t, r, b in strides, all above 0; for `RotatedUnitBox` the five numbers cx, cy, w, h, angle. H'
+            and W' are H and W divided by the stride, rounded up.
 
         Raises:
-            TypeError: The images are no floating tensor.
+            TypeError: The images are not a floating tensor.
             ValueError: The images are not (B, 3, H, W).
         """
         validation.images(images)
@@ -116,47 +116,47 @@ class DenseDetector(nn.Module, ABC):
         return torch.cat((self.class_head(features), self.activate(self.box_head(features))), dim=1)
 
     def loss(self, images: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Compute the training losses.
+        """Compute the training loss.
 
         Args:
             images: (B, 3, H, W) in [0, 1].
-            targets: One per image: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, or (n, 5) cx, cy, w, h, angle for
-                `RotatedUnitBox`, and "labels", (n,) classes from 0 to C - 1; n may be 0.
+            targets: One mapping per image: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, or (n, 5) cx, cy, w, h,
+                angle for `RotatedUnitBox`, and "labels", (n,) class indices from 0 to C - 1; n may be 0.
 
         Returns:
-            "classification" and "box", weighted scalars whose sum is the training loss.
+            The scalars "classification" and "box", weighted; the training loss is their sum.
 
         Raises:
-            TypeError: The images are no floating tensor.
-            ValueError: A shape does not fit, or there are not as many targets as images.
+            TypeError: The images are not a floating tensor.
+            ValueError: A shape is invalid, or there are not as many targets as images.
         """
         return self.plane_loss(self(images), targets)
 
     def plane_loss(self, plane: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-        """Compute the training losses from the output of `forward`.
+        """Compute the training loss of a predicted feature map.
 
         When to choose it: under DistributedDataParallel, which synchronizes gradients only for its own forward:
         ``parallel.module.plane_loss(parallel(images), targets)``.
 
         Args:
-            plane: Output of `forward`.
-            targets: As for `loss`.
+            plane: The result of `forward`.
+            targets: As in `loss`.
 
         Returns:
-            Those of `loss`.
+            As in `loss`.
 
         Raises:
-            ValueError: A shape does not fit, or there are not as many targets as images.
+            ValueError: A shape is invalid, or there are not as many targets as images.
         """
         batch, channels, height, width = plane.shape
         validation.targets(targets, batch, self.numbers)
-        labels, boxes, positive, per_object = self.assign(height, width, targets)
+        labels, boxes, positive, fraction = self.assign(height, width, targets)
         cells = plane.permute(0, 2, 3, 1).reshape(-1, channels)
-        objects, positives = self.normalizer(per_object.sum()), self.normalizer(positive.sum())
-        weight = torch.where(positive, per_object * (positives / objects), 1.0)
+        objects, positives = self.normalizer(fraction.sum()), self.normalizer(positive.sum())
+        weight = torch.where(positive, fraction * (positives / objects), 1.0)
         box_loss = self.box_loss(
-            self.loss_inputs(cells[positive, -self.numbers :]),
-            self.loss_inputs(boxes[positive]),
+            self.loss_operands(cells[positive, -self.numbers :]),
+            self.loss_operands(boxes[positive]),
             weight=weight[positive, None] if self.each_number else weight[positive],
             normalizer=positives,
         )
@@ -179,21 +179,21 @@ class DenseDetector(nn.Module, ABC):
     ) -> list[dict[str, Tensor]]:
         """Detect objects.
 
-        The score of a cell is the probability of its most probable class. Non-maximum suppression per class keeps the
-        highest-scoring box.
+        The score of a cell is the probability of its most probable class. Non-maximum suppression keeps the
+        highest-scoring box of every overlapping group of boxes of a class.
 
         Args:
             images: (B, 3, H, W) in [0, 1].
-            score_threshold: Boxes with lower scores are removed.
-            iou_threshold: IoU threshold of non-maximum suppression.
-            max_detections: Maximum number of detections per image.
+            score_threshold: Boxes with lower or equal scores are dropped.
+            iou_threshold: Boxes of a class with a larger IoU are the same object.
+            max_detections: The largest number of detections per image.
 
         Returns:
-            One per image, highest scores first: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, within the image, or
-            (n, 5) rows of `RotatedUnitBox`; "scores", (n,); "labels", (n,) int64.
+            A mapping per image, highest scores first: "boxes", (n, 4) corners x1, y1, x2, y2 in pixels, clipped to the
+            image, or (n, 5) rows for `RotatedUnitBox`; "scores", (n,); "labels", (n,) int64.
 
         Raises:
-            TypeError: The images are no floating tensor.
+            TypeError: The images are not a floating tensor.
             ValueError: The images are not (B, 3, H, W).
         """
         plane = self(images)

@@ -1,4 +1,4 @@
-"""RotatedUnitBox: a single-level dense detector of rotated boxes."""
+"""UnitBox for rotated boxes: a dense detector that predicts center, sides and angle of a box."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,53 +12,52 @@ from detloss.detectors import validation
 from detloss.detectors.assignment import Assignment, Objects, assign_rotated, cell_centers
 from detloss.detectors.dense import DenseDetector
 
-FIRST_SIDE = 4.0  # initial sides in strides, as in UnitBox
+FIRST_SIDE = 4.0  # strides before training, as long as UnitBox's
 FIRST_NUMBER = math.log(math.expm1(FIRST_SIDE))
 
 
 class RotatedUnitBox(DenseDetector):
-    """Single-stage anchor-free detector of rotated boxes with one feature map (C + 1 + 5, H, W).
+    """One-stage detector of rotated boxes without anchors: a feature map (C + 1 + 5, H, W).
 
-    The first channels of a cell are the logits of C classes and of the background. The last five are its box: the
-    center relative to the cell center, the sides in strides, and the unbounded angle in radians. A cell is positive if
-    its center lies in a rotated box:
+    The first channels of a cell are the logits of C classes and background. The last five are its box: the center
+    relative to the cell's center and the sides, in strides, and the angle in radians, which is unbounded. A cell is
+    positive if its center lies in a box.
 
-    ``loss = mean over objects of the mean over its cells of (class_loss + box_weight * box_loss) + sum over background
-    cells of class_loss / number of positive cells``
+    ``loss = mean over objects of the mean over their cells of (class_loss + box_weight * box_loss)
+    + sum over background cells of class_loss / number of positive cells``
 
-    Overlap and Gaussian losses compare boxes. Regression losses compare ``(cx, cy, log w, log h, angle)`` with a target
-    whose longer side comes first and whose angle is in [-pi/2, pi/2). The angle of this target is discontinuous: a
-    small rotation can change it by pi, or by pi/2 for almost square boxes, so that regression losses penalize correct
-    boxes near the discontinuity.
+    Overlap losses and Gaussian losses compare rectangles. Regression losses compare ``(cx, cy, log w, log h, angle)``
+    with a target whose longer side comes first and whose angle is in [-pi/2, pi/2). This encoding is discontinuous: a
+    small rotation of a target can change its angle by pi, and that of an almost square target by pi/2. Near the
+    discontinuity, regression losses penalize predictions of the right rectangle.
 
-    When to choose it: to compare losses of rotated boxes, or as a small example of a rotated detector. Apart from the
-    box head it is `UnitBox`.
+    When to choose it: to compare losses of rotated boxes, or as an example of a detector of them. All but the box head
+    is `UnitBox`.
 
     Args:
-        num_classes: C, the number of classes without background.
-        box_loss: Called as ``box_loss(boxes, target_boxes, weight=, normalizer=)`` with (positives, 5) rows: a
-            regression or Gaussian loss, or an overlap loss with ``geometry=Rotated()`` (losses of detloss with another
-            geometry are rejected). By default 1 - GIoU.
+        num_classes: C, without background.
+        box_loss: Called as ``box_loss(boxes, target_boxes, weight=, normalizer=)`` with (positives, 5) rows: any
+            regression loss or Gaussian loss, or an overlap loss with ``geometry=Rotated()``; a loss of detloss with
+            another geometry raises. By default 1 - GIoU.
         class_loss: As in `UnitBox`.
-        box_weight: Weight of the box loss.
-        each_number: Whether the box loss has one element per number, as regression losses do. It then receives weights
-            (positives, 1) and the logarithms of the sides; otherwise weights (positives,). None: inferred for losses
-            of detloss, one element per box for others.
+        box_weight: Factor of the box loss.
+        each_number: Whether the unreduced box loss has a value per number, as regression losses have: it takes weights
+            (positives, 1) and compares logarithms of sides. Others have a value per box and take (positives,). None:
+            known for losses of detloss, False for all others.
         background: As in `UnitBox`.
         prior: As in `UnitBox`.
-        center_sampling: As in `UnitBox`, along the sides of the rotated box.
+        center_sampling: As in `UnitBox`, along the sides of the box.
         backbone: As in `UnitBox`.
 
     Raises:
-        TypeError: ``num_classes`` is no integer, or the backbone lacks an attribute.
-        ValueError: ``num_classes`` is below 1, the prior outside (0, 1), the center sampling outside
-            (0, 1], or an overlap loss has another geometry.
+        TypeError: ``num_classes`` is not an integer, the backbone lacks an attribute, or a loss is a class.
+        ValueError: ``num_classes`` is below 1, the prior is outside (0, 1), the center sampling is outside (0, 1], or
+            an overlap loss has another geometry.
 
     Edge cases:
-        A box that contains no cell center is assigned the nearest cell. A regression loss is infinite for a side of 0,
-        whose logarithm does not exist. A batch without boxes has box loss 0, attached to the graph. Images may have any
-        size. `predict` returns boxes with the longer side first and the angle in [-pi/2, pi/2); they may extend beyond
-        the image.
+        A box that contains no cell's center is assigned to the nearest cell. A regression loss of a side of 0 is
+        infinite. If a batch has no boxes, the box loss is 0 and attached to the graph. Images may have any size.
+        `predict` returns boxes with the longer side first and the angle in [-pi/2, pi/2); they may exceed the image.
 
     Example:
         >>> import torch, detloss
@@ -72,8 +71,8 @@ class RotatedUnitBox(DenseDetector):
 
     Sources:
         Yu et al., UnitBox: An Advanced Object Detection Network (2016), https://arxiv.org/abs/1608.01471; Yang et al.,
-        Rethinking Rotated Object Detection with Gaussian Wasserstein Distance Loss (2021), section 2 (the
-        discontinuity), https://arxiv.org/abs/2101.11952
+        Rethinking Rotated Object Detection with Gaussian Wasserstein Distance Loss (2021), section 2, on the angle,
+        https://arxiv.org/abs/2101.11952
 
     See also:
         `UnitBox`; `generalized_iou_loss`, `kullback_leibler_loss`, `gaussian_wasserstein_loss`,
@@ -110,11 +109,11 @@ class RotatedUnitBox(DenseDetector):
         )
 
     def activate(self, numbers: Tensor) -> Tensor:
-        """Rows cx, cy, w, h, angle, the center relative to the cell center, the sides positive."""
+        """Rows cx, cy, w, h, angle, the center relative to the cell's; sides are above 0."""
         center, sides, angle = numbers.tensor_split((2, 4), dim=1)
         return torch.cat((center, softplus(sides), angle), dim=1)
 
-    def loss_inputs(self, boxes: Tensor) -> Tensor:
+    def loss_operands(self, boxes: Tensor) -> Tensor:
         """Rows, with logarithms of the sides for a regression loss."""
         if not self.each_number:
             return boxes
@@ -128,16 +127,15 @@ class RotatedUnitBox(DenseDetector):
         return longer_side_first(rows)
 
     def assign(self, height: int, width: int, targets: Sequence[Mapping[str, Tensor]]) -> Assignment:
-        """Assign ground-truth boxes to the cells of the feature maps, as the loss does.
+        """Assign boxes to the cells of all images.
 
         Args:
-            height: Number of rows.
-            width: Number of columns.
-            targets: One per image, as for `loss`.
+            height: Rows of the feature map.
+            width: Columns of the feature map.
+            targets: One mapping per image, as in `loss`.
 
         Returns:
-            An `Assignment` of the cells, image by image and row by row: labels, with C for background, encoded boxes
-            with the longer side first, the positive cells, and their weights.
+            An `Assignment` with labels, C for background, and encoded boxes, the longer side first.
         """
         objects = Objects.of(targets)
         centers = cell_centers(height, width, device=objects.boxes.device)
@@ -149,5 +147,5 @@ class RotatedUnitBox(DenseDetector):
 
 
 def longer_side_first(rows: Tensor) -> Tensor:
-    """The unique row of each rectangle: the longer side first, the angle in [-pi/2, pi/2)."""
+    """Normalize rectangles: the longer side first, the angle in [-pi/2, pi/2)."""
     return detloss.rotated_in_range(rows, start=-math.pi / 2, long_side_first=True)

@@ -1,4 +1,4 @@
-"""UnitBox: a single-level dense detector of axis-aligned boxes."""
+"""UnitBox: a dense detector that predicts the distances to the four sides of a box."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,56 +12,58 @@ from detloss.detectors import validation
 from detloss.detectors.assignment import Assignment, Objects, assign, cell_centers
 from detloss.detectors.dense import DenseDetector
 
-FIRST_DISTANCE = 2.0  # initial distances in strides, so that boxes overlap from the first step
+FIRST_DISTANCE = 2.0  # strides to every side before training, so that boxes overlap from the start
 
 
 class UnitBox(DenseDetector):
-    """Single-stage anchor-free detector with one feature map (C + 1 + 4, H, W).
+    """One-stage detector without anchors: a feature map (C + 1 + 4, H, W).
 
-    The first channels of a cell are the logits of C classes and of the background. The last four are the distances
-    l, t, r, b from the cell center to the sides of its box, in strides. A cell is positive if its center lies in a box:
+    The first channels of a cell are the logits of C classes and background. The last four are the distances l, t, r, b
+    from its center to the sides of its box, in strides. A cell is positive if its center lies in a box.
 
-    ``loss = mean over objects of the mean over its cells of (class_loss + box_weight * box_loss) + sum over background
-    cells of class_loss / number of positive cells``
+    ``loss = mean over objects of the mean over their cells of (class_loss + box_weight * box_loss)
+    + sum over background cells of class_loss / number of positive cells``
 
-    Every object has the same weight, independent of its size. With equal weights per cell, a blood cell of 26 pixels
-    would count seven times as much as a platelet of 10 pixels. The numbers of objects and of positive cells are at
-    least 1, and averaged over ranks under torch.distributed. Nothing else depends on the losses, so that comparisons
-    isolate their effect.
+    All objects have the same weight, whatever their size. If all cells had the same weight, a blood cell of 26 pixels
+    would weigh seven times a platelet of 10, and platelets would be learned last. The numbers of objects and of
+    positive cells are at least 1, and are averaged over ranks if torch.distributed is initialized. No part depends on
+    the chosen losses, so a comparison of losses compares nothing else.
 
-    When to choose it: to train a detector in a minute, to compare losses, or as a small example of a dense detector.
-    It has 216 thousand parameters.
+    When to choose it: to train a detector in a minute, to compare losses, or as an example of a dense detector. It has
+    216 thousand parameters.
 
     Args:
-        num_classes: C, the number of classes without background.
+        num_classes: C, without background.
         box_loss: Called as ``box_loss(distances, target_distances, weight=, normalizer=)`` with (positives, 4) rows
-            l, t, r, b in strides: a regression loss, or an overlap loss with
-            ``geometry=AxisAligned(format="ltrb")`` (losses of detloss with another format are rejected). By default
-            -log IoU, as in the paper.
+            l, t, r, b in strides: any regression loss, or an overlap loss with
+            ``geometry=AxisAligned(format="ltrb")``; a loss of detloss with another format raises. By default -log IoU,
+            the loss of the UnitBox paper.
         class_loss: Called as ``class_loss(logits, classes, weight=, normalizer=)`` with (cells, C + 1) logits, or
-            (cells, C) without ``background``, and (cells,) class indices with C for background. By default softmax
-            cross-entropy, or sigmoid focal loss without ``background``.
-        box_weight: Weight of the box loss.
-        each_side: Whether the box loss has one element per side, as regression losses do. It then receives weights
-            (positives, 1), otherwise weights (positives,). None: inferred for losses of detloss, one element per box
-            for others.
-        background: Whether the background has a logit, for softmax losses. False is for sigmoid losses, with a feature
-            map (C + 4, H, W) and weights (cells, 1). None: inferred for losses of detloss, True for others.
-        prior: Initial probability of an object in a cell, or of each class without ``background``, in (0, 1).
-        center_sampling: Fraction of the width and height of a box, around its center, that must contain the center of a
-            positive cell, in (0, 1]. Values below 1 exclude cells near the sides, whose predictions are worst.
-        backbone: A module from images (B, 3, H, W) to features (B, out_channels, H / stride, W / stride), with the
-            integer attributes ``out_channels`` and ``stride``; H and W are padded to multiples of the stride. By
-            default a small feature pyramid of stride 4.
+            (cells, C) for ``background=False``, and (cells,) class indices, C for background. By default softmax
+            cross-entropy, or sigmoid focal loss for ``background=False``.
+        box_weight: Factor of the box loss.
+        each_side: Whether the unreduced box loss has a value per side, as regression losses have, and so takes weights
+            (positives, 1); overlap losses have a value per box and take (positives,). None: known for losses of
+            detloss, False for all others.
+        background: Whether background has its own logit, for softmax losses. False is for sigmoid losses, which take
+            weights (cells, 1); the feature map is then (C + 4, H, W). None: known for losses of detloss, True for all
+            others.
+        prior: The probability of an object in a cell before training, or of each class for ``background=False``, in
+            (0, 1).
+        center_sampling: The fraction of a box's width and height, around its center, that must contain the center of a
+            positive cell, in (0, 1]. Values below 1 exclude cells near the sides of boxes, whose predictions are worst.
+        backbone: A module from images (B, 3, H, W) to features (B, out_channels, H / stride, W / stride), with integer
+            attributes ``out_channels`` and ``stride``; H and W are padded to multiples of the stride. By default a
+            small feature pyramid with stride 4.
 
     Raises:
-        TypeError: ``num_classes`` is no integer, or the backbone lacks an attribute.
-        ValueError: ``num_classes`` is below 1, the prior outside (0, 1), the center sampling outside
-            (0, 1], or an overlap loss does not read rows l, t, r, b.
+        TypeError: ``num_classes`` is not an integer, the backbone lacks an attribute, or a loss is a class.
+        ValueError: ``num_classes`` is below 1, the prior is outside (0, 1), the center sampling is outside (0, 1], or
+            an overlap loss has another format than l, t, r, b.
 
     Edge cases:
-        A box that contains no cell center is assigned the nearest cell, whose prediction can touch but not equal it. A
-        batch without boxes has box loss 0, attached to the graph. Images may have any size.
+        A box that contains no cell's center is assigned to the nearest cell, whose prediction can touch but not equal
+        it. If a batch has no boxes, the box loss is 0 and attached to the graph. Images may have any size.
 
     Example:
         >>> import torch
@@ -112,26 +114,25 @@ class UnitBox(DenseDetector):
         )
 
     def activate(self, numbers: Tensor) -> Tensor:
-        """Distances l, t, r, b in strides, all positive."""
+        """Distances l, t, r, b in strides, all above 0."""
         return softplus(numbers)
 
     def decode(self, boxes: Tensor, centers: Tensor, height: int, width: int) -> Tensor:
-        """Corners x1, y1, x2, y2 in pixels, within the image."""
+        """Corners x1, y1, x2, y2 in pixels, clipped to the image."""
         before, after = boxes.chunk(2, dim=-1)
         corners = torch.cat((centers - before, centers + after), dim=-1) * self.stride
         return corners.clamp(min=0).minimum(corners.new_tensor([width, height, width, height]))
 
     def assign(self, height: int, width: int, targets: Sequence[Mapping[str, Tensor]]) -> Assignment:
-        """Assign ground-truth boxes to the cells of the feature maps, as the loss does.
+        """Assign boxes to the cells of all images.
 
         Args:
-            height: Number of rows.
-            width: Number of columns.
-            targets: One per image, as for `loss`.
+            height: Rows of the feature map.
+            width: Columns of the feature map.
+            targets: One mapping per image, as in `loss`.
 
         Returns:
-            An `Assignment` of the cells, image by image and row by row: labels, with C for background, distances in
-            strides, the positive cells, and their weights.
+            An `Assignment` with labels, C for background, and distances in strides.
         """
         objects = Objects.of(targets)
         centers = cell_centers(height, width, device=objects.boxes.device)

@@ -9,22 +9,24 @@ from detloss.catalog import Kind, geometry_of, kind_of
 
 
 def positive_integer(name: str, value: object) -> None:
-    """An integer of at least 1."""
+    """Require an integer of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name}: expected an integer, got {type(value).__name__}")
     if value < 1:
         raise ValueError(f"{name}: expected at least 1, got {value}")
 
 
-def fraction(name: str, value: float, *, up_to_all: bool = False) -> None:
-    """A number between 0 and 1; 1 is valid only with `up_to_all`."""
-    if not (0.0 < value < 1.0 or (up_to_all and value == 1.0)):
-        expected = "above 0 and at most 1" if up_to_all else "between 0 and 1"
+def fraction(name: str, value: float, *, one_allowed: bool = False) -> None:
+    """Require a number between 0 and 1, both excluded, or only 0."""
+    if not (0.0 < value < 1.0 or (one_allowed and value == 1.0)):
+        expected = "above 0 and at most 1" if one_allowed else "between 0 and 1"
         raise ValueError(f"{name}: expected {expected}, got {value!r}")
 
 
 def reads_rows(box_loss: object, geometry: detloss.AxisAligned | detloss.Rotated, expected: str) -> None:
-    """Reject an overlap loss of detloss with another geometry."""
+    """Reject an overlap loss of detloss with another geometry, and a class in place of an instance."""
+    if isinstance(box_loss, type):
+        raise TypeError(f"box_loss: expected an instance, {box_loss.__name__}(), got the class {box_loss.__name__}")
     if kind_of(box_loss) is Kind.BOX:
         found = geometry_of(box_loss)
         if found != geometry:
@@ -32,7 +34,7 @@ def reads_rows(box_loss: object, geometry: detloss.AxisAligned | detloss.Rotated
 
 
 def backbone(value: nn.Module) -> tuple[int, int]:
-    """A module with `out_channels` and `stride`, which are returned."""
+    """The channels of a backbone's features, and the pixels per cell; requires both attributes."""
     channels, stride = (getattr(value, name, None) for name in ("out_channels", "stride"))
     if not (isinstance(channels, int) and isinstance(stride, int)):
         raise TypeError(
@@ -43,7 +45,7 @@ def backbone(value: nn.Module) -> tuple[int, int]:
 
 
 def images(value: Tensor) -> None:
-    """A batch of color images."""
+    """Require a batch of color images."""
     if value.dim() != 4 or value.shape[1] != 3:
         raise ValueError(f"images: expected (B, 3, H, W), got {tuple(value.shape)}")
     if not value.is_floating_point():
@@ -51,7 +53,7 @@ def images(value: Tensor) -> None:
 
 
 def targets(value: Sequence[Mapping[str, Tensor]], batch: int, numbers: int) -> None:
-    """One mapping per image, with as many boxes of this many numbers as labels."""
+    """Require a mapping per image, with as many boxes as labels."""
     if len(value) != batch:
         raise ValueError(f"targets: expected one for each of {batch} images, got {len(value)}")
     for index, target in enumerate(value):

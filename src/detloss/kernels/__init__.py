@@ -6,6 +6,7 @@ import torch
 
 from detloss.kernels import cpp, eager, triton
 from detloss.kernels.interface import Call, Kernel, has_memory
+from detloss.types import Backend
 
 # The backends of each device type, fastest first.
 AVAILABLE: dict[str, dict[str, ModuleType]] = {
@@ -52,7 +53,7 @@ class use_backend:  # noqa: N801 - used as a function, and as a context manager
         'eager'
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: Backend) -> None:
         known = sorted({each for device in devices() for each in AVAILABLE[device]})
         if name not in known:
             raise ValueError(f"name: expected one of {', '.join(map(repr, known))}, got {name!r}")

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from time import perf_counter
-from typing import Protocol
+from typing import Protocol, get_args
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Prediction, evaluate
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
 from detloss.experiments.training.snapshots import Snapshot, SnapshotSchedule, evenly_spaced, highest_scoring
+from detloss.types import Precision
 
 # The same settings for all losses, so that a comparison compares nothing else.
 BATCH = 16
@@ -29,7 +30,7 @@ MAX_GRADIENT_NORM = 10.0
 POINTS_OF_CURVE = 60  # approximate maximum number of points of a training curve
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from malloc.h
 LARGEST_KEPT = 1 << 30  # bytes
-PRECISIONS = ("float32", "bfloat16")
+PRECISIONS = get_args(Precision)
 TIMED_STEPS = 6  # for the estimate of the duration of a comparison
 KEPT_IMAGES = 48  # validation images whose predictions are kept, for the report to select from
 

@@ -37,6 +37,7 @@ from detloss.experiments.tuning.tuning_result import (
     difference_over_folds,
     fold_sizes,
 )
+from detloss.types import DetectorName, Precision
 
 RECORD, PLOT = "tune.json", "tune.png"
 
@@ -51,8 +52,8 @@ def tune(
     trials: int = 20,
     steps: int = 600,
     seed: int = 0,
-    detector: str = "unitbox",
-    precision: str = "float32",
+    detector: DetectorName = "unitbox",
+    precision: Precision = "float32",
     jobs: int = 1,
     devices_per_trial: int = 1,
     out: Path | None = None,

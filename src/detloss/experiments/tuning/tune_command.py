@@ -10,6 +10,7 @@ from detloss.catalog import Loss
 from detloss.experiments import cli_options
 from detloss.experiments.data.dataset import DatasetError, load
 from detloss.experiments.loss_names import CLASS_LOSSES
+from detloss.types import DetectorName, Precision
 
 
 @click.command(short_help="Tune the options of a loss on your data.", context_settings={"show_default": True})
@@ -61,8 +62,8 @@ def tune(
     trials: int,
     steps: int,
     seed: int,
-    detector: str,
-    precision: str,
+    detector: DetectorName,
+    precision: Precision,
     jobs: int | None,
     devices_per_trial: int,
     size: int | None,
