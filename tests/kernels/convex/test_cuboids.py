@@ -12,11 +12,11 @@ import detloss
 from detloss.geometry import AxisAligned, Cuboid, Mixed
 from tests.oracle import solids
 from tests.support import random_polytopes as bodies
-from tests.support.marks import share
+from tests.support.marks import quick_and_exhaustive
 
 LOSSES = {"iou": detloss.iou_loss, "giou": detloss.generalized_iou_loss, "diou": detloss.distance_iou_loss}
 WORST = dict.fromkeys([*bodies.TIES, "grid"], 1e-11)  # measured: 4e-13 at most
-in_one_direction_or_all = pytest.mark.parametrize("in_one_direction", share(True, False))
+in_one_direction_or_all = pytest.mark.parametrize("in_one_direction", quick_and_exhaustive(True, False))
 
 
 def generator_of(seed: int) -> torch.Generator:
@@ -92,7 +92,7 @@ def test_derivatives_of_the_box_around(in_one_direction: bool, seed: int) -> Non
     assert torch.autograd.gradgradcheck(call, rows, fast_mode=in_one_direction)
 
 
-@pytest.mark.parametrize("count", share(100, 1000))
+@pytest.mark.parametrize("count", quick_and_exhaustive(100, 1000))
 @pytest.mark.parametrize("ties", [*bodies.TIES, "grid"])
 def test_ties(ties: str, count: int, seed: int) -> None:
     """Boxes of a grid, all turned together; the second ones are written with l and w swapped."""
@@ -185,7 +185,7 @@ def test_negative_sizes_count_as_zero() -> None:
     assert detloss.iou(flat, row(0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.3), geometry=Cuboid()).item() == 0.0
 
 
-@pytest.mark.parametrize("height", share(1.0, 0.3))
+@pytest.mark.parametrize("height", quick_and_exhaustive(1.0, 0.3))
 def test_slopes_on_a_tie_lie_between_those_on_its_sides(height: float) -> None:
     a, b = row(0.5, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0), row(0.0, 0.0, 0.0, 1.0, 1.0, height, 0.0)
     moved = a.clone().requires_grad_()

@@ -24,7 +24,7 @@ from tests.support.convex_pairs import (
     uniform,
     upright,
 )
-from tests.support.marks import share
+from tests.support.marks import quick_and_exhaustive
 
 BACKENDS = tuple(kernels.AVAILABLE["cpu"])
 LOSSES: dict[str, Callable[..., Tensor]] = {
@@ -72,7 +72,7 @@ def with_slopes(loss: str, pairs: PairSet, first: Tensor, second: Tensor, enclos
     return value.detach(), torch.cat([each.flatten(1) for each in by_rows], -1)
 
 
-@pytest.mark.parametrize("count", share(10, 40))
+@pytest.mark.parametrize("count", quick_and_exhaustive(10, 40))
 @every_set
 def test_values(name: str, count: int, seed: int) -> None:
     pairs = SETS[name]
@@ -119,7 +119,7 @@ def test_the_slopes_of_the_logarithm_are_those_of_the_iou_over_it(name: str, bac
     )
 
 
-@pytest.mark.parametrize("count", share(2, 8))
+@pytest.mark.parametrize("count", quick_and_exhaustive(2, 8))
 @pytest.mark.parametrize("enclosing", ["hull", "box"])
 @pytest.mark.parametrize("name", [name for name in SETS if SETS[name].slope_error and name not in ("tiny", "huge")])
 def test_slopes(name: str, enclosing: str, count: int, seed: int) -> None:
@@ -148,7 +148,7 @@ def with_backend(backend: str, *call: object) -> Tensor:
         return with_slopes(*call)[1]
 
 
-@pytest.mark.parametrize("count", share(3, 8))
+@pytest.mark.parametrize("count", quick_and_exhaustive(3, 8))
 @every_backend
 @pytest.mark.parametrize("name", SAME_SIDE)
 def test_where_edges_coincide_the_slope_is_the_mean_of_both_sides(
@@ -182,7 +182,7 @@ def rows_of(geometry: Geometry, generator: torch.Generator, count: int) -> tuple
     ("loss", "enclosing"), [("iou", "hull"), ("log_iou", "hull"), ("giou", "hull"), ("giou", "box"), ("diou", "hull")]
 )
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
-@pytest.mark.parametrize("in_one_direction", share(True, False))
+@pytest.mark.parametrize("in_one_direction", quick_and_exhaustive(True, False))
 def test_first_and_second_derivatives(
     geometry: Geometry, loss: str, enclosing: str, in_one_direction: bool, seed: int
 ) -> None:

@@ -11,7 +11,7 @@ import detloss
 from detloss.geometry import AxisAligned, Cuboid, Mixed, Polytope
 from tests.oracle import solids
 from tests.support import random_polytopes as bodies
-from tests.support.marks import share
+from tests.support.marks import quick_and_exhaustive
 
 LOSSES = {"iou": detloss.iou_loss, "giou": detloss.generalized_iou_loss, "diou": detloss.distance_iou_loss}
 VERTICES, HALF_SPACES = Polytope(), Polytope(form="halfspaces")
@@ -100,7 +100,7 @@ def test_random_bodies_against_fractions(seed: int) -> None:
             assert (loss(name, a, b) - truth).abs().max() < 1e-12, name
 
 
-@pytest.mark.parametrize("enclosing", share("hull", "box"))
+@pytest.mark.parametrize("enclosing", quick_and_exhaustive("hull", "box"))
 def test_random_half_spaces_against_fractions(enclosing: str, seed: int) -> None:
     generator = generator_of(seed)
     a, b = bodies.cut_boxes(3, 1, generator), bodies.cut_boxes(3, 2, generator)
@@ -111,7 +111,7 @@ def test_random_half_spaces_against_fractions(enclosing: str, seed: int) -> None
         assert abs(Fraction(value.item()) - exact) < 1e-12
 
 
-@pytest.mark.parametrize("count", share(100, 1000))
+@pytest.mark.parametrize("count", quick_and_exhaustive(100, 1000))
 @pytest.mark.parametrize("form", ["vertices", "halfspaces"])
 @pytest.mark.parametrize("ties", [*bodies.TIES, "grid"])
 def test_ties(ties: str, form: str, count: int, seed: int) -> None:
@@ -138,7 +138,7 @@ def test_ties(ties: str, form: str, count: int, seed: int) -> None:
             assert max(gradient.abs().max() for gradient in gradients) < 1e-12
 
 
-@pytest.mark.parametrize("form", share("vertices", "halfspaces"))
+@pytest.mark.parametrize("form", quick_and_exhaustive("vertices", "halfspaces"))
 def test_far_from_the_origin(form: str, seed: int) -> None:
     generator = generator_of(seed)
     pairs = bodies.grid(generator) + bodies.TIES["half-shifted"]
@@ -171,7 +171,7 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("in_one_direction", share(True, False))
+@pytest.mark.parametrize("in_one_direction", quick_and_exhaustive(True, False))
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("name", LOSSES)
 def test_derivatives(name: str, pair: str, in_one_direction: bool, seed: int) -> None:
@@ -182,7 +182,7 @@ def test_derivatives(name: str, pair: str, in_one_direction: bool, seed: int) ->
     assert torch.autograd.gradgradcheck(lambda a, b: loss(name, a, b, geometry), one, fast_mode=in_one_direction)
 
 
-@pytest.mark.parametrize("shift", share(0.0, 1e-13))
+@pytest.mark.parametrize("shift", quick_and_exhaustive(0.0, 1e-13))
 def test_slopes_on_a_tie_lie_between_those_on_its_sides(shift: float, seed: int) -> None:
     """A cube that shares four faces of a bar moves along an axis; the exact loss is asked on both sides."""
     turn = bodies.rotations(1, generator_of(seed))

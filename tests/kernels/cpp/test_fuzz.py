@@ -8,7 +8,7 @@ from torch import Tensor
 
 import detloss
 from detloss import kernels
-from tests.support.marks import share
+from tests.support.marks import quick_and_exhaustive
 from tests.support.random_calls import KINDS, Call, draw
 from tests.support.tolerances import differences, results
 
@@ -22,7 +22,7 @@ def memory(call: Call) -> Tensor:
     return torch.cat([torch.empty(0, dtype=torch.uint8).set_(storage) for storage in storages])
 
 
-@pytest.mark.parametrize("calls", share(300, 2000))
+@pytest.mark.parametrize("calls", quick_and_exhaustive(300, 2000))
 @pytest.mark.parametrize("kind", KINDS)
 def test_random_calls(kind: str, calls: int, seed: int) -> None:
     for k in range(calls):

@@ -23,7 +23,7 @@ from tests.support.gaussian_cases import (
     every_loss,
     with_slopes,
 )
-from tests.support.marks import share
+from tests.support.marks import quick_and_exhaustive
 
 CENTERS, SIDES = {0, 1, 5, 6}, {2, 3, 7, 8}
 KIN = [next(kin for kin in (CENTERS, {2, 3}, {7, 8}, {4, 9}) if k in kin) for k in range(10)]  # what cancels together
@@ -96,7 +96,7 @@ def test_answers_by_hand() -> None:
 
 @every_loss
 @pytest.mark.parametrize("kind", ["random", "near", "nested"])
-@pytest.mark.parametrize("in_one_direction", share(True, False))
+@pytest.mark.parametrize("in_one_direction", quick_and_exhaustive(True, False))
 def test_derivatives_of_derivatives(name: str, kind: str, in_one_direction: bool, seed: int) -> None:
     pred, target = (rows.requires_grad_() for rows in drawn(seed, kind, 2))
     loss = partial(LOSSES[name][0], reduction="none")

@@ -18,7 +18,7 @@ from tests.support.linear_cases import (
     same,
     set_chunks,
 )
-from tests.support.marks import share
+from tests.support.marks import quick_and_exhaustive
 
 
 @every_loss
@@ -39,8 +39,8 @@ def test_sixteen_bits(case: Case, reduction: str, dtype: torch.dtype, backend: N
         torch.testing.assert_close(one.double(), other, rtol=8 * precision, atol=16 * precision)
 
 
-@pytest.mark.parametrize("dtype", share(torch.bfloat16, torch.float16))
-@pytest.mark.parametrize("reduction", share("mean", "sum"))
+@pytest.mark.parametrize("dtype", quick_and_exhaustive(torch.bfloat16, torch.float16))
+@pytest.mark.parametrize("reduction", quick_and_exhaustive("mean", "sum"))
 def test_sums_over_many_chunks_keep_their_digits(
     dtype: torch.dtype, reduction: str, monkeypatch: pytest.MonkeyPatch, backend: None
 ) -> None:

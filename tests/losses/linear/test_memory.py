@@ -22,7 +22,7 @@ from tests.support.linear_cases import (
     reductions,
     weights,
 )
-from tests.support.marks import some
+from tests.support.marks import exhaustive_except
 
 
 def sizes_of(loss: Loss, *given: Tensor, **options: object) -> list[int]:
@@ -37,7 +37,9 @@ def sizes_of(loss: Loss, *given: Tensor, **options: object) -> list[int]:
 @reductions
 @pytest.mark.parametrize(
     "dtype",
-    some([torch.float64, torch.float32, torch.bfloat16, torch.float16], lambda dtype: dtype == torch.float32),
+    exhaustive_except(
+        [torch.float64, torch.float32, torch.bfloat16, torch.float16], lambda dtype: dtype == torch.float32
+    ),
 )
 def test_all_logits_never_exist(case: Case, reduction: str, dtype: torch.dtype, seed: int) -> None:
     torch.manual_seed(seed)
