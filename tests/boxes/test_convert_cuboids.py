@@ -1,4 +1,4 @@
-"""Converters of boxes of space: corners, quaternions."""
+"""Converters of cuboids: corners, quaternions."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""Non-maximum suppression beside torchvision's, and beside the greedy choice written out in plain Python."""
+"""Non-maximum suppression against torchvision's, and against the greedy algorithm in plain Python."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ Box = list[float]
 
 
 def shared(a: Box, b: Box) -> tuple[float, float]:
-    """The areas that two boxes share and cover; a box with a side below 0 is empty."""
+    """Areas of intersection and union of two boxes; a box with a side below 0 is empty."""
     left, top, right, bottom = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
     areas = [max(x2 - x1, 0.0) * max(y2 - y1, 0.0) for x1, y1, x2, y2 in (a, b)]
     both = max(right - left, 0.0) * max(bottom - top, 0.0)
@@ -34,7 +34,7 @@ def distance_iou(a: Box, b: Box) -> float:
 def greedy(
     boxes: Tensor, scores: Tensor, threshold: float, labels: Tensor, measure: Callable[[Box, Box], float] = iou
 ) -> list[int]:
-    """From the highest score down, what overlaps no box of its class that stayed."""
+    """From the highest score down, boxes that overlap no kept box of their class."""
     rows, classes = boxes.tolist(), labels.tolist()
     kept: list[int] = []
     for i in sorted(range(len(rows)), key=lambda index: -scores[index].item()):
@@ -55,7 +55,7 @@ def crowd(count: int, generator: torch.Generator) -> Tensor:
 
 
 def draw(count: int, seed: int, scores: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Boxes, scores (so many different ones; None: all different) and labels, in an order that says nothing."""
+    """Boxes, scores (the given number of different ones; None: all different) and labels, in random order."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(count, generator=generator)
     level = order if scores is None else torch.randint(scores, (count,), generator=generator)
@@ -146,7 +146,7 @@ def test_sixteen_bits_are_compared_in_thirty_two(seed: int) -> None:
     assert detloss.nms(close, torch.ones(2), 0.6).tolist() == [0, 1]
 
 
-def test_asks_for_no_gradient() -> None:
+def test_result_does_not_require_grad() -> None:
     boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0]], requires_grad=True)
     scores = torch.ones(1, requires_grad=True)
     asked = []
@@ -160,7 +160,7 @@ def test_asks_for_no_gradient() -> None:
     assert not any(asked)
 
 
-def test_what_is_not_finite() -> None:
+def test_non_finite_boxes() -> None:
     nan = float("nan")
     boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, nan, 4.0], [0.0, 0.0, 4.0, 4.0]])
     assert detloss.nms(boxes, torch.tensor([0.7, 0.9, 0.8]), 0.5).tolist() == [1, 2]

@@ -1,4 +1,4 @@
-"""UnitBox on two ranks trains as one process does on both their images."""
+"""Training of UnitBox on two ranks, equal to one process on the images of both."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ Batch = tuple[Tensor, list[dict[str, Tensor]]]
 def batches(seed: int, rank: int) -> list[Batch]:
     """Every step's images; the ranks have other numbers of objects, one of them none in the first step.
 
-    Never fewer than one a rank, where the normaliser's minimum would come in.
+    Never fewer than one per rank, where the normalizer's minimum would apply.
     """
     generator = torch.Generator().manual_seed(RANKS * seed + rank)
     drawn = []

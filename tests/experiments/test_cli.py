@@ -1,4 +1,4 @@
-"""The command `detloss`: its options, its words, its exit codes."""
+"""The command `detloss`: options, messages and exit codes."""
 
 import json
 import os
@@ -27,7 +27,7 @@ from tests.support.trials import quick_trial, small_dataset
 
 
 def read_small(path: Path | None, *, size: int | None, scenes: str | None) -> Dataset:
-    """What `load` is replaced by; workers import it too."""
+    """Replacement of `load`, which workers also import."""
     return small_dataset()
 
 
@@ -105,7 +105,7 @@ def test_a_weight_may_be_that_of_one_pair(quick: None, tmp_path: Path) -> None:
     }
 
 
-def test_a_quick_look_is_said_not_to_be_trusted(quick: None, tmp_path: Path) -> None:
+def test_the_ranking_of_a_quick_run_is_called_unreliable(quick: None, tmp_path: Path) -> None:
     result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert result.output.count("its ranking is not reliable") == 2, "before it starts, and beside the result"
@@ -122,7 +122,7 @@ def test_a_quick_look_is_said_not_to_be_trusted(quick: None, tmp_path: Path) -> 
     assert "expected 1 with --quick, got 3" in refused.output
 
 
-def test_options_of_losses_make_pairs_of_their_own(quick: None, tmp_path: Path) -> None:
+def test_options_of_losses_make_separate_pairs(quick: None, tmp_path: Path) -> None:
     words = ("--box", "GIoU:enclosing=hull", "--cls", "focal,Focal:gamma=1.50:alpha=None", "--seeds", 2, "--steps", 3)
     weights = "giou:enclosing=hull=2,giou:enclosing=hull+focal:gamma=1.5:alpha=none=4"
     words = (*words, "--weights", weights, "--baseline", "focal:Gamma=1.5:alpha=none", "--jobs", 1, "--out", tmp_path)
@@ -183,7 +183,7 @@ def test_a_failing_trial_is_an_error_and_the_others_are_reported(quick: None, tm
     assert "1 of 2 trials did not" in (tmp_path / "report.html").read_text()
 
 
-def test_results_are_overwritten_only_when_asked(quick: None, tmp_path: Path) -> None:
+def test_results_are_overwritten_only_on_request(quick: None, tmp_path: Path) -> None:
     (tmp_path / "results.jsonl").write_text("precious\n")
     words = ("compare", "--box", "l1", "--weights", "l1=1", "--seeds", 1, "--jobs", 1, "--out", tmp_path)
     refused = detloss_command(*words, "--steps", 3)

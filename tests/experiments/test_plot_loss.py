@@ -1,4 +1,4 @@
-"""The pictures of the losses, and what they draw."""
+"""Plots of the losses and their data."""
 
 from pathlib import Path
 from xml.etree import ElementTree
@@ -22,7 +22,7 @@ BY_NAME = {loss.name: loss for loss in LOSSES}
 @pytest.mark.parametrize(
     "loss", exhaustive_except(LOSSES, lambda loss: loss.name in ("l1", "focal", "giou")), ids=lambda loss: loss.name
 )
-def test_every_loss_has_a_picture(loss: Loss, tmp_path: Path) -> None:
+def test_every_loss_has_a_plot(loss: Loss, tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     plot_loss.write([loss], path)
     pixels = np.asarray(Image.open(path).convert("L"), dtype=float)
@@ -33,7 +33,7 @@ def test_every_loss_has_a_picture(loss: Loss, tmp_path: Path) -> None:
     assert (pixels == 255).mean() > 0.2, "a white page"
 
 
-def test_a_picture_as_svg_keeps_its_words(tmp_path: Path) -> None:
+def test_an_svg_plot_keeps_its_text(tmp_path: Path) -> None:
     path = tmp_path / "focal.svg"
     plot_loss.write([BY_NAME["focal"]], path)
     words = " ".join("".join(element.itertext()) for element in ElementTree.parse(path).iter())
@@ -69,13 +69,13 @@ def test_rarer_classes_weigh_more_in_weighted_cross_entropy() -> None:
 
 
 @pytest.mark.parametrize("name", ["l1", "l2", "bce", "ce", "giou", "diou"])
-def test_the_gradient_is_the_slope_of_the_value(name: str) -> None:
+def test_the_gradient_is_the_derivative_of_the_value(name: str) -> None:
     figure = plot_loss.draw([BY_NAME[name]])
-    (axis, value), (_, slope) = next(iter(curves_of(figure, 0).values())), next(iter(curves_of(figure, 1).values()))
+    (axis, value), (_, gradient) = next(iter(curves_of(figure, 0).values())), next(iter(curves_of(figure, 1).values()))
     measured = np.gradient(value, axis)
-    smooth = np.abs(np.gradient(slope)) < 0.1
+    smooth = np.abs(np.gradient(gradient)) < 0.1
     assert smooth.mean() > 0.7
-    assert slope[smooth] == pytest.approx(measured[smooth], abs=0.05)
+    assert gradient[smooth] == pytest.approx(measured[smooth], abs=0.05)
 
 
 def names_of(figure: Figure) -> list[list[str]]:
@@ -161,7 +161,7 @@ def test_titles_have_a_formula_that_matplotlib_can_set(loss: Loss) -> None:
 
 
 @pytest.mark.parametrize(("name", "pulls"), [("iou", False), ("log_iou", False), ("giou", True), ("diou", True)])
-def test_which_losses_pull_boxes_that_do_not_overlap(name: str, pulls: bool) -> None:
+def test_losses_with_a_gradient_for_disjoint_boxes(name: str, pulls: bool) -> None:
     loss, target = BY_NAME[name], SQUARE_TARGET
     away, level = torch.tensor([1.5], dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
     right, down = gradients(lambda x, y: box_loss(loss, target, target.boxes(x, y)), away, level)

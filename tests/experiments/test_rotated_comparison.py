@@ -1,4 +1,4 @@
-"""`detloss compare --scenes rotated`: from the words of the command to the report; and what it refuses."""
+"""`detloss compare --scenes rotated`: from the command line to the report, and its errors."""
 
 import json
 from dataclasses import replace
@@ -25,7 +25,7 @@ BOXES = [loss.name for loss in (*LOSSES, *ROTATED_LOSSES) if loss.kind in (Kind.
 
 
 def few_scenes(path: Path | None = None, *, size: int | None = None, scenes: str | None = "rotated") -> Dataset:
-    """What `load` is replaced by; workers import it too."""
+    """Replacement of `load`, which workers also import."""
     if scenes != "rotated":
         return small_dataset()
     samples = [
@@ -77,7 +77,7 @@ def test_every_class_loss_trains(cls: str) -> None:
 
 @pytest.mark.exhaustive
 def test_training_finds_rotated_digits() -> None:
-    """A few scenes by heart: judged on what was trained on."""
+    """A few memorized scenes: evaluated on the training images."""
     scenes = few_scenes()
     outcome = run_trial(Trial("kld", "focal", 1.0, seed=0, steps=120), replace(scenes, validation=scenes.train))
     assert outcome.evaluation is not None

@@ -1,4 +1,4 @@
-"""Losses in torchvision's detectors: its own ones in ours change nothing, and boxes are decoded."""
+"""Losses in torchvision's detectors: with our versions of their losses nothing changes, and boxes are decoded."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -36,7 +36,7 @@ def batch(seed: int) -> Batch:
 
 
 def subsets() -> Iterator[object]:
-    """The model's own losses in ours: all of them, and each one alone."""
+    """Our versions of the model's losses: all of them, and each one separately."""
     for build, losses in OWN.items():
         for names in (tuple(losses), *((name,) for name in losses)):
             yield pytest.param(
@@ -53,7 +53,7 @@ class TestTheModelsOwnLosses:
             Run(model, batch).assert_equal(before)
 
     @BUILDS
-    def test_come_back_to_the_last_bit(self, build: Build, batch: Batch) -> None:
+    def test_are_restored_bit_for_bit(self, build: Build, batch: Batch) -> None:
         model, other = build(), build()
         attributes = [set(vars(module)) for module in model.modules()]
         before, of_other = Run(model, batch), Run(other, batch)
@@ -65,7 +65,7 @@ class TestTheModelsOwnLosses:
         assert [set(vars(module)) for module in model.modules()] == attributes
 
     @BUILDS
-    def test_are_the_same_where_no_picture_has_a_box(self, build: Build, seed: int) -> None:
+    def test_are_the_same_if_no_image_has_a_box(self, build: Build, seed: int) -> None:
         batch = models.pictures(seed, counts=(0, 0))
         model = build()
         before = Run(model, batch)
@@ -140,7 +140,7 @@ SEEN: list[tuple[Tensor, Tensor]] = []
 
 
 class SpiedLoss(detloss.GeneralizedIoULoss):
-    """GIoU that keeps what it was given."""
+    """GIoU that records its operands."""
 
     def forward(self, pred: Tensor, target: Tensor, **options: Tensor) -> Tensor:
         SEEN.append((pred, target))

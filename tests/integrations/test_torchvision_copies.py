@@ -28,7 +28,7 @@ def batch(seed: int) -> Batch:
 
 class TestCopies:
     @OTHERS
-    def test_have_losses_of_their_own(self, build: Build, batch: Batch) -> None:
+    def test_have_independent_losses(self, build: Build, batch: Batch) -> None:
         model = build()
         handle = use_losses(model, **OTHER[build], normalizer=detloss.Normalizer(momentum=0.5))
         Run(model, batch)  # what a step leaves behind must be fit to be copied

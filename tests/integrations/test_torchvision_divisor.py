@@ -1,4 +1,4 @@
-"""What sums of losses are divided by in torchvision's detectors, and which weights stay."""
+"""Divisors of the summed losses in torchvision's detectors, and weights that are kept."""
 
 from collections import Counter
 from functools import partial

@@ -1,4 +1,4 @@
-"""What torchvision's detectors refuse, with which words, and that nothing is changed then."""
+"""Errors of `use_losses` on torchvision's detectors, which leave the model unchanged."""
 
 import re
 from functools import partial
@@ -25,7 +25,7 @@ class TestErrors:
         message = "model: expected RetinaNet, FCOS, FasterRCNN or SSD of torchvision, got Sequential"
         self.check(nn.Sequential, TypeError, message, box=L1)
 
-    def test_nothing_given(self) -> None:
+    def test_no_losses_given(self) -> None:
         message = "box, classification: expected at least one loss, got none"
         self.check(models.ssd, ValueError, message)
         self.check(models.ssd, ValueError, message, normalizer=detloss.Normalizer())
@@ -102,7 +102,7 @@ class TestErrors:
         self.check(models.retinanet, error, message, box=L1, **weights)
 
     @pytest.mark.parametrize("name", list(RCNN_OWN))
-    def test_a_loss_of_somebody_else(self, name: str) -> None:
+    def test_a_loss_of_another_library(self, name: str) -> None:
         message = f"{name}: expected a loss of detloss, its function or its module, got SmoothL1Loss()"
         self.check(models.faster_rcnn, TypeError, message, **{name: nn.SmoothL1Loss()})
 

@@ -1,4 +1,4 @@
-"""Every loss of the catalog trains torchvision's detectors, in every place that it fits."""
+"""Training of torchvision's detectors with every loss of the catalog, in every role that it fits."""
 
 import copy
 import runpy

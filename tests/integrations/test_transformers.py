@@ -1,4 +1,4 @@
-"""A DETR with our losses: the framework's own losses in our form are the framework's, and everything comes back."""
+"""Losses in a DETR: our versions equal the framework's losses, and removal restores the model."""
 
 import copy
 import pickle
@@ -112,7 +112,7 @@ def focal(logits: Tensor, target: Tensor, weight: object = None, reduction: str 
 def test_other_sigmoid_losses(
     made: Callable[[], nn.Module], loss: object, oracle: Callable, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The framework's own targets, with another loss of each logit, and without varifocal weights."""
+    """The framework's targets, with another loss of each logit, and without varifocal weights."""
     model, data = network(made, seed), batch(seed)
     with use_losses(model, classification=loss):
         ours = step(model, data)
@@ -167,7 +167,7 @@ def test_a_weight_multiplies_its_term(
 
 
 @every_model
-def test_removed_to_the_bit(made: Callable[[], nn.Module], seed: int) -> None:
+def test_removal_restores_every_bit(made: Callable[[], nn.Module], seed: int) -> None:
     model, data = network(made, seed), batch(seed)
     before, names = dict(vars(model)), list(model.state_dict())
     theirs = step(model, data)
@@ -202,7 +202,7 @@ def test_handles_add_up(seed: int) -> None:
 @pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"]
 )
-def test_a_copy_has_losses_of_its_own(
+def test_a_copy_has_independent_losses(
     made: Callable[[], nn.Module], copied: Callable[[nn.Module], nn.Module], seed: int
 ) -> None:
     model, data = network(made, seed), batch(seed)
@@ -343,7 +343,9 @@ FITS_NOT = [
 
 
 @pytest.mark.parametrize(("made", "given", "error", "message"), FITS_NOT)
-def test_what_does_not_fit(made: Callable[[], nn.Module], given: dict, error: type[Exception], message: str) -> None:
+def test_invalid_arguments_are_rejected(
+    made: Callable[[], nn.Module], given: dict, error: type[Exception], message: str
+) -> None:
     model = made()
     before = dict(vars(model))
     with pytest.raises(error, match=message):

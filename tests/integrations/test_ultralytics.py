@@ -1,4 +1,4 @@
-"""A YOLO with our losses: the framework's own losses in our form are the framework's, and everything comes back."""
+"""Losses in a YOLO: our versions equal the framework's losses, and removal restores the model."""
 
 import copy
 import pickle
@@ -53,7 +53,7 @@ def tiny(name: str) -> dict:
 
 
 def network(name: str, seed: int) -> DetectionModel:
-    """A network that gives the same answer however often it is asked."""
+    """A network that returns the same output on every call."""
     torch.manual_seed(seed)
     model = NETWORKS[name](tiny(name), nc=CLASSES, verbose=False)
     model.args = get_cfg()
@@ -156,7 +156,7 @@ def test_a_weight_multiplies_its_term(name: str, weight: str, position: int, see
     torch.testing.assert_close(losses, factors * plain[0])
 
 
-def test_what_is_not_given_stays() -> None:
+def test_losses_that_are_not_given_stay() -> None:
     model = network("yolov8n.yaml", 0)
     with use_losses(model, box=detloss.L1Loss()):
         criterion = model.init_criterion()
@@ -168,7 +168,7 @@ def test_what_is_not_given_stays() -> None:
 
 @every_network
 @with_and_without_criterion
-def test_removed_to_the_bit(name: str, trained: bool, seed: int) -> None:
+def test_removal_restores_every_bit(name: str, trained: bool, seed: int) -> None:
     model, data = network(name, seed), batch(seed)
     twin = copy.deepcopy(model)
     if trained:
@@ -204,7 +204,7 @@ def test_two_handles(trained: bool, seed: int) -> None:
 @pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"]
 )
-def test_a_copy_has_losses_of_its_own(trained: bool, copied: Callable[[nn.Module], nn.Module], seed: int) -> None:
+def test_a_copy_has_independent_losses(trained: bool, copied: Callable[[nn.Module], nn.Module], seed: int) -> None:
     model, data = network("yolo26n.yaml", seed), batch(seed)
     handle = use_losses(
         model, box=detloss.GeneralizedIoULoss(), classification=detloss.SigmoidFocalLoss(alpha=[0.3] * 3)
@@ -281,7 +281,7 @@ def test_trains_with_every_loss(row: Loss, seed: int) -> None:
 
 
 def data_set(folder: Path) -> Path:
-    """Two images of one bright rectangle, with which a trainer can go through its motions."""
+    """Two images of one bright rectangle for a short run of a trainer."""
     for part in ("images", "labels"):
         (folder / part).mkdir(parents=True)
     for number in range(2):

@@ -168,7 +168,7 @@ def test_messages(action: object, error: type[Exception], message: str) -> None:
     assert str(raised.value) == message
 
 
-def test_frameworks_may_set_attributes_of_their_own() -> None:
+def test_frameworks_may_set_their_attributes() -> None:
     loss = detloss.SigmoidFocalLoss()
     loss.ds_id = 3  # as DeepSpeed does
     loss.qconfig = None  # as torch.ao.quantization does

@@ -1,4 +1,4 @@
-"""Everything torch does to functions: compile, export, vmap, jacobians, autocast."""
+"""Function transforms of torch: compile, export, vmap, Jacobians, autocast."""
 
 import pytest
 import torch
@@ -104,8 +104,8 @@ def test_a_fused_backend_is_one_node_of_a_compiled_graph(row: Row, dynamic: bool
     compiled = torch.compile(row, fullgraph=True, dynamic=dynamic, backend=keep)
     for rows in (12, 5, 7) if dynamic else (12,):
         part, beside = pred[:rows].detach().requires_grad_(), target[:rows].detach()
-        slope = torch.autograd.grad(compiled(part, beside), part)[0]
-        torch.testing.assert_close(slope, torch.autograd.grad(row(part, beside), part)[0])
+        gradient = torch.autograd.grad(compiled(part, beside), part)[0]
+        torch.testing.assert_close(gradient, torch.autograd.grad(row(part, beside), part)[0])
     if detloss.backends()["cpu"] != "eager":
         assert any("detloss.evaluate" in node for node in nodes)
 
@@ -128,7 +128,7 @@ def test_a_compiled_transform(seed: int) -> None:
 
 @pytest.mark.exhaustive
 def test_one_real_compilation(seed: int) -> None:
-    """The compiler that ships, once: the rest uses its front half, which is where graph breaks come from."""
+    """One test with the default compiler; the rest uses only its front end, where graph breaks arise."""
     row = next(row for row in TABLE if row.name == "ciou")
     pred, target = row.inputs(seed, torch.float32)
     compiled = torch.compile(row.loss, fullgraph=True)

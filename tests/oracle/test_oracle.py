@@ -49,7 +49,7 @@ def test_measures_are_one_minus_their_losses() -> None:
     assert _lows(similarity.by_pred) == [-each for each in _lows(loss.by_pred)]
 
 
-def test_solids_by_hand() -> None:
+def test_polytopes_by_hand() -> None:
     pair = [0, 0, 0, 2, 2, 2], [1, 1, 1, 3, 3, 3]
     values = [float(boxes.exact(loss, *pair).value) for loss in (boxes.iou, boxes.giou, boxes.diou)]
     assert values == pytest.approx([14 / 15, 14 / 15 + 12 / 27, 14 / 15 + 1 / 9], rel=1e-15)

@@ -1,4 +1,4 @@
-"""What drop-in means: the same signature, the same values, the same gradients."""
+"""Agreement of drop-in replacements: equal signatures, values and gradients."""
 
 import inspect
 from collections.abc import Callable

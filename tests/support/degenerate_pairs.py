@@ -1,4 +1,4 @@
-"""Pairs of bodies of the plane without area, and of sides that differ by many orders, with the exact ties among them."""
+"""Pairs of polygons without area, and of sides that differ by many orders of magnitude, with exact ties."""
 
 import math
 from collections.abc import Callable
@@ -23,13 +23,13 @@ Of = Callable[[Tensor, torch.Generator], Tensor]  # the second bodies, from the 
 
 
 def upright_rectangles(generator: torch.Generator, count: int) -> Tensor:
-    """Along the axes, with corners at integers: what touches them touches them exactly."""
+    """Axis-aligned, with corners at integers: contacts are exact."""
     center, half = whole(generator, -4, 4, count, 2), whole(generator, 1, 3, count, 2)
     return torch.cat((center, 2.0 * half, torch.zeros(count, 1, dtype=torch.float64)), -1)
 
 
 def either_way(draw: Draw) -> Draw:
-    """Every other pair swapped: a body is operand and target in turn."""
+    """Every other pair swapped: a polygon is alternately prediction and target."""
 
     def swapped(generator: torch.Generator, count: int) -> Pair:
         first, second = draw(generator, count)
@@ -40,7 +40,7 @@ def either_way(draw: Draw) -> Draw:
 
 
 def beside(make: Callable[[torch.Generator, int], Tensor], other: Of) -> Draw:
-    """Rectangles, and what another is made of."""
+    """Rectangles, and polygons derived from them."""
 
     def draw(generator: torch.Generator, count: int) -> Pair:
         first = make(generator, count)

@@ -1,4 +1,4 @@
-"""The losses of a linear layer's logits as torch's own layer and textbook losses have them, in float64 by autograd."""
+"""Losses of a linear layer's logits from torch's layer and textbook losses, in float64 by autograd."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -59,7 +59,7 @@ def focal(z: Tensor, t: Tensor, options: dict) -> Tensor:
 
 @dataclass(frozen=True)
 class Case:
-    """A loss, the options it is called with, and what it is called on."""
+    """A loss, its options and its operands."""
 
     name: str
     loss: Loss

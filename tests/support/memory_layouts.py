@@ -1,4 +1,4 @@
-"""The ways in which a tensor can lie in memory, with numbers around it that no loss may read."""
+"""Memory layouts of a tensor, with numbers around it that no loss may read."""
 
 from collections.abc import Callable
 from random import Random
@@ -28,7 +28,7 @@ def permuted(rng: Random, x: Tensor) -> Tensor:
 
 
 def stepped(rng: Random, x: Tensor) -> Tensor:
-    """With other numbers between its own."""
+    """With other numbers between its elements."""
     steps = [rng.randint(1, 3) for _ in x.shape]
     room = _garbage(x, [size * step for size, step in zip(x.shape, steps)])
     return room[tuple(slice(step - 1, None, step) for step in steps)].copy_(x)
@@ -61,7 +61,7 @@ def at_any_byte(rng: Random, x: Tensor) -> Tensor:
 
 
 def negated(rng: Random, x: Tensor) -> Tensor:
-    """The opposite of what lies in memory."""
+    """A view whose values are the negated numbers in memory."""
     return torch._neg_view(-x) if x.is_floating_point() else x
 
 

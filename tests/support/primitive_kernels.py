@@ -1,4 +1,4 @@
-"""Kernels that calculate one word of their operands."""
+"""Kernels that calculate one primitive of their operands."""
 
 import triton
 import triton.language as tl

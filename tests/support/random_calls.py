@@ -1,4 +1,4 @@
-"""Calls of every loss with every option, drawn at random: what the backends must agree on."""
+"""Random calls of every loss with every option, on which all backends must agree."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -170,7 +170,7 @@ def _random(rng: Random, shape: tuple[int, ...]) -> Tensor:
 
 
 def _count(rng: Random) -> int:
-    """Often as many as a few registers hold, now and then what a block or a chunk of them holds."""
+    """Often a few registers full, sometimes a block or a chunk full."""
     return 0 if rng.random() < 0.02 else rng.choice(BORDERS) if rng.random() < 0.1 else rng.randint(1, 70)
 
 
@@ -202,7 +202,7 @@ def _logits(rng: Random, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
 
 
 def _indices(rng: Random, shape: tuple[int, ...], background: bool) -> tuple[Tensor, int]:
-    """Classes that exist, that are ignored, and that are none; and which number is ignored."""
+    """Classes that exist, that are ignored, and that do not exist; and the ignored index."""
     *rows, classes = shape
     ignored = rng.choice((-100, 0, 1))
     drawn = torch.randint(0, classes + background, rows, generator=_generator(rng))

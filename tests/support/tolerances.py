@@ -1,4 +1,4 @@
-"""How near two backends must be: the same bits where the arithmetic is the same, else twice what numerics.md promises.
+"""Tolerances between two backends: equal bits for the same arithmetic, else twice the bounds of the page on numerics.
 
 Twice, because either backend may be off by the promise, on either side of the truth.
 """
@@ -19,7 +19,7 @@ from tests.support.random_calls import Call
 
 @dataclass
 class Results:
-    """What a call returns: its value, and the gradients by pred, target and weight."""
+    """The results of a call: its value, and the gradients by pred, target and weight."""
 
     value: Tensor
     gradients: dict[str, Tensor]
@@ -40,7 +40,7 @@ def results(call: Call, backend: str) -> Results:
 
 
 def differences(call: Call, ours: Results, theirs: Results, exact: bool = False) -> Iterator[str]:
-    """What of one backend's results is not near enough to the other's, or not the same where that is asked for."""
+    """The results of one backend that differ too much from the other's, or at all where equal bits are required."""
     yield from _difference("value", ours.value, theirs.value, _allowed(call, "value", theirs.value, exact))
     for name, gradient in theirs.gradients.items():
         allowed = _allowed(call, name, gradient, exact)

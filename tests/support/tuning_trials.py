@@ -26,7 +26,7 @@ EASE_OF_FOLDS = (0.0, 0.02, -0.01)
 
 
 def small_dataset() -> Dataset:
-    """Images of 16 x 16 pixels, 4 x 4 cells, with one box of 2 x 2 cells each, of two classes by turns."""
+    """Images of 16 x 16 pixels, 4 x 4 cells, with one box of 2 x 2 cells each, of two classes alternately."""
     boxes = np.array([[0, 0, 8, 8]], np.float32)
     samples = [
         Sample(f"image-{number}.png", np.zeros((16, 16, 3), np.uint8), boxes, np.array([number % 2]))

@@ -75,7 +75,7 @@ def test_the_promised_variety() -> None:
 
 
 def test_sparse_scenes_have_few_positive_cells() -> None:
-    """Where objects are rare, a class loss has to cope with more than 99 cells of background for every one that is not."""
+    """With rare objects, a class loss has more than 99 cells of background per positive cell."""
     dataset = load(None, scenes="sparse")
     assert (dataset.name, len(dataset.train), len(dataset.validation)) == ("sparse digit scenes", 2000, 400)
     for samples in (dataset.train, dataset.validation):

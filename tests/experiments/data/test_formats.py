@@ -1,4 +1,4 @@
-"""The three formats: recognised, read alike, divided as their own files say."""
+"""The three formats: recognized, read to equal data sets, divided as their files specify."""
 
 import json
 import shutil
@@ -194,7 +194,7 @@ def test_difficult_objects_are_kept_and_counted(tmp_path: Path) -> None:
 
 
 def move_yolo(folder: Path, layout: str) -> Path:
-    """Brings what `write_yolo` wrote into another of the layouts that are in use."""
+    """Convert the output of `write_yolo` to another common layout."""
     if layout != "data.yaml":
         (folder / "data.yaml").unlink()
     if layout == "parts outside":
@@ -254,7 +254,7 @@ def test_yolo_image_without_label_file_is_empty_and_counted(tmp_path: Path) -> N
     assert "images without a label file are kept as empty (1)" in dataset.split
 
 
-def test_nothing_there(tmp_path: Path) -> None:
+def test_missing_or_empty_folders(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"nowhere: there is no such file or folder"):
         load(tmp_path / "nowhere")
     with pytest.raises(DatasetError, match=r"(?s)no data set found.*COCO json: .*Pascal VOC xml: .*YOLO txt: "):

@@ -1,4 +1,4 @@
-"""Image files of every kind become upright RGB; a broken one is left out."""
+"""Image files of every kind: converted to upright RGB, and left out if broken."""
 
 from pathlib import Path
 
@@ -96,7 +96,7 @@ def test_truncated_missing_and_broken_images_are_left_out(tmp_path: Path) -> Non
     ("size", "expected"),
     [((640, 480), (160, 120)), ((333, 500), (107, 160)), ((16, 8), (160, 80)), ((900, 1), (160, 1))],
 )
-def test_the_longer_side_is_as_asked(size: tuple[int, int], expected: tuple[int, int]) -> None:
+def test_the_longer_side_has_the_requested_size(size: tuple[int, int], expected: tuple[int, int]) -> None:
     assert resized(size, 160) == expected
 
 

@@ -1,4 +1,4 @@
-"""Every layout that the documentation lists is read as it is meant; what is none says what it has."""
+"""Layouts of data sets: every documented one is read as intended, errors of others list their contents."""
 
 from pathlib import Path
 
@@ -45,7 +45,7 @@ def test_a_layout_is_read(layout: str, tmp_path: Path) -> None:
 
 
 def test_the_page_lists_every_layout(tmp_path: Path) -> None:
-    """Each block of the page is a layout, each layout a block, but for those that differ in nothing but names."""
+    """Blocks of the page and layouts correspond, except for layouts that differ only in names."""
     layouts = set()
     for number, (name, make) in enumerate((UNDIVIDED | DIVIDED).items()):
         make(tmp_path / str(number))
@@ -172,7 +172,7 @@ def test_a_folder_that_is_named_has_to_be_the_one(tmp_path: Path) -> None:
     assert shown(load(tmp_path, size=40)) == [FIRST, SECOND]
 
 
-def test_a_place_elsewhere_is_not_found_by_its_last_name_alone(tmp_path: Path) -> None:
+def test_a_path_outside_the_folder_is_not_found_by_its_last_part(tmp_path: Path) -> None:
     DIVIDED["yolo: images/train, labels/train"](tmp_path)
     write(tmp_path, {"data.yaml": "train: images/train\nval: /elsewhere/images\nnames: [cell, egg]\n"})
     assert "data.yaml, validation: expected a folder or a list of images in the data set's folder" in error_of(tmp_path)
@@ -224,7 +224,7 @@ def test_class_names_that_differ(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-def test_a_class_name_that_is_none_keeps_its_number(tmp_path: Path) -> None:
+def test_an_invalid_class_name_keeps_its_number(tmp_path: Path) -> None:
     UNDIVIDED["yolo: images, labels"](tmp_path)
     (tmp_path / "data.yaml").write_text("names: [[cell], egg]\n")
     (tmp_path / "labels" / "a.txt").write_text("1 .5 .5 .2 .2\n")
@@ -298,13 +298,13 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(("make", "expected"), UNREADABLE)
-def test_what_cannot_be_read_says_what_it_has(make: Writer, expected: str, tmp_path: Path) -> None:
+def test_errors_of_unreadable_folders_list_their_contents(make: Writer, expected: str, tmp_path: Path) -> None:
     (tmp_path / "cells").mkdir()
     make(tmp_path / "cells")
     assert expected in error_of(tmp_path / "cells")
 
 
-def test_annotations_named_without_their_images(tmp_path: Path) -> None:
+def test_annotation_files_without_image_folders(tmp_path: Path) -> None:
     UNDIVIDED["voc: annotations, images"](tmp_path)
     assert "It has no images: images/ is beside it: give the folder that has both." in error_of(
         tmp_path / "annotations"

@@ -1,4 +1,4 @@
-"""What the readers refuse: each thing listed with its file, its row and the reason, and the rest read."""
+"""Rejected input: listed with its file, its row and the reason, while the rest is read."""
 
 import json
 from collections.abc import Callable
@@ -23,7 +23,7 @@ GOOD = ("cell", 2.0, 3.0, 12.0, 13.0)
 
 
 def problems_of(folder: Path) -> list[Problem]:
-    """What is left out of a data set that can be read all the same."""
+    """The rows left out of a data set that can still be read."""
     dataset = load(folder)
     assert all(any(len(sample.boxes) for sample in side) for side in (dataset.train, dataset.validation))
     return dataset.problems
@@ -169,7 +169,7 @@ def test_voc_rows(old: str, new: str, row: str, message: str, tmp_path: Path) ->
     assert listed(folder) == {("Annotations/one.xml", row, message)}
 
 
-def test_an_entity_bomb_is_refused(tmp_path: Path) -> None:
+def test_an_entity_bomb_is_rejected(tmp_path: Path) -> None:
     folder = write_voc(tmp_path / "cells", (*PAIR, Picture("three.png")))
     entities = "".join(f'<!ENTITY e{level} "{f"&e{level - 1};" * 10}">' for level in range(1, 20))
     bomb = f'<!DOCTYPE a [<!ENTITY e0 "lol">{entities}]><annotation><filename>&e19;</filename></annotation>'

@@ -1,4 +1,4 @@
-"""Scenes of turned digits: boxes that turn with their ink, by any angle, and everything else as upright scenes have it."""
+"""Scenes of rotated digits: boxes rotate with their ink, by any angle; all other properties are those of upright scenes."""
 
 import math
 
@@ -21,7 +21,7 @@ def test_the_same_scenes_every_time(part: str) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_turned_box_holds_its_ink_tightly(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rotated_box_is_tight_around_its_ink(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn = list(digit_scenes.compose(300, part, STYLE))
     monkeypatch.setattr(digit_scenes, "paint", lambda *arguments: None)
     bare = list(digit_scenes.compose(300, part, STYLE))
@@ -42,7 +42,7 @@ def test_a_turned_box_holds_its_ink_tightly(part: str, monkeypatch: pytest.Monke
 
 
 def test_ink_turns_from_x_toward_y(seed: int) -> None:
-    """A round spot of ink goes about the middle by the angle."""
+    """A round spot of ink rotates about the center by the angle."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[:20, :30] + 0.5
     for angle in (0.0, *random.uniform(-math.pi, math.pi, 20)):
@@ -85,7 +85,7 @@ def test_the_data_set() -> None:
         assert (sample.boxes[:, :2] + reach <= 64 + 1e-4).all()
 
 
-def test_scenes_are_upright_unless_asked() -> None:
+def test_scenes_are_upright_by_default() -> None:
     dataset = load(None)
     assert dataset.geometry == detloss.AxisAligned()
     sample = dataset.train[0]

@@ -1,4 +1,4 @@
-"""A shared data set: what a process takes over is what the parent had, and no name is left in a folder."""
+"""Shared data sets: a child process receives the parent's data, and no file is left in a folder."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor

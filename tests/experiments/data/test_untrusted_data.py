@@ -1,4 +1,4 @@
-"""Data from anywhere: nothing outside of the folder is read, no file stops the reader, and no name breaks a text."""
+"""Untrusted data: nothing outside of the folder is read, no file stops the reader, and no name breaks a message."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def test_no_name_in_coco_leads_out_of_the_folder(written: str, outside: Path, tm
 
 
 @pytest.mark.parametrize("written", ["{outside}", "../outside/images", "/", "..", "{outside}/private.png"])
-def test_no_place_in_a_yaml_leads_out_of_the_folder(written: str, outside: Path, tmp_path: Path) -> None:
+def test_no_path_in_a_yaml_leads_out_of_the_folder(written: str, outside: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cells"
     DIVIDED["yolo: Roboflow"](folder)
     written = written.format(outside=outside)

@@ -1,4 +1,4 @@
-"""The experiment of detloss simulate, beside the same in scalars and the figures that were measured elsewhere."""
+"""The experiment of `detloss simulate`, against the same in scalars and independently measured figures."""
 
 import math
 from pathlib import Path
@@ -124,7 +124,7 @@ def test_identical_boxes_have_a_finite_published_step(name: str) -> None:
         lambda case: case[1] == "ciou",
     ),
 )
-def test_the_course_of_the_error_is_that_of_scalars(which: str, name: str, seed: int) -> None:
+def test_the_error_curve_is_that_of_scalars(which: str, name: str, seed: int) -> None:
     point = anchor_centers(1, seed)
     course = descend(BY_NAME[name], GRADIENTS[which](BY_NAME[name]), point)
     expected = [oracle.errors(name, which, box, target) for box, target in oracle.cases(*point.tolist())]
@@ -163,7 +163,7 @@ def test_every_loss_starts_from_the_same_error_and_lowers_it(seed: int) -> None:
         assert course.is_trivial is (course.loss.name in NUMBERS)
 
 
-def test_iou_alone_moves_no_box_that_is_apart(seed: int) -> None:
+def test_iou_alone_does_not_move_disjoint_boxes(seed: int) -> None:
     angle = 2 * math.pi * np.random.default_rng(seed).random()
     far = torch.tensor([[10 + 2.99 * math.cos(angle), 10 + 2.99 * math.sin(angle)]], dtype=torch.float64)
     boxes, targets = cases_at(far)
@@ -240,7 +240,7 @@ def simulation() -> Simulation:
     return simulate(losses_with("exact"), gradient="exact", points=4, seed=11)
 
 
-def test_the_picture_shows_the_courses_and_maps(simulation: Simulation) -> None:
+def test_the_plot_shows_the_curves_and_maps(simulation: Simulation) -> None:
     figure = simulation_plots.draw(simulation)
     curves, *maps = figure.axes
     assert "exact gradient" in figure.get_suptitle()
@@ -257,7 +257,7 @@ def test_the_picture_shows_the_courses_and_maps(simulation: Simulation) -> None:
         assert np.asarray(dots.get_array()) == pytest.approx(course.final.numpy(), abs=1e-30)
 
 
-def test_the_picture_is_a_picture(simulation: Simulation, tmp_path: Path) -> None:
+def test_the_plot_is_not_blank(simulation: Simulation, tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     simulation_plots.write(simulation, path)
     pixels = np.asarray(Image.open(path).convert("L"), dtype=float)

@@ -1,4 +1,4 @@
-"""detloss simulate as a command: what it writes and says, what it refuses, and what is left of a run that ends early."""
+"""`detloss simulate` as a command: its files and messages, its errors, and the files of a run that ends early."""
 
 import json
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def detloss_simulate(*words: str | int | Path) -> Result:
     return CliRunner().invoke(main, ["simulate", *map(str, words)])
 
 
-def test_the_command_writes_numbers_and_a_picture(seed: int, tmp_path: Path) -> None:
+def test_the_command_writes_numbers_and_a_plot(seed: int, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     words = ("--losses", "l1,ciou", "--gradient", "detach", "--points", 2, "--seed", seed, "--out", out)
     result = detloss_simulate(*words)
@@ -42,7 +42,7 @@ def test_the_command_writes_numbers_and_a_picture(seed: int, tmp_path: Path) -> 
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
-    """What the command asks for; it gets a small simulation whatever that is."""
+    """Settings that the command requests; it receives a small simulation in any case."""
     asked: dict[str, object] = {}
     simulation = simulate([BY_NAME["l2"]], gradient="exact", points=1, seed=0)
 
@@ -69,7 +69,7 @@ def test_the_published_step_is_for_the_losses_that_have_one(asked: dict[str, obj
     assert asked["losses"] == losses_with("published")
 
 
-def test_results_go_to_a_folder_of_their_own(
+def test_results_go_to_a_separate_folder(
     asked: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -113,7 +113,7 @@ def test_python_gets_the_same_errors() -> None:
         simulate([BY_NAME["bce"]], gradient="exact", points=1, seed=0)
 
 
-def test_results_are_overwritten_only_when_asked(tmp_path: Path) -> None:
+def test_results_are_overwritten_only_on_request(tmp_path: Path) -> None:
     (tmp_path / "simulate.json").write_text("precious")
     words = ("--losses", "l2", "--points", 1, "--out", tmp_path)
     refused = detloss_simulate(*words)
@@ -126,7 +126,7 @@ def test_results_are_overwritten_only_when_asked(tmp_path: Path) -> None:
 
 
 def raising(error: BaseException) -> Callable[..., None]:
-    """What stands in the place of something that fails."""
+    """Replacement of a function that fails."""
 
     def fail(*words: object, **settings: object) -> None:
         raise error
@@ -143,7 +143,7 @@ def raising(error: BaseException) -> Callable[..., None]:
         (OSError(28, "No space left on device"), 1, "No space left on device"),
     ],
 )
-def test_what_ends_early_leaves_nothing_half_written(
+def test_an_early_end_leaves_no_partial_files(
     before: str, where: str, error: BaseException, code: int, told: str,
     asked: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip

@@ -69,7 +69,7 @@ def test_no_fold_is_empty_where_the_checksum_has_divided_the_images_already() ->
     assert sizes.max() - sizes.min() <= 1
 
 
-def test_folds_without_a_box_are_refused() -> None:
+def test_folds_without_a_box_are_rejected() -> None:
     dataset = small_dataset()
     empty = replace(dataset.train[0], boxes=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64))
     barren = replace(dataset, train=[dataset.train[0], *(replace(empty, name=f"{number}") for number in range(5))])
@@ -141,7 +141,7 @@ def test_the_search_approaches_a_known_optimum_through_noise(seed: int) -> None:
     )
 
 
-def test_what_does_badly_on_its_first_folds_is_dropped_and_never_a_start() -> None:
+def test_bad_candidates_are_pruned_after_their_first_folds_but_starts_never() -> None:
     surface = Surface(slope=-0.03)  # the starts are worst: what lies farther off is better
     found = tuned(surface)
     assert all(found.candidates[number].state is State.COMPLETE for number in (0, 1))
@@ -229,7 +229,9 @@ def test_a_candidate_whose_process_died_while_it_was_proposed_gets_the_rest_of_i
         assert one.settings["alpha"] == other.settings["alpha"]
 
 
-def test_a_result_whose_process_died_before_it_was_told_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_counts_if_its_process_died_before_reporting_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def die(study: optuna.Study, number: int, *arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
@@ -314,7 +316,7 @@ def test_a_training_that_raises_leaves_its_candidate_out_until_the_next_call(tmp
         (lambda trial: trial.fold is None, "on all training images failed: FloatingPointError: the gradient is gone"),
     ],
 )
-def test_without_a_start_or_the_last_trainings_there_is_no_answer(hopeless: Callable, told: str) -> None:
+def test_an_error_if_a_start_or_the_final_trainings_fail(hopeless: Callable, told: str) -> None:
     with pytest.raises(TrainingError) as caught:
         tuned(Surface(hopeless=hopeless))
     assert told in str(caught.value)

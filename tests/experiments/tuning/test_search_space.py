@@ -32,7 +32,7 @@ from detloss.experiments.tuning.search_space import (
         ("log_iou", "weighted_ce", ["weight"]),
     ],
 )
-def test_what_can_be_tuned_follows_from_the_losses(box: str, cls: str, names: list[str]) -> None:
+def test_tunable_parameters_follow_from_the_losses(box: str, cls: str, names: list[str]) -> None:
     assert list(tunable_parameters(BOX_LOSSES[box], CLASS_LOSSES[cls])) == names
 
 
@@ -63,7 +63,7 @@ def test_defaults_are_those_of_the_losses() -> None:
         ("l1", "focal", ["gamma", "gamma"], "over: expected every parameter once, got gamma, gamma"),
     ],
 )
-def test_what_the_losses_do_not_have_is_refused(box: str, cls: str, over: list[str] | None, told: str) -> None:
+def test_parameters_that_the_losses_lack_are_rejected(box: str, cls: str, over: list[str] | None, told: str) -> None:
     with pytest.raises(TuningError) as caught:
         parameters_over(BOX_LOSSES[box], CLASS_LOSSES[cls], over)
     assert str(caught.value) == told
@@ -135,7 +135,7 @@ def test_a_start_beyond_the_range_widens_it() -> None:
 @pytest.mark.parametrize(
     ("counts", "told"), [([0, 9], "got 0 positive and 9 neg"), ([9, 0], "got 9 positive and 0 neg")]
 )
-def test_counts_without_an_alpha_are_refused(counts: list[int], told: str) -> None:
+def test_counts_without_an_alpha_are_rejected(counts: list[int], told: str) -> None:
     [alpha] = parameters_over(BOX_LOSSES["l1"], CLASS_LOSSES["focal"], ["alpha"])
     with pytest.raises(TuningError, match=f"over: expected cells with and without objects to tune alpha, {told}"):
         start_settings([alpha], counts)

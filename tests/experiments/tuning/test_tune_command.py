@@ -1,4 +1,4 @@
-"""detloss tune: its words, its exit codes, and what it refuses."""
+"""`detloss tune`: messages, exit codes and errors."""
 
 import json
 from functools import partial
@@ -44,7 +44,7 @@ from tests.support.tuning_trials import (
         ({"folds": 30}, "folds: expected boxes for evaluation in fold 25 of 30, got none in 0 of 24 training images"),
     ],
 )
-def test_what_makes_no_sense_is_refused(asked: dict, told: str, tmp_path: Path) -> None:
+def test_invalid_settings_are_rejected(asked: dict, told: str, tmp_path: Path) -> None:
     with pytest.raises(TuningError, match=told):
         tuned(Surface(), **{"out": tmp_path} | asked)
     assert list(tmp_path.iterdir()) == []
@@ -60,7 +60,7 @@ def invoke(*words: str | Path | int) -> Result:
 
 @pytest.fixture
 def surface(monkeypatch: pytest.MonkeyPatch) -> Surface:
-    """What the command trains: a known surface."""
+    """Training of the command, replaced by a known surface."""
     known = Surface(noise=1e-4)
     monkeypatch.setattr(cross_validation, "Workers", Inline)
     monkeypatch.setattr(tune_command, "load", read_small)
@@ -68,7 +68,7 @@ def surface(monkeypatch: pytest.MonkeyPatch) -> Surface:
     return known
 
 
-def test_the_command_tells_the_plan_the_candidates_and_the_line(surface: Surface, tmp_path: Path) -> None:
+def test_the_command_prints_the_plan_the_candidates_and_the_line(surface: Surface, tmp_path: Path) -> None:
     words = ("--trials", 12, "--steps", 2, "--jobs", 1, "--out", tmp_path)
     result = invoke(*words)
     assert result.exit_code == 0, result.output
@@ -105,7 +105,7 @@ def test_options_in_a_name_are_fixed_and_the_others_tuned(surface: Surface, tmp_
     assert "--over: expected some of alpha, gamma, beta, weight, the parameters of" in " ".join(fixed.output.split())
 
 
-def test_bars_tell_how_much_is_done() -> None:
+def test_bars_show_the_progress() -> None:
     terminal = Console(force_terminal=True, width=120, file=StringIO())
     surface = Surface(hopeless=lambda trial: trial.candidate == 4)
     shares: list[float] = []
@@ -123,7 +123,7 @@ def test_bars_tell_how_much_is_done() -> None:
     assert 90 < shares[-1] <= 100, "the folds of the candidate that failed are missing"
 
 
-def test_the_command_tells_what_failed(surface: Surface, tmp_path: Path) -> None:
+def test_the_command_reports_failures(surface: Surface, tmp_path: Path) -> None:
     surface.hopeless = lambda trial: trial.candidate == 2
     result = invoke("--trials", 4, "--steps", 2, "--jobs", 1, "--out", tmp_path)
     assert result.exit_code == 1
@@ -137,7 +137,7 @@ def test_the_command_tells_what_failed(surface: Surface, tmp_path: Path) -> None
     assert "Error: alpha 0.875, gamma 2, fold 1 failed: FloatingPointError: the gradient is gone" in nothing.output
 
 
-def test_an_interrupt_is_told_and_what_is_finished_is_kept(surface: Surface, tmp_path: Path) -> None:
+def test_an_interrupt_is_reported_and_finished_trials_are_kept(surface: Surface, tmp_path: Path) -> None:
     def interrupt(trial) -> bool:
         if trial.candidate == 2:
             raise KeyboardInterrupt
@@ -172,7 +172,9 @@ def test_an_interrupt_is_told_and_what_is_finished_is_kept(surface: Surface, tmp
         (["--steps", "6"], 1, "steps: expected 5 as in the earlier run, got 6"),
     ],
 )
-def test_wrong_words_are_explained(surface: Surface, words: list[str], code: int, told: str, tmp_path: Path) -> None:
+def test_wrong_arguments_are_explained(
+    surface: Surface, words: list[str], code: int, told: str, tmp_path: Path
+) -> None:
     if code == 1:
         assert invoke("--trials", 3, "--steps", 5, "--jobs", 1, "--out", tmp_path).exit_code == 0
     result = invoke("--jobs", 1, "--out", tmp_path, *words)

@@ -1,4 +1,4 @@
-"""What a tuning claims, writes and draws."""
+"""Result of a tuning: findings, files and plots."""
 
 import json
 from dataclasses import replace
@@ -22,7 +22,7 @@ from detloss.experiments.tuning.tuning_result import difference_over_folds
 from tests.support.tuning_trials import Surface, small_dataset, tuned
 
 
-def test_the_interval_is_that_of_the_paired_t_test_where_images_say_nothing(seed: int) -> None:
+def test_the_interval_is_that_of_the_paired_t_test_without_image_variance(seed: int) -> None:
     found = tuned(Surface(noise=0.005, luck=seed), folds=6)
     best, start = found.best.candidate, found.start.candidate
     assert best.number != start.number
@@ -84,7 +84,7 @@ def test_better_and_confirmed_is_advised() -> None:
     assert (f"{made['class_loss'].alpha}", f"{made['class_loss'].gamma}") == (f"{alpha}", f"{gamma}")
 
 
-def test_what_the_validation_images_do_not_confirm_is_not_advised() -> None:
+def test_a_candidate_that_validation_does_not_confirm_is_not_advised() -> None:
     found = tuned(Surface(noise=1e-4, on_validation=lambda candidate: 0.5 if candidate == 1 else 0.0))
     assert (found.verdict, found.confirmed) == (Verdict.BETTER, False)
     assert found.recommended is found.start.candidate
@@ -92,7 +92,7 @@ def test_what_the_validation_images_do_not_confirm_is_not_advised() -> None:
     assert found.line == "class_loss = detloss.SigmoidFocalLoss(alpha=0.25, gamma=2.0)"
 
 
-def test_what_is_not_distinguishable_is_not_advised_though_it_be_ahead_on_validation() -> None:
+def test_an_indistinguishable_candidate_is_not_advised_even_if_better_on_validation() -> None:
     equal = Surface(slope=0.0, on_validation=lambda candidate: 0.01 * (candidate == 4))
 
     def lucky(trial: TuningTrial, dataset: Dataset, **options: object) -> Outcome:
@@ -108,7 +108,7 @@ def test_what_is_not_distinguishable_is_not_advised_though_it_be_ahead_on_valida
     assert found.line == "class_loss = detloss.SigmoidFocalLoss(gamma=2.0)"
 
 
-def test_where_nothing_is_better_the_start_is_trained_once_more_and_advised() -> None:
+def test_the_start_is_trained_again_and_advised_if_nothing_is_better() -> None:
     surface = Surface(slope=0.0)
     found = tuned(surface)
     assert found.findings() == ["No candidate was better than the start, alpha 0.875, gamma 2: keep it."]
@@ -149,7 +149,7 @@ def test_tune_json_has_everything(tmp_path: Path) -> None:
         (["alpha", "gamma", "beta", "weight"], None),
     ],
 )
-def test_the_picture_is_a_curve_a_map_or_a_map_of_every_two(
+def test_the_plot_is_a_curve_or_a_map_of_every_two_parameters(
     over: list[str], labels: list | None, tmp_path: Path
 ) -> None:
     found = tuned(Surface(noise=1e-3), over=over, trials=9)
@@ -174,6 +174,6 @@ def test_the_map_is_highest_where_the_surface_is_and_dropped_candidates_compare(
     assert surface.height({"alpha": 0.4, "gamma": 1.0}) - surface.height({"alpha": x, "gamma": y}) < 0.03
 
 
-def test_a_picture_of_equals_is_drawn_too(tmp_path: Path) -> None:
+def test_a_plot_of_equal_candidates_is_drawn(tmp_path: Path) -> None:
     tuning_plots.write(tuned(Surface(slope=0.0), trials=4), tmp_path / "tune.png")
     assert imread(tmp_path / "tune.png").std() > 0.05

@@ -1,4 +1,4 @@
-"""The random pairs are what their names say."""
+"""Random pairs have the properties that their names state."""
 
 import math
 
@@ -107,7 +107,7 @@ def test_most_random_pairs_overlap_and_none_is_a_tie(name: str, seed: int) -> No
         ("a rectangle and its corners", 1.0),
     ],
 )
-def test_what_is_shared(name: str, expected: float, seed: int) -> None:
+def test_iou_of_each_kind_of_pair(name: str, expected: float, seed: int) -> None:
     assert iou(name, SETS[name].pairs(seed, COUNT)).tolist() == pytest.approx([expected] * 30, abs=1e-6)
 
 
@@ -173,7 +173,7 @@ def test_middles_lie_between(seed: int) -> None:
 
 
 def test_corners_of_the_oracle() -> None:
-    """Fifty digits of a square turned by an eighth."""
+    """Fifty digits of a square rotated by 45 degrees."""
     body = oracle.rectangle(fractions_of(torch.tensor([0.0, 0.0, 1.0, 1.0, math.pi / 4], dtype=torch.float64)))
     assert float(body.vertices[0][1]) == pytest.approx(-math.sqrt(0.5), rel=1e-15)
     assert abs(float(oracle.area(body.vertices) - 1)) < 1e-45

@@ -1,4 +1,4 @@
-"""Upright cuboids, against exact answers, an oracle in fractions, and boxes along the axes."""
+"""Upright cuboids against exact values, an oracle in fractions, and axis-aligned boxes."""
 
 import math
 from fractions import Fraction
@@ -32,12 +32,12 @@ def row(*numbers: float) -> Tensor:
 
 
 def exact(first: Tensor, second: Tensor, enclosing: str = "hull") -> dict[str, float]:
-    """The oracle's answers for two rows."""
+    """The oracle's results for two rows."""
     points = [solids.cuboid([Fraction(number) for number in numbers.tolist()]) for numbers in (first, second)]
     return {name: float(value) for name, value in solids.losses(points[0], points[1], enclosing).items()}
 
 
-def test_turned_by_an_eighth() -> None:
+def test_rotated_by_45_degrees() -> None:
     shared = 2.0 * (math.sqrt(2.0) - 1.0)
     turned = row(0.0, 0.0, 0.5, 1.0, 1.0, 1.0, math.pi / 4)  # and raised by a half
     iou = detloss.iou(row(0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0), turned, geometry=Cuboid())
@@ -65,7 +65,7 @@ def test_random_cuboids_against_fractions(spread: float, seed: int) -> None:
         assert {name: value[k].item() for name, value in got.items()} == pytest.approx(truth, abs=1e-12)
 
 
-def test_box_around(seed: int) -> None:
+def test_enclosing_box(seed: int) -> None:
     generator = generator_of(seed)
     a, b = bodies.cuboids(3, generator), bodies.cuboids(3, generator)
     got = loss("giou", a, b, enclosing="box")
@@ -84,7 +84,7 @@ def test_derivatives(name: str, spread: float, in_one_direction: bool, seed: int
 
 
 @in_one_direction_or_all
-def test_derivatives_of_the_box_around(in_one_direction: bool, seed: int) -> None:
+def test_derivatives_of_the_enclosing_box(in_one_direction: bool, seed: int) -> None:
     generator = generator_of(seed)
     rows = tuple(bodies.cuboids(4, generator).requires_grad_() for _ in range(2))
     call = partial(loss, "giou", enclosing="box")
@@ -95,7 +95,7 @@ def test_derivatives_of_the_box_around(in_one_direction: bool, seed: int) -> Non
 @pytest.mark.parametrize("count", quick_and_exhaustive(100, 1000))
 @pytest.mark.parametrize("ties", [*bodies.TIES, "grid"])
 def test_ties(ties: str, count: int, seed: int) -> None:
-    """Boxes of a grid, all turned together; the second ones are written with l and w swapped."""
+    """Boxes on a grid, all rotated by the same angle; the second ones have l and w swapped."""
     generator = generator_of(seed)
     pairs = bodies.grid(generator) if ties == "grid" else bodies.TIES[ties]
     rounds = count // len(pairs) + 1
@@ -122,7 +122,7 @@ def test_ties(ties: str, count: int, seed: int) -> None:
 
 @pytest.mark.parametrize("box_format", ["xyxy", "xywh", "cxcywh", "ltrb"])
 @pytest.mark.parametrize("name", LOSSES)
-def test_boxes_along_the_axes(name: str, box_format: str, seed: int) -> None:
+def test_axis_aligned_boxes(name: str, box_format: str, seed: int) -> None:
     generator = generator_of(seed)
     a, b = bodies.cuboids(20, generator), bodies.cuboids(20, generator)
     a[:, 6] = 0.0
@@ -141,7 +141,7 @@ def test_boxes_along_the_axes(name: str, box_format: str, seed: int) -> None:
     assert torch.autograd.gradcheck(lambda x, y: loss(name, x, y, geometry), (few, other))
 
 
-def test_without_a_turn_it_is_the_loss_of_boxes(seed: int) -> None:
+def test_at_angle_zero_it_is_the_loss_of_boxes(seed: int) -> None:
     generator = generator_of(seed)
     a, b = bodies.cuboids(50, generator), bodies.cuboids(50, generator)
     a[:, 6], b[:, 6] = 0.0, 0.0
@@ -186,19 +186,19 @@ def test_negative_sizes_count_as_zero() -> None:
 
 
 @pytest.mark.parametrize("height", quick_and_exhaustive(1.0, 0.3))
-def test_slopes_on_a_tie_lie_between_those_on_its_sides(height: float) -> None:
+def test_gradients_at_a_tie_lie_between_those_on_both_sides(height: float) -> None:
     a, b = row(0.5, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0), row(0.0, 0.0, 0.0, 1.0, 1.0, height, 0.0)
     moved = a.clone().requires_grad_()
-    slopes = {name: torch.autograd.grad(loss(name, moved, b).sum(), moved)[0] for name in ("iou", "giou")}
+    gradients = {name: torch.autograd.grad(loss(name, moved, b).sum(), moved)[0] for name in ("iou", "giou")}
     step, here = 2.0**-20, exact(a[0], b[0])
     for k in range(7):
         ends = [a[0].clone() for _ in range(2)]
         ends[0][k] -= step
         ends[1][k] += step
         before, after = (exact(end, b[0]) for end in ends)
-        for name, slope in slopes.items():
+        for name, gradient in gradients.items():
             sides = (here[name] - before[name]) / step, (after[name] - here[name]) / step
-            assert min(sides) - 1e-4 <= slope[0, k].item() <= max(sides) + 1e-4, name
+            assert min(sides) - 1e-4 <= gradient[0, k].item() <= max(sides) + 1e-4, name
 
 
 def test_nan_stays_in_its_row(seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Convex shapes of the plane without area, with NaN, in other dtypes, in other dimensions; and what is no such shape."""
+"""Convex shapes of the plane without area, with NaN, of other dtypes and dimensions; and invalid shapes."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -62,19 +62,19 @@ def test_rectangles_without_area(
             value = MEASURES[name](*rows, geometry=Rotated())
             assert value.dtype == dtype
             assert value.item() == pytest.approx(expected, abs=1e-14 if dtype == DOUBLE else 1e-2), name
-            for slopes in torch.autograd.grad(value.sum(), rows):
-                assert slopes.dtype == dtype
-                assert slopes.isfinite().all(), name
+            for gradients in torch.autograd.grad(value.sum(), rows):
+                assert gradients.dtype == dtype
+                assert gradients.isfinite().all(), name
 
 
-def test_a_negative_side_has_no_slope() -> None:
+def test_a_negative_side_has_gradient_zero() -> None:
     """The other one has: it bounds the hull."""
     row = torch.tensor([[0.5, 0.0, -1.0, 3.0, 0.0]], dtype=DOUBLE, requires_grad=True)
     square = torch.tensor([SQUARE], dtype=DOUBLE)
     for name, measure in MEASURES.items():
-        (slopes,) = torch.autograd.grad(measure(row, square, geometry=Rotated()).sum(), row)
-        assert slopes[0, 2].item() == 0.0, name
-        assert (slopes[0, 3].item() != 0.0) == (name != "iou")
+        (gradients,) = torch.autograd.grad(measure(row, square, geometry=Rotated()).sum(), row)
+        assert gradients[0, 2].item() == 0.0, name
+        assert (gradients[0, 3].item() != 0.0) == (name != "iou")
 
 
 TRIANGLE = [[0.0, 0.0], [3.0, 0.0], [0.0, 3.0]]
@@ -98,11 +98,11 @@ def test_polygons_without_area(a: list, b: list, iou: float, giou: float, diou: 
         for name, expected in (("iou", iou), ("giou", giou), ("diou", diou)):
             value = MEASURES[name](*rows, geometry=Polygon())
             assert value.item() == pytest.approx(expected, abs=1e-14), name
-            assert all(slopes.isfinite().all() for slopes in torch.autograd.grad(value.sum(), rows)), name
+            assert all(gradients.isfinite().all() for gradients in torch.autograd.grad(value.sum(), rows)), name
 
 
-def test_a_box_around_is_not_the_shape_itself() -> None:
-    """A square turned by 45 degrees fills half of its box, also where both are the same square."""
+def test_the_enclosing_box_is_not_the_shape_itself() -> None:
+    """A square rotated by 45 degrees fills half of its box, also if both are the same square."""
     turned = torch.tensor([[0.0, 0.0, 1.0, 1.0, math.pi / 4]], dtype=DOUBLE, requires_grad=True)
     value = detloss.generalized_iou(turned, turned.detach(), geometry=Rotated(), enclosing="box")
     assert value.item() == pytest.approx(0.5, abs=1e-14)
@@ -123,7 +123,7 @@ def test_a_square_is_the_same_however_it_is_written_but_for_its_aspect() -> None
 
 @pytest.mark.parametrize("geometry", [Rotated(), Polygon(), Mixed(Rotated(), Polygon())], ids=str)
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_stays_alone(geometry: Geometry, bad: float, seed: int) -> None:
+def test_non_finite_values_affect_only_their_row(geometry: Geometry, bad: float, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     first = regular(generator, 9, 4) if geometry == Polygon() else rectangles(generator, 9)
     second = rectangles(generator, 9) if geometry == Rotated() else regular(generator, 9, 5)
@@ -137,8 +137,8 @@ def test_what_is_not_finite_stays_alone(geometry: Geometry, bad: float, seed: in
         value, with_bad = measure(*rows, geometry=geometry), measure(*bad_rows, geometry=geometry)
         assert with_bad[[2, 5]].isnan().all()
         assert torch.equal(with_bad[rest], value[rest])
-        slopes, by_bad = torch.autograd.grad(value.sum(), rows), torch.autograd.grad(with_bad.sum(), bad_rows)
-        for each, one in zip(slopes, by_bad):
+        gradients, by_bad = torch.autograd.grad(value.sum(), rows), torch.autograd.grad(with_bad.sum(), bad_rows)
+        for each, one in zip(gradients, by_bad):
             assert one[[2, 5]].isnan().all()
             assert torch.equal(one[rest], each[rest])
 
@@ -153,11 +153,11 @@ def test_narrow_numbers_are_rounded_once(dtype: torch.dtype, error: float, seed:
         value, exact = measure(*narrow, geometry=Rotated()), measure(*wide, geometry=Rotated())
         assert value.dtype == dtype
         torch.testing.assert_close(value.double(), exact, rtol=0, atol=error)
-        for slopes, exact_slopes in zip(
+        for gradients, exact_gradients in zip(
             torch.autograd.grad(value.sum(), narrow), torch.autograd.grad(exact.sum(), wide)
         ):
-            assert slopes.dtype == dtype
-            torch.testing.assert_close(slopes.double(), exact_slopes, rtol=error, atol=error)
+            assert gradients.dtype == dtype
+            torch.testing.assert_close(gradients.double(), exact_gradients, rtol=error, atol=error)
     loss = detloss.iou_loss(*rows, geometry=Rotated())
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(
@@ -166,7 +166,7 @@ def test_narrow_numbers_are_rounded_once(dtype: torch.dtype, error: float, seed:
 
 
 def test_a_float32_box_far_from_the_origin() -> None:
-    """Its numbers are exact there, so the answer is."""
+    """Inputs are exact there, so the result is exact."""
     rows = torch.tensor([[4096.0, 8192.0, 2.0, 2.0, 0.0], [4097.0, 8192.0, 2.0, 2.0, 0.0]])
     assert detloss.iou(rows[0], rows[1], geometry=Rotated()).item() == pytest.approx(1.0 / 3.0, rel=1e-7)
 
@@ -186,11 +186,11 @@ def test_pairwise(geometry: Geometry, leading: tuple[int, ...], seed: int) -> No
         assert matrix.shape == (*leading, 4, 3)
         assert torch.equal(matrix, expected)
         found, wanted = (torch.autograd.grad(value.sum(), (a, b)) for value in (matrix, expected))
-        for slopes, right in zip(found, wanted):
-            torch.testing.assert_close(slopes, right, rtol=1e-12, atol=1e-12)
+        for gradients, right in zip(found, wanted):
+            torch.testing.assert_close(gradients, right, rtol=1e-12, atol=1e-12)
 
 
-def test_nobody_to_compare() -> None:
+def test_empty_batches() -> None:
     for geometry, row in ((Rotated(), (5,)), (Polygon(), (4, 2))):
         none, some = torch.zeros(0, *row, requires_grad=True), torch.ones(3, *row)
         assert detloss.iou(none, none, geometry=geometry).shape == (0,)
@@ -204,12 +204,12 @@ def test_more_pairs_than_are_taken_at_once(monkeypatch: pytest.MonkeyPatch, seed
     rows = [rectangles(generator, 50) for _ in range(2)]
     whole = [each.clone().requires_grad_() for each in rows]
     value = detloss.generalized_iou(*whole, geometry=Rotated())
-    slopes = torch.autograd.grad(value.sum(), whole)
+    gradients = torch.autograd.grad(value.sum(), whole)
     monkeypatch.setitem(convex.PAIRS_AT_ONCE, 2, 7)
     parts = [each.clone().requires_grad_() for each in rows]
     in_parts = detloss.generalized_iou(*parts, geometry=Rotated())
     assert torch.equal(in_parts, value)
-    for each, other in zip(torch.autograd.grad(in_parts.sum(), parts), slopes):
+    for each, other in zip(torch.autograd.grad(in_parts.sum(), parts), gradients):
         assert torch.equal(each, other)
     assert len(value) > 3 * convex.PAIRS_AT_ONCE[2]
 
@@ -237,7 +237,7 @@ def test_the_reference_passes_over_pairs_that_are_apart(geometry: Geometry, monk
 
 
 def test_rows_in_any_layout(seed: int) -> None:
-    """Columns in a stride of their own, and an expanded target."""
+    """Columns with unequal strides, and an expanded target."""
     generator = torch.Generator().manual_seed(seed)
     first, second = rectangles(generator, 20), rectangles(generator, 1)
     wide = torch.full((20, 10), math.nan, dtype=DOUBLE)

@@ -1,4 +1,4 @@
-"""Convex bodies of space with flat faces, against exact answers and an oracle in fractions."""
+"""Convex polytopes against exact values and an oracle in fractions."""
 
 import math
 from fractions import Fraction
@@ -47,13 +47,13 @@ def volumes(a: Tensor, b: Tensor) -> tuple[float, float]:
     return iou, giou
 
 
-def test_two_cubes_turned_about_an_axis_share_an_octagonal_prism() -> None:
+def test_two_cubes_rotated_about_an_axis_share_an_octagonal_prism() -> None:
     iou, _ = volumes(bodies.SIGNS, bodies.SIGNS @ about([0.0, 0.0, 1.0], math.pi / 4).mT)
     shared = 2.0 * (math.sqrt(2.0) - 1.0)
     assert iou == pytest.approx(shared / (2.0 - shared), abs=1e-13)
 
 
-def test_two_cubes_turned_about_the_diagonal_share_a_double_pyramid() -> None:
+def test_two_cubes_rotated_about_the_diagonal_share_a_double_pyramid() -> None:
     iou, _ = volumes(bodies.SIGNS, bodies.SIGNS @ about([1.0, 1.0, 1.0], math.pi / 3).mT)
     assert iou == pytest.approx(0.75 / 1.25, abs=1e-13)
 
@@ -90,7 +90,7 @@ def test_regular_prisms(corners: int) -> None:
     assert iou == pytest.approx(shared / (2.0 * area - shared), abs=1e-13)
 
 
-def test_random_bodies_against_fractions(seed: int) -> None:
+def test_random_polytopes_against_fractions(seed: int) -> None:
     generator = generator_of(seed)
     for first, second, spread in ((4, 5, 0.3), (7, 6, 0.5), (5, 4, 3.0)):
         a, b = (bodies.sphere(4, count, generator, spread) for count in (first, second))
@@ -183,8 +183,8 @@ def test_derivatives(name: str, pair: str, in_one_direction: bool, seed: int) ->
 
 
 @pytest.mark.parametrize("shift", quick_and_exhaustive(0.0, 1e-13))
-def test_slopes_on_a_tie_lie_between_those_on_its_sides(shift: float, seed: int) -> None:
-    """A cube that shares four faces of a bar moves along an axis; the exact loss is asked on both sides."""
+def test_gradients_at_a_tie_lie_between_those_on_both_sides(shift: float, seed: int) -> None:
+    """A cube that shares four faces of a bar moves along an axis; the exact loss is evaluated on both sides."""
     turn = bodies.rotations(1, generator_of(seed))
     moved = torch.tensor([[0.5, 0.0, shift]], dtype=torch.float64).requires_grad_()
     still = torch.zeros(1, 3, dtype=torch.float64)
@@ -193,7 +193,7 @@ def test_slopes_on_a_tie_lie_between_those_on_its_sides(shift: float, seed: int)
         name: loss(name, bodies.vertices(moved, sides, turn), bodies.vertices(still, sides, turn))
         for name in ("iou", "giou")
     }
-    slopes = {name: torch.autograd.grad(value.sum(), moved)[0] for name, value in values.items()}
+    gradients = {name: torch.autograd.grad(value.sum(), moved)[0] for name, value in values.items()}
     cube = solids.exact(CUBE.tolist())
 
     def exact(*center: Fraction) -> dict[str, Fraction]:
@@ -207,12 +207,12 @@ def test_slopes_on_a_tie_lie_between_those_on_its_sides(shift: float, seed: int)
         ends[0][axis] -= step
         ends[1][axis] += step
         before, after = exact(*ends[0]), exact(*ends[1])
-        for name, slope in slopes.items():
+        for name, gradient in gradients.items():
             low, high = sorted(float(rise / step) for rise in (here[name] - before[name], after[name] - here[name]))
-            assert low - 1e-4 <= slope[0, axis].item() <= high + 1e-4, name
+            assert low - 1e-4 <= gradient[0, axis].item() <= high + 1e-4, name
 
 
-def test_the_gradient_at_identical_bodies_is_zero_whatever_rounding_does(seed: int) -> None:
+def test_the_gradient_at_identical_polytopes_is_exactly_zero(seed: int) -> None:
     generator = generator_of(seed)
     a = bodies.sphere(50, 8, generator)
     b = a + 1e-15 * torch.randn(a.shape, generator=generator, dtype=torch.float64)
@@ -254,7 +254,7 @@ def test_repeated_half_spaces_change_nothing(seed: int) -> None:
         )
 
 
-def test_bodies_without_a_volume(seed: int) -> None:
+def test_polytopes_without_volume(seed: int) -> None:
     generator = generator_of(seed)
     square = (CUBE * torch.tensor([1.0, 1.0, 0.0])) @ bodies.rotations(1, generator)[0].mT
     point, segment = CUBE[:1].expand(8, -1), CUBE * torch.tensor([1.0, 0.0, 0.0])

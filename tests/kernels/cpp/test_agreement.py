@@ -1,4 +1,4 @@
-"""The C++ backend against eager, over every loss and every way in which operands can lie in memory."""
+"""The C++ backend against eager, for every loss and every memory layout."""
 
 from collections.abc import Callable
 from random import Random
@@ -42,7 +42,7 @@ SIZES = (1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 255, 256, 257, 511, 513, 4097)
 
 
 def inputs(row: Row, rows: int, seed: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """As many rows as asked for, drawn a dozen at a time."""
+    """The requested number of rows, drawn a dozen at a time."""
     drawn = [row.inputs(seed + k) for k in range(-(-rows // 12))]
     pred, target = (torch.cat([each.detach() for each in column])[:rows] for column in zip(*drawn))
     return pred.to(dtype), target.to(dtype) if target.is_floating_point() else target
@@ -61,7 +61,7 @@ def results(row: Row, backend: str, pred: Tensor, target: Tensor, **options: obj
 
 
 def agree(row: Row, pred: Tensor, target: Tensor, **options: object) -> None:
-    """Bit for bit where the arithmetic is the same, else to a few units in the last place."""
+    """Equal bits for the same arithmetic, else within a few units in the last place."""
     ours, theirs = (results(row, name, pred, target, **options) for name in ("cpp", "eager"))
     for one, other in zip(ours, theirs, strict=True):
         assert one.dtype == other.dtype

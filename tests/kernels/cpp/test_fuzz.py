@@ -1,4 +1,4 @@
-"""Random calls of every loss: the C++ backend gives what eager gives, however the operands lie in memory."""
+"""Random calls of every loss: the C++ backend agrees with eager for every memory layout."""
 
 from random import Random
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif("cpp" not in kernels.AVAILABLE["cpu"], reason="i
 
 
 def memory(call: Call) -> Tensor:
-    """All bytes of the storages that a call's operands lie in, what lies between their numbers included."""
+    """All bytes of the storages of a call's operands, including the bytes between elements."""
     operands = (call.pred, call.target, *call.options.values())
     storages = [operand.untyped_storage() for operand in operands if isinstance(operand, Tensor)]
     return torch.cat([torch.empty(0, dtype=torch.uint8).set_(storage) for storage in storages])

@@ -1,4 +1,4 @@
-"""Every instruction set of this processor: the same bits for boxes, the promise for the rest."""
+"""Every instruction set of this processor: equal bits for boxes, the documented error bounds for the rest."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ def python(instruction_set: str, *arguments: str | Path) -> subprocess.Completed
 
 
 @pytest.mark.exhaustive
-def test_every_set_gives_the_same_answers(seed: int, tmp_path: Path) -> None:
+def test_every_instruction_set_gives_the_same_results(seed: int, tmp_path: Path) -> None:
     found = {}
     for name in instruction_sets():
         done = python(name, "-m", "tests.support.random_results", str(seed), tmp_path / name)

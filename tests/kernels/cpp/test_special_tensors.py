@@ -1,4 +1,4 @@
-"""Tensors whose memory is not what torch reads, or that have none: answered as eager answers, never by a wrong pointer."""
+"""Tensors whose memory differs from their values, or without memory: results are those of eager, and no wrong pointer is read."""
 
 from collections.abc import Callable
 
@@ -103,9 +103,9 @@ def test_inference_tensors(row: Row, seed: int) -> None:
 
 
 @every_loss
-def test_what_is_no_plain_tensor_goes_to_eager(row: Row, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensor_subclasses_use_eager(row: Row, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     class Named(torch.Tensor):
-        """A subclass with memory of its own."""
+        """A subclass with memory."""
 
     pred, target = operands(row, seed)
     expected = row(pred, target)
@@ -189,5 +189,5 @@ def test_a_normalizer_whose_inverse_is_infinite() -> None:
     torch.testing.assert_close(*gradients)
 
 
-def test_one_alpha_a_class_of_a_single_logit() -> None:
+def test_alpha_per_class_of_a_single_logit() -> None:
     agree(detloss.sigmoid_focal_loss, torch.tensor(0.3), torch.tensor(1.0), alpha=[0.3])

@@ -1,4 +1,4 @@
-"""Threads and processes beside each other: the same bits, right answers, no waiting for ever."""
+"""Concurrent threads and processes: equal bits, correct results, no deadlock."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""The Triton backend on CPU tensors: its kernels are run by Triton's interpreter, which rounds as a GPU does."""
+"""Triton backend on CPU tensors, in Triton's interpreter, which rounds as a GPU does."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every loss of a test is served by Triton; numpy, which calculates, is as silent about NaN as a GPU."""
+    """Evaluate every loss of a test on Triton; numpy does not warn about NaN, as a GPU does not."""
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     monkeypatch.setitem(kernels.AVAILABLE["cpu"], "triton", backend)
     with detloss.use_backend("triton"), numpy.errstate(all="ignore"):

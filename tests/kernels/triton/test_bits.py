@@ -1,4 +1,4 @@
-"""The box losses have the bits of the reference, or of C++ where they need a logarithm or an angle, on every family."""
+"""Bits of the box losses on every family: those of the reference, or of C++ for losses with a logarithm or an angle."""
 
 from random import Random
 

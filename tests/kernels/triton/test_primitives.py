@@ -1,4 +1,4 @@
-"""The words on numbers of every size: how many ulps they are off, and what they answer at the ends of the range."""
+"""Primitives on numbers of every size: errors in ulps, and results at the ends of the range."""
 
 import math
 from collections.abc import Callable
@@ -51,7 +51,7 @@ precise = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=s
     ],
     ids=["exp", "log", "log1p", "log1p_of_fraction"],
 )
-def test_transcendental_words(
+def test_transcendental_primitives(
     word: Any, exact: Callable[..., mpf], spread: float, allowed: float, dtype: torch.dtype, seed: int
 ) -> None:
     x = sizes(torch.Generator().manual_seed(seed), dtype, spread)

@@ -1,4 +1,4 @@
-"""The losses of boxes seen as Gaussians keep the contract of all losses: weights, dtypes, modules, errors, transforms."""
+"""Gaussian losses keep the contract of all losses: weights, dtypes, modules, errors, transforms."""
 
 import math
 from collections.abc import Callable
@@ -96,9 +96,9 @@ def test_transforms(function: Callable[..., Tensor], seed: int) -> None:
     pred, target = drawn(seed, "random", 4)
     value = function(pred, target, reduction="none")
     torch.testing.assert_close(torch.vmap(function)(pred, target), value)
-    slopes = torch.vmap(torch.func.grad(function))(pred, target)
+    gradients = torch.vmap(torch.func.grad(function))(pred, target)
     rows = pred.clone().requires_grad_()
-    torch.testing.assert_close(slopes, torch.autograd.grad(function(rows, target, reduction="sum"), rows)[0])
+    torch.testing.assert_close(gradients, torch.autograd.grad(function(rows, target, reduction="sum"), rows)[0])
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers say it of their own parts

@@ -1,4 +1,4 @@
-"""Linear losses never hold all logits."""
+"""Memory of linear losses: the logits of all rows never exist at once."""
 
 import pytest
 import torch

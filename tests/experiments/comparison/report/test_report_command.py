@@ -157,7 +157,7 @@ def test_invalid_names_are_escaped_in_terminal_and_page(monkeypatch: pytest.Monk
     assert "\x1b" not in page + result.output
 
 
-def test_the_answer_is_printed_if_the_page_cannot_be_written(tmp_path: Path) -> None:
+def test_the_finding_is_printed_if_the_page_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "report.html").mkdir()
     result = detloss(*WORDS, "--out", tmp_path)
     assert result.exit_code == 1
