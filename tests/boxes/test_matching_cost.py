@@ -187,8 +187,8 @@ def test_class_costs_of_logits_in_sixteen_bits(seed: int) -> None:
 
 def test_focal_cost_of_large_logits() -> None:
     logits = torch.tensor([40.0, -40.0, 1e4, -1e4])
-    sure = [-0.75 * 40, 0.25 * 40, -0.75e4, 0.25e4]
-    assert detloss.sigmoid_focal_cost(logits).tolist() == pytest.approx(sure, rel=1e-6)
+    expected = [-0.75 * 40, 0.25 * 40, -0.75e4, 0.25e4]
+    assert detloss.sigmoid_focal_cost(logits).tolist() == pytest.approx(expected, rel=1e-6)
     assert detloss.sigmoid_focal_cost(logits, alpha=None).tolist() == pytest.approx([-40, 40, -1e4, 1e4], rel=1e-6)
 
 

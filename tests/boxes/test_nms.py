@@ -149,15 +149,15 @@ def test_sixteen_bits_are_compared_in_thirty_two(seed: int) -> None:
 def test_result_does_not_require_grad() -> None:
     boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0]], requires_grad=True)
     scores = torch.ones(1, requires_grad=True)
-    asked = []
+    requires_grad = []
 
     def watched(a: Tensor, b: Tensor, **options: object) -> Tensor:
-        asked.append(a.requires_grad or b.requires_grad)
+        requires_grad.append(a.requires_grad or b.requires_grad)
         return detloss.iou(a, b, **options)
 
     assert detloss.nms(boxes, scores, 0.5, measure=watched).tolist() == [0]
-    assert asked
-    assert not any(asked)
+    assert requires_grad
+    assert not any(requires_grad)
 
 
 def test_non_finite_boxes() -> None:

@@ -127,7 +127,7 @@ class TestPlane:
             assert found["labels"][nearest] == label
 
     def test_rotated_duplicates_are_suppressed_and_crossed_boxes_are_not(self) -> None:
-        """Two bars that cross have the same box along the axes, and a third of them in common."""
+        """Two bars that cross have the same axis-aligned enclosing box, and share a third of their area."""
         model = detloss.RotatedUnitBox(1)
         rows = torch.tensor([[0.0, 0, 6, 2, 0.8], [-1.0, 0, 6, 2, 0.8 - math.pi], [-2.0, 0, 6, 2, 0.8 + math.pi / 2]])
         plane = torch.cat((torch.tensor([[5.0, -5], [4, -4], [3, -3]]), rows), dim=1).T.reshape(1, 7, 1, 3)

@@ -153,9 +153,9 @@ def test_losses_are_checked_before_data_are_read(command: str, monkeypatch: pyte
     assert "got 'ce:label_smoothing=0.1'" in " ".join(result.output.split())
 
 
-@pytest.mark.parametrize(("faster", "told"), [(0.7, True), (0.9, False)])
+@pytest.mark.parametrize(("faster", "reported"), [(0.7, True), (0.9, False)])
 def test_bfloat16_is_named_where_it_helps(
-    faster: float, told: bool, quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    faster: float, reported: bool, quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     times = {"float32": 600.0, "bfloat16": 600.0 * faster}
     monkeypatch.setattr(progress, "estimated_seconds", lambda plan, *rest: times[plan.precision])
@@ -163,7 +163,7 @@ def test_bfloat16_is_named_where_it_helps(
     result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "estimate: about 10 minutes" in result.output
-    assert ("about 7 minutes with --precision bfloat16" in result.output) is told
+    assert ("about 7 minutes with --precision bfloat16" in result.output) is reported
 
 
 def test_more_devices_than_there_are_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_database_that_is_not_there_is_an_error(quick: None, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--box", "giuo"], "No such loss: 'giuo'. Did you mean giou? There are: l1, l2, smooth_l1, iou, log_iou,"),
         (["--box", "focal"], "'focal' is a loss of one-vs-rest logits. There are: l1,"),
@@ -256,10 +256,10 @@ def test_a_database_that_is_not_there_is_an_error(quick: None, tmp_path: Path) -
         (["nowhere"], "Path 'nowhere' does not exist"),
     ],
 )
-def test_wrong_options_are_explained(words: list[str], told: str) -> None:
+def test_wrong_options_are_explained(words: list[str], message: str) -> None:
     result = detloss_command("compare", *words)
     assert result.exit_code == 2
-    assert told in " ".join(result.output.split())
+    assert message in " ".join(result.output.split())
 
 
 def test_data_that_cannot_be_used_is_explained_and_nothing_is_removed(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def few_scenes(path: Path | None = None, *, size: int | None = None, scenes: str
         Sample(f"scene-{number}", scene.image, scene.boxes, scene.labels)
         for number, scene in enumerate(compose(20, "train", STYLES["rotated"]))
     ]
-    return Dataset("few turned digits", ("digit",), samples[:16], samples[16:], [], "16 and 4.", detloss.Rotated())
+    return Dataset("few rotated digits", ("digit",), samples[:16], samples[16:], [], "16 and 4.", detloss.Rotated())
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_rotated_boxes_are_compared_from_the_command_to_the_report(few: None, tm
     records = [json.loads(line) for line in (tmp_path / "results.jsonl").read_text().splitlines()]
     assert {(record["box"], record["weight"]) for record in records} == {("giou", 1), ("kld", 2), ("smooth_l1", 1)}
     page = (tmp_path / "report.html").read_text()
-    assert "few turned digits" in page
+    assert "few rotated digits" in page
     truths = [box for sample in few_scenes().validation for box in sample.boxes]
     for _, _, width, height, angle in truths:
         assert f'width="{width:.1f}" height="{height:.1f}" transform="rotate({np.degrees(angle):.1f} ' in page

@@ -204,7 +204,7 @@ class TestBoxes:
         ("loss", "oracle"),
         [
             (detloss.DistanceIoULoss(), distance_box_iou_loss),
-            # Where every anchor is 8 pixels wide, distances are told in units of 8 pixels.
+            # Where every anchor is 8 pixels wide, distances are in units of 8 pixels.
             (detloss.L1Loss(), lambda pred, target, reduction: (pred - target).abs().sum() / 8),
         ],
         ids=["DIoU", "L1"],

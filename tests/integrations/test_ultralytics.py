@@ -303,12 +303,12 @@ def test_the_trainer(tmp_path: Path) -> None:
     options = {"data": str(data_set(tmp_path / "set")), "imgsz": 64, "batch": 2, "epochs": 1, "device": "cpu"}
     with use_losses(model, box=detloss.MSELoss(), classification=detloss.SigmoidFocalLoss()):
         pickle.dumps(model.callbacks)  # as ultralytics does for training on several devices
-        asked = []
+        used = []
         model.train(**options, plots=False, workers=0, project=str(tmp_path / "runs"))
         for network in (model.trainer.model, model.trainer.ema.ema):
             for branch in (network.criterion.one2many, network.criterion.one2one):
-                asked += [branch.bce.loss.loss, branch.bbox_loss.loss.loss]
-    assert {type(loss) for loss in asked} == {detloss.MSELoss, detloss.SigmoidFocalLoss}
+                used += [branch.bce.loss.loss, branch.bbox_loss.loss.loss]
+    assert {type(loss) for loss in used} == {detloss.MSELoss, detloss.SigmoidFocalLoss}
     assert type(model.trainer.model.criterion.one2one.bbox_loss) is framework.BboxLoss
     assert model.callbacks is before
     assert before == events

@@ -55,10 +55,10 @@ def test_swapping_boxes_or_axes_changes_no_value(row: Row, seed: int) -> None:
     pred, target = boxes(seed)
     loss, gradient = loss_and_gradient(row, pred, target)
     torch.testing.assert_close(row(target, pred, reduction="none"), loss, rtol=1e-6, atol=0)
-    turned = [1, 0, 3, 2]
-    other, other_gradient = loss_and_gradient(row, pred[:, turned], target[:, turned])
+    swapped = [1, 0, 3, 2]
+    other, other_gradient = loss_and_gradient(row, pred[:, swapped], target[:, swapped])
     torch.testing.assert_close(other, loss, rtol=1e-6, atol=0)
-    torch.testing.assert_close(other_gradient[:, turned], gradient, rtol=1e-5, atol=1e-8)
+    torch.testing.assert_close(other_gradient[:, swapped], gradient, rtol=1e-5, atol=1e-8)
     mirror = torch.tensor([-1.0, 1.0, -1.0, 1.0])
     flipped = [2, 1, 0, 3]
     other, other_gradient = loss_and_gradient(row, (pred * mirror)[:, flipped], (target * mirror)[:, flipped])

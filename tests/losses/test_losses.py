@@ -150,9 +150,9 @@ def test_a_batch_is_its_parts(row: Row, seed: int) -> None:
 def test_strides_do_not_matter(row: Row, seed: int) -> None:
     pred, target = row.inputs(seed, torch.float32)
     wide = torch.stack([pred, -pred], -1).detach()[..., 0].requires_grad_()
-    turned = target.detach().t().contiguous().t() if target.dim() == 2 else target
+    transposed = target.detach().t().contiguous().t() if target.dim() == 2 else target
     assert not wide.is_contiguous()
-    loss = row(wide, turned)
+    loss = row(wide, transposed)
     close(loss, row(pred, target))
     close(torch.autograd.grad(loss, wide)[0], torch.autograd.grad(row(pred, target), pred)[0])
 

@@ -144,10 +144,10 @@ def test_two_processes_equal_one(tmp_path: Path, seed: int) -> None:
         with unread_classes():
             expected = result(PAIRS[name][1], logits, target, options)
         tolerance = 1e-12 if logits.dtype == torch.float64 else 2e-6
-        told = "value and gradient of call {k}, {call}".format
+        describe = "value and gradient of call {k}, {call}".format
         for results, _ in ranks:
             same = {"rtol": tolerance, "atol": tolerance, "equal_nan": True}
-            torch.testing.assert_close(results[k], expected, msg=told(k=k, call=call), **same)
+            torch.testing.assert_close(results[k], expected, msg=describe(k=k, call=call), **same)
     for _, said in ranks:
         assert all(ours.startswith(expected) for ours, expected in zip(said, SAID, strict=True)), said
 

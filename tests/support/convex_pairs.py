@@ -178,20 +178,20 @@ RECTANGLES = {
         of_rectangles(lambda rows, g: rectangles(g, len(rows))), error=RANDOM, step=SMOOTH, gradient_error=1e-10
     ),
     "identical": PairSet(of_rectangles(lambda rows, g: rows.clone())),
-    "written turned": PairSet(of_rectangles(lambda rows, g: half_turns(rows, whole(g, 1, 3, len(rows))))),
+    "equivalent rows": PairSet(of_rectangles(lambda rows, g: half_turns(rows, whole(g, 1, 3, len(rows))))),
     "half shifted": PairSet(of_rectangles(lambda rows, g: moved(rows, 0.5 * sign(g, len(rows))))),
     "shorter along an edge": PairSet(
         of_rectangles(lambda rows, g: moved(rows, 0.25) * rows.new_tensor([1, 1, 0.5, 1, 1]))
     ),
-    "turned by 1e-7": PairSet(
+    "rotated by 1e-7": PairSet(
         of_rectangles(lambda rows, g: moved(rows, 0.3 * sign(g, len(rows)), angle=1e-7)), step=SMOOTH
     ),
-    "turned by 1e-10": PairSet(
+    "rotated by 1e-10": PairSet(
         of_rectangles(lambda rows, g: moved(rows, 0.3 * sign(g, len(rows)), angle=1e-10)),
         step=SMOOTH,
         gradient_error=1e-2,
     ),
-    "turned by 1e-13": PairSet(of_rectangles(lambda rows, g: moved(rows, 0.3 * sign(g, len(rows)), angle=1e-13))),
+    "rotated by 1e-13": PairSet(of_rectangles(lambda rows, g: moved(rows, 0.3 * sign(g, len(rows)), angle=1e-13))),
     "shifted by 1e-7": PairSet(of_rectangles(lambda rows, g: moved(rows, 1e-7, 1e-7)), step=SMOOTH),
     "shifted by 1e-10": PairSet(of_rectangles(lambda rows, g: moved(rows, 1e-10, -1e-10)), step=SMOOTH),
     "touching edges": PairSet(

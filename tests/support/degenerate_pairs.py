@@ -19,7 +19,7 @@ from tests.support.convex_pairs import (
     whole,
 )
 
-Of = Callable[[Tensor, torch.Generator], Tensor]  # the second bodies, from the first
+Of = Callable[[Tensor, torch.Generator], Tensor]  # the second polygons, from the first
 
 
 def upright_rectangles(generator: torch.Generator, count: int) -> Tensor:
@@ -120,14 +120,14 @@ DEGENERATE = {
     "a point at the center": PairSet(beside(rectangles, at_the_center)),
     "a point on an edge": PairSet(beside(upright_rectangles, on_an_edge), step=SMOOTH),
     "a point on a corner": PairSet(beside(upright_rectangles, on_a_corner), step=SMOOTH),
-    "a point on a turned edge": PairSet(beside(rectangles, on_an_edge)),
+    "a point on a rotated edge": PairSet(beside(rectangles, on_an_edge)),
     "a segment across": PairSet(beside(rectangles, crossing), step=SMOOTH),
     "a segment inside": PairSet(beside(rectangles, lambda r, g: segment_at(r, 0.125, 0.25, 0.25)), step=SMOOTH),
     "a segment along an edge": PairSet(
         beside(upright_rectangles, lambda r, g: segment_at(r, 0.25 * sign(g, len(r)), 0.5 * sign(g, len(r)), 0.5)),
         step=SMOOTH,
     ),
-    "a segment along a turned edge": PairSet(
+    "a segment along a rotated edge": PairSet(
         beside(rectangles, lambda r, g: segment_at(r, 0.25 * sign(g, len(r)), 0.5 * sign(g, len(r)), 0.5))
     ),
     "a segment beyond an edge": PairSet(

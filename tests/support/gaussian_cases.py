@@ -65,8 +65,8 @@ def beside(rng: Random, row: Row, step: float) -> Row:
     return [*(x + rng.uniform(-step, step) * short for x in lengths), angle + rng.uniform(-step, step)]
 
 
-def moved(row: Row, x: float, y: float, grown: float = 1.0, turned: float = 0.0) -> Row:
-    return [row[0] + x, row[1] + y, row[2] * grown, row[3] * grown, row[4] + turned]
+def moved(row: Row, x: float, y: float, grown: float = 1.0, angle: float = 0.0) -> Row:
+    return [row[0] + x, row[1] + y, row[2] * grown, row[3] * grown, row[4] + angle]
 
 
 def same(rng: Random, make: Callable[[Row], Row], **kind: float) -> tuple[Row, Row]:
@@ -93,7 +93,7 @@ SETS: dict[str, Callable[[Random], tuple[Row, Row]]] = {
 }
 
 
-def turned(angle: float) -> Tensor:
+def rotation(angle: float) -> Tensor:
     """The summand of a row that rotates it."""
     return torch.tensor([0.0, 0.0, 0.0, 0.0, angle], dtype=torch.float64)
 

@@ -6,7 +6,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from tests.oracle import solids
+from tests.oracle import polytopes
 
 SIGNS = torch.tensor(list(product((-0.5, 0.5), repeat=3)), dtype=torch.float64)
 TINY, LESS = Fraction(1, 10**7), Fraction(1, 10**10)
@@ -63,10 +63,10 @@ def answers(pairs: list[tuple[Box, Box]], enclosing: str = "hull") -> dict[str, 
     rows: dict[str, list[float]] = {"iou": [], "giou": [], "diou": [], "share": []}
     for first, second in pairs:
         points = [[tuple(map(Fraction, point)) for point in product(*box)] for box in (first, second)]
-        found = solids.losses(points[0], points[1], enclosing)
+        found = polytopes.losses(points[0], points[1], enclosing)
         for name, value in found.items():
             rows[name].append(float(value))
-        sizes = [solids.volume(solids.hull(each)) for each in points]
+        sizes = [polytopes.volume(polytopes.hull(each)) for each in points]
         rows["share"].append(float(sum(sizes) / min(sizes)))
     return {name: torch.tensor(values, dtype=torch.float64) for name, values in rows.items()}
 

@@ -92,8 +92,10 @@ class Surface:
         return 0.5 - self.slope * sum(off[name](value) ** 2 for name, value in settings.items())
 
 
-def tuned(surface: Callable[..., Outcome], **asked: object) -> Tuned:
+def tuned(surface: Callable[..., Outcome], **settings: object) -> Tuned:
     """Tune alpha and gamma on a surface, in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cross_validation, "Workers", Inline)
-        return tune(small_dataset, run_trial=surface, **{"over": ["alpha", "gamma"], "trials": 16, "steps": 5} | asked)
+        return tune(
+            small_dataset, run_trial=surface, **{"over": ["alpha", "gamma"], "trials": 16, "steps": 5} | settings
+        )

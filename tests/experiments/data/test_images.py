@@ -45,7 +45,7 @@ def test_a_palette_keeps_its_colors(tmp_path: Path) -> None:
 
 def test_exif_orientation_turns_the_image_upright(tmp_path: Path) -> None:
     stored = np.zeros((30, 40, 3), dtype=np.uint8)
-    stored[:10, :10] = 255  # the top left corner of the sensor, which is the top right once turned
+    stored[:10, :10] = 255  # the top left corner of the sensor, which is the top right after rotation
     upright = Picture("one.png", rows=(("cell", 20.0, 0.0, 30.0, 10.0),), size=(30, 40))
     folder = write_voc(tmp_path / "cells", (upright, PAIR[1]))
     exif = Image.Exif()

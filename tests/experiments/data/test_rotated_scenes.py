@@ -31,10 +31,10 @@ def test_a_rotated_box_is_tight_around_its_ink(part: str, monkeypatch: pytest.Mo
     for scene, plain in lone:
         rows, columns = np.nonzero((scene.image != plain.image).any(axis=2))
         (cx, cy, width, height, angle) = scene.boxes[0].astype(float)
-        turned_back = ((columns + 0.5 - cx) + 1j * (rows + 0.5 - cy)) * np.exp(-1j * angle)
-        assert np.abs(turned_back.real).max() <= width / 2 + 1e-4
-        assert np.abs(turned_back.imag).max() <= height / 2 + 1e-4
-        ends = (turned_back.real.max(), -turned_back.real.min(), turned_back.imag.max(), -turned_back.imag.min())
+        rotated_back = ((columns + 0.5 - cx) + 1j * (rows + 0.5 - cy)) * np.exp(-1j * angle)
+        assert np.abs(rotated_back.real).max() <= width / 2 + 1e-4
+        assert np.abs(rotated_back.imag).max() <= height / 2 + 1e-4
+        ends = (rotated_back.real.max(), -rotated_back.real.min(), rotated_back.imag.max(), -rotated_back.imag.min())
         gaps.append(np.array([width, width, height, height]) / 2 - ends)
     # The outermost pixels of ink end half a pixel from their centers, and may be faint where they lie aslant.
     assert np.mean(gaps) < 0.8
@@ -48,10 +48,10 @@ def test_ink_turns_from_x_toward_y(seed: int) -> None:
     for angle in (0.0, *random.uniform(-math.pi, math.pi, 20)):
         spot = random.uniform(6, 24), random.uniform(6, 14)
         ink = np.exp(-((x - spot[0]) ** 2 + (y - spot[1]) ** 2) / 4).astype(np.float32)
-        turned = digit_scenes.rotate(ink, angle)
-        height, width = turned.shape
+        rotated = digit_scenes.rotate(ink, angle)
+        height, width = rotated.shape
         rows, columns = np.mgrid[:height, :width] + 0.5
-        center = ((columns - width / 2 + 1j * (rows - height / 2)) * turned).sum() / turned.sum()
+        center = ((columns - width / 2 + 1j * (rows - height / 2)) * rotated).sum() / rotated.sum()
         assert abs(center - complex(spot[0] - 15, spot[1] - 10) * np.exp(1j * angle)) < 0.05
 
 
@@ -70,7 +70,7 @@ def test_angles_are_of_all_directions_alike() -> None:
 def test_the_data_set() -> None:
     dataset = load(None, scenes="rotated")
     assert (dataset.name, dataset.geometry) == ("rotated digit scenes", detloss.Rotated())
-    assert dataset.class_names == ("digit",), "a 6 that is turned may be a 9"
+    assert dataset.class_names == ("digit",), "a rotated 6 may be a 9"
     assert (len(dataset.train), len(dataset.validation)) == (2000, 400)
     for sample in dataset.train + dataset.validation:
         assert (sample.image.shape, sample.boxes.dtype) == ((64, 64, 3), np.float32)

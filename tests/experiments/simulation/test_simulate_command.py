@@ -41,36 +41,38 @@ def test_the_command_writes_numbers_and_a_plot(seed: int, tmp_path: Path) -> Non
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+def requested(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """Settings that the command requests; it receives a small simulation in any case."""
-    asked: dict[str, object] = {}
+    requested: dict[str, object] = {}
     simulation = simulate([BY_NAME["l2"]], gradient="exact", points=1, seed=0)
 
     def run(losses: object, **settings: object) -> Simulation:
-        asked.update(settings, losses=losses)
+        requested.update(settings, losses=losses)
         return simulation
 
     monkeypatch.setattr(simulate_command, "run", run)
-    return asked
+    return requested
 
 
 @pytest.mark.parametrize(("words", "points"), [((), 500), (("--full",), 5000), (("--points", 7), 7)])
-def test_how_many_points(words: tuple[str | int, ...], points: int, asked: dict[str, object], tmp_path: Path) -> None:
+def test_how_many_points(
+    words: tuple[str | int, ...], points: int, requested: dict[str, object], tmp_path: Path
+) -> None:
     assert detloss_simulate(*words, "--out", tmp_path).exit_code == 0
-    assert asked["points"] == points
-    assert asked["gradient"] == "exact"
-    assert asked["losses"] == losses_with("exact")
-    assert asked["seed"] == 0
-    assert asked["device"] == "cpu"
+    assert requested["points"] == points
+    assert requested["gradient"] == "exact"
+    assert requested["losses"] == losses_with("exact")
+    assert requested["seed"] == 0
+    assert requested["device"] == "cpu"
 
 
-def test_the_published_step_is_for_the_losses_that_have_one(asked: dict[str, object], tmp_path: Path) -> None:
+def test_the_published_step_is_for_the_losses_that_have_one(requested: dict[str, object], tmp_path: Path) -> None:
     assert detloss_simulate("--gradient", "published", "--out", tmp_path).exit_code == 0
-    assert asked["losses"] == losses_with("published")
+    assert requested["losses"] == losses_with("published")
 
 
 def test_results_go_to_a_separate_folder(
-    asked: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    requested: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert detloss_simulate().exit_code == 0
@@ -78,7 +80,7 @@ def test_results_go_to_a_separate_folder(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--losses", "focal"], "--losses: expected some of l1, l2, smooth_l1, iou, log_iou, giou, diou, ciou for the exact gradient, got focal, a loss of one-vs-rest logits"),
         (["--losses", "giou,ce"], "got ce, a loss of softmax logits"),
@@ -94,10 +96,10 @@ def test_results_go_to_a_separate_folder(
         (["--device", "tpu"], "'tpu' is not one of 'cpu', 'cuda'"),
     ],
 )  # fmt: skip
-def test_wrong_options_are_explained(words: list[str], told: str, tmp_path: Path) -> None:
+def test_wrong_options_are_explained(words: list[str], message: str, tmp_path: Path) -> None:
     result = detloss_simulate(*words, "--out", tmp_path)
     assert result.exit_code == 2
-    assert told in " ".join(result.output.split())
+    assert message in " ".join(result.output.split())
     assert not list(tmp_path.iterdir())
 
 
@@ -118,8 +120,8 @@ def test_results_are_overwritten_only_on_request(tmp_path: Path) -> None:
     words = ("--losses", "l2", "--points", 1, "--out", tmp_path)
     refused = detloss_simulate(*words)
     assert refused.exit_code == 1
-    told = f"{tmp_path / 'simulate.json'}: expected no earlier results: choose another --out, or --overwrite them"
-    assert told in refused.output
+    message = f"{tmp_path / 'simulate.json'}: expected no earlier results: choose another --out, or --overwrite them"
+    assert message in refused.output
     assert (tmp_path / "simulate.json").read_text() == "precious"
     assert detloss_simulate(*words, "--overwrite").exit_code == 0
     assert json.loads((tmp_path / "simulate.json").read_text())["cases"] == 343
@@ -137,22 +139,22 @@ def raising(error: BaseException) -> Callable[..., None]:
 @pytest.mark.parametrize("before", ["", "precious"])
 @pytest.mark.parametrize("where", ["simulate_command.run", "simulation_plots.write"])
 @pytest.mark.parametrize(
-    ("error", "code", "told"),
+    ("error", "code", "message"),
     [
         (KeyboardInterrupt(), 130, "Interrupted: no results were written."),
         (OSError(28, "No space left on device"), 1, "No space left on device"),
     ],
 )
 def test_an_early_end_leaves_no_partial_files(
-    before: str, where: str, error: BaseException, code: int, told: str,
-    asked: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    before: str, where: str, error: BaseException, code: int, message: str,
+    requested: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     if before:
         (tmp_path / "simulate.json").write_text(before)
     monkeypatch.setattr(f"detloss.experiments.simulation.{where}", raising(error))
     result = detloss_simulate("--out", tmp_path, "--overwrite")
     assert result.exit_code == code
-    assert told in result.output
+    assert message in result.output
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == ({"simulate.json": before} if before else {})
 
 

@@ -43,15 +43,15 @@ from tests.support.tuning_trials import (
 @pytest.mark.parametrize("number", [2, 3, 5, 7])
 def test_folds_are_disjoint_cover_the_training_images_and_leave_the_validation_images_alone(number: int) -> None:
     dataset = small_dataset()
-    judged_on: list[str] = []
+    evaluated_on: list[str] = []
     for fold in range(number):
         part = fold_dataset(dataset, fold, number)
-        trained, judged = ([sample.name for sample in side] for side in (part.train, part.validation))
-        assert not set(trained) & set(judged)
-        assert set(trained) | set(judged) == {sample.name for sample in dataset.train}
-        assert IMAGES // number <= len(judged) <= -(-IMAGES // number)
-        judged_on += judged
-    assert sorted(judged_on) == sorted(sample.name for sample in dataset.train)
+        trained, evaluated = ([sample.name for sample in side] for side in (part.train, part.validation))
+        assert not set(trained) & set(evaluated)
+        assert set(trained) | set(evaluated) == {sample.name for sample in dataset.train}
+        assert IMAGES // number <= len(evaluated) <= -(-IMAGES // number)
+        evaluated_on += evaluated
+    assert sorted(evaluated_on) == sorted(sample.name for sample in dataset.train)
 
 
 def test_the_fold_of_an_image_follows_from_the_names_alone(seed: int) -> None:
@@ -73,8 +73,8 @@ def test_folds_without_a_box_are_rejected() -> None:
     dataset = small_dataset()
     empty = replace(dataset.train[0], boxes=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64))
     barren = replace(dataset, train=[dataset.train[0], *(replace(empty, name=f"{number}") for number in range(5))])
-    told = r"folds: expected boxes for \w+ in fold \d of 2, got none in 3 of 6 training images: use fewer folds"
-    with pytest.raises(TuningError, match=told):
+    message = r"folds: expected boxes for \w+ in fold \d of 2, got none in 3 of 6 training images: use fewer folds"
+    with pytest.raises(TuningError, match=message):
         check_folds(barren, 2)
     with pytest.raises(TuningError, match="got none in 0 of 24 training images: use fewer folds"):
         check_folds(dataset, 25)
@@ -307,7 +307,7 @@ def test_a_training_that_raises_leaves_its_candidate_out_until_the_next_call(tmp
 
 
 @pytest.mark.parametrize(
-    ("hopeless", "told"),
+    ("hopeless", "message"),
     [
         (
             lambda trial: trial.candidate < 2,
@@ -316,10 +316,10 @@ def test_a_training_that_raises_leaves_its_candidate_out_until_the_next_call(tmp
         (lambda trial: trial.fold is None, "on all training images failed: FloatingPointError: the gradient is gone"),
     ],
 )
-def test_an_error_if_a_start_or_the_final_trainings_fail(hopeless: Callable, told: str) -> None:
+def test_an_error_if_a_start_or_the_final_trainings_fail(hopeless: Callable, message: str) -> None:
     with pytest.raises(TrainingError) as caught:
         tuned(Surface(hopeless=hopeless))
-    assert told in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.exhaustive

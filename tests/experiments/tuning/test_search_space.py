@@ -49,7 +49,7 @@ def test_defaults_are_those_of_the_losses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("box", "cls", "over", "told"),
+    ("box", "cls", "over", "message"),
     [
         (
             "giou",
@@ -63,10 +63,10 @@ def test_defaults_are_those_of_the_losses() -> None:
         ("l1", "focal", ["gamma", "gamma"], "over: expected every parameter once, got gamma, gamma"),
     ],
 )
-def test_parameters_that_the_losses_lack_are_rejected(box: str, cls: str, over: list[str] | None, told: str) -> None:
+def test_parameters_that_the_losses_lack_are_rejected(box: str, cls: str, over: list[str] | None, message: str) -> None:
     with pytest.raises(TuningError) as caught:
         parameters_over(BOX_LOSSES[box], CLASS_LOSSES[cls], over)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
 def test_without_a_choice_the_options_of_the_class_loss_are_tuned() -> None:
@@ -133,11 +133,11 @@ def test_a_start_beyond_the_range_widens_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("counts", "told"), [([0, 9], "got 0 positive and 9 neg"), ([9, 0], "got 9 positive and 0 neg")]
+    ("counts", "message"), [([0, 9], "got 0 positive and 9 neg"), ([9, 0], "got 9 positive and 0 neg")]
 )
-def test_counts_without_an_alpha_are_rejected(counts: list[int], told: str) -> None:
+def test_counts_without_an_alpha_are_rejected(counts: list[int], message: str) -> None:
     [alpha] = parameters_over(BOX_LOSSES["l1"], CLASS_LOSSES["focal"], ["alpha"])
-    with pytest.raises(TuningError, match=f"over: expected cells with and without objects to tune alpha, {told}"):
+    with pytest.raises(TuningError, match=f"over: expected cells with and without objects to tune alpha, {message}"):
         start_settings([alpha], counts)
 
 

@@ -26,7 +26,7 @@ from tests.support.tuning_trials import (
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"),
+    ("settings", "message"),
     [
         ({"box": "focal"}, "box: 'focal' is a loss of .*. There are: l1, l2, smooth_l1, .*kld"),
         ({"cls": "giou"}, "cls: 'giou' is a loss of boxes. There are: ce, "),
@@ -44,9 +44,9 @@ from tests.support.tuning_trials import (
         ({"folds": 30}, "folds: expected boxes for evaluation in fold 25 of 30, got none in 0 of 24 training images"),
     ],
 )
-def test_invalid_settings_are_rejected(asked: dict, told: str, tmp_path: Path) -> None:
-    with pytest.raises(TuningError, match=told):
-        tuned(Surface(), **{"out": tmp_path} | asked)
+def test_invalid_settings_are_rejected(settings: dict, message: str, tmp_path: Path) -> None:
+    with pytest.raises(TuningError, match=message):
+        tuned(Surface(), **{"out": tmp_path} | settings)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -153,7 +153,7 @@ def test_an_interrupt_is_reported_and_finished_trials_are_kept(surface: Surface,
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         (["--box", "giuo"], 2, "No such loss: 'giuo'. Did you mean giou?"),
         (["--cls", "giou"], 2, "'giou' is a loss of boxes. There are: ce,"),
@@ -173,13 +173,13 @@ def test_an_interrupt_is_reported_and_finished_trials_are_kept(surface: Surface,
     ],
 )
 def test_wrong_arguments_are_explained(
-    surface: Surface, words: list[str], code: int, told: str, tmp_path: Path
+    surface: Surface, words: list[str], code: int, message: str, tmp_path: Path
 ) -> None:
     if code == 1:
         assert invoke("--trials", 3, "--steps", 5, "--jobs", 1, "--out", tmp_path).exit_code == 0
     result = invoke("--jobs", 1, "--out", tmp_path, *words)
     assert result.exit_code == code
-    assert told in " ".join(result.output.split())
+    assert message in " ".join(result.output.split())
 
 
 def test_data_that_cannot_be_used_are_explained(tmp_path: Path) -> None:

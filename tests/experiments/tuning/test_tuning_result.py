@@ -132,9 +132,9 @@ def test_tune_json_has_everything(tmp_path: Path) -> None:
         assert one["ap"] == pytest.approx(np.mean(one["folds"]))
         assert one["seconds"] == 2.0 * len(one["folds"])
     for role in ("start", "best"):
-        judged = record[role]
-        validation = judged.pop("validation")
-        assert judged == record["candidates"][judged["number"]]
+        evaluated = record[role]
+        validation = evaluated.pop("validation")
+        assert evaluated == record["candidates"][evaluated["number"]]
         assert validation["ap50"] == pytest.approx(validation["ap"] + 0.2)
     low, high = record["interval"]
     assert low <= record["difference"] <= high

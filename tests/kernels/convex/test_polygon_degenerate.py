@@ -133,7 +133,7 @@ def test_long_pairs(name: str, dtype: torch.dtype, seed: int) -> None:
             assert gradients[k].isfinite().all()
             for entry in (0, 1, 2, 3, 5, 6, 7, 8) if loss in ("iou", "giou") else ():
                 gradient, size = truth[loss][entry], max(1.0, abs(float(numbers[entry])))
-                if numbers[entry] or entry % 5 < 2:  # a body without height gets one in several right ways
+                if numbers[entry] or entry % 5 < 2:  # a height of 0 has several correct derivatives
                     off = abs(gradients[k, entry].item() - gradient.mean) - abs(gradient.kink)
                     assert float(off) * size <= 10 * rounding + coarse, (loss, backend, pair, entry)
 

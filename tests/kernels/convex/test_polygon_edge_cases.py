@@ -103,10 +103,10 @@ def test_polygons_without_area(a: list, b: list, iou: float, giou: float, diou: 
 
 def test_the_enclosing_box_is_not_the_shape_itself() -> None:
     """A square rotated by 45 degrees fills half of its box, also if both are the same square."""
-    turned = torch.tensor([[0.0, 0.0, 1.0, 1.0, math.pi / 4]], dtype=DOUBLE, requires_grad=True)
-    value = detloss.generalized_iou(turned, turned.detach(), geometry=Rotated(), enclosing="box")
+    rotated = torch.tensor([[0.0, 0.0, 1.0, 1.0, math.pi / 4]], dtype=DOUBLE, requires_grad=True)
+    value = detloss.generalized_iou(rotated, rotated.detach(), geometry=Rotated(), enclosing="box")
     assert value.item() == pytest.approx(0.5, abs=1e-14)
-    value = detloss.generalized_iou(turned, turned.detach() + 1e-13, geometry=Rotated(), enclosing="box")
+    value = detloss.generalized_iou(rotated, rotated.detach() + 1e-13, geometry=Rotated(), enclosing="box")
     assert value.item() == pytest.approx(0.5, abs=1e-11)
 
 
@@ -245,9 +245,9 @@ def test_rows_in_any_layout(seed: int) -> None:
     expected = detloss.iou(first, second.repeat(20, 1), geometry=Rotated())
     assert torch.equal(detloss.iou(wide[:, ::2], second.expand(20, 5), geometry=Rotated()), expected)
     corners = corners_of(first)
-    turned = corners.permute(2, 1, 0).contiguous().permute(2, 1, 0)
+    permuted = corners.permute(2, 1, 0).contiguous().permute(2, 1, 0)
     as_polygons = [
-        detloss.iou(each, corners_of(second).expand(20, 4, 2), geometry=Polygon()) for each in (corners, turned)
+        detloss.iou(each, corners_of(second).expand(20, 4, 2), geometry=Polygon()) for each in (corners, permuted)
     ]
     assert torch.equal(*as_polygons)
 

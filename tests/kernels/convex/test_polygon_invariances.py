@@ -90,7 +90,7 @@ def grown(rows: Tensor) -> Tensor:
     return torch.cat((3.0 * rows[:, :4], rows[:, 4:]), -1)
 
 
-def turned(rows: Tensor) -> Tensor:
+def rotated(rows: Tensor) -> Tensor:
     """The plane rotated by one radian."""
     (x, y), cosine, sine = rows[:, :2].unbind(-1), math.cos(1.0), math.sin(1.0)
     return torch.cat(
@@ -103,7 +103,7 @@ def mirrored(rows: Tensor) -> Tensor:
 
 
 @every_backend
-@pytest.mark.parametrize("change", [shifted, grown, turned, mirrored])
+@pytest.mark.parametrize("change", [shifted, grown, rotated, mirrored])
 @pytest.mark.parametrize("name", [name for name in RECTANGLES if name not in ("tiny", "huge", "far away")])
 def test_moving_the_plane_of_rectangles(name: str, change: Callable[[Tensor], Tensor], backend: str, seed: int) -> None:
     rows = pairs_of(name, backend, seed)

@@ -40,10 +40,10 @@ MEASURES: dict[str, Callable[..., Tensor]] = {
     "diou": detloss.distance_iou,
     "ciou": detloss.complete_iou,
 }
-ENTRIES = 6  # numbers of each pair by which the gradients are asked: the oracle is slow
+ENTRIES = 6  # numbers of each pair by which gradients are compared: the oracle is slow
 SAME_SIDE = (
     "identical",
-    "written turned",
+    "equivalent rows",
     "half shifted",
     "shorter along an edge",
     "identical polygons",
@@ -77,9 +77,9 @@ def with_gradients(loss: str, pairs: PairSet, first: Tensor, second: Tensor, enc
 def test_values(name: str, count: int, seed: int) -> None:
     pairs = SETS[name]
     first, second = pairs.pairs(seed, count)
-    bodies = [[shape(fractions_of(row)) for row in rows] for shape, rows in zip(pairs.shapes, (first, second))]
+    polygons = [[shape(fractions_of(row)) for row in rows] for shape, rows in zip(pairs.shapes, (first, second))]
     for enclosing in ("hull", "box"):
-        answers = [oracle.losses(*pair, enclosing) for pair in zip(*bodies)]
+        answers = [oracle.losses(*pair, enclosing) for pair in zip(*polygons)]
         for loss in answers[0].keys() & MEASURES:
             for backend in BACKENDS:
                 with detloss.use_backend(backend):
@@ -226,7 +226,7 @@ EIGHTH, HALF = math.pi / 4, math.sqrt(0.5)
 OCTAGON = 2.0 * (math.sqrt(2.0) - 1.0)
 # A geometry, two rows, and their IoU, GIoU by hull and by box, and DIoU.
 BY_HAND = {
-    "a square turned by 45 degrees": (
+    "a square rotated by 45 degrees": (
         Rotated(),
         [0.0, 0.0, 1.0, 1.0, 0.0],
         [0.0, 0.0, 1.0, 1.0, EIGHTH],
@@ -291,16 +291,16 @@ def test_by_hand(name: str, swapped: bool, backend: str) -> None:
 @pytest.mark.parametrize("corners", [3, 4, 5, 8, 17, 32])
 def test_a_regular_polygon_rotated_by_half_its_angle(corners: int, backend: str) -> None:
     """The intersection is the regular polygon of twice as many corners around their inscribed circle."""
-    upright, turned = ngon(corners), ngon(corners, math.pi / corners)
+    upright, rotated = ngon(corners), ngon(corners, math.pi / corners)
     size = 0.5 * corners * math.sin(2.0 * math.pi / corners)
     shared = 2.0 * corners * math.tan(0.5 * math.pi / corners) * math.cos(math.pi / corners) ** 2
     hull = corners * math.sin(math.pi / corners)  # the polygon of twice as many corners in the unit circle
     iou = shared / (2.0 * size - shared)
-    exact = oracle.losses(*(oracle.polygon(fractions_of(row)) for row in (upright, turned)))
+    exact = oracle.losses(*(oracle.polygon(fractions_of(row)) for row in (upright, rotated)))
     assert 1.0 - float(exact["iou"]) == pytest.approx(iou, abs=1e-14)
     with detloss.use_backend(backend):
-        assert detloss.iou(upright, turned, geometry=Polygon()).item() == pytest.approx(iou, abs=1e-14)
-        giou = detloss.generalized_iou(upright, turned, geometry=Polygon()).item()
+        assert detloss.iou(upright, rotated, geometry=Polygon()).item() == pytest.approx(iou, abs=1e-14)
+        giou = detloss.generalized_iou(upright, rotated, geometry=Polygon()).item()
         assert giou == pytest.approx(iou - 1.0 + (2.0 * size - shared) / hull, abs=1e-14)
 
 
@@ -322,12 +322,12 @@ def test_identical_rows_cost_nothing_and_rest(loss: str, backend: str, seed: int
 def test_rectangles_of_angle_zero_equal_boxes(name: str, backend: str, seed: int) -> None:
     generator, count = torch.Generator().manual_seed(seed), 10_000
     draw = rectangles if name == "random" else rectangles_on_a_grid
-    turned = [draw(generator, count) * torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0]) for _ in range(2)]
-    boxes = [rows[:, :4] for rows in turned]
+    rotated = [draw(generator, count) * torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0]) for _ in range(2)]
+    boxes = [rows[:, :4] for rows in rotated]
     as_rectangles = PairSet(grid), PairSet(grid, AxisAligned(format="cxcywh"))
     with detloss.use_backend(backend):
         for loss in ("iou", "giou"):
-            cost, gradients = with_gradients(loss, as_rectangles[0], *turned, "box")
+            cost, gradients = with_gradients(loss, as_rectangles[0], *rotated, "box")
             expected, expected_gradients = with_gradients(loss, as_rectangles[1], *boxes, "box")
             torch.testing.assert_close(cost, expected, rtol=0, atol=1e-11)
             by_boxes = gradients.view(count, 2, 5)[..., :4].flatten(1)

@@ -100,8 +100,8 @@ def test_values_by_hand() -> None:
 def test_derivatives_of_derivatives(name: str, kind: str, in_one_direction: bool, seed: int) -> None:
     pred, target = (rows.requires_grad_() for rows in drawn(seed, kind, 2))
     loss = partial(LOSSES[name][0], reduction="none")
-    asked = {"eps": 1e-7, "atol": 1e-3, "rtol": 1e-3, "fast_mode": in_one_direction}
-    assert torch.autograd.gradgradcheck(loss, (pred, target), **asked)
+    settings = {"eps": 1e-7, "atol": 1e-3, "rtol": 1e-3, "fast_mode": in_one_direction}
+    assert torch.autograd.gradgradcheck(loss, (pred, target), **settings)
 
 
 @pytest.mark.parametrize("name", SMOOTH)

@@ -12,7 +12,7 @@ from tests.support.gaussian_cases import (
     SYMMETRIC,
     drawn,
     every_loss,
-    turned,
+    rotation,
     with_gradients,
 )
 
@@ -40,8 +40,8 @@ def test_tau_lifts_identical_boxes(name: str) -> None:
 def test_a_box_has_many_rows(name: str, seed: int) -> None:
     pred, target = drawn(seed, "random", 200)
     value, gradients = with_gradients(name, pred, target)
-    half = pred + turned(math.pi)
-    exchanged = pred[:, [0, 1, 3, 2, 4]] + turned(math.pi / 2)
+    half = pred + rotation(math.pi)
+    exchanged = pred[:, [0, 1, 3, 2, 4]] + rotation(math.pi / 2)
     for rows, order in ((half, slice(None)), (exchanged, [0, 1, 3, 2, 4, 5, 6, 7, 8, 9])):
         other, other_gradients = with_gradients(name, rows, target)
         torch.testing.assert_close(other, value, rtol=1e-13, atol=1e-13)
@@ -95,5 +95,5 @@ def test_the_angle_of_a_square_has_no_effect(name: str, seed: int) -> None:
     pred, target = drawn(seed, "random", 50)
     pred[:, 3] = pred[:, 2]
     value, gradients = with_gradients(name, pred, target)
-    torch.testing.assert_close(with_gradients(name, pred + turned(1.0), target)[0], value, rtol=1e-13, atol=1e-14)
+    torch.testing.assert_close(with_gradients(name, pred + rotation(1.0), target)[0], value, rtol=1e-13, atol=1e-14)
     assert not gradients[:, 4].any()
