@@ -50,7 +50,7 @@ def test_dtypes(converter: Callable, operands: Callable, dtype: torch.dtype, see
 
 
 @every
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers say it of their own parts
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers warn about their own code
 def test_vmap_and_compile(converter: Callable, operands: Callable, seed: int) -> None:
     given = operands(seed)
     expected = converter(given)

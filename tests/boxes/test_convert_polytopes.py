@@ -49,7 +49,7 @@ def test_polytopes_from_half_spaces_to_vertices(vertices: np.ndarray, normals: n
         given = torch.from_numpy(halfspaces)
         padded = torch.cat(
             (given, given[-1:], given[-1:], torch.tensor([[0.0, 0.0, 0.0, 1.0]]))
-        )  # the last says nothing
+        )  # the last one is padding
         for one in (given, padded[torch.randperm(len(padded))]):
             ours = detloss.polytope_from_halfspaces(one)
             assert ours.shape == (math.comb(len(one), 3), 3)

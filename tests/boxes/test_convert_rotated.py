@@ -43,7 +43,7 @@ def test_rectangles_from_their_corners(seed: int) -> None:
     rows = rectangles(seed)
     corners = torch.tensor([corners_by_complex_numbers(*row) for row in rows.tolist()], dtype=torch.float64)
     torch.testing.assert_close(detloss.rotated_from_corners(corners), rows)
-    # The other way round the first edge leads from the second corner back to the first: w and h stay, half a turn on.
+    # In the opposite order the first edge is reversed: w and h are unchanged, the angle differs by half a turn.
     other = detloss.rotated_from_corners(corners[:, [1, 0, 3, 2]])
     torch.testing.assert_close(other[:, :4], rows[:, :4])
     torch.testing.assert_close((other[:, 4] - rows[:, 4]).cos(), torch.full((len(rows),), -1.0, dtype=torch.float64))

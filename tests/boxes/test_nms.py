@@ -105,7 +105,7 @@ def test_keeps_the_first_of_equals() -> None:
 
 
 def test_lets_a_suppressed_box_suppress_nothing() -> None:
-    x = torch.arange(300.0)  # neighbours share 3/5, the next but one 1/3; more boxes than are compared at a time
+    x = torch.arange(300.0)  # IoU 3/5 of neighbors, 1/3 of the next but one; more boxes than are compared at a time
     boxes = torch.stack((x, torch.zeros(300), x + 4, torch.ones(300)), dim=1)
     assert detloss.nms(boxes, -x, 0.5).tolist() == list(range(0, 300, 2))
 

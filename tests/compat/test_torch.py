@@ -63,7 +63,7 @@ def test_cross_entropy_of_indices(
             ).nan_to_num(),
             lambda x, ignored=ignored, labels=labels: functional.cross_entropy(
                 x, labels, weight, None, ignored, None, reduction, smoothing
-            ).nan_to_num(),  # a mean of nothing is NaN there
+            ).nan_to_num(),  # a mean of an empty batch is NaN there
             random_numbers(seed, *shape),
         )
 

@@ -12,7 +12,7 @@ from detloss.detectors import UnitBox
 from tests.support.distributed import RANKS, on_two_ranks
 
 STEPS, SIZE, CLASSES = 4, 32, 3
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # counts are summed in float32, and a step enlarges what differs up to 60 times
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # counts are summed in float32, and a step magnifies differences up to 60 times
 Batch = tuple[Tensor, list[dict[str, Tensor]]]
 
 

@@ -64,7 +64,9 @@ class TestAssignment:
             labels = torch.randint(BACKGROUND, (count,), generator=generator)
             found = assign_rotated(cell_centers(16, 13), objects_of(boxes, labels), background=BACKGROUND)
             owners: list[int | None] = [None] * len(centers)
-            for index in boxes[:, 2:4].prod(dim=1).argsort(descending=True).tolist():  # the smallest has the last word
+            for index in (
+                boxes[:, 2:4].prod(dim=1).argsort(descending=True).tolist()
+            ):  # the smallest box is assigned last
                 row = boxes[index].tolist()
                 cells = [cell for cell, (x, y) in enumerate(centers) if holds(row, x, y)]
                 gaps = [math.dist(row[:2], center) for center in centers]
@@ -213,7 +215,7 @@ def test_memorizes_one_image(name: str, images: Tensor, targets: list) -> None:
         best = overlap.argmax()
         assert overlap[best] > 0.5
         assert found["labels"][best] == label
-        assert best < 2  # nothing surer than the two true boxes
+        assert best < 2  # nothing scores higher than the two true boxes
 
 
 class TestErrors:

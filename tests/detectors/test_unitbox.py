@@ -306,7 +306,7 @@ class TestModule:
             best = overlap.argmax()
             assert overlap[best] > 0.5
             assert found["labels"][best] == label
-            assert best < 2  # nothing surer than the two true boxes
+            assert best < 2  # nothing scores higher than the two true boxes
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)

@@ -41,7 +41,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "Workers", Inline)
 
 
-SHORT = ("--quick", "--steps", "2", "--jobs", "1")  # where nothing is refused, this ends soon
+SHORT = ("--quick", "--steps", "2", "--jobs", "1")  # valid commands end soon
 
 
 def compared(*words: str | Path) -> Result:

@@ -66,7 +66,7 @@ def evaluate(program: Program, *inputs: float) -> list[float]:
 
 
 def table_row(formula: Callable[..., Any]) -> Row:
-    """The row of the loss whose formula it is: a formula has the name of its loss, or of its row."""
+    """The row of a formula's loss: a formula has the name of its loss, or of its row."""
     names = {row.name: row for row in TABLE} | {row.loss.__name__: row for row in reversed(TABLE) if not row.of}
     return names.get(f"{formula.__name__}_loss") or names[formula.__name__]
 

@@ -29,7 +29,7 @@ from tests.support.detectron2_parts import (
 
 
 def flat(given: object) -> list[Tensor]:
-    """The tensors that ask for a gradient."""
+    """The tensors that require grad."""
     if isinstance(given, Tensor):
         return [given] if given.requires_grad else []
     return [each for part in given for each in flat(part)] if isinstance(given, list | tuple) else []

@@ -217,7 +217,7 @@ def test_everything_is_restored_and_copies_are_independent(seed: int) -> None:
     handle = use_losses(model, box=detloss.IoULoss(), classification=detloss.SigmoidFocalLoss(alpha=[0.1, 0.2, 0.3]))
     ours = model.bbox_head.loss(case)
     twins = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
-    again = use_losses(model, classification=detloss.binary_cross_entropy_loss)  # over what we put in
+    again = use_losses(model, classification=detloss.binary_cross_entropy_loss)  # over our previous losses
     again.remove()
     handle.remove()
     assert dict(model.named_modules()) == before

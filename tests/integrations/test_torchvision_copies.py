@@ -31,7 +31,7 @@ class TestCopies:
     def test_have_independent_losses(self, build: Build, batch: Batch) -> None:
         model = build()
         handle = use_losses(model, **OTHER[build], normalizer=detloss.Normalizer(momentum=0.5))
-        Run(model, batch)  # what a step leaves behind must be fit to be copied
+        Run(model, batch)  # the state after a step must be copyable
         for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
             stages = [value for each in twin.modules() for value in vars(each).values() if isinstance(value, Stage)]
             parts = set(twin.modules())

@@ -108,7 +108,7 @@ def test_the_losses_of_the_framework_in_our_form(name: str, boxes: int, seed: in
 
 
 IOU = framework.bbox_iou
-# What the framework's own box term subtracts from 1, were it of this loss.
+# Measure that the framework's box term would subtract from 1 for this loss.
 MEASURES = {
     detloss.IoULoss(): lambda a, b, **_: IOU(a, b, xywh=False),
     detloss.IoULoss(form="log"): lambda a, b, **_: 1 + IOU(a, b, xywh=False).clamp(2**-126).log(),
@@ -132,7 +132,7 @@ def test_other_box_losses(name: str, loss: object, seed: int, monkeypatch: pytes
 @pytest.mark.parametrize("weighted", [False, True])
 def test_other_class_losses(weighted: bool, seed: int) -> None:
     model, data = network("yolo26n.yaml", seed), batch(seed)
-    if weighted:  # what the framework's trainer makes of cls_pw
+    if weighted:  # the framework's trainer derives it from cls_pw
         model.class_weights = torch.tensor([0.5, 1.5, 1.0])
     with use_losses(model, classification=detloss.SigmoidFocalLoss(alpha=[0.3, 0.3, 0.3], gamma=1.5)):
         ours = step(model, data)

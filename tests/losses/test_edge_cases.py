@@ -13,7 +13,7 @@ from detloss.kernels import AVAILABLE
 
 @pytest.fixture(autouse=True, params=AVAILABLE["cpu"])
 def backend(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every backend of the processor; where the tests of this module are imported, that module says which."""
+    """Every CPU backend; modules that import these tests replace this fixture."""
     with detloss.use_backend(request.param):
         yield
 
@@ -30,8 +30,8 @@ FLAT, INVERTED = [0.0, 1.0, 2.0, 1.0], [2.0, 2.0, 0.0, 0.0]
         (FLAT, FLAT, 1, 1, 1, 1),
         (SQUARE, SQUARE, 1, 1, 1, 1),
         (POINT, OTHER, 0, -1, -1, -1),  # 0/0 := 0
-        (POINT, SQUARE, 0, 0, 0, 0),  # a point in the middle of a square
-        (INVERTED, SQUARE, 0, 0, 0, 0),  # the empty set over the square's own corners
+        (POINT, SQUARE, 0, 0, 0, 0),  # a point at the center of a square
+        (INVERTED, SQUARE, 0, 0, 0, 0),  # the empty set at the corners of the square
         (INVERTED, INVERTED, 0, -1, 0, 0),  # inverted wins over identical
     ],
 )

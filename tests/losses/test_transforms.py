@@ -8,7 +8,7 @@ import detloss
 from tests.support.loss_table import TABLE, Row
 from tests.support.marks import exhaustive_except
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers say it of their own parts
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers warn about their own code
 every_loss = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 every_loop = pytest.mark.parametrize(  # of which all its losses are alike to a tracer
     "row",

@@ -46,8 +46,8 @@ def _of_boxes(call: Call, part: str, size: Tensor) -> Tensor:
     with detloss.use_backend("eager"):
         value = call.loss(*leaves, geometry=call.options["geometry"])
     side = ("pred", "target").index(part)
-    pulls = torch.autograd.grad(value.sum(), leaves[side])[0].abs().amax(-1, keepdim=True)
-    return 4 * pulls.nan_to_num(0.0, 0.0, 0.0).sum(-2 - side)  # 4: twice the largest upstream gradient
+    gradients = torch.autograd.grad(value.sum(), leaves[side])[0].abs().amax(-1, keepdim=True)
+    return 4 * gradients.nan_to_num(0.0, 0.0, 0.0).sum(-2 - side)  # 4: twice the largest upstream gradient
 
 
 def _of_logits(call: Call, part: str) -> Tensor:
@@ -60,7 +60,7 @@ def _of_logits(call: Call, part: str) -> Tensor:
 
 
 def _of_rows(call: Call) -> Tensor:
-    likelihood = call.pred.detach().double().softmax(-1).nan_to_num(1.0)  # beside an infinite logit
+    likelihood = call.pred.detach().double().softmax(-1).nan_to_num(1.0)  # in rows with an infinite logit
     if call.target.shape == call.pred.shape:
         share = call.target.double()
     else:

@@ -18,11 +18,11 @@ from tests.oracle.polygons import Shape, box_of, polygon, rectangle
 ROTATED = Rotated()
 Pair = tuple[Tensor, Tensor]
 Draw = Callable[[torch.Generator, int], Pair]
-RANDOM, TIED, THIN = 1e-13, 3e-11, 3e-10  # what the IoU may be off
+RANDOM, TIED, THIN = 1e-13, 3e-11, 3e-10  # tolerances of the IoU
 SMOOTH, KINKED = (
     Fraction(1, 10**20),
     Fraction(1, 10**8),
-)  # steps; the longer one where rounding put a pair beside its tie
+)  # steps; the longer one if rounding moved a pair off its tie
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def padded(vertices: Tensor, copies: int) -> Tensor:
 
 
 def with_middles(vertices: Tensor) -> Tensor:
-    """With a vertex in the middle of every edge."""
+    """With a vertex at the midpoint of every edge."""
     middles = 0.5 * (vertices + vertices.roll(-1, -2))
     return torch.stack((vertices, middles), -2).flatten(-3, -2)
 

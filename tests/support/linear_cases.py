@@ -124,13 +124,13 @@ reductions = pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
 
 
 def operands(shape: tuple[int, ...] = (ROWS,), dtype: torch.dtype = torch.float64) -> list[Tensor]:
-    """Features, layer weight and layer bias that ask for gradients."""
+    """Features, layer weight and layer bias that require grad."""
     drawn = (torch.randn(*shape, FEATURES), torch.randn(CLASSES, FEATURES), torch.randn(CLASSES))
     return [each.to(dtype).requires_grad_() for each in drawn]
 
 
 class Sizes(TorchDispatchMode):
-    """Notes how many numbers the memory holds that operations ask for."""
+    """Records the number of elements that operations allocate."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -79,7 +79,7 @@ LAYOUTS: tuple[Layout, ...] = (
 
 
 def laid_out(rng: Random, x: Tensor) -> Tensor:
-    """The tensor, or one like it, as it lies in memory more often than not: contiguous, else in any way."""
+    """The tensor, mostly contiguous, else in a random memory layout."""
     return x if rng.random() < 0.4 else rng.choice(LAYOUTS)(rng, x)
 
 

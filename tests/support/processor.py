@@ -4,7 +4,7 @@ import platform
 
 import torch
 
-# What torch calls the best that a processor has.
+# torch's name of the best instruction set of a processor.
 SETS = {"DEFAULT": ("v2",), "AVX2": ("v2", "v3"), "AVX512": ("v2", "v3", "v4")}
 
 

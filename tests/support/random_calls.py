@@ -90,7 +90,7 @@ def _numbers(rng: Random) -> Call:
 
 
 def _options(rng: Random, row: Row, **choices: Sequence[object]) -> dict[str, Any]:
-    """A value for every option of a loss that has choices, beside the options that the catalog gives it."""
+    """A value for every option of a loss that has choices, in addition to its options in the catalog."""
     names = inspect.signature(row.loss).parameters
     return {**row.entry.options, **{name: rng.choice(values) for name, values in choices.items() if name in names}}
 
@@ -193,7 +193,7 @@ def _pair(rng: Random, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _logits(rng: Random, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    # Not so large that a weight beside one makes infinity: the battery has those.
+    # Small enough that no weight overflows: the battery has the large ones.
     extremes = torch.tensor([x for x in logits.extremes(dtype) if not 1e30 < abs(x) < torch.inf], dtype=dtype)
     special = extremes[torch.randint(0, len(extremes), shape, generator=_generator(rng))]
     drawn = (rng.choice((1, 3, 10)) * _normal(rng, shape)).to(dtype)

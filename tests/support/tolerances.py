@@ -26,7 +26,7 @@ class Results:
 
 
 def results(call: Call, backend: str) -> Results:
-    """A call evaluated on one backend, its operands as they lie in memory."""
+    """A call evaluated on one backend, with its operands in their memory layout."""
     given = {"pred": call.pred, "target": call.target, "weight": call.options.get("weight")}
     for wanted, (name, operand) in zip(call.wanted, list(given.items())):
         if wanted and isinstance(operand, Tensor) and operand.is_floating_point():

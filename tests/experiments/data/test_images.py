@@ -84,7 +84,7 @@ def test_truncated_missing_and_broken_images_are_left_out(tmp_path: Path) -> Non
     messages = {problem.file.removeprefix("images/train/"): problem.message for problem in dataset.problems}
     assert set(messages) == set(names)
     assert messages["truncated.jpg"].startswith("image cannot be read: image file is truncated")
-    # Where ultralytics has been imported it has replaced PIL's opener, and with it the words.
+    # Once imported, ultralytics replaces PIL's opener and its messages.
     assert messages["text.png"].startswith("image cannot be read: ")
     assert messages["float.tif"] == "image cannot be read: floating-point pixels have no defined range"
     assert [sample.name for sample in dataset.train] == ["one.png"]

@@ -190,7 +190,7 @@ MEASURED = {
 
 @pytest.fixture(scope="module")
 def points() -> torch.Tensor:
-    """A hundred points whose cases err as much as those of all 5000: few stand for all only if they lie as evenly."""
+    """A hundred points with the mean error of all 5000: a small sample is representative only if evenly spread."""
     share = (torch.arange(100, dtype=torch.float64) + 0.5) / 100
     turn = torch.arange(100, dtype=torch.float64) * math.pi * (3 - math.sqrt(5))  # the golden angle, as in a sunflower
     return 10 + 3 * share.sqrt()[:, None] * torch.stack([turn.cos(), turn.sin()], dim=-1)
@@ -232,7 +232,7 @@ def test_all_losses_run_on_one_thread_and_leave_the_others_alone() -> None:
         torch.set_num_threads(before)
 
 
-# ----------------------------------------------------------------------------------------------------------- picture
+# -------------------------------------------------------------------------------------------------------------- plot
 
 
 @pytest.fixture(scope="module")

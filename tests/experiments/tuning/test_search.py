@@ -142,7 +142,7 @@ def test_the_search_approaches_a_known_optimum_through_noise(seed: int) -> None:
 
 
 def test_bad_candidates_are_pruned_after_their_first_folds_but_starts_never() -> None:
-    surface = Surface(slope=-0.03)  # the starts are worst: what lies farther off is better
+    surface = Surface(slope=-0.03)  # the starts are worst: candidates further away are better
     found = tuned(surface)
     assert all(found.candidates[number].state is State.COMPLETE for number in (0, 1))
     surface = Surface()

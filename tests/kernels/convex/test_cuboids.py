@@ -47,7 +47,7 @@ def test_rotated_by_45_degrees() -> None:
 def test_hull_of_two_squares_one_above_the_other() -> None:
     flat, higher = row(0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0), row(0.0, 0.0, 3.0, 1.0, 1.0, 0.0, math.pi / 2)
     cube = row(0.0, 0.0, 1.5, 1.0, 1.0, 3.0, 0.0)
-    assert loss("giou", flat, higher).item() == pytest.approx(2.0)  # nothing in a hull of 3
+    assert loss("giou", flat, higher).item() == pytest.approx(2.0)  # an empty intersection in a hull of 3
     assert loss("giou", flat, cube).item() == pytest.approx(1.0)
 
 

@@ -77,7 +77,7 @@ def check(pairs: PairSet, rows: Pair, losses: Sequence[str], step: Fraction) -> 
 def test_rectangles_without_area(name: str, dtype: torch.dtype, seed: int) -> None:
     pairs = DEGENERATE[name]
     first, second = (each.to(dtype) for each in pairs.pairs(seed, PAIRS))
-    # What rounding to float32 moved off a tie is not within a long step of it.
+    # Pairs that rounding to float32 moved off a tie are further from it than a long step.
     check(pairs, (first, second), tuple(LOSSES), pairs.step if dtype == torch.float64 else SMOOTH)
 
 

@@ -169,7 +169,7 @@ def test_equivalent_polygon_rows(name: str, change: Callable[[Tensor], Tensor], 
         for measure in MEASURES:
             value, _, by_second = likeness(measure, Polygon(), first, second)
             again, _, by_second_now = likeness(measure, Polygon(), change(first), second)
-            torch.testing.assert_close(again, value, rtol=0.0, atol=TIED)  # a middle may lie beside its edge
+            torch.testing.assert_close(again, value, rtol=0.0, atol=TIED)  # a rounded midpoint may lie off its edge
             if SETS[name].error == RANDOM:
                 torch.testing.assert_close(by_second_now, by_second, rtol=1e-7, atol=1e-7)
 

@@ -101,7 +101,7 @@ def test_logarithms(name: str, seed: int) -> None:
         for cost, *rows in zip(costs.tolist(), first, second):
             answer = oracle.losses(*(shape(fractions_of(row)) for shape, row in zip(pairs.shapes, rows)))
             share = 1.0 - float(answer["iou"])
-            if share > 1e-3 or name == "apart":  # what is less is lost in the promise's absolute error
+            if share > 1e-3 or name == "apart":  # smaller values are within the documented absolute error
                 assert cost == pytest.approx(float(answer["log_iou"]), rel=1e-14, abs=pairs.error / max(share, 1e-3))
 
 

@@ -14,7 +14,7 @@ from tests.support.loss_table import TABLE, Row
 
 pytestmark = pytest.mark.skipif("cpp" not in kernels.AVAILABLE["cpu"], reason="installed without a C++ compiler")
 every_loss = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-EXACT = {"l1", "l2", "iou", "giou", "diou"}  # what eager calculates with the same operations in the same order
+EXACT = {"l1", "l2", "iou", "giou", "diou"}  # calculated with the same operations in the same order as eager
 
 
 def as_it_is(x: Tensor) -> Tensor:

@@ -132,7 +132,7 @@ def test_traces_hold_the_loss_and_not_its_number(row: Row, seed: int) -> None:
         return row(p, t)
 
     traced = [make_fx(loss, tracing_mode=mode)(pred, target) for mode in ("real", "fake", "symbolic")]
-    if not row.per_row:  # what eager does with rows is beyond this oldest of tracers
+    if not row.per_row:  # torch.jit cannot trace the row operations of eager
         traced.append(torch.jit.trace(loss, (pred, target)))
     for each in traced:
         torch.testing.assert_close(each(other, target), loss(other, target), rtol=1e-5, atol=1e-7)
@@ -150,7 +150,7 @@ def test_a_function_mode_sees_every_call(row: Row, seed: int) -> None:
         assert torch.equal(row(pred, target), expected)
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit.script")  # torch's own rules for tangents
+@pytest.mark.filterwarnings("ignore:.torch.jit.script")  # torch's rules for tangents
 @every_loss
 def test_tangents_of_forward_mode(row: Row, seed: int) -> None:
     pred, target = operands(row, seed)

@@ -14,7 +14,7 @@ from detloss.kernels import triton as backend
 collect_ignore_glob = [] if backend.installed else ["test_*.py"]
 
 if backend.installed:
-    # Where a kernel is defined it is decided how it will run, and nothing else in this process runs one.
+    # Triton chooses the interpreter when a kernel is defined; nothing else in this process runs kernels.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRITON_INTERPRET", "1")
         import_module("tests.support.primitive_kernels")

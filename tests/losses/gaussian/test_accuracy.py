@@ -26,7 +26,9 @@ from tests.support.gaussian_cases import (
 from tests.support.marks import quick_and_exhaustive
 
 CENTERS, SIDES = {0, 1, 5, 6}, {2, 3, 7, 8}
-KIN = [next(kin for kin in (CENTERS, {2, 3}, {7, 8}, {4, 9}) if k in kin) for k in range(10)]  # what cancels together
+KIN = [
+    next(kin for kin in (CENTERS, {2, 3}, {7, 8}, {4, 9}) if k in kin) for k in range(10)
+]  # groups of numbers that cancel
 
 
 @pytest.mark.parametrize(

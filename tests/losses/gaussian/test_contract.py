@@ -101,7 +101,7 @@ def test_transforms(function: Callable[..., Tensor], seed: int) -> None:
     torch.testing.assert_close(gradients, torch.autograd.grad(function(rows, target, reduction="sum"), rows)[0])
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers say it of their own parts
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers warn about their own code
 @pytest.mark.parametrize(
     "function",
     exhaustive_except(FUNCTIONS, lambda function: function is detloss.kullback_leibler_loss),

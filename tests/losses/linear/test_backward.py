@@ -33,7 +33,7 @@ def test_backward_twice(case: Case, reduction: str, backend: None, seed: int) ->
         theirs = torch.autograd.grad(expected, layer_operands, upstream, retain_graph=True)
         for one, other in zip(ours, theirs):
             same(one, other)
-            one.detach().zero_()  # a gradient is its receiver's own
+            one.detach().zero_()  # callers may modify their gradients
 
 
 @every_loss

@@ -26,7 +26,7 @@ from tests.support.marks import exhaustive_except
 
 
 def sizes_of(loss: Loss, *given: Tensor, **options: object) -> list[int]:
-    """How many numbers every piece of memory holds that a loss and its gradients ask for."""
+    """Number of elements in every allocation of a loss and its gradients."""
     with Sizes() as made:
         result = loss(*given, **options)
         result.backward(torch.ones((), dtype=result.dtype).expand(result.shape))
@@ -55,7 +55,7 @@ def test_all_logits_never_exist(case: Case, reduction: str, dtype: torch.dtype, 
         assert [size for size in without.sizes if size >= ROWS * CLASSES] == results
         with Sizes() as made:
             case.loss(*layer_operands, target, **options, weight=weight)
-        assert (made.sizes == without.sizes) == (reduction == "none")  # whose gradients wait for the backward pass
+        assert (made.sizes == without.sizes) == (reduction == "none")  # its gradients are computed in the backward pass
 
 
 def test_no_more_than_a_chunk_of_logits_exists(backend: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,7 +40,7 @@ def detloss(*words: str | Path) -> Result:
 
 @pytest.fixture
 def finished(tmp_path: Path) -> Path:
-    """The folder of a comparison whose page was lost."""
+    """The folder of a comparison without its page."""
     assert detloss(*WORDS, "--out", tmp_path).exit_code == 0
     (tmp_path / "report.html").unlink()
     return tmp_path
