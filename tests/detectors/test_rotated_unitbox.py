@@ -84,7 +84,7 @@ class TestAssignment:
                     (x, y), (cx, cy, *rest) = centers[cell], boxes[owner].tolist()
                     assert found.boxes[cell].tolist() == pytest.approx([cx - x, cy - y, *rest], abs=1e-5)
 
-    def test_the_smaller_area_wins_not_the_shorter_sides(self) -> None:
+    def test_prefers_the_smaller_area_over_shorter_sides(self) -> None:
         boxes = torch.tensor([[4.5, 2.5, 4.0, 4.0, 0.0], [4.5, 2.5, 1.0, 9.0, math.pi / 2]])
         found = assign_rotated(cell_centers(5, 9), objects_of(boxes, torch.tensor([3, 4])), background=BACKGROUND)
         assert found.labels.reshape(5, 9)[2].tolist() == [4] * 9
@@ -110,7 +110,7 @@ class TestPlane:
         assert plane.shape == (2, channels, 9, 13)
         assert (plane[:, -3:-1] > 0).all(), "sides"
 
-    def test_is_read_by_predict_as_it_is_written_by_the_targets(self) -> None:
+    def test_predict_inverts_the_encoding_of_the_targets(self) -> None:
         """A plane with exactly the assigned targets decodes to exactly the ground-truth boxes."""
         model = detloss.RotatedUnitBox(3)
         boxes = torch.tensor([[17.0, 13, 26, 10, 0.5], [38, 20, 9, 17, 2.0], [13, 25, 8, 15, -2.5]])
@@ -150,7 +150,7 @@ class TestLoss:
             assert parameter.grad.isfinite().all(), name
 
     @every_box_loss
-    def test_is_that_of_the_rectangle_however_it_is_written(self, loss: Loss, images: Tensor, targets: list) -> None:
+    def test_is_equal_for_equivalent_rows_of_a_rectangle(self, loss: Loss, images: Tensor, targets: list) -> None:
         model = detloss.RotatedUnitBox(2, box_loss=called(loss))
         plane = model(images).detach()
         quarter = torch.tensor([0.0, 0, 0, 0, math.pi / 2])
@@ -229,7 +229,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         "loss", [detloss.generalized_iou_loss, detloss.IoULoss(), partial(detloss.iou_loss, geometry=detloss.Polygon())]
     )
-    def test_an_overlap_loss_that_reads_other_rows_is_refused(self, loss: object) -> None:
+    def test_an_overlap_loss_of_another_geometry_is_rejected(self, loss: object) -> None:
         with pytest.raises(
             ValueError, match=r"^box_loss: expected geometry=Rotated\(\) for rows cx, cy, w, h, angle, got"
         ):

@@ -125,7 +125,7 @@ class TestPlane:
         object_in_cell = logits.softmax(0)[:4].sum() if background else logits.sigmoid()[0]
         assert object_in_cell.item() == pytest.approx(0.05, rel=1e-5)
 
-    def test_is_read_by_predict_as_it_is_written_by_the_targets(self) -> None:
+    def test_predict_inverts_the_encoding_of_the_targets(self) -> None:
         """A plane with exactly the assigned targets decodes to exactly the ground-truth boxes."""
         model = UnitBox(3)
         target = {"boxes": torch.tensor([[4.0, 6, 30, 20], [33, 9, 47, 30]]), "labels": torch.tensor([2, 0])}
@@ -170,9 +170,7 @@ class TestLoss:
             assert parameter.grad.isfinite().all(), name
 
     @pytest.mark.parametrize("losses", SETTINGS.values(), ids=SETTINGS)
-    def test_of_boxes_moves_distances_of_positive_cells_alone(
-        self, losses: dict, images: Tensor, targets: list
-    ) -> None:
+    def test_of_boxes_has_gradients_at_positive_cells_only(self, losses: dict, images: Tensor, targets: list) -> None:
         model = UnitBox(2, **losses)
         plane = model(images).detach().requires_grad_()
         model.plane_loss(plane, targets)["box"].backward()
@@ -262,7 +260,7 @@ class TestModule:
         assert middle.sum() < whole.sum()
         assert not (middle & ~whole).any()
 
-    def test_survives_copying_and_its_state(self, images: Tensor) -> None:
+    def test_copies_and_state_dict_preserve_it(self, images: Tensor) -> None:
         model = UnitBox(2)
         torch.testing.assert_close(copy.deepcopy(model)(images), model(images))
         file = io.BytesIO()
@@ -327,7 +325,7 @@ def test_own_losses_are_known(loss: Loss) -> None:
     "loss",
     [detloss.generalized_iou_loss, detloss.IoULoss(), partial(detloss.iou_loss, geometry=detloss.AxisAligned("xywh"))],
 )
-def test_an_overlap_loss_that_reads_other_rows_is_refused(loss: object) -> None:
+def test_an_overlap_loss_of_another_geometry_is_rejected(loss: object) -> None:
     with pytest.raises(
         ValueError, match=r"^box_loss: expected geometry=AxisAligned\(format='ltrb'\) for rows l, t, r, b, got"
     ):

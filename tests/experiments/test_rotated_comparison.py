@@ -44,8 +44,8 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 SHORT = ("--quick", "--steps", "2", "--jobs", "1")  # valid commands end soon
 
 
-def compared(*words: str | Path) -> Result:
-    return CliRunner().invoke(main, ["compare", *map(str, words)])
+def compared(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["compare", *map(str, arguments)])
 
 
 def test_rotated_boxes_are_compared_from_the_command_to_the_report(few: None, tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_the_data_decide_which_unitbox() -> None:
 
 @pytest.mark.parametrize("box", [loss.name for loss in ROTATED_LOSSES])
 def test_losses_of_rotated_boxes_are_offered_for_rotated_boxes_only(few: None, box: str, tmp_path: Path) -> None:
-    for words in (("--box", f"giou,{box}"), (tmp_path, "--scenes", "rotated", "--box", box)):
-        result = compared(*words, *SHORT, "--out", tmp_path)
+    for arguments in (("--box", f"giou,{box}"), (tmp_path, "--scenes", "rotated", "--box", box)):
+        result = compared(*arguments, *SHORT, "--out", tmp_path)
         assert result.exit_code == 2
         message = " ".join(result.output.split())
         assert f"'{box}' is a loss of {Kind.ROTATED.value}. There are: l1, l2, " in message
@@ -107,8 +107,8 @@ def test_losses_of_rotated_boxes_are_offered_for_rotated_boxes_only(few: None, b
 def test_other_detectors_have_no_rotated_boxes(few: None, detector: str, tmp_path: Path) -> None:
     result = compared("--scenes", "rotated", "--detector", detector, *SHORT, "--out", tmp_path)
     assert result.exit_code == 2
-    words = f"--detector: expected 'unitbox' for the rotated boxes of rotated digit scenes, got '{detector}'"
-    assert words in " ".join(result.output.split())
+    message = f"--detector: expected 'unitbox' for the rotated boxes of rotated digit scenes, got '{detector}'"
+    assert message in " ".join(result.output.split())
 
 
 def test_an_unknown_loss_is_reported_with_the_losses_of_the_data() -> None:

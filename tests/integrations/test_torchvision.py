@@ -72,21 +72,21 @@ class TestTheModelsOwnLosses:
         with use_losses(model, **OWN[build]):
             Run(model, batch).assert_equal(before)
 
-    def test_of_ssd_are_the_same_where_background_is_scarce(self, batch: Batch) -> None:
+    def test_of_ssd_are_the_same_if_background_is_scarce(self, batch: Batch) -> None:
         model = models.ssd()
         model.proposal_matcher = detection.SSDMatcher(0.02)
         before = Run(model, batch)
         with use_losses(model, **SSD_OWN):
             Run(model, batch).assert_equal(before)
 
-    def test_of_retinanet_leave_out_what_lies_between_the_thresholds(self, batch: Batch) -> None:
+    def test_of_retinanet_ignore_anchors_between_the_thresholds(self, batch: Batch) -> None:
         model = models.retinanet(fg_iou_thresh=0.6, bg_iou_thresh=0.05)
         before = Run(model, batch)
         with use_losses(model, classification=FOCAL):
             Run(model, batch).assert_equal(before)
 
     @OTHERS
-    def test_of_what_is_not_replaced_stay(self, build: Build, batch: Batch) -> None:
+    def test_that_are_not_replaced_stay(self, build: Build, batch: Batch) -> None:
         model = build()
         before = Run(model, batch).losses
         for name, loss in OTHER[build].items():
@@ -99,9 +99,7 @@ class TestTheModelsOwnLosses:
                 else:
                     torch.testing.assert_close(value, before[key], rtol=1e-6, atol=0.0)
 
-    def test_of_classes_are_had_for_one_class_where_they_are_replaced(
-        self, batch: Batch, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_of_classes_work_with_one_class_if_replaced(self, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
         calls = spy(monkeypatch, FCOSHead, "compute_loss")
         model = models.fcos()
         for name, classes in (("box", models.CLASSES), ("classification", 1)):
@@ -191,9 +189,7 @@ class TestBoxes:
             ("ciou", partial(detloss.complete_iou_loss, reduction="none")),
         ],
     )
-    def test_of_retinanet_cost_what_its_setting_says(
-        self, name: str, loss: Callable[..., Tensor], batch: Batch
-    ) -> None:
+    def test_of_retinanet_have_the_configured_loss(self, name: str, loss: Callable[..., Tensor], batch: Batch) -> None:
         model = models.retinanet()
         with use_losses(model, box=loss):
             ours = Run(model, batch)

@@ -70,7 +70,7 @@ class TestErrors:
         self.check(models.faster_rcnn, ValueError, message, box=L1, proposal_classification=detloss.CrossEntropyLoss())
 
     @pytest.mark.parametrize("name", ["box", "proposal_box"])
-    def test_a_box_loss_that_fits_no_box(self, name: str) -> None:
+    def test_a_box_loss_that_does_not_fit(self, name: str) -> None:
         message = (
             f"{name}: expected a loss of boxes or numbers (L1Loss, L2Loss, SmoothL1Loss, IoULoss, GeneralizedIoULoss, "
             "DistanceIoULoss, CompleteIoULoss), because it compares boxes or their encoded offsets; got"
@@ -107,7 +107,7 @@ class TestErrors:
         self.check(models.faster_rcnn, TypeError, message, **{name: nn.SmoothL1Loss()})
 
     @pytest.mark.parametrize("name", ["proposal_box", "proposal_classification"])
-    def test_proposals_where_there_are_none(self, name: str) -> None:
+    def test_proposals_of_models_without_them(self, name: str) -> None:
         message = f"{name}: expected None for RetinaNet, a model without region proposals, got SigmoidFocalLoss"
         self.check(models.retinanet, ValueError, message, box=L1, **{name: FOCAL})
 

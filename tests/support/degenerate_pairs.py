@@ -156,7 +156,7 @@ def long(generator: torch.Generator, count: int) -> Tensor:
 
 
 def parallel(rows: Tensor, generator: torch.Generator) -> Tensor:
-    """As long or a little longer or shorter, and not far across."""
+    """Of equal or nearly equal length, with a small offset across."""
     others = rectangles(generator, len(rows))
     others[:, 2:4] = rows[:, 2:4] * uniform(generator, 0.5, 2.0, len(rows), 2)
     others[:, 4] = rows[:, 4]

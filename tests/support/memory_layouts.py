@@ -35,7 +35,7 @@ def stepped(rng: Random, x: Tensor) -> Tensor:
 
 
 def cut_out(rng: Random, x: Tensor) -> Tensor:
-    """From the midst of a larger tensor."""
+    """A slice of a larger tensor."""
     starts = [rng.randint(0, 2) for _ in x.shape]
     room = _garbage(x, [size + start + 1 for size, start in zip(x.shape, starts)])
     return room[tuple(slice(start, start + size) for size, start in zip(x.shape, starts))].copy_(x)

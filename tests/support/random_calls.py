@@ -30,7 +30,7 @@ class Call:
     options: dict[str, Any]
     soft: bool = False
     measure: bool = False  # the measure of the loss, which takes no weight and no reduction
-    wanted: tuple[bool, ...] = (True, True, True)  # gradients by pred, target, weight
+    requires_grad: tuple[bool, ...] = (True, True, True)  # gradients by pred, target, weight
     upstream: int = 0  # the seed of the gradient from above
 
     @property
@@ -62,7 +62,7 @@ class Call:
 
         options = [f"{key}={shown(value)}" for key, value in self.options.items()]
         given = [shown(self.pred), shown(self.target), *options]
-        return f"{self.name}({', '.join(given)}), gradients wanted by pred, target, weight: {self.wanted}"
+        return f"{self.name}({', '.join(given)}), gradients required by pred, target, weight: {self.requires_grad}"
 
 
 def draw(rng: Random, kind: str) -> Call:
@@ -75,7 +75,7 @@ def draw(rng: Random, kind: str) -> Call:
         if isinstance(weight, Tensor) and weight.shape == call.entries and rng.random() < 0.3:
             absent = weight.unsqueeze(-1) == 0 if call.per_row else weight == 0
             call.pred = laid_out(rng, call.pred.masked_fill(absent, rng.choice((torch.nan, torch.inf))))
-    call.wanted = tuple(rng.random() < 0.7 for _ in range(3))
+    call.requires_grad = tuple(rng.random() < 0.7 for _ in range(3))
     call.upstream = rng.getrandbits(40)
     return call
 

@@ -58,7 +58,7 @@ def grid(generator: torch.Generator, count: int = 12) -> list[tuple[Box, Box]]:
     return pairs
 
 
-def answers(pairs: list[tuple[Box, Box]], enclosing: str = "hull") -> dict[str, Tensor]:
+def exact_losses(pairs: list[tuple[Box, Box]], enclosing: str = "hull") -> dict[str, Tensor]:
     """The exact losses of boxes, and how much larger their union is than the smaller one."""
     rows: dict[str, list[float]] = {"iou": [], "giou": [], "diou": [], "share": []}
     for first, second in pairs:

@@ -28,8 +28,8 @@ class Results:
 def results(call: Call, backend: str) -> Results:
     """A call evaluated on one backend, with its operands in their memory layout."""
     given = {"pred": call.pred, "target": call.target, "weight": call.options.get("weight")}
-    for wanted, (name, operand) in zip(call.wanted, list(given.items())):
-        if wanted and isinstance(operand, Tensor) and operand.is_floating_point():
+    for required, (name, operand) in zip(call.requires_grad, list(given.items())):
+        if required and isinstance(operand, Tensor) and operand.is_floating_point():
             given[name] = operand.detach().requires_grad_()
     leaves = {name: each for name, each in given.items() if isinstance(each, Tensor) and each.requires_grad}
     options = call.options if call.measure else {**call.options, "weight": given["weight"]}
@@ -69,7 +69,7 @@ def _difference(part: str, ours: Tensor, theirs: Tensor, allowed: Tensor) -> Ite
 
 
 def _allowed(call: Call, part: str, theirs: Tensor, exact: bool) -> Tensor:
-    """By how much each number of a result may differ."""
+    """Tolerances of the elements of a result."""
     if exact:
         return torch.zeros(theirs.shape)
     arithmetic = torch.float64 if torch.float64 in (call.pred.dtype, call.target.dtype) else torch.float32

@@ -17,14 +17,14 @@ from detloss.experiments.simulation.experiment import Simulation, SimulationErro
 BY_NAME = {loss.name: loss for loss in LOSSES}
 
 
-def detloss_simulate(*words: str | int | Path) -> Result:
-    return CliRunner().invoke(main, ["simulate", *map(str, words)])
+def detloss_simulate(*arguments: str | int | Path) -> Result:
+    return CliRunner().invoke(main, ["simulate", *map(str, arguments)])
 
 
 def test_the_command_writes_numbers_and_a_plot(seed: int, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
-    words = ("--losses", "l1,ciou", "--gradient", "detach", "--points", 2, "--seed", seed, "--out", out)
-    result = detloss_simulate(*words)
+    arguments = ("--losses", "l1,ciou", "--gradient", "detach", "--points", 2, "--seed", seed, "--out", out)
+    result = detloss_simulate(*arguments)
     assert result.exit_code == 0, result.output
     assert sorted(path.name for path in out.iterdir()) == ["simulate.json", "simulate.png"]
     record = json.loads((out / "simulate.json").read_text())
@@ -35,8 +35,8 @@ def test_the_command_writes_numbers_and_a_plot(seed: int, tmp_path: Path) -> Non
         "losses": {"l1": courses[0].totals, "ciou": courses[1].totals},
     }
     assert (out / "simulate.png").read_bytes().startswith(b"\x89PNG")
-    for words in ("detach gradient", "l1 *", "ciou", "686 cases", "trivial", f"{courses[1].totals[50]:,.0f}"):
-        assert words in result.output
+    for text in ("detach gradient", "l1 *", "ciou", "686 cases", "trivial", f"{courses[1].totals[50]:,.0f}"):
+        assert text in result.output
     assert result.output.splitlines()[-2:] == [f"numbers: {out / 'simulate.json'}", f"plot: {out / 'simulate.png'}"]
 
 
@@ -54,11 +54,11 @@ def requested(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     return requested
 
 
-@pytest.mark.parametrize(("words", "points"), [((), 500), (("--full",), 5000), (("--points", 7), 7)])
+@pytest.mark.parametrize(("arguments", "points"), [((), 500), (("--full",), 5000), (("--points", 7), 7)])
 def test_how_many_points(
-    words: tuple[str | int, ...], points: int, requested: dict[str, object], tmp_path: Path
+    arguments: tuple[str | int, ...], points: int, requested: dict[str, object], tmp_path: Path
 ) -> None:
-    assert detloss_simulate(*words, "--out", tmp_path).exit_code == 0
+    assert detloss_simulate(*arguments, "--out", tmp_path).exit_code == 0
     assert requested["points"] == points
     assert requested["gradient"] == "exact"
     assert requested["losses"] == losses_with("exact")
@@ -80,7 +80,7 @@ def test_results_go_to_a_separate_folder(
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("arguments", "message"),
     [
         (["--losses", "focal"], "--losses: expected some of l1, l2, smooth_l1, iou, log_iou, giou, diou, ciou for the exact gradient, got focal, a loss of one-vs-rest logits"),
         (["--losses", "giou,ce"], "got ce, a loss of softmax logits"),
@@ -96,8 +96,8 @@ def test_results_go_to_a_separate_folder(
         (["--device", "tpu"], "'tpu' is not one of 'cpu', 'cuda'"),
     ],
 )  # fmt: skip
-def test_wrong_options_are_explained(words: list[str], message: str, tmp_path: Path) -> None:
-    result = detloss_simulate(*words, "--out", tmp_path)
+def test_wrong_options_are_explained(arguments: list[str], message: str, tmp_path: Path) -> None:
+    result = detloss_simulate(*arguments, "--out", tmp_path)
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())
     assert not list(tmp_path.iterdir())
@@ -117,20 +117,20 @@ def test_python_gets_the_same_errors() -> None:
 
 def test_results_are_overwritten_only_on_request(tmp_path: Path) -> None:
     (tmp_path / "simulate.json").write_text("precious")
-    words = ("--losses", "l2", "--points", 1, "--out", tmp_path)
-    refused = detloss_simulate(*words)
+    arguments = ("--losses", "l2", "--points", 1, "--out", tmp_path)
+    refused = detloss_simulate(*arguments)
     assert refused.exit_code == 1
     message = f"{tmp_path / 'simulate.json'}: expected no earlier results: choose another --out, or --overwrite them"
     assert message in refused.output
     assert (tmp_path / "simulate.json").read_text() == "precious"
-    assert detloss_simulate(*words, "--overwrite").exit_code == 0
+    assert detloss_simulate(*arguments, "--overwrite").exit_code == 0
     assert json.loads((tmp_path / "simulate.json").read_text())["cases"] == 343
 
 
 def raising(error: BaseException) -> Callable[..., None]:
     """Replacement of a function that fails."""
 
-    def fail(*words: object, **settings: object) -> None:
+    def fail(*arguments: object, **settings: object) -> None:
         raise error
 
     return fail

@@ -54,8 +54,8 @@ def read_small(path: Path | None, *, size: int | None, scenes: str | None) -> Da
     return small_dataset()
 
 
-def invoke(*words: str | Path | int) -> Result:
-    return CliRunner().invoke(tune_command.tune, [str(word) for word in words])
+def invoke(*arguments: str | Path | int) -> Result:
+    return CliRunner().invoke(tune_command.tune, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ def surface(monkeypatch: pytest.MonkeyPatch) -> Surface:
 
 
 def test_the_command_prints_the_plan_the_candidates_and_the_line(surface: Surface, tmp_path: Path) -> None:
-    words = ("--trials", 12, "--steps", 2, "--jobs", 1, "--out", tmp_path)
-    result = invoke(*words)
+    arguments = ("--trials", 12, "--steps", 2, "--jobs", 1, "--out", tmp_path)
+    result = invoke(*arguments)
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
     assert lines[0] == "small: For tests."
@@ -85,22 +85,22 @@ def test_the_command_prints_the_plan_the_candidates_and_the_line(surface: Surfac
     best = record["best"]
     assert any(line.rstrip().endswith("best") and f"{best['ap']:.3f} (" in line for line in lines)
     calls = len(surface.calls)
-    again = invoke(*words)
+    again = invoke(*arguments)
     assert "finished earlier: 12 of 12 candidates" in again.output
     assert "estimate" not in again.output
     assert len(surface.calls) == calls
 
 
 def test_options_in_a_name_are_fixed_and_the_others_tuned(surface: Surface, tmp_path: Path) -> None:
-    words = ("--box", "smooth_l1:beta=0.5", "--cls", "Focal:alpha=0.5", "--trials", 3, "--steps", 2, "--jobs", 1)
-    result = invoke(*words, "--out", tmp_path)
+    arguments = ("--box", "smooth_l1:beta=0.5", "--cls", "Focal:alpha=0.5", "--trials", 3, "--steps", 2, "--jobs", 1)
+    result = invoke(*arguments, "--out", tmp_path)
     assert result.exit_code == 0, result.output
     assert "plan: 3 candidates for gamma, each on 3 folds" in result.output
     record = json.loads((tmp_path / "tune.json").read_text())
     assert (record["box"], record["cls"], record["over"]) == ("smooth_l1:beta=0.5", "focal:alpha=0.5", ["gamma"])
     assert record["line"].startswith("class_loss = detloss.SigmoidFocalLoss(alpha=0.5, gamma=")
     assert {(call.box, call.cls) for call in surface.calls} == {("smooth_l1:beta=0.5", "focal:alpha=0.5")}
-    fixed = invoke(*words, "--cls", "focal:alpha=.5:gamma=1", "--out", tmp_path / "other")
+    fixed = invoke(*arguments, "--cls", "focal:alpha=.5:gamma=1", "--out", tmp_path / "other")
     assert fixed.exit_code == 2
     assert "--over: expected some of alpha, gamma, beta, weight, the parameters of" in " ".join(fixed.output.split())
 
@@ -130,7 +130,7 @@ def test_the_command_reports_failures(surface: Surface, tmp_path: Path) -> None:
     assert ", fold 1: failed: FloatingPointError: the gradient is gone" in result.output
     assert "Traceback" in result.output
     assert "Error: 1 of 4 candidates failed; the same command resumes them." in result.output
-    assert "class_loss = " in result.output, "there is an answer without it"
+    assert "class_loss = " in result.output, "there is a result without it"
     surface.hopeless = lambda trial: True
     nothing = invoke("--trials", 4, "--steps", 3, "--jobs", 1, "--out", tmp_path / "other")
     assert nothing.exit_code == 1
@@ -153,7 +153,7 @@ def test_an_interrupt_is_reported_and_finished_trials_are_kept(surface: Surface,
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "message"),
+    ("arguments", "code", "message"),
     [
         (["--box", "giuo"], 2, "No such loss: 'giuo'. Did you mean giou?"),
         (["--cls", "giou"], 2, "'giou' is a loss of boxes. There are: ce,"),
@@ -173,11 +173,11 @@ def test_an_interrupt_is_reported_and_finished_trials_are_kept(surface: Surface,
     ],
 )
 def test_wrong_arguments_are_explained(
-    surface: Surface, words: list[str], code: int, message: str, tmp_path: Path
+    surface: Surface, arguments: list[str], code: int, message: str, tmp_path: Path
 ) -> None:
     if code == 1:
         assert invoke("--trials", 3, "--steps", 5, "--jobs", 1, "--out", tmp_path).exit_code == 0
-    result = invoke("--jobs", 1, "--out", tmp_path, *words)
+    result = invoke("--jobs", 1, "--out", tmp_path, *arguments)
     assert result.exit_code == code
     assert message in " ".join(result.output.split())
 

@@ -26,7 +26,7 @@ COUNT = 2000
 
 
 def iou(name: str, rows: tuple[Tensor, Tensor]) -> Tensor:
-    """By the oracle, of a few."""
+    """IoU of the first pairs, from the oracle."""
     return torch.tensor(
         [
             float(1 - oracle.losses(*(shape(fractions_of(row)) for shape, row in zip(SETS[name].shapes, pair)))["iou"])

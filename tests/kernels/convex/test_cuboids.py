@@ -99,7 +99,7 @@ def test_ties(ties: str, count: int, seed: int) -> None:
     generator = generator_of(seed)
     pairs = random_polytopes.grid(generator) if ties == "grid" else random_polytopes.TIES[ties]
     rounds = count // len(pairs) + 1
-    answers = {name: values.repeat(rounds) for name, values in random_polytopes.answers(pairs).items()}
+    exact = {name: values.repeat(rounds) for name, values in random_polytopes.exact_losses(pairs).items()}
     yaw = 6.0 * torch.rand(rounds * len(pairs), 1, generator=generator, dtype=torch.float64)
     rows = []
     for k in (0, 1):
@@ -113,7 +113,7 @@ def test_ties(ties: str, count: int, seed: int) -> None:
         )
     for name in LOSSES:
         got = loss(name, *rows)
-        errors = (got - answers[name]).abs() * (answers["share"] if name == "iou" else 1.0)
+        errors = (got - exact[name]).abs() * (exact["share"] if name == "iou" else 1.0)
         print(ties, name, errors.max().item())
         assert errors.max() <= WORST[ties]
         gradients = torch.autograd.grad(got.sum(), rows)

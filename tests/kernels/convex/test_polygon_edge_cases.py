@@ -229,10 +229,10 @@ def test_the_reference_passes_over_pairs_that_are_apart(geometry: Geometry, monk
     if geometry == Cuboid():
         rows = torch.tensor([[1.5 * k, 0.0, 0.0, 2.0, 2.0, 2.0, 0.0] for k in range(6)], dtype=DOUBLE)
     with detloss.use_backend("eager"):
-        likeness = detloss.iou(rows, rows, geometry=geometry, pairwise=True)
+        similarity = detloss.iou(rows, rows, geometry=geometry, pairwise=True)
     expected = torch.eye(6, dtype=DOUBLE)
     expected[torch.arange(5), torch.arange(1, 6)] = expected[torch.arange(1, 6), torch.arange(5)] = 1.0 / 7.0
-    torch.testing.assert_close(likeness, expected, rtol=0, atol=3e-11)
+    torch.testing.assert_close(similarity, expected, rtol=0, atol=3e-11)
     assert looked_at == [6 + 2 * 5]
 
 

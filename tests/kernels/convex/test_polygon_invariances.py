@@ -34,7 +34,7 @@ every_backend = pytest.mark.parametrize("backend", kernels.AVAILABLE["cpu"])
 every_set = pytest.mark.parametrize("name", SETS)
 
 
-def likeness(measure: str, geometry: Geometry, *rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def measure_and_gradients(measure: str, geometry: Geometry, *rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """A measure of pairs, and its gradients."""
     first, second = (each.clone().requires_grad_() for each in rows)
     value = MEASURES[measure](first, second, geometry=geometry)
@@ -54,7 +54,7 @@ def room(name: str) -> dict[str, float]:
 def test_bounds_and_no_nan(name: str, backend: str, seed: int) -> None:
     rows = pairs_of(name, backend, seed)
     with detloss.use_backend(backend):
-        found = {measure: likeness(measure, SETS[name].geometry, *rows) for measure in MEASURES}
+        found = {measure: measure_and_gradients(measure, SETS[name].geometry, *rows) for measure in MEASURES}
     for _, *gradients in found.values():
         assert all(each.isfinite().all() for each in gradients)
     (iou, *_), (giou, *_), (diou, *_) = found.values()
@@ -72,8 +72,8 @@ def test_swapping(measure: str, name: str, backend: str, seed: int) -> None:
     if isinstance(geometry, Mixed):
         swapped = Mixed(geometry.second, geometry.first)
     with detloss.use_backend(backend):
-        value, by_first, by_second = likeness(measure, geometry, first, second)
-        other, by_second_now, by_first_now = likeness(measure, swapped, second, first)
+        value, by_first, by_second = measure_and_gradients(measure, geometry, first, second)
+        other, by_second_now, by_first_now = measure_and_gradients(measure, swapped, second, first)
     torch.testing.assert_close(other, value, **room(name))
     for now, before in ((by_first_now, by_first), (by_second_now, by_second)):
         largest = before.flatten(1).abs().amax(-1)
@@ -82,7 +82,7 @@ def test_swapping(measure: str, name: str, backend: str, seed: int) -> None:
 
 
 def shifted(rows: Tensor) -> Tensor:
-    """By powers of two, which rounds little."""
+    """Scaled by powers of two, which rounds little."""
     return torch.cat((rows[:, :2] + torch.tensor([4.0, -8.0]), rows[:, 2:]), -1)
 
 
@@ -109,8 +109,8 @@ def test_moving_the_plane_of_rectangles(name: str, change: Callable[[Tensor], Te
     rows = pairs_of(name, backend, seed)
     with detloss.use_backend(backend):
         for measure in MEASURES:
-            value, by_first, _ = likeness(measure, Rotated(), *rows)
-            moved, by_moved, _ = likeness(measure, Rotated(), *(change(each) for each in rows))
+            value, by_first, _ = measure_and_gradients(measure, Rotated(), *rows)
+            moved, by_moved, _ = measure_and_gradients(measure, Rotated(), *(change(each) for each in rows))
             torch.testing.assert_close(moved, value, **room(name))
             if name in ("random", "nested", "apart"):
                 by_sides = [2, 3]
@@ -167,8 +167,8 @@ def test_equivalent_polygon_rows(name: str, change: Callable[[Tensor], Tensor], 
     first, second = pairs_of(name, backend, seed)
     with detloss.use_backend(backend):
         for measure in MEASURES:
-            value, _, by_second = likeness(measure, Polygon(), first, second)
-            again, _, by_second_now = likeness(measure, Polygon(), change(first), second)
+            value, _, by_second = measure_and_gradients(measure, Polygon(), first, second)
+            again, _, by_second_now = measure_and_gradients(measure, Polygon(), change(first), second)
             torch.testing.assert_close(again, value, rtol=0.0, atol=TIED)  # a rounded midpoint may lie off its edge
             if SETS[name].error == RANDOM:
                 torch.testing.assert_close(by_second_now, by_second, rtol=1e-7, atol=1e-7)
@@ -186,7 +186,7 @@ def test_gradients_of_equivalent_polygon_rows(
     measures = MEASURES.keys() - ({"diou"} if "mirrored" in name else set())  # two diagonals of a kite may be longest
     with detloss.use_backend(backend):
         for measure, function in [(each, MEASURES[each]) for each in sorted(measures)]:
-            _, expected, _ = likeness(measure, Polygon(), first, second)
+            _, expected, _ = measure_and_gradients(measure, Polygon(), first, second)
             value = function(change(vertices), second, geometry=Polygon())
             (gradients,) = torch.autograd.grad(value.sum(), vertices)
             torch.testing.assert_close(gradients, expected, rtol=1e-6, atol=1e-6)

@@ -79,16 +79,16 @@ def test_values(name: str, count: int, seed: int) -> None:
     first, second = pairs.pairs(seed, count)
     polygons = [[shape(fractions_of(row)) for row in rows] for shape, rows in zip(pairs.shapes, (first, second))]
     for enclosing in ("hull", "box"):
-        answers = [oracle.losses(*pair, enclosing) for pair in zip(*polygons)]
-        for loss in answers[0].keys() & MEASURES:
+        results = [oracle.losses(*pair, enclosing) for pair in zip(*polygons)]
+        for loss in results[0].keys() & MEASURES:
             for backend in BACKENDS:
                 with detloss.use_backend(backend):
                     chosen = options(loss, enclosing)
                     costs = LOSSES[loss](first, second, geometry=pairs.geometry, reduction="none", **chosen)
-                    likeness = MEASURES[loss](first, second, geometry=pairs.geometry, **chosen)
-                off = max(abs(float(cost - answer[loss])) for cost, answer in zip(costs.tolist(), answers))
+                    similarity = MEASURES[loss](first, second, geometry=pairs.geometry, **chosen)
+                off = max(abs(float(cost - result[loss])) for cost, result in zip(costs.tolist(), results))
                 assert off <= max(pairs.error, loss != "iou" and RANDOM), (loss, enclosing, backend)
-                torch.testing.assert_close(likeness, 1.0 - costs, rtol=0, atol=1e-14)
+                torch.testing.assert_close(similarity, 1.0 - costs, rtol=0, atol=1e-14)
 
 
 @every_set
@@ -99,10 +99,10 @@ def test_logarithms(name: str, seed: int) -> None:
         with detloss.use_backend(backend):
             costs = LOSSES["log_iou"](first, second, geometry=pairs.geometry, reduction="none")
         for cost, *rows in zip(costs.tolist(), first, second):
-            answer = oracle.losses(*(shape(fractions_of(row)) for shape, row in zip(pairs.shapes, rows)))
-            share = 1.0 - float(answer["iou"])
+            result = oracle.losses(*(shape(fractions_of(row)) for shape, row in zip(pairs.shapes, rows)))
+            share = 1.0 - float(result["iou"])
             if share > 1e-3 or name == "apart":  # smaller values are within the documented absolute error
-                assert cost == pytest.approx(float(answer["log_iou"]), rel=1e-14, abs=pairs.error / max(share, 1e-3))
+                assert cost == pytest.approx(float(result["log_iou"]), rel=1e-14, abs=pairs.error / max(share, 1e-3))
 
 
 @every_backend

@@ -123,7 +123,7 @@ def test_ties(ties: str, form: str, count: int, seed: int) -> None:
     generator = generator_of(seed)
     pairs = random_polytopes.grid(generator) if ties == "grid" else random_polytopes.TIES[ties]
     rounds = count // len(pairs) + 1
-    exact = {name: values.repeat(rounds) for name, values in random_polytopes.answers(pairs).items()}
+    exact = {name: values.repeat(rounds) for name, values in random_polytopes.exact_losses(pairs).items()}
     turn = random_polytopes.rotations(rounds * len(pairs), generator)
     polytope = random_polytopes.vertices if form == "vertices" else random_polytopes.half_spaces
     a, b = (
@@ -149,7 +149,7 @@ def test_ties(ties: str, form: str, count: int, seed: int) -> None:
 def test_far_from_the_origin(form: str, seed: int) -> None:
     generator = generator_of(seed)
     pairs = random_polytopes.grid(generator) + random_polytopes.TIES["half-shifted"]
-    exact = random_polytopes.answers(pairs)
+    exact = random_polytopes.exact_losses(pairs)
     turn = random_polytopes.rotations(len(pairs), generator)
     shift = 1e3 * torch.randn(len(pairs), 3, generator=generator, dtype=torch.float64)
     polytope = random_polytopes.vertices if form == "vertices" else random_polytopes.half_spaces

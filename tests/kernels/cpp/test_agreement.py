@@ -56,8 +56,8 @@ def results(row: Row, backend: str, pred: Tensor, target: Tensor, **options: obj
             for k, x in enumerate((pred, target))
         ]
         value = row(*leaves, **options)
-        wanted = [leaf for leaf in leaves if leaf.requires_grad]
-        return [value.detach(), *torch.autograd.grad(value.sum(), wanted)]
+        differentiable = [leaf for leaf in leaves if leaf.requires_grad]
+        return [value.detach(), *torch.autograd.grad(value.sum(), differentiable)]
 
 
 def agree(row: Row, pred: Tensor, target: Tensor, **options: object) -> None:

@@ -21,7 +21,7 @@ if backend.installed:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the library's tests `make test` runs float32 and one loss of each loop; the battery has all of them."""
+    """Mark all but float32 and one loss of each request as exhaustive; the battery has all of them."""
     for item in items:
         if item.path.name == "test_library.py" and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
             dtype, row = (item.callspec.params.get(name) for name in ("dtype", "row"))

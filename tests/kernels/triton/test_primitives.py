@@ -70,10 +70,10 @@ def test_angle(dtype: torch.dtype, seed: int) -> None:
     two_operands[(1,)](y, x, results, device_primitives.angle, COUNT)
     assert worst(results, mpmath.atan2, y, x) <= 2.0
     axes = torch.tensor([[0.0, 1.0], [1.0, 0.0], [-1.0, 0.0], [0.0, -1.0], [0.0, 0.0]], dtype=dtype)
-    answers = torch.empty(5, dtype=dtype)
+    results = torch.empty(5, dtype=dtype)
     for k, (rise, run) in enumerate(axes):
-        two_operands[(1,)](rise, run, answers[k], device_primitives.angle, 1)
-    torch.testing.assert_close(answers, torch.atan2(axes[:, 0], axes[:, 1]), rtol=2e-7, atol=0)
+        two_operands[(1,)](rise, run, results[k], device_primitives.angle, 1)
+    torch.testing.assert_close(results, torch.atan2(axes[:, 0], axes[:, 1]), rtol=2e-7, atol=0)
 
 
 @precise

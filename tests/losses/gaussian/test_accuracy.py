@@ -43,7 +43,7 @@ def test_values_and_gradients(name: str, kind: str, dtype: torch.dtype, seed: in
     unit = torch.finfo(dtype).eps
     once = 8.0 if dtype == torch.float64 else 0.501
     for row, other, value, by_row in zip(pred.tolist(), target.tolist(), values.tolist(), gradients.tolist()):
-        truth, true_gradients = oracle.answer(LOSSES[name][1], row, other)
+        truth, true_gradients = oracle.loss_and_gradient(LOSSES[name][1], row, other)
         assert value_error(value, truth, dtype) <= once
         if truth == 0:
             assert not any(by_row)

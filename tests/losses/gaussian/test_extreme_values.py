@@ -33,7 +33,7 @@ def test_a_box_without_area_travels_as_any_other(name: str, seed: int) -> None:
     for pred, target in ((1.0, 0.0), (0.0, 1.0), (0.0, 0.0)):
         rows = [[rng.uniform(-1, 1), rng.uniform(-1, 1), 1.5, size, rng.uniform(-3, 3)] for size in (pred, target)]
         value, gradients = with_gradients(name, *(torch.tensor([row], dtype=torch.float64) for row in rows))
-        truth, true_gradients = oracle.answer(LOSSES[name][1], *rows)
+        truth, true_gradients = oracle.loss_and_gradient(LOSSES[name][1], *rows)
         assert value.item() == pytest.approx(float(truth), rel=1e-14)
         assert gradients[0].tolist() == pytest.approx(
             [float(gradient) for gradient in true_gradients], rel=1e-12, abs=1e-14
@@ -41,7 +41,7 @@ def test_a_box_without_area_travels_as_any_other(name: str, seed: int) -> None:
 
 
 def test_a_point_grows_into_its_target() -> None:
-    """As a small square does."""
+    """Values and gradients of a point are those of a small square."""
     target = torch.tensor([[1.0, 0.0, 4.0, 2.0, 0.3]], dtype=torch.float64)
     point = torch.tensor([[0.0, 0.0, 0.0, 0.0, 0.3]], dtype=torch.float64)
     speck = torch.tensor([[0.0, 0.0, 1e-9, 1e-9, 1.0]], dtype=torch.float64)

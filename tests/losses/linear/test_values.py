@@ -106,13 +106,13 @@ def test_operands_that_do_not_require_grad_get_no_gradient(
             ]
             loss = case.loss(*layer_operands, target, reduction=reduction)
             same(loss.detach(), expected.detach())
-            wanted = [each for each in layer_operands if each is not None and each.requires_grad]
-            assert loss.requires_grad == bool(wanted)
-            if wanted:
+            differentiable = [each for each in layer_operands if each is not None and each.requires_grad]
+            assert loss.requires_grad == bool(differentiable)
+            if differentiable:
                 again = case.expected(functional.linear(*layer_operands), target, reduction)
-                gradients = torch.autograd.grad(again.sum(), wanted)
+                gradients = torch.autograd.grad(again.sum(), differentiable)
                 for create_graph in (True, False):
-                    ours = torch.autograd.grad(loss.sum(), wanted, retain_graph=True, create_graph=create_graph)
+                    ours = torch.autograd.grad(loss.sum(), differentiable, retain_graph=True, create_graph=create_graph)
                     for one, other in zip(ours, gradients, strict=True):
                         same(one, other)
 

@@ -34,8 +34,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "estimated_seconds", lambda *given: 1.0)
 
 
-def detloss(*words: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words])
+def detloss(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -128,8 +128,8 @@ def test_other_data_are_rejected(finished: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("content", ["", '{"trial": {', "{}"])
 def test_a_damaged_undelivered_result_is_an_error_with_a_remedy(finished: Path, content: str) -> None:
     (finished / "undelivered-x.json").write_text(content)
-    for words in ((*WORDS, "--out", finished), ("report", finished)):
-        result = detloss(*words)
+    for arguments in ((*WORDS, "--out", finished), ("report", finished)):
+        result = detloss(*arguments)
         assert result.exit_code == 1
         assert (
             "undelivered-x.json: expected the result of a trial, got a damaged file: delete the file" in result.output
