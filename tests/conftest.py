@@ -1,4 +1,4 @@
-"""What holds for all tests: where their seeds come from, and that Triton interprets its kernels."""
+"""Configuration of all tests: plugins of the seeds, and Triton's interpreter for its kernels."""
 
 from importlib import import_module
 from importlib.util import find_spec

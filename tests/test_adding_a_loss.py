@@ -1,4 +1,4 @@
-"""A new loss takes three edits: formula with table entry, function with module, row of the catalog. All else follows."""
+"""Addition of a loss by three edits: formula with table entry, function with module, row of the catalog."""
 
 import os
 import shutil
@@ -12,10 +12,10 @@ ROOT = Path(__file__).parents[1]
 
 PENALTY = '''def twice_distance_iou(m, pair):
     """1 - IoU + 2 rho^2 / c^2."""
-    loss, similarity, slopes = distance_iou(m, pair)
+    loss, similarity, gradients = distance_iou(m, pair)
     penalty = m.quotient(pair.distance, pair.diagonal)
-    slopes = slopes._replace(distance=2.0 * slopes.distance, diagonal=2.0 * slopes.diagonal)
-    return loss + penalty, similarity - penalty, slopes
+    gradients = gradients._replace(distance=2.0 * gradients.distance, diagonal=2.0 * gradients.diagonal)
+    return loss + penalty, similarity - penalty, gradients
 
 
 '''

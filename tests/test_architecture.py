@@ -43,7 +43,7 @@ def test_the_page_lists_every_file_and_no_other() -> None:
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
-    """Full names of everything that a module imports when it runs; what only types need is no import."""
+    """Full names of everything that a module imports at run time, without imports for types only."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -55,7 +55,7 @@ def imports(tree: ast.AST) -> Iterator[str]:
 
 
 def uses(tree: ast.AST) -> Iterator[str]:
-    """Full names of what is taken from the package `detloss` as `detloss.name`."""
+    """Full names of the attributes `detloss.name` of the package."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "detloss":
             yield f"detloss.{node.attr}"

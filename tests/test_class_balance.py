@@ -1,4 +1,4 @@
-"""Weights from counts, the normaliser, the parameter penalty, backends."""
+"""Weights from class counts, the normalizer, the parameter penalty, backends."""
 
 import copy
 import math
@@ -32,13 +32,13 @@ def test_prior_bias_is_where_the_sigmoid_says_pi(seed: int) -> None:
 
 
 @pytest.mark.parametrize("pi", [0.0, 1.0, -0.1, 1.1, math.nan])
-def test_prior_bias_wants_a_probability(pi: float) -> None:
+def test_prior_bias_requires_a_probability(pi: float) -> None:
     with pytest.raises(ValueError, match=f"^pi: expected between 0 and 1, got {pi}$"):
         detloss.prior_bias(pi)
 
 
 @pytest.mark.parametrize("pi", ["0.01", torch.tensor(0.01), True])
-def test_prior_bias_wants_a_number(pi: object) -> None:
+def test_prior_bias_requires_a_number(pi: object) -> None:
     with pytest.raises(TypeError, match=f"^pi: expected a number, got {type(pi).__name__}$"):
         detloss.prior_bias(pi)
 

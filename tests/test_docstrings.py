@@ -1,4 +1,4 @@
-"""Every public name is documented in full, the documentation's gate notices what is not, and every example runs."""
+"""Docstrings: every public name is documented in full, gaps are detected, and every example runs."""
 
 import doctest
 import importlib
@@ -48,7 +48,7 @@ CONTRACT = {
     r"Raises: TypeError: An operand or an option has the wrong type\. ValueError: A shape, a device or the value of an "
     r"option is invalid\.",
 }
-"""Sentences on what all losses share."""
+"""Sentences common to all losses."""
 
 
 @pytest.mark.parametrize("name", LOSS_FUNCTIONS)

@@ -1,4 +1,4 @@
-"""Two real processes: their averaged gradients are those of one process on the joined batch."""
+"""Normalizer in two real processes: averaged gradients are those of one process on the joined batch."""
 
 from pathlib import Path
 from typing import Any

@@ -31,7 +31,7 @@ def test_code_prints_the_output_shown(page: Path) -> None:
     assert failures == 0
 
 
-def test_every_picture_is_drawn_and_shown(tmp_path: Path) -> None:
+def test_every_plot_is_drawn_and_shown(tmp_path: Path) -> None:
     (tmp_path / "shapes").mkdir()
     shape_pictures.draw(SimpleNamespace(srcdir=tmp_path))
     drawn = {path.name for path in (tmp_path / "shapes").iterdir() if path.read_bytes().startswith(b"\x89PNG")}

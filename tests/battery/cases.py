@@ -111,7 +111,7 @@ def _case(
 
 
 def _exact_binary(row: Row, dtype: torch.dtype, options: Options, logit: float, target: float) -> Exact:
-    """Of focal losses without derivatives by the target where 1 - p_t is subnormal and loses digits."""
+    """Focal losses without derivatives by the target where 1 - p_t is subnormal and loses digits."""
     exact = row.exact(logit, target, **options)
     subnormal = 708 if dtype == torch.float64 else 87
     return replace(exact, by_target=()) if row.bound == "focal" and subnormal < abs(logit) < 1e30 else exact

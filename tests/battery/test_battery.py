@@ -8,7 +8,7 @@ from detloss.kernels import AVAILABLE
 from tests.battery.cases import DTYPES, GROUPS
 from tests.battery.measure import describe, failures
 from tests.battery.sample import sampled
-from tests.support.marks import share
+from tests.support.marks import quick_and_exhaustive
 
 SHOWN = 20
 FRACTIONS = {"boxes": 0.1, "binary": 0.3, "softmax": 0.1, "regression": 1.0}  # of the families of a group
@@ -16,7 +16,7 @@ FRACTIONS = {"boxes": 0.1, "binary": 0.3, "softmax": 0.1, "regression": 1.0}  # 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("complete", share(False, True))
+@pytest.mark.parametrize("complete", quick_and_exhaustive(False, True))
 def test_error_bounds(group: str, dtype: torch.dtype, complete: bool, seed: int) -> None:
     found = []
     for case in sampled(group, dtype, seed, 1.0 if complete else FRACTIONS[group]):

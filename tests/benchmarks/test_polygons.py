@@ -1,4 +1,4 @@
-"""The peer of rotated boxes against exact values and against detloss, for pairs in general position."""
+"""Peer of rotated boxes against exact values and against detloss, for pairs in general position."""
 
 import pytest
 import torch

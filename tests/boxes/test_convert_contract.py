@@ -1,4 +1,4 @@
-"""What holds for all converters, and what they refuse."""
+"""Contract of all converters, and their errors."""
 
 import math
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def test_leading_dimensions(converter: Callable, operands: Callable, seed: int) 
 @every
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 def test_dtypes(converter: Callable, operands: Callable, dtype: torch.dtype, seed: int) -> None:
-    """As what float64 makes of the same numbers, rounded once; in float32 within a few steps of what it computes."""
+    """Equal to the float64 result of the same numbers rounded once; in float32 within a few ulps of it."""
     given = operands(seed).to(dtype)
     ours, exact = converter(given), converter(given.double())
     assert ours.dtype == dtype
@@ -50,7 +50,7 @@ def test_dtypes(converter: Callable, operands: Callable, dtype: torch.dtype, see
 
 
 @every
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers say it of their own parts
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers warn about their own code
 def test_vmap_and_compile(converter: Callable, operands: Callable, seed: int) -> None:
     given = operands(seed)
     expected = converter(given)

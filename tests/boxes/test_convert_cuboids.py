@@ -1,4 +1,4 @@
-"""Converters of boxes of space: corners, quaternions."""
+"""Converters of cuboids: corners, quaternions."""
 
 import itertools
 import math
@@ -52,7 +52,7 @@ def test_a_quaternion_turns_as_its_axis_and_angle_say(seed: int) -> None:
         axis /= np.linalg.norm(axis)
         center, size = generator.normal(size=3), generator.uniform(0.1, 4, 3)
         local = CUBE * size / 2
-        turned = (
+        rotated = (
             local * math.cos(angle)
             + np.cross(axis, local) * math.sin(angle)
             + np.outer(local @ axis, axis) * (1 - math.cos(angle))
@@ -61,7 +61,7 @@ def test_a_quaternion_turns_as_its_axis_and_angle_say(seed: int) -> None:
         for order, quaternion in (("wxyz", [scalar, *vector]), ("xyzw", [*vector, scalar])):
             operands = [torch.from_numpy(np.asarray(each)) for each in (center, size, quaternion)]
             ours = detloss.polytope_from_quaternion(*operands, order=order)
-            torch.testing.assert_close(ours, torch.from_numpy(turned + center), rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(ours, torch.from_numpy(rotated + center), rtol=1e-12, atol=1e-12)
 
 
 def test_a_quaternion_about_the_vertical_is_a_yaw(seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Converters of bodies with flat faces: half-spaces and vertices."""
+"""Converters of polytopes: half-spaces and vertices."""
 
 import itertools
 import math
@@ -41,7 +41,7 @@ every_body = pytest.mark.parametrize(("vertices", "normals"), BODIES.values(), i
 
 
 @every_body
-def test_bodies_from_halfspaces_to_vertices(vertices: np.ndarray, normals: np.ndarray, seed: int) -> None:
+def test_polytopes_from_half_spaces_to_vertices(vertices: np.ndarray, normals: np.ndarray, seed: int) -> None:
     generator = np.random.default_rng(seed)
     for _ in range(5):
         corners, halfspaces = carried(generator, vertices, normals)
@@ -49,7 +49,7 @@ def test_bodies_from_halfspaces_to_vertices(vertices: np.ndarray, normals: np.nd
         given = torch.from_numpy(halfspaces)
         padded = torch.cat(
             (given, given[-1:], given[-1:], torch.tensor([[0.0, 0.0, 0.0, 1.0]]))
-        )  # the last says nothing
+        )  # the last one is padding
         for one in (given, padded[torch.randperm(len(padded))]):
             ours = detloss.polytope_from_halfspaces(one)
             assert ours.shape == (math.comb(len(one), 3), 3)
@@ -58,7 +58,7 @@ def test_bodies_from_halfspaces_to_vertices(vertices: np.ndarray, normals: np.nd
 
 @every_body
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
-def test_bodies_from_vertices_to_halfspaces(
+def test_polytopes_from_vertices_to_half_spaces(
     vertices: np.ndarray, normals: np.ndarray, dtype: torch.dtype, seed: int
 ) -> None:
     generator = np.random.default_rng(seed)
@@ -88,7 +88,7 @@ def test_random_hulls_are_closed(seed: int) -> None:
         assert len(edges) == 2 * len(set(edges))
 
 
-def test_bodies_there_and_back(seed: int) -> None:
+def test_polytopes_round_trip(seed: int) -> None:
     torch.manual_seed(seed)
     points = spheres(seed)
     for one, back in zip(points, detloss.polytope_from_halfspaces(detloss.polytope_to_halfspaces(points)[:, :])):
@@ -104,7 +104,7 @@ def test_tilted_boxes_have_six_faces(seed: int) -> None:
         assert (faces[:, :3] @ center < faces[:, 3]).all()
 
 
-def test_what_has_no_vertices_or_no_volume() -> None:
+def test_polytopes_without_vertices_or_volume() -> None:
     apart = torch.tensor([[1.0, 0, 0, -1], [-1, 0, 0, -1], [0, 1, 0, 1], [0, -1, 0, 1], [0, 0, 1, 1], [0, 0, -1, 1]])
     flat = torch.tensor([[0.0, 0, 1], [1, 0, 1], [0, 1, 1], [1, 1, 1]])
     for converter, wrong, name in (
@@ -131,7 +131,7 @@ def test_what_has_no_vertices_or_no_volume() -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1e12])
-def test_bodies_of_any_size(scale: float) -> None:
+def test_polytopes_of_any_size(scale: float) -> None:
     faces = detloss.polytope_to_halfspaces(torch.from_numpy(CUBE) * scale).unique(dim=0)
     assert same_set(faces.numpy() / [1, 1, 1, scale], np.column_stack((AXES, np.ones(6))))
     corners = detloss.polytope_from_halfspaces(faces)
@@ -139,7 +139,7 @@ def test_bodies_of_any_size(scale: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["polytope_from_halfspaces", "polytope_to_halfspaces"])
-def test_rows_without_an_answer_leave_finite_derivatives(name: str) -> None:
+def test_undefined_rows_leave_finite_derivatives(name: str) -> None:
     nothing = torch.zeros(5, 3 + name.startswith("polytope_from"), requires_grad=True)
     made = getattr(detloss, name)(nothing)
     assert made.isnan().all()
@@ -149,7 +149,7 @@ def test_rows_without_an_answer_leave_finite_derivatives(name: str) -> None:
         assert torch.autograd.grad(detloss.polytope_from_halfspaces(padded).sum(), padded)[0].isfinite().all()
 
 
-def test_a_touching_slab_is_a_flat_body() -> None:
+def test_a_touching_slab_is_a_flat_polytope() -> None:
     """The half-spaces x <= 0 and -x <= 0 leave a square."""
     square = torch.tensor([[1.0, 0, 0, 0], [-1, 0, 0, 0], [0, 1, 0, 1], [0, -1, 0, 1], [0, 0, 1, 1], [0, 0, -1, 1]])
     assert same_set(distinct(detloss.polytope_from_halfspaces(square)), np.array([(0.0, y, z) for y, z in SQUARE]))

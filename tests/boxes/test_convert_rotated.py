@@ -26,7 +26,7 @@ def test_degrees(degrees: float) -> None:
 
 
 def test_clockwise_is_clockwise_where_y_points_up() -> None:
-    """A long bar turned by 30 degrees: its far end lies above the axis, or below."""
+    """A long bar rotated by 30 degrees: its far end lies above the axis, or below."""
     bar = torch.tensor([0.0, 0.0, 2.0, 0.0, 30.0])
     assert detloss.rotated_to_corners(detloss.rotated_from_degrees(bar))[1, 1].item() == pytest.approx(0.5)
     flipped = detloss.rotated_from_degrees(bar, clockwise=True)
@@ -43,7 +43,7 @@ def test_rectangles_from_their_corners(seed: int) -> None:
     rows = rectangles(seed)
     corners = torch.tensor([corners_by_complex_numbers(*row) for row in rows.tolist()], dtype=torch.float64)
     torch.testing.assert_close(detloss.rotated_from_corners(corners), rows)
-    # The other way round the first edge leads from the second corner back to the first: w and h stay, half a turn on.
+    # In the opposite order the first edge is reversed: w and h are unchanged, the angle differs by half a turn.
     other = detloss.rotated_from_corners(corners[:, [1, 0, 3, 2]])
     torch.testing.assert_close(other[:, :4], rows[:, :4])
     torch.testing.assert_close((other[:, 4] - rows[:, 4]).cos(), torch.full((len(rows),), -1.0, dtype=torch.float64))
@@ -54,7 +54,7 @@ def test_rectangles_from_their_corners(seed: int) -> None:
 
 
 @pytest.mark.parametrize("quarter", range(-1, 3))
-def test_rectangles_along_the_axes_are_exact(quarter: int) -> None:
+def test_axis_aligned_rectangles_are_exact(quarter: int) -> None:
     corners = torch.tensor([[0.0, 0.0], [3.0, 0.0], [3.0, 2.0], [0.0, 2.0]]).roll(-quarter, 0)
     w, h = (2.0, 3.0) if quarter % 2 else (3.0, 2.0)
     angle = {-1: -math.pi / 2, 0: 0.0, 1: math.pi / 2, 2: math.pi}[quarter]
@@ -62,7 +62,7 @@ def test_rectangles_along_the_axes_are_exact(quarter: int) -> None:
 
 
 def test_a_quadrilateral_becomes_its_nearest_rectangle(seed: int) -> None:
-    """Linear least squares over a grid of angles and both directions round find nothing nearer."""
+    """Linear least squares over a grid of angles and both orientations find nothing nearer."""
     quadrilaterals = np.random.default_rng(seed).normal(size=(20, 4, 2))
     ours = detloss.rotated_from_corners(torch.from_numpy(quadrilaterals))
     assert (ours[:, 2:4] >= 0).all()
@@ -104,7 +104,7 @@ def test_extreme_lengths_neither_vanish_nor_overflow() -> None:
         assert row[4].item() == pytest.approx(math.atan2(4.0, 3.0), rel=1e-6)
 
 
-def test_the_box_around_is_that_of_the_corners(seed: int) -> None:
+def test_the_enclosing_box_is_that_of_the_corners(seed: int) -> None:
     rows = rectangles(seed)
     corners = torch.tensor([corners_by_complex_numbers(*row) for row in rows.tolist()], dtype=torch.float64)
     expected = torch.cat((corners.amin(1), corners.amax(1)), -1)

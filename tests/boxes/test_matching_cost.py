@@ -1,4 +1,4 @@
-"""The costs of queries and objects beside their definition, written out in plain Python."""
+"""Costs of queries and objects against their definition in plain Python."""
 
 import math
 from collections.abc import Callable
@@ -58,7 +58,7 @@ def costs(
 
 
 def draw(seed: int, *batch: int, objects: int = OBJECTS, dims: int = 2) -> dict[str, Tensor]:
-    """Logits, boxes in shares of the image as center and sizes, objects; float64."""
+    """Logits, boxes in fractions of the image as center and sizes, objects; float64."""
     generator = torch.Generator().manual_seed(seed)
 
     def numbers(*shape: int) -> Tensor:
@@ -111,7 +111,7 @@ def test_a_batch_is_its_parts(seed: int) -> None:
             torch.testing.assert_close(joined[i, j], part, rtol=1e-14, atol=1e-14)
 
 
-def test_reads_the_format_that_it_is_told(seed: int) -> None:
+def test_reads_the_given_format(seed: int) -> None:
     case = draw(seed)
     first = case["boxes"] - 0.3, case["target_boxes"] - 0.3
     corners = {
@@ -158,7 +158,7 @@ def test_is_finite_where_its_operands_are(classification: Callable, dtype: torch
     assert cost.isfinite().all()
 
 
-def test_what_is_not_finite_stays_in_its_row(seed: int) -> None:
+def test_non_finite_values_stay_in_their_row(seed: int) -> None:
     case = draw(seed)
     case["boxes"][2, 1] = math.nan
     case["logits"][4, 0] = math.nan
@@ -168,7 +168,7 @@ def test_what_is_not_finite_stays_in_its_row(seed: int) -> None:
     assert torch.equal(without.isnan().any(dim=1), torch.arange(QUERIES) == 4)  # a term of weight 0 is absent
 
 
-def test_asks_for_no_gradient(seed: int) -> None:
+def test_result_does_not_require_grad(seed: int) -> None:
     case = {name: value.requires_grad_(value.is_floating_point()) for name, value in draw(seed).items()}
     assert not detloss.matching_cost(**case).requires_grad
     logits = case["logits"]
@@ -185,10 +185,10 @@ def test_class_costs_of_logits_in_sixteen_bits(seed: int) -> None:
             torch.testing.assert_close(classification(short), expected, rtol=0.02, atol=0.02)
 
 
-def test_focal_cost_of_sure_logits() -> None:
+def test_focal_cost_of_large_logits() -> None:
     logits = torch.tensor([40.0, -40.0, 1e4, -1e4])
-    sure = [-0.75 * 40, 0.25 * 40, -0.75e4, 0.25e4]
-    assert detloss.sigmoid_focal_cost(logits).tolist() == pytest.approx(sure, rel=1e-6)
+    expected = [-0.75 * 40, 0.25 * 40, -0.75e4, 0.25e4]
+    assert detloss.sigmoid_focal_cost(logits).tolist() == pytest.approx(expected, rel=1e-6)
     assert detloss.sigmoid_focal_cost(logits, alpha=None).tolist() == pytest.approx([-40, 40, -1e4, 1e4], rel=1e-6)
 
 

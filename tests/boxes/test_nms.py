@@ -1,4 +1,4 @@
-"""Non-maximum suppression beside torchvision's, and beside the greedy choice written out in plain Python."""
+"""Non-maximum suppression against torchvision's, and against the greedy algorithm in plain Python."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,7 +13,7 @@ Box = list[float]
 
 
 def shared(a: Box, b: Box) -> tuple[float, float]:
-    """The areas that two boxes share and cover; a box with a side below 0 is empty."""
+    """Areas of intersection and union of two boxes; a box with a side below 0 is empty."""
     left, top, right, bottom = max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])
     areas = [max(x2 - x1, 0.0) * max(y2 - y1, 0.0) for x1, y1, x2, y2 in (a, b)]
     both = max(right - left, 0.0) * max(bottom - top, 0.0)
@@ -34,7 +34,7 @@ def distance_iou(a: Box, b: Box) -> float:
 def greedy(
     boxes: Tensor, scores: Tensor, threshold: float, labels: Tensor, measure: Callable[[Box, Box], float] = iou
 ) -> list[int]:
-    """From the highest score down, what overlaps no box of its class that stayed."""
+    """From the highest score down, boxes that overlap no kept box of their class."""
     rows, classes = boxes.tolist(), labels.tolist()
     kept: list[int] = []
     for i in sorted(range(len(rows)), key=lambda index: -scores[index].item()):
@@ -55,7 +55,7 @@ def crowd(count: int, generator: torch.Generator) -> Tensor:
 
 
 def draw(count: int, seed: int, scores: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """Boxes, scores (so many different ones; None: all different) and labels, in an order that says nothing."""
+    """Boxes, scores (the given number of different ones; None: all different) and labels, in random order."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(count, generator=generator)
     level = order if scores is None else torch.randint(scores, (count,), generator=generator)
@@ -105,7 +105,7 @@ def test_keeps_the_first_of_equals() -> None:
 
 
 def test_lets_a_suppressed_box_suppress_nothing() -> None:
-    x = torch.arange(300.0)  # neighbours share 3/5, the next but one 1/3; more boxes than are compared at a time
+    x = torch.arange(300.0)  # IoU 3/5 of neighbors, 1/3 of the next but one; more boxes than are compared at a time
     boxes = torch.stack((x, torch.zeros(300), x + 4, torch.ones(300)), dim=1)
     assert detloss.nms(boxes, -x, 0.5).tolist() == list(range(0, 300, 2))
 
@@ -146,21 +146,21 @@ def test_sixteen_bits_are_compared_in_thirty_two(seed: int) -> None:
     assert detloss.nms(close, torch.ones(2), 0.6).tolist() == [0, 1]
 
 
-def test_asks_for_no_gradient() -> None:
+def test_result_does_not_require_grad() -> None:
     boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0]], requires_grad=True)
     scores = torch.ones(1, requires_grad=True)
-    asked = []
+    requires_grad = []
 
     def watched(a: Tensor, b: Tensor, **options: object) -> Tensor:
-        asked.append(a.requires_grad or b.requires_grad)
+        requires_grad.append(a.requires_grad or b.requires_grad)
         return detloss.iou(a, b, **options)
 
     assert detloss.nms(boxes, scores, 0.5, measure=watched).tolist() == [0]
-    assert asked
-    assert not any(asked)
+    assert requires_grad
+    assert not any(requires_grad)
 
 
-def test_what_is_not_finite() -> None:
+def test_non_finite_boxes() -> None:
     nan = float("nan")
     boxes = torch.tensor([[0.0, 0.0, 4.0, 4.0], [0.0, 0.0, nan, 4.0], [0.0, 0.0, 4.0, 4.0]])
     assert detloss.nms(boxes, torch.tensor([0.7, 0.9, 0.8]), 0.5).tolist() == [1, 2]

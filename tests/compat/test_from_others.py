@@ -1,4 +1,4 @@
-"""The page for who comes from another library: every line of its code prints what the page says."""
+"""Migration page: its code prints the output shown."""
 
 import doctest
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""compat.fvcore beside the real fvcore; DIoU and CIoU loss, which are detectron2's, beside torchvision's copies."""
+"""Agreement of compat.fvcore with fvcore; of DIoU and CIoU loss, from detectron2, with torchvision's copies."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""compat.mmdet beside definitions written here from mmdet's documented contract (mmdet itself is not installed)."""
+"""Agreement of compat.mmdet with definitions written here from mmdet's documentation (mmdet is not installed)."""
 
 import inspect
 import math
@@ -288,13 +288,13 @@ def test_masks(seed: int) -> None:
         ("CrossEntropyLoss", {"use_sigmoid": True, "use_mask": True}, "use_mask: expected False"),
     ],
 )
-def test_constructors_refuse(name: str, options: dict, message: str) -> None:
+def test_invalid_constructor_arguments_are_rejected(name: str, options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         getattr(ours, name)(**options)
 
 
 @pytest.mark.parametrize("name", CONSTRUCTORS)
-def test_calls_refuse(name: str) -> None:
+def test_invalid_calls_are_rejected(name: str) -> None:
     loss, operands = getattr(ours, name)(), (torch.zeros(2, 4), torch.zeros(2, 4))
     with pytest.raises(ValueError, match="avg_factor: expected None with reduction='sum'"):
         loss(*operands, avg_factor=2, reduction_override="sum")

@@ -1,4 +1,4 @@
-"""compat comes with `import detloss`, and brings no peer along."""
+"""Import of compat: part of `import detloss`, without importing any peer."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""compat.torch beside torch itself."""
+"""Agreement of compat.torch with torch."""
 
 import functools
 import math
@@ -63,7 +63,7 @@ def test_cross_entropy_of_indices(
             ).nan_to_num(),
             lambda x, ignored=ignored, labels=labels: functional.cross_entropy(
                 x, labels, weight, None, ignored, None, reduction, smoothing
-            ).nan_to_num(),  # a mean of nothing is NaN there
+            ).nan_to_num(),  # a mean of an empty batch is NaN there
             random_numbers(seed, *shape),
         )
 
@@ -288,7 +288,7 @@ def test_table_weight_zero() -> None:
     assert ours.binary_cross_entropy_with_logits(logit, one, nothing) == 0
 
 
-def test_table_mean_of_nothing() -> None:
+def test_table_mean_of_an_empty_batch() -> None:
     rows = torch.zeros(2, 3, requires_grad=True)
     none, ignored, unweighted = torch.zeros(0, 3), torch.tensor([-100, -100]), torch.zeros(2, 3)
     for library, expected in ((functional, math.nan), (ours, 0.0)):

@@ -1,4 +1,4 @@
-"""compat.torchvision beside the real torchvision."""
+"""Agreement of compat.torchvision with torchvision."""
 
 import functools
 import math
@@ -62,7 +62,7 @@ def test_box_iou_formats(fmt: str, seed: int) -> None:
 
 
 @pytest.mark.parametrize("fmt", ["cxcywhr", "xywhr", "xyxyxyxy", "ltrb", "corners"])
-def test_box_iou_refuses_other_formats(fmt: str) -> None:
+def test_box_iou_rejects_other_formats(fmt: str) -> None:
     with pytest.raises(ValueError, match=f"fmt: expected 'xyxy', 'xywh' or 'cxcywh' .* got '{fmt}'"):
         ours.box_iou(SQUARE, SQUARE, fmt)
 
@@ -182,7 +182,7 @@ def test_table_focal_of_infinite_logits() -> None:
     assert ours.sigmoid_focal_loss(logits, targets).tolist() == [0.0, torch.inf]
 
 
-def test_table_focal_of_nothing() -> None:
+def test_table_focal_of_an_empty_batch() -> None:
     nothing = torch.zeros(0, 3)
     assert ops.sigmoid_focal_loss(nothing, nothing, reduction="mean").isnan()
     assert ours.sigmoid_focal_loss(nothing, nothing, reduction="mean") == 0

@@ -1,4 +1,4 @@
-"""UnitBox on two ranks trains as one process does on both their images."""
+"""Training of UnitBox on two ranks, equal to one process on the images of both."""
 
 from pathlib import Path
 
@@ -12,14 +12,14 @@ from detloss.detectors import UnitBox
 from tests.support.distributed import RANKS, on_two_ranks
 
 STEPS, SIZE, CLASSES = 4, 32, 3
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # counts are summed in float32, and a step enlarges what differs up to 60 times
+CLOSE = {"rtol": 1e-4, "atol": 1e-5}  # counts are summed in float32, and a step magnifies differences up to 60 times
 Batch = tuple[Tensor, list[dict[str, Tensor]]]
 
 
 def batches(seed: int, rank: int) -> list[Batch]:
     """Every step's images; the ranks have other numbers of objects, one of them none in the first step.
 
-    Never fewer than one a rank, where the normaliser's minimum would come in.
+    Never fewer than one per rank, where the normalizer's minimum would apply.
     """
     generator = torch.Generator().manual_seed(RANKS * seed + rank)
     drawn = []

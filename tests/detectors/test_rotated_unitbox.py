@@ -1,4 +1,4 @@
-"""RotatedUnitBox: which cell speaks for which turned box, what losses compare, and whether it learns."""
+"""RotatedUnitBox: label assignment, operands of the losses, and training."""
 
 import math
 from functools import partial
@@ -10,7 +10,7 @@ from torch import Tensor
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 from detloss.detectors.assignment import Objects, assign_rotated, cell_centers
-from tests.support.marks import some
+from tests.support.marks import exhaustive_except
 
 BACKGROUND = 7
 BOX_LOSSES = [*(loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)), *ROTATED_LOSSES]
@@ -18,7 +18,7 @@ every_box_loss = pytest.mark.parametrize("loss", BOX_LOSSES, ids=lambda loss: lo
 
 
 def called(loss: Loss) -> partial:
-    """A loss of the catalog, for turned boxes."""
+    """A loss of the catalog, for rotated boxes."""
     geometry = {"geometry": detloss.Rotated()} if loss.kind is Kind.BOX else {}
     return partial(loss.function, **loss.options, **geometry)
 
@@ -64,7 +64,9 @@ class TestAssignment:
             labels = torch.randint(BACKGROUND, (count,), generator=generator)
             found = assign_rotated(cell_centers(16, 13), objects_of(boxes, labels), background=BACKGROUND)
             owners: list[int | None] = [None] * len(centers)
-            for index in boxes[:, 2:4].prod(dim=1).argsort(descending=True).tolist():  # the smallest has the last word
+            for index in (
+                boxes[:, 2:4].prod(dim=1).argsort(descending=True).tolist()
+            ):  # the smallest box is assigned last
                 row = boxes[index].tolist()
                 cells = [cell for cell, (x, y) in enumerate(centers) if holds(row, x, y)]
                 gaps = [math.dist(row[:2], center) for center in centers]
@@ -82,19 +84,19 @@ class TestAssignment:
                     (x, y), (cx, cy, *rest) = centers[cell], boxes[owner].tolist()
                     assert found.boxes[cell].tolist() == pytest.approx([cx - x, cy - y, *rest], abs=1e-5)
 
-    def test_the_smaller_area_wins_not_the_shorter_sides(self) -> None:
+    def test_prefers_the_smaller_area_over_shorter_sides(self) -> None:
         boxes = torch.tensor([[4.5, 2.5, 4.0, 4.0, 0.0], [4.5, 2.5, 1.0, 9.0, math.pi / 2]])
         found = assign_rotated(cell_centers(5, 9), objects_of(boxes, torch.tensor([3, 4])), background=BACKGROUND)
         assert found.labels.reshape(5, 9)[2].tolist() == [4] * 9
         assert found.labels.reshape(5, 9)[1].tolist() == [7, 7, 7, 3, 3, 3, 7, 7, 7]
 
-    def test_a_corner_that_an_upright_box_would_have_is_not_in_a_turned_one(self) -> None:
+    def test_a_corner_of_the_axis_aligned_box_is_outside_the_rotated_box(self) -> None:
         square = torch.tensor([[2.5, 2.5, 4.0, 4.0, math.pi / 4]])
         found = assign_rotated(cell_centers(5, 5), objects_of(square, torch.tensor([1])), background=0)
         diamond = [[abs(x - 2) + abs(y - 2) <= 2 for x in range(5)] for y in range(5)]
         assert found.positive.reshape(5, 5).tolist() == diamond
 
-    def test_of_the_middle_of_a_turned_box_alone(self) -> None:
+    def test_of_the_center_of_a_rotated_box_only(self) -> None:
         upright = torch.tensor([[5.0, 4.0, 6.0, 8.0, math.pi / 2]])  # from 1 to 9 and from 1 to 7
         found = assign_rotated(cell_centers(8, 10), objects_of(upright, torch.tensor([4])), background=0, middle=0.4)
         rows, columns = found.positive.reshape(8, 10).nonzero(as_tuple=True)
@@ -108,8 +110,8 @@ class TestPlane:
         assert plane.shape == (2, channels, 9, 13)
         assert (plane[:, -3:-1] > 0).all(), "sides"
 
-    def test_is_read_by_predict_as_it_is_written_by_the_targets(self) -> None:
-        """A plane that says exactly what the assignment asks for yields exactly the true boxes."""
+    def test_predict_inverts_the_encoding_of_the_targets(self) -> None:
+        """A plane with exactly the assigned targets decodes to exactly the ground-truth boxes."""
         model = detloss.RotatedUnitBox(3)
         boxes = torch.tensor([[17.0, 13, 26, 10, 0.5], [38, 20, 9, 17, 2.0], [13, 25, 8, 15, -2.5]])
         target = {"boxes": boxes, "labels": torch.tensor([2, 0, 0])}
@@ -126,8 +128,8 @@ class TestPlane:
             torch.testing.assert_close(found["boxes"][nearest], row)
             assert found["labels"][nearest] == label
 
-    def test_turned_duplicates_are_suppressed_and_crossed_boxes_are_not(self) -> None:
-        """Two bars that cross have the same box along the axes, and a third of them in common."""
+    def test_rotated_duplicates_are_suppressed_and_crossed_boxes_are_not(self) -> None:
+        """Two bars that cross have the same axis-aligned enclosing box, and share a third of their area."""
         model = detloss.RotatedUnitBox(1)
         rows = torch.tensor([[0.0, 0, 6, 2, 0.8], [-1.0, 0, 6, 2, 0.8 - math.pi], [-2.0, 0, 6, 2, 0.8 + math.pi / 2]])
         plane = torch.cat((torch.tensor([[5.0, -5], [4, -4], [3, -3]]), rows), dim=1).T.reshape(1, 7, 1, 3)
@@ -148,7 +150,7 @@ class TestLoss:
             assert parameter.grad.isfinite().all(), name
 
     @every_box_loss
-    def test_is_that_of_the_rectangle_however_it_is_written(self, loss: Loss, images: Tensor, targets: list) -> None:
+    def test_is_equal_for_equivalent_rows_of_a_rectangle(self, loss: Loss, images: Tensor, targets: list) -> None:
         model = detloss.RotatedUnitBox(2, box_loss=called(loss))
         plane = model(images).detach()
         quarter = torch.tensor([0.0, 0, 0, 0, math.pi / 2])
@@ -175,7 +177,7 @@ class TestLoss:
 
     @pytest.mark.parametrize(("name", "jumps"), [("smooth_l1", True), ("l1", True), ("giou", False), ("kld", False)])
     def test_at_the_end_of_the_angles_range(self, name: str, jumps: bool) -> None:
-        """A target turned from just before a right angle to just behind it: what losses of numbers call half a turn."""
+        """A target rotated from just below a right angle to just above it, which losses of numbers treat as half a turn."""
         model = detloss.RotatedUnitBox(1, box_loss=called(next(loss for loss in BOX_LOSSES if loss.name == name)))
         plane = torch.tensor([0.0, 0.0, 0.0, 0.0, 4.0, 1.0, math.pi / 2 - 0.01]).reshape(1, 7, 1, 1)
         before, behind = (
@@ -198,9 +200,9 @@ class TestLoss:
 
 
 @pytest.mark.parametrize(
-    "name", some(["smooth_l1", "giou", "kld", "gwd", "probiou"], lambda name: name in ("giou", "kld"))
+    "name", exhaustive_except(["smooth_l1", "giou", "kld", "gwd", "probiou"], lambda name: name in ("giou", "kld"))
 )
-def test_learns_one_image_by_heart(name: str, images: Tensor, targets: list) -> None:
+def test_memorizes_one_image(name: str, images: Tensor, targets: list) -> None:
     model = detloss.RotatedUnitBox(2, box_loss=called(next(loss for loss in BOX_LOSSES if loss.name == name)))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(150):
@@ -213,7 +215,7 @@ def test_learns_one_image_by_heart(name: str, images: Tensor, targets: list) -> 
         best = overlap.argmax()
         assert overlap[best] > 0.5
         assert found["labels"][best] == label
-        assert best < 2  # nothing surer than the two true boxes
+        assert best < 2  # nothing scores higher than the two true boxes
 
 
 class TestErrors:
@@ -227,7 +229,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         "loss", [detloss.generalized_iou_loss, detloss.IoULoss(), partial(detloss.iou_loss, geometry=detloss.Polygon())]
     )
-    def test_an_overlap_loss_that_reads_other_rows_is_refused(self, loss: object) -> None:
+    def test_an_overlap_loss_of_another_geometry_is_rejected(self, loss: object) -> None:
         with pytest.raises(
             ValueError, match=r"^box_loss: expected geometry=Rotated\(\) for rows cx, cy, w, h, angle, got"
         ):

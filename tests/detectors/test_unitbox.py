@@ -1,4 +1,4 @@
-"""UnitBox: which cell speaks for which box, what the plane holds, where gradients go, and whether it learns."""
+"""UnitBox: label assignment, output planes, gradients and training."""
 
 import copy
 import io
@@ -13,7 +13,7 @@ from detloss.catalog import LOSSES, Kind, Loss
 from detloss.detectors import UnitBox
 from detloss.detectors.assignment import Objects, assign, cell_centers
 from detloss.detectors.backbone import convolution
-from tests.support.marks import some
+from tests.support.marks import exhaustive_except
 
 LTRB = detloss.AxisAligned(format="ltrb")
 BACKGROUND = 7
@@ -86,8 +86,8 @@ class TestAssignment:
         found = assign(cell_centers(2, 2), objects_of(boxes, torch.tensor([3, 4])), background=BACKGROUND)
         assert found.labels.tolist() == [3, 3, 4, 7]
 
-    def test_of_the_middle_of_a_box_alone(self) -> None:
-        """Of a box from 1 to 9 and from 1 to 7, the middle half is from 3 to 7 and from 2.5 to 5.5, without its edge."""
+    def test_of_the_center_of_a_box_only(self) -> None:
+        """The central half of a box from 1 to 9 and from 1 to 7 is from 3 to 7 and from 2.5 to 5.5, without its edge."""
         target = objects_of(torch.tensor([[1.0, 1.0, 9.0, 7.0]]), torch.tensor([4]))
         found = assign(cell_centers(8, 10), target, background=BACKGROUND, middle=0.5)
         rows, columns = found.positive.reshape(8, 10).nonzero(as_tuple=True)
@@ -96,8 +96,8 @@ class TestAssignment:
         assert len(rows) == 8
         assert found.boxes.reshape(8, 10, 4)[3, 4].tolist() == [3.5, 2.5, 4.5, 3.5], "to the sides of the whole box"
 
-    def test_knows_the_images_of_a_batch_apart(self, generator: torch.Generator) -> None:
-        """What a cell is trained on does not depend on the other images, of which some are empty."""
+    def test_assigns_targets_to_the_right_image_of_a_batch(self, generator: torch.Generator) -> None:
+        """The target of a cell does not depend on the other images, of which some are empty."""
         targets = []
         for count in (3, 0, 7, 1, 0):
             labels = torch.randint(BACKGROUND, (count,), generator=generator)
@@ -125,8 +125,8 @@ class TestPlane:
         object_in_cell = logits.softmax(0)[:4].sum() if background else logits.sigmoid()[0]
         assert object_in_cell.item() == pytest.approx(0.05, rel=1e-5)
 
-    def test_is_read_by_predict_as_it_is_written_by_the_targets(self) -> None:
-        """A plane that says exactly what the assignment asks for yields exactly the true boxes."""
+    def test_predict_inverts_the_encoding_of_the_targets(self) -> None:
+        """A plane with exactly the assigned targets decodes to exactly the ground-truth boxes."""
         model = UnitBox(3)
         target = {"boxes": torch.tensor([[4.0, 6, 30, 20], [33, 9, 47, 30]]), "labels": torch.tensor([2, 0])}
         cells = model.assign(8, 12, [target])
@@ -170,9 +170,7 @@ class TestLoss:
             assert parameter.grad.isfinite().all(), name
 
     @pytest.mark.parametrize("losses", SETTINGS.values(), ids=SETTINGS)
-    def test_of_boxes_moves_distances_of_positive_cells_alone(
-        self, losses: dict, images: Tensor, targets: list
-    ) -> None:
+    def test_of_boxes_has_gradients_at_positive_cells_only(self, losses: dict, images: Tensor, targets: list) -> None:
         model = UnitBox(2, **losses)
         plane = model(images).detach().requires_grad_()
         model.plane_loss(plane, targets)["box"].backward()
@@ -253,7 +251,7 @@ class TestErrors:
 
 
 class TestModule:
-    def test_what_all_inputs_of_a_filter_have_in_common_does_not_pass(self, generator: torch.Generator) -> None:
+    def test_a_constant_added_to_all_inputs_of_a_filter_is_removed(self, generator: torch.Generator) -> None:
         layer = convolution(5, 32)
         features = torch.rand(2, 5, 9, 9, generator=generator)
         near, far = (layer[0](features + shift)[..., 1:-1, 1:-1] for shift in (0.0, 3.0))  # beyond the border are zeros
@@ -264,7 +262,7 @@ class TestModule:
         assert middle.sum() < whole.sum()
         assert not (middle & ~whole).any()
 
-    def test_survives_copying_and_its_state(self, images: Tensor) -> None:
+    def test_copies_and_state_dict_preserve_it(self, images: Tensor) -> None:
         model = UnitBox(2)
         torch.testing.assert_close(copy.deepcopy(model)(images), model(images))
         file = io.BytesIO()
@@ -279,7 +277,7 @@ class TestModule:
         backbone.stride = 8
         assert UnitBox(2, backbone=backbone)(images[:, :, :30, :37]).shape == (2, 2 + 1 + 4, 4, 5)
 
-    def test_predicts_within_the_image_surest_first_and_not_too_much(self, images: Tensor) -> None:
+    def test_predictions_are_clipped_sorted_by_score_and_limited(self, images: Tensor) -> None:
         for found in UnitBox(2, prior=0.5).predict(images, score_threshold=0.01, max_detections=5):
             assert found["boxes"].shape == (len(found["scores"]), 4)
             assert len(found["scores"]) <= 5
@@ -288,13 +286,13 @@ class TestModule:
             assert (found["boxes"] <= torch.tensor([40, 32, 40, 32])).all()
             assert not found["boxes"].requires_grad
 
-    def test_predicts_nothing_where_nothing_is_sure(self, images: Tensor) -> None:
+    def test_predicts_nothing_if_all_scores_are_low(self, images: Tensor) -> None:
         for found in UnitBox(2).predict(images, score_threshold=0.999):
             assert found["boxes"].shape == (0, 4)
             assert found["labels"].dtype == torch.int64
 
-    @pytest.mark.parametrize("name", some(SETTINGS, lambda name: name in ("softmax", "sigmoid")))
-    def test_learns_one_image_by_heart(self, name: str, images: Tensor, targets: list) -> None:
+    @pytest.mark.parametrize("name", exhaustive_except(SETTINGS, lambda name: name in ("softmax", "sigmoid")))
+    def test_memorizes_one_image(self, name: str, images: Tensor, targets: list) -> None:
         target = targets[0]
         model = UnitBox(2, **SETTINGS[name])
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
@@ -308,12 +306,12 @@ class TestModule:
             best = overlap.argmax()
             assert overlap[best] > 0.5
             assert found["labels"][best] == label
-            assert best < 2  # nothing surer than the two true boxes
+            assert best < 2  # nothing scores higher than the two true boxes
 
 
 @pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
 def test_own_losses_are_known(loss: Loss) -> None:
-    """A function, a partial or a module of the catalog says itself what it is given."""
+    """Operands of a loss follow from the function, partial or module of the catalog."""
     geometry = {"geometry": detloss.AxisAligned(format="ltrb")} if loss.kind is Kind.BOX else {}
     images = torch.rand(1, 3, 32, 32)
     targets = [{"boxes": torch.tensor([[4.0, 4.0, 20.0, 24.0]]), "labels": torch.tensor([1])}]
@@ -329,7 +327,7 @@ def test_own_losses_are_known(loss: Loss) -> None:
     "loss",
     [detloss.generalized_iou_loss, detloss.IoULoss(), partial(detloss.iou_loss, geometry=detloss.AxisAligned("xywh"))],
 )
-def test_an_overlap_loss_that_reads_other_rows_is_refused(loss: object) -> None:
+def test_an_overlap_loss_of_another_geometry_is_rejected(loss: object) -> None:
     with pytest.raises(
         ValueError, match=r"^box_loss: expected geometry=AxisAligned\(format='ltrb'\) for rows l, t, r, b, got"
     ):

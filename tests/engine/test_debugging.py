@@ -1,4 +1,4 @@
-"""The doctor finds the row; validating refuses it."""
+"""Diagnosis of invalid values: `doctor` reports the row, `validating` rejects it."""
 
 import re
 
@@ -59,7 +59,7 @@ def test_a_value_above_the_dtype() -> None:
     assert text.splitlines()[0] == "l2_loss: the loss is inf at [1]: the value exceeds the range of the dtype"
 
 
-def test_the_gradient_that_arrives() -> None:
+def test_the_upstream_gradient() -> None:
     pred = boxes(GOOD, GOOD).requires_grad_()
     with detloss.doctor():
         loss = detloss.iou_loss(pred, boxes([1.0, 1.0, 3.0, 3.0], GOOD), reduction="none")
@@ -75,7 +75,7 @@ def test_warn_goes_on() -> None:
     assert loss.isnan()
 
 
-def test_off_outside_and_silent_on_health() -> None:
+def test_inactive_outside_its_context_and_no_output_for_valid_input() -> None:
     assert detloss.iou_loss(boxes([NAN, 0.0, 1.0, 1.0]), boxes(GOOD)).isnan()
     pred = boxes(GOOD).requires_grad_()
     with detloss.doctor():

@@ -1,4 +1,4 @@
-"""Formulas are straight-line scalar code: traced once without any data, their programs run on plain Python floats.
+"""Traces of the formulas: straight-line scalar programs, run on plain Python floats.
 
 This is why C++ and Triton can share them: no branch depends on a value, no primitive is missing from the list below.
 """
@@ -66,7 +66,7 @@ def evaluate(program: Program, *inputs: float) -> list[float]:
 
 
 def table_row(formula: Callable[..., Any]) -> Row:
-    """The row of the loss whose formula it is: a formula has the name of its loss, or of its row."""
+    """The row of a formula's loss: a formula has the name of its loss, or of its row."""
     names = {row.name: row for row in TABLE} | {row.loss.__name__: row for row in reversed(TABLE) if not row.of}
     return names.get(f"{formula.__name__}_loss") or names[formula.__name__]
 
@@ -87,11 +87,11 @@ def test_regression(formula: Callable[..., Any], seed: int) -> None:
     pred, target = torch.randn(2, 20, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     pred.requires_grad_()
     ours = row(pred, target, reduction="none")
-    slope = torch.autograd.grad(ours.sum(), pred)[0]
+    gradient = torch.autograd.grad(ours.sum(), pred)[0]
     for k in range(20):
         value, by_pred, by_target = evaluate(program, pred[k].item(), target[k].item(), *parameters(row))
         assert value == pytest.approx(ours[k].item(), rel=1e-14)
-        assert by_pred == -by_target == pytest.approx(slope[k].item(), rel=1e-14)
+        assert by_pred == -by_target == pytest.approx(gradient[k].item(), rel=1e-14)
 
 
 @every_formula(formulas.BINARY)
@@ -101,11 +101,11 @@ def test_binary(formula: Callable[..., Any], seed: int) -> None:
     logits = (5 * torch.randn(20, dtype=torch.float64, generator=generator)).requires_grad_()
     target = torch.rand(20, dtype=torch.float64, generator=generator).requires_grad_()
     ours = row(logits, target, reduction="none")
-    slopes = torch.autograd.grad(ours.sum(), (logits, target))
+    gradients = torch.autograd.grad(ours.sum(), (logits, target))
     for k in range(20):
         t = target[k].item()
         values = evaluate(program, logits[k].item(), t, 1 - t, 1.0, *parameters(row))
-        assert values == pytest.approx([ours[k].item(), slopes[0][k].item(), slopes[1][k].item()], rel=1e-12)
+        assert values == pytest.approx([ours[k].item(), gradients[0][k].item(), gradients[1][k].item()], rel=1e-12)
 
 
 @every_formula(formulas.SOFTMAX)
@@ -143,8 +143,8 @@ def test_boxes(formula: Callable[..., Any], form: str, dims: int, seed: int) -> 
     pred, target = pairs[:, 0].clone().requires_grad_(), pairs[:, 1]
     ours = row(pred, target, geometry=geometry, reduction="none")
     similar = (row.measure or detloss.iou)(pred, target, geometry=geometry)
-    slope = torch.autograd.grad(ours.sum(), pred)[0]
+    gradient = torch.autograd.grad(ours.sum(), pred)[0]
     for k in range(20):
         values = evaluate(program, *pred[k].tolist(), *target[k].tolist())
-        expected = [ours[k].item(), similar[k].item(), *slope[k].tolist()]
+        expected = [ours[k].item(), similar[k].item(), *gradient[k].tolist()]
         assert values == pytest.approx(expected, rel=1e-11, abs=1e-12)

@@ -1,4 +1,4 @@
-"""The generated code of the fused kernels is current."""
+"""Generated code of the fused kernels: up to date."""
 
 from pathlib import Path
 

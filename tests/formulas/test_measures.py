@@ -1,4 +1,4 @@
-"""A penalty receives the measures that it reads, on every geometry that provides them, and an error on any other."""
+"""Measures that a penalty reads: provided by every suitable geometry, an error on any other."""
 
 from collections.abc import Callable
 from typing import Any
@@ -61,10 +61,10 @@ def test_needs(penalty: Callable[..., Any], expected: set[str]) -> None:
 
 def toy_iou(m: Any, pair: Any) -> tuple[Any, Any, Slopes]:
     """A penalty that the library does not know: the centers' squared distance by the squared diagonal."""
-    loss, similarity, slopes = iou(m, pair)
+    loss, similarity, gradients = iou(m, pair)
     ratio = m.quotient(pair.distance, pair.diagonal)
     by_diagonal = -m.quotient(ratio, pair.diagonal)
-    return loss + ratio, similarity - ratio, slopes._replace(distance=m.inverse(pair.diagonal), diagonal=by_diagonal)
+    return loss + ratio, similarity - ratio, gradients._replace(distance=m.inverse(pair.diagonal), diagonal=by_diagonal)
 
 
 @every_geometry
@@ -75,8 +75,8 @@ def test_a_new_penalty_receives_what_it_reads(geometry: Geometry, seed: int) -> 
     plain = detloss.iou_loss(pred, target, geometry=geometry, reduction="none")
     assert (ours > plain).all()
     torch.testing.assert_close(ours, expected, rtol=1e-12, atol=0)
-    slopes = [torch.autograd.grad(loss.sum(), pred)[0] for loss in (ours, expected)]
-    torch.testing.assert_close(*slopes, rtol=1e-9, atol=1e-12)
+    gradients = [torch.autograd.grad(loss.sum(), pred)[0] for loss in (ours, expected)]
+    torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-12)
 
 
 @every_geometry
@@ -97,8 +97,8 @@ def test_every_measure_that_is_provided_is_computed(geometry: Geometry, seed: in
 @every_geometry
 def test_a_measure_that_does_not_exist_is_an_error(geometry: Geometry, seed: int) -> None:
     def efficient_iou(m: Any, pair: Any) -> tuple[Any, Any, Slopes]:
-        loss, similarity, slopes = toy_iou(m, pair)
-        return loss + pair.strain, similarity - pair.strain, slopes
+        loss, similarity, gradients = toy_iou(m, pair)
+        return loss + pair.strain, similarity - pair.strain, gradients
 
     pred, target = drawn(geometry, seed)
     with pytest.raises(
@@ -111,8 +111,8 @@ def test_a_measure_that_does_not_exist_is_an_error(geometry: Geometry, seed: int
 @pytest.mark.parametrize("geometry", [Polygon(), Cuboid(), Mixed(Rotated(), Polygon()), AxisAligned(dims=3)], ids=str)
 def test_a_measure_that_a_geometry_lacks_is_an_error(geometry: Geometry) -> None:
     def slanted_iou(m: Any, pair: Any) -> tuple[Any, Any, Slopes]:
-        loss, similarity, slopes = iou(m, pair)
-        return loss + pair.aspect_angle, similarity, slopes
+        loss, similarity, gradients = iou(m, pair)
+        return loss + pair.aspect_angle, similarity, gradients
 
     message = "geometry: expected one with the measure aspect_angle, which slanted_iou reads, got "
     with pytest.raises(ValueError, match=message) as error:

@@ -1,4 +1,4 @@
-"""Our losses in parts that ask for their losses as detectron2 documents it.
+"""Losses in parts that call their losses as detectron2 documents it.
 
 detectron2 is built from source, which pip does not bring, so these tests have stand-ins of its box head, its region
 proposal network and RetinaNet. They hold the contract, not detectron2 itself.
@@ -29,7 +29,7 @@ from tests.support.detectron2_parts import (
 
 
 def flat(given: object) -> list[Tensor]:
-    """The tensors that ask for a gradient."""
+    """The tensors that require grad."""
     if isinstance(given, Tensor):
         return [given] if given.requires_grad else []
     return [each for part in given for each in flat(part)] if isinstance(given, list | tuple) else []
@@ -41,11 +41,11 @@ def assert_equal(ours: dict[str, Tensor], expected: dict[str, Tensor], given: ob
     operands = flat(given)
     for name, term in expected.items():
         torch.testing.assert_close(ours[name], term)
-        slopes = (
+        gradients = (
             torch.autograd.grad(loss, operands, retain_graph=True, allow_unused=True, materialize_grads=True)
             for loss in (ours[name], term)
         )
-        torch.testing.assert_close(*slopes)
+        torch.testing.assert_close(*gradients)
 
 
 OWN = {"box": detloss.L1Loss(), "classification": detloss.CrossEntropyLoss(reduction="none")}
@@ -85,7 +85,7 @@ def test_other_losses_of_the_box_head(seed: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["box", "classification"])
-def test_what_is_not_given_stays(name: str, seed: int) -> None:
+def test_losses_that_are_not_given_stay(name: str, seed: int) -> None:
     head, given = BoxHead(), sampled(seed, 4 * CLASSES)
     theirs = head.losses(*given)
     other = {"box": detloss.L2Loss(), "classification": detloss.SoftmaxFocalLoss()}
@@ -170,7 +170,7 @@ def test_a_cascade_has_the_losses_in_every_stage() -> None:
 
 
 @pytest.mark.parametrize("made", [RetinaNet, partial(Detector, BoxHead())], ids=["RetinaNet", "box head"])
-def test_copies_have_losses_of_their_own(made: Callable[[], nn.Module], seed: int) -> None:
+def test_copies_have_independent_losses(made: Callable[[], nn.Module], seed: int) -> None:
     model = made()
     part = model if isinstance(model, RetinaNet) else model.roi_heads.box_predictor
     given = everywhere(seed, CLASSES) if part is model else sampled(seed, 4 * CLASSES)
@@ -248,7 +248,7 @@ def test_class_weights_follow_the_logits_from_device_to_device() -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_refused_with_a_reason(
+def test_invalid_arguments_are_rejected_with_a_reason(
     model: nn.Module, losses: dict, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=f"^{message}"):

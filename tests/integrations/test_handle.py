@@ -1,4 +1,4 @@
-"""A handle brings back what was there: on the object alone, in any order that loses nothing."""
+"""Handles restore the replaced attributes: only on their object, and in any valid order."""
 
 import pytest
 from torch import nn
@@ -18,7 +18,7 @@ class Head(nn.Module):
         return "theirs"
 
 
-def test_everything_comes_back() -> None:
+def test_everything_is_restored() -> None:
     head, other = Head(), Head()
     part, state = head.part, list(head.state_dict())
     with Handle() as handle:

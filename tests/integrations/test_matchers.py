@@ -1,4 +1,4 @@
-"""Matching costs beside the matrices that the matchers of transformers hand to scipy."""
+"""Matching costs against the matrices that the matchers of transformers pass to scipy."""
 
 from types import ModuleType, SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Our losses in heads that call their losses as mmdet 3.3 documents it.
+"""Losses in heads that call their losses as mmdet 3.3 documents it.
 
 mmdet needs a compiled mmcv, which pip does not bring, so these tests have stand-ins of its heads: a module with the
 attributes that mmdet's heads have and the calls that they make. They hold the contract, not mmdet itself.
@@ -67,7 +67,7 @@ def softmax_head(**options: bool | None) -> Head:
 
 
 def rows(seed: int, *, channels: int = CLASSES) -> dict[str, Tensor]:
-    """What a head gives its losses: class indices with background last, weights of which some are 0."""
+    """Operands of a head's losses: class indices with background last, weights of which some are 0."""
     generator = torch.Generator().manual_seed(seed)
 
     def numbers(*shape: int) -> Tensor:
@@ -199,7 +199,7 @@ def test_two_stages_and_a_cascade() -> None:
             assert rest == ["rpn_head.loss_bbox"]
 
 
-def test_what_heads_ask_of_a_class_loss() -> None:
+def test_attributes_that_heads_read_from_a_class_loss() -> None:
     """`use_sigmoid` says how logits are read; without the `custom_` attributes, heads read them themselves."""
     for head, loss in (
         (sigmoid_head(), detloss.SigmoidFocalLoss()),
@@ -211,13 +211,13 @@ def test_what_heads_ask_of_a_class_loss() -> None:
         assert not any(hasattr(head.loss_cls, f"custom_{name}") for name in ("cls_channels", "activation", "accuracy"))
 
 
-def test_everything_comes_back_and_copies_are_their_own(seed: int) -> None:
+def test_everything_is_restored_and_copies_are_independent(seed: int) -> None:
     case, model = rows(seed), Detector(sigmoid_head(reg_decoded_bbox=True))
     theirs, before = model.bbox_head.loss(case), dict(model.named_modules())
     handle = use_losses(model, box=detloss.IoULoss(), classification=detloss.SigmoidFocalLoss(alpha=[0.1, 0.2, 0.3]))
     ours = model.bbox_head.loss(case)
     twins = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
-    again = use_losses(model, classification=detloss.binary_cross_entropy_loss)  # over what we put in
+    again = use_losses(model, classification=detloss.binary_cross_entropy_loss)  # over our previous losses
     again.remove()
     handle.remove()
     assert dict(model.named_modules()) == before
@@ -310,7 +310,7 @@ NO_BOXES = nn.Module()
         ),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_refused_with_a_reason(
+def test_invalid_arguments_are_rejected_with_a_reason(
     model: nn.Module, losses: dict, error: type[Exception], message: str
 ) -> None:
     before = dict(model.named_modules())
@@ -326,7 +326,7 @@ def test_a_refused_loss_leaves_the_others_out_too() -> None:
     assert isinstance(model.bbox_head.loss_bbox, mmdet.SmoothL1Loss)
 
 
-def test_mmdet_learns_our_names(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_names_are_registered_in_mmdet(monkeypatch: pytest.MonkeyPatch) -> None:
     """A registry that refuses a second module of one name, as mmengine's does."""
 
     class Registry(dict):

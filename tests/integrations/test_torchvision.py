@@ -1,4 +1,4 @@
-"""Losses in torchvision's detectors: its own ones in ours change nothing, and boxes are decoded."""
+"""Losses in torchvision's detectors: with our versions of their losses nothing changes, and boxes are decoded."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -36,7 +36,7 @@ def batch(seed: int) -> Batch:
 
 
 def subsets() -> Iterator[object]:
-    """The model's own losses in ours: all of them, and each one alone."""
+    """Our versions of the model's losses: all of them, and each one separately."""
     for build, losses in OWN.items():
         for names in (tuple(losses), *((name,) for name in losses)):
             yield pytest.param(
@@ -53,7 +53,7 @@ class TestTheModelsOwnLosses:
             Run(model, batch).assert_equal(before)
 
     @BUILDS
-    def test_come_back_to_the_last_bit(self, build: Build, batch: Batch) -> None:
+    def test_are_restored_bit_for_bit(self, build: Build, batch: Batch) -> None:
         model, other = build(), build()
         attributes = [set(vars(module)) for module in model.modules()]
         before, of_other = Run(model, batch), Run(other, batch)
@@ -65,28 +65,28 @@ class TestTheModelsOwnLosses:
         assert [set(vars(module)) for module in model.modules()] == attributes
 
     @BUILDS
-    def test_are_the_same_where_no_picture_has_a_box(self, build: Build, seed: int) -> None:
+    def test_are_the_same_if_no_image_has_a_box(self, build: Build, seed: int) -> None:
         batch = models.pictures(seed, counts=(0, 0))
         model = build()
         before = Run(model, batch)
         with use_losses(model, **OWN[build]):
             Run(model, batch).assert_equal(before)
 
-    def test_of_ssd_are_the_same_where_background_is_scarce(self, batch: Batch) -> None:
+    def test_of_ssd_are_the_same_if_background_is_scarce(self, batch: Batch) -> None:
         model = models.ssd()
         model.proposal_matcher = detection.SSDMatcher(0.02)
         before = Run(model, batch)
         with use_losses(model, **SSD_OWN):
             Run(model, batch).assert_equal(before)
 
-    def test_of_retinanet_leave_out_what_lies_between_the_thresholds(self, batch: Batch) -> None:
+    def test_of_retinanet_ignore_anchors_between_the_thresholds(self, batch: Batch) -> None:
         model = models.retinanet(fg_iou_thresh=0.6, bg_iou_thresh=0.05)
         before = Run(model, batch)
         with use_losses(model, classification=FOCAL):
             Run(model, batch).assert_equal(before)
 
     @OTHERS
-    def test_of_what_is_not_replaced_stay(self, build: Build, batch: Batch) -> None:
+    def test_that_are_not_replaced_stay(self, build: Build, batch: Batch) -> None:
         model = build()
         before = Run(model, batch).losses
         for name, loss in OTHER[build].items():
@@ -99,9 +99,7 @@ class TestTheModelsOwnLosses:
                 else:
                     torch.testing.assert_close(value, before[key], rtol=1e-6, atol=0.0)
 
-    def test_of_classes_are_had_for_one_class_where_they_are_replaced(
-        self, batch: Batch, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_of_classes_work_with_one_class_if_replaced(self, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
         calls = spy(monkeypatch, FCOSHead, "compute_loss")
         model = models.fcos()
         for name, classes in (("box", models.CLASSES), ("classification", 1)):
@@ -140,7 +138,7 @@ SEEN: list[tuple[Tensor, Tensor]] = []
 
 
 class SpiedLoss(detloss.GeneralizedIoULoss):
-    """GIoU that keeps what it was given."""
+    """GIoU that records its operands."""
 
     def forward(self, pred: Tensor, target: Tensor, **options: Tensor) -> Tensor:
         SEEN.append((pred, target))
@@ -191,9 +189,7 @@ class TestBoxes:
             ("ciou", partial(detloss.complete_iou_loss, reduction="none")),
         ],
     )
-    def test_of_retinanet_cost_what_its_setting_says(
-        self, name: str, loss: Callable[..., Tensor], batch: Batch
-    ) -> None:
+    def test_of_retinanet_have_the_configured_loss(self, name: str, loss: Callable[..., Tensor], batch: Batch) -> None:
         model = models.retinanet()
         with use_losses(model, box=loss):
             ours = Run(model, batch)
@@ -204,7 +200,7 @@ class TestBoxes:
         ("loss", "oracle"),
         [
             (detloss.DistanceIoULoss(), distance_box_iou_loss),
-            # Where every anchor is 8 pixels wide, distances are told in units of 8 pixels.
+            # Where every anchor is 8 pixels wide, distances are in units of 8 pixels.
             (detloss.L1Loss(), lambda pred, target, reduction: (pred - target).abs().sum() / 8),
         ],
         ids=["DIoU", "L1"],

@@ -28,10 +28,10 @@ def batch(seed: int) -> Batch:
 
 class TestCopies:
     @OTHERS
-    def test_have_losses_of_their_own(self, build: Build, batch: Batch) -> None:
+    def test_have_independent_losses(self, build: Build, batch: Batch) -> None:
         model = build()
         handle = use_losses(model, **OTHER[build], normalizer=detloss.Normalizer(momentum=0.5))
-        Run(model, batch)  # what a step leaves behind must be fit to be copied
+        Run(model, batch)  # the state after a step must be copyable
         for twin in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
             stages = [value for each in twin.modules() for value in vars(each).values() if isinstance(value, Stage)]
             parts = set(twin.modules())
@@ -43,7 +43,7 @@ class TestCopies:
         Run(twin, batch).assert_same_bits(ours)
 
     @OTHERS
-    def test_of_the_state_dict_stay_as_they_were(self, build: Build) -> None:
+    def test_of_the_state_dict_are_unchanged(self, build: Build) -> None:
         model = build()
         before = list(model.state_dict())
         use_losses(model, **OTHER[build], normalizer=detloss.Normalizer(momentum=0.5))
@@ -57,7 +57,7 @@ class TestCopies:
         assert adapted(logits, target).isfinite()
         assert adapted(logits.to("meta"), target.to("meta")).device.type == "meta"
 
-    def test_of_the_loss_leave_the_users_alone(self, batch: Batch) -> None:
+    def test_of_the_loss_leave_the_users_loss_unchanged(self, batch: Batch) -> None:
         loss = detloss.SmoothL1Loss(reduction="none")
         use_losses(models.ssd(), box=loss)
         assert loss.reduction == "none"

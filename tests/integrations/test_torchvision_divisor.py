@@ -1,4 +1,4 @@
-"""What sums of losses are divided by in torchvision's detectors, and which weights stay."""
+"""Divisors of the summed losses in torchvision's detectors, and weights that are kept."""
 
 from collections import Counter
 from functools import partial
@@ -79,7 +79,7 @@ class TestDivisor:
             for name in names:
                 assert_close(ours[name], own[name] * (positive + negative) / positive)
 
-    def test_moves_once_a_step_where_it_has_momentum(self, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_updated_once_per_step_if_it_has_momentum(self, batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
         calls = spy(monkeypatch, FCOSHead, "compute_loss")
         model = models.fcos()
         images, targets = batch

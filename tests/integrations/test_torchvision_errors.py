@@ -1,4 +1,4 @@
-"""What torchvision's detectors refuse, with which words, and that nothing is changed then."""
+"""Errors of `use_losses` on torchvision's detectors, which leave the model unchanged."""
 
 import re
 from functools import partial
@@ -25,7 +25,7 @@ class TestErrors:
         message = "model: expected RetinaNet, FCOS, FasterRCNN or SSD of torchvision, got Sequential"
         self.check(nn.Sequential, TypeError, message, box=L1)
 
-    def test_nothing_given(self) -> None:
+    def test_no_losses_given(self) -> None:
         message = "box, classification: expected at least one loss, got none"
         self.check(models.ssd, ValueError, message)
         self.check(models.ssd, ValueError, message, normalizer=detloss.Normalizer())
@@ -70,7 +70,7 @@ class TestErrors:
         self.check(models.faster_rcnn, ValueError, message, box=L1, proposal_classification=detloss.CrossEntropyLoss())
 
     @pytest.mark.parametrize("name", ["box", "proposal_box"])
-    def test_a_box_loss_that_fits_no_box(self, name: str) -> None:
+    def test_a_box_loss_that_does_not_fit(self, name: str) -> None:
         message = (
             f"{name}: expected a loss of boxes or numbers (L1Loss, L2Loss, SmoothL1Loss, IoULoss, GeneralizedIoULoss, "
             "DistanceIoULoss, CompleteIoULoss), because it compares boxes or their encoded offsets; got"
@@ -102,12 +102,12 @@ class TestErrors:
         self.check(models.retinanet, error, message, box=L1, **weights)
 
     @pytest.mark.parametrize("name", list(RCNN_OWN))
-    def test_a_loss_of_somebody_else(self, name: str) -> None:
+    def test_a_loss_of_another_library(self, name: str) -> None:
         message = f"{name}: expected a loss of detloss, its function or its module, got SmoothL1Loss()"
         self.check(models.faster_rcnn, TypeError, message, **{name: nn.SmoothL1Loss()})
 
     @pytest.mark.parametrize("name", ["proposal_box", "proposal_classification"])
-    def test_proposals_where_there_are_none(self, name: str) -> None:
+    def test_proposals_of_models_without_them(self, name: str) -> None:
         message = f"{name}: expected None for RetinaNet, a model without region proposals, got SigmoidFocalLoss"
         self.check(models.retinanet, ValueError, message, box=L1, **{name: FOCAL})
 

@@ -1,4 +1,4 @@
-"""Every loss of the catalog trains torchvision's detectors, in every place that it fits."""
+"""Training of torchvision's detectors with every loss of the catalog, in every role that it fits."""
 
 import copy
 import runpy
@@ -31,10 +31,10 @@ def fitting() -> Iterator[object]:
 
 
 class TestTraining:
-    """Every loss of the catalog, in every place that it fits, on one batch again and again."""
+    """Every loss of the catalog, in every role that it fits, on one repeated batch."""
 
     @pytest.mark.parametrize(("build", "place", "row"), list(fitting()))
-    def test_goes_down(self, build: Build, place: str, row: Loss, seed: int) -> None:
+    def test_reduces_the_loss(self, build: Build, place: str, row: Loss, seed: int) -> None:
         batch = models.pictures(seed, counts=(2, 2))
         model = build()
         loss = row.module(**row.options)

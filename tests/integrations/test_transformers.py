@@ -1,4 +1,4 @@
-"""A DETR with our losses: the framework's own losses in our form are the framework's, and everything comes back."""
+"""Losses in a DETR: our versions equal the framework's losses, and removal restores the model."""
 
 import copy
 import pickle
@@ -17,7 +17,7 @@ from transformers.loss.loss_rt_detr import RTDetrLoss
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss
 from detloss.integrations.transformers import use_losses
-from tests.support.marks import some
+from tests.support.marks import exhaustive_except
 from tests.support.transformers_models import (
     CLASSES,
     MODELS,
@@ -112,7 +112,7 @@ def focal(logits: Tensor, target: Tensor, weight: object = None, reduction: str 
 def test_other_sigmoid_losses(
     made: Callable[[], nn.Module], loss: object, oracle: Callable, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The framework's own targets, with another loss of each logit, and without varifocal weights."""
+    """The framework's targets, with another loss of each logit, and without varifocal weights."""
     model, data = network(made, seed), batch(seed)
     with use_losses(model, classification=loss):
         ours = step(model, data)
@@ -167,7 +167,7 @@ def test_a_weight_multiplies_its_term(
 
 
 @every_model
-def test_removed_to_the_bit(made: Callable[[], nn.Module], seed: int) -> None:
+def test_removal_restores_every_bit(made: Callable[[], nn.Module], seed: int) -> None:
     model, data = network(made, seed), batch(seed)
     before, names = dict(vars(model)), list(model.state_dict())
     theirs = step(model, data)
@@ -202,7 +202,7 @@ def test_handles_add_up(seed: int) -> None:
 @pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"]
 )
-def test_a_copy_has_losses_of_its_own(
+def test_a_copy_has_independent_losses(
     made: Callable[[], nn.Module], copied: Callable[[nn.Module], nn.Module], seed: int
 ) -> None:
     model, data = network(made, seed), batch(seed)
@@ -272,13 +272,13 @@ def places() -> list[tuple[Callable[[], nn.Module], str, Loss]]:
         Kind.SOFTMAX: (detr, "classification"),
     }
     kept = ("smooth_l1", "giou", "focal", "softmax_focal")
-    return some([(*places[row.kind], row) for row in LOSSES], lambda case: case[-1].name in kept)
+    return exhaustive_except([(*places[row.kind], row) for row in LOSSES], lambda case: case[-1].name in kept)
 
 
 @pytest.mark.parametrize(("made", "argument", "row"), places(), ids=lambda value: getattr(value, "name", None))
 def test_trains_with_every_loss(made: Callable[[], nn.Module], argument: str, row: Loss, seed: int) -> None:
     model, data = network(made, seed), batch(seed, (1, 1))
-    for labels in data["labels"]:  # in the middle, where queries look first: IoU alone does not pull what is apart
+    for labels in data["labels"]:  # centered, near the initial queries: IoU has no gradient for disjoint boxes
         labels["boxes"][:, :2] = 0.5
     use_losses(model, **{argument: row.module(**row.options)})
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
@@ -343,7 +343,9 @@ FITS_NOT = [
 
 
 @pytest.mark.parametrize(("made", "given", "error", "message"), FITS_NOT)
-def test_what_does_not_fit(made: Callable[[], nn.Module], given: dict, error: type[Exception], message: str) -> None:
+def test_invalid_arguments_are_rejected(
+    made: Callable[[], nn.Module], given: dict, error: type[Exception], message: str
+) -> None:
     model = made()
     before = dict(vars(model))
     with pytest.raises(error, match=message):

@@ -1,4 +1,4 @@
-"""A YOLO with our losses: the framework's own losses in our form are the framework's, and everything comes back."""
+"""Losses in a YOLO: our versions equal the framework's losses, and removal restores the model."""
 
 import copy
 import pickle
@@ -29,7 +29,7 @@ from ultralytics.utils import loss as framework
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss
 from detloss.integrations.ultralytics import use_losses
-from tests.support.marks import some
+from tests.support.marks import exhaustive_except
 
 # A YOLO with DFL, two end-to-end ones (without DFL, with it), and one with further terms.
 NETWORKS = {
@@ -53,7 +53,7 @@ def tiny(name: str) -> dict:
 
 
 def network(name: str, seed: int) -> DetectionModel:
-    """A network that gives the same answer however often it is asked."""
+    """A network that returns the same output on every call."""
     torch.manual_seed(seed)
     model = NETWORKS[name](tiny(name), nc=CLASSES, verbose=False)
     model.args = get_cfg()
@@ -108,7 +108,7 @@ def test_the_losses_of_the_framework_in_our_form(name: str, boxes: int, seed: in
 
 
 IOU = framework.bbox_iou
-# What the framework's own box term subtracts from 1, were it of this loss.
+# Measure that the framework's box term would subtract from 1 for this loss.
 MEASURES = {
     detloss.IoULoss(): lambda a, b, **_: IOU(a, b, xywh=False),
     detloss.IoULoss(form="log"): lambda a, b, **_: 1 + IOU(a, b, xywh=False).clamp(2**-126).log(),
@@ -132,7 +132,7 @@ def test_other_box_losses(name: str, loss: object, seed: int, monkeypatch: pytes
 @pytest.mark.parametrize("weighted", [False, True])
 def test_other_class_losses(weighted: bool, seed: int) -> None:
     model, data = network("yolo26n.yaml", seed), batch(seed)
-    if weighted:  # what the framework's trainer makes of cls_pw
+    if weighted:  # the framework's trainer derives it from cls_pw
         model.class_weights = torch.tensor([0.5, 1.5, 1.0])
     with use_losses(model, classification=detloss.SigmoidFocalLoss(alpha=[0.3, 0.3, 0.3], gamma=1.5)):
         ours = step(model, data)
@@ -156,7 +156,7 @@ def test_a_weight_multiplies_its_term(name: str, weight: str, position: int, see
     torch.testing.assert_close(losses, factors * plain[0])
 
 
-def test_what_is_not_given_stays() -> None:
+def test_losses_that_are_not_given_stay() -> None:
     model = network("yolov8n.yaml", 0)
     with use_losses(model, box=detloss.L1Loss()):
         criterion = model.init_criterion()
@@ -168,7 +168,7 @@ def test_what_is_not_given_stays() -> None:
 
 @every_network
 @with_and_without_criterion
-def test_removed_to_the_bit(name: str, trained: bool, seed: int) -> None:
+def test_removal_restores_every_bit(name: str, trained: bool, seed: int) -> None:
     model, data = network(name, seed), batch(seed)
     twin = copy.deepcopy(model)
     if trained:
@@ -204,7 +204,7 @@ def test_two_handles(trained: bool, seed: int) -> None:
 @pytest.mark.parametrize(
     "copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"]
 )
-def test_a_copy_has_losses_of_its_own(trained: bool, copied: Callable[[nn.Module], nn.Module], seed: int) -> None:
+def test_a_copy_has_independent_losses(trained: bool, copied: Callable[[nn.Module], nn.Module], seed: int) -> None:
     model, data = network("yolo26n.yaml", seed), batch(seed)
     handle = use_losses(
         model, box=detloss.GeneralizedIoULoss(), classification=detloss.SigmoidFocalLoss(alpha=[0.3] * 3)
@@ -268,7 +268,9 @@ PLACES = {Kind.BOX: "box", Kind.REGRESSION: "box", Kind.SIGMOID: "classification
 
 @pytest.mark.parametrize(
     "row",
-    some([row for row in LOSSES if row.kind in PLACES], lambda row: row.name in ("smooth_l1", "giou", "focal")),
+    exhaustive_except(
+        [row for row in LOSSES if row.kind in PLACES], lambda row: row.name in ("smooth_l1", "giou", "focal")
+    ),
     ids=lambda row: row.name,
 )
 def test_trains_with_every_loss(row: Loss, seed: int) -> None:
@@ -279,7 +281,7 @@ def test_trains_with_every_loss(row: Loss, seed: int) -> None:
 
 
 def data_set(folder: Path) -> Path:
-    """Two images of one bright rectangle, with which a trainer can go through its motions."""
+    """Two images of one bright rectangle for a short run of a trainer."""
     for part in ("images", "labels"):
         (folder / part).mkdir(parents=True)
     for number in range(2):
@@ -301,12 +303,12 @@ def test_the_trainer(tmp_path: Path) -> None:
     options = {"data": str(data_set(tmp_path / "set")), "imgsz": 64, "batch": 2, "epochs": 1, "device": "cpu"}
     with use_losses(model, box=detloss.MSELoss(), classification=detloss.SigmoidFocalLoss()):
         pickle.dumps(model.callbacks)  # as ultralytics does for training on several devices
-        asked = []
+        used = []
         model.train(**options, plots=False, workers=0, project=str(tmp_path / "runs"))
         for network in (model.trainer.model, model.trainer.ema.ema):
             for branch in (network.criterion.one2many, network.criterion.one2one):
-                asked += [branch.bce.loss.loss, branch.bbox_loss.loss.loss]
-    assert {type(loss) for loss in asked} == {detloss.MSELoss, detloss.SigmoidFocalLoss}
+                used += [branch.bce.loss.loss, branch.bbox_loss.loss.loss]
+    assert {type(loss) for loss in used} == {detloss.MSELoss, detloss.SigmoidFocalLoss}
     assert type(model.trainer.model.criterion.one2one.bbox_loss) is framework.BboxLoss
     assert model.callbacks is before
     assert before == events

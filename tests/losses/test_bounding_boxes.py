@@ -5,11 +5,10 @@ import re
 import pytest
 import torch
 from torch import Tensor
+from torchvision import tv_tensors
+from torchvision.transforms.v2.functional import convert_bounding_box_format as convert
 
 import detloss
-
-tv_tensors = pytest.importorskip("torchvision.tv_tensors")
-convert = pytest.importorskip("torchvision.transforms.v2.functional").convert_bounding_box_format
 
 LOSSES = (detloss.iou_loss, detloss.generalized_iou_loss, detloss.distance_iou_loss, detloss.complete_iou_loss)
 PRED = torch.tensor([[10.0, 10.0, 15.0, 15.0], [0.0, 3.0, 7.0, 4.0]])

@@ -1,4 +1,4 @@
-"""Class indices out of range: an error on a CPU, NaN where values are not read, no matter in rows of weight 0."""
+"""Class indices out of range: an error on a CPU, NaN on devices whose values are not read, ignored in rows of weight 0."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The ends of the range and the odd cases that only measures and logarithms have."""
+"""Ends of the range, and special cases of measures and logarithms."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from detloss.kernels import AVAILABLE
 
 @pytest.fixture(autouse=True, params=AVAILABLE["cpu"])
 def backend(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Every backend of the processor; where the tests of this module are imported, that module says which."""
+    """Every CPU backend; modules that import these tests replace this fixture."""
     with detloss.use_backend(request.param):
         yield
 
@@ -30,8 +30,8 @@ FLAT, INVERTED = [0.0, 1.0, 2.0, 1.0], [2.0, 2.0, 0.0, 0.0]
         (FLAT, FLAT, 1, 1, 1, 1),
         (SQUARE, SQUARE, 1, 1, 1, 1),
         (POINT, OTHER, 0, -1, -1, -1),  # 0/0 := 0
-        (POINT, SQUARE, 0, 0, 0, 0),  # a point in the middle of a square
-        (INVERTED, SQUARE, 0, 0, 0, 0),  # the empty set over the square's own corners
+        (POINT, SQUARE, 0, 0, 0, 0),  # a point at the center of a square
+        (INVERTED, SQUARE, 0, 0, 0, 0),  # the empty set at the corners of the square
         (INVERTED, INVERTED, 0, -1, 0, 0),  # inverted wins over identical
     ],
 )
@@ -116,9 +116,9 @@ def test_second_derivatives_are_finite_without_area(a: list, b: list) -> None:
     losses = (detloss.iou_loss, detloss.generalized_iou_loss, detloss.distance_iou_loss, detloss.complete_iou_loss)
     for loss in losses:
         pred = torch.tensor([a], dtype=torch.float64, requires_grad=True)
-        slope = torch.autograd.grad(loss(pred, torch.tensor([b], dtype=torch.float64)), pred, create_graph=True)[0]
-        assert slope.isfinite().all()
-        assert torch.autograd.grad(slope.sum(), pred)[0].isfinite().all()
+        gradient = torch.autograd.grad(loss(pred, torch.tensor([b], dtype=torch.float64)), pred, create_graph=True)[0]
+        assert gradient.isfinite().all()
+        assert torch.autograd.grad(gradient.sum(), pred)[0].isfinite().all()
 
 
 @pytest.mark.parametrize("nothing", [0.0, -0.0])
@@ -133,13 +133,13 @@ def test_a_point_has_no_aspect_whatever_the_sign_of_its_zeros(nothing: float) ->
 @pytest.mark.parametrize("target", [0.0, 0.25, 1.0])
 @pytest.mark.parametrize("gamma", [0.0, 1.5, 2.0])
 def test_second_derivatives_at_logit_zero(target: float, gamma: float) -> None:
-    """Where |x| has a corner and the losses have none: freshly made heads start there."""
+    """Logit 0, where |x| has a kink and the losses have none: new heads start there."""
     t = torch.tensor([target], dtype=torch.float64)
 
     def curvature(loss: object) -> torch.Tensor:
         z = torch.zeros(1, dtype=torch.float64, requires_grad=True)
-        slope = torch.autograd.grad(loss(z), z, create_graph=True)[0]
-        return torch.autograd.grad(slope, z)[0]
+        gradient = torch.autograd.grad(loss(z), z, create_graph=True)[0]
+        return torch.autograd.grad(gradient, z)[0]
 
     def definition(z: torch.Tensor) -> torch.Tensor:
         surprise = -t * torch.nn.functional.logsigmoid(z) - (1 - t) * torch.nn.functional.logsigmoid(-z)
@@ -168,8 +168,8 @@ def test_aspects_of_boxes_far_apart(dtype: torch.dtype) -> None:
 
 def test_smooth_l1_at_its_corner_and_at_a_subnormal_beta() -> None:
     pred, weight = torch.tensor([1.0], requires_grad=True), torch.tensor([1.0], requires_grad=True)
-    slope = torch.autograd.grad(detloss.smooth_l1_loss(pred, torch.zeros(1)), pred, create_graph=True)[0]
-    assert torch.autograd.grad(slope, pred)[0] == 0  # |error| < beta is curved, as in torch; its end is not
+    gradient = torch.autograd.grad(detloss.smooth_l1_loss(pred, torch.zeros(1)), pred, create_graph=True)[0]
+    assert torch.autograd.grad(gradient, pred)[0] == 0  # |error| < beta is curved, as in torch; its end is not
     loss = detloss.smooth_l1_loss(pred, torch.zeros(1), beta=1e-39, weight=weight)
     by_weight = torch.autograd.grad(loss, weight, create_graph=True)[0]
     assert torch.autograd.grad(by_weight, pred)[0] == 1
@@ -180,7 +180,9 @@ def test_smooth_l1_at_its_corner_and_at_a_subnormal_beta() -> None:
     "loss", [detloss.cross_entropy_loss, detloss.softmax_focal_loss], ids=lambda loss: loss.__name__
 )
 @pytest.mark.parametrize("given", ["class_weight", "weight"])
-def test_a_surprise_beyond_the_largest_float_may_have_a_share_within(given: str, loss: Callable, backend: str) -> None:
+def test_a_loss_beyond_the_largest_float_is_finite_with_a_small_weight(
+    given: str, loss: Callable, backend: str
+) -> None:
     logits = torch.tensor([[3e38, -3e38], [3e38, -3e38]], requires_grad=True)  # a surprise of 6e38
     share = {given: torch.tensor([0.0, 0.125])}
     with detloss.use_backend(backend):
@@ -190,5 +192,5 @@ def test_a_surprise_beyond_the_largest_float_may_have_a_share_within(given: str,
     expected = 2.0 * 0.125 * logits[0, 0].item()
     assert value.tolist() == [0.0, pytest.approx(expected, rel=1e-6)]
     assert total.item() == pytest.approx(expected, rel=1e-6)
-    (slopes,) = torch.autograd.grad(total, logits)
-    assert slopes.tolist() == [[0.0, 0.0], [0.125, -0.125]]
+    (gradients,) = torch.autograd.grad(total, logits)
+    assert gradients.tolist() == [[0.0, 0.0], [0.125, -0.125]]

@@ -1,4 +1,4 @@
-"""Every message: it names the argument, what was expected and what came."""
+"""Error messages: the argument, the expected value and the value found."""
 
 import re
 
@@ -35,7 +35,7 @@ def test_operands(row: Row, seed: int) -> None:
 
 
 @every_loss
-def test_reduction_weight_and_normaliser(row: Row, seed: int) -> None:
+def test_reduction_weight_and_normalizer(row: Row, seed: int) -> None:
     pred, target = row.inputs(seed)
     name, shape = first_name(row), tuple(row(pred, target, reduction="none").shape)
     with pytest.raises(ValueError, match="^reduction: expected 'none', 'sum' or 'mean', got 'avg'$"):

@@ -1,4 +1,4 @@
-"""Properties that hold for every pair of boxes and every logit."""
+"""Invariances of all losses, for every pair of boxes and every logit."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def whole(count: int, low: int, high: int) -> Tensor:
 
 
 def boxes(seed: int) -> tuple[Tensor, Tensor]:
-    """Pairs on whole coordinates: half of them so small that edges meet and bodies vanish, an eighth of them equal."""
+    """Pairs on integer coordinates: half of them so small that edges touch and areas vanish, an eighth of them equal."""
     torch.manual_seed(seed)
 
     def drawn() -> Tensor:
@@ -30,7 +30,7 @@ def boxes(seed: int) -> tuple[Tensor, Tensor]:
     return pred, target
 
 
-def loss_and_slope(row: Row, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def loss_and_gradient(row: Row, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     pred = pred.clone().requires_grad_()
     loss = row(pred, target, reduction="none")
     return loss.detach(), torch.autograd.grad(loss.sum(), pred)[0]
@@ -39,31 +39,31 @@ def loss_and_slope(row: Row, pred: Tensor, target: Tensor) -> tuple[Tensor, Tens
 @every_box_loss
 def test_shift_and_scale_by_powers_of_two_change_no_bit(row: Row, seed: int) -> None:
     pred, target = boxes(seed)
-    loss, slope = loss_and_slope(row, pred, target)
+    loss, gradient = loss_and_gradient(row, pred, target)
     by = whole(COUNT, -64, 64).repeat(1, 2)
-    moved = loss_and_slope(row, pred + by, target + by)
+    moved = loss_and_gradient(row, pred + by, target + by)
     assert torch.equal(moved[0], loss)
-    assert torch.equal(moved[1], slope)
+    assert torch.equal(moved[1], gradient)
     factor = 2.0 ** torch.randint(-40, 41, (COUNT, 1))
-    scaled = loss_and_slope(row, pred * factor, target * factor)
+    scaled = loss_and_gradient(row, pred * factor, target * factor)
     assert torch.equal(scaled[0], loss)
-    assert torch.equal(scaled[1] * factor, slope)
+    assert torch.equal(scaled[1] * factor, gradient)
 
 
 @every_box_loss
 def test_swapping_boxes_or_axes_changes_no_value(row: Row, seed: int) -> None:
     pred, target = boxes(seed)
-    loss, slope = loss_and_slope(row, pred, target)
+    loss, gradient = loss_and_gradient(row, pred, target)
     torch.testing.assert_close(row(target, pred, reduction="none"), loss, rtol=1e-6, atol=0)
-    turned = [1, 0, 3, 2]
-    other, other_slope = loss_and_slope(row, pred[:, turned], target[:, turned])
+    swapped = [1, 0, 3, 2]
+    other, other_gradient = loss_and_gradient(row, pred[:, swapped], target[:, swapped])
     torch.testing.assert_close(other, loss, rtol=1e-6, atol=0)
-    torch.testing.assert_close(other_slope[:, turned], slope, rtol=1e-5, atol=1e-8)
+    torch.testing.assert_close(other_gradient[:, swapped], gradient, rtol=1e-5, atol=1e-8)
     mirror = torch.tensor([-1.0, 1.0, -1.0, 1.0])
     flipped = [2, 1, 0, 3]
-    other, other_slope = loss_and_slope(row, (pred * mirror)[:, flipped], (target * mirror)[:, flipped])
+    other, other_gradient = loss_and_gradient(row, (pred * mirror)[:, flipped], (target * mirror)[:, flipped])
     torch.testing.assert_close(other, loss, rtol=1e-6, atol=0)
-    torch.testing.assert_close((other_slope * mirror)[:, flipped], slope, rtol=1e-5, atol=1e-8)
+    torch.testing.assert_close((other_gradient * mirror)[:, flipped], gradient, rtol=1e-5, atol=1e-8)
 
 
 @every_box_loss
@@ -72,9 +72,9 @@ def test_bounds_and_zero_at_equality(row: Row, seed: int) -> None:
     loss = row(pred, target, reduction="none")
     assert ((loss >= 0) & (loss <= row.highest)).all()
     assert torch.equal(loss == 0, (pred == target).all(dim=1))
-    same, slope = loss_and_slope(row, pred, pred)
+    same, gradient = loss_and_gradient(row, pred, pred)
     assert (same == 0).all()
-    assert (slope == 0).all()
+    assert (gradient == 0).all()
 
 
 @every_box_loss
@@ -84,11 +84,11 @@ def test_a_small_step_against_the_gradient_does_not_raise_the_loss(row: Row, see
     smooth = (edges.diff(dim=1) != 0).flatten(1).all(dim=1)  # at a kink no step need be downhill
     assert smooth.sum() > COUNT // 4
     pred, target = pred[smooth].double(), target[smooth].double()
-    loss, slope = loss_and_slope(row, pred, target)
+    loss, gradient = loss_and_gradient(row, pred, target)
     if not row.gradient_is_exact:
-        assert slope.isfinite().all()
+        assert gradient.isfinite().all()
         return
-    stepped = row(pred - 1e-7 * slope, target, reduction="none")
+    stepped = row(pred - 1e-7 * gradient, target, reduction="none")
     assert (stepped <= loss + 1e-12).all()
 
 
@@ -98,13 +98,13 @@ def test_elements_are_finite_and_not_negative(row: Row, seed: int) -> None:
     ends = torch.tensor([0.0, -0.0, 120.0, -120.0, 1e-30, -1e-30, 0.25, 0.5, 1.0])
     z = torch.cat([240 * torch.rand(COUNT) - 120, 2 * torch.randn(COUNT), ends.repeat(COUNT // 8)])
     t = torch.tensor([0.0, 0.25, 0.5, 1.0])[torch.randint(4, z.shape)]
-    loss, slope = loss_and_slope(row, z, t)
+    loss, gradient = loss_and_gradient(row, z, t)
     assert (loss >= 0).all()
-    assert slope.isfinite().all()
+    assert gradient.isfinite().all()
     if row.is_odd:
-        mirrored, back = loss_and_slope(row, -z, 1 - t)
+        mirrored, back = loss_and_gradient(row, -z, 1 - t)
         torch.testing.assert_close(mirrored, loss)
-        torch.testing.assert_close(back, -slope)
+        torch.testing.assert_close(back, -gradient)
 
 
 @pytest.mark.parametrize("classes", range(2, 7))
@@ -116,8 +116,8 @@ def test_softmax_losses_do_not_see_a_common_shift(classes: int, seed: int) -> No
         one, other = logits.clone().requires_grad_(), logits + shift
         value = row(one, index, reduction="none")
         torch.testing.assert_close(value.detach(), row(other, index, reduction="none"), rtol=1e-10, atol=1e-300)
-        [slope] = torch.autograd.grad(value.sum(), one)
-        assert (slope.sum(dim=1).abs() <= 1e-12).all()
+        [gradient] = torch.autograd.grad(value.sum(), one)
+        assert (gradient.sum(dim=1).abs() <= 1e-12).all()
 
 
 def test_the_first_argument_is_never_broadcast() -> None:

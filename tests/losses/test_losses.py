@@ -1,4 +1,4 @@
-"""Every loss against its textbook definition, and the contract that all of them keep."""
+"""Losses against their textbook definitions, and the contract of all losses."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ LOW = [torch.float32, torch.bfloat16, torch.float16]
 
 
 def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
-    """Equal to the last bits: torch's own vector and scalar loops differ there."""
+    """Equal up to the last bits: torch's vector and scalar loops differ there."""
     torch.testing.assert_close(ours, theirs, rtol=4 * 2**-23, atol=1e-9)
 
 
@@ -47,9 +47,9 @@ def test_second_derivatives(row: Row, seed: int) -> None:
     tangents = [torch.rand_like(operand) for operand in operands]
 
     def curvature(loss: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        slopes = torch.autograd.grad(loss.sum(), operands, create_graph=True)
-        along = sum((slope * tangent).sum() for slope, tangent in zip(slopes, tangents))
-        if not along.requires_grad:  # L1: the slope is constant
+        gradients = torch.autograd.grad(loss.sum(), operands, create_graph=True)
+        along = sum((gradient * tangent).sum() for gradient, tangent in zip(gradients, tangents))
+        if not along.requires_grad:  # L1: the gradient is constant
             return tuple(torch.zeros_like(operand) for operand in operands)
         curved = torch.autograd.grad(along, operands, allow_unused=True)
         return tuple(torch.zeros_like(t) if c is None else c for c, t in zip(curved, operands))
@@ -59,7 +59,7 @@ def test_second_derivatives(row: Row, seed: int) -> None:
 
 
 @every_loss
-def test_reductions_weights_and_normalisers(row: Row, seed: int) -> None:
+def test_reductions_weights_and_normalizers(row: Row, seed: int) -> None:
     pred, target = row.inputs(seed)
     each = row(pred, target, reduction="none")
     assert each.shape == (pred.shape[:1] if row.per_row else pred.shape)
@@ -150,9 +150,9 @@ def test_a_batch_is_its_parts(row: Row, seed: int) -> None:
 def test_strides_do_not_matter(row: Row, seed: int) -> None:
     pred, target = row.inputs(seed, torch.float32)
     wide = torch.stack([pred, -pred], -1).detach()[..., 0].requires_grad_()
-    turned = target.detach().t().contiguous().t() if target.dim() == 2 else target
+    transposed = target.detach().t().contiguous().t() if target.dim() == 2 else target
     assert not wide.is_contiguous()
-    loss = row(wide, turned)
+    loss = row(wide, transposed)
     close(loss, row(pred, target))
     close(torch.autograd.grad(loss, wide)[0], torch.autograd.grad(row(pred, target), pred)[0])
 
@@ -251,6 +251,6 @@ def test_a_measure_is_one_minus_its_loss(row: Row, seed: int) -> None:
     pred, target = row.inputs(seed)
     similarity, expected = row.measure(pred, target), 1 - row.definition(pred, target)
     torch.testing.assert_close(similarity, expected, rtol=1e-11, atol=1e-13)
-    slopes = torch.autograd.grad(similarity.sum(), (pred, target))
-    for ours, theirs in zip(slopes, torch.autograd.grad(expected.sum(), (pred, target))):
+    gradients = torch.autograd.grad(similarity.sum(), (pred, target))
+    for ours, theirs in zip(gradients, torch.autograd.grad(expected.sum(), (pred, target))):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)

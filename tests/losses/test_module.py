@@ -168,7 +168,7 @@ def test_messages(action: object, error: type[Exception], message: str) -> None:
     assert str(raised.value) == message
 
 
-def test_frameworks_may_set_attributes_of_their_own() -> None:
+def test_frameworks_may_set_their_attributes() -> None:
     loss = detloss.SigmoidFocalLoss()
     loss.ds_id = 3  # as DeepSpeed does
     loss.qconfig = None  # as torch.ao.quantization does
@@ -204,6 +204,7 @@ def test_options_per_class_are_buffers(module: type[LossModule], option: str, se
     assert option in repr(loss)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers warn about their own code
 def test_a_compiled_module_follows_its_options() -> None:
     torch._dynamo.reset()  # all modules share one cache, of limited size
     logits, target = torch.randn(4, 5, requires_grad=True), torch.tensor([0, 1, 2, 5])

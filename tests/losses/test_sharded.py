@@ -1,4 +1,4 @@
-"""Two real processes, each with some of the classes: their losses and gradients are those of one that has all."""
+"""Sharded classes in two real processes: losses and gradients are those of one process with all classes."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +63,7 @@ def plain(value: Tensor) -> Tensor:
 
 
 def result(loss: Callable[..., Tensor], logits: Tensor, target: Tensor, options: dict[str, Any]) -> list[Tensor]:
-    """The value, and the gradient by the logits of a sum in which every entry has a weight of its own."""
+    """The value, and the gradient by the logits of a weighted sum with a different weight for every element."""
     logits = logits.detach().requires_grad_()
     value = loss(logits, target, **options)
     factor = 1.0 + torch.arange(value.numel(), dtype=value.dtype).reshape(value.shape)
@@ -85,7 +85,7 @@ def work(rank: int, seed: int) -> tuple[list[list[Tensor]], list[str]]:
 
 
 def refusals(mesh: Any) -> list[str]:
-    """What is said of operands that do not fit."""
+    """Error messages of operands that do not fit."""
     logits, target = torch.zeros(4, 6), torch.zeros(4, dtype=torch.int64)
     by_class, whole = distribute_tensor(logits, mesh, [Shard(1)]), distribute_tensor(logits, mesh, [Replicate()])
     uneven = torch.zeros(4, 2 if mesh.get_rank() else 4)
@@ -144,16 +144,16 @@ def test_two_processes_equal_one(tmp_path: Path, seed: int) -> None:
         with unread_classes():
             expected = result(PAIRS[name][1], logits, target, options)
         tolerance = 1e-12 if logits.dtype == torch.float64 else 2e-6
-        told = "value and gradient of call {k}, {call}".format
+        describe = "value and gradient of call {k}, {call}".format
         for results, _ in ranks:
             same = {"rtol": tolerance, "atol": tolerance, "equal_nan": True}
-            torch.testing.assert_close(results[k], expected, msg=told(k=k, call=call), **same)
+            torch.testing.assert_close(results[k], expected, msg=describe(k=k, call=call), **same)
     for _, said in ranks:
         assert all(ours.startswith(expected) for ours, expected in zip(said, SAID, strict=True)), said
 
 
 def test_torch_gives_the_same(tmp_path: Path, seed: int) -> None:
-    """One rank that has all classes, beside torch's own functions."""
+    """One rank with all classes, against torch's functions."""
     distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     try:
         mesh = init_device_mesh("cpu", (1,))

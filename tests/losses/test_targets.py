@@ -41,9 +41,9 @@ def test_ignored_rows_of_binary_losses(loss: detloss.catalog.Loss, seed: int) ->
         torch.testing.assert_close(
             loss.function(logits, target, ignore_index=ignored), loss.function(logits[1:], index[1:])
         )
-        slope = torch.autograd.grad(loss.function(logits, target, ignore_index=ignored), logits)[0]
-        assert (slope[0] == 0).all()
-        assert slope[1:].abs().min() > 0
+        gradient = torch.autograd.grad(loss.function(logits, target, ignore_index=ignored), logits)[0]
+        assert (gradient[0] == 0).all()
+        assert gradient[1:].abs().min() > 0
     with unread_classes():
         assert loss.function(logits, index, reduction="none")[0].isnan().all()
     nothing = loss.function(logits, torch.full_like(index, 255), ignore_index=255)
@@ -61,8 +61,8 @@ def test_ignored_rows_of_softmax_losses(function: object, seed: int) -> None:
         keep = index != ignored
         loss = function(logits, index, ignore_index=ignored)
         torch.testing.assert_close(loss, function(logits[keep], index[keep], ignore_index=ignored))
-        slope = torch.autograd.grad(loss, logits)[0]
-        assert (slope[~keep] == 0).all()
+        gradient = torch.autograd.grad(loss, logits)[0]
+        assert (gradient[~keep] == 0).all()
         assert torch.equal(function(logits, index, ignore_index=ignored, reduction="none") == 0, ~keep)
     nothing = function(logits, torch.full_like(index, -100))
     assert nothing.item() == 0
@@ -98,7 +98,7 @@ def test_class_weights_and_smoothing_as_torch_defines_them(seed: int) -> None:
     torch.testing.assert_close(focal, -weight[flat] * (1 - p) ** 0.5 * p.log())
 
 
-def test_alpha_one_a_class(seed: int) -> None:
+def test_alpha_per_class(seed: int) -> None:
     logits, index = drawn(seed)
     alphas = torch.tensor([0.1, 0.9, 0.5, 0.0, 1.0], dtype=torch.float64)
     for function in (detloss.balanced_cross_entropy_loss, detloss.sigmoid_focal_loss):
@@ -126,7 +126,7 @@ def test_soft_targets_smooth_as_written(seed: int) -> None:
 @pytest.mark.parametrize(
     "geometry", [detloss.AxisAligned(f, d) for f in ("xyxy", "xywh", "cxcywh", "ltrb") for d in (1, 2, 3, 4)], ids=str
 )
-def test_formats_and_dimensions_say_the_same(geometry: detloss.AxisAligned, seed: int) -> None:
+def test_formats_and_dimensions_agree(geometry: detloss.AxisAligned, seed: int) -> None:
     torch.manual_seed(seed)
     low, target_low = 5 * torch.rand(2, 50, geometry.dims, dtype=torch.float64)
     size, target_size = 3 * torch.rand(2, 50, geometry.dims, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Everything torch does to functions: compile, export, vmap, jacobians, autocast."""
+"""Function transforms of torch: compile, export, vmap, Jacobians, autocast."""
 
 import pytest
 import torch
@@ -6,12 +6,14 @@ from torch.func import grad, jacrev, vmap
 
 import detloss
 from tests.support.loss_table import TABLE, Row
-from tests.support.marks import some
+from tests.support.marks import exhaustive_except
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers say it of their own parts
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers warn about their own code
 every_loss = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 every_loop = pytest.mark.parametrize(  # of which all its losses are alike to a tracer
-    "row", some(TABLE, lambda row: row.name in ("smooth_l1", "focal", "ce", "ciou")), ids=lambda row: row.name
+    "row",
+    exhaustive_except(TABLE, lambda row: row.name in ("smooth_l1", "focal", "ce", "ciou")),
+    ids=lambda row: row.name,
 )
 
 
@@ -88,7 +90,7 @@ def test_autocast_changes_nothing(row: Row, seed: int) -> None:
 
 
 @every_loss
-@pytest.mark.parametrize("dynamic", some([False, True], bool))
+@pytest.mark.parametrize("dynamic", exhaustive_except([False, True], bool))
 def test_a_fused_backend_is_one_node_of_a_compiled_graph(row: Row, dynamic: bool, seed: int) -> None:
     nodes = []
 
@@ -102,8 +104,8 @@ def test_a_fused_backend_is_one_node_of_a_compiled_graph(row: Row, dynamic: bool
     compiled = torch.compile(row, fullgraph=True, dynamic=dynamic, backend=keep)
     for rows in (12, 5, 7) if dynamic else (12,):
         part, beside = pred[:rows].detach().requires_grad_(), target[:rows].detach()
-        slope = torch.autograd.grad(compiled(part, beside), part)[0]
-        torch.testing.assert_close(slope, torch.autograd.grad(row(part, beside), part)[0])
+        gradient = torch.autograd.grad(compiled(part, beside), part)[0]
+        torch.testing.assert_close(gradient, torch.autograd.grad(row(part, beside), part)[0])
     if detloss.backends()["cpu"] != "eager":
         assert any("detloss.evaluate" in node for node in nodes)
 
@@ -126,7 +128,7 @@ def test_a_compiled_transform(seed: int) -> None:
 
 @pytest.mark.exhaustive
 def test_one_real_compilation(seed: int) -> None:
-    """The compiler that ships, once: the rest uses its front half, which is where graph breaks come from."""
+    """One test with the default compiler; the rest uses only its front end, where graph breaks arise."""
     row = next(row for row in TABLE if row.name == "ciou")
     pred, target = row.inputs(seed, torch.float32)
     compiled = torch.compile(row.loss, fullgraph=True)

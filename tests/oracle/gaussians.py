@@ -90,7 +90,7 @@ def positive(distance: mpf) -> mpf:
     return max(distance, mpf(0))
 
 
-def answer(loss: Distance, pred: Sequence[float], target: Sequence[float]) -> tuple[mpf, list[mpf]]:
+def loss_and_gradient(loss: Distance, pred: Sequence[float], target: Sequence[float]) -> tuple[mpf, list[mpf]]:
     """The loss, and its derivatives by the five numbers of both boxes; one-sided for sides of 0."""
     with mp.workdps(DIGITS):
         numbers = [mpf(x) for x in (*pred, *target)]

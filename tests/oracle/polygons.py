@@ -133,7 +133,7 @@ class OneSided:
         return self.after - self.before
 
 
-def slopes(
+def gradients(
     shapes: tuple[Shape, Shape], rows: tuple[Row, Row], chosen: Sequence[int], step: Fraction, enclosing: str = "hull"
 ) -> dict[str, list[OneSided]]:
     """The derivatives of all losses by the chosen numbers of both rows; CIoU has a constant weight, as in the paper."""

@@ -1,4 +1,4 @@
-"""What drop-in means: the same signature, the same values, the same gradients."""
+"""Agreement of drop-in replacements: equal signatures, values and gradients."""
 
 import inspect
 from collections.abc import Callable
@@ -45,8 +45,8 @@ def assert_agree(
         leaves = [each.clone().requires_grad_(each.is_floating_point()) for each in operands]
         value = function(*leaves)
         upstream = torch.cos(torch.arange(value.numel(), dtype=value.dtype)).reshape(value.shape)
-        wanted = [leaf for leaf in leaves if leaf.requires_grad]
-        results.append((value, *torch.autograd.grad(value, wanted, upstream)))
+        differentiable = [leaf for leaf in leaves if leaf.requires_grad]
+        results.append((value, *torch.autograd.grad(value, differentiable, upstream)))
     torch.testing.assert_close(*results, rtol=rtol, atol=atol)
 
 

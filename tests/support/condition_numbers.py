@@ -1,4 +1,4 @@
-"""How large the terms are whose sum a result is, where they cancel: by soft targets, by a target itself, in CIoU."""
+"""Condition numbers of sums that cancel: with soft targets, in derivatives by the target, in CIoU."""
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from tests.support.random_calls import Call
 
 
 def condition(call: Call, part: str, size: Tensor) -> Tensor:
-    """A bound of the terms of a call's value or of its derivative by pred or target: no less than its own size."""
+    """A bound of the terms of a call's value or of its derivative by pred or target, no less than the result."""
     return size.maximum(_terms(call, part, size)) if part in ("value", "pred", "target") else size
 
 
@@ -27,7 +27,7 @@ def _terms(call: Call, part: str, size: Tensor) -> Tensor:
 
 
 def _factors(call: Call) -> Tensor:
-    """What every entry's derivatives are multiplied with: that is the slope of an absolute error."""
+    """The factor of every element's derivatives: the derivative of an absolute error."""
     entries = torch.zeros(call.entries, dtype=torch.float64, requires_grad=True)
     common = {name: call.options[name] for name in ("weight", "reduction", "normalizer")}
     value = detloss.l1_loss(entries, torch.ones_like(entries), **common)
@@ -35,7 +35,7 @@ def _factors(call: Call) -> Tensor:
 
 
 def _of_boxes(call: Call, part: str, size: Tensor) -> Tensor:
-    """The pulls of overlap, distance and aspect: where they cancel in one coordinate, they show in another."""
+    """The gradients of overlap, distance and aspect: if they cancel in one coordinate, they do not in another."""
     if part == "value":
         return torch.tensor(1.0 if call.measure else 0.0)
     if not call.options.get("pairwise") or not size.numel():
@@ -46,8 +46,8 @@ def _of_boxes(call: Call, part: str, size: Tensor) -> Tensor:
     with detloss.use_backend("eager"):
         value = call.loss(*leaves, geometry=call.options["geometry"])
     side = ("pred", "target").index(part)
-    pulls = torch.autograd.grad(value.sum(), leaves[side])[0].abs().amax(-1, keepdim=True)
-    return 4 * pulls.nan_to_num(0.0, 0.0, 0.0).sum(-2 - side)  # 4: twice the largest upstream gradient
+    gradients = torch.autograd.grad(value.sum(), leaves[side])[0].abs().amax(-1, keepdim=True)
+    return 4 * gradients.nan_to_num(0.0, 0.0, 0.0).sum(-2 - side)  # 4: twice the largest upstream gradient
 
 
 def _of_logits(call: Call, part: str) -> Tensor:
@@ -60,7 +60,7 @@ def _of_logits(call: Call, part: str) -> Tensor:
 
 
 def _of_rows(call: Call) -> Tensor:
-    likelihood = call.pred.detach().double().softmax(-1).nan_to_num(1.0)  # beside an infinite logit
+    likelihood = call.pred.detach().double().softmax(-1).nan_to_num(1.0)  # in rows with an infinite logit
     if call.target.shape == call.pred.shape:
         share = call.target.double()
     else:

@@ -1,4 +1,4 @@
-"""Rows of every shape, and what plane geometry and linear algebra say of them."""
+"""Rows of every shape, and their conversions by plane geometry and linear algebra."""
 
 import itertools
 import math
@@ -48,7 +48,7 @@ def spheres(seed: int, count: int = 3) -> Tensor:
 
 
 def carried(generator: np.random.Generator, vertices: np.ndarray, normals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A body with n.x <= max n.v, carried elsewhere by a random affine map, as vertices and as half-spaces."""
+    """A polytope with n.x <= max n.v, transformed by a random affine map, as vertices and as half-spaces."""
     turns = [np.linalg.qr(generator.normal(size=(3, 3)))[0] for _ in range(2)]
     forward = turns[0] @ np.diag(generator.uniform(0.3, 3.0, 3)) @ turns[1]
     shift = generator.normal(size=3) * 5.0

@@ -1,4 +1,4 @@
-"""Pairs of convex polygons by what is special about them, drawn anew from a seed, in float64.
+"""Pairs of convex polygons by kind, drawn from a seed, in float64.
 
 Ties are where kernels of this kind go wrong: edges that coincide, corners on edges, crossings of near-parallel edges.
 """
@@ -18,32 +18,32 @@ from tests.oracle.polygons import Shape, box_of, polygon, rectangle
 ROTATED = Rotated()
 Pair = tuple[Tensor, Tensor]
 Draw = Callable[[torch.Generator, int], Pair]
-RANDOM, TIED, THIN = 1e-13, 3e-11, 3e-10  # what the IoU may be off
+RANDOM, TIED, THIN = 1e-13, 3e-11, 3e-10  # tolerances of the IoU
 SMOOTH, KINKED = (
     Fraction(1, 10**20),
     Fraction(1, 10**8),
-)  # steps; the longer one where rounding put a pair beside its tie
+)  # steps; the longer one if rounding moved a pair off its tie
 
 
 @dataclass(frozen=True)
 class PairSet:
-    """Pairs of a kind, and how far results may be off: the IoU, and slopes that the oracle takes with a step.
+    """Pairs of one kind, and the tolerances of the IoU and of gradients that the oracle takes with a step.
 
-    A slope's error is None where a step makes a polygon that is not convex.
+    A gradient's error is None where a step makes a polygon that is not convex.
     """
 
     draw: Draw
     geometry: Geometry = ROTATED
     error: float = TIED
     step: Fraction = KINKED
-    slope_error: float | None = 1e-6
+    gradient_error: float | None = 1e-6
 
     def pairs(self, seed: int, count: int) -> Pair:
         return self.draw(torch.Generator().manual_seed(seed), count)
 
     @property
     def shapes(self) -> tuple[Shape, Shape]:
-        """What the oracle makes of both rows."""
+        """Both rows as polygons of the oracle."""
         parts = (
             (self.geometry.first, self.geometry.second) if isinstance(self.geometry, Mixed) else (self.geometry,) * 2
         )
@@ -83,7 +83,7 @@ def rectangles(generator: torch.Generator, count: int) -> Tensor:
 def moved(
     rows: Tensor, along: Tensor | float = 0.0, across: Tensor | float = 0.0, angle: Tensor | float = 0.0
 ) -> Tensor:
-    """Rectangles shifted in widths and heights of their own, then turned."""
+    """Rectangles shifted in units of their width and height, then rotated."""
     cosine, sine = rows[:, 4].cos(), rows[:, 4].sin()
     x, y = along * rows[:, 2], across * rows[:, 3]
     step = torch.stack((x * cosine - y * sine, x * sine + y * cosine, *rows.new_zeros(2, len(rows)), 0 * x + angle), -1)
@@ -91,14 +91,14 @@ def moved(
 
 
 def half_turns(rows: Tensor, quarters: Tensor) -> Tensor:
-    """The same rectangles written turned by so many quarters, with their sides swapped where that is odd."""
+    """The same rectangles with the angle increased by quarter turns, with their sides swapped if the number is odd."""
     odd = (quarters % 2 == 1).unsqueeze(-1)
     sides = torch.where(odd, rows[:, 2:4].flip(-1), rows[:, 2:4])
     return torch.cat((rows[:, :2], sides, rows[:, 4:] + 0.5 * math.pi * quarters.unsqueeze(-1)), -1)
 
 
 def of_rectangles(change: Callable[[Tensor, torch.Generator], Tensor], low: float = 0.0, high: float = 0.0) -> Draw:
-    """Random rectangles against the same ones changed; angles are drawn anew where a range is given."""
+    """Random rectangles against the same ones changed; angles are redrawn if a range is given."""
 
     def draw(generator: torch.Generator, count: int) -> Pair:
         first = rectangles(generator, count)
@@ -123,7 +123,7 @@ def apart(first: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def rectangles_on_a_grid(generator: torch.Generator, count: int) -> Tensor:
-    """Corners at small integers, sides along the axes."""
+    """Axis-aligned, with corners at small integers."""
     center, half = whole(generator, -2, 2, count, 2), whole(generator, 1, 2, count, 2)
     return torch.cat((center, 2.0 * half, torch.zeros(count, 1, dtype=torch.float64)), -1)
 
@@ -175,21 +175,23 @@ def scaled(size: float, shift: float = 0.0) -> Draw:
 
 RECTANGLES = {
     "random": PairSet(
-        of_rectangles(lambda rows, g: rectangles(g, len(rows))), error=RANDOM, step=SMOOTH, slope_error=1e-10
+        of_rectangles(lambda rows, g: rectangles(g, len(rows))), error=RANDOM, step=SMOOTH, gradient_error=1e-10
     ),
     "identical": PairSet(of_rectangles(lambda rows, g: rows.clone())),
-    "written turned": PairSet(of_rectangles(lambda rows, g: half_turns(rows, whole(g, 1, 3, len(rows))))),
+    "equivalent rows": PairSet(of_rectangles(lambda rows, g: half_turns(rows, whole(g, 1, 3, len(rows))))),
     "half shifted": PairSet(of_rectangles(lambda rows, g: moved(rows, 0.5 * sign(g, len(rows))))),
     "shorter along an edge": PairSet(
         of_rectangles(lambda rows, g: moved(rows, 0.25) * rows.new_tensor([1, 1, 0.5, 1, 1]))
     ),
-    "turned by 1e-7": PairSet(
+    "rotated by 1e-7": PairSet(
         of_rectangles(lambda rows, g: moved(rows, 0.3 * sign(g, len(rows)), angle=1e-7)), step=SMOOTH
     ),
-    "turned by 1e-10": PairSet(
-        of_rectangles(lambda rows, g: moved(rows, 0.3 * sign(g, len(rows)), angle=1e-10)), step=SMOOTH, slope_error=1e-2
+    "rotated by 1e-10": PairSet(
+        of_rectangles(lambda rows, g: moved(rows, 0.3 * sign(g, len(rows)), angle=1e-10)),
+        step=SMOOTH,
+        gradient_error=1e-2,
     ),
-    "turned by 1e-13": PairSet(of_rectangles(lambda rows, g: moved(rows, 0.3 * sign(g, len(rows)), angle=1e-13))),
+    "rotated by 1e-13": PairSet(of_rectangles(lambda rows, g: moved(rows, 0.3 * sign(g, len(rows)), angle=1e-13))),
     "shifted by 1e-7": PairSet(of_rectangles(lambda rows, g: moved(rows, 1e-7, 1e-7)), step=SMOOTH),
     "shifted by 1e-10": PairSet(of_rectangles(lambda rows, g: moved(rows, 1e-10, -1e-10)), step=SMOOTH),
     "touching edges": PairSet(
@@ -197,12 +199,12 @@ RECTANGLES = {
     ),
     "touching corners": PairSet(of_rectangles(lambda rows, g: moved(rows, sign(g, len(rows)), sign(g, len(rows))))),
     "grid": PairSet(grid),
-    "nested": PairSet(of_rectangles(nested), error=RANDOM, step=SMOOTH, slope_error=1e-10),
-    "apart": PairSet(of_rectangles(apart), error=0.0, step=SMOOTH, slope_error=1e-10),
-    "thin": PairSet(thin, error=THIN, step=SMOOTH, slope_error=1e-8),
+    "nested": PairSet(of_rectangles(nested), error=RANDOM, step=SMOOTH, gradient_error=1e-10),
+    "apart": PairSet(of_rectangles(apart), error=0.0, step=SMOOTH, gradient_error=1e-10),
+    "thin": PairSet(thin, error=THIN, step=SMOOTH, gradient_error=1e-8),
     "tiny": PairSet(scaled(1e-100), error=RANDOM),
     "huge": PairSet(scaled(1e100), error=RANDOM),
-    "far away": PairSet(scaled(1.0, 1e6), error=RANDOM, step=SMOOTH, slope_error=1e-8),
+    "far away": PairSet(scaled(1.0, 1e6), error=RANDOM, step=SMOOTH, gradient_error=1e-8),
 }
 
 # --------------------------------------------------------------------------------------------------- polygons
@@ -218,7 +220,7 @@ def regular(generator: torch.Generator, count: int, corners: int) -> Tensor:
 
 
 def in_any_direction(generator: torch.Generator, vertices: Tensor) -> Tensor:
-    """Every other polygon backward on average, each from a vertex of its own."""
+    """Polygons of random orientation, each from a random first vertex."""
     count, corners, _ = vertices.shape
     backward = whole(generator, 0, 1, count).bool().view(-1, 1, 1)
     start = torch.randint(corners, (count, 1), generator=generator)
@@ -232,7 +234,7 @@ def padded(vertices: Tensor, copies: int) -> Tensor:
 
 
 def with_middles(vertices: Tensor) -> Tensor:
-    """With a vertex in the middle of every edge."""
+    """With a vertex at the midpoint of every edge."""
     middles = 0.5 * (vertices + vertices.roll(-1, -2))
     return torch.stack((vertices, middles), -2).flatten(-3, -2)
 
@@ -274,8 +276,8 @@ def generic(draw: Draw) -> PairSet:
     return PairSet(draw, Polygon(), RANDOM, SMOOTH, 1e-9)
 
 
-def tied(draw: Draw, slope_error: float | None = 1e-6) -> PairSet:
-    return PairSet(draw, Polygon(), slope_error=slope_error)
+def tied(draw: Draw, gradient_error: float | None = 1e-6) -> PairSet:
+    return PairSet(draw, Polygon(), gradient_error=gradient_error)
 
 
 POLYGONS = {
@@ -293,7 +295,7 @@ POLYGONS = {
         of_polygons(6, 6, lambda v, g: v + 1e-10 * (v - v.mean(-2, keepdim=True))),
         Polygon(),
         step=SMOOTH,
-        slope_error=1e-4,
+        gradient_error=1e-4,
     ),
     "triangles on a grid": tied(on_a_grid),
 }

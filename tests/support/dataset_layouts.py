@@ -1,4 +1,4 @@
-"""The layouts of data sets that are in use: what labelling tools write, and what people make by hand.
+"""Common layouts of data sets: those of labeling tools, and those made by hand.
 
 Every layout has the two `PICTURES` with one box each. Without a split of its own, the checksum of its name puts the
 second into the validation set; in a layout with a split, it is the first, so that a split that is not seen shows.
@@ -44,7 +44,7 @@ def voc(
     head: str = "",
     texts: dict[str, str] | None = None,
 ) -> None:
-    """Writes an xml file and an image for each picture; {} in a path stands for the part, in the head for the name."""
+    """Write an xml file and an image for each picture; {} in a path stands for the part, in the head for the name."""
     for picture, part in zip(PICTURES, parts):
         picture.write(folder / images.format(part))
         text = voc_text(picture).replace("<annotation>", "<annotation>" + head.format(picture.name))
@@ -59,7 +59,7 @@ def yolo(
     parts: tuple[str, str] = ("", ""),
     texts: dict[str, str] | None = None,
 ) -> None:
-    """Writes a label file and an image for each picture; {} in a path stands for the part."""
+    """Write a label file and an image for each picture; {} in a path stands for the part."""
     for picture, part in zip(PICTURES, parts):
         picture.write(folder / images.format(part))
         [(name, *box)] = picture.rows
@@ -69,7 +69,7 @@ def yolo(
 
 
 def coco(folder: Path, json_file: str, images: str, parts: tuple[str, ...] = (), name: str = "{}") -> None:
-    """Writes a json file for each part, or one for all, and the images; `name` is what their file names look like."""
+    """Write a json file for each part, or one for all, and the images; `name` is the pattern of their file names."""
     groups = {part: [picture] for part, picture in zip(parts, PICTURES)} or {"": [*PICTURES]}
     for part, pictures in groups.items():
         content = coco_content(pictures, NAMES)

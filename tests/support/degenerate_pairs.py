@@ -1,4 +1,4 @@
-"""Pairs of bodies of the plane without area, and of sides that differ by many orders, with the exact ties among them."""
+"""Pairs of polygons without area, and of sides that differ by many orders of magnitude, with exact ties."""
 
 import math
 from collections.abc import Callable
@@ -19,17 +19,17 @@ from tests.support.convex_pairs import (
     whole,
 )
 
-Of = Callable[[Tensor, torch.Generator], Tensor]  # the second bodies, from the first
+Of = Callable[[Tensor, torch.Generator], Tensor]  # the second polygons, from the first
 
 
 def upright_rectangles(generator: torch.Generator, count: int) -> Tensor:
-    """Along the axes, with corners at integers: what touches them touches them exactly."""
+    """Axis-aligned, with corners at integers: contacts are exact."""
     center, half = whole(generator, -4, 4, count, 2), whole(generator, 1, 3, count, 2)
     return torch.cat((center, 2.0 * half, torch.zeros(count, 1, dtype=torch.float64)), -1)
 
 
 def either_way(draw: Draw) -> Draw:
-    """Every other pair swapped: a body is operand and target in turn."""
+    """Every other pair swapped: a polygon is alternately prediction and target."""
 
     def swapped(generator: torch.Generator, count: int) -> Pair:
         first, second = draw(generator, count)
@@ -40,7 +40,7 @@ def either_way(draw: Draw) -> Draw:
 
 
 def beside(make: Callable[[torch.Generator, int], Tensor], other: Of) -> Draw:
-    """Rectangles, and what another is made of."""
+    """Rectangles, and polygons derived from them."""
 
     def draw(generator: torch.Generator, count: int) -> Pair:
         first = make(generator, count)
@@ -120,14 +120,14 @@ DEGENERATE = {
     "a point at the center": PairSet(beside(rectangles, at_the_center)),
     "a point on an edge": PairSet(beside(upright_rectangles, on_an_edge), step=SMOOTH),
     "a point on a corner": PairSet(beside(upright_rectangles, on_a_corner), step=SMOOTH),
-    "a point on a turned edge": PairSet(beside(rectangles, on_an_edge)),
+    "a point on a rotated edge": PairSet(beside(rectangles, on_an_edge)),
     "a segment across": PairSet(beside(rectangles, crossing), step=SMOOTH),
     "a segment inside": PairSet(beside(rectangles, lambda r, g: segment_at(r, 0.125, 0.25, 0.25)), step=SMOOTH),
     "a segment along an edge": PairSet(
         beside(upright_rectangles, lambda r, g: segment_at(r, 0.25 * sign(g, len(r)), 0.5 * sign(g, len(r)), 0.5)),
         step=SMOOTH,
     ),
-    "a segment along a turned edge": PairSet(
+    "a segment along a rotated edge": PairSet(
         beside(rectangles, lambda r, g: segment_at(r, 0.25 * sign(g, len(r)), 0.5 * sign(g, len(r)), 0.5))
     ),
     "a segment beyond an edge": PairSet(
@@ -156,7 +156,7 @@ def long(generator: torch.Generator, count: int) -> Tensor:
 
 
 def parallel(rows: Tensor, generator: torch.Generator) -> Tensor:
-    """As long or a little longer or shorter, and not far across."""
+    """Of equal or nearly equal length, with a small offset across."""
     others = rectangles(generator, len(rows))
     others[:, 2:4] = rows[:, 2:4] * uniform(generator, 0.5, 2.0, len(rows), 2)
     others[:, 4] = rows[:, 4]

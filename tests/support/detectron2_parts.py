@@ -1,4 +1,4 @@
-"""Stand-ins of detectron2's parts: their attributes, their calls, what they divide by; and what they are given."""
+"""Stand-ins of detectron2's parts: attributes, calls, divisors and inputs."""
 
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -66,7 +66,7 @@ class BoxHead(nn.Module):
 
 
 class Dense(nn.Module):
-    """What RetinaNet and the region proposal network share."""
+    """Common part of RetinaNet and the region proposal network."""
 
     def joined(
         self, anchors: Sequence, logits: Sequence, labels: Sequence, deltas: Sequence, boxes: Sequence
@@ -135,7 +135,7 @@ def corners(generator: torch.Generator, *shape: int) -> Tensor:
 def sampled(
     seed: int, columns: int, counts: tuple[int, int] = (7, 5)
 ) -> tuple[tuple[Tensor, Tensor], list[SimpleNamespace]]:
-    """What a box head is given: predictions, and the proposals of two images."""
+    """Inputs of a box head: predictions, and the proposals of two images."""
     generator = torch.Generator().manual_seed(seed)
     proposals = [
         SimpleNamespace(
@@ -152,7 +152,7 @@ def sampled(
 
 
 def everywhere(seed: int, classes: int | None, *, empty: bool = False) -> tuple[Sequence, ...]:
-    """What a part with anchors is given: a list a level and a list an image; some anchors are ignored."""
+    """Inputs of a part with anchors: one list per level, one list per image; some anchors are ignored."""
     generator = torch.Generator().manual_seed(seed)
 
     def numbers(*shape: int, size: float = 1.0) -> Tensor:

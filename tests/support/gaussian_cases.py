@@ -1,4 +1,4 @@
-"""The losses of rotated boxes as Gaussians with their definitions, and pairs of boxes of every kind."""
+"""Gaussian losses of rotated boxes with their definitions, and pairs of boxes of every kind."""
 
 import math
 from collections.abc import Callable
@@ -65,8 +65,8 @@ def beside(rng: Random, row: Row, step: float) -> Row:
     return [*(x + rng.uniform(-step, step) * short for x in lengths), angle + rng.uniform(-step, step)]
 
 
-def moved(row: Row, x: float, y: float, grown: float = 1.0, turned: float = 0.0) -> Row:
-    return [row[0] + x, row[1] + y, row[2] * grown, row[3] * grown, row[4] + turned]
+def moved(row: Row, x: float, y: float, grown: float = 1.0, angle: float = 0.0) -> Row:
+    return [row[0] + x, row[1] + y, row[2] * grown, row[3] * grown, row[4] + angle]
 
 
 def same(rng: Random, make: Callable[[Row], Row], **kind: float) -> tuple[Row, Row]:
@@ -93,13 +93,13 @@ SETS: dict[str, Callable[[Random], tuple[Row, Row]]] = {
 }
 
 
-def turned(angle: float) -> Tensor:
-    """What to add to a row."""
+def rotation(angle: float) -> Tensor:
+    """The summand of a row that rotates it."""
     return torch.tensor([0.0, 0.0, 0.0, 0.0, angle], dtype=torch.float64)
 
 
-def with_slopes(name: str, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The losses, and the slopes by all ten numbers of every pair."""
+def with_gradients(name: str, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Losses, and gradients by all ten numbers of every pair."""
     pred, target = pred.clone().requires_grad_(), target.clone().requires_grad_()
     value = LOSSES[name][0](pred, target, reduction="none")
     return value.detach(), torch.cat(torch.autograd.grad(value.sum(), (pred, target)), -1)

@@ -20,7 +20,7 @@ PART = 50_000  # numbers, which lie in a cache
 
 
 def gradients(loss: Callable[..., Tensor], *operands: Tensor, wanted: int) -> Iterator[Tensor]:
-    """By the first operands; the last one is the weight."""
+    """Gradients by the first operands; the last one is the weight."""
     leaves = [operand.clone().requires_grad_(k < wanted) for k, operand in enumerate(operands)]
     value = loss(leaves[0], leaves[1], weight=leaves[2], reduction="sum")
     yield from torch.autograd.grad(value, leaves[:wanted])

@@ -1,4 +1,4 @@
-"""The losses of a linear layer's logits as torch's own layer and textbook losses have them, in float64 by autograd."""
+"""Losses of a linear layer's logits from torch's layer and textbook losses, in float64 by autograd."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -59,7 +59,7 @@ def focal(z: Tensor, t: Tensor, options: dict) -> Tensor:
 
 @dataclass(frozen=True)
 class Case:
-    """A loss, the options it is called with, and what it is called on."""
+    """A loss, its options and its operands."""
 
     name: str
     loss: Loss
@@ -124,13 +124,13 @@ reductions = pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
 
 
 def operands(shape: tuple[int, ...] = (ROWS,), dtype: torch.dtype = torch.float64) -> list[Tensor]:
-    """Features, layer weight and layer bias that ask for gradients."""
+    """Features, layer weight and layer bias that require grad."""
     drawn = (torch.randn(*shape, FEATURES), torch.randn(CLASSES, FEATURES), torch.randn(CLASSES))
     return [each.to(dtype).requires_grad_() for each in drawn]
 
 
 class Sizes(TorchDispatchMode):
-    """Notes how many numbers the memory holds that operations ask for."""
+    """Records the number of elements that operations allocate."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 
-def share(quick: Any, exhaustive: Any) -> list[Any]:
+def quick_and_exhaustive(quick: Any, exhaustive: Any) -> list[Any]:
     """Two values of a parameter: one for `make test`, one for `make test-all`."""
     return [quick, pytest.param(exhaustive, marks=pytest.mark.exhaustive)]
 
 
-def some(cases: Iterable[Any], is_quick: Callable[[Any], bool]) -> list[Any]:
+def exhaustive_except(cases: Iterable[Any], is_quick: Callable[[Any], bool]) -> list[Any]:
     """All cases; those that are not quick are exhaustive."""
     return [
         pytest.param(

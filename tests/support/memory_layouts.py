@@ -1,4 +1,4 @@
-"""The ways in which a tensor can lie in memory, with numbers around it that no loss may read."""
+"""Memory layouts of a tensor, with numbers around it that no loss may read."""
 
 from collections.abc import Callable
 from random import Random
@@ -28,14 +28,14 @@ def permuted(rng: Random, x: Tensor) -> Tensor:
 
 
 def stepped(rng: Random, x: Tensor) -> Tensor:
-    """With other numbers between its own."""
+    """With other numbers between its elements."""
     steps = [rng.randint(1, 3) for _ in x.shape]
     room = _garbage(x, [size * step for size, step in zip(x.shape, steps)])
     return room[tuple(slice(step - 1, None, step) for step in steps)].copy_(x)
 
 
 def cut_out(rng: Random, x: Tensor) -> Tensor:
-    """From the midst of a larger tensor."""
+    """A slice of a larger tensor."""
     starts = [rng.randint(0, 2) for _ in x.shape]
     room = _garbage(x, [size + start + 1 for size, start in zip(x.shape, starts)])
     return room[tuple(slice(start, start + size) for size, start in zip(x.shape, starts))].copy_(x)
@@ -61,7 +61,7 @@ def at_any_byte(rng: Random, x: Tensor) -> Tensor:
 
 
 def negated(rng: Random, x: Tensor) -> Tensor:
-    """The opposite of what lies in memory."""
+    """A view whose values are the negated numbers in memory."""
     return torch._neg_view(-x) if x.is_floating_point() else x
 
 
@@ -79,7 +79,7 @@ LAYOUTS: tuple[Layout, ...] = (
 
 
 def laid_out(rng: Random, x: Tensor) -> Tensor:
-    """The tensor, or one like it, as it lies in memory more often than not: contiguous, else in any way."""
+    """The tensor, mostly contiguous, else in a random memory layout."""
     return x if rng.random() < 0.4 else rng.choice(LAYOUTS)(rng, x)
 
 

@@ -1,4 +1,4 @@
-"""Kernels that calculate one word of their operands."""
+"""Kernels that calculate one primitive of their operands."""
 
 import triton
 import triton.language as tl
@@ -7,15 +7,15 @@ from detloss.kernels.triton import device_primitives
 
 
 @triton.jit
-def one_operand(x, result, word: tl.constexpr, block: tl.constexpr):  # type: ignore[no-untyped-def]
+def one_operand(x, result, primitive: tl.constexpr, block: tl.constexpr):  # type: ignore[no-untyped-def]
     at = tl.arange(0, block)
-    tl.store(result + at, word(tl.load(x + at)))
+    tl.store(result + at, primitive(tl.load(x + at)))
 
 
 @triton.jit
-def two_operands(x, y, result, word: tl.constexpr, block: tl.constexpr):  # type: ignore[no-untyped-def]
+def two_operands(x, y, result, primitive: tl.constexpr, block: tl.constexpr):  # type: ignore[no-untyped-def]
     at = tl.arange(0, block)
-    tl.store(result + at, word(tl.load(x + at), tl.load(y + at)))
+    tl.store(result + at, primitive(tl.load(x + at), tl.load(y + at)))
 
 
 @triton.jit
@@ -25,9 +25,9 @@ def one_exponent(x, exponent, result, block: tl.constexpr):  # type: ignore[no-u
 
 
 @triton.jit
-def two_results(x, y, high, low, word: tl.constexpr, block: tl.constexpr):  # type: ignore[no-untyped-def]
+def two_results(x, y, high, low, primitive: tl.constexpr, block: tl.constexpr):  # type: ignore[no-untyped-def]
     at = tl.arange(0, block)
-    first, second = word(tl.load(x + at), tl.load(y + at))
+    first, second = primitive(tl.load(x + at), tl.load(y + at))
     tl.store(high + at, first)
     tl.store(low + at, second)
 

@@ -1,10 +1,10 @@
-"""The instruction sets of this processor, as torch sees it: the library's own answer is what the tests doubt."""
+"""Instruction sets of this processor as torch reports them, independent of the tested library."""
 
 import platform
 
 import torch
 
-# What torch calls the best that a processor has.
+# torch's name of the best instruction set of a processor.
 SETS = {"DEFAULT": ("v2",), "AVX2": ("v2", "v3"), "AVX512": ("v2", "v3", "v4")}
 
 
@@ -16,6 +16,6 @@ def instruction_sets() -> tuple[str, ...]:
 
 
 def flags(instruction_set: str) -> list[str]:
-    """What tells a compiler to use an instruction set."""
+    """The compiler flags of an instruction set."""
     machine = [] if instruction_set == "native" else [f"-march=x86-64-{instruction_set}"]
     return [f"-DISA={instruction_set}", *machine]

@@ -1,4 +1,4 @@
-"""Calls of every loss with every option, drawn at random: what the backends must agree on."""
+"""Random calls of every loss with every option, on which all backends must agree."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -30,7 +30,7 @@ class Call:
     options: dict[str, Any]
     soft: bool = False
     measure: bool = False  # the measure of the loss, which takes no weight and no reduction
-    wanted: tuple[bool, ...] = (True, True, True)  # gradients by pred, target, weight
+    requires_grad: tuple[bool, ...] = (True, True, True)  # gradients by pred, target, weight
     upstream: int = 0  # the seed of the gradient from above
 
     @property
@@ -62,7 +62,7 @@ class Call:
 
         options = [f"{key}={shown(value)}" for key, value in self.options.items()]
         given = [shown(self.pred), shown(self.target), *options]
-        return f"{self.name}({', '.join(given)}), gradients wanted by pred, target, weight: {self.wanted}"
+        return f"{self.name}({', '.join(given)}), gradients required by pred, target, weight: {self.requires_grad}"
 
 
 def draw(rng: Random, kind: str) -> Call:
@@ -75,7 +75,7 @@ def draw(rng: Random, kind: str) -> Call:
         if isinstance(weight, Tensor) and weight.shape == call.entries and rng.random() < 0.3:
             absent = weight.unsqueeze(-1) == 0 if call.per_row else weight == 0
             call.pred = laid_out(rng, call.pred.masked_fill(absent, rng.choice((torch.nan, torch.inf))))
-    call.wanted = tuple(rng.random() < 0.7 for _ in range(3))
+    call.requires_grad = tuple(rng.random() < 0.7 for _ in range(3))
     call.upstream = rng.getrandbits(40)
     return call
 
@@ -90,7 +90,7 @@ def _numbers(rng: Random) -> Call:
 
 
 def _options(rng: Random, row: Row, **choices: Sequence[object]) -> dict[str, Any]:
-    """A value for every option of a loss that has choices, beside the options that the catalog gives it."""
+    """A value for every option of a loss that has choices, in addition to its options in the catalog."""
     names = inspect.signature(row.loss).parameters
     return {**row.entry.options, **{name: rng.choice(values) for name, values in choices.items() if name in names}}
 
@@ -170,7 +170,7 @@ def _random(rng: Random, shape: tuple[int, ...]) -> Tensor:
 
 
 def _count(rng: Random) -> int:
-    """Often as many as a few registers hold, now and then what a block or a chunk of them holds."""
+    """Often a few registers full, sometimes a block or a chunk full."""
     return 0 if rng.random() < 0.02 else rng.choice(BORDERS) if rng.random() < 0.1 else rng.randint(1, 70)
 
 
@@ -193,7 +193,7 @@ def _pair(rng: Random, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _logits(rng: Random, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    # Not so large that a weight beside one makes infinity: the battery has those.
+    # Small enough that no weight overflows: the battery has the large ones.
     extremes = torch.tensor([x for x in logits.extremes(dtype) if not 1e30 < abs(x) < torch.inf], dtype=dtype)
     special = extremes[torch.randint(0, len(extremes), shape, generator=_generator(rng))]
     drawn = (rng.choice((1, 3, 10)) * _normal(rng, shape)).to(dtype)
@@ -202,7 +202,7 @@ def _logits(rng: Random, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
 
 
 def _indices(rng: Random, shape: tuple[int, ...], background: bool) -> tuple[Tensor, int]:
-    """Classes that exist, that are ignored, and that are none; and which number is ignored."""
+    """Classes that exist, that are ignored, and that do not exist; and the ignored index."""
     *rows, classes = shape
     ignored = rng.choice((-100, 0, 1))
     drawn = torch.randint(0, classes + background, rows, generator=_generator(rng))

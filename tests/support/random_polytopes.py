@@ -1,4 +1,4 @@
-"""Bodies of space for tests: random ones, and boxes on a grid that touch, share faces or nearly coincide."""
+"""Polytopes for tests: random ones, and boxes on a grid that touch, share faces or nearly coincide."""
 
 from fractions import Fraction
 from itertools import product
@@ -6,7 +6,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from tests.oracle import solids
+from tests.oracle import polytopes
 
 SIGNS = torch.tensor(list(product((-0.5, 0.5), repeat=3)), dtype=torch.float64)
 TINY, LESS = Fraction(1, 10**7), Fraction(1, 10**10)
@@ -58,15 +58,15 @@ def grid(generator: torch.Generator, count: int = 12) -> list[tuple[Box, Box]]:
     return pairs
 
 
-def answers(pairs: list[tuple[Box, Box]], enclosing: str = "hull") -> dict[str, Tensor]:
+def exact_losses(pairs: list[tuple[Box, Box]], enclosing: str = "hull") -> dict[str, Tensor]:
     """The exact losses of boxes, and how much larger their union is than the smaller one."""
     rows: dict[str, list[float]] = {"iou": [], "giou": [], "diou": [], "share": []}
     for first, second in pairs:
         points = [[tuple(map(Fraction, point)) for point in product(*box)] for box in (first, second)]
-        found = solids.losses(points[0], points[1], enclosing)
+        found = polytopes.losses(points[0], points[1], enclosing)
         for name, value in found.items():
             rows[name].append(float(value))
-        sizes = [solids.volume(solids.hull(each)) for each in points]
+        sizes = [polytopes.volume(polytopes.hull(each)) for each in points]
         rows["share"].append(float(sum(sizes) / min(sizes)))
     return {name: torch.tensor(values, dtype=torch.float64) for name, values in rows.items()}
 
@@ -84,12 +84,12 @@ def rotations(count: int, generator: torch.Generator) -> Tensor:
 
 
 def vertices(center: Tensor, sides: Tensor, turn: Tensor) -> Tensor:
-    """The vertices of boxes, turned."""
+    """The vertices of rotated boxes."""
     return (center.unsqueeze(-2) + SIGNS * sides.unsqueeze(-2)) @ turn.mT
 
 
 def half_spaces(center: Tensor, sides: Tensor, turn: Tensor) -> Tensor:
-    """The half-spaces of boxes, turned."""
+    """The half-spaces of rotated boxes."""
     signs = torch.cat((torch.eye(3), -torch.eye(3))).to(torch.float64)
     offsets = (center.unsqueeze(-2) * signs).sum(-1) + 0.5 * sides.repeat(1, 2)
     return torch.cat((signs @ turn.mT, offsets.unsqueeze(-1)), -1)
@@ -103,7 +103,7 @@ def sphere(count: int, points: int, generator: torch.Generator, spread: float = 
 
 
 def cut_boxes(count: int, planes: int, generator: torch.Generator) -> Tensor:
-    """Half-spaces of turned boxes of side about 1.5, cut by more planes."""
+    """Half-spaces of rotated boxes of side about 1.5, cut by more planes."""
     center = 0.3 * torch.randn(count, 3, generator=generator, dtype=torch.float64)
     sides = 1.2 + 0.6 * torch.rand(count, 3, generator=generator, dtype=torch.float64)
     turn = rotations(count, generator)

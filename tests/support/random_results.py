@@ -1,4 +1,4 @@
-"""`python -m tests.support.random_results SEED FILE`: what random calls give with this process's instruction set."""
+"""`python -m tests.support.random_results SEED FILE`: results of random calls with this process's instruction set."""
 
 import sys
 from collections.abc import Iterator

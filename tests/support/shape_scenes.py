@@ -14,7 +14,7 @@ CLASS_NAMES = ("square", "bar", "never seen")
 
 
 def scenes(seed: int, count: int = 2, height: int = 64, width: int = 64) -> Dataset:
-    """The same images to train on and to judge on; with more than two, every third image is empty."""
+    """The same images for training and validation; with more than two, every third image is empty."""
     random = np.random.default_rng(seed)
     samples = []
     for number in range(count):

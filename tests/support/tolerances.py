@@ -1,4 +1,4 @@
-"""How near two backends must be: the same bits where the arithmetic is the same, else twice what numerics.md promises.
+"""Tolerances between two backends: equal bits for the same arithmetic, else twice the bounds of the page on numerics.
 
 Twice, because either backend may be off by the promise, on either side of the truth.
 """
@@ -19,17 +19,17 @@ from tests.support.random_calls import Call
 
 @dataclass
 class Results:
-    """What a call returns: its value, and the gradients by pred, target and weight."""
+    """The results of a call: its value, and the gradients by pred, target and weight."""
 
     value: Tensor
     gradients: dict[str, Tensor]
 
 
 def results(call: Call, backend: str) -> Results:
-    """A call evaluated on one backend, its operands as they lie in memory."""
+    """A call evaluated on one backend, with its operands in their memory layout."""
     given = {"pred": call.pred, "target": call.target, "weight": call.options.get("weight")}
-    for wanted, (name, operand) in zip(call.wanted, list(given.items())):
-        if wanted and isinstance(operand, Tensor) and operand.is_floating_point():
+    for required, (name, operand) in zip(call.requires_grad, list(given.items())):
+        if required and isinstance(operand, Tensor) and operand.is_floating_point():
             given[name] = operand.detach().requires_grad_()
     leaves = {name: each for name, each in given.items() if isinstance(each, Tensor) and each.requires_grad}
     options = call.options if call.measure else {**call.options, "weight": given["weight"]}
@@ -40,7 +40,7 @@ def results(call: Call, backend: str) -> Results:
 
 
 def differences(call: Call, ours: Results, theirs: Results, exact: bool = False) -> Iterator[str]:
-    """What of one backend's results is not near enough to the other's, or not the same where that is asked for."""
+    """The results of one backend that differ too much from the other's, or at all where equal bits are required."""
     yield from _difference("value", ours.value, theirs.value, _allowed(call, "value", theirs.value, exact))
     for name, gradient in theirs.gradients.items():
         allowed = _allowed(call, name, gradient, exact)
@@ -69,7 +69,7 @@ def _difference(part: str, ours: Tensor, theirs: Tensor, allowed: Tensor) -> Ite
 
 
 def _allowed(call: Call, part: str, theirs: Tensor, exact: bool) -> Tensor:
-    """By how much each number of a result may differ."""
+    """Tolerances of the elements of a result."""
     if exact:
         return torch.zeros(theirs.shape)
     arithmetic = torch.float64 if torch.float64 in (call.pred.dtype, call.target.dtype) else torch.float32

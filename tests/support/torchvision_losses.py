@@ -1,4 +1,4 @@
-"""Losses to put into torchvision's detectors, and what one step with them comes to."""
+"""Losses for torchvision's detectors, and the result of one step with them."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Torchvision's detectors at a size that trains in milliseconds, and pictures of rectangles for them."""
+"""Torchvision's detectors at a size that trains in milliseconds, and images of rectangles for them."""
 
 from collections import OrderedDict
 from collections.abc import Callable

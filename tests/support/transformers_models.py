@@ -80,7 +80,7 @@ def rt_detr_v2() -> nn.Module:
 
 
 MODELS = [detr, deformable_detr, rt_detr, d_fine]
-# The same losses as the framework's own; class losses that are varifocal have no such form.
+# Our versions of the framework's losses; varifocal class losses have none.
 OWN_CLASS_LOSS = {
     **dict.fromkeys((detr, yolos), detloss.CrossEntropyLoss()),
     **dict.fromkeys((deformable_detr, conditional_detr), detloss.SigmoidFocalLoss(alpha=0.25, gamma=2.0)),
@@ -141,7 +141,9 @@ def assert_equal_but_for_rounding(ours: Step, theirs: Step) -> None:
     torch.testing.assert_close(ours[0], theirs[0], rtol=1e-5, atol=1e-6)
     assert ours[1].keys() == theirs[1].keys()
     largest = max(gradient.norm() for gradient in theirs[1].values())
-    for name, gradient in theirs[1].items():  # what is 0 but for rounding, as before a norm, is 0 beside the others
+    for name, gradient in theirs[
+        1
+    ].items():  # gradients that are 0 up to rounding, as before a norm, are 0 relative to the others
         assert (ours[1][name] - gradient).norm() <= 1e-3 * gradient.norm() + 1e-6 * largest, name
 
 

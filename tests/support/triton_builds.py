@@ -1,4 +1,4 @@
-"""Builds the kernels for GPUs that are not here, as launches would, and prints what came out, a line of JSON each.
+"""Build the kernels for GPUs that are not present, as launches would, and print one line of JSON per kernel.
 
 `python -m tests.support.triton_builds`: losses are evaluated on CPU tensors with a driver that has no device; every kernel
 that they would launch is compiled for an architecture and handed to the assembler.
@@ -79,7 +79,7 @@ def losses(dtype: torch.dtype) -> Iterator[tuple[str, Request, Tensor, Tensor, t
 
 
 def assembled(name: str, kernel: Any, architecture: int) -> dict[str, Any]:
-    """What the assembler says of a kernel, and its code."""
+    """Output of the assembler for a kernel, and its code."""
     with tempfile.NamedTemporaryFile("w", suffix=".ptx") as file:
         file.write(kernel.asm["ptx"])
         file.flush()

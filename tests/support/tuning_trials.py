@@ -26,7 +26,7 @@ EASE_OF_FOLDS = (0.0, 0.02, -0.01)
 
 
 def small_dataset() -> Dataset:
-    """Images of 16 x 16 pixels, 4 x 4 cells, with one box of 2 x 2 cells each, of two classes by turns."""
+    """Images of 16 x 16 pixels, 4 x 4 cells, with one box of 2 x 2 cells each, of two classes alternately."""
     boxes = np.array([[0, 0, 8, 8]], np.float32)
     samples = [
         Sample(f"image-{number}.png", np.zeros((16, 16, 3), np.uint8), boxes, np.array([number % 2]))
@@ -92,8 +92,10 @@ class Surface:
         return 0.5 - self.slope * sum(off[name](value) ** 2 for name, value in settings.items())
 
 
-def tuned(surface: Callable[..., Outcome], **asked: object) -> Tuned:
+def tuned(surface: Callable[..., Outcome], **settings: object) -> Tuned:
     """Tune alpha and gamma on a surface, in this process."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cross_validation, "Workers", Inline)
-        return tune(small_dataset, run_trial=surface, **{"over": ["alpha", "gamma"], "trials": 16, "steps": 5} | asked)
+        return tune(
+            small_dataset, run_trial=surface, **{"over": ["alpha", "gamma"], "trials": 16, "steps": 5} | settings
+        )

@@ -110,8 +110,8 @@ print(len(found["a"].scores) + len(found["b"].scores), flush=True)
 
 @pytest.mark.exhaustive
 def test_processes_share_the_trainings(tmp_path: Path) -> None:
-    words = [sys.executable, "-c", SHARER, f"sqlite:///{tmp_path / 'mine.db'}"]
-    processes = [subprocess.Popen(words, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    arguments = [sys.executable, "-c", SHARER, f"sqlite:///{tmp_path / 'mine.db'}"]
+    processes = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     outputs = [process.communicate()[0].splitlines() for process in processes]
     assert [output[-1] for output in outputs] == ["8", "8"]
     trained = [line for output in outputs for line in output[:-1]]

@@ -1,4 +1,4 @@
-"""Findings: one sentence as the answer, correct also if seeds failed or trials are missing."""
+"""Findings: one main sentence, correct also if seeds failed or trials are missing."""
 
 from itertools import product
 
@@ -34,14 +34,14 @@ def found(baseline: Pair = L1, seeds: int | None = None, **scores: list[float | 
     return findings(rank(outcomes, baseline, Bootstrap(small_dataset()), failures), results)
 
 
-def test_the_answer_names_the_difference_its_interval_and_the_seeds() -> None:
+def test_the_finding_names_the_difference_its_interval_and_the_seeds() -> None:
     answer, *details = found(l1=[0.30, 0.40], giou=[0.35, 0.45])
     assert answer == "giou + focal is better than l1 + focal: AP +0.050 [+0.050, +0.050] over 2 seeds."
     assert details[0] == "The highest mean AP is 0.400, of giou + focal."
     assert found(l1=[0.35, 0.45], giou=[0.30, 0.40])[0].startswith("giou + focal is worse than l1 + focal: AP -0.050 [")
 
 
-def test_what_is_not_distinguishable_says_how_many_seeds_might_be_enough() -> None:
+def test_an_indistinguishable_pair_has_an_estimate_of_the_seeds_needed() -> None:
     differences = np.array([0.02, 0.05, 0.01, -0.01])
     answer = found(l1=[0.3] * 4, giou=list(0.3 + differences))[0]
     assert answer.startswith("giou + focal is not distinguishable from l1 + focal: AP +0.018 [-0.0")
@@ -58,7 +58,7 @@ def test_more_seeds_do_not_help_against_the_images(mean: float, by_images: float
     assert Difference(mean, -1, 1, 3, scatter=0.04, by_images=by_images).seeds_to_detect == needed
 
 
-def test_a_difference_that_the_images_hide_is_said_to_be_one() -> None:
+def test_a_difference_too_small_for_the_images_is_reported_as_such() -> None:
     answer = found(l1=[0.3, 0.31, 0.3], giou=[0.3, 0.3, 0.31])[0]
     assert answer.endswith("over 3 seeds; more seeds cannot show a difference this small on these validation images.")
 
@@ -110,7 +110,7 @@ def test_a_pair_that_failed_on_every_seed_is_named() -> None:
     )
 
 
-def test_what_is_not_finished_is_said_first() -> None:
+def test_unfinished_trials_are_reported_first() -> None:
     answer = found(l1=[0.30, 0.40], giou=[0.35, 0.45], seeds=3)[0]
     assert answer.startswith("With 4 of 6 trials finished: giou + focal is better than l1 + focal")
     assert found(l1=[], giou=[], seeds=3) == ["No trial of the comparison has finished yet."]

@@ -25,7 +25,7 @@ from tests.support.trials import (
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
-    """A server of our own, in a folder that its own user can enter too."""
+    """A separate server, in a folder that its user can also enter."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", folder)  # where pgserver has its lock; it warns where this is not set
         import pgserver

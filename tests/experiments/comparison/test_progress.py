@@ -78,7 +78,7 @@ def test_the_bar_of_all_trials_counts_the_steps() -> None:
     assert [task.completed for task in display.bars.tasks] == [10]
 
 
-def test_the_plan_in_words() -> None:
+def test_text_of_the_plan() -> None:
     assert progress.plan_in_words(SEARCHED) == (
         "4 trials of 2 steps to select the weights, then 6 trials of 8 steps: 2 pairs on 3 seeds"
     )
@@ -103,7 +103,7 @@ def test_the_estimate_is_for_the_remaining_trials_divided_by_the_jobs(monkeypatc
     ("seconds", "words"),
     [(0.4, "1 second"), (1.4, "1 second"), (42.4, "42 seconds"), (600, "10 minutes"), (9000, "2.5 hours")],
 )
-def test_a_duration_in_words(seconds: float, words: str) -> None:
+def test_text_of_a_duration(seconds: float, words: str) -> None:
     assert duration(seconds) == words
 
 

@@ -305,7 +305,7 @@ def test_optuna_shows_the_settings_of_the_trials(tmp_path: Path) -> None:
     assert [axis.get_xlabel() for axis in axes] == ["box", "weight"]
 
 
-def test_numeric_options_of_losses_are_parameters_of_their_own(tmp_path: Path) -> None:
+def test_numeric_options_of_losses_are_separate_parameters(tmp_path: Path) -> None:
     pairs = (
         Pair("giou:enclosing=hull", "focal"),
         Pair("giou", "focal:gamma=1.5:alpha=none"),

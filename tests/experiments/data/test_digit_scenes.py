@@ -75,7 +75,7 @@ def test_scenes_have_the_documented_variety() -> None:
 
 
 def test_sparse_scenes_have_few_positive_cells() -> None:
-    """Where objects are rare, a class loss has to cope with more than 99 cells of background for every one that is not."""
+    """With rare objects, a class loss has more than 99 cells of background per positive cell."""
     dataset = load(None, scenes="sparse")
     assert (dataset.name, len(dataset.train), len(dataset.validation)) == ("sparse digit scenes", 2000, 400)
     for samples in (dataset.train, dataset.validation):
@@ -138,7 +138,7 @@ def test_digits_hardly_cover_each_other() -> None:
 def test_train_and_validation_share_neither_digits_nor_photographs() -> None:
     train, validation = (digit_scenes.SOURCES[part] for part in PARTS)
     assert train.columns.stop <= validation.columns.start
-    assert validation.digits.start - train.digits.stop >= 1797 // 14  # a form's worth lies between
+    assert validation.digits.start - train.digits.stop >= 1797 // 14  # at least one form of digits lies between
     digits = load_digits()
     first, second = ({drawing.tobytes() for drawing in digits.images[source.digits]} for source in (train, validation))
     assert len(first) + len(second) > 1600

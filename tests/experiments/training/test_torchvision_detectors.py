@@ -14,7 +14,7 @@ from detloss.experiments.training import detectors
 from detloss.experiments.training.evaluation import evaluate
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.training_loop import predict, run_trial
-from tests.support.marks import share, some
+from tests.support.marks import exhaustive_except, quick_and_exhaustive
 from tests.support.shape_scenes import (
     ROWS,
     batch,
@@ -44,7 +44,7 @@ def make(name: str, seed: int, box: str = "giou", cls: str | None = None, weight
 
 
 @pytest.mark.parametrize(("name", "cls"), EVERY_CLASS_LOSS)
-@pytest.mark.parametrize("box", share("giou", "smooth_l1"))
+@pytest.mark.parametrize("box", quick_and_exhaustive("giou", "smooth_l1"))
 def test_every_kind_of_loss_trains(name: str, cls: str, box: str, seed: int) -> None:
     totals = losses_while_training(make(name, seed, box, cls), scenes(seed), steps=8)
     assert np.mean(totals[-2:]) < 0.9 * np.mean(totals[:2])
@@ -113,7 +113,7 @@ def test_images_reach_the_backbone_unchanged(name: str, seed: int) -> None:
     assert len(seen) == 2
 
 
-@pytest.mark.parametrize("name", some(BUILDERS, lambda name: name == "faster-rcnn"))
+@pytest.mark.parametrize("name", exhaustive_except(BUILDERS, lambda name: name == "faster-rcnn"))
 def test_detections_lie_in_the_image_and_labels_start_at_0(name: str, seed: int) -> None:
     seen = set()
     for again in range(8):  # a detector after few steps may predict a single class
@@ -154,7 +154,7 @@ def test_initial_weights_are_the_same_for_all_losses(name: str, seed: int) -> No
     assert any(not torch.equal(value, expected[key]) for key, value in make(name, seed + 1).state_dict().items())
 
 
-@pytest.mark.parametrize("name", some(BUILDERS, lambda name: name == "retinanet"))
+@pytest.mark.parametrize("name", exhaustive_except(BUILDERS, lambda name: name == "retinanet"))
 def test_a_trial_is_reproducible_by_its_seed(name: str, seed: int) -> None:
     trial = Trial("giou", FITTING[name][0], 1.0, seed % 1000, steps=2, detector=name)
     dataset = scenes(seed, count=4)

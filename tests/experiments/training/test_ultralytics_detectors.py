@@ -12,7 +12,7 @@ from detloss.experiments.training import detectors
 from detloss.experiments.training.evaluation import evaluate
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.training_loop import predict, run_trial
-from tests.support.marks import some
+from tests.support.marks import exhaustive_except
 from tests.support.shape_scenes import (
     ROWS,
     batch,
@@ -31,7 +31,7 @@ def make(seed: int, box: str = "ciou", cls: str = "bce", weight: float = 1.0) ->
 
 @pytest.mark.parametrize(
     ("box", "cls"),
-    some(
+    exhaustive_except(
         [*(("giou", cls) for cls in FITTING), ("l2", "bce"), ("smooth_l1", "focal")],
         lambda case: case in (("giou", "bce"), ("smooth_l1", "focal")),
     ),

@@ -29,7 +29,7 @@ from detloss.experiments.tuning.folds import (
 )
 from detloss.experiments.tuning.search import Ended, TrainingError, TuningEvent
 from detloss.experiments.tuning.search_space import TuningError
-from tests.support.marks import some
+from tests.support.marks import exhaustive_except
 from tests.support.trials import begin_comparison, fixed_plan
 from tests.support.tuning_trials import (
     IMAGES,
@@ -191,7 +191,7 @@ def interrupting(after: int) -> Callable[[TuningEvent], None]:
     return watch
 
 
-@pytest.mark.parametrize("after", some([0, 7, -1], lambda after: after == 7))
+@pytest.mark.parametrize("after", exhaustive_except([0, 7, -1], lambda after: after == 7))
 def test_an_interrupted_search_continues_without_repetition_to_the_same_result(after: int, tmp_path: Path) -> None:
     alone, surface = Surface(), Surface()
     whole = tuned(alone, trials=7)

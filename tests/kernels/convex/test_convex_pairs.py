@@ -1,4 +1,4 @@
-"""The random pairs are what their names say."""
+"""Random pairs have the properties that their names state."""
 
 import math
 
@@ -26,7 +26,7 @@ COUNT = 2000
 
 
 def iou(name: str, rows: tuple[Tensor, Tensor]) -> Tensor:
-    """By the oracle, of a few."""
+    """IoU of the first pairs, from the oracle."""
     return torch.tensor(
         [
             float(1 - oracle.losses(*(shape(fractions_of(row)) for shape, row in zip(SETS[name].shapes, pair)))["iou"])
@@ -87,11 +87,11 @@ def test_most_random_pairs_overlap_and_none_is_a_tie(name: str, seed: int) -> No
     ("name", "expected"),
     [
         ("identical", 1.0),
-        ("written turned", 1.0),
+        ("equivalent rows", 1.0),
         ("half shifted", 1.0 / 3.0),
-        ("turned by 1e-7", 0.7 / 1.3),
-        ("turned by 1e-10", 0.7 / 1.3),
-        ("turned by 1e-13", 0.7 / 1.3),
+        ("rotated by 1e-7", 0.7 / 1.3),
+        ("rotated by 1e-10", 0.7 / 1.3),
+        ("rotated by 1e-13", 0.7 / 1.3),
         ("shorter along an edge", 0.5),
         ("shifted by 1e-7", 1.0),
         ("shifted by 1e-10", 1.0),
@@ -107,7 +107,7 @@ def test_most_random_pairs_overlap_and_none_is_a_tie(name: str, seed: int) -> No
         ("a rectangle and its corners", 1.0),
     ],
 )
-def test_what_is_shared(name: str, expected: float, seed: int) -> None:
+def test_iou_of_each_kind_of_pair(name: str, expected: float, seed: int) -> None:
     assert iou(name, SETS[name].pairs(seed, COUNT)).tolist() == pytest.approx([expected] * 30, abs=1e-6)
 
 
@@ -157,9 +157,9 @@ def test_far_away(seed: int) -> None:
 def test_half_turns_and_corners_are_the_same_rectangle(seed: int) -> None:
     rows = rectangles(torch.Generator().manual_seed(seed), 8)
     for quarters in range(-2, 3):
-        turned = half_turns(rows, torch.full((8,), quarters).double())
-        assert (turned[:, 4] - rows[:, 4]).tolist() == pytest.approx([quarters * math.pi / 2] * 8, abs=1e-14)
-        ours, theirs = (corners_of(each) for each in (rows, turned))
+        rotated = half_turns(rows, torch.full((8,), quarters).double())
+        assert (rotated[:, 4] - rows[:, 4]).tolist() == pytest.approx([quarters * math.pi / 2] * 8, abs=1e-14)
+        ours, theirs = (corners_of(each) for each in (rows, rotated))
         nearest = (ours.unsqueeze(1) - theirs.unsqueeze(2)).norm(dim=-1).amin(-1)
         assert nearest.max() < 1e-14
 
@@ -173,7 +173,7 @@ def test_middles_lie_between(seed: int) -> None:
 
 
 def test_corners_of_the_oracle() -> None:
-    """Fifty digits of a square turned by an eighth."""
-    body = oracle.rectangle(fractions_of(torch.tensor([0.0, 0.0, 1.0, 1.0, math.pi / 4], dtype=torch.float64)))
-    assert float(body.vertices[0][1]) == pytest.approx(-math.sqrt(0.5), rel=1e-15)
-    assert abs(float(oracle.area(body.vertices) - 1)) < 1e-45
+    """Fifty digits of a square rotated by 45 degrees."""
+    square = oracle.rectangle(fractions_of(torch.tensor([0.0, 0.0, 1.0, 1.0, math.pi / 4], dtype=torch.float64)))
+    assert float(square.vertices[0][1]) == pytest.approx(-math.sqrt(0.5), rel=1e-15)
+    assert abs(float(oracle.area(square.vertices) - 1)) < 1e-45

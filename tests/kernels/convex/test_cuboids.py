@@ -1,4 +1,4 @@
-"""Upright cuboids, against exact answers, an oracle in fractions, and boxes along the axes."""
+"""Upright cuboids against exact values, an oracle in fractions, and axis-aligned boxes."""
 
 import math
 from fractions import Fraction
@@ -10,13 +10,13 @@ from torch import Tensor
 
 import detloss
 from detloss.geometry import AxisAligned, Cuboid, Mixed
-from tests.oracle import solids
-from tests.support import random_polytopes as bodies
-from tests.support.marks import share
+from tests.oracle import polytopes
+from tests.support import random_polytopes
+from tests.support.marks import quick_and_exhaustive
 
 LOSSES = {"iou": detloss.iou_loss, "giou": detloss.generalized_iou_loss, "diou": detloss.distance_iou_loss}
-WORST = dict.fromkeys([*bodies.TIES, "grid"], 1e-11)  # measured: 4e-13 at most
-in_one_direction_or_all = pytest.mark.parametrize("in_one_direction", share(True, False))
+WORST = dict.fromkeys([*random_polytopes.TIES, "grid"], 1e-11)  # measured: 4e-13 at most
+in_one_direction_or_all = pytest.mark.parametrize("in_one_direction", quick_and_exhaustive(True, False))
 
 
 def generator_of(seed: int) -> torch.Generator:
@@ -32,22 +32,22 @@ def row(*numbers: float) -> Tensor:
 
 
 def exact(first: Tensor, second: Tensor, enclosing: str = "hull") -> dict[str, float]:
-    """The oracle's answers for two rows."""
-    points = [solids.cuboid([Fraction(number) for number in numbers.tolist()]) for numbers in (first, second)]
-    return {name: float(value) for name, value in solids.losses(points[0], points[1], enclosing).items()}
+    """The oracle's results for two rows."""
+    points = [polytopes.cuboid([Fraction(number) for number in numbers.tolist()]) for numbers in (first, second)]
+    return {name: float(value) for name, value in polytopes.losses(points[0], points[1], enclosing).items()}
 
 
-def test_turned_by_an_eighth() -> None:
+def test_rotated_by_45_degrees() -> None:
     shared = 2.0 * (math.sqrt(2.0) - 1.0)
-    turned = row(0.0, 0.0, 0.5, 1.0, 1.0, 1.0, math.pi / 4)  # and raised by a half
-    iou = detloss.iou(row(0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0), turned, geometry=Cuboid())
+    rotated = row(0.0, 0.0, 0.5, 1.0, 1.0, 1.0, math.pi / 4)  # and raised by a half
+    iou = detloss.iou(row(0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0), rotated, geometry=Cuboid())
     assert iou.item() == pytest.approx(0.5 * shared / (2.0 - 0.5 * shared), abs=1e-14)
 
 
 def test_hull_of_two_squares_one_above_the_other() -> None:
     flat, higher = row(0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0), row(0.0, 0.0, 3.0, 1.0, 1.0, 0.0, math.pi / 2)
     cube = row(0.0, 0.0, 1.5, 1.0, 1.0, 3.0, 0.0)
-    assert loss("giou", flat, higher).item() == pytest.approx(2.0)  # nothing in a hull of 3
+    assert loss("giou", flat, higher).item() == pytest.approx(2.0)  # an empty intersection in a hull of 3
     assert loss("giou", flat, cube).item() == pytest.approx(1.0)
 
 
@@ -59,15 +59,15 @@ def test_hull_of_a_cube_and_a_point_above_is_a_house() -> None:
 @pytest.mark.parametrize("spread", [0.3, 1.0, 3.0])
 def test_random_cuboids_against_fractions(spread: float, seed: int) -> None:
     generator = generator_of(seed)
-    a, b = bodies.cuboids(3, generator, spread), bodies.cuboids(3, generator, spread)
+    a, b = random_polytopes.cuboids(3, generator, spread), random_polytopes.cuboids(3, generator, spread)
     got = {name: loss(name, a, b) for name in LOSSES}
     for k, truth in enumerate(map(exact, a, b)):
         assert {name: value[k].item() for name, value in got.items()} == pytest.approx(truth, abs=1e-12)
 
 
-def test_box_around(seed: int) -> None:
+def test_enclosing_box(seed: int) -> None:
     generator = generator_of(seed)
-    a, b = bodies.cuboids(3, generator), bodies.cuboids(3, generator)
+    a, b = random_polytopes.cuboids(3, generator), random_polytopes.cuboids(3, generator)
     got = loss("giou", a, b, enclosing="box")
     for value, first, second in zip(got, a, b, strict=True):
         assert value.item() == pytest.approx(exact(first, second, "box")["giou"], abs=1e-12)
@@ -78,32 +78,34 @@ def test_box_around(seed: int) -> None:
 @pytest.mark.parametrize("spread", [0.3, 2.0])
 def test_derivatives(name: str, spread: float, in_one_direction: bool, seed: int) -> None:
     generator = generator_of(seed)
-    rows = tuple(bodies.cuboids(4, generator, spread).requires_grad_() for _ in range(2))
+    rows = tuple(random_polytopes.cuboids(4, generator, spread).requires_grad_() for _ in range(2))
     assert torch.autograd.gradcheck(lambda a, b: loss(name, a, b), rows, fast_mode=in_one_direction)
     assert torch.autograd.gradgradcheck(lambda a, b: loss(name, a, b), rows, fast_mode=in_one_direction)
 
 
 @in_one_direction_or_all
-def test_derivatives_of_the_box_around(in_one_direction: bool, seed: int) -> None:
+def test_derivatives_of_the_enclosing_box(in_one_direction: bool, seed: int) -> None:
     generator = generator_of(seed)
-    rows = tuple(bodies.cuboids(4, generator).requires_grad_() for _ in range(2))
+    rows = tuple(random_polytopes.cuboids(4, generator).requires_grad_() for _ in range(2))
     call = partial(loss, "giou", enclosing="box")
     assert torch.autograd.gradcheck(call, rows, fast_mode=in_one_direction)
     assert torch.autograd.gradgradcheck(call, rows, fast_mode=in_one_direction)
 
 
-@pytest.mark.parametrize("count", share(100, 1000))
-@pytest.mark.parametrize("ties", [*bodies.TIES, "grid"])
+@pytest.mark.parametrize("count", quick_and_exhaustive(100, 1000))
+@pytest.mark.parametrize("ties", [*random_polytopes.TIES, "grid"])
 def test_ties(ties: str, count: int, seed: int) -> None:
-    """Boxes of a grid, all turned together; the second ones are written with l and w swapped."""
+    """Boxes on a grid, all rotated by the same angle; the second ones have l and w swapped."""
     generator = generator_of(seed)
-    pairs = bodies.grid(generator) if ties == "grid" else bodies.TIES[ties]
+    pairs = random_polytopes.grid(generator) if ties == "grid" else random_polytopes.TIES[ties]
     rounds = count // len(pairs) + 1
-    answers = {name: values.repeat(rounds) for name, values in bodies.answers(pairs).items()}
+    exact = {name: values.repeat(rounds) for name, values in random_polytopes.exact_losses(pairs).items()}
     yaw = 6.0 * torch.rand(rounds * len(pairs), 1, generator=generator, dtype=torch.float64)
     rows = []
     for k in (0, 1):
-        center, sides = (part.repeat(rounds, 1) for part in bodies.center_and_sides([pair[k] for pair in pairs]))
+        center, sides = (
+            part.repeat(rounds, 1) for part in random_polytopes.center_and_sides([pair[k] for pair in pairs])
+        )
         x, y, z = center.split(1, -1)
         place = [x * yaw.cos() - y * yaw.sin(), x * yaw.sin() + y * yaw.cos(), z]
         rows.append(
@@ -111,7 +113,7 @@ def test_ties(ties: str, count: int, seed: int) -> None:
         )
     for name in LOSSES:
         got = loss(name, *rows)
-        errors = (got - answers[name]).abs() * (answers["share"] if name == "iou" else 1.0)
+        errors = (got - exact[name]).abs() * (exact["share"] if name == "iou" else 1.0)
         print(ties, name, errors.max().item())
         assert errors.max() <= WORST[ties]
         gradients = torch.autograd.grad(got.sum(), rows)
@@ -122,9 +124,9 @@ def test_ties(ties: str, count: int, seed: int) -> None:
 
 @pytest.mark.parametrize("box_format", ["xyxy", "xywh", "cxcywh", "ltrb"])
 @pytest.mark.parametrize("name", LOSSES)
-def test_boxes_along_the_axes(name: str, box_format: str, seed: int) -> None:
+def test_axis_aligned_boxes(name: str, box_format: str, seed: int) -> None:
     generator = generator_of(seed)
-    a, b = bodies.cuboids(20, generator), bodies.cuboids(20, generator)
+    a, b = random_polytopes.cuboids(20, generator), random_polytopes.cuboids(20, generator)
     a[:, 6] = 0.0
     low, high = a[:, :3] - 0.5 * a[:, 3:6], a[:, :3] + 0.5 * a[:, 3:6]
     written = {
@@ -141,9 +143,9 @@ def test_boxes_along_the_axes(name: str, box_format: str, seed: int) -> None:
     assert torch.autograd.gradcheck(lambda x, y: loss(name, x, y, geometry), (few, other))
 
 
-def test_without_a_turn_it_is_the_loss_of_boxes(seed: int) -> None:
+def test_at_angle_zero_it_is_the_loss_of_boxes(seed: int) -> None:
     generator = generator_of(seed)
-    a, b = bodies.cuboids(50, generator), bodies.cuboids(50, generator)
+    a, b = random_polytopes.cuboids(50, generator), random_polytopes.cuboids(50, generator)
     a[:, 6], b[:, 6] = 0.0, 0.0
     boxes = AxisAligned("cxcywh", dims=3)
     for name in LOSSES:
@@ -160,7 +162,7 @@ def test_without_a_turn_it_is_the_loss_of_boxes(seed: int) -> None:
 @pytest.mark.parametrize("name", LOSSES)
 def test_invariances(name: str, seed: int) -> None:
     generator = generator_of(seed)
-    a, b = bodies.cuboids(50, generator), bodies.cuboids(50, generator)
+    a, b = random_polytopes.cuboids(50, generator), random_polytopes.cuboids(50, generator)
     value = loss(name, a, b)
     lengths = torch.tensor([1.0] * 6 + [0.0], dtype=torch.float64)
     swapped = a[:, [0, 1, 2, 4, 3, 5, 6]] + torch.tensor([0.0] * 6 + [math.pi / 2], dtype=torch.float64)
@@ -185,25 +187,25 @@ def test_negative_sizes_count_as_zero() -> None:
     assert detloss.iou(flat, row(0.0, 0.0, 1.0, 1.0, 1.0, 0.0, 0.3), geometry=Cuboid()).item() == 0.0
 
 
-@pytest.mark.parametrize("height", share(1.0, 0.3))
-def test_slopes_on_a_tie_lie_between_those_on_its_sides(height: float) -> None:
+@pytest.mark.parametrize("height", quick_and_exhaustive(1.0, 0.3))
+def test_gradients_at_a_tie_lie_between_those_on_both_sides(height: float) -> None:
     a, b = row(0.5, 0.0, 0.0, 1.0, 1.0, 1.0, 0.0), row(0.0, 0.0, 0.0, 1.0, 1.0, height, 0.0)
     moved = a.clone().requires_grad_()
-    slopes = {name: torch.autograd.grad(loss(name, moved, b).sum(), moved)[0] for name in ("iou", "giou")}
+    gradients = {name: torch.autograd.grad(loss(name, moved, b).sum(), moved)[0] for name in ("iou", "giou")}
     step, here = 2.0**-20, exact(a[0], b[0])
     for k in range(7):
         ends = [a[0].clone() for _ in range(2)]
         ends[0][k] -= step
         ends[1][k] += step
         before, after = (exact(end, b[0]) for end in ends)
-        for name, slope in slopes.items():
+        for name, gradient in gradients.items():
             sides = (here[name] - before[name]) / step, (after[name] - here[name]) / step
-            assert min(sides) - 1e-4 <= slope[0, k].item() <= max(sides) + 1e-4, name
+            assert min(sides) - 1e-4 <= gradient[0, k].item() <= max(sides) + 1e-4, name
 
 
 def test_nan_stays_in_its_row(seed: int) -> None:
     generator = generator_of(seed)
-    a, b = bodies.cuboids(3, generator), bodies.cuboids(3, generator)
+    a, b = random_polytopes.cuboids(3, generator), random_polytopes.cuboids(3, generator)
     a[1, 5] = torch.nan
     rows = a.requires_grad_(), b.requires_grad_()
     value = loss("giou", *rows)

@@ -1,4 +1,4 @@
-"""Bodies of the plane without area, and pairs far longer than broad, against the exact answers."""
+"""Polygons without area, and pairs far longer than wide, against exact results."""
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
@@ -44,14 +44,14 @@ def differentiated(loss: str, geometry: Geometry, backend: str, rows: Pair) -> t
 
 
 def of_its_extent(shape: oracle.Shape, row: Sequence[Fraction]) -> list[bool]:
-    """Which numbers give a body without area its extent: derivatives by them have several right answers."""
+    """Numbers that give a polygon without area its extent: derivatives by them are not unique."""
     if len(row) == 5:
         return [k in (2, 3) and side <= 0 for k, side in enumerate(row)]
     return [not oracle.area(shape(row).vertices)] * len(row)
 
 
 def check(pairs: PairSet, rows: Pair, losses: Sequence[str], step: Fraction) -> None:
-    """Values and slopes on every backend."""
+    """Values and gradients on every backend."""
     rounding = ROUNDING[rows[0].dtype]
     found = {
         (loss, backend): differentiated(loss, pairs.geometry, backend, rows)
@@ -63,13 +63,13 @@ def check(pairs: PairSet, rows: Pair, losses: Sequence[str], step: Fraction) -> 
         values = oracle.losses(*(shape(row) for shape, row in zip(pairs.shapes, exact)))
         several = [each for shape, row in zip(pairs.shapes, exact) for each in of_its_extent(shape, row)]
         entries = [entry for entry, passed_over in enumerate(several) if not passed_over]
-        truth = oracle.slopes(pairs.shapes, exact, entries, step)
-        for (loss, backend), (value, slopes) in found.items():
+        truth = oracle.gradients(pairs.shapes, exact, entries, step)
+        for (loss, backend), (value, gradients) in found.items():
             assert abs(value[k].item() - values[loss]) <= rounding, (loss, backend, pair)
-            for entry, slope, of_iou in zip(entries, truth[loss], truth["iou"]):
-                kinks = abs(slope.kink) if loss == "iou" else abs(slope.kink - of_iou.kink) + 3 * abs(of_iou.kink)
-                room = 0.5 * float(kinks) + (pairs.slope_error + rounding) * max(1.0, abs(float(slope.mean)))
-                assert abs(slopes[k, entry].item() - slope.mean) <= room, (loss, backend, pair, entry)
+            for entry, gradient, of_iou in zip(entries, truth[loss], truth["iou"]):
+                kinks = abs(gradient.kink) if loss == "iou" else abs(gradient.kink - of_iou.kink) + 3 * abs(of_iou.kink)
+                room = 0.5 * float(kinks) + (pairs.gradient_error + rounding) * max(1.0, abs(float(gradient.mean)))
+                assert abs(gradients[k, entry].item() - gradient.mean) <= room, (loss, backend, pair, entry)
 
 
 @both_dtypes
@@ -77,7 +77,7 @@ def check(pairs: PairSet, rows: Pair, losses: Sequence[str], step: Fraction) -> 
 def test_rectangles_without_area(name: str, dtype: torch.dtype, seed: int) -> None:
     pairs = DEGENERATE[name]
     first, second = (each.to(dtype) for each in pairs.pairs(seed, PAIRS))
-    # What rounding to float32 moved off a tie is not within a long step of it.
+    # Pairs that rounding to float32 moved off a tie are further from it than a long step.
     check(pairs, (first, second), tuple(LOSSES), pairs.step if dtype == torch.float64 else SMOOTH)
 
 
@@ -97,22 +97,22 @@ def test_polygons_without_area(geometry: Geometry, name: str, seed: int) -> None
 @pytest.mark.parametrize("loss", ["iou", "giou", "diou"])
 @pytest.mark.parametrize("sides", [(0.0, 0.0), (-1.0, -1.0), (0.0, -3.0), (1e-238, 1e-238)])
 def test_a_point_inside_does_not_move_the_box(sides: tuple[float, float], loss: str, backend: str) -> None:
-    """But for the centers of DIoU: nothing is shared, and the hull is the box."""
+    """Except for the centers of DIoU: the intersection is empty, and the hull is the box."""
     box = torch.tensor([[0.0, 0.0, 2.0, 1.0, 0.3]], dtype=torch.float64)
     point = torch.tensor([[0.1, 0.0, *sides, 0.2]], dtype=torch.float64)
     for rows, own in (((box, point), slice(0, 5)), ((point, box), slice(5, 10))):
-        value, slopes = differentiated(loss, Rotated(), backend, rows)
+        value, gradients = differentiated(loss, Rotated(), backend, rows)
         assert value.item() == pytest.approx(1.0 + (0.01 / 5.0 if loss == "diou" else 0.0), abs=1e-14)
         expected = torch.zeros(5, dtype=torch.float64)
         if loss == "diou":  # .01 / (w^2 + h^2)
             expected[:4] = expected.new_tensor([-0.04, 0.0, -0.0016, -0.0008])
-        torch.testing.assert_close(slopes[0, own], expected, rtol=0, atol=1e-14)
+        torch.testing.assert_close(gradients[0, own], expected, rtol=0, atol=1e-14)
 
 
 @both_dtypes
 @pytest.mark.parametrize("name", LONG)
 def test_long_pairs(name: str, dtype: torch.dtype, seed: int) -> None:
-    """Values, and slopes times their numbers; by an angle a long body moves further than a number can tell."""
+    """Values, and gradients times their numbers; a rounding error of the angle moves a long polygon far."""
     pairs, rounding = LONG[name], ROUNDING[dtype]
     first, second = (each.to(dtype) for each in pairs.pairs(seed, PAIRS))
     found = {
@@ -124,23 +124,23 @@ def test_long_pairs(name: str, dtype: torch.dtype, seed: int) -> None:
         exact = fractions_of(pair[0]), fractions_of(pair[1])
         numbers = [*exact[0], *exact[1]]
         values = oracle.losses(*map(oracle.rectangle, exact))
-        truth = oracle.slopes(pairs.shapes, exact, range(10), pairs.step)
+        truth = oracle.gradients(pairs.shapes, exact, range(10), pairs.step)
         # The part of a segment inside a box is a fraction of its length, so its rounding grows with the length.
         segments = [max(row[2:4]) for row in exact if min(row[2:4]) <= 0 < max(row[2:4])]
         coarse = 1e-15 * float(max(segments, default=0))
-        for (loss, backend), (value, slopes) in found.items():
+        for (loss, backend), (value, gradients) in found.items():
             assert abs(value[k].item() - values[loss]) <= rounding, (loss, backend, pair)
-            assert slopes[k].isfinite().all()
+            assert gradients[k].isfinite().all()
             for entry in (0, 1, 2, 3, 5, 6, 7, 8) if loss in ("iou", "giou") else ():
-                slope, size = truth[loss][entry], max(1.0, abs(float(numbers[entry])))
-                if numbers[entry] or entry % 5 < 2:  # a body without height gets one in several right ways
-                    off = abs(slopes[k, entry].item() - slope.mean) - abs(slope.kink)
+                gradient, size = truth[loss][entry], max(1.0, abs(float(numbers[entry])))
+                if numbers[entry] or entry % 5 < 2:  # a height of 0 has several correct derivatives
+                    off = abs(gradients[k, entry].item() - gradient.mean) - abs(gradient.kink)
                     assert float(off) * size <= 10 * rounding + coarse, (loss, backend, pair, entry)
 
 
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_long_rectangle_and_a_polygon(swapped: bool, seed: int) -> None:
-    """Values, and slopes by the polygon; its centroid lies beside its first corner."""
+    """Values, and gradients by the polygon; its centroid lies near its first corner."""
     generator = torch.Generator().manual_seed(seed)
     rows, vertices = long(generator, PAIRS), regular(generator, PAIRS, 5)
     geometry = Mixed(Polygon(), Rotated()) if swapped else Mixed(Rotated(), Polygon())
@@ -148,12 +148,12 @@ def test_a_long_rectangle_and_a_polygon(swapped: bool, seed: int) -> None:
     polygons = [fractions_of(each) for each in vertices]
     exact = [(fractions_of(row), each) for row, each in zip(rows, polygons)]
     values = [oracle.losses(oracle.rectangle(row), oracle.polygon(each)) for row, each in exact]
-    truth = [oracle.slopes((oracle.rectangle, oracle.polygon), each, range(5, 15), KINKED) for each in exact]
+    truth = [oracle.gradients((oracle.rectangle, oracle.polygon), each, range(5, 15), KINKED) for each in exact]
     for loss in ("iou", "giou", "diou"):
         for backend in kernels.AVAILABLE["cpu"]:
-            value, slopes = differentiated(loss, geometry, backend, pair)
+            value, gradients = differentiated(loss, geometry, backend, pair)
             assert value.tolist() == pytest.approx([float(each[loss]) for each in values], abs=1e-12), backend
-            by_polygon = slopes[:, :10] if swapped else slopes[:, 5:]
+            by_polygon = gradients[:, :10] if swapped else gradients[:, 5:]
             for found, wanted in zip(by_polygon, truth):
-                expected = [float(slope.mean) for slope in wanted[loss]]
+                expected = [float(gradient.mean) for gradient in wanted[loss]]
                 assert found.tolist() == pytest.approx(expected, rel=1e-6, abs=1e-12), (loss, backend)

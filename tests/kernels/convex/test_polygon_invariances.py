@@ -1,4 +1,4 @@
-"""What changes nothing about a pair of convex shapes, on thousands of pairs of every kind (polygons: on hundreds)."""
+"""Invariances of pairs of convex shapes, on thousands of pairs of every kind (polygons: on hundreds)."""
 
 import math
 from collections.abc import Callable
@@ -34,8 +34,8 @@ every_backend = pytest.mark.parametrize("backend", kernels.AVAILABLE["cpu"])
 every_set = pytest.mark.parametrize("name", SETS)
 
 
-def likeness(measure: str, geometry: Geometry, *rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """A measure of pairs, and its slopes."""
+def measure_and_gradients(measure: str, geometry: Geometry, *rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """A measure of pairs, and its gradients."""
     first, second = (each.clone().requires_grad_() for each in rows)
     value = MEASURES[measure](first, second, geometry=geometry)
     return value.detach(), *torch.autograd.grad(value.sum(), (first, second))
@@ -54,9 +54,9 @@ def room(name: str) -> dict[str, float]:
 def test_bounds_and_no_nan(name: str, backend: str, seed: int) -> None:
     rows = pairs_of(name, backend, seed)
     with detloss.use_backend(backend):
-        found = {measure: likeness(measure, SETS[name].geometry, *rows) for measure in MEASURES}
-    for _, *slopes in found.values():
-        assert all(each.isfinite().all() for each in slopes)
+        found = {measure: measure_and_gradients(measure, SETS[name].geometry, *rows) for measure in MEASURES}
+    for _, *gradients in found.values():
+        assert all(each.isfinite().all() for each in gradients)
     (iou, *_), (giou, *_), (diou, *_) = found.values()
     assert ((iou >= 0.0) & (iou <= 1.0)).all()
     assert ((giou >= -1.0) & (giou <= iou)).all()
@@ -72,17 +72,17 @@ def test_swapping(measure: str, name: str, backend: str, seed: int) -> None:
     if isinstance(geometry, Mixed):
         swapped = Mixed(geometry.second, geometry.first)
     with detloss.use_backend(backend):
-        value, by_first, by_second = likeness(measure, geometry, first, second)
-        other, by_second_now, by_first_now = likeness(measure, swapped, second, first)
+        value, by_first, by_second = measure_and_gradients(measure, geometry, first, second)
+        other, by_second_now, by_first_now = measure_and_gradients(measure, swapped, second, first)
     torch.testing.assert_close(other, value, **room(name))
     for now, before in ((by_first_now, by_first), (by_second_now, by_second)):
         largest = before.flatten(1).abs().amax(-1)
         off = (now - before).flatten(1).abs().amax(-1)
-        assert (off <= max(SETS[name].slope_error or 0.0, 1e-8) * (largest + 1.0)).all()
+        assert (off <= max(SETS[name].gradient_error or 0.0, 1e-8) * (largest + 1.0)).all()
 
 
 def shifted(rows: Tensor) -> Tensor:
-    """By powers of two, which rounds little."""
+    """Scaled by powers of two, which rounds little."""
     return torch.cat((rows[:, :2] + torch.tensor([4.0, -8.0]), rows[:, 2:]), -1)
 
 
@@ -90,8 +90,8 @@ def grown(rows: Tensor) -> Tensor:
     return torch.cat((3.0 * rows[:, :4], rows[:, 4:]), -1)
 
 
-def turned(rows: Tensor) -> Tensor:
-    """The plane turned by one radian."""
+def rotated(rows: Tensor) -> Tensor:
+    """The plane rotated by one radian."""
     (x, y), cosine, sine = rows[:, :2].unbind(-1), math.cos(1.0), math.sin(1.0)
     return torch.cat(
         (torch.stack((x * cosine - y * sine, x * sine + y * cosine), -1), rows[:, 2:4], rows[:, 4:] + 1.0), -1
@@ -103,14 +103,14 @@ def mirrored(rows: Tensor) -> Tensor:
 
 
 @every_backend
-@pytest.mark.parametrize("change", [shifted, grown, turned, mirrored])
+@pytest.mark.parametrize("change", [shifted, grown, rotated, mirrored])
 @pytest.mark.parametrize("name", [name for name in RECTANGLES if name not in ("tiny", "huge", "far away")])
 def test_moving_the_plane_of_rectangles(name: str, change: Callable[[Tensor], Tensor], backend: str, seed: int) -> None:
     rows = pairs_of(name, backend, seed)
     with detloss.use_backend(backend):
         for measure in MEASURES:
-            value, by_first, _ = likeness(measure, Rotated(), *rows)
-            moved, by_moved, _ = likeness(measure, Rotated(), *(change(each) for each in rows))
+            value, by_first, _ = measure_and_gradients(measure, Rotated(), *rows)
+            moved, by_moved, _ = measure_and_gradients(measure, Rotated(), *(change(each) for each in rows))
             torch.testing.assert_close(moved, value, **room(name))
             if name in ("random", "nested", "apart"):
                 by_sides = [2, 3]
@@ -120,7 +120,7 @@ def test_moving_the_plane_of_rectangles(name: str, change: Callable[[Tensor], Te
 
 @every_backend
 @pytest.mark.parametrize("name", RECTANGLES)
-def test_writing_rectangles_another_way(name: str, backend: str, seed: int) -> None:
+def test_equivalent_rectangle_rows(name: str, backend: str, seed: int) -> None:
     first, second = pairs_of(name, backend, seed)
     quarters = torch.randint(-2, 3, (len(second),), generator=torch.Generator().manual_seed(seed)).double()
     with detloss.use_backend(backend):
@@ -163,13 +163,13 @@ REWRITINGS = [start_elsewhere, backward, with_two_more, with_all_doubled, with_m
 @every_backend
 @pytest.mark.parametrize("change", REWRITINGS)
 @pytest.mark.parametrize("name", POLYGONS)
-def test_writing_polygons_another_way(name: str, change: Callable[[Tensor], Tensor], backend: str, seed: int) -> None:
+def test_equivalent_polygon_rows(name: str, change: Callable[[Tensor], Tensor], backend: str, seed: int) -> None:
     first, second = pairs_of(name, backend, seed)
     with detloss.use_backend(backend):
         for measure in MEASURES:
-            value, _, by_second = likeness(measure, Polygon(), first, second)
-            again, _, by_second_now = likeness(measure, Polygon(), change(first), second)
-            torch.testing.assert_close(again, value, rtol=0.0, atol=TIED)  # a middle may lie beside its edge
+            value, _, by_second = measure_and_gradients(measure, Polygon(), first, second)
+            again, _, by_second_now = measure_and_gradients(measure, Polygon(), change(first), second)
+            torch.testing.assert_close(again, value, rtol=0.0, atol=TIED)  # a rounded midpoint may lie off its edge
             if SETS[name].error == RANDOM:
                 torch.testing.assert_close(by_second_now, by_second, rtol=1e-7, atol=1e-7)
 
@@ -177,19 +177,19 @@ def test_writing_polygons_another_way(name: str, change: Callable[[Tensor], Tens
 @every_backend
 @pytest.mark.parametrize("change", REWRITINGS)
 @pytest.mark.parametrize("name", ["triangles", "5 corners against 8", "mirrored at an edge"])
-def test_slopes_of_a_polygon_written_another_way(
+def test_gradients_of_equivalent_polygon_rows(
     name: str, change: Callable[[Tensor], Tensor], backend: str, seed: int
 ) -> None:
-    """Through the rewriting, the slopes by the vertices themselves are what they were."""
+    """Gradients through the equivalent rows equal the gradients by the vertices."""
     first, second = pairs_of(name, backend, seed)
     vertices = first.clone().requires_grad_()
     measures = MEASURES.keys() - ({"diou"} if "mirrored" in name else set())  # two diagonals of a kite may be longest
     with detloss.use_backend(backend):
         for measure, function in [(each, MEASURES[each]) for each in sorted(measures)]:
-            _, expected, _ = likeness(measure, Polygon(), first, second)
+            _, expected, _ = measure_and_gradients(measure, Polygon(), first, second)
             value = function(change(vertices), second, geometry=Polygon())
-            (slopes,) = torch.autograd.grad(value.sum(), vertices)
-            torch.testing.assert_close(slopes, expected, rtol=1e-6, atol=1e-6)
+            (gradients,) = torch.autograd.grad(value.sum(), vertices)
+            torch.testing.assert_close(gradients, expected, rtol=1e-6, atol=1e-6)
 
 
 @every_backend

@@ -1,4 +1,4 @@
-"""The losses of convex shapes of the plane against the exact answers: values and slopes, at ties and away from them."""
+"""Losses of convex shapes of the plane against exact results: values and gradients, with and without ties."""
 
 import math
 from collections.abc import Callable
@@ -24,7 +24,7 @@ from tests.support.convex_pairs import (
     uniform,
     upright,
 )
-from tests.support.marks import share
+from tests.support.marks import quick_and_exhaustive
 
 BACKENDS = tuple(kernels.AVAILABLE["cpu"])
 LOSSES: dict[str, Callable[..., Tensor]] = {
@@ -40,10 +40,10 @@ MEASURES: dict[str, Callable[..., Tensor]] = {
     "diou": detloss.distance_iou,
     "ciou": detloss.complete_iou,
 }
-ENTRIES = 6  # numbers of each pair by which the slopes are asked: the oracle is slow
+ENTRIES = 6  # numbers of each pair by which gradients are compared: the oracle is slow
 SAME_SIDE = (
     "identical",
-    "written turned",
+    "equivalent rows",
     "half shifted",
     "shorter along an edge",
     "identical polygons",
@@ -64,31 +64,31 @@ def options(loss: str, enclosing: str) -> dict[str, str]:
     return {"enclosing": enclosing} if loss == "giou" else {}
 
 
-def with_slopes(loss: str, pairs: PairSet, first: Tensor, second: Tensor, enclosing: str) -> tuple[Tensor, Tensor]:
-    """The losses, and the slopes by all numbers of both rows of every pair."""
+def with_gradients(loss: str, pairs: PairSet, first: Tensor, second: Tensor, enclosing: str) -> tuple[Tensor, Tensor]:
+    """Losses, and gradients by all numbers of both rows of every pair."""
     first, second = first.clone().requires_grad_(), second.clone().requires_grad_()
     value = LOSSES[loss](first, second, geometry=pairs.geometry, reduction="none", **options(loss, enclosing))
     by_rows = torch.autograd.grad(value.sum(), (first, second))
     return value.detach(), torch.cat([each.flatten(1) for each in by_rows], -1)
 
 
-@pytest.mark.parametrize("count", share(10, 40))
+@pytest.mark.parametrize("count", quick_and_exhaustive(10, 40))
 @every_set
 def test_values(name: str, count: int, seed: int) -> None:
     pairs = SETS[name]
     first, second = pairs.pairs(seed, count)
-    bodies = [[shape(fractions_of(row)) for row in rows] for shape, rows in zip(pairs.shapes, (first, second))]
+    polygons = [[shape(fractions_of(row)) for row in rows] for shape, rows in zip(pairs.shapes, (first, second))]
     for enclosing in ("hull", "box"):
-        answers = [oracle.losses(*pair, enclosing) for pair in zip(*bodies)]
-        for loss in answers[0].keys() & MEASURES:
+        results = [oracle.losses(*pair, enclosing) for pair in zip(*polygons)]
+        for loss in results[0].keys() & MEASURES:
             for backend in BACKENDS:
                 with detloss.use_backend(backend):
                     chosen = options(loss, enclosing)
                     costs = LOSSES[loss](first, second, geometry=pairs.geometry, reduction="none", **chosen)
-                    likeness = MEASURES[loss](first, second, geometry=pairs.geometry, **chosen)
-                off = max(abs(float(cost - answer[loss])) for cost, answer in zip(costs.tolist(), answers))
+                    similarity = MEASURES[loss](first, second, geometry=pairs.geometry, **chosen)
+                off = max(abs(float(cost - result[loss])) for cost, result in zip(costs.tolist(), results))
                 assert off <= max(pairs.error, loss != "iou" and RANDOM), (loss, enclosing, backend)
-                torch.testing.assert_close(likeness, 1.0 - costs, rtol=0, atol=1e-14)
+                torch.testing.assert_close(similarity, 1.0 - costs, rtol=0, atol=1e-14)
 
 
 @every_set
@@ -99,30 +99,30 @@ def test_logarithms(name: str, seed: int) -> None:
         with detloss.use_backend(backend):
             costs = LOSSES["log_iou"](first, second, geometry=pairs.geometry, reduction="none")
         for cost, *rows in zip(costs.tolist(), first, second):
-            answer = oracle.losses(*(shape(fractions_of(row)) for shape, row in zip(pairs.shapes, rows)))
-            share = 1.0 - float(answer["iou"])
-            if share > 1e-3 or name == "apart":  # what is less is lost in the promise's absolute error
-                assert cost == pytest.approx(float(answer["log_iou"]), rel=1e-14, abs=pairs.error / max(share, 1e-3))
+            result = oracle.losses(*(shape(fractions_of(row)) for shape, row in zip(pairs.shapes, rows)))
+            share = 1.0 - float(result["iou"])
+            if share > 1e-3 or name == "apart":  # smaller values are within the documented absolute error
+                assert cost == pytest.approx(float(result["log_iou"]), rel=1e-14, abs=pairs.error / max(share, 1e-3))
 
 
 @every_backend
 @pytest.mark.parametrize("name", ["random", "half shifted", "5 corners against 8", "a rectangle and a polygon"])
-def test_the_slopes_of_the_logarithm_are_those_of_the_iou_over_it(name: str, backend: str, seed: int) -> None:
+def test_the_gradient_of_log_iou_is_that_of_the_iou_divided_by_it(name: str, backend: str, seed: int) -> None:
     pairs = SETS[name]
     rows = pairs.pairs(seed, 1000)
     with detloss.use_backend(backend):
-        costs, slopes = with_slopes("iou", pairs, *rows, "hull")
-        _, of_logarithm = with_slopes("log_iou", pairs, *rows, "hull")
+        costs, gradients = with_gradients("iou", pairs, *rows, "hull")
+        _, of_logarithm = with_gradients("log_iou", pairs, *rows, "hull")
     near = costs < 0.999
     torch.testing.assert_close(
-        of_logarithm[near], slopes[near] / (1.0 - costs[near]).unsqueeze(-1), rtol=1e-9, atol=1e-9
+        of_logarithm[near], gradients[near] / (1.0 - costs[near]).unsqueeze(-1), rtol=1e-9, atol=1e-9
     )
 
 
-@pytest.mark.parametrize("count", share(2, 8))
+@pytest.mark.parametrize("count", quick_and_exhaustive(2, 8))
 @pytest.mark.parametrize("enclosing", ["hull", "box"])
-@pytest.mark.parametrize("name", [name for name in SETS if SETS[name].slope_error and name not in ("tiny", "huge")])
-def test_slopes(name: str, enclosing: str, count: int, seed: int) -> None:
+@pytest.mark.parametrize("name", [name for name in SETS if SETS[name].gradient_error and name not in ("tiny", "huge")])
+def test_gradients(name: str, enclosing: str, count: int, seed: int) -> None:
     pairs = SETS[name]
     first, second = pairs.pairs(seed, count if enclosing == "hull" else max(1, count // 4))
     generator = torch.Generator().manual_seed(seed)
@@ -134,37 +134,37 @@ def test_slopes(name: str, enclosing: str, count: int, seed: int) -> None:
     for k, rows in enumerate(zip(first, second)):
         chosen = torch.randperm(sum(row.numel() for row in rows), generator=generator)[:ENTRIES].tolist()
         exact = [fractions_of(row) for row in rows]
-        truth = oracle.slopes(pairs.shapes, (exact[0], exact[1]), chosen, pairs.step, enclosing)
-        for (loss, backend), slopes in found.items():
-            for entry, slope, of_iou in zip(chosen, truth[loss], truth["iou"]):
+        truth = oracle.gradients(pairs.shapes, (exact[0], exact[1]), chosen, pairs.step, enclosing)
+        for (loss, backend), gradients in found.items():
+            for entry, gradient, of_iou in zip(chosen, truth[loss], truth["iou"]):
                 # Of kinks that meet with opposite signs each may be taken on another side: intersection and enclosure.
-                kinks = abs(slope.kink) if loss == "iou" else abs(slope.kink - of_iou.kink) + 3 * abs(of_iou.kink)
-                room = 0.5 * float(kinks) + pairs.slope_error * max(1.0, abs(float(slope.mean)))
-                assert abs(slopes[k, entry].item() - slope.mean) <= room, (loss, backend, rows, entry)
+                kinks = abs(gradient.kink) if loss == "iou" else abs(gradient.kink - of_iou.kink) + 3 * abs(of_iou.kink)
+                room = 0.5 * float(kinks) + pairs.gradient_error * max(1.0, abs(float(gradient.mean)))
+                assert abs(gradients[k, entry].item() - gradient.mean) <= room, (loss, backend, rows, entry)
 
 
 def with_backend(backend: str, *call: object) -> Tensor:
     with detloss.use_backend(backend):
-        return with_slopes(*call)[1]
+        return with_gradients(*call)[1]
 
 
-@pytest.mark.parametrize("count", share(3, 8))
+@pytest.mark.parametrize("count", quick_and_exhaustive(3, 8))
 @every_backend
 @pytest.mark.parametrize("name", SAME_SIDE)
-def test_where_edges_coincide_the_slope_is_the_mean_of_both_sides(
+def test_the_gradient_at_coincident_edges_is_the_mean_of_both_sides(
     name: str, backend: str, count: int, seed: int
 ) -> None:
     pairs = SETS[name]
     first, second = pairs.pairs(seed, count)
-    slopes = with_backend(backend, "iou", pairs, first, second, "hull")
+    gradients = with_backend(backend, "iou", pairs, first, second, "hull")
     kinks = 0
     for k, rows in enumerate(zip(first, second)):
         chosen = torch.randperm(sum(row.numel() for row in rows))[:ENTRIES].tolist()
         exact = [fractions_of(row) for row in rows]
-        truth = oracle.slopes(pairs.shapes, (exact[0], exact[1]), chosen, pairs.step)["iou"]
-        for entry, slope in zip(chosen, truth):
-            assert slopes[k, entry].item() == pytest.approx(float(slope.mean), rel=1e-6, abs=1e-6)
-            kinks += abs(slope.kink) > 1e-3
+        truth = oracle.gradients(pairs.shapes, (exact[0], exact[1]), chosen, pairs.step)["iou"]
+        for entry, gradient in zip(chosen, truth):
+            assert gradients[k, entry].item() == pytest.approx(float(gradient.mean), rel=1e-6, abs=1e-6)
+            kinks += abs(gradient.kink) > 1e-3
     assert kinks > 0
 
 
@@ -182,7 +182,7 @@ def rows_of(geometry: Geometry, generator: torch.Generator, count: int) -> tuple
     ("loss", "enclosing"), [("iou", "hull"), ("log_iou", "hull"), ("giou", "hull"), ("giou", "box"), ("diou", "hull")]
 )
 @pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
-@pytest.mark.parametrize("in_one_direction", share(True, False))
+@pytest.mark.parametrize("in_one_direction", quick_and_exhaustive(True, False))
 def test_first_and_second_derivatives(
     geometry: Geometry, loss: str, enclosing: str, in_one_direction: bool, seed: int
 ) -> None:
@@ -226,7 +226,7 @@ EIGHTH, HALF = math.pi / 4, math.sqrt(0.5)
 OCTAGON = 2.0 * (math.sqrt(2.0) - 1.0)
 # A geometry, two rows, and their IoU, GIoU by hull and by box, and DIoU.
 BY_HAND = {
-    "a square turned by 45 degrees": (
+    "a square rotated by 45 degrees": (
         Rotated(),
         [0.0, 0.0, 1.0, 1.0, 0.0],
         [0.0, 0.0, 1.0, 1.0, EIGHTH],
@@ -289,18 +289,18 @@ def test_by_hand(name: str, swapped: bool, backend: str) -> None:
 
 @every_backend
 @pytest.mark.parametrize("corners", [3, 4, 5, 8, 17, 32])
-def test_a_regular_polygon_turned_by_half_its_angle(corners: int, backend: str) -> None:
-    """What both share is the regular polygon of twice as many corners around their inscribed circle."""
-    upright, turned = ngon(corners), ngon(corners, math.pi / corners)
+def test_a_regular_polygon_rotated_by_half_its_angle(corners: int, backend: str) -> None:
+    """The intersection is the regular polygon of twice as many corners around their inscribed circle."""
+    upright, rotated = ngon(corners), ngon(corners, math.pi / corners)
     size = 0.5 * corners * math.sin(2.0 * math.pi / corners)
     shared = 2.0 * corners * math.tan(0.5 * math.pi / corners) * math.cos(math.pi / corners) ** 2
     hull = corners * math.sin(math.pi / corners)  # the polygon of twice as many corners in the unit circle
     iou = shared / (2.0 * size - shared)
-    exact = oracle.losses(*(oracle.polygon(fractions_of(row)) for row in (upright, turned)))
+    exact = oracle.losses(*(oracle.polygon(fractions_of(row)) for row in (upright, rotated)))
     assert 1.0 - float(exact["iou"]) == pytest.approx(iou, abs=1e-14)
     with detloss.use_backend(backend):
-        assert detloss.iou(upright, turned, geometry=Polygon()).item() == pytest.approx(iou, abs=1e-14)
-        giou = detloss.generalized_iou(upright, turned, geometry=Polygon()).item()
+        assert detloss.iou(upright, rotated, geometry=Polygon()).item() == pytest.approx(iou, abs=1e-14)
+        giou = detloss.generalized_iou(upright, rotated, geometry=Polygon()).item()
         assert giou == pytest.approx(iou - 1.0 + (2.0 * size - shared) / hull, abs=1e-14)
 
 
@@ -312,23 +312,23 @@ def test_identical_rows_cost_nothing_and_rest(loss: str, backend: str, seed: int
         if loss in losses_of(pairs.geometry):
             rows, _ = pairs.pairs(seed, 1000)
             with detloss.use_backend(backend):
-                cost, slopes = with_slopes(loss, pairs, rows, rows, "hull")
+                cost, gradients = with_gradients(loss, pairs, rows, rows, "hull")
             assert not cost.any(), name
-            assert not slopes.any(), name
+            assert not gradients.any(), name
 
 
 @every_backend
 @pytest.mark.parametrize("name", ["random", "ties"])
-def test_rectangles_that_are_not_turned_are_boxes(name: str, backend: str, seed: int) -> None:
+def test_rectangles_of_angle_zero_equal_boxes(name: str, backend: str, seed: int) -> None:
     generator, count = torch.Generator().manual_seed(seed), 10_000
     draw = rectangles if name == "random" else rectangles_on_a_grid
-    turned = [draw(generator, count) * torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0]) for _ in range(2)]
-    boxes = [rows[:, :4] for rows in turned]
+    rotated = [draw(generator, count) * torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0]) for _ in range(2)]
+    boxes = [rows[:, :4] for rows in rotated]
     as_rectangles = PairSet(grid), PairSet(grid, AxisAligned(format="cxcywh"))
     with detloss.use_backend(backend):
         for loss in ("iou", "giou"):
-            cost, slopes = with_slopes(loss, as_rectangles[0], *turned, "box")
-            expected, expected_slopes = with_slopes(loss, as_rectangles[1], *boxes, "box")
+            cost, gradients = with_gradients(loss, as_rectangles[0], *rotated, "box")
+            expected, expected_gradients = with_gradients(loss, as_rectangles[1], *boxes, "box")
             torch.testing.assert_close(cost, expected, rtol=0, atol=1e-11)
-            by_boxes = slopes.view(count, 2, 5)[..., :4].flatten(1)
-            torch.testing.assert_close(by_boxes, expected_slopes, rtol=1e-10, atol=1e-10)
+            by_boxes = gradients.view(count, 2, 5)[..., :4].flatten(1)
+            torch.testing.assert_close(by_boxes, expected_gradients, rtol=1e-10, atol=1e-10)

@@ -1,4 +1,4 @@
-"""Convex bodies of space with flat faces, against exact answers and an oracle in fractions."""
+"""Convex polytopes against exact values and an oracle in fractions."""
 
 import math
 from fractions import Fraction
@@ -9,15 +9,15 @@ from torch import Tensor
 
 import detloss
 from detloss.geometry import AxisAligned, Cuboid, Mixed, Polytope
-from tests.oracle import solids
-from tests.support import random_polytopes as bodies
-from tests.support.marks import share
+from tests.oracle import polytopes
+from tests.support import random_polytopes
+from tests.support.marks import quick_and_exhaustive
 
 LOSSES = {"iou": detloss.iou_loss, "giou": detloss.generalized_iou_loss, "diou": detloss.distance_iou_loss}
 VERTICES, HALF_SPACES = Polytope(), Polytope(form="halfspaces")
-CUBE = bodies.SIGNS + 0.5
+CUBE = random_polytopes.SIGNS + 0.5
 # Measured on several seeds: 4e-15 to 2e-14; thin 4e-12, as the slack is a part of the extent and not of the thickness.
-WORST = dict.fromkeys([*bodies.TIES, "grid"], 1e-13) | {"thin": 2e-11}
+WORST = dict.fromkeys([*random_polytopes.TIES, "grid"], 1e-13) | {"thin": 2e-11}
 
 
 def generator_of(seed: int) -> torch.Generator:
@@ -47,14 +47,14 @@ def volumes(a: Tensor, b: Tensor) -> tuple[float, float]:
     return iou, giou
 
 
-def test_two_cubes_turned_about_an_axis_share_an_octagonal_prism() -> None:
-    iou, _ = volumes(bodies.SIGNS, bodies.SIGNS @ about([0.0, 0.0, 1.0], math.pi / 4).mT)
+def test_two_cubes_rotated_about_an_axis_share_an_octagonal_prism() -> None:
+    iou, _ = volumes(random_polytopes.SIGNS, random_polytopes.SIGNS @ about([0.0, 0.0, 1.0], math.pi / 4).mT)
     shared = 2.0 * (math.sqrt(2.0) - 1.0)
     assert iou == pytest.approx(shared / (2.0 - shared), abs=1e-13)
 
 
-def test_two_cubes_turned_about_the_diagonal_share_a_double_pyramid() -> None:
-    iou, _ = volumes(bodies.SIGNS, bodies.SIGNS @ about([1.0, 1.0, 1.0], math.pi / 3).mT)
+def test_two_cubes_rotated_about_the_diagonal_share_a_double_pyramid() -> None:
+    iou, _ = volumes(random_polytopes.SIGNS, random_polytopes.SIGNS @ about([1.0, 1.0, 1.0], math.pi / 3).mT)
     assert iou == pytest.approx(0.75 / 1.25, abs=1e-13)
 
 
@@ -66,11 +66,13 @@ def test_stella_octangula() -> None:
 
 def test_octahedron_in_its_cube() -> None:
     octahedron = 0.5 * torch.cat((torch.eye(3), -torch.eye(3))).double()
-    assert volumes(octahedron, bodies.SIGNS) == pytest.approx((1 / 6, 1 / 6), abs=1e-13)
+    assert volumes(octahedron, random_polytopes.SIGNS) == pytest.approx((1 / 6, 1 / 6), abs=1e-13)
 
 
 def test_octahedron_of_half_spaces() -> None:
-    octahedron = torch.cat((2.0 * bodies.SIGNS, torch.full((8, 1), 0.5)), -1)  # four of its planes meet in a corner
+    octahedron = torch.cat(
+        (2.0 * random_polytopes.SIGNS, torch.full((8, 1), 0.5)), -1
+    )  # four of its planes meet in a corner
     cube = torch.cat((torch.eye(3), -torch.eye(3))).double()
     cube = torch.cat((cube, torch.full((6, 1), 0.5)), -1)
     planes = octahedron.clone().requires_grad_()
@@ -90,39 +92,44 @@ def test_regular_prisms(corners: int) -> None:
     assert iou == pytest.approx(shared / (2.0 * area - shared), abs=1e-13)
 
 
-def test_random_bodies_against_fractions(seed: int) -> None:
+def test_random_polytopes_against_fractions(seed: int) -> None:
     generator = generator_of(seed)
     for first, second, spread in ((4, 5, 0.3), (7, 6, 0.5), (5, 4, 3.0)):
-        a, b = (bodies.sphere(4, count, generator, spread) for count in (first, second))
-        exact = [solids.losses(solids.exact(x.tolist()), solids.exact(y.tolist())) for x, y in zip(a, b, strict=True)]
+        a, b = (random_polytopes.sphere(4, count, generator, spread) for count in (first, second))
+        exact = [
+            polytopes.losses(polytopes.exact(x.tolist()), polytopes.exact(y.tolist()))
+            for x, y in zip(a, b, strict=True)
+        ]
         for name in LOSSES:
             truth = torch.tensor([float(each[name]) for each in exact], dtype=torch.float64)
             assert (loss(name, a, b) - truth).abs().max() < 1e-12, name
 
 
-@pytest.mark.parametrize("enclosing", share("hull", "box"))
+@pytest.mark.parametrize("enclosing", quick_and_exhaustive("hull", "box"))
 def test_random_half_spaces_against_fractions(enclosing: str, seed: int) -> None:
     generator = generator_of(seed)
-    a, b = bodies.cut_boxes(3, 1, generator), bodies.cut_boxes(3, 2, generator)
+    a, b = random_polytopes.cut_boxes(3, 1, generator), random_polytopes.cut_boxes(3, 2, generator)
     got = detloss.generalized_iou_loss(a, b, geometry=HALF_SPACES, enclosing=enclosing, reduction="none")
     for value, *pair in zip(got, a, b, strict=True):
-        corners = [solids.corners(solids.exact(planes.tolist())) for planes in pair]
-        exact = solids.losses(corners[0], corners[1], enclosing)["giou"]
+        corners = [polytopes.corners(polytopes.exact(planes.tolist())) for planes in pair]
+        exact = polytopes.losses(corners[0], corners[1], enclosing)["giou"]
         assert abs(Fraction(value.item()) - exact) < 1e-12
 
 
-@pytest.mark.parametrize("count", share(100, 1000))
+@pytest.mark.parametrize("count", quick_and_exhaustive(100, 1000))
 @pytest.mark.parametrize("form", ["vertices", "halfspaces"])
-@pytest.mark.parametrize("ties", [*bodies.TIES, "grid"])
+@pytest.mark.parametrize("ties", [*random_polytopes.TIES, "grid"])
 def test_ties(ties: str, form: str, count: int, seed: int) -> None:
     generator = generator_of(seed)
-    pairs = bodies.grid(generator) if ties == "grid" else bodies.TIES[ties]
+    pairs = random_polytopes.grid(generator) if ties == "grid" else random_polytopes.TIES[ties]
     rounds = count // len(pairs) + 1
-    exact = {name: values.repeat(rounds) for name, values in bodies.answers(pairs).items()}
-    turn = bodies.rotations(rounds * len(pairs), generator)
-    body = bodies.vertices if form == "vertices" else bodies.half_spaces
+    exact = {name: values.repeat(rounds) for name, values in random_polytopes.exact_losses(pairs).items()}
+    turn = random_polytopes.rotations(rounds * len(pairs), generator)
+    polytope = random_polytopes.vertices if form == "vertices" else random_polytopes.half_spaces
     a, b = (
-        body(*(part.repeat(rounds, 1) for part in bodies.center_and_sides([pair[k] for pair in pairs])), turn)
+        polytope(
+            *(part.repeat(rounds, 1) for part in random_polytopes.center_and_sides([pair[k] for pair in pairs])), turn
+        )
         for k in (0, 1)
     )
     b = b[:, torch.randperm(b.shape[1], generator=generator)]
@@ -138,32 +145,32 @@ def test_ties(ties: str, form: str, count: int, seed: int) -> None:
             assert max(gradient.abs().max() for gradient in gradients) < 1e-12
 
 
-@pytest.mark.parametrize("form", share("vertices", "halfspaces"))
+@pytest.mark.parametrize("form", quick_and_exhaustive("vertices", "halfspaces"))
 def test_far_from_the_origin(form: str, seed: int) -> None:
     generator = generator_of(seed)
-    pairs = bodies.grid(generator) + bodies.TIES["half-shifted"]
-    exact = bodies.answers(pairs)
-    turn = bodies.rotations(len(pairs), generator)
+    pairs = random_polytopes.grid(generator) + random_polytopes.TIES["half-shifted"]
+    exact = random_polytopes.exact_losses(pairs)
+    turn = random_polytopes.rotations(len(pairs), generator)
     shift = 1e3 * torch.randn(len(pairs), 3, generator=generator, dtype=torch.float64)
-    body = bodies.vertices if form == "vertices" else bodies.half_spaces
+    polytope = random_polytopes.vertices if form == "vertices" else random_polytopes.half_spaces
     rows = []
     for k in (0, 1):
-        center, sides = bodies.center_and_sides([pair[k] for pair in pairs])
-        rows.append(body(center + shift, sides, turn))
+        center, sides = random_polytopes.center_and_sides([pair[k] for pair in pairs])
+        rows.append(polytope(center + shift, sides, turn))
     assert (loss("giou", *rows, geometry=Polytope(form=form)) - exact["giou"]).abs().max() < 1e-10
 
 
 def leaning(generator: torch.Generator, cuts: int) -> torch.Tensor:
     """Boxes with faces that lean a little: the diagonals of a box are equally long, which is a kink of DIoU."""
-    boxes = bodies.cut_boxes(2, cuts, generator)
+    boxes = random_polytopes.cut_boxes(2, cuts, generator)
     return boxes + 0.1 * torch.rand(boxes.shape, generator=generator, dtype=torch.float64)
 
 
 PAIRS = {
-    "vertices": (VERTICES, lambda g: (bodies.sphere(2, 7, g), bodies.sphere(2, 6, g))),
-    "apart": (VERTICES, lambda g: (bodies.sphere(2, 5, g), bodies.sphere(2, 6, g) + 4.0)),
+    "vertices": (VERTICES, lambda g: (random_polytopes.sphere(2, 7, g), random_polytopes.sphere(2, 6, g))),
+    "apart": (VERTICES, lambda g: (random_polytopes.sphere(2, 5, g), random_polytopes.sphere(2, 6, g) + 4.0)),
     "half-spaces": (HALF_SPACES, lambda g: (leaning(g, 1), leaning(g, 2))),
-    "cuboid": (Mixed(Cuboid(), VERTICES), lambda g: (bodies.cuboids(2, g), bodies.sphere(2, 6, g))),
+    "cuboid": (Mixed(Cuboid(), VERTICES), lambda g: (random_polytopes.cuboids(2, g), random_polytopes.sphere(2, 6, g))),
     "box": (
         Mixed(HALF_SPACES, AxisAligned("cxcywh", dims=3)),
         lambda g: (leaning(g, 1), torch.tensor([[0.1, 0.2, 0.0, 1.0, 1.3, 0.8]] * 2, dtype=torch.float64)),
@@ -171,7 +178,7 @@ PAIRS = {
 }
 
 
-@pytest.mark.parametrize("in_one_direction", share(True, False))
+@pytest.mark.parametrize("in_one_direction", quick_and_exhaustive(True, False))
 @pytest.mark.parametrize("pair", PAIRS)
 @pytest.mark.parametrize("name", LOSSES)
 def test_derivatives(name: str, pair: str, in_one_direction: bool, seed: int) -> None:
@@ -182,23 +189,23 @@ def test_derivatives(name: str, pair: str, in_one_direction: bool, seed: int) ->
     assert torch.autograd.gradgradcheck(lambda a, b: loss(name, a, b, geometry), one, fast_mode=in_one_direction)
 
 
-@pytest.mark.parametrize("shift", share(0.0, 1e-13))
-def test_slopes_on_a_tie_lie_between_those_on_its_sides(shift: float, seed: int) -> None:
-    """A cube that shares four faces of a bar moves along an axis; the exact loss is asked on both sides."""
-    turn = bodies.rotations(1, generator_of(seed))
+@pytest.mark.parametrize("shift", quick_and_exhaustive(0.0, 1e-13))
+def test_gradients_at_a_tie_lie_between_those_on_both_sides(shift: float, seed: int) -> None:
+    """A cube that shares four faces of a bar moves along an axis; the exact loss is evaluated on both sides."""
+    turn = random_polytopes.rotations(1, generator_of(seed))
     moved = torch.tensor([[0.5, 0.0, shift]], dtype=torch.float64).requires_grad_()
     still = torch.zeros(1, 3, dtype=torch.float64)
     sides = torch.ones(1, 3, dtype=torch.float64)
     values = {
-        name: loss(name, bodies.vertices(moved, sides, turn), bodies.vertices(still, sides, turn))
+        name: loss(name, random_polytopes.vertices(moved, sides, turn), random_polytopes.vertices(still, sides, turn))
         for name in ("iou", "giou")
     }
-    slopes = {name: torch.autograd.grad(value.sum(), moved)[0] for name, value in values.items()}
-    cube = solids.exact(CUBE.tolist())
+    gradients = {name: torch.autograd.grad(value.sum(), moved)[0] for name, value in values.items()}
+    cube = polytopes.exact(CUBE.tolist())
 
     def exact(*center: Fraction) -> dict[str, Fraction]:
         place = [tuple(x + c for x, c in zip(point, center, strict=True)) for point in cube]
-        return solids.losses(place, cube)
+        return polytopes.losses(place, cube)
 
     step, center = Fraction(1, 10**6), [Fraction(1, 2), Fraction(0), Fraction(0)]
     here = exact(*center)
@@ -207,14 +214,14 @@ def test_slopes_on_a_tie_lie_between_those_on_its_sides(shift: float, seed: int)
         ends[0][axis] -= step
         ends[1][axis] += step
         before, after = exact(*ends[0]), exact(*ends[1])
-        for name, slope in slopes.items():
+        for name, gradient in gradients.items():
             low, high = sorted(float(rise / step) for rise in (here[name] - before[name], after[name] - here[name]))
-            assert low - 1e-4 <= slope[0, axis].item() <= high + 1e-4, name
+            assert low - 1e-4 <= gradient[0, axis].item() <= high + 1e-4, name
 
 
-def test_the_gradient_at_identical_bodies_is_zero_whatever_rounding_does(seed: int) -> None:
+def test_the_gradient_at_identical_polytopes_is_exactly_zero(seed: int) -> None:
     generator = generator_of(seed)
-    a = bodies.sphere(50, 8, generator)
+    a = random_polytopes.sphere(50, 8, generator)
     b = a + 1e-15 * torch.randn(a.shape, generator=generator, dtype=torch.float64)
     for name in LOSSES:
         rows = a.clone().requires_grad_(), b.clone().requires_grad_()
@@ -225,9 +232,9 @@ def test_the_gradient_at_identical_bodies_is_zero_whatever_rounding_does(seed: i
 @pytest.mark.parametrize("name", LOSSES)
 def test_invariances(name: str, seed: int) -> None:
     generator = generator_of(seed)
-    a, b = bodies.sphere(20, 8, generator), bodies.sphere(20, 6, generator)
+    a, b = random_polytopes.sphere(20, 8, generator), random_polytopes.sphere(20, 6, generator)
     value = loss(name, a, b)
-    turn = bodies.rotations(20, generator)
+    turn = random_polytopes.rotations(20, generator)
     changed = {
         "shift": (a + 100.0, b + 100.0),
         "scale": (1e-6 * a, 1e-6 * b),
@@ -245,7 +252,7 @@ def test_invariances(name: str, seed: int) -> None:
 def test_repeated_half_spaces_change_nothing(seed: int) -> None:
     generator = generator_of(seed)
     count = 40  # rounding seldom makes a repeated plane and its opposite meet
-    a, b = bodies.cut_boxes(count, 1, generator), bodies.cut_boxes(count, 1, generator)
+    a, b = random_polytopes.cut_boxes(count, 1, generator), random_polytopes.cut_boxes(count, 1, generator)
     far = torch.tensor([1.0, 2.0, 3.0, 100.0], dtype=torch.float64).expand(count, 1, 4)
     again = torch.cat((a, a[:, :2], far), 1), torch.cat((b, 3.0 * b[:, 4:]), 1)
     for name in LOSSES:
@@ -254,9 +261,9 @@ def test_repeated_half_spaces_change_nothing(seed: int) -> None:
         )
 
 
-def test_bodies_without_a_volume(seed: int) -> None:
+def test_polytopes_without_volume(seed: int) -> None:
     generator = generator_of(seed)
-    square = (CUBE * torch.tensor([1.0, 1.0, 0.0])) @ bodies.rotations(1, generator)[0].mT
+    square = (CUBE * torch.tensor([1.0, 1.0, 0.0])) @ random_polytopes.rotations(1, generator)[0].mT
     point, segment = CUBE[:1].expand(8, -1), CUBE * torch.tensor([1.0, 0.0, 0.0])
     flat = [square, point, segment]
     for k, first in enumerate(flat):
@@ -273,8 +280,8 @@ def test_bodies_without_a_volume(seed: int) -> None:
 def test_nan_stays_in_its_row(seed: int) -> None:
     generator = generator_of(seed)
     for geometry, a, b in (
-        (VERTICES, bodies.sphere(3, 6, generator), bodies.sphere(3, 5, generator)),
-        (HALF_SPACES, bodies.cut_boxes(3, 1, generator), bodies.cut_boxes(3, 1, generator)),
+        (VERTICES, random_polytopes.sphere(3, 6, generator), random_polytopes.sphere(3, 5, generator)),
+        (HALF_SPACES, random_polytopes.cut_boxes(3, 1, generator), random_polytopes.cut_boxes(3, 1, generator)),
     ):
         broken = a.clone()
         broken[1, 2, 1] = torch.nan

@@ -1,4 +1,4 @@
-"""The C++ backend against eager, over every loss and every way in which operands can lie in memory."""
+"""The C++ backend against eager, for every loss and every memory layout."""
 
 from collections.abc import Callable
 from random import Random
@@ -14,7 +14,7 @@ from tests.support.loss_table import TABLE, Row
 
 pytestmark = pytest.mark.skipif("cpp" not in kernels.AVAILABLE["cpu"], reason="installed without a C++ compiler")
 every_loss = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-EXACT = {"l1", "l2", "iou", "giou", "diou"}  # what eager calculates with the same operations in the same order
+EXACT = {"l1", "l2", "iou", "giou", "diou"}  # calculated with the same operations in the same order as eager
 
 
 def as_it_is(x: Tensor) -> Tensor:
@@ -42,7 +42,7 @@ SIZES = (1, 2, 3, 7, 8, 15, 16, 17, 31, 33, 64, 255, 256, 257, 511, 513, 4097)
 
 
 def inputs(row: Row, rows: int, seed: int, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """As many rows as asked for, drawn a dozen at a time."""
+    """The requested number of rows, drawn a dozen at a time."""
     drawn = [row.inputs(seed + k) for k in range(-(-rows // 12))]
     pred, target = (torch.cat([each.detach() for each in column])[:rows] for column in zip(*drawn))
     return pred.to(dtype), target.to(dtype) if target.is_floating_point() else target
@@ -56,12 +56,12 @@ def results(row: Row, backend: str, pred: Tensor, target: Tensor, **options: obj
             for k, x in enumerate((pred, target))
         ]
         value = row(*leaves, **options)
-        wanted = [leaf for leaf in leaves if leaf.requires_grad]
-        return [value.detach(), *torch.autograd.grad(value.sum(), wanted)]
+        differentiable = [leaf for leaf in leaves if leaf.requires_grad]
+        return [value.detach(), *torch.autograd.grad(value.sum(), differentiable)]
 
 
 def agree(row: Row, pred: Tensor, target: Tensor, **options: object) -> None:
-    """Bit for bit where the arithmetic is the same, else to a few units in the last place."""
+    """Equal bits for the same arithmetic, else within a few units in the last place."""
     ours, theirs = (results(row, name, pred, target, **options) for name in ("cpp", "eager"))
     for one, other in zip(ours, theirs, strict=True):
         assert one.dtype == other.dtype

@@ -1,4 +1,4 @@
-"""Random calls of every loss: the C++ backend gives what eager gives, however the operands lie in memory."""
+"""Random calls of every loss: the C++ backend agrees with eager for every memory layout."""
 
 from random import Random
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 import detloss
 from detloss import kernels
-from tests.support.marks import share
+from tests.support.marks import quick_and_exhaustive
 from tests.support.random_calls import KINDS, Call, draw
 from tests.support.tolerances import differences, results
 
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.skipif("cpp" not in kernels.AVAILABLE["cpu"], reason="i
 
 
 def memory(call: Call) -> Tensor:
-    """All bytes of the storages that a call's operands lie in, what lies between their numbers included."""
+    """All bytes of the storages of a call's operands, including the bytes between elements."""
     operands = (call.pred, call.target, *call.options.values())
     storages = [operand.untyped_storage() for operand in operands if isinstance(operand, Tensor)]
     return torch.cat([torch.empty(0, dtype=torch.uint8).set_(storage) for storage in storages])
 
 
-@pytest.mark.parametrize("calls", share(300, 2000))
+@pytest.mark.parametrize("calls", quick_and_exhaustive(300, 2000))
 @pytest.mark.parametrize("kind", KINDS)
 def test_random_calls(kind: str, calls: int, seed: int) -> None:
     for k in range(calls):

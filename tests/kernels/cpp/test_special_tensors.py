@@ -1,4 +1,4 @@
-"""Tensors whose memory is not what torch reads, or that have none: answered as eager answers, never by a wrong pointer."""
+"""Tensors whose memory differs from their values, or without memory: results are those of eager, and no wrong pointer is read."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ import detloss
 from detloss import kernels
 from detloss.kernels import cpp
 from tests.support.loss_table import TABLE, Row
-from tests.support.marks import some
+from tests.support.marks import exhaustive_except
 
 pytestmark = pytest.mark.skipif("cpp" not in kernels.AVAILABLE["cpu"], reason="installed without a C++ compiler")
 every_loss = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
@@ -103,9 +103,9 @@ def test_inference_tensors(row: Row, seed: int) -> None:
 
 
 @every_loss
-def test_what_is_no_plain_tensor_goes_to_eager(row: Row, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensor_subclasses_use_eager(row: Row, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     class Named(torch.Tensor):
-        """A subclass with memory of its own."""
+        """A subclass with memory."""
 
     pred, target = operands(row, seed)
     expected = row(pred, target)
@@ -119,7 +119,9 @@ def test_what_is_no_plain_tensor_goes_to_eager(row: Row, seed: int, monkeypatch:
 
 
 @pytest.mark.parametrize(
-    "row", some(TABLE, lambda row: row.name in ("smooth_l1", "focal", "ce", "ciou")), ids=lambda row: row.name
+    "row",
+    exhaustive_except(TABLE, lambda row: row.name in ("smooth_l1", "focal", "ce", "ciou")),
+    ids=lambda row: row.name,
 )
 @pytest.mark.filterwarnings("ignore:`torch.jit.trace` is deprecated", "ignore::torch.jit.TracerWarning")
 def test_traces_hold_the_loss_and_not_its_number(row: Row, seed: int) -> None:
@@ -130,7 +132,7 @@ def test_traces_hold_the_loss_and_not_its_number(row: Row, seed: int) -> None:
         return row(p, t)
 
     traced = [make_fx(loss, tracing_mode=mode)(pred, target) for mode in ("real", "fake", "symbolic")]
-    if not row.per_row:  # what eager does with rows is beyond this oldest of tracers
+    if not row.per_row:  # torch.jit cannot trace the row operations of eager
         traced.append(torch.jit.trace(loss, (pred, target)))
     for each in traced:
         torch.testing.assert_close(each(other, target), loss(other, target), rtol=1e-5, atol=1e-7)
@@ -148,7 +150,7 @@ def test_a_function_mode_sees_every_call(row: Row, seed: int) -> None:
         assert torch.equal(row(pred, target), expected)
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit.script")  # torch's own rules for tangents
+@pytest.mark.filterwarnings("ignore:.torch.jit.script")  # torch's rules for tangents
 @every_loss
 def test_tangents_of_forward_mode(row: Row, seed: int) -> None:
     pred, target = operands(row, seed)
@@ -187,5 +189,5 @@ def test_a_normalizer_whose_inverse_is_infinite() -> None:
     torch.testing.assert_close(*gradients)
 
 
-def test_one_alpha_a_class_of_a_single_logit() -> None:
+def test_alpha_per_class_of_a_single_logit() -> None:
     agree(detloss.sigmoid_focal_loss, torch.tensor(0.3), torch.tensor(1.0), alpha=[0.3])

@@ -1,4 +1,4 @@
-"""Threads and processes beside each other: the same bits, right answers, no waiting for ever."""
+"""Concurrent threads and processes: equal bits, correct results, no deadlock."""
 
 import subprocess
 import sys
@@ -34,7 +34,7 @@ def test_threads_of_torch_do_the_work() -> None:
     logits, target = torch.randn(4000, 1000), torch.randint(0, 1000, (4000,))
 
     def seconds(threads: int) -> tuple[float, float]:
-        """Of a processor: this thread's, and all others'. This one also waits in turns, for a busy machine's core."""
+        """Processor time of this thread, and of all others. This one also waits for a core of a busy machine."""
         torch.set_num_threads(threads)
         detloss.cross_entropy_loss(logits, target)
         mine, everybody = time.thread_time(), time.process_time()

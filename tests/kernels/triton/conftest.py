@@ -1,4 +1,4 @@
-"""The Triton backend on CPU tensors: its kernels are run by Triton's interpreter, which rounds as a GPU does."""
+"""Triton backend on CPU tensors, in Triton's interpreter, which rounds as a GPU does."""
 
 from collections.abc import Iterator
 from importlib import import_module
@@ -14,14 +14,14 @@ from detloss.kernels import triton as backend
 collect_ignore_glob = [] if backend.installed else ["test_*.py"]
 
 if backend.installed:
-    # Where a kernel is defined it is decided how it will run, and nothing else in this process runs one.
+    # Triton chooses the interpreter when a kernel is defined; nothing else in this process runs kernels.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRITON_INTERPRET", "1")
         import_module("tests.support.primitive_kernels")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of the library's tests `make test` runs float32 and one loss of each loop; the battery has all of them."""
+    """Mark all but float32 and one loss of each request as exhaustive; the battery has all of them."""
     for item in items:
         if item.path.name == "test_library.py" and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
             dtype, row = (item.callspec.params.get(name) for name in ("dtype", "row"))
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def interpreted(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every loss of a test is served by Triton; numpy, which calculates, is as silent about NaN as a GPU."""
+    """Evaluate every loss of a test on Triton; numpy does not warn about NaN, as a GPU does not."""
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     monkeypatch.setitem(kernels.AVAILABLE["cpu"], "triton", backend)
     with detloss.use_backend("triton"), numpy.errstate(all="ignore"):

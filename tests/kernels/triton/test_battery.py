@@ -6,7 +6,7 @@ import torch
 from tests.battery.cases import GROUPS
 from tests.battery.measure import describe, measure
 from tests.battery.sample import DTYPES, FRACTIONS, exceeded, sampled
-from tests.support.marks import share
+from tests.support.marks import quick_and_exhaustive
 
 SHOWN = 20
 QUICK = 0.3  # of the sample, in make test
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:All-NaN slice")  # from numpy, f
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("part", share(QUICK, 1.0))
+@pytest.mark.parametrize("part", quick_and_exhaustive(QUICK, 1.0))
 def test_error_bounds(group: str, dtype: torch.dtype, part: float, seed: int) -> None:
     cases = sampled(group, dtype, seed, part * FRACTIONS[group])
     found = [describe(case, error) for case in cases for error in exceeded(case, measure(case, case.ours))]

@@ -1,4 +1,4 @@
-"""Ahead-of-time builds for three generations of GPUs: what the interpreter cannot show."""
+"""Ahead-of-time builds for three generations of GPUs: properties that the interpreter cannot show."""
 
 import json
 import os
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.exhaustive  # a minute of compilation
 
 @pytest.fixture(scope="module")
 def kernels() -> list[dict[str, Any]]:
-    """Every kernel that was built, in a process where Triton compiles."""
+    """All built kernels, from a process in which Triton compiles."""
     environment = {name: value for name, value in os.environ.items() if name != "TRITON_INTERPRET"}
     command = [sys.executable, "-m", "tests.support.triton_builds"]
     printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)

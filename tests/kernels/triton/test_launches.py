@@ -1,4 +1,4 @@
-"""What a loss launches and what it does not: kernels, copies, waits; sizes and layouts of every kind."""
+"""Launches of a loss: kernels, copies and waits, for sizes and layouts of every kind."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from detloss.kernels.interface import (
 )
 from detloss.kernels.triton import launch
 from detloss.kernels.triton.launch import columns_of, strided
-from tests.support.marks import some
+from tests.support.marks import exhaustive_except
 
 GIOU = BoxRequest(penalties.generalized_iou, AxisAligned(), measure=False)
 SMOOTH_L1 = ElementwiseRequest(elementwise.smooth_l1)
@@ -165,7 +165,7 @@ def test_numbers_of_elements(count: int, seed: int) -> None:
 
 @pytest.mark.parametrize(
     "classes",
-    some(
+    exhaustive_except(
         [1, 2, 7, 16, 81, 1000, launch.LARGEST_TILE, launch.LARGEST_TILE + 1, 9001],
         lambda classes: classes in (1, 7, launch.LARGEST_TILE + 1),
     ),
@@ -229,7 +229,7 @@ def test_strides_that_are_no_rows_are_copied(seed: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_one_from_above_changes_nothing(dtype: torch.dtype) -> None:
+def test_an_upstream_gradient_of_one_copies_nothing(dtype: torch.dtype) -> None:
     derivative = torch.tensor([1.5, torch.nan, -torch.inf], dtype=dtype)
     for one in (torch.tensor(1.0), torch.tensor(1.0).expand(3)):
         assert launch.scaled(derivative, one) is derivative
@@ -237,7 +237,7 @@ def test_one_from_above_changes_nothing(dtype: torch.dtype) -> None:
     assert launch.scaled(derivative, torch.tensor(0.0)).tolist() == [0.0, 0.0, 0.0]
 
 
-def test_factors_from_above(seed: int) -> None:
+def test_upstream_gradients(seed: int) -> None:
     torch.manual_seed(seed)
     derivative = torch.randn(300, 4)
     for upstream in (torch.tensor(2.5), torch.rand(300), torch.rand(300, 4), torch.rand(600)[::2]):

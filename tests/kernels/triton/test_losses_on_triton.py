@@ -1,4 +1,4 @@
-"""The library's own tests of values, gradients, targets and edges, over the Triton kernels."""
+"""Tests of values, gradients, targets and edge cases, run on the Triton kernels."""
 
 # ruff: noqa: F401
 from tests.losses.test_edge_cases import (
@@ -19,16 +19,16 @@ from tests.losses.test_losses import (
     test_known_values,
     test_masking_the_result_masks_the_gradient,
     test_nothing_to_average,
-    test_reductions_weights_and_normalisers,
+    test_reductions_weights_and_normalizers,
     test_strides_do_not_matter,
     test_target_gradient_is_the_swapped_pair,
     test_value_and_gradients_are_those_of_the_definition,
     test_weight_zero_means_absent,
 )
 from tests.losses.test_targets import (
-    test_alpha_one_a_class,
+    test_alpha_per_class,
     test_class_weights_and_smoothing_as_torch_defines_them,
-    test_formats_and_dimensions_say_the_same,
+    test_formats_and_dimensions_agree,
     test_ignored_rows_of_binary_losses,
     test_ignored_rows_of_softmax_losses,
     test_indices_are_one_hot_rows,

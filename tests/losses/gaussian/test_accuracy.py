@@ -1,4 +1,4 @@
-"""The losses of rotated boxes as Gaussians, against their definitions on matrices in 160 digits, and their slopes."""
+"""Gaussian losses of rotated boxes and their gradients, against their matrix definitions in 160 digits."""
 
 import math
 from collections.abc import Callable
@@ -21,12 +21,14 @@ from tests.support.gaussian_cases import (
     box,
     drawn,
     every_loss,
-    with_slopes,
+    with_gradients,
 )
-from tests.support.marks import share
+from tests.support.marks import quick_and_exhaustive
 
 CENTERS, SIDES = {0, 1, 5, 6}, {2, 3, 7, 8}
-KIN = [next(kin for kin in (CENTERS, {2, 3}, {7, 8}, {4, 9}) if k in kin) for k in range(10)]  # what cancels together
+KIN = [
+    next(kin for kin in (CENTERS, {2, 3}, {7, 8}, {4, 9}) if k in kin) for k in range(10)
+]  # groups of numbers that cancel
 
 
 @pytest.mark.parametrize(
@@ -34,24 +36,24 @@ KIN = [next(kin for kin in (CENTERS, {2, 3}, {7, 8}, {4, 9}) if k in kin) for k 
 )
 @pytest.mark.parametrize("kind", SETS)
 @every_loss
-def test_values_and_slopes(name: str, kind: str, dtype: torch.dtype, seed: int) -> None:
-    """A result is rounded once where float64 is more than it has; slopes of a kind may cancel in part."""
+def test_values_and_gradients(name: str, kind: str, dtype: torch.dtype, seed: int) -> None:
+    """Results of dtypes narrower than float64 are rounded once; gradients of one kind may cancel in part."""
     pred, target = drawn(seed, kind, 1, dtype)
-    values, slopes = with_slopes(name, pred, target)
+    values, gradients = with_gradients(name, pred, target)
     unit = torch.finfo(dtype).eps
     once = 8.0 if dtype == torch.float64 else 0.501
-    for row, other, value, by_row in zip(pred.tolist(), target.tolist(), values.tolist(), slopes.tolist()):
-        truth, true_slopes = oracle.answer(LOSSES[name][1], row, other)
+    for row, other, value, by_row in zip(pred.tolist(), target.tolist(), values.tolist(), gradients.tolist()):
+        truth, true_gradients = oracle.loss_and_gradient(LOSSES[name][1], row, other)
         assert value_error(value, truth, dtype) <= once
         if truth == 0:
             assert not any(by_row)
             continue
-        for k, (got, true) in enumerate(zip(by_row, true_slopes)):
+        for k, (got, true) in enumerate(zip(by_row, true_gradients)):
             if abs(true) > torch.finfo(dtype).max:
                 assert got == math.copysign(math.inf, true)
             else:
                 kin, lengths = KIN[k], [*row, *other]
-                largest = max(abs(true_slopes[j] * (lengths[j] if SIDES & {j} else 1)) for j in kin)
+                largest = max(abs(true_gradients[j] * (lengths[j] if SIDES & {j} else 1)) for j in kin)
                 largest /= lengths[k] if SIDES & {k} else 1
                 allowed = 0.501 * unit * abs(true) + 1e-11 * largest
                 allowed += torch.finfo(dtype).tiny + oracle.unseen(row, other)
@@ -69,7 +71,7 @@ def test_the_oracle_takes_the_root_of_a_matrix_as_mpmath_does(seed: int) -> None
         assert mp.norm(root * root - one) < mpf(10) ** -50
 
 
-def test_answers_by_hand() -> None:
+def test_values_by_hand() -> None:
     def cost(loss: Callable[..., Tensor], pred: Row, target: Row, **options: object) -> float:
         return loss(*(torch.tensor(row, dtype=torch.float64) for row in (pred, target)), **options).item()
 
@@ -96,19 +98,19 @@ def test_answers_by_hand() -> None:
 
 @every_loss
 @pytest.mark.parametrize("kind", ["random", "near", "nested"])
-@pytest.mark.parametrize("in_one_direction", share(True, False))
+@pytest.mark.parametrize("in_one_direction", quick_and_exhaustive(True, False))
 def test_derivatives_of_derivatives(name: str, kind: str, in_one_direction: bool, seed: int) -> None:
     pred, target = (rows.requires_grad_() for rows in drawn(seed, kind, 2))
     loss = partial(LOSSES[name][0], reduction="none")
-    asked = {"eps": 1e-7, "atol": 1e-3, "rtol": 1e-3, "fast_mode": in_one_direction}
-    assert torch.autograd.gradgradcheck(loss, (pred, target), **asked)
+    settings = {"eps": 1e-7, "atol": 1e-3, "rtol": 1e-3, "fast_mode": in_one_direction}
+    assert torch.autograd.gradgradcheck(loss, (pred, target), **settings)
 
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_the_curvature_at_identical_boxes(name: str, seed: int) -> None:
     row = drawn(seed, "random", 1)[0][0]
     loss = LOSSES[name][0]
-    slope = torch.func.grad(lambda pred: loss(pred, row))
+    gradient = torch.func.grad(lambda pred: loss(pred, row))
     steps = torch.eye(5, dtype=torch.float64) * 1e-5
-    differences = [(slope(row + step) - slope(row - step)) / 2e-5 for step in steps]
-    torch.testing.assert_close(torch.func.jacrev(slope)(row), torch.stack(differences), rtol=1e-5, atol=1e-5)
+    differences = [(gradient(row + step) - gradient(row - step)) / 2e-5 for step in steps]
+    torch.testing.assert_close(torch.func.jacrev(gradient)(row), torch.stack(differences), rtol=1e-5, atol=1e-5)

@@ -1,4 +1,4 @@
-"""The losses of boxes seen as Gaussians keep the contract of all losses: weights, dtypes, modules, errors, transforms."""
+"""Gaussian losses keep the contract of all losses: weights, dtypes, modules, errors, transforms."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from torch import Tensor
 
 import detloss
 from tests.support.gaussian_cases import FUNCTIONS, drawn, every_function
-from tests.support.marks import some
+from tests.support.marks import exhaustive_except
 
 
 @every_function
@@ -96,15 +96,15 @@ def test_transforms(function: Callable[..., Tensor], seed: int) -> None:
     pred, target = drawn(seed, "random", 4)
     value = function(pred, target, reduction="none")
     torch.testing.assert_close(torch.vmap(function)(pred, target), value)
-    slopes = torch.vmap(torch.func.grad(function))(pred, target)
+    gradients = torch.vmap(torch.func.grad(function))(pred, target)
     rows = pred.clone().requires_grad_()
-    torch.testing.assert_close(slopes, torch.autograd.grad(function(rows, target, reduction="sum"), rows)[0])
+    torch.testing.assert_close(gradients, torch.autograd.grad(function(rows, target, reduction="sum"), rows)[0])
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers say it of their own parts
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers warn about their own code
 @pytest.mark.parametrize(
     "function",
-    some(FUNCTIONS, lambda function: function is detloss.kullback_leibler_loss),
+    exhaustive_except(FUNCTIONS, lambda function: function is detloss.kullback_leibler_loss),
     ids=lambda each: each.__name__,
 )
 def test_compilation(function: Callable[..., Tensor], seed: int) -> None:

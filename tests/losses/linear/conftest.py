@@ -1,4 +1,4 @@
-"""Chunks of few rows, so that small tensors have several of them; and every backend of the processor."""
+"""Chunks of few rows, so that small tensors have several; and every CPU backend."""
 
 from collections.abc import Iterator
 

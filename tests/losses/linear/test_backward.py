@@ -1,4 +1,4 @@
-"""The backward pass of linear losses: twice, masked, derived again."""
+"""Backward of linear losses: repeated, masked, differentiated twice."""
 
 from dataclasses import replace
 
@@ -33,11 +33,11 @@ def test_backward_twice(case: Case, reduction: str, backend: None, seed: int) ->
         theirs = torch.autograd.grad(expected, layer_operands, upstream, retain_graph=True)
         for one, other in zip(ours, theirs):
             same(one, other)
-            one.detach().zero_()  # a gradient is its receiver's own
+            one.detach().zero_()  # callers may modify their gradients
 
 
 @every_loss
-def test_gradients_are_handed_over(case: Case, seed: int) -> None:
+def test_backward_scales_the_stored_gradients(case: Case, seed: int) -> None:
     torch.manual_seed(seed)
     for scale in (1.0, -0.5):
         layer_operands, target = operands(), case.target((ROWS,))
@@ -56,9 +56,9 @@ def test_an_upstream_of_zero_means_absent(case: Case, reduction: str, backend: N
         layer_operands[0][3] = torch.nan
     loss = case.loss(*layer_operands, target, reduction=reduction)
     assert loss.isnan()
-    slopes = torch.autograd.grad(loss, layer_operands, torch.zeros((), dtype=torch.float64))
-    assert (slopes[2] == 0).all()
-    assert (slopes[0] == 0).all()
+    gradients = torch.autograd.grad(loss, layer_operands, torch.zeros((), dtype=torch.float64))
+    assert (gradients[2] == 0).all()
+    assert (gradients[0] == 0).all()
 
 
 @every_loss
@@ -72,9 +72,9 @@ def test_masking_the_result_masks_the_row(case: Case, backend: None, seed: int) 
     for weight[3] in (0.5, torch.inf, torch.nan):
         each = case.loss(*layer_operands, target, reduction="none", weight=weight)
         assert not each[3].isfinite().all()
-        slopes = torch.autograd.grad(each[torch.arange(ROWS) != 3].sum(), layer_operands)
-        assert (slopes[0][3] == 0).all()
-        assert slopes[2].isfinite().all()
+        gradients = torch.autograd.grad(each[torch.arange(ROWS) != 3].sum(), layer_operands)
+        assert (gradients[0][3] == 0).all()
+        assert gradients[2].isfinite().all()
 
 
 @every_loss
@@ -99,8 +99,8 @@ def test_second_derivatives_where_operands_share_a_history(case: Case, seed: int
     for loss in (case.loss, lambda x, m, b, t: case.expected(functional.linear(x, m, b), t)):
         matrix = (mixer @ root).tanh()
         features = root.sin() + matrix.sum()
-        slope = torch.autograd.grad(loss(features, matrix, None, target), root, create_graph=True)[0]
-        results.append((slope, torch.autograd.grad(slope.square().sum(), root)[0]))
+        gradient = torch.autograd.grad(loss(features, matrix, None, target), root, create_graph=True)[0]
+        results.append((gradient, torch.autograd.grad(gradient.square().sum(), root)[0]))
     for ours, theirs in zip(*results):
         torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-11)
 
@@ -129,10 +129,10 @@ def test_checkpointing(case: Case, seed: int) -> None:
     torch.manual_seed(seed)
     layer_operands, target = operands(), case.target((ROWS,))
     expected = case.expected(functional.linear(layer_operands[0].sin(), *layer_operands[1:]), target)
-    slopes = torch.autograd.grad(expected, layer_operands)
+    gradients = torch.autograd.grad(expected, layer_operands)
     loss = checkpoint(lambda x, m, b: case.loss(x.sin(), m, b, target), *layer_operands, use_reentrant=False)
     same(loss, expected)
-    for one, other in zip(torch.autograd.grad(loss, layer_operands), slopes):
+    for one, other in zip(torch.autograd.grad(loss, layer_operands), gradients):
         same(one, other)
 
 

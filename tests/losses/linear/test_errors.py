@@ -1,4 +1,4 @@
-"""What linear losses say of what does not fit."""
+"""Error messages of linear losses."""
 
 import re
 from collections.abc import Callable

@@ -18,7 +18,7 @@ from tests.support.linear_cases import (
     same,
     set_chunks,
 )
-from tests.support.marks import share
+from tests.support.marks import quick_and_exhaustive
 
 
 @every_loss
@@ -30,17 +30,17 @@ def test_sixteen_bits(case: Case, reduction: str, dtype: torch.dtype, backend: N
     exact = [each.detach().double().requires_grad_() for each in layer_operands]
     expected = case.expected(functional.linear(*exact), target, reduction)
     loss = case.loss(*layer_operands, target, reduction=reduction)
-    slopes = torch.autograd.grad(loss.sum(), layer_operands)
+    gradients = torch.autograd.grad(loss.sum(), layer_operands)
     assert loss.dtype == (dtype if reduction == "none" else torch.float32)
     precision = torch.finfo(dtype).eps
     torch.testing.assert_close(loss.double(), expected, rtol=8 * precision, atol=8 * precision)
-    for one, other in zip(slopes, torch.autograd.grad(expected.sum(), exact)):
+    for one, other in zip(gradients, torch.autograd.grad(expected.sum(), exact)):
         assert one.dtype == dtype
         torch.testing.assert_close(one.double(), other, rtol=8 * precision, atol=16 * precision)
 
 
-@pytest.mark.parametrize("dtype", share(torch.bfloat16, torch.float16))
-@pytest.mark.parametrize("reduction", share("mean", "sum"))
+@pytest.mark.parametrize("dtype", quick_and_exhaustive(torch.bfloat16, torch.float16))
+@pytest.mark.parametrize("reduction", quick_and_exhaustive("mean", "sum"))
 def test_sums_over_many_chunks_keep_their_digits(
     dtype: torch.dtype, reduction: str, monkeypatch: pytest.MonkeyPatch, backend: None
 ) -> None:
@@ -96,12 +96,12 @@ def test_autocast(case: Case, reduction: str, inside: bool, given: torch.dtype, 
         expected = case.expected(logits.double(), target, reduction)
     assert loss.dtype == (torch.bfloat16 if reduction == "none" else torch.float32)
     torch.testing.assert_close(loss.double(), expected, rtol=2**-8 if reduction == "none" else 1e-6, atol=1e-6)
-    slopes = torch.autograd.grad(case.expected(rounded, target, reduction).sum(), exact)
+    gradients = torch.autograd.grad(case.expected(rounded, target, reduction).sum(), exact)
     with torch.autocast("cpu", enabled=not inside, dtype=torch.float16):
         for _ in range(2):
             for create_graph in (False, True):
                 ours = torch.autograd.grad(loss.sum(), layer_operands, retain_graph=True, create_graph=create_graph)
-                for one, other, operand in zip(ours, slopes, layer_operands):
+                for one, other, operand in zip(ours, gradients, layer_operands):
                     assert one.dtype == operand.dtype
                     torch.testing.assert_close(one.double(), other, rtol=0.05, atol=0.1)
 
@@ -109,16 +109,16 @@ def test_autocast(case: Case, reduction: str, inside: bool, given: torch.dtype, 
 @every_loss
 @reductions
 def test_a_backward_pass_inside_autocast(case: Case, reduction: str, backend: None, seed: int) -> None:
-    """What is made again is made as it was, whatever autocast says by then."""
+    """Recomputation uses the autocast state of the forward pass."""
     torch.manual_seed(seed)
     layer_operands, target = operands(dtype=torch.float32), case.target((ROWS,))
     expected = case.expected(functional.linear(*layer_operands).double(), target, reduction).sum()
-    slopes = torch.autograd.grad(expected, layer_operands)
+    gradients = torch.autograd.grad(expected, layer_operands)
     loss = case.loss(*layer_operands, target, reduction=reduction).sum()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         for create_graph in (False, False, True):
             ours = torch.autograd.grad(loss, layer_operands, retain_graph=True, create_graph=create_graph)
-            for one, other in zip(ours, slopes):
+            for one, other in zip(ours, gradients):
                 torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 

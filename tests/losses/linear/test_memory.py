@@ -1,4 +1,4 @@
-"""Linear losses never hold all logits."""
+"""Memory of linear losses: the logits of all rows never exist at once."""
 
 import pytest
 import torch
@@ -22,11 +22,11 @@ from tests.support.linear_cases import (
     reductions,
     weights,
 )
-from tests.support.marks import some
+from tests.support.marks import exhaustive_except
 
 
 def sizes_of(loss: Loss, *given: Tensor, **options: object) -> list[int]:
-    """How many numbers every piece of memory holds that a loss and its gradients ask for."""
+    """Number of elements in every allocation of a loss and its gradients."""
     with Sizes() as made:
         result = loss(*given, **options)
         result.backward(torch.ones((), dtype=result.dtype).expand(result.shape))
@@ -37,7 +37,9 @@ def sizes_of(loss: Loss, *given: Tensor, **options: object) -> list[int]:
 @reductions
 @pytest.mark.parametrize(
     "dtype",
-    some([torch.float64, torch.float32, torch.bfloat16, torch.float16], lambda dtype: dtype == torch.float32),
+    exhaustive_except(
+        [torch.float64, torch.float32, torch.bfloat16, torch.float16], lambda dtype: dtype == torch.float32
+    ),
 )
 def test_all_logits_never_exist(case: Case, reduction: str, dtype: torch.dtype, seed: int) -> None:
     torch.manual_seed(seed)
@@ -53,7 +55,7 @@ def test_all_logits_never_exist(case: Case, reduction: str, dtype: torch.dtype, 
         assert [size for size in without.sizes if size >= ROWS * CLASSES] == results
         with Sizes() as made:
             case.loss(*layer_operands, target, **options, weight=weight)
-        assert (made.sizes == without.sizes) == (reduction == "none")  # whose gradients wait for the backward pass
+        assert (made.sizes == without.sizes) == (reduction == "none")  # its gradients are computed in the backward pass
 
 
 def test_no_more_than_a_chunk_of_logits_exists(backend: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from tests.support.linear_cases import (
 
 
 @every_loss
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers say it of their own parts
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # compilers warn about their own code
 def test_transforms(case: Case, seed: int) -> None:
     torch.manual_seed(seed)
     layer_operands, target = [each.detach() for each in operands((2, 7))], case.target((2, 7))

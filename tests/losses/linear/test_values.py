@@ -1,4 +1,4 @@
-"""Values and gradients of linear losses are those of the definition."""
+"""Values and gradients of linear losses against their definition."""
 
 import pytest
 import torch
@@ -26,24 +26,24 @@ def test_values_and_gradients_are_those_of_the_definition(case: Case, reduction:
     for weight in weights(case):
         expected = case.expected(functional.linear(*layer_operands), target, reduction, weight)
         upstream = torch.randn(expected.shape, dtype=torch.float64)
-        slopes = torch.autograd.grad(expected, layer_operands, upstream)
+        gradients = torch.autograd.grad(expected, layer_operands, upstream)
         loss = case.loss(*layer_operands, target, **case.options, weight=weight, reduction=reduction)
         assert type(loss.grad_fn).__name__ == "LinearLossBackward"
         same(loss, expected)
-        for one, other in zip(torch.autograd.grad(loss, layer_operands, upstream), slopes):
+        for one, other in zip(torch.autograd.grad(loss, layer_operands, upstream), gradients):
             same(one, other)
 
 
 @every_case
-def test_normaliser(case: Case, backend: None, seed: int) -> None:
+def test_normalizer(case: Case, backend: None, seed: int) -> None:
     torch.manual_seed(seed)
     layer_operands, target = operands(), case.target((ROWS,))
     expected = case.expected(functional.linear(*layer_operands), target, normalizer=7)
-    slopes = torch.autograd.grad(expected, layer_operands)
+    gradients = torch.autograd.grad(expected, layer_operands)
     for normalizer in (7, torch.tensor(7), torch.tensor([7.0])):
         loss = case.loss(*layer_operands, target, **case.options, normalizer=normalizer)
         same(loss, expected)
-        for one, other in zip(torch.autograd.grad(loss, layer_operands), slopes):
+        for one, other in zip(torch.autograd.grad(loss, layer_operands), gradients):
             same(one, other)
     loss = case.loss(*layer_operands, target, **case.options, normalizer=0)
     assert loss == 0
@@ -58,10 +58,10 @@ def test_any_number_of_dimensions(case: Case, reduction: str, backend: None, see
     weight = torch.rand((2, 1, 4) if case.per_row else (2, 1, 4, 1), dtype=torch.float64)
     expected = case.expected(functional.linear(*layer_operands), target, reduction, weight)
     upstream = torch.randn(expected.shape, dtype=torch.float64)
-    slopes = torch.autograd.grad(expected, layer_operands, upstream)
+    gradients = torch.autograd.grad(expected, layer_operands, upstream)
     loss = case.loss(*layer_operands, target, **case.options, weight=weight, reduction=reduction)
     same(loss, expected)
-    for one, other in zip(torch.autograd.grad(loss, layer_operands, upstream), slopes):
+    for one, other in zip(torch.autograd.grad(loss, layer_operands, upstream), gradients):
         same(one, other)
 
 
@@ -81,16 +81,18 @@ def test_operands_that_are_not_contiguous(case: Case, reduction: str, layout: st
     target = case.target((7, 2)).T
     expected = case.expected(functional.linear(*layer_operands), target, reduction)
     upstream = torch.randn((), dtype=torch.float64).expand(expected.shape)
-    slopes = torch.autograd.grad(expected, leaves, upstream)
+    gradients = torch.autograd.grad(expected, leaves, upstream)
     loss = case.loss(*layer_operands, target, reduction=reduction)
     same(loss, expected)
-    for one, other in zip(torch.autograd.grad(loss, leaves, upstream), slopes):
+    for one, other in zip(torch.autograd.grad(loss, leaves, upstream), gradients):
         same(one, other)
 
 
 @every_loss
 @reductions
-def test_what_asks_for_no_gradient_gets_none(case: Case, reduction: str, backend: None, seed: int) -> None:
+def test_operands_that_do_not_require_grad_get_no_gradient(
+    case: Case, reduction: str, backend: None, seed: int
+) -> None:
     torch.manual_seed(seed)
     for with_bias in (True, False):
         layer_operands, target = operands(), case.target((ROWS,))
@@ -104,14 +106,14 @@ def test_what_asks_for_no_gradient_gets_none(case: Case, reduction: str, backend
             ]
             loss = case.loss(*layer_operands, target, reduction=reduction)
             same(loss.detach(), expected.detach())
-            wanted = [each for each in layer_operands if each is not None and each.requires_grad]
-            assert loss.requires_grad == bool(wanted)
-            if wanted:
+            differentiable = [each for each in layer_operands if each is not None and each.requires_grad]
+            assert loss.requires_grad == bool(differentiable)
+            if differentiable:
                 again = case.expected(functional.linear(*layer_operands), target, reduction)
-                slopes = torch.autograd.grad(again.sum(), wanted)
+                gradients = torch.autograd.grad(again.sum(), differentiable)
                 for create_graph in (True, False):
-                    ours = torch.autograd.grad(loss.sum(), wanted, retain_graph=True, create_graph=create_graph)
-                    for one, other in zip(ours, slopes, strict=True):
+                    ours = torch.autograd.grad(loss.sum(), differentiable, retain_graph=True, create_graph=create_graph)
+                    for one, other in zip(ours, gradients, strict=True):
                         same(one, other)
 
 
@@ -121,10 +123,10 @@ def test_part_of_the_gradients(case: Case, reduction: str, seed: int) -> None:
     torch.manual_seed(seed)
     layer_operands, target = operands(), case.target((ROWS,))
     expected = case.expected(functional.linear(*layer_operands), target, reduction).sum()
-    slopes = torch.autograd.grad(expected, layer_operands, retain_graph=True)
-    for operand, slope in zip(layer_operands, slopes):
+    gradients = torch.autograd.grad(expected, layer_operands, retain_graph=True)
+    for operand, gradient in zip(layer_operands, gradients):
         loss = case.loss(*layer_operands, target, reduction=reduction).sum()
-        same(torch.autograd.grad(loss, operand)[0], slope)
+        same(torch.autograd.grad(loss, operand)[0], gradient)
 
 
 @every_loss
@@ -143,25 +145,25 @@ def test_without_gradients(case: Case, reduction: str, seed: int) -> None:
 
 @every_loss
 def test_few_rows(case: Case, backend: None, seed: int) -> None:
-    """None, one, and what makes one chunk."""
+    """No row, one row, and one full chunk."""
     torch.manual_seed(seed)
     for shape in ((0,), (2, 0), (), (1,), (3,)):
         layer_operands = operands(shape)
         target = torch.randint(0, CLASSES, shape)
         for reduction in ("none", "sum", "mean"):
             loss = case.loss(*layer_operands, target, reduction=reduction)
-            slopes = torch.autograd.grad(loss.sum(), layer_operands)
-            assert [each.shape for each in slopes] == [each.shape for each in layer_operands]
+            gradients = torch.autograd.grad(loss.sum(), layer_operands)
+            assert [each.shape for each in gradients] == [each.shape for each in layer_operands]
             if target.numel():
                 expected = case.expected(functional.linear(*layer_operands)[None], target[None], reduction)
                 same(loss.reshape(expected.shape), expected)
             elif reduction != "none":
                 assert loss == 0
-                assert all((each == 0).all() for each in slopes)
+                assert all((each == 0).all() for each in gradients)
 
 
 @every_loss
-def test_nothing_left(case: Case, backend: None) -> None:
+def test_no_rows_left(case: Case, backend: None) -> None:
     for rows, ignored in ((0, 0), (ROWS, 0), (ROWS, -100)):
         layer_operands = operands((rows,))
         target = torch.full((rows,), ignored)

@@ -34,13 +34,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "estimated_seconds", lambda *given: 1.0)
 
 
-def detloss(*words: str | Path) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words])
+def detloss(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
 def finished(tmp_path: Path) -> Path:
-    """The folder of a comparison whose page was lost."""
+    """The folder of a comparison without its page."""
     assert detloss(*WORDS, "--out", tmp_path).exit_code == 0
     (tmp_path / "report.html").unlink()
     return tmp_path
@@ -128,8 +128,8 @@ def test_other_data_are_rejected(finished: Path, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("content", ["", '{"trial": {', "{}"])
 def test_a_damaged_undelivered_result_is_an_error_with_a_remedy(finished: Path, content: str) -> None:
     (finished / "undelivered-x.json").write_text(content)
-    for words in ((*WORDS, "--out", finished), ("report", finished)):
-        result = detloss(*words)
+    for arguments in ((*WORDS, "--out", finished), ("report", finished)):
+        result = detloss(*arguments)
         assert result.exit_code == 1
         assert (
             "undelivered-x.json: expected the result of a trial, got a damaged file: delete the file" in result.output
@@ -157,7 +157,7 @@ def test_invalid_names_are_escaped_in_terminal_and_page(monkeypatch: pytest.Monk
     assert "\x1b" not in page + result.output
 
 
-def test_the_answer_is_printed_if_the_page_cannot_be_written(tmp_path: Path) -> None:
+def test_the_finding_is_printed_if_the_page_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "report.html").mkdir()
     result = detloss(*WORDS, "--out", tmp_path)
     assert result.exit_code == 1
