@@ -195,19 +195,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="mutants whose name contains this text")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     import mpmath  # noqa: F401 - loaded once here, inherited by every fork
     import torch
 
     torch.set_num_threads(1)
     proved = {line.split("  |  ")[0] for line in EQUIVALENT.read_text().splitlines() if "  |  " in line}
-    chosen = [mutant for mutant in mutants() if asked.only in mutant.name]
+    chosen = [mutant for mutant in mutants() if options.only in mutant.name]
     for module in {mutant.module for mutant in chosen}:
         if not survives_in_a_fork(module, text_of(module)):
             sys.exit(f"the tests of {module}.py fail without a flip: no mutant can be tested")
     live, done = [], 0
     # One fork per mutant: the imports of one must not affect the next.
-    with ProcessPoolExecutor(asked.jobs, mp_context=get_context("fork"), max_tasks_per_child=None) as pool:
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("fork"), max_tasks_per_child=None) as pool:
         modules, texts = zip(*((mutant.module, mutant.text) for mutant in chosen))
         for mutant, alive in zip(chosen, pool.map(survives_in_a_fork, modules, texts)):
             done += 1

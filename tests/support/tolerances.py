@@ -86,6 +86,6 @@ def _allowed(call: Call, part: str, theirs: Tensor, exact: bool) -> Tensor:
     if ulps:
         allowed = allowed + torch.finfo(arithmetic).tiny
     last = torch.finfo(theirs.dtype)
-    if ulps and last.eps > torch.finfo(arithmetic).eps:  # one of two neighbours, after rounding
+    if ulps and last.eps > torch.finfo(arithmetic).eps:  # one of two neighbors, after rounding
         allowed = allowed + last.eps * size.clamp(min=last.tiny)
     return allowed

@@ -53,9 +53,8 @@ class LossModule(nn.Module):
         for option, value in {**self.defaults, **options}.items():
             setattr(self, option, value)
 
-    def __setattr__(
-        self, name: str, value: Tensor | nn.Module
-    ) -> None:  # types of nn.Module: checkers refuse unknown names
+    # The type of a value is that of nn.Module: with Any, type checkers would accept unknown names.
+    def __setattr__(self, name: str, value: Tensor | nn.Module) -> None:
         if name in self.defaults:
             if isinstance(value, list | tuple):
                 value = torch.as_tensor(value)

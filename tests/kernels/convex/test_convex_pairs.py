@@ -37,7 +37,7 @@ def iou(name: str, rows: tuple[Tensor, Tensor]) -> Tensor:
 
 
 def spans(vertices: Tensor) -> Tensor:
-    """Twice the areas of all triangles of three neighbouring vertices."""
+    """Twice the areas of all triangles of three neighboring vertices."""
     edges = vertices.roll(-1, -2) - vertices
     following = edges.roll(-1, -2)
     return edges[..., 0] * following[..., 1] - edges[..., 1] * following[..., 0]

@@ -223,7 +223,7 @@ def test_the_reference_passes_over_pairs_that_are_apart(geometry: Geometry, monk
         return along_boundaries(first, *others)
 
     monkeypatch.setattr(polygon_overlap, "along_boundaries", counted)
-    # Squares of side 2 in a row, 1.5 apart: each meets itself, and shares a strip of .5 with its neighbours.
+    # Squares of side 2 in a row, 1.5 apart: each meets itself, and shares a strip of .5 with its neighbors.
     squares = torch.tensor([[1.5 * k, 0.0, 2.0, 2.0, 0.0] for k in range(6)], dtype=DOUBLE)
     rows = corners_of(squares) if geometry == Polygon() else squares
     if geometry == Cuboid():
