@@ -8,7 +8,7 @@ checks. The eager backend calls it with torch operations as primitives; C++ and 
                      formula(m, logit, positive, negative, keep, ...)   -> loss, d_logit, d_target
     softmax          formula(m, nll, probability, complement, ...)      -> loss, d_nll
     penalties        formula(m, pair)                                   -> loss, similarity, slopes
-    gaussians        see there
+    gaussians        divergences and penalties, in gaussians.py
 
 There is no epsilon. Terms that could cancel are never subtracted, and a divisor that could be 0 stands in a primitive
 (`inverse`, `quotient`) that returns 0 there.

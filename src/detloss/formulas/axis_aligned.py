@@ -1,4 +1,4 @@
-"""Axis-aligned boxes in any format and number of dimensions: rows become measures, and derivatives come back."""
+"""Axis-aligned boxes in any format and number of dimensions: the measures of a pair, and derivatives by its rows."""
 
 import functools
 import operator
