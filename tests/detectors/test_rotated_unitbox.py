@@ -200,7 +200,7 @@ class TestLoss:
 
 
 @pytest.mark.parametrize(
-    "name", exhaustive_except(["smooth_l1", "giou", "kld", "gwd", "probiou"], lambda name: name in ("giou", "kld"))
+    "name", exhaustive_except(["smooth_l1", "giou", "kld", "gwd", "probiou"], lambda name: name == "giou")
 )
 def test_memorizes_one_image(name: str, images: Tensor, targets: list) -> None:
     model = detloss.RotatedUnitBox(2, box_loss=called(next(loss for loss in BOX_LOSSES if loss.name == name)))

@@ -88,6 +88,7 @@ def without_boxes(sample: Sample) -> Sample:
     return replace(sample, boxes=sample.boxes[:0], labels=sample.labels[:0])
 
 
+@pytest.mark.exhaustive
 def test_two_devices_train_like_one_and_exit_with_their_worker() -> None:
     trials = [TRIAL, replace(TRIAL, box="l1", cls="ce"), replace(TRIAL, box="ciou", cls="softmax_focal")]
     with Workers(shapes, run_trial, PAIR) as workers:

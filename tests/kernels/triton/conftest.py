@@ -23,7 +23,11 @@ if backend.installed:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark all but float32 and one loss of each request as exhaustive; the battery has all of them."""
     for item in items:
-        if item.path.name == "test_library.py" and isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+        if (
+            item.path.name == "test_losses_on_triton.py"
+            and isinstance(item, pytest.Function)
+            and hasattr(item, "callspec")
+        ):
             dtype, row = (item.callspec.params.get(name) for name in ("dtype", "row"))
             if dtype not in (None, torch.float32) or (row and row.name not in ("smooth_l1", "focal", "ce", "ciou")):
                 item.add_marker(pytest.mark.exhaustive)
