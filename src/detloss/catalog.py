@@ -20,8 +20,16 @@ from detloss.losses.classification import (
     SoftmaxFocalLoss,
 )
 from detloss.losses.gaussian import GaussianWassersteinLoss, KullbackLeiblerLoss, ProbabilisticIoULoss
+from detloss.losses.masks import DiceLoss, TverskyLoss
 from detloss.losses.module import LossModule
-from detloss.losses.regression import L1Loss, L2Loss, SmoothL1Loss
+from detloss.losses.regression import (
+    BalancedL1Loss,
+    CharbonnierLoss,
+    L1Loss,
+    L2Loss,
+    LogCoshLoss,
+    SmoothL1Loss,
+)
 
 
 class Kind(Enum):
@@ -32,6 +40,7 @@ class Kind(Enum):
     ROTATED = "rotated boxes"
     SIGMOID = "one-vs-rest logits"
     SOFTMAX = "softmax logits"
+    MASK = "mask logits"
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,9 @@ LOSSES: tuple[Loss, ...] = (
     Loss("l1", "L1", L1Loss, Kind.REGRESSION),
     Loss("l2", "L2 (MSE)", L2Loss, Kind.REGRESSION, weight=0.2),
     Loss("smooth_l1", "Smooth L1", SmoothL1Loss, Kind.REGRESSION),
+    Loss("charbonnier", "Charbonnier", CharbonnierLoss, Kind.REGRESSION),
+    Loss("balanced_l1", "Balanced L1", BalancedL1Loss, Kind.REGRESSION),
+    Loss("log_cosh", "Log-cosh", LogCoshLoss, Kind.REGRESSION),
     Loss("iou", "IoU, 1 - IoU", IoULoss, Kind.BOX),
     Loss("log_iou", "IoU, -log IoU", IoULoss, Kind.BOX, {"form": "log"}),
     Loss("giou", "Generalized IoU", GeneralizedIoULoss, Kind.BOX),
@@ -103,6 +115,8 @@ LOSSES: tuple[Loss, ...] = (
     Loss("bce", "Binary cross-entropy", BinaryCrossEntropyLoss, Kind.SIGMOID),
     Loss("balanced_bce", "Balanced cross-entropy", BalancedCrossEntropyLoss, Kind.SIGMOID),
     Loss("focal", "Sigmoid focal", SigmoidFocalLoss, Kind.SIGMOID),
+    Loss("dice", "Dice", DiceLoss, Kind.MASK),
+    Loss("tversky", "Tversky", TverskyLoss, Kind.MASK),
 )
 
 ROTATED_LOSSES: tuple[Loss, ...] = (

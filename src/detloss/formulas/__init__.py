@@ -7,6 +7,7 @@ checks. The eager backend calls it with torch operations as primitives; C++ and 
     elementwise      formula(m, pred, target, ...)                      -> loss, d_pred, d_target
                      formula(m, logit, positive, negative, keep, ...)   -> loss, d_logit, d_target
     softmax          formula(m, nll, probability, complement, ...)      -> loss, d_nll
+    masks            formula(m, shared, excess, missing, ...)           -> loss, total, derivatives times the total
     penalties        formula(m, pair)                                   -> loss, similarity, slopes
     gaussians        divergences and penalties, in gaussians.py
 
@@ -17,9 +18,10 @@ The tables below list the formulas with generated code. The position of a formul
 """
 
 from detloss.formulas.elementwise import BINARY, REGRESSION
+from detloss.formulas.masks import MASKS
 from detloss.formulas.penalties import PENALTIES
 from detloss.formulas.softmax import SOFTMAX
 
-__all__ = ["BINARY", "DIMENSIONS", "PENALTIES", "REGRESSION", "SOFTMAX"]
+__all__ = ["BINARY", "DIMENSIONS", "MASKS", "PENALTIES", "REGRESSION", "SOFTMAX"]
 
 DIMENSIONS = (1, 2, 3)  # of axis-aligned boxes with generated code
