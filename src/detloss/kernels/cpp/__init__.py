@@ -21,6 +21,7 @@ from detloss.kernels.interface import (
     ConvexRequest,
     ElementwiseRequest,
     Evaluation,
+    MaskRequest,
     Request,
     SoftmaxRequest,
     arithmetic_dtype,
@@ -144,6 +145,8 @@ def plan_of(request: Request) -> Plan | None:
             return Plan(library.detloss_binary, number, label_smoothing=smoothing, ignore_index=ignore_index)
         case SoftmaxRequest(_, ignore_index, smoothing):
             return Plan(library.detloss_rows, number, by_row=True, label_smoothing=smoothing, ignore_index=ignore_index)
+        case MaskRequest():
+            return Plan(library.detloss_masks, number, by_row=True)
         case BoxRequest(_, geometry, measure):
             box_format = list(FORMATS).index(geometry.format)
             return Plan(library.detloss_pairs, number, geometry.dims, box_format, measure, by_row=True)
