@@ -12,13 +12,13 @@ from torch import Tensor
 from detloss.class_balance import class_weight_from_counts
 from detloss.geometry import AxisAligned, Geometry
 from detloss.losses.boxes import CompleteIoULoss, DistanceIoULoss, GeneralizedIoULoss, IoULoss
+from detloss.losses.categorical import CrossEntropyLoss, SoftmaxFocalLoss
 from detloss.losses.classification import (
     BalancedCrossEntropyLoss,
     BinaryCrossEntropyLoss,
-    CrossEntropyLoss,
     SigmoidFocalLoss,
-    SoftmaxFocalLoss,
 )
+from detloss.losses.distribution import DistributionFocalLoss
 from detloss.losses.gaussian import GaussianWassersteinLoss, KullbackLeiblerLoss, ProbabilisticIoULoss
 from detloss.losses.module import LossModule
 from detloss.losses.regression import L1Loss, L2Loss, SmoothL1Loss
@@ -32,6 +32,7 @@ class Kind(Enum):
     ROTATED = "rotated boxes"
     SIGMOID = "one-vs-rest logits"
     SOFTMAX = "softmax logits"
+    DISTRIBUTION = "logits of bins"
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,7 @@ LOSSES: tuple[Loss, ...] = (
         from_counts=class_weight_of,
     ),
     Loss("softmax_focal", "Softmax focal", SoftmaxFocalLoss, Kind.SOFTMAX),
+    Loss("dfl", "Distribution focal", DistributionFocalLoss, Kind.DISTRIBUTION),
     Loss("bce", "Binary cross-entropy", BinaryCrossEntropyLoss, Kind.SIGMOID),
     Loss("balanced_bce", "Balanced cross-entropy", BalancedCrossEntropyLoss, Kind.SIGMOID),
     Loss("focal", "Sigmoid focal", SigmoidFocalLoss, Kind.SIGMOID),
