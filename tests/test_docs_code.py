@@ -15,7 +15,10 @@ import detloss
 DOCS = Path(__file__).parents[1] / "docs"
 
 
-@pytest.mark.parametrize("page", ["getting_started.rst"])
+PAGES = ["getting_started.rst", *sorted(f"disagreements/{path.name}" for path in (DOCS / "disagreements").iterdir())]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_examples_print_what_the_page_shows(page: str) -> None:
     failures, examples = doctest.testfile(str(DOCS / page), module_relative=False)
     assert examples > 0

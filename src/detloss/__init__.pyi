@@ -32,13 +32,20 @@ from detloss.detectors.unitbox import UnitBox
 from detloss.engine.debugging import NonFiniteLossError, doctor, validating
 from detloss.geometry import AxisAligned, Cuboid, Geometry, Mixed, Polygon, Polytope, Rotated
 from detloss.kernels import backends, use_backend
+from detloss.losses.binary import balanced_cross_entropy_loss, binary_cross_entropy_loss, sigmoid_focal_loss
 from detloss.losses.boxes import complete_iou_loss, distance_iou_loss, generalized_iou_loss, iou_loss
-from detloss.losses.categorical import cross_entropy_loss, softmax_focal_loss
-from detloss.losses.classification import balanced_cross_entropy_loss, binary_cross_entropy_loss, sigmoid_focal_loss
+from detloss.losses.classification import cross_entropy_loss, softmax_focal_loss
 from detloss.losses.distribution import distribution_focal_loss, fine_grained_bins
+from detloss.losses.focal_variants import asymmetric_loss, heatmap_focal_loss
 from detloss.losses.gaussian import gaussian_wasserstein_loss, kullback_leibler_loss, probabilistic_iou_loss
 from detloss.losses.linear import linear_binary_cross_entropy_loss, linear_cross_entropy_loss, linear_sigmoid_focal_loss
 from detloss.losses.module import LossModule
+from detloss.losses.quality import (
+    iou_aware_cross_entropy_loss,
+    matchability_aware_loss,
+    quality_focal_loss,
+    varifocal_loss,
+)
 from detloss.losses.regression import ParameterPenalty, l1_loss, l2_loss, mse_loss, parameter_penalty, smooth_l1_loss
 from detloss.losses.sharded import (
     sharded_binary_cross_entropy_loss,
@@ -49,6 +56,7 @@ from detloss.normalizer import Normalizer
 from detloss.types import Direction, DivergenceForm, Enclosing, IoUForm, Reduction
 
 __all__ = [
+    "AsymmetricLoss",
     "AxisAligned",
     "BalancedCrossEntropyLoss",
     "BinaryCrossEntropyLoss",
@@ -59,11 +67,14 @@ __all__ = [
     "DistributionFocalLoss",
     "GaussianWassersteinLoss",
     "GeneralizedIoULoss",
+    "HeatmapFocalLoss",
+    "IoUAwareCrossEntropyLoss",
     "IoULoss",
     "KullbackLeiblerLoss",
     "L1Loss",
     "L2Loss",
     "MSELoss",
+    "MatchabilityAwareLoss",
     "Mixed",
     "NonFiniteLossError",
     "Normalizer",
@@ -71,13 +82,16 @@ __all__ = [
     "Polygon",
     "Polytope",
     "ProbabilisticIoULoss",
+    "QualityFocalLoss",
     "Rotated",
     "RotatedUnitBox",
     "SigmoidFocalLoss",
     "SmoothL1Loss",
     "SoftmaxFocalLoss",
     "UnitBox",
+    "VarifocalLoss",
     "alpha_from_counts",
+    "asymmetric_loss",
     "backends",
     "balanced_cross_entropy_loss",
     "binary_cross_entropy_loss",
@@ -97,7 +111,9 @@ __all__ = [
     "gaussian_wasserstein_loss",
     "generalized_iou",
     "generalized_iou_loss",
+    "heatmap_focal_loss",
     "iou",
+    "iou_aware_cross_entropy_loss",
     "iou_loss",
     "kullback_leibler_loss",
     "l1_loss",
@@ -107,6 +123,7 @@ __all__ = [
     "linear_sigmoid_focal_loss",
     "logit_offset_from_counts",
     "margin_from_counts",
+    "matchability_aware_loss",
     "matching_cost",
     "mse_loss",
     "nms",
@@ -116,6 +133,7 @@ __all__ = [
     "polytope_to_halfspaces",
     "prior_bias",
     "probabilistic_iou_loss",
+    "quality_focal_loss",
     "rotated_from_corners",
     "rotated_from_degrees",
     "rotated_in_range",
@@ -133,8 +151,57 @@ __all__ = [
     "types",
     "use_backend",
     "validating",
+    "varifocal_loss",
 ]
 __version__: str
+
+class AsymmetricLoss(LossModule):
+    """Focal loss with one exponent for each side, which ignores negatives of low probability.
+
+    Module of `asymmetric_loss`.
+
+    Args:
+        positive_gamma: The focusing exponent of positives, at least 0.
+        negative_gamma: The focusing exponent of negatives, at least 0.
+        margin: The probability at and below which a negative has no loss, in [0, 1]; 0 disables it.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `asymmetric_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    positive_gamma: float
+    negative_gamma: float
+    margin: float
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        positive_gamma: float = 0.0,
+        negative_gamma: float = 4.0,
+        margin: float = 0.05,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
 
 class BalancedCrossEntropyLoss(LossModule):
     """Binary cross-entropy with weight alpha for positives and 1 - alpha for negatives.
@@ -143,6 +210,7 @@ class BalancedCrossEntropyLoss(LossModule):
 
     Args:
         alpha: Weight of positives, in [0, 1]: a number, or one per class (C,). None gives both sides weight 1.
+        poly: Poly-1: adds poly times 1 - p_t to the cross-entropy before its weight alpha; at least -1.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -152,6 +220,7 @@ class BalancedCrossEntropyLoss(LossModule):
     """
 
     alpha: float | Tensor | Sequence[float] | None
+    poly: float
     ignore_index: int | None
     label_smoothing: float
     reduction: Reduction
@@ -160,6 +229,7 @@ class BalancedCrossEntropyLoss(LossModule):
         self,
         *,
         alpha: float | Tensor | Sequence[float] | None = 0.25,
+        poly: float = 0.0,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
@@ -187,6 +257,7 @@ class BinaryCrossEntropyLoss(LossModule):
     Module of `binary_cross_entropy_loss`.
 
     Args:
+        poly: Poly-1: adds poly times 1 - p_t to the loss, with p_t = p t + (1 - p) (1 - t); at least -1.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -195,12 +266,18 @@ class BinaryCrossEntropyLoss(LossModule):
         `binary_cross_entropy_loss`: the formula, when to choose it, edge cases and sources.
     """
 
+    poly: float
     ignore_index: int | None
     label_smoothing: float
     reduction: Reduction
 
     def __init__(
-        self, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = "mean"
+        self,
+        *,
+        poly: float = 0.0,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: Reduction = "mean",
     ) -> None: ...
     def __call__(
         self,
@@ -463,6 +540,96 @@ class GeneralizedIoULoss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class HeatmapFocalLoss(LossModule):
+    """Focal loss of a heat map: negatives near a peak have smaller weights.
+
+    Module of `heatmap_focal_loss`.
+
+    Args:
+        alpha: The focusing exponent, at least 0.
+        beta: The exponent of the weight 1 - y of negatives, at least 0.
+        peak: The smallest value of a positive, in [0, 1]; below 1 for peaks between the pixels.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `heatmap_focal_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    beta: float
+    peak: float
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 2.0,
+        beta: float = 4.0,
+        peak: float = 1.0,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class IoUAwareCrossEntropyLoss(LossModule):
+    """Binary cross-entropy of a mean of score and quality, focused on hard negatives.
+
+    Module of `iou_aware_cross_entropy_loss`.
+
+    Args:
+        alpha: The share of the score in the target, in [0, 1].
+        gamma: The focusing exponent of negatives, at least 0.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `iou_aware_cross_entropy_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    gamma: float
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self, *, alpha: float = 0.25, gamma: float = 2.0, ignore_index: int | None = None, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class IoULoss(LossModule):
     """One minus IoU, or its negative logarithm as in UnitBox.
 
@@ -611,6 +778,53 @@ class L2Loss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class MatchabilityAwareLoss(LossModule):
+    """Binary cross-entropy of a power of the quality, focused on hard negatives.
+
+    Module of `matchability_aware_loss`.
+
+    Args:
+        gamma: The exponent of the quality and the focusing exponent of negatives, at least 0.
+        alpha: Weight of negatives, at least 0. None: 1.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `matchability_aware_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    gamma: float
+    alpha: float | None
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        gamma: float = 1.5,
+        alpha: float | None = None,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class ProbabilisticIoULoss(LossModule):
     """ProbIoU: Hellinger or Bhattacharyya distance of two rotated boxes as Gaussians.
 
@@ -645,6 +859,46 @@ class ProbabilisticIoULoss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class QualityFocalLoss(LossModule):
+    """Binary cross-entropy of a soft target, with smaller weights for predictions near it.
+
+    Module of `quality_focal_loss`.
+
+    Args:
+        beta: The focusing exponent, at least 0; 0 is binary cross-entropy.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `quality_focal_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    beta: float
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self, *, beta: float = 2.0, ignore_index: int | None = None, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class SigmoidFocalLoss(LossModule):
     """Balanced cross-entropy with smaller weights for well-classified elements.
 
@@ -653,6 +907,7 @@ class SigmoidFocalLoss(LossModule):
     Args:
         alpha: Weight of positives, in [0, 1]: a number, or one per class (C,). None gives both sides weight 1.
         gamma: The focusing exponent, at least 0; 0 is `balanced_cross_entropy_loss`.
+        poly: Poly-1: adds poly times (1 - p_t)^(gamma + 1) to the loss before its weight alpha; at least -1.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -663,6 +918,7 @@ class SigmoidFocalLoss(LossModule):
 
     alpha: float | Tensor | Sequence[float] | None
     gamma: float
+    poly: float
     ignore_index: int | None
     label_smoothing: float
     reduction: Reduction
@@ -672,6 +928,7 @@ class SigmoidFocalLoss(LossModule):
         *,
         alpha: float | Tensor | Sequence[float] | None = 0.25,
         gamma: float = 2.0,
+        poly: float = 0.0,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
@@ -779,6 +1036,57 @@ class SoftmaxFocalLoss(LossModule):
         logits: Tensor,
         target: Tensor,
         *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class VarifocalLoss(LossModule):
+    """Binary cross-entropy of a soft target, weighted with the quality of positives and focused on hard negatives.
+
+    Module of `varifocal_loss`.
+
+    Args:
+        alpha: Weight of negatives, at least 0.
+        gamma: The focusing exponent of negatives, at least 0.
+        hold_focus: Whether the focusing factor is constant in the gradient, as in RT-DETR and D-FINE. In the paper and
+            in mmdet it is not.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `varifocal_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    gamma: float
+    hold_focus: bool
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.75,
+        gamma: float = 2.0,
+        hold_focus: bool = False,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
         weight: float | Tensor | None = None,
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
