@@ -39,14 +39,24 @@ from detloss.losses.distribution import distribution_focal_loss, fine_grained_bi
 from detloss.losses.focal_variants import asymmetric_loss, heatmap_focal_loss
 from detloss.losses.gaussian import gaussian_wasserstein_loss, kullback_leibler_loss, probabilistic_iou_loss
 from detloss.losses.linear import linear_binary_cross_entropy_loss, linear_cross_entropy_loss, linear_sigmoid_focal_loss
+from detloss.losses.masks import dice_loss, tversky_loss
 from detloss.losses.module import LossModule
+from detloss.losses.parameter_penalty import ParameterPenalty, parameter_penalty
 from detloss.losses.quality import (
     iou_aware_cross_entropy_loss,
     matchability_aware_loss,
     quality_focal_loss,
     varifocal_loss,
 )
-from detloss.losses.regression import ParameterPenalty, l1_loss, l2_loss, mse_loss, parameter_penalty, smooth_l1_loss
+from detloss.losses.regression import (
+    balanced_l1_loss,
+    charbonnier_loss,
+    l1_loss,
+    l2_loss,
+    log_cosh_loss,
+    mse_loss,
+    smooth_l1_loss,
+)
 from detloss.losses.sharded import (
     sharded_binary_cross_entropy_loss,
     sharded_cross_entropy_loss,
@@ -59,10 +69,13 @@ __all__ = [
     "AsymmetricLoss",
     "AxisAligned",
     "BalancedCrossEntropyLoss",
+    "BalancedL1Loss",
     "BinaryCrossEntropyLoss",
+    "CharbonnierLoss",
     "CompleteIoULoss",
     "CrossEntropyLoss",
     "Cuboid",
+    "DiceLoss",
     "DistanceIoULoss",
     "DistributionFocalLoss",
     "GaussianWassersteinLoss",
@@ -73,6 +86,7 @@ __all__ = [
     "KullbackLeiblerLoss",
     "L1Loss",
     "L2Loss",
+    "LogCoshLoss",
     "MSELoss",
     "MatchabilityAwareLoss",
     "Mixed",
@@ -88,14 +102,17 @@ __all__ = [
     "SigmoidFocalLoss",
     "SmoothL1Loss",
     "SoftmaxFocalLoss",
+    "TverskyLoss",
     "UnitBox",
     "VarifocalLoss",
     "alpha_from_counts",
     "asymmetric_loss",
     "backends",
     "balanced_cross_entropy_loss",
+    "balanced_l1_loss",
     "binary_cross_entropy_loss",
     "catalog",
+    "charbonnier_loss",
     "class_weight_from_counts",
     "compat",
     "complete_iou",
@@ -103,6 +120,7 @@ __all__ = [
     "cross_entropy_loss",
     "cuboid_from_corners",
     "cuboid_to_corners",
+    "dice_loss",
     "distance_iou",
     "distance_iou_loss",
     "distribution_focal_loss",
@@ -121,6 +139,7 @@ __all__ = [
     "linear_binary_cross_entropy_loss",
     "linear_cross_entropy_loss",
     "linear_sigmoid_focal_loss",
+    "log_cosh_loss",
     "logit_offset_from_counts",
     "margin_from_counts",
     "matchability_aware_loss",
@@ -148,6 +167,7 @@ __all__ = [
     "smooth_l1_loss",
     "softmax_cost",
     "softmax_focal_loss",
+    "tversky_loss",
     "types",
     "use_backend",
     "validating",
@@ -251,6 +271,46 @@ class BalancedCrossEntropyLoss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class BalancedL1Loss(LossModule):
+    """Loss of Libra R-CNN: small errors have a larger gradient than in smooth L1, large errors a bounded one.
+
+    Module of `balanced_l1_loss`.
+
+    Args:
+        alpha: Scale of the gradient of small errors, more than 0; a smaller one increases it relative to ``gamma``.
+        gamma: Gradient of large errors, more than 0 and at most 64 ``alpha``.
+        beta: The error at which the two parts meet, more than 0.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `balanced_l1_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    gamma: float
+    beta: float
+    reduction: Reduction
+
+    def __init__(
+        self, *, alpha: float = 0.5, gamma: float = 1.5, beta: float = 1.0, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class BinaryCrossEntropyLoss(LossModule):
     """Negative log-likelihood of every class under its own sigmoid.
 
@@ -290,6 +350,40 @@ class BinaryCrossEntropyLoss(LossModule):
     def forward(
         self,
         logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class CharbonnierLoss(LossModule):
+    """Smooth absolute error, with derivatives of every order; pseudo-Huber loss is ``delta`` times this.
+
+    Module of `charbonnier_loss`.
+
+    Args:
+        delta: Width of the quadratic part, at least 0; 0 gives L1.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `charbonnier_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    delta: float
+    reduction: Reduction
+
+    def __init__(self, *, delta: float = 1.0, reduction: Reduction = "mean") -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
         target: Tensor,
         *,
         weight: float | Tensor | None = None,
@@ -370,6 +464,38 @@ class CrossEntropyLoss(LossModule):
         margin: float | Tensor | Sequence[float] | None = None,
         reduction: Reduction = "mean",
     ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class DiceLoss(LossModule):
+    """Dice loss: one minus twice the shared part of two masks over the sum of their sizes.
+
+    Module of `dice_loss`.
+
+    Args:
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `dice_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    reduction: Reduction
+
+    def __init__(self, *, reduction: Reduction = "mean") -> None: ...
     def __call__(
         self,
         logits: Tensor,
@@ -778,6 +904,38 @@ class L2Loss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class LogCoshLoss(LossModule):
+    """Logarithm of the hyperbolic cosine of the error: about half its square near 0, its size less log 2 far away.
+
+    Module of `log_cosh_loss`.
+
+    Args:
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `log_cosh_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    reduction: Reduction
+
+    def __init__(self, *, reduction: Reduction = "mean") -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class MatchabilityAwareLoss(LossModule):
     """Binary cross-entropy of a power of the quality, focused on hard negatives.
 
@@ -1023,6 +1181,42 @@ class SoftmaxFocalLoss(LossModule):
         margin: float | Tensor | Sequence[float] | None = None,
         reduction: Reduction = "mean",
     ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class TverskyLoss(LossModule):
+    """Tversky loss: Dice loss with weights for false positives and false negatives.
+
+    Module of `tversky_loss`.
+
+    Args:
+        alpha: Weight of false positives, at least 0.
+        beta: Weight of false negatives, at least 0.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `tversky_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    beta: float
+    reduction: Reduction
+
+    def __init__(self, *, alpha: float = 0.3, beta: float = 0.7, reduction: Reduction = "mean") -> None: ...
     def __call__(
         self,
         logits: Tensor,

@@ -17,6 +17,7 @@ from detloss.losses.classification import CrossEntropyLoss, SoftmaxFocalLoss
 from detloss.losses.distribution import DistributionFocalLoss
 from detloss.losses.focal_variants import AsymmetricLoss, HeatmapFocalLoss
 from detloss.losses.gaussian import GaussianWassersteinLoss, KullbackLeiblerLoss, ProbabilisticIoULoss
+from detloss.losses.masks import DiceLoss, TverskyLoss
 from detloss.losses.module import LossModule
 from detloss.losses.quality import (
     IoUAwareCrossEntropyLoss,
@@ -24,7 +25,14 @@ from detloss.losses.quality import (
     QualityFocalLoss,
     VarifocalLoss,
 )
-from detloss.losses.regression import L1Loss, L2Loss, SmoothL1Loss
+from detloss.losses.regression import (
+    BalancedL1Loss,
+    CharbonnierLoss,
+    L1Loss,
+    L2Loss,
+    LogCoshLoss,
+    SmoothL1Loss,
+)
 
 
 class Kind(Enum):
@@ -38,6 +46,7 @@ class Kind(Enum):
     HEATMAP = "logits of a heat map"
     SOFTMAX = "softmax logits"
     DISTRIBUTION = "logits of bins"
+    MASK = "mask logits"
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,9 @@ LOSSES: tuple[Loss, ...] = (
     Loss("l1", "L1", L1Loss, Kind.REGRESSION),
     Loss("l2", "L2 (MSE)", L2Loss, Kind.REGRESSION, weight=0.2),
     Loss("smooth_l1", "Smooth L1", SmoothL1Loss, Kind.REGRESSION),
+    Loss("charbonnier", "Charbonnier", CharbonnierLoss, Kind.REGRESSION),
+    Loss("balanced_l1", "Balanced L1", BalancedL1Loss, Kind.REGRESSION),
+    Loss("log_cosh", "Log-cosh", LogCoshLoss, Kind.REGRESSION),
     Loss("iou", "IoU, 1 - IoU", IoULoss, Kind.BOX),
     Loss("log_iou", "IoU, -log IoU", IoULoss, Kind.BOX, {"form": "log"}),
     Loss("giou", "Generalized IoU", GeneralizedIoULoss, Kind.BOX),
@@ -116,6 +128,8 @@ LOSSES: tuple[Loss, ...] = (
     Loss("mal", "Matchability-aware", MatchabilityAwareLoss, Kind.QUALITY),
     Loss("iabce", "IoU-aware cross-entropy", IoUAwareCrossEntropyLoss, Kind.QUALITY),
     Loss("heatmap", "Heatmap focal", HeatmapFocalLoss, Kind.HEATMAP),
+    Loss("dice", "Dice", DiceLoss, Kind.MASK),
+    Loss("tversky", "Tversky", TverskyLoss, Kind.MASK),
 )
 
 ROTATED_LOSSES: tuple[Loss, ...] = (

@@ -19,6 +19,7 @@ from detloss.kernels.interface import (
     DistributionRequest,
     ElementwiseRequest,
     Evaluation,
+    MaskRequest,
     Request,
     SoftmaxRequest,
     arithmetic_dtype,
@@ -26,13 +27,14 @@ from detloss.kernels.interface import (
 )
 from detloss.types import BoxFormat
 
-REQUESTS = (
+REQUESTS = (  # of every fused backend
     ElementwiseRequest,
     BinaryRequest,
     SoftmaxRequest,
     DistributionRequest,
     BoxRequest,
-)  # of every fused backend
+    MaskRequest,
+)
 
 
 def serves(call: Call) -> bool:
@@ -108,7 +110,7 @@ def evaluate_in_graph(
     elif kind is DistributionRequest:
         request = DistributionRequest(function, excess)
     else:
-        request = ElementwiseRequest(function)
+        request = MaskRequest(function) if kind is MaskRequest else ElementwiseRequest(function)
     call = Call(pred, target, weight, normalizer, parameters, request, reduction)
     evaluation = kernel_for(call).evaluate(call, needs_pred_gradient, needs_target_gradient)
     value, d_pred, d_target = (pred.new_empty(0) if part is None else part for part in evaluation[:3])

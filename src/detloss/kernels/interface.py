@@ -69,6 +69,12 @@ class DistributionRequest(NamedTuple):
     excess: bool
 
 
+class MaskRequest(NamedTuple):
+    """One loss per row of mask logits: `formula(m, shared, excess, missing, *parameters)`, of three sums."""
+
+    formula: Callable[..., Any]
+
+
 class BoxRequest(NamedTuple):
     """One loss per pair of axis-aligned boxes, or one similarity with `measure`: a penalty on their measures."""
 
@@ -141,13 +147,22 @@ Request = (
     | BinaryRequest
     | SoftmaxRequest
     | DistributionRequest
+    | MaskRequest
     | BoxRequest
     | ConvexRequest
     | GaussianRequest
     | ShardedSoftmaxRequest
 )
 ClassRequest = BinaryRequest | SoftmaxRequest | ShardedSoftmaxRequest
-BY_ROW = (SoftmaxRequest, DistributionRequest, BoxRequest, ConvexRequest, GaussianRequest, ShardedSoftmaxRequest)
+BY_ROW = (  # the rest: by element
+    SoftmaxRequest,
+    DistributionRequest,
+    MaskRequest,
+    BoxRequest,
+    ConvexRequest,
+    GaussianRequest,
+    ShardedSoftmaxRequest,
+)
 
 # Formulas with generated code; a formula's position is its number in the generated code.
 GENERATED: dict[type, tuple[Callable[..., Any], ...]] = {
@@ -155,6 +170,7 @@ GENERATED: dict[type, tuple[Callable[..., Any], ...]] = {
     BinaryRequest: formulas.BINARY,
     SoftmaxRequest: formulas.SOFTMAX,
     DistributionRequest: formulas.SOFTMAX,
+    MaskRequest: formulas.MASKS,
     BoxRequest: formulas.PENALTIES,
     ConvexRequest: formulas.PENALTIES,
 }

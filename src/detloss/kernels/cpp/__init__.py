@@ -22,6 +22,7 @@ from detloss.kernels.interface import (
     DistributionRequest,
     ElementwiseRequest,
     Evaluation,
+    MaskRequest,
     Request,
     SoftmaxRequest,
     arithmetic_dtype,
@@ -156,6 +157,8 @@ def plan_of(request: Request) -> Plan | None:
             return Plan(run, number, by_row=True, label_smoothing=smoothing, ignore_index=ignore_index, rows=kind)
         case DistributionRequest(_, excess):
             return Plan(library.detloss_special_rows, number, by_row=True, rows=ROWS_OF_BINS, excess=excess)
+        case MaskRequest():
+            return Plan(library.detloss_masks, number, by_row=True)
         case BoxRequest(_, geometry, measure):
             box_format = list(FORMATS).index(geometry.format)
             return Plan(library.detloss_pairs, number, geometry.dims, box_format, measure, by_row=True)

@@ -1,6 +1,7 @@
 // The loops over elements and rows of logits for the instruction set ISA. Compiled with contraction: exp and log are faster,
 // and no formula depends on exact cancellation of a product.
 #include "elementwise.h"
+#include "masks.h"
 #include "rows.h"
 
 namespace detloss::ISA {
@@ -37,6 +38,12 @@ bool has_products_for_powers(const Task& task, Formulas<Formula...>) {
     return true;
 }
 
+template <class S, class... Formula>
+Status run_masks(const Task& task, ParallelFor parallel_for, Formulas<Formula...>) {
+    static constexpr MaskFormula* all[] = {mask_formula<Formula>...};
+    return masks<S>(task, parallel_for, all[task.formula]);
+}
+
 }  // namespace
 
 Status run_elements(const Task& task, ParallelFor parallel_for) {
@@ -54,6 +61,10 @@ Status run_rows(const Task& task, ParallelFor parallel_for) {
 }
 Status run_special_rows(const RowTask& task, ParallelFor parallel_for) {
     return task.task.arithmetic == float64 ? run_special<double>(task, parallel_for) : run_special<float>(task, parallel_for);
+}
+Status run_masks(const Task& task, ParallelFor parallel_for) {
+    if (task.arithmetic == float64) return run_masks<double>(task, parallel_for, mask_formulas{});
+    return run_masks<float>(task, parallel_for, mask_formulas{});
 }
 
 }  // namespace detloss::ISA

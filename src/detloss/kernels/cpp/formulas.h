@@ -46,6 +46,125 @@ struct smooth_l1 {
     }
 };
 
+struct charbonnier {
+    static constexpr size_t inputs = 3, exponents = 0, by_target = 1;
+    INLINE static auto of(auto pred, auto target, auto delta) {
+        const auto v0 = pred - target;
+        const auto v1 = absolute(v0);
+        const auto v2 = v1 < delta;
+        const auto v3 = where(v2, v0, delta);
+        const auto v4 = where(v2, delta, v1);
+        const auto v5 = quotient(v3, v4);
+        const auto v6 = v5 * v5;
+        const auto v7 = 1.0 + v6;
+        const auto v8 = square_root(v7);
+        const auto v9 = sign(v0);
+        const auto v10 = where(v2, v5, v9);
+        const auto v11 = where(v2, 1.0, v5);
+        const auto v12 = v10 / v8;
+        const auto v13 = v8 + v11;
+        const auto v14 = v10 / v13;
+        const auto v15 = v0 * v14;
+        const auto v16 = -v12;
+        return result(v15, v12, v16);
+    }
+};
+
+struct balanced_l1 {
+    static constexpr size_t inputs = 5, exponents = 0, by_target = 1;
+    INLINE static auto of(auto pred, auto target, auto alpha, auto rate, auto beta) {
+        const auto v0 = pred - target;
+        const auto v1 = v0 >= 0.0;
+        const auto v2 = -v0;
+        const auto v3 = where(v1, v0, v2);
+        const auto v4 = v3 >= beta;
+        const auto v5 = where(v4, beta, v3);
+        const auto v6 = rate * v5;
+        const auto v7 = log1p(v6);
+        const auto v8 = alpha * v7;
+        const auto v9 = alpha * v5;
+        const auto v10 = rate * v5;
+        const auto v11 = v10 < 1.2;
+        const auto v12 = where(v11, v10, 0.0);
+        const auto v13 = 2.0 + v12;
+        const auto v14 = v12 / v13;
+        const auto v15 = v14 * v14;
+        const auto v16 = 0.09213477424899424 * v15;
+        const auto v17 = v16 + 0.029084364751077903;
+        const auto v18 = v17 * v15;
+        const auto v19 = v18 + 0.05636193783128856;
+        const auto v20 = v19 * v15;
+        const auto v21 = v20 + 0.05836948488976357;
+        const auto v22 = v21 * v15;
+        const auto v23 = v22 + 0.06670169558964356;
+        const auto v24 = v23 * v15;
+        const auto v25 = v24 + 0.07692135505361639;
+        const auto v26 = v25 * v15;
+        const auto v27 = v26 + 0.09090914340165565;
+        const auto v28 = v27 * v15;
+        const auto v29 = v28 + 0.11111111018102507;
+        const auto v30 = v29 * v15;
+        const auto v31 = v30 + 0.14285714286557005;
+        const auto v32 = v31 * v15;
+        const auto v33 = v32 + 0.19999999999997028;
+        const auto v34 = v33 * v15;
+        const auto v35 = v34 + 0.33333333333333337;
+        const auto v36 = 1.0 + v14;
+        const auto v37 = v15 * v35;
+        const auto v38 = v36 * v37;
+        const auto v39 = v14 + v38;
+        const auto v40 = v7 - 1.0;
+        const auto v41 = where(v11, 1.0, v10);
+        const auto v42 = v7 / v41;
+        const auto v43 = v40 + v42;
+        const auto v44 = where(v11, v39, v43);
+        const auto v45 = v9 * v44;
+        const auto v46 = v3 - v5;
+        const auto v47 = v8 * v46;
+        const auto v48 = v45 + v47;
+        const auto v49 = v0 >= 0.0;
+        const auto v50 = -v8;
+        const auto v51 = where(v49, v8, v50);
+        const auto v52 = -v51;
+        return result(v48, v51, v52);
+    }
+};
+
+struct log_cosh {
+    static constexpr size_t inputs = 2, exponents = 0, by_target = 1;
+    INLINE static auto of(auto pred, auto target) {
+        const auto v0 = pred - target;
+        const auto v1 = v0 >= 0.0;
+        const auto v2 = -v0;
+        const auto v3 = where(v1, v0, v2);
+        const auto v4 = v3 < 1.0;
+        const auto v5 = -v3;
+        const auto v6 = expm1(v5);
+        const auto v7 = -v6;
+        const auto v8 = 1.0 - v7;
+        const auto v9 = v7 * v7;
+        const auto v10 = 0.5 * v9;
+        const auto v11 = where(v4, v8, 1.0);
+        const auto v12 = v10 / v11;
+        const auto v13 = v8 * v8;
+        const auto v14 = where(v4, v12, v13);
+        const auto v15 = 1.0 + v8;
+        const auto v16 = v7 * v15;
+        const auto v17 = v8 * v8;
+        const auto v18 = 1.0 + v17;
+        const auto v19 = v16 / v18;
+        const auto v20 = v0 >= 0.0;
+        const auto v21 = -v19;
+        const auto v22 = where(v20, v19, v21);
+        const auto v23 = v3 - 0.6931471805599453;
+        const auto v24 = where(v4, 0.0, v23);
+        const auto v25 = log1p_of_fraction(v14);
+        const auto v26 = v24 + v25;
+        const auto v27 = -v22;
+        return result(v26, v22, v27);
+    }
+};
+
 struct binary_cross_entropy {
     static constexpr size_t inputs = 4, exponents = 0, by_target = 1;
     INLINE static auto of(auto logit, auto positive, auto negative, auto keep) {
@@ -883,6 +1002,78 @@ struct poly_softmax_focal {
         const auto v54 = v50 + v53;
         const auto v55 = v47 * v54;
         return result(v51, v55);
+    }
+};
+
+struct mask_parts {
+    static constexpr size_t inputs = 2;
+    INLINE static auto of(auto logit, auto target) {
+        const auto v0 = logit >= 0.0;
+        const auto v1 = -logit;
+        const auto v2 = where(v0, v1, logit);
+        const auto v3 = exp(v2);
+        const auto v4 = logit >= 0.0;
+        const auto v5 = where(v4, 1.0, v3);
+        const auto v6 = logit >= 0.0;
+        const auto v7 = where(v6, v3, 1.0);
+        const auto v8 = 1.0 + v3;
+        const auto v9 = v5 / v8;
+        const auto v10 = 1.0 + v3;
+        const auto v11 = v7 / v10;
+        const auto v12 = v9 * target;
+        const auto v13 = 1.0 - target;
+        const auto v14 = v9 * v13;
+        const auto v15 = v11 * target;
+        return result(v12, v14, v15);
+    }
+};
+
+struct mask_derivatives {
+    static constexpr size_t inputs = 6;
+    INLINE static auto of(auto logit, auto target, auto total, auto by_shared, auto by_excess, auto by_missing) {
+        const auto v0 = logit >= 0.0;
+        const auto v1 = -logit;
+        const auto v2 = where(v0, v1, logit);
+        const auto v3 = exp(v2);
+        const auto v4 = logit >= 0.0;
+        const auto v5 = where(v4, 1.0, v3);
+        const auto v6 = logit >= 0.0;
+        const auto v7 = where(v6, v3, 1.0);
+        const auto v8 = 1.0 + v3;
+        const auto v9 = v5 / v8;
+        const auto v10 = 1.0 + v3;
+        const auto v11 = v7 / v10;
+        const auto v12 = by_shared - by_missing;
+        const auto v13 = target * v12;
+        const auto v14 = 1.0 - target;
+        const auto v15 = v14 * by_excess;
+        const auto v16 = v13 + v15;
+        const auto v17 = quotient(v9, total);
+        const auto v18 = by_shared - by_excess;
+        const auto v19 = v17 * v18;
+        const auto v20 = quotient(v11, total);
+        const auto v21 = v20 * by_missing;
+        const auto v22 = v19 + v21;
+        const auto v23 = v9 * v11;
+        const auto v24 = quotient(v23, total);
+        const auto v25 = v24 * v16;
+        return result(v25, v22);
+    }
+};
+
+struct tversky {
+    static constexpr size_t inputs = 5;
+    INLINE static auto of(auto shared, auto excess, auto missing, auto alpha, auto beta) {
+        const auto v0 = alpha * excess;
+        const auto v1 = beta * missing;
+        const auto v2 = v0 + v1;
+        const auto v3 = shared + v2;
+        const auto v4 = quotient(v2, v3);
+        const auto v5 = quotient(shared, v3);
+        const auto v6 = -v4;
+        const auto v7 = alpha * v5;
+        const auto v8 = beta * v5;
+        return result(v4, v3, v6, v7, v8);
     }
 };
 
@@ -2243,9 +2434,10 @@ using GeometryFor = AxisAligned<dimensions, Penalty::uses_aspect_angle>;
 template <class... Each>
 struct Formulas {};
 
-using element_formulas = Formulas<l1, l2, smooth_l1>;
+using element_formulas = Formulas<l1, l2, smooth_l1, charbonnier, balanced_l1, log_cosh>;
 using binary_formulas = Formulas<binary_cross_entropy, balanced_cross_entropy, sigmoid_focal, poly_focal, quality_focal, varifocal, varifocal_with_constant_focus, matchability_aware, iou_aware_cross_entropy, heatmap_focal, asymmetric, asymmetric_with_margin>;
 using row_formulas = Formulas<cross_entropy, softmax_focal, poly_softmax_focal>;
+using mask_formulas = Formulas<tversky>;
 using penalties = Formulas<iou, log_iou, generalized_iou, distance_iou, complete_iou>;
 using formats = Formulas<xyxy, xywh, cxcywh, ltrb>;
 

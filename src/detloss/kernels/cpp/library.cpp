@@ -20,6 +20,7 @@
     Status run_binary(const Task&, ParallelFor);          \
     Status run_rows(const Task&, ParallelFor);            \
     Status run_special_rows(const RowTask&, ParallelFor); \
+    Status run_masks(const Task&, ParallelFor);           \
     Status run_pairs(const Task&, ParallelFor);           \
     Status run_convex(const ConvexTask&, ParallelFor);    \
     }
@@ -49,13 +50,13 @@ using ConvexLoop = Status (*)(const ConvexTask&, ParallelFor);
 // The loops of one instruction set.
 struct Kernels {
     const char* name;
-    Loop elements, binary, rows, pairs;
+    Loop elements, binary, rows, masks, pairs;
     RowLoop special_rows;
     ConvexLoop convex;
 };
 #define KERNELS(name)                                                                                                  \
-    {#name, detloss::name::run_elements, detloss::name::run_binary, detloss::name::run_rows, detloss::name::run_pairs, \
-     detloss::name::run_special_rows, detloss::name::run_convex},
+    {#name, detloss::name::run_elements, detloss::name::run_binary, detloss::name::run_rows, detloss::name::run_masks, \
+     detloss::name::run_pairs, detloss::name::run_special_rows, detloss::name::run_convex},
 const Kernels all[] = {INSTRUCTION_SETS(KERNELS)};  // best last
 
 const Kernels* active = nullptr;
@@ -107,5 +108,6 @@ EXPORT Status detloss_special_rows(const RowTask* task) {
     advise_huge_pages(task->task, task->task.entries * task->task.width);
     return active->special_rows(*task, parallel_for);
 }
+EXPORT Status detloss_masks(const Task* task) { return run(active->masks, *task, task->entries * task->width); }
 EXPORT Status detloss_pairs(const Task* task) { return run(active->pairs, *task, task->entries * task->width); }
 EXPORT Status detloss_convex(const ConvexTask* task) { return active->convex(*task, parallel_for); }

@@ -17,6 +17,7 @@ from detloss.kernels.interface import (
     DistributionRequest,
     ElementwiseRequest,
     Evaluation,
+    MaskRequest,
     SoftmaxRequest,
     arithmetic_dtype,
     formula_number,
@@ -26,6 +27,7 @@ from detloss.kernels.triton import formulas
 from detloss.kernels.triton.blocks import COUNTERS, prepare, scale
 from detloss.kernels.triton.box_kernel import pairs
 from detloss.kernels.triton.elementwise_kernel import elements
+from detloss.kernels.triton.mask_kernel import masks
 from detloss.kernels.triton.softmax_kernel import rows
 
 ARITHMETIC = {torch.float32: triton.language.float32, torch.float64: triton.language.float64}
@@ -34,6 +36,7 @@ PROGRAMS = 4096  # about, for large operands: the last program sums the partial 
 MOST_PARAMETERS = 5  # of a formula of elements
 SCALE_BLOCK = 1024  # elements that a program counts or scales
 LARGEST_TILE = 4096  # classes of a row that is loaded at once
+MASK_TILE = 1024  # of a row: three sums are kept per element
 LOGITS_PER_WARP = 256  # eight per thread: the work per row is repeated by few threads
 
 
@@ -158,6 +161,8 @@ def plan_of(call: Call, weights: Sequence[Tensor]) -> Plan:
     parameters = [scalar(parameter, call.pred) for parameter in call.parameters]
     if isinstance(call.request, SoftmaxRequest | DistributionRequest):
         return softmax_plan(call, call.request, weights, parameters)
+    if isinstance(call.request, MaskRequest):
+        return mask_plan(call, call.request, weights, parameters)
     assert isinstance(call.request, ElementwiseRequest | BinaryRequest)
     return elementwise_plan(call, call.request, weights, parameters)
 
@@ -247,6 +252,26 @@ def softmax_plan(
         "num_warps": warps,
     }
     return Plan(rows, block, columns_of(call.loss_shape, *weights), arguments)
+
+
+def mask_plan(call: Call, request: MaskRequest, weights: Sequence[Tensor], parameters: Sequence[Scalar]) -> Plan:
+    """A block has several short rows, or one row in parts."""
+    elements = call.pred.shape[-1]
+    tile = min(triton.next_power_of_2(elements), MASK_TILE)
+    warps = max(1, tile // LOGITS_PER_WARP)
+    first, second = parameters
+    arguments = {
+        "pred": call.pred.contiguous(),
+        "target": without_booleans(call.target.contiguous()),
+        "elements": elements,
+        "parameters": (first.memory, second.memory),
+        "first": first.value,
+        "second": second.value,
+        "formula": getattr(formulas, request.formula.__name__),
+        "tile": tile,
+        "num_warps": warps,
+    }
+    return Plan(masks, warps * LOGITS_PER_WARP // tile, columns_of(call.loss_shape, *weights), arguments)
 
 
 def box_plan(call: Call, request: BoxRequest, weights: Sequence[Tensor]) -> Plan:
