@@ -101,7 +101,8 @@ def names(loss: Loss) -> str:
     """The names of a loss on the command line, and the options that distinguish it."""
     scenes = "--scenes rotated " if loss.kind is Kind.ROTATED else ""
     option = "--box" if loss.kind in BOX_KINDS else "--cls"
-    sentences = [f"Command line: ``detloss compare {scenes}{option} {loss.name}``, ``detloss show {loss.name}``."]
+    compare = "" if loss.kind is Kind.MASK else f"``detloss compare {scenes}{option} {loss.name}``, "
+    sentences = [f"Command line: {compare}``detloss show {loss.name}``."]
     if loss.options:
         options = ", ".join(f'{name}="{value}"' for name, value in loss.options.items())
         sentences.append(f"This is `{loss.function.__name__} <detloss.{loss.function.__name__}>` with ``{options}``.")

@@ -18,7 +18,7 @@ The tables below list the formulas with generated code. The position of a formul
 """
 
 from detloss.formulas.elementwise import BINARY, REGRESSION
-from detloss.formulas.masks import MASKS
+from detloss.formulas.mask_sums import MASKS
 from detloss.formulas.penalties import PENALTIES
 from detloss.formulas.softmax import SOFTMAX
 
