@@ -26,19 +26,21 @@ from detloss.detectors.unitbox import UnitBox
 from detloss.engine.debugging import NonFiniteLossError, doctor, validating
 from detloss.geometry import AxisAligned, Cuboid, Geometry, Mixed, Polygon, Polytope, Rotated
 from detloss.kernels import backends, use_backend
+from detloss.losses.binary import balanced_cross_entropy_loss, binary_cross_entropy_loss, sigmoid_focal_loss
 from detloss.losses.boxes import complete_iou_loss, distance_iou_loss, generalized_iou_loss, iou_loss
-from detloss.losses.classification import (
-    balanced_cross_entropy_loss,
-    binary_cross_entropy_loss,
-    cross_entropy_loss,
-    sigmoid_focal_loss,
-    softmax_focal_loss,
-)
+from detloss.losses.classification import cross_entropy_loss, softmax_focal_loss
+from detloss.losses.focal_variants import asymmetric_loss, heatmap_focal_loss
 from detloss.losses.gaussian import gaussian_wasserstein_loss, kullback_leibler_loss, probabilistic_iou_loss
 from detloss.losses.linear import linear_binary_cross_entropy_loss, linear_cross_entropy_loss, linear_sigmoid_focal_loss
 from detloss.losses.masks import dice_loss, tversky_loss
 from detloss.losses.module import LossModule
 from detloss.losses.parameter_penalty import ParameterPenalty, parameter_penalty
+from detloss.losses.quality import (
+    iou_aware_cross_entropy_loss,
+    matchability_aware_loss,
+    quality_focal_loss,
+    varifocal_loss,
+)
 from detloss.losses.regression import (
     balanced_l1_loss,
     charbonnier_loss,
@@ -57,6 +59,7 @@ from detloss.normalizer import Normalizer
 from detloss.types import Direction, DivergenceForm, Enclosing, IoUForm, Reduction
 
 __all__ = [
+    "AsymmetricLoss",
     "AxisAligned",
     "BalancedCrossEntropyLoss",
     "BalancedL1Loss",
@@ -69,12 +72,15 @@ __all__ = [
     "DistanceIoULoss",
     "GaussianWassersteinLoss",
     "GeneralizedIoULoss",
+    "HeatmapFocalLoss",
+    "IoUAwareCrossEntropyLoss",
     "IoULoss",
     "KullbackLeiblerLoss",
     "L1Loss",
     "L2Loss",
     "LogCoshLoss",
     "MSELoss",
+    "MatchabilityAwareLoss",
     "Mixed",
     "NonFiniteLossError",
     "Normalizer",
@@ -82,6 +88,7 @@ __all__ = [
     "Polygon",
     "Polytope",
     "ProbabilisticIoULoss",
+    "QualityFocalLoss",
     "Rotated",
     "RotatedUnitBox",
     "SigmoidFocalLoss",
@@ -89,7 +96,9 @@ __all__ = [
     "SoftmaxFocalLoss",
     "TverskyLoss",
     "UnitBox",
+    "VarifocalLoss",
     "alpha_from_counts",
+    "asymmetric_loss",
     "backends",
     "balanced_cross_entropy_loss",
     "balanced_l1_loss",
@@ -110,7 +119,9 @@ __all__ = [
     "gaussian_wasserstein_loss",
     "generalized_iou",
     "generalized_iou_loss",
+    "heatmap_focal_loss",
     "iou",
+    "iou_aware_cross_entropy_loss",
     "iou_loss",
     "kullback_leibler_loss",
     "l1_loss",
@@ -119,6 +130,7 @@ __all__ = [
     "linear_cross_entropy_loss",
     "linear_sigmoid_focal_loss",
     "log_cosh_loss",
+    "matchability_aware_loss",
     "matching_cost",
     "mse_loss",
     "nms",
@@ -128,6 +140,7 @@ __all__ = [
     "polytope_to_halfspaces",
     "prior_bias",
     "probabilistic_iou_loss",
+    "quality_focal_loss",
     "rotated_from_corners",
     "rotated_from_degrees",
     "rotated_in_range",
@@ -146,8 +159,57 @@ __all__ = [
     "types",
     "use_backend",
     "validating",
+    "varifocal_loss",
 ]
 __version__: str
+
+class AsymmetricLoss(LossModule):
+    """Focal loss with one exponent for each side, which ignores negatives of low probability.
+
+    Module of `asymmetric_loss`.
+
+    Args:
+        positive_gamma: The focusing exponent of positives, at least 0.
+        negative_gamma: The focusing exponent of negatives, at least 0.
+        margin: The probability at and below which a negative has no loss, in [0, 1]; 0 disables it.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `asymmetric_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    positive_gamma: float
+    negative_gamma: float
+    margin: float
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        positive_gamma: float = 0.0,
+        negative_gamma: float = 4.0,
+        margin: float = 0.05,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
 
 class BalancedCrossEntropyLoss(LossModule):
     """Binary cross-entropy with weight alpha for positives and 1 - alpha for negatives.
@@ -156,6 +218,7 @@ class BalancedCrossEntropyLoss(LossModule):
 
     Args:
         alpha: Weight of positives, in [0, 1]: a number, or one per class (C,). None gives both sides weight 1.
+        poly: Poly-1: adds poly times 1 - p_t to the cross-entropy before its weight alpha; at least -1.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -165,6 +228,7 @@ class BalancedCrossEntropyLoss(LossModule):
     """
 
     alpha: float | Tensor | Sequence[float] | None
+    poly: float
     ignore_index: int | None
     label_smoothing: float
     reduction: Reduction
@@ -173,6 +237,7 @@ class BalancedCrossEntropyLoss(LossModule):
         self,
         *,
         alpha: float | Tensor | Sequence[float] | None = 0.25,
+        poly: float = 0.0,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
@@ -201,7 +266,7 @@ class BalancedL1Loss(LossModule):
 
     Args:
         alpha: Scale of the gradient of small errors, more than 0; a smaller one increases it relative to ``gamma``.
-        gamma: Gradient of large errors, more than 0 and at most 64 ``alpha``.
+        gamma: Gradient of large errors, at least 0 and at most 64 ``alpha``.
         beta: The error at which the two parts meet, more than 0.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
@@ -240,6 +305,7 @@ class BinaryCrossEntropyLoss(LossModule):
     Module of `binary_cross_entropy_loss`.
 
     Args:
+        poly: Poly-1: adds poly times 1 - p_t to the loss, with p_t = p t + (1 - p) (1 - t); at least -1.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -248,12 +314,18 @@ class BinaryCrossEntropyLoss(LossModule):
         `binary_cross_entropy_loss`: the formula, when to choose it, edge cases and sources.
     """
 
+    poly: float
     ignore_index: int | None
     label_smoothing: float
     reduction: Reduction
 
     def __init__(
-        self, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = "mean"
+        self,
+        *,
+        poly: float = 0.0,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: Reduction = "mean",
     ) -> None: ...
     def __call__(
         self,
@@ -533,6 +605,96 @@ class GeneralizedIoULoss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class HeatmapFocalLoss(LossModule):
+    """Focal loss of a heat map: negatives near a peak have smaller weights.
+
+    Module of `heatmap_focal_loss`.
+
+    Args:
+        alpha: The focusing exponent, at least 0.
+        beta: The exponent of the weight 1 - y of negatives, at least 0.
+        peak: The smallest value of a positive, in [0, 1]; below 1 for peaks between the pixels.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `heatmap_focal_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    beta: float
+    peak: float
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 2.0,
+        beta: float = 4.0,
+        peak: float = 1.0,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class IoUAwareCrossEntropyLoss(LossModule):
+    """Binary cross-entropy of a mean of score and quality, focused on hard negatives.
+
+    Module of `iou_aware_cross_entropy_loss`.
+
+    Args:
+        alpha: The share of the score in the target, in [0, 1].
+        gamma: The focusing exponent of negatives, at least 0.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `iou_aware_cross_entropy_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    gamma: float
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self, *, alpha: float = 0.25, gamma: float = 2.0, ignore_index: int | None = None, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class IoULoss(LossModule):
     """One minus IoU, or its negative logarithm as in UnitBox.
 
@@ -713,6 +875,53 @@ class LogCoshLoss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class MatchabilityAwareLoss(LossModule):
+    """Binary cross-entropy of a power of the quality, focused on hard negatives.
+
+    Module of `matchability_aware_loss`.
+
+    Args:
+        gamma: The exponent of the quality and the focusing exponent of negatives, at least 0.
+        alpha: Weight of negatives, at least 0. None: 1.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `matchability_aware_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    gamma: float
+    alpha: float | None
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        gamma: float = 1.5,
+        alpha: float | None = None,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class ProbabilisticIoULoss(LossModule):
     """ProbIoU: Hellinger or Bhattacharyya distance of two rotated boxes as Gaussians.
 
@@ -747,6 +956,46 @@ class ProbabilisticIoULoss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class QualityFocalLoss(LossModule):
+    """Binary cross-entropy of a soft target, with smaller weights for predictions near it.
+
+    Module of `quality_focal_loss`.
+
+    Args:
+        beta: The focusing exponent, at least 0; 0 is binary cross-entropy.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `quality_focal_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    beta: float
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self, *, beta: float = 2.0, ignore_index: int | None = None, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class SigmoidFocalLoss(LossModule):
     """Balanced cross-entropy with smaller weights for well-classified elements.
 
@@ -755,6 +1004,7 @@ class SigmoidFocalLoss(LossModule):
     Args:
         alpha: Weight of positives, in [0, 1]: a number, or one per class (C,). None gives both sides weight 1.
         gamma: The focusing exponent, at least 0; 0 is `balanced_cross_entropy_loss`.
+        poly: Poly-1: adds poly times (1 - p_t)^(gamma + 1) to the loss before its weight alpha; at least -1.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -765,6 +1015,7 @@ class SigmoidFocalLoss(LossModule):
 
     alpha: float | Tensor | Sequence[float] | None
     gamma: float
+    poly: float
     ignore_index: int | None
     label_smoothing: float
     reduction: Reduction
@@ -774,6 +1025,7 @@ class SigmoidFocalLoss(LossModule):
         *,
         alpha: float | Tensor | Sequence[float] | None = 0.25,
         gamma: float = 2.0,
+        poly: float = 0.0,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
@@ -907,6 +1159,57 @@ class TverskyLoss(LossModule):
         logits: Tensor,
         target: Tensor,
         *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class VarifocalLoss(LossModule):
+    """Binary cross-entropy of a soft target, weighted with the quality of positives and focused on hard negatives.
+
+    Module of `varifocal_loss`.
+
+    Args:
+        alpha: Weight of negatives, at least 0.
+        gamma: The focusing exponent of negatives, at least 0.
+        hold_focus: Whether the focusing factor is constant in the gradient, as in RT-DETR and D-FINE. In the paper and
+            in mmdet it is not.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `varifocal_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    gamma: float
+    hold_focus: bool
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.75,
+        gamma: float = 2.0,
+        hold_focus: bool = False,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
         weight: float | Tensor | None = None,
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...

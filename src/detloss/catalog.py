@@ -11,17 +11,19 @@ from torch import Tensor
 
 from detloss.class_balance import class_weight_from_counts
 from detloss.geometry import AxisAligned, Geometry
+from detloss.losses.binary import BalancedCrossEntropyLoss, BinaryCrossEntropyLoss, SigmoidFocalLoss
 from detloss.losses.boxes import CompleteIoULoss, DistanceIoULoss, GeneralizedIoULoss, IoULoss
-from detloss.losses.classification import (
-    BalancedCrossEntropyLoss,
-    BinaryCrossEntropyLoss,
-    CrossEntropyLoss,
-    SigmoidFocalLoss,
-    SoftmaxFocalLoss,
-)
+from detloss.losses.classification import CrossEntropyLoss, SoftmaxFocalLoss
+from detloss.losses.focal_variants import AsymmetricLoss, HeatmapFocalLoss
 from detloss.losses.gaussian import GaussianWassersteinLoss, KullbackLeiblerLoss, ProbabilisticIoULoss
 from detloss.losses.masks import DiceLoss, TverskyLoss
 from detloss.losses.module import LossModule
+from detloss.losses.quality import (
+    IoUAwareCrossEntropyLoss,
+    MatchabilityAwareLoss,
+    QualityFocalLoss,
+    VarifocalLoss,
+)
 from detloss.losses.regression import (
     BalancedL1Loss,
     CharbonnierLoss,
@@ -39,6 +41,8 @@ class Kind(Enum):
     BOX = "boxes"
     ROTATED = "rotated boxes"
     SIGMOID = "one-vs-rest logits"
+    QUALITY = "one-vs-rest logits with qualities"
+    HEATMAP = "logits of a heat map"
     SOFTMAX = "softmax logits"
     MASK = "mask logits"
 
@@ -115,6 +119,12 @@ LOSSES: tuple[Loss, ...] = (
     Loss("bce", "Binary cross-entropy", BinaryCrossEntropyLoss, Kind.SIGMOID),
     Loss("balanced_bce", "Balanced cross-entropy", BalancedCrossEntropyLoss, Kind.SIGMOID),
     Loss("focal", "Sigmoid focal", SigmoidFocalLoss, Kind.SIGMOID),
+    Loss("asl", "Asymmetric", AsymmetricLoss, Kind.SIGMOID),
+    Loss("qfl", "Quality focal", QualityFocalLoss, Kind.QUALITY),
+    Loss("vfl", "Varifocal", VarifocalLoss, Kind.QUALITY),
+    Loss("mal", "Matchability-aware", MatchabilityAwareLoss, Kind.QUALITY),
+    Loss("iabce", "IoU-aware cross-entropy", IoUAwareCrossEntropyLoss, Kind.QUALITY),
+    Loss("heatmap", "Heatmap focal", HeatmapFocalLoss, Kind.HEATMAP),
     Loss("dice", "Dice", DiceLoss, Kind.MASK),
     Loss("tversky", "Tversky", TverskyLoss, Kind.MASK),
 )

@@ -136,4 +136,21 @@ def sigmoid_focal(m, logit, positive, negative, keep, positive_weight, negative_
     )
 
 
-BINARY = (binary_cross_entropy, balanced_cross_entropy, sigmoid_focal)
+def poly_focal(m, logit, positive, negative, keep, positive_weight, negative_weight, gamma, poly):
+    """Leng et al., PolyLoss (2022): focal loss plus poly (1 - p_t)^(gamma + 1), with the same weight alpha_t."""
+    loss, d_logit, d_target = sigmoid_focal(m, logit, positive, negative, keep, positive_weight, negative_weight, gamma)
+    p, q, tail = unnormalized_probabilities(m, logit)
+    total = 1.0 + tail
+    complement = (positive * q + negative * p) / total
+    balance = positive_weight * positive + negative_weight * negative
+    factor = m.power(complement, gamma)
+    rate = (gamma + 1.0) * balance * factor
+    d_balance = (positive_weight - negative_weight) * factor * complement
+    return (
+        loss + poly * (balance * factor * complement),
+        d_logit + poly * (rate * (negative - positive) * (tail / (total * total))),
+        d_target + poly * keep * (rate * ((q - p) / total) + d_balance),
+    )
+
+
+BINARY = (binary_cross_entropy, balanced_cross_entropy, sigmoid_focal, poly_focal)

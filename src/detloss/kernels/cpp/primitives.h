@@ -265,6 +265,7 @@ INLINE L power(L x, L exponent) {
     if (shared == 2.0) return x * x;
     if (shared == 1.0) return x;
     if (shared == 0.0) return 1.0;
+    if (shared == 4.0) return (x * x) * (x * x);
     return general_power(x, shared);
 }
 

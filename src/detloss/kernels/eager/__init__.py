@@ -87,9 +87,9 @@ def _(
     positive = target * keep + 0.5 * request.label_smoothing
     negative = (1.0 - target) * keep + 0.5 * request.label_smoothing
     options = [parameter.to(exact) for parameter in parameters]
-    results = request.formula(primitives, pred.to(exact), positive, negative, keep, *options)
-    value, d_pred, d_target = (result.to(pred.dtype) for result in results)
-    return Entries(value, d_pred, d_target if needs_target_gradient and exists is None else None, present, exists)
+    value, d_pred, d_target = request.formula(primitives, pred.to(exact), positive, negative, keep, *options)
+    d_target = d_target.to(pred.dtype) if needs_target_gradient and exists is None else None
+    return Entries(value.to(pred.dtype), d_pred.to(pred.dtype), d_target, present, exists)
 
 
 @evaluate_entries.register

@@ -387,6 +387,8 @@ def power(x, exponent):
         result = x
     elif exponent == 0.0:
         result = tl.full(x.shape, 1.0, x.dtype)
+    elif exponent == 4.0:
+        result = (x * x) * (x * x)
     else:
         result = general_power(x, exponent)
     return result

@@ -32,6 +32,7 @@ from detloss.kernels.triton.softmax_kernel import rows
 ARITHMETIC = {torch.float32: triton.language.float32, torch.float64: triton.language.float64}
 ELEMENTS, PAIRS = 1024, 256  # per block
 PROGRAMS = 4096  # about, for large operands: the last program sums the partial sums of all
+MOST_PARAMETERS = 5  # of a formula of elements
 SCALE_BLOCK = 1024  # elements that a program counts or scales
 LARGEST_TILE = 4096  # classes of a row that is loaded at once
 MASK_TILE = 1024  # of a row: three sums are kept per element
@@ -171,16 +172,23 @@ def elementwise_plan(
     """Elements have a column each where classes matter."""
     binary, indices = isinstance(request, BinaryRequest), call.has_indices
     smoothing = request.label_smoothing if isinstance(request, BinaryRequest) else 0.0
-    per_class = has_class_values(parameters)
-    padded = [*parameters, *[Scalar(0.0)] * (3 - len(parameters))]
+    padded = [*parameters, *[Scalar(0.0)] * (MOST_PARAMETERS - len(parameters))]
+    shape = call.loss_shape
+    spread = [each.memory.expand(shape) for each in padded if each.memory is not None and each.memory.dim()]
+    columns = shape[-1] if indices else columns_of(shape, *weights, *spread)
+    placed = [placed_parameter(each.memory, shape, columns) for each in padded]
+    first, second, third, fourth, fifth = (each.value for each in padded)
     arguments = {
         "pred": call.pred.contiguous(),
         "target": without_booleans(call.target.contiguous()),
-        "parameters": tuple(parameter.memory for parameter in padded),
-        "parameter_column": int(per_class),
-        "first": padded[0].value,
-        "second": padded[1].value,
-        "third": padded[2].value,
+        "parameters": tuple(each.tensor for each in placed),
+        "parameter_rows": tuple(each.row for each in placed),
+        "parameter_columns": tuple(each.column for each in placed),
+        "first": first,
+        "second": second,
+        "third": third,
+        "fourth": fourth,
+        "fifth": fifth,
         "keep": 1.0 - smoothing,
         "spread": 0.5 * smoothing,
         "formula": getattr(formulas, request.formula.__name__),
@@ -191,8 +199,6 @@ def elementwise_plan(
         "counters": None,
         "num_warps": 8,
     }
-    shape = call.loss_shape
-    columns = shape[-1] if indices or per_class else columns_of(shape, *weights)
     return Plan(elements, ELEMENTS, columns, arguments)
 
 
@@ -290,7 +296,7 @@ def weight_arguments(weights: Sequence[Tensor], shape: Sequence[int], columns: i
 class Strided(NamedTuple):
     """A tensor and the strides of its rows and columns of elements, in units of an element's numbers."""
 
-    tensor: Tensor
+    tensor: Tensor | None
     row: int
     column: int
 
@@ -309,6 +315,13 @@ def strided(tensor: Tensor, shape: Sequence[int], columns: int, unit: int = 1) -
     if row is None or row % unit or column % unit or not has_dense_numbers:
         return strided(tensor.contiguous(), shape, columns, unit)
     return Strided(tensor, row // unit, column // unit)
+
+
+def placed_parameter(memory: Tensor | None, shape: Sequence[int], columns: int) -> Strided:
+    """A parameter of elements with its strides, which are 0 for a number in memory or as an argument."""
+    if memory is None or memory.dim() == 0:
+        return Strided(memory, 0, 0)
+    return strided(memory.expand(shape), shape, columns)
 
 
 def stride_of(sizes: Sequence[int], strides: Sequence[int]) -> int | None:
