@@ -24,6 +24,7 @@ from detloss.class_balance import alpha_from_counts, class_weight_from_counts, p
 from detloss.detectors.rotated_unitbox import RotatedUnitBox
 from detloss.detectors.unitbox import UnitBox
 from detloss.engine.debugging import NonFiniteLossError, doctor, validating
+from detloss.focus import WiseFocus, iou_focus, powerful_focus, slide_weight
 from detloss.geometry import AxisAligned, Cuboid, Geometry, Mixed, Polygon, Polytope, Rotated
 from detloss.kernels import backends, use_backend
 from detloss.losses.binary import balanced_cross_entropy_loss, binary_cross_entropy_loss, sigmoid_focal_loss
@@ -97,6 +98,7 @@ __all__ = [
     "TverskyLoss",
     "UnitBox",
     "VarifocalLoss",
+    "WiseFocus",
     "alpha_from_counts",
     "asymmetric_loss",
     "backends",
@@ -122,6 +124,7 @@ __all__ = [
     "heatmap_focal_loss",
     "iou",
     "iou_aware_cross_entropy_loss",
+    "iou_focus",
     "iou_loss",
     "kullback_leibler_loss",
     "l1_loss",
@@ -138,6 +141,7 @@ __all__ = [
     "polytope_from_halfspaces",
     "polytope_from_quaternion",
     "polytope_to_halfspaces",
+    "powerful_focus",
     "prior_bias",
     "probabilistic_iou_loss",
     "quality_focal_loss",
@@ -152,6 +156,7 @@ __all__ = [
     "sharded_sigmoid_focal_loss",
     "sigmoid_focal_cost",
     "sigmoid_focal_loss",
+    "slide_weight",
     "smooth_l1_loss",
     "softmax_cost",
     "softmax_focal_loss",
