@@ -151,9 +151,9 @@ def powerful_focus(
 
     Example:
         >>> import torch, detloss
-        >>> boxes = torch.tensor([[0., 0., 2., 2.], [0., 0., 90., 90.]])
+        >>> boxes = torch.tensor([[0., 0., 2., 2.], [0., 0., 4., 4.]])
         >>> detloss.powerful_focus(boxes, torch.tensor([[0., 0., 2., 2.], [0., 0., 2., 2.]]))
-        tensor([0.7196, 0.0000])
+        tensor([0.7196, 1.2703])
 
     Sources:
         Liu et al., Powerful-IoU: More Straightforward and Faster Bounding Box Regression Loss with a Nonmonotonic
