@@ -15,7 +15,7 @@ import torch
 import detloss
 from detloss import formulas
 from detloss.formulas.axis_aligned import axis_aligned
-from detloss.formulas.masks import mask_derivatives, mask_parts
+from detloss.formulas.mask_sums import mask_derivatives, mask_parts
 from detloss.formulas.measures import needs
 from detloss.geometry import FORMATS
 from tests.support.loss_table import TABLE, Row
