@@ -21,6 +21,8 @@ OPERANDS = {
     Kind.BOX: (torch.zeros(2, 4), torch.zeros(2, 4)),
     Kind.ROTATED: (torch.zeros(2, 5), torch.zeros(2, 5)),
     Kind.SIGMOID: (torch.zeros(2, 4), torch.zeros(2, 4)),
+    Kind.QUALITY: (torch.zeros(2, 4), torch.zeros(2, 4)),
+    Kind.HEATMAP: (torch.zeros(2, 4), torch.zeros(2, 4)),
     Kind.SOFTMAX: (torch.zeros(2, 4), torch.zeros(2, dtype=torch.int64)),
 }
 
