@@ -17,6 +17,8 @@ def condition(call: Call, part: str, size: Tensor) -> Tensor:
 def _terms(call: Call, part: str, size: Tensor) -> Tensor:
     if call.row.bound == "aspect":
         return _of_boxes(call, part, size)
+    if call.row.kind is Kind.QUALITY and part in ("value", "pred") and call.soft:
+        return _of_logits(call, part)
     if part == "value":
         return torch.zeros(())
     if call.row.kind is Kind.SOFTMAX:
@@ -57,7 +59,7 @@ def _of_logits(call: Call, part: str) -> Tensor:
     sides = functional.softplus(logits), functional.softplus(-logits)
     if part == "pred":
         sides = tuple(side.clamp(max=1.0) for side in sides)
-    terms = (1.0 + call.options.get("gamma", 0.0)) * sum(sides)
+    terms = (1.0 + call.options.get("gamma", 0.0) + call.options.get("beta", 0.0)) * sum(sides)
     return (_factors(call) * terms).nan_to_num(0.0, 0.0, 0.0)
 
 

@@ -780,63 +780,6 @@ struct heatmap_focal {
 };
 
 struct asymmetric {
-    static constexpr size_t inputs = 6, exponents = 3, by_target = 0;
-    INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto positive_gamma, auto negative_gamma) {
-        const auto v0 = positive > 0.0;
-        const auto v1 = where(v0, 1.0, positive);
-        const auto v2 = where(v0, 0.0, negative);
-        const auto v3 = logit >= 0.0;
-        const auto v4 = -logit;
-        const auto v5 = where(v3, v4, logit);
-        const auto v6 = exp(v5);
-        const auto v7 = logit >= 0.0;
-        const auto v8 = where(v7, 1.0, v6);
-        const auto v9 = logit >= 0.0;
-        const auto v10 = where(v9, v6, 1.0);
-        const auto v11 = logit >= 0.0;
-        const auto v12 = -logit;
-        const auto v13 = where(v11, v12, logit);
-        const auto v14 = exp(v13);
-        const auto v15 = logit >= 0.0;
-        const auto v16 = where(v15, 1.0, v14);
-        const auto v17 = logit >= 0.0;
-        const auto v18 = where(v17, v14, 1.0);
-        const auto v19 = logit >= 0.0;
-        const auto v20 = -logit;
-        const auto v21 = where(v19, 0.0, v20);
-        const auto v22 = logit >= 0.0;
-        const auto v23 = where(v22, logit, 0.0);
-        const auto v24 = log1p_of_fraction(v14);
-        const auto v25 = weighted(v1, v21);
-        const auto v26 = v24 + v25;
-        const auto v27 = weighted(v2, v23);
-        const auto v28 = v26 + v27;
-        const auto v29 = v2 * v16;
-        const auto v30 = v1 * v18;
-        const auto v31 = v29 - v30;
-        const auto v32 = 1.0 + v14;
-        const auto v33 = v31 / v32;
-        const auto v35 = v2 * v8;
-        const auto v36 = v1 * v10;
-        const auto v37 = v35 - v36;
-        const auto v38 = 1.0 + v6;
-        const auto v39 = v37 * v38;
-        const auto v40 = quotient(v6, v39);
-        const auto v41 = weighted(v40, v28);
-        const auto v42 = absolute(v33);
-        const auto v43 = power(v42, positive_gamma);
-        const auto v44 = power(v42, negative_gamma);
-        const auto v45 = where(v0, v43, v44);
-        const auto v46 = where(v0, positive_gamma, negative_gamma);
-        const auto v47 = weighted(v45, v28);
-        const auto v48 = v46 * v41;
-        const auto v49 = v33 + v48;
-        const auto v50 = weighted(v45, v49);
-        return result(v47, v50, absent{});
-    }
-};
-
-struct asymmetric_with_margin {
     static constexpr size_t inputs = 9, exponents = 3, by_target = 0;
     INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto positive_gamma, auto negative_gamma, auto margin, auto threshold, auto threshold_low) {
         const auto v0 = positive > 0.0;
@@ -924,6 +867,63 @@ struct asymmetric_with_margin {
         const auto v83 = where(v0, v78, v75);
         const auto v84 = weighted(v80, v83);
         return result(v82, v84, absent{});
+    }
+};
+
+struct asymmetric_without_margin {
+    static constexpr size_t inputs = 6, exponents = 3, by_target = 0;
+    INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto positive_gamma, auto negative_gamma) {
+        const auto v0 = positive > 0.0;
+        const auto v1 = where(v0, 1.0, positive);
+        const auto v2 = where(v0, 0.0, negative);
+        const auto v3 = logit >= 0.0;
+        const auto v4 = -logit;
+        const auto v5 = where(v3, v4, logit);
+        const auto v6 = exp(v5);
+        const auto v7 = logit >= 0.0;
+        const auto v8 = where(v7, 1.0, v6);
+        const auto v9 = logit >= 0.0;
+        const auto v10 = where(v9, v6, 1.0);
+        const auto v11 = logit >= 0.0;
+        const auto v12 = -logit;
+        const auto v13 = where(v11, v12, logit);
+        const auto v14 = exp(v13);
+        const auto v15 = logit >= 0.0;
+        const auto v16 = where(v15, 1.0, v14);
+        const auto v17 = logit >= 0.0;
+        const auto v18 = where(v17, v14, 1.0);
+        const auto v19 = logit >= 0.0;
+        const auto v20 = -logit;
+        const auto v21 = where(v19, 0.0, v20);
+        const auto v22 = logit >= 0.0;
+        const auto v23 = where(v22, logit, 0.0);
+        const auto v24 = log1p_of_fraction(v14);
+        const auto v25 = weighted(v1, v21);
+        const auto v26 = v24 + v25;
+        const auto v27 = weighted(v2, v23);
+        const auto v28 = v26 + v27;
+        const auto v29 = v2 * v16;
+        const auto v30 = v1 * v18;
+        const auto v31 = v29 - v30;
+        const auto v32 = 1.0 + v14;
+        const auto v33 = v31 / v32;
+        const auto v35 = v2 * v8;
+        const auto v36 = v1 * v10;
+        const auto v37 = v35 - v36;
+        const auto v38 = 1.0 + v6;
+        const auto v39 = v37 * v38;
+        const auto v40 = quotient(v6, v39);
+        const auto v41 = weighted(v40, v28);
+        const auto v42 = absolute(v33);
+        const auto v43 = power(v42, positive_gamma);
+        const auto v44 = power(v42, negative_gamma);
+        const auto v45 = where(v0, v43, v44);
+        const auto v46 = where(v0, positive_gamma, negative_gamma);
+        const auto v47 = weighted(v45, v28);
+        const auto v48 = v46 * v41;
+        const auto v49 = v33 + v48;
+        const auto v50 = weighted(v45, v49);
+        return result(v47, v50, absent{});
     }
 };
 
@@ -2441,7 +2441,7 @@ template <class... Each>
 struct Formulas {};
 
 using element_formulas = Formulas<l1, l2, smooth_l1, charbonnier, balanced_l1, log_cosh>;
-using binary_formulas = Formulas<binary_cross_entropy, balanced_cross_entropy, sigmoid_focal, poly_focal, quality_focal, varifocal, varifocal_with_constant_focus, matchability_aware, iou_aware_cross_entropy, heatmap_focal, asymmetric, asymmetric_with_margin>;
+using binary_formulas = Formulas<binary_cross_entropy, balanced_cross_entropy, sigmoid_focal, poly_focal, quality_focal, varifocal, varifocal_with_constant_focus, matchability_aware, iou_aware_cross_entropy, heatmap_focal, asymmetric, asymmetric_without_margin>;
 using row_formulas = Formulas<cross_entropy, softmax_focal, poly_softmax_focal>;
 using mask_formulas = Formulas<tversky>;
 using penalties = Formulas<iou, log_iou, generalized_iou, distance_iou, complete_iou>;

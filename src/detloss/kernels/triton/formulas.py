@@ -772,64 +772,7 @@ def heatmap_focal(logit, positive, negative, keep, alpha, beta, peak):
 
 
 @triton.jit
-def asymmetric(logit, positive, negative, keep, positive_gamma, negative_gamma):
-    v0 = positive > 0.0
-    v1 = where(v0, 1.0, positive)
-    v2 = where(v0, 0.0, negative)
-    v3 = logit >= 0.0
-    v4 = -logit
-    v5 = where(v3, v4, logit)
-    v6 = exp(v5)
-    v7 = logit >= 0.0
-    v8 = where(v7, 1.0, v6)
-    v9 = logit >= 0.0
-    v10 = where(v9, v6, 1.0)
-    v11 = logit >= 0.0
-    v12 = -logit
-    v13 = where(v11, v12, logit)
-    v14 = exp(v13)
-    v15 = logit >= 0.0
-    v16 = where(v15, 1.0, v14)
-    v17 = logit >= 0.0
-    v18 = where(v17, v14, 1.0)
-    v19 = logit >= 0.0
-    v20 = -logit
-    v21 = where(v19, 0.0, v20)
-    v22 = logit >= 0.0
-    v23 = where(v22, logit, 0.0)
-    v24 = log1p_of_fraction(v14)
-    v25 = weighted(v1, v21)
-    v26 = v24 + v25
-    v27 = weighted(v2, v23)
-    v28 = v26 + v27
-    v29 = v2 * v16
-    v30 = v1 * v18
-    v31 = v29 - v30
-    v32 = 1.0 + v14
-    v33 = divide(v31, v32)
-    v35 = v2 * v8
-    v36 = v1 * v10
-    v37 = v35 - v36
-    v38 = 1.0 + v6
-    v39 = v37 * v38
-    v40 = quotient(v6, v39)
-    v41 = weighted(v40, v28)
-    v42 = absolute(v33)
-    v43 = power(v42, positive_gamma)
-    v44 = power(v42, negative_gamma)
-    v45 = where(v0, v43, v44)
-    v46 = where(v0, positive_gamma, negative_gamma)
-    v47 = weighted(v45, v28)
-    v48 = v46 * v41
-    v49 = v33 + v48
-    v50 = weighted(v45, v49)
-    return v47, v50, 0.0
-
-
-@triton.jit
-def asymmetric_with_margin(
-    logit, positive, negative, keep, positive_gamma, negative_gamma, margin, threshold, threshold_low
-):
+def asymmetric(logit, positive, negative, keep, positive_gamma, negative_gamma, margin, threshold, threshold_low):
     v0 = positive > 0.0
     v1 = logit >= 0.0
     v2 = -logit
@@ -915,6 +858,61 @@ def asymmetric_with_margin(
     v83 = where(v0, v78, v75)
     v84 = weighted(v80, v83)
     return v82, v84, 0.0
+
+
+@triton.jit
+def asymmetric_without_margin(logit, positive, negative, keep, positive_gamma, negative_gamma):
+    v0 = positive > 0.0
+    v1 = where(v0, 1.0, positive)
+    v2 = where(v0, 0.0, negative)
+    v3 = logit >= 0.0
+    v4 = -logit
+    v5 = where(v3, v4, logit)
+    v6 = exp(v5)
+    v7 = logit >= 0.0
+    v8 = where(v7, 1.0, v6)
+    v9 = logit >= 0.0
+    v10 = where(v9, v6, 1.0)
+    v11 = logit >= 0.0
+    v12 = -logit
+    v13 = where(v11, v12, logit)
+    v14 = exp(v13)
+    v15 = logit >= 0.0
+    v16 = where(v15, 1.0, v14)
+    v17 = logit >= 0.0
+    v18 = where(v17, v14, 1.0)
+    v19 = logit >= 0.0
+    v20 = -logit
+    v21 = where(v19, 0.0, v20)
+    v22 = logit >= 0.0
+    v23 = where(v22, logit, 0.0)
+    v24 = log1p_of_fraction(v14)
+    v25 = weighted(v1, v21)
+    v26 = v24 + v25
+    v27 = weighted(v2, v23)
+    v28 = v26 + v27
+    v29 = v2 * v16
+    v30 = v1 * v18
+    v31 = v29 - v30
+    v32 = 1.0 + v14
+    v33 = divide(v31, v32)
+    v35 = v2 * v8
+    v36 = v1 * v10
+    v37 = v35 - v36
+    v38 = 1.0 + v6
+    v39 = v37 * v38
+    v40 = quotient(v6, v39)
+    v41 = weighted(v40, v28)
+    v42 = absolute(v33)
+    v43 = power(v42, positive_gamma)
+    v44 = power(v42, negative_gamma)
+    v45 = where(v0, v43, v44)
+    v46 = where(v0, positive_gamma, negative_gamma)
+    v47 = weighted(v45, v28)
+    v48 = v46 * v41
+    v49 = v33 + v48
+    v50 = weighted(v45, v49)
+    return v47, v50, 0.0
 
 
 @triton.jit
