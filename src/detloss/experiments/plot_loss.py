@@ -35,13 +35,15 @@ OPTION_VALUES: Mapping[str, Sequence[float]] = {
 FREQUENCIES = (1, 3, 9)
 """Relative frequencies of the other class, for losses whose options follow from class counts."""
 
-CLASS_KINDS = {Kind.SIGMOID, Kind.QUALITY, Kind.HEATMAP, Kind.SOFTMAX}
-TARGETS = {
+CLASS_KINDS = {Kind.SIGMOID, Kind.QUALITY, Kind.HEATMAP, Kind.SOFTMAX, Kind.DISTRIBUTION}
+TARGETS: Mapping[Kind, Mapping[str, float]] = {
     Kind.SIGMOID: {"t = 1": 1.0, "t = 0": 0.0},
     Kind.QUALITY: {"q = 1": 1.0, "q = 0.5": 0.5, "background": 0.0},
     Kind.HEATMAP: {"y = 1": 1.0, "y = 0.5": 0.5, "y = 0": 0.0},
+    Kind.SOFTMAX: {"t = this class": 1, "t = other class": 0},
+    Kind.DISTRIBUTION: {"y = 1": 1.0, "y = 0.75": 0.75, "y = 0": 0.0},
 }
-"""Targets of losses of one logit, whose curves share a plot."""
+"""Targets of losses of logits, whose curves share a plot."""
 
 TITLE_LENGTH = 110
 
@@ -54,6 +56,7 @@ AXES = {
     Kind.QUALITY: ("logit", "logit"),
     Kind.HEATMAP: ("logit", "logit"),
     Kind.SOFTMAX: ("logit of one of two classes, the other at 0", "logit"),
+    Kind.DISTRIBUTION: ("logit of the second of two bins, the first at 0", "logit"),
 }
 """Label and unit of the axis."""
 
@@ -161,16 +164,15 @@ def scalar_curves(loss: Loss) -> dict[str, Curve]:
     def sigmoid(target: float, logit: Tensor) -> Tensor:
         return loss.function(logit, torch.full_like(logit, target), **loss.options, reduction="none")
 
-    def softmax(target: int, logit: Tensor) -> Tensor:
+    def softmax(target: float, logit: Tensor) -> Tensor:
         logits = torch.stack([torch.zeros_like(logit), logit], dim=-1)
-        targets = torch.full(logit.shape, target, dtype=torch.int64)
+        targets = torch.full(logit.shape, target)
         return loss.function(logits, targets, **loss.options, reduction="none")
 
     if loss.kind is Kind.REGRESSION:
         return {"": regression}
-    if loss.kind in TARGETS:
-        return {label: partial(sigmoid, target) for label, target in TARGETS[loss.kind].items()}
-    return {"t = this class": partial(softmax, 1), "t = other class": partial(softmax, 0)}
+    curve = softmax if loss.kind in (Kind.SOFTMAX, Kind.DISTRIBUTION) else sigmoid
+    return {label: partial(curve, target) for label, target in TARGETS[loss.kind].items()}
 
 
 def title(losses: Sequence[Loss]) -> str:
