@@ -14,7 +14,7 @@ from torch import Tensor
 
 from detloss.formulas.axis_aligned import axis_aligned
 from detloss.formulas.gaussians import gaussian
-from detloss.formulas.masks import mask_derivatives, mask_parts
+from detloss.formulas.mask_sums import mask_derivatives, mask_parts
 from detloss.geometry import FORMATS
 from detloss.kernels.class_sharding import LocalClasses, ShardedClasses
 from detloss.kernels.eager import convex, primitives
@@ -251,12 +251,11 @@ def shares_of_bins(value: Tensor, logits: Tensor, bins: Tensor | None = None) ->
     """The share of every bin, and the sum of the others': those next to a value sum to 1, all others are 0."""
     index = class_indices(logits, 0)
     bins = index.to(logits.dtype) if bins is None else bins
-    value = value.clamp(bins[0], bins[-1])
-    first = (value.unsqueeze(-1) >= bins[1:-1]).sum(-1)
+    value = value.unsqueeze(-1).clamp(bins[0], bins[-1])
+    first = (value >= bins[1:-1]).sum(-1, keepdim=True)
     below, above = bins[first], bins[first + 1]
-    of_first, of_second = (above - value) / (above - below), (value - below) / (above - below)
-    is_first, is_second = (index == bin.unsqueeze(-1) for bin in (first, first + 1))
-    one, other = of_first.unsqueeze(-1), of_second.unsqueeze(-1)
+    one, other = (above - value) / (above - below), (value - below) / (above - below)
+    is_first, is_second = index == first, index == first + 1
     share = torch.where(is_first, one, torch.where(is_second, other, 0.0))
     return share, torch.where(is_first, other, torch.where(is_second, one, one + other))
 
