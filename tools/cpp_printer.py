@@ -24,6 +24,7 @@ def header(programs: Iterable[Program]) -> str:
         "element_formulas": [formula.__name__ for formula in formulas.REGRESSION],
         "binary_formulas": [formula.__name__ for formula in formulas.BINARY],
         "row_formulas": [formula.__name__ for formula in formulas.SOFTMAX],
+        "mask_formulas": [formula.__name__ for formula in formulas.MASKS],
         "penalties": [formula.__name__ for formula in formulas.PENALTIES],
         "formats": list(FORMATS),
     }

@@ -9,7 +9,7 @@ from detloss.formulas.measures import Slopes
 
 PRIMITIVES = {
     "absolute", "angle", "constant", "exp", "expm1", "inverse", "log", "log1p", "log1p_of_fraction", "maximum",
-    "minimum", "power", "quotient", "relu", "scale", "sign", "weighted", "where",
+    "minimum", "power", "quotient", "relu", "scale", "sign", "square_root", "weighted", "where",
 }  # fmt: skip
 OPERATORS = {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "neg": "-",

@@ -20,26 +20,44 @@ from detloss.boxes.convert_rotated import (
 from detloss.boxes.matching_cost import matching_cost, sigmoid_focal_cost, softmax_cost
 from detloss.boxes.nms import nms
 from detloss.boxes.overlap import complete_iou, distance_iou, generalized_iou, iou
-from detloss.class_balance import alpha_from_counts, class_weight_from_counts, prior_bias
+from detloss.class_balance import (
+    alpha_from_counts,
+    class_weight_from_counts,
+    logit_offset_from_counts,
+    margin_from_counts,
+    prior_bias,
+)
 from detloss.detectors.rotated_unitbox import RotatedUnitBox
 from detloss.detectors.unitbox import UnitBox
 from detloss.engine.debugging import NonFiniteLossError, doctor, validating
+from detloss.focus import WiseFocus, iou_focus, powerful_focus, slide_weight
 from detloss.geometry import AxisAligned, Cuboid, Geometry, Mixed, Polygon, Polytope, Rotated
 from detloss.kernels import backends, use_backend
 from detloss.losses.binary import balanced_cross_entropy_loss, binary_cross_entropy_loss, sigmoid_focal_loss
 from detloss.losses.boxes import complete_iou_loss, distance_iou_loss, generalized_iou_loss, iou_loss
 from detloss.losses.classification import cross_entropy_loss, softmax_focal_loss
+from detloss.losses.distribution import distribution_focal_loss, fine_grained_bins
 from detloss.losses.focal_variants import asymmetric_loss, heatmap_focal_loss
 from detloss.losses.gaussian import gaussian_wasserstein_loss, kullback_leibler_loss, probabilistic_iou_loss
 from detloss.losses.linear import linear_binary_cross_entropy_loss, linear_cross_entropy_loss, linear_sigmoid_focal_loss
+from detloss.losses.masks import dice_loss, tversky_loss
 from detloss.losses.module import LossModule
+from detloss.losses.parameter_penalty import ParameterPenalty, parameter_penalty
 from detloss.losses.quality import (
     iou_aware_cross_entropy_loss,
     matchability_aware_loss,
     quality_focal_loss,
     varifocal_loss,
 )
-from detloss.losses.regression import ParameterPenalty, l1_loss, l2_loss, mse_loss, parameter_penalty, smooth_l1_loss
+from detloss.losses.regression import (
+    balanced_l1_loss,
+    charbonnier_loss,
+    l1_loss,
+    l2_loss,
+    log_cosh_loss,
+    mse_loss,
+    smooth_l1_loss,
+)
 from detloss.losses.sharded import (
     sharded_binary_cross_entropy_loss,
     sharded_cross_entropy_loss,
@@ -52,11 +70,15 @@ __all__ = [
     "AsymmetricLoss",
     "AxisAligned",
     "BalancedCrossEntropyLoss",
+    "BalancedL1Loss",
     "BinaryCrossEntropyLoss",
+    "CharbonnierLoss",
     "CompleteIoULoss",
     "CrossEntropyLoss",
     "Cuboid",
+    "DiceLoss",
     "DistanceIoULoss",
+    "DistributionFocalLoss",
     "GaussianWassersteinLoss",
     "GeneralizedIoULoss",
     "HeatmapFocalLoss",
@@ -65,6 +87,7 @@ __all__ = [
     "KullbackLeiblerLoss",
     "L1Loss",
     "L2Loss",
+    "LogCoshLoss",
     "MSELoss",
     "MatchabilityAwareLoss",
     "Mixed",
@@ -80,14 +103,18 @@ __all__ = [
     "SigmoidFocalLoss",
     "SmoothL1Loss",
     "SoftmaxFocalLoss",
+    "TverskyLoss",
     "UnitBox",
     "VarifocalLoss",
+    "WiseFocus",
     "alpha_from_counts",
     "asymmetric_loss",
     "backends",
     "balanced_cross_entropy_loss",
+    "balanced_l1_loss",
     "binary_cross_entropy_loss",
     "catalog",
+    "charbonnier_loss",
     "class_weight_from_counts",
     "compat",
     "complete_iou",
@@ -95,15 +122,19 @@ __all__ = [
     "cross_entropy_loss",
     "cuboid_from_corners",
     "cuboid_to_corners",
+    "dice_loss",
     "distance_iou",
     "distance_iou_loss",
+    "distribution_focal_loss",
     "doctor",
+    "fine_grained_bins",
     "gaussian_wasserstein_loss",
     "generalized_iou",
     "generalized_iou_loss",
     "heatmap_focal_loss",
     "iou",
     "iou_aware_cross_entropy_loss",
+    "iou_focus",
     "iou_loss",
     "kullback_leibler_loss",
     "l1_loss",
@@ -111,6 +142,9 @@ __all__ = [
     "linear_binary_cross_entropy_loss",
     "linear_cross_entropy_loss",
     "linear_sigmoid_focal_loss",
+    "log_cosh_loss",
+    "logit_offset_from_counts",
+    "margin_from_counts",
     "matchability_aware_loss",
     "matching_cost",
     "mse_loss",
@@ -119,6 +153,7 @@ __all__ = [
     "polytope_from_halfspaces",
     "polytope_from_quaternion",
     "polytope_to_halfspaces",
+    "powerful_focus",
     "prior_bias",
     "probabilistic_iou_loss",
     "quality_focal_loss",
@@ -133,9 +168,11 @@ __all__ = [
     "sharded_sigmoid_focal_loss",
     "sigmoid_focal_cost",
     "sigmoid_focal_loss",
+    "slide_weight",
     "smooth_l1_loss",
     "softmax_cost",
     "softmax_focal_loss",
+    "tversky_loss",
     "types",
     "use_backend",
     "validating",
@@ -239,6 +276,46 @@ class BalancedCrossEntropyLoss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class BalancedL1Loss(LossModule):
+    """Loss of Libra R-CNN: small errors have a larger gradient than in smooth L1, large errors a bounded one.
+
+    Module of `balanced_l1_loss`.
+
+    Args:
+        alpha: Scale of the gradient of small errors, more than 0; a smaller one increases it relative to ``gamma``.
+        gamma: Gradient of large errors, at least 0 and at most 64 ``alpha``.
+        beta: The error at which the two parts meet, more than 0.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `balanced_l1_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    gamma: float
+    beta: float
+    reduction: Reduction
+
+    def __init__(
+        self, *, alpha: float = 0.5, gamma: float = 1.5, beta: float = 1.0, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class BinaryCrossEntropyLoss(LossModule):
     """Negative log-likelihood of every class under its own sigmoid.
 
@@ -278,6 +355,40 @@ class BinaryCrossEntropyLoss(LossModule):
     def forward(
         self,
         logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class CharbonnierLoss(LossModule):
+    """Smooth absolute error, with derivatives of every order; pseudo-Huber loss is ``delta`` times this.
+
+    Module of `charbonnier_loss`.
+
+    Args:
+        delta: Width of the quadratic part, at least 0; 0 gives L1.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `charbonnier_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    delta: float
+    reduction: Reduction
+
+    def __init__(self, *, delta: float = 1.0, reduction: Reduction = "mean") -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
         target: Tensor,
         *,
         weight: float | Tensor | None = None,
@@ -329,6 +440,10 @@ class CrossEntropyLoss(LossModule):
             its own.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: the fraction of the target that is distributed uniformly over all classes.
+        poly: At least -1: adds ``poly`` (1 - p) of the target's class, Poly-1; with soft targets, of each class.
+        logit_offset: One number per class, (C,), that is added to the logits: `logit_offset_from_counts`.
+        margin: Subtracted from the logit of the target's class: a number of at least 0, or one per class, (C,):
+            `margin_from_counts`. Only with class indices.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
@@ -338,6 +453,9 @@ class CrossEntropyLoss(LossModule):
     class_weight: Tensor | Sequence[float] | None
     ignore_index: int | None
     label_smoothing: float
+    poly: float
+    logit_offset: Tensor | Sequence[float] | None
+    margin: float | Tensor | Sequence[float] | None
     reduction: Reduction
 
     def __init__(
@@ -346,8 +464,43 @@ class CrossEntropyLoss(LossModule):
         class_weight: Tensor | Sequence[float] | None = None,
         ignore_index: int | None = -100,
         label_smoothing: float = 0.0,
+        poly: float = 0.0,
+        logit_offset: Tensor | Sequence[float] | None = None,
+        margin: float | Tensor | Sequence[float] | None = None,
         reduction: Reduction = "mean",
     ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class DiceLoss(LossModule):
+    """Dice loss: one minus twice the shared part of two masks over the sum of their sizes.
+
+    Module of `dice_loss`.
+
+    Args:
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `dice_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    reduction: Reduction
+
+    def __init__(self, *, reduction: Reduction = "mean") -> None: ...
     def __call__(
         self,
         logits: Tensor,
@@ -394,6 +547,45 @@ class DistanceIoULoss(LossModule):
         self,
         pred: Tensor,
         target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class DistributionFocalLoss(LossModule):
+    """Cross-entropy of the two bins next to a value, each weighted by the value's distance from the other.
+
+    Module of `distribution_focal_loss`.
+
+    Args:
+        bins: (n + 1,), strictly increasing; by default 0, 1, ..., n. `fine_grained_bins` are those of D-FINE.
+        excess: Whether to subtract the entropy of (1 - f, f), the smallest loss of any distribution: then a perfect
+            prediction has loss 0. The gradient is the same.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `distribution_focal_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    bins: Tensor | Sequence[float] | None
+    excess: bool
+    reduction: Reduction
+
+    def __init__(
+        self, *, bins: Tensor | Sequence[float] | None = None, excess: bool = False, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        value: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        value: Tensor,
         *,
         weight: float | Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -717,6 +909,38 @@ class L2Loss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class LogCoshLoss(LossModule):
+    """Logarithm of the hyperbolic cosine of the error: about half its square near 0, its size less log 2 far away.
+
+    Module of `log_cosh_loss`.
+
+    Args:
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `log_cosh_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    reduction: Reduction
+
+    def __init__(self, *, reduction: Reduction = "mean") -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class MatchabilityAwareLoss(LossModule):
     """Binary cross-entropy of a power of the quality, focused on hard negatives.
 
@@ -933,6 +1157,10 @@ class SoftmaxFocalLoss(LossModule):
         class_weight: One factor per class, (C,). A row has the factor of its class; with soft targets, each class has
             its own.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        poly: At least -1: adds ``poly`` :math:`(1 - p_t)^{\gamma + 1}`, Poly-1.
+        logit_offset: One number per class, (C,), that is added to the logits: `logit_offset_from_counts`.
+        margin: Subtracted from the logit of the target's class: a number of at least 0, or one per class, (C,):
+            `margin_from_counts`.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
@@ -942,6 +1170,9 @@ class SoftmaxFocalLoss(LossModule):
     gamma: float
     class_weight: Tensor | Sequence[float] | None
     ignore_index: int | None
+    poly: float
+    logit_offset: Tensor | Sequence[float] | None
+    margin: float | Tensor | Sequence[float] | None
     reduction: Reduction
 
     def __init__(
@@ -950,8 +1181,47 @@ class SoftmaxFocalLoss(LossModule):
         gamma: float = 2.0,
         class_weight: Tensor | Sequence[float] | None = None,
         ignore_index: int | None = -100,
+        poly: float = 0.0,
+        logit_offset: Tensor | Sequence[float] | None = None,
+        margin: float | Tensor | Sequence[float] | None = None,
         reduction: Reduction = "mean",
     ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class TverskyLoss(LossModule):
+    """Tversky loss: Dice loss with weights for false positives and false negatives.
+
+    Module of `tversky_loss`.
+
+    Args:
+        alpha: Weight of false positives, at least 0.
+        beta: Weight of false negatives, at least 0.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `tversky_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    beta: float
+    reduction: Reduction
+
+    def __init__(self, *, alpha: float = 0.3, beta: float = 0.7, reduction: Reduction = "mean") -> None: ...
     def __call__(
         self,
         logits: Tensor,

@@ -1,4 +1,4 @@
-"""Condition numbers of sums that cancel: with soft targets, in derivatives by the target, in CIoU."""
+"""Condition numbers of sums that cancel: with soft targets, in derivatives by the target, in CIoU, in masks."""
 
 import torch
 from torch import Tensor
@@ -23,6 +23,8 @@ def _terms(call: Call, part: str, size: Tensor) -> Tensor:
         return torch.zeros(())
     if call.row.kind is Kind.SOFTMAX:
         return _of_rows(call) if part == "pred" and call.soft else torch.zeros(())
+    if call.row.kind is Kind.MASK:
+        return _of_masks(call, part)
     if call.row.kind is Kind.SIGMOID:
         return _of_logits(call, part) if part == "target" or call.soft else torch.zeros(())
     return torch.zeros(())
@@ -59,6 +61,15 @@ def _of_logits(call: Call, part: str) -> Tensor:
         sides = tuple(side.clamp(max=1.0) for side in sides)
     terms = (1.0 + call.options.get("gamma", 0.0) + call.options.get("beta", 0.0)) * sum(sides)
     return (_factors(call) * terms).nan_to_num(0.0, 0.0, 0.0)
+
+
+def _of_masks(call: Call, part: str) -> Tensor:
+    p, t = call.pred.detach().double().sigmoid(), call.target.double()
+    alpha, beta = call.options.get("alpha", 0.5), call.options.get("beta", 0.5)
+    total = (p * t + alpha * p * (1 - t) + beta * (1 - p) * t).sum(-1, keepdim=True)
+    chances = p * (1 - p) if part == "pred" else 1.0
+    terms = chances * (1.0 + alpha + beta) / total
+    return (_factors(call).unsqueeze(-1) * terms).nan_to_num(0.0, 0.0, 0.0)
 
 
 def _of_rows(call: Call) -> Tensor:

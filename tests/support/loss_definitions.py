@@ -97,6 +97,32 @@ def softmax_focal(z: Tensor, t: Tensor) -> Tensor:
     return -((1 - p) ** 1.5) * p.log()
 
 
+def charbonnier(p: Tensor, t: Tensor) -> Tensor:
+    return ((p - t).square() + 0.7**2).sqrt() - 0.7
+
+
+def balanced_l1(p: Tensor, t: Tensor) -> Tensor:
+    alpha, gamma, beta = 0.3, 1.5, 0.7
+    b, e = math.exp(gamma / alpha) - 1, (p - t).abs() / beta
+    inner = alpha / b * (b * e + 1) * torch.log(b * e + 1) - alpha * e
+    return beta * torch.where(e < 1, inner, gamma * e + gamma / b - alpha)
+
+
+def log_cosh(p: Tensor, t: Tensor) -> Tensor:
+    return (p - t).cosh().log()
+
+
+def dice(z: Tensor, t: Tensor) -> Tensor:
+    p = z.sigmoid()
+    return 1 - 2 * (p * t).sum(-1) / (p + t).sum(-1)
+
+
+def tversky(z: Tensor, t: Tensor) -> Tensor:
+    p = z.sigmoid()
+    shared = (p * t).sum(-1)
+    return 1 - shared / (shared + 0.3 * (p * (1 - t)).sum(-1) + 0.8 * ((1 - p) * t).sum(-1))
+
+
 def binary(z: Tensor, t: Tensor) -> Tensor:
     return -(t * z.sigmoid().log() + (1 - t) * (1 - z.sigmoid()).log())
 

@@ -11,12 +11,15 @@ from torch import Tensor
 from detloss.geometry import AxisAligned
 from detloss.kernels import active, kernel_for
 from detloss.kernels.interface import (
+    BY_ROW,
     GENERATED,
     BinaryRequest,
     BoxRequest,
     Call,
+    DistributionRequest,
     ElementwiseRequest,
     Evaluation,
+    MaskRequest,
     Request,
     SoftmaxRequest,
     arithmetic_dtype,
@@ -24,7 +27,14 @@ from detloss.kernels.interface import (
 )
 from detloss.types import BoxFormat
 
-REQUESTS = (ElementwiseRequest, BinaryRequest, SoftmaxRequest, BoxRequest)  # of every fused backend
+REQUESTS = (  # of every fused backend
+    ElementwiseRequest,
+    BinaryRequest,
+    SoftmaxRequest,
+    DistributionRequest,
+    BoxRequest,
+    MaskRequest,
+)
 
 
 def serves(call: Call) -> bool:
@@ -53,6 +63,8 @@ def evaluate(call: Call, needs_pred_gradient: bool, needs_target_gradient: bool)
         request.measure if isinstance(request, BoxRequest) else False,
         request.ignore_index if isinstance(request, BinaryRequest | SoftmaxRequest) else None,
         request.label_smoothing if isinstance(request, BinaryRequest | SoftmaxRequest) else 0.0,
+        request.is_adjusted if isinstance(request, SoftmaxRequest) else False,
+        request.excess if isinstance(request, DistributionRequest) else False,
         call.reduction,
         needs_pred_gradient,
         needs_target_gradient,
@@ -79,6 +91,8 @@ def evaluate_in_graph(
     measure: bool,
     ignore_index: int | None,
     label_smoothing: float,
+    is_adjusted: bool,
+    excess: bool,
     reduction: str,
     needs_pred_gradient: bool,
     needs_target_gradient: bool,
@@ -92,9 +106,11 @@ def evaluate_in_graph(
     elif kind is BinaryRequest:
         request = BinaryRequest(function, ignore_index, label_smoothing)
     elif kind is SoftmaxRequest:
-        request = SoftmaxRequest(function, ignore_index, label_smoothing)
+        request = SoftmaxRequest(function, ignore_index, label_smoothing, is_adjusted)
+    elif kind is DistributionRequest:
+        request = DistributionRequest(function, excess)
     else:
-        request = ElementwiseRequest(function)
+        request = MaskRequest(function) if kind is MaskRequest else ElementwiseRequest(function)
     call = Call(pred, target, weight, normalizer, parameters, request, reduction)
     evaluation = kernel_for(call).evaluate(call, needs_pred_gradient, needs_target_gradient)
     value, d_pred, d_target = (pred.new_empty(0) if part is None else part for part in evaluation[:3])
@@ -115,12 +131,14 @@ def _(
     measure: bool,
     ignore_index: int | None,
     label_smoothing: float,
+    is_adjusted: bool,
+    excess: bool,
     reduction: str,
     needs_pred_gradient: bool,
     needs_target_gradient: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     dtype = arithmetic_dtype(pred, target)
-    loss_shape = pred.shape[:-1] if REQUESTS[request_type] in (SoftmaxRequest, BoxRequest) else pred.shape
+    loss_shape = pred.shape[:-1] if REQUESTS[request_type] in BY_ROW else pred.shape
     gradients = [
         pred.new_empty(pred.shape if needed else (0,), dtype=dtype)
         for needed in (needs_pred_gradient, needs_target_gradient)

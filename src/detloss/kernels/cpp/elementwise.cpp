@@ -1,7 +1,8 @@
 // The loops over elements and rows of logits for the instruction set ISA. Compiled with contraction: exp and log are faster,
 // and no formula depends on exact cancellation of a product.
 #include "elementwise.h"
-#include "softmax.h"
+#include "masks.h"
+#include "rows.h"
 
 namespace detloss::ISA {
 namespace {
@@ -14,8 +15,14 @@ Status run_formula(const Task& task, ParallelFor parallel_for, Formulas<Formula.
 
 template <class S, class... Formula>
 Status run_formula(const Task& task, ParallelFor parallel_for, Formulas<Formula...>) {
-    static constexpr void (*all[])(const RowBlock<S>&) = {row_block<Formula, S>...};
-    return rows<S>(task, parallel_for, all[task.formula]);
+    static constexpr void (*all[])(const RowBlock<S>&) = {row_block<Formula, S, Rows::plain>...};
+    return rows<S>({task, plain_rows, 0, {}, {}, 0.0}, parallel_for, all[task.formula]);
+}
+
+template <class S>
+Status run_special(const RowTask& task, ParallelFor parallel_for) {
+    if (task.kind == rows_of_bins) return rows<S>(task, parallel_for, row_block<cross_entropy, S, Rows::between>);
+    return rows<S>(task, parallel_for, row_block<Selected, S, Rows::adjusted>);
 }
 
 // Whether all powers are products. Any other power amplifies the rounding error of its base, so the formula is evaluated
@@ -29,6 +36,12 @@ bool has_products_for_powers(const Task& task, Formulas<Formula...>) {
         if (exponents[task.formula] >> k & 1 && !is_product) return false;
     }
     return true;
+}
+
+template <class S, class... Formula>
+Status run_masks(const Task& task, ParallelFor parallel_for, Formulas<Formula...>) {
+    static constexpr MaskFormula* all[] = {mask_formula<Formula>...};
+    return masks<S>(task, parallel_for, all[task.formula]);
 }
 
 }  // namespace
@@ -45,6 +58,13 @@ Status run_binary(const Task& task, ParallelFor parallel_for) {
 Status run_rows(const Task& task, ParallelFor parallel_for) {
     if (task.arithmetic == float64) return run_formula<double>(task, parallel_for, row_formulas{});
     return run_formula<float>(task, parallel_for, row_formulas{});
+}
+Status run_special_rows(const RowTask& task, ParallelFor parallel_for) {
+    return task.task.arithmetic == float64 ? run_special<double>(task, parallel_for) : run_special<float>(task, parallel_for);
+}
+Status run_masks(const Task& task, ParallelFor parallel_for) {
+    if (task.arithmetic == float64) return run_masks<double>(task, parallel_for, mask_formulas{});
+    return run_masks<float>(task, parallel_for, mask_formulas{});
 }
 
 }  // namespace detloss::ISA

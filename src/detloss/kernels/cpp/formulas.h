@@ -46,6 +46,131 @@ struct smooth_l1 {
     }
 };
 
+struct charbonnier {
+    static constexpr size_t inputs = 3, exponents = 0, by_target = 1;
+    INLINE static auto of(auto pred, auto target, auto delta) {
+        const auto v0 = pred - target;
+        const auto v1 = absolute(v0);
+        const auto v2 = v1 < delta;
+        const auto v3 = where(v2, v0, delta);
+        const auto v4 = where(v2, delta, v1);
+        const auto v5 = quotient(v3, v4);
+        const auto v6 = v5 * v5;
+        const auto v7 = 1.0 + v6;
+        const auto v8 = square_root(v7);
+        const auto v9 = sign(v0);
+        const auto v10 = where(v2, v5, v9);
+        const auto v11 = where(v2, 1.0, v5);
+        const auto v12 = v10 / v8;
+        const auto v13 = v8 + v11;
+        const auto v14 = v10 / v13;
+        const auto v15 = v0 * v14;
+        const auto v16 = -v12;
+        return result(v15, v12, v16);
+    }
+};
+
+struct balanced_l1 {
+    static constexpr size_t inputs = 5, exponents = 0, by_target = 1;
+    INLINE static auto of(auto pred, auto target, auto alpha, auto rate, auto beta) {
+        const auto v0 = pred - target;
+        const auto v1 = v0 >= 0.0;
+        const auto v2 = -v0;
+        const auto v3 = where(v1, v0, v2);
+        const auto v4 = v3 >= beta;
+        const auto v5 = where(v4, beta, v3);
+        const auto v6 = rate * v5;
+        const auto v7 = log1p(v6);
+        const auto v8 = alpha * v7;
+        const auto v9 = 0.5 * pred;
+        const auto v10 = 0.5 * target;
+        const auto v11 = v9 - v10;
+        const auto v12 = absolute(v11);
+        const auto v13 = 0.5 * v5;
+        const auto v14 = v12 - v13;
+        const auto v15 = alpha * v5;
+        const auto v16 = rate * v5;
+        const auto v17 = v16 < 1.2;
+        const auto v18 = where(v17, v16, 0.0);
+        const auto v19 = 2.0 + v18;
+        const auto v20 = v18 / v19;
+        const auto v21 = v20 * v20;
+        const auto v22 = 0.09213477424899424 * v21;
+        const auto v23 = v22 + 0.029084364751077903;
+        const auto v24 = v23 * v21;
+        const auto v25 = v24 + 0.05636193783128856;
+        const auto v26 = v25 * v21;
+        const auto v27 = v26 + 0.05836948488976357;
+        const auto v28 = v27 * v21;
+        const auto v29 = v28 + 0.06670169558964356;
+        const auto v30 = v29 * v21;
+        const auto v31 = v30 + 0.07692135505361639;
+        const auto v32 = v31 * v21;
+        const auto v33 = v32 + 0.09090914340165565;
+        const auto v34 = v33 * v21;
+        const auto v35 = v34 + 0.11111111018102507;
+        const auto v36 = v35 * v21;
+        const auto v37 = v36 + 0.14285714286557005;
+        const auto v38 = v37 * v21;
+        const auto v39 = v38 + 0.19999999999997028;
+        const auto v40 = v39 * v21;
+        const auto v41 = v40 + 0.33333333333333337;
+        const auto v42 = 1.0 + v20;
+        const auto v43 = v21 * v41;
+        const auto v44 = v42 * v43;
+        const auto v45 = v20 + v44;
+        const auto v46 = v7 - 1.0;
+        const auto v47 = where(v17, 1.0, v16);
+        const auto v48 = v7 / v47;
+        const auto v49 = v46 + v48;
+        const auto v50 = where(v17, v45, v49);
+        const auto v51 = v15 * v50;
+        const auto v52 = 2.0 * v8;
+        const auto v53 = v52 * v14;
+        const auto v54 = v51 + v53;
+        const auto v55 = v0 >= 0.0;
+        const auto v56 = -v8;
+        const auto v57 = where(v55, v8, v56);
+        const auto v58 = -v57;
+        return result(v54, v57, v58);
+    }
+};
+
+struct log_cosh {
+    static constexpr size_t inputs = 2, exponents = 0, by_target = 1;
+    INLINE static auto of(auto pred, auto target) {
+        const auto v0 = pred - target;
+        const auto v1 = v0 >= 0.0;
+        const auto v2 = -v0;
+        const auto v3 = where(v1, v0, v2);
+        const auto v4 = v3 < 1.0;
+        const auto v5 = -v3;
+        const auto v6 = expm1(v5);
+        const auto v7 = -v6;
+        const auto v8 = 1.0 - v7;
+        const auto v9 = v7 * v7;
+        const auto v10 = 0.5 * v9;
+        const auto v11 = where(v4, v8, 1.0);
+        const auto v12 = v10 / v11;
+        const auto v13 = v8 * v8;
+        const auto v14 = where(v4, v12, v13);
+        const auto v15 = 1.0 + v8;
+        const auto v16 = v7 * v15;
+        const auto v17 = v8 * v8;
+        const auto v18 = 1.0 + v17;
+        const auto v19 = v16 / v18;
+        const auto v20 = v0 >= 0.0;
+        const auto v21 = -v19;
+        const auto v22 = where(v20, v19, v21);
+        const auto v23 = v3 - 0.6931471805599453;
+        const auto v24 = where(v4, 0.0, v23);
+        const auto v25 = log1p_of_fraction(v14);
+        const auto v26 = v24 + v25;
+        const auto v27 = -v22;
+        return result(v26, v22, v27);
+    }
+};
+
 struct binary_cross_entropy {
     static constexpr size_t inputs = 4, exponents = 0, by_target = 1;
     INLINE static auto of(auto logit, auto positive, auto negative, auto keep) {
@@ -820,6 +945,141 @@ struct softmax_focal {
         const auto v5 = v3 + 1.0;
         const auto v6 = v0 * v5;
         return result(v4, v6);
+    }
+};
+
+struct poly_softmax_focal {
+    static constexpr size_t inputs = 5;
+    INLINE static auto of(auto nll, auto probability, auto complement, auto gamma, auto leading) {
+        const auto v0 = leading * complement;
+        const auto v1 = complement < 0.5;
+        const auto v2 = where(v1, complement, 0.0);
+        const auto v3 = 2.0 - v2;
+        const auto v4 = v2 / v3;
+        const auto v5 = v4 * v4;
+        const auto v6 = 0.0 * v5;
+        const auto v7 = v6 + 0.02857142857142857;
+        const auto v8 = v7 * v5;
+        const auto v9 = v8 + 0.030303030303030304;
+        const auto v10 = v9 * v5;
+        const auto v11 = v10 + 0.03225806451612903;
+        const auto v12 = v11 * v5;
+        const auto v13 = v12 + 0.034482758620689655;
+        const auto v14 = v13 * v5;
+        const auto v15 = v14 + 0.037037037037037035;
+        const auto v16 = v15 * v5;
+        const auto v17 = v16 + 0.04;
+        const auto v18 = v17 * v5;
+        const auto v19 = v18 + 0.043478260869565216;
+        const auto v20 = v19 * v5;
+        const auto v21 = v20 + 0.047619047619047616;
+        const auto v22 = v21 * v5;
+        const auto v23 = v22 + 0.05263157894736842;
+        const auto v24 = v23 * v5;
+        const auto v25 = v24 + 0.058823529411764705;
+        const auto v26 = v25 * v5;
+        const auto v27 = v26 + 0.06666666666666667;
+        const auto v28 = v27 * v5;
+        const auto v29 = v28 + 0.07692307692307693;
+        const auto v30 = v29 * v5;
+        const auto v31 = v30 + 0.09090909090909091;
+        const auto v32 = v31 * v5;
+        const auto v33 = v32 + 0.1111111111111111;
+        const auto v34 = v33 * v5;
+        const auto v35 = v34 + 0.14285714285714285;
+        const auto v36 = v35 * v5;
+        const auto v37 = v36 + 0.2;
+        const auto v38 = v37 * v5;
+        const auto v39 = v38 + 0.3333333333333333;
+        const auto v40 = v5 * v39;
+        const auto v41 = 2.0 * v40;
+        const auto v42 = v2 + v41;
+        const auto v43 = v4 * v42;
+        const auto v44 = nll - complement;
+        const auto v45 = where(v1, v43, v44);
+        const auto v46 = v0 + v45;
+        const auto v47 = power(complement, gamma);
+        const auto v48 = gamma * probability;
+        const auto v49 = quotient(v46, complement);
+        const auto v50 = weighted(v48, v49);
+        const auto v51 = weighted(v47, v46);
+        const auto v52 = leading * probability;
+        const auto v53 = v52 + complement;
+        const auto v54 = v50 + v53;
+        const auto v55 = v47 * v54;
+        return result(v51, v55);
+    }
+};
+
+struct mask_parts {
+    static constexpr size_t inputs = 2;
+    INLINE static auto of(auto logit, auto target) {
+        const auto v0 = logit >= 0.0;
+        const auto v1 = -logit;
+        const auto v2 = where(v0, v1, logit);
+        const auto v3 = exp(v2);
+        const auto v4 = logit >= 0.0;
+        const auto v5 = where(v4, 1.0, v3);
+        const auto v6 = logit >= 0.0;
+        const auto v7 = where(v6, v3, 1.0);
+        const auto v8 = 1.0 + v3;
+        const auto v9 = v5 / v8;
+        const auto v10 = 1.0 + v3;
+        const auto v11 = v7 / v10;
+        const auto v12 = v9 * target;
+        const auto v13 = 1.0 - target;
+        const auto v14 = v9 * v13;
+        const auto v15 = v11 * target;
+        return result(v12, v14, v15);
+    }
+};
+
+struct mask_derivatives {
+    static constexpr size_t inputs = 6;
+    INLINE static auto of(auto logit, auto target, auto total, auto by_shared, auto by_excess, auto by_missing) {
+        const auto v0 = logit >= 0.0;
+        const auto v1 = -logit;
+        const auto v2 = where(v0, v1, logit);
+        const auto v3 = exp(v2);
+        const auto v4 = logit >= 0.0;
+        const auto v5 = where(v4, 1.0, v3);
+        const auto v6 = logit >= 0.0;
+        const auto v7 = where(v6, v3, 1.0);
+        const auto v8 = 1.0 + v3;
+        const auto v9 = v5 / v8;
+        const auto v10 = 1.0 + v3;
+        const auto v11 = v7 / v10;
+        const auto v12 = by_shared - by_missing;
+        const auto v13 = target * v12;
+        const auto v14 = 1.0 - target;
+        const auto v15 = v14 * by_excess;
+        const auto v16 = v13 + v15;
+        const auto v17 = quotient(v9, total);
+        const auto v18 = by_shared - by_excess;
+        const auto v19 = v17 * v18;
+        const auto v20 = quotient(v11, total);
+        const auto v21 = v20 * by_missing;
+        const auto v22 = v19 + v21;
+        const auto v23 = v9 * v11;
+        const auto v24 = quotient(v23, total);
+        const auto v25 = v24 * v16;
+        return result(v25, v22);
+    }
+};
+
+struct tversky {
+    static constexpr size_t inputs = 5;
+    INLINE static auto of(auto shared, auto excess, auto missing, auto alpha, auto beta) {
+        const auto v0 = alpha * excess;
+        const auto v1 = beta * missing;
+        const auto v2 = v0 + v1;
+        const auto v3 = shared + v2;
+        const auto v4 = quotient(v2, v3);
+        const auto v5 = quotient(shared, v3);
+        const auto v6 = -v4;
+        const auto v7 = alpha * v5;
+        const auto v8 = beta * v5;
+        return result(v4, v3, v6, v7, v8);
     }
 };
 
@@ -2180,9 +2440,10 @@ using GeometryFor = AxisAligned<dimensions, Penalty::uses_aspect_angle>;
 template <class... Each>
 struct Formulas {};
 
-using element_formulas = Formulas<l1, l2, smooth_l1>;
+using element_formulas = Formulas<l1, l2, smooth_l1, charbonnier, balanced_l1, log_cosh>;
 using binary_formulas = Formulas<binary_cross_entropy, balanced_cross_entropy, sigmoid_focal, poly_focal, quality_focal, varifocal, varifocal_with_constant_focus, matchability_aware, iou_aware_cross_entropy, heatmap_focal, asymmetric, asymmetric_without_margin>;
-using row_formulas = Formulas<cross_entropy, softmax_focal>;
+using row_formulas = Formulas<cross_entropy, softmax_focal, poly_softmax_focal>;
+using mask_formulas = Formulas<tversky>;
 using penalties = Formulas<iou, log_iou, generalized_iou, distance_iou, complete_iou>;
 using formats = Formulas<xyxy, xywh, cxcywh, ltrb>;
 

@@ -212,10 +212,15 @@ INLINE L angle(L y, L x) {
     return where(y == y, L::from_bits(angle.as_bits() | (y.as_bits() & L::Bits::all(sign_bit))), y);
 }
 
-template <class L>
-INLINE L root(L x) {
-    for (int lane = 0; lane < L::count; ++lane) x.set(lane, std::sqrt(x[lane]));
+template <class S>
+INLINE Lanes<S> square_root(Lanes<S> x) {
+    for (int lane = 0; lane < x.count; ++lane) x.set(lane, std::sqrt(x[lane]));
     return x;
+}
+
+template <class S>
+INLINE Twin<S> square_root(Twin<S> x) {
+    return {square_root(x.a), square_root(x.b)};
 }
 
 // numerator / denominator, or 0 if the denominator is 0.

@@ -254,6 +254,12 @@ def expm1(x):
 
 
 @triton.jit
+def square_root(x):
+    """The correctly rounded square root of x >= 0."""
+    return tl.sqrt(x) if x.dtype == tl.float64 else tl.sqrt_rn(x)
+
+
+@triton.jit
 def nearest_power_of_two(x):
     """The k with x / 2^k in [sqrt(1/2), sqrt(2)]."""
     return (bits_of(x) - bits_of(tl.full((), 0.7071067811865476, x.dtype))) >> float_of(x.dtype).mantissa

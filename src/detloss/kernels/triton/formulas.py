@@ -22,6 +22,7 @@ from detloss.kernels.triton.device_primitives import (
     relu,
     scale,
     sign,
+    square_root,
     weighted,
     where,
 )
@@ -61,6 +62,125 @@ def smooth_l1(pred, target, beta):
     v11 = where(v2, v8, v10)
     v12 = -v6
     return v11, v6, v12
+
+
+@triton.jit
+def charbonnier(pred, target, delta):
+    v0 = pred - target
+    v1 = absolute(v0)
+    v2 = v1 < delta
+    v3 = where(v2, v0, delta)
+    v4 = where(v2, delta, v1)
+    v5 = quotient(v3, v4)
+    v6 = v5 * v5
+    v7 = 1.0 + v6
+    v8 = square_root(v7)
+    v9 = sign(v0)
+    v10 = where(v2, v5, v9)
+    v11 = where(v2, 1.0, v5)
+    v12 = divide(v10, v8)
+    v13 = v8 + v11
+    v14 = divide(v10, v13)
+    v15 = v0 * v14
+    v16 = -v12
+    return v15, v12, v16
+
+
+@triton.jit
+def balanced_l1(pred, target, alpha, rate, beta):
+    v0 = pred - target
+    v1 = v0 >= 0.0
+    v2 = -v0
+    v3 = where(v1, v0, v2)
+    v4 = v3 >= beta
+    v5 = where(v4, beta, v3)
+    v6 = rate * v5
+    v7 = log1p(v6)
+    v8 = alpha * v7
+    v9 = 0.5 * pred
+    v10 = 0.5 * target
+    v11 = v9 - v10
+    v12 = absolute(v11)
+    v13 = 0.5 * v5
+    v14 = v12 - v13
+    v15 = alpha * v5
+    v16 = rate * v5
+    v17 = v16 < 1.2
+    v18 = where(v17, v16, 0.0)
+    v19 = 2.0 + v18
+    v20 = divide(v18, v19)
+    v21 = v20 * v20
+    v22 = 0.09213477424899424 * v21
+    v23 = v22 + 0.029084364751077903
+    v24 = v23 * v21
+    v25 = v24 + 0.05636193783128856
+    v26 = v25 * v21
+    v27 = v26 + 0.05836948488976357
+    v28 = v27 * v21
+    v29 = v28 + 0.06670169558964356
+    v30 = v29 * v21
+    v31 = v30 + 0.07692135505361639
+    v32 = v31 * v21
+    v33 = v32 + 0.09090914340165565
+    v34 = v33 * v21
+    v35 = v34 + 0.11111111018102507
+    v36 = v35 * v21
+    v37 = v36 + 0.14285714286557005
+    v38 = v37 * v21
+    v39 = v38 + 0.19999999999997028
+    v40 = v39 * v21
+    v41 = v40 + 0.33333333333333337
+    v42 = 1.0 + v20
+    v43 = v21 * v41
+    v44 = v42 * v43
+    v45 = v20 + v44
+    v46 = v7 - 1.0
+    v47 = where(v17, 1.0, v16)
+    v48 = divide(v7, v47)
+    v49 = v46 + v48
+    v50 = where(v17, v45, v49)
+    v51 = v15 * v50
+    v52 = 2.0 * v8
+    v53 = v52 * v14
+    v54 = v51 + v53
+    v55 = v0 >= 0.0
+    v56 = -v8
+    v57 = where(v55, v8, v56)
+    v58 = -v57
+    return v54, v57, v58
+
+
+@triton.jit
+def log_cosh(pred, target):
+    v0 = pred - target
+    v1 = v0 >= 0.0
+    v2 = -v0
+    v3 = where(v1, v0, v2)
+    v4 = v3 < 1.0
+    v5 = -v3
+    v6 = expm1(v5)
+    v7 = -v6
+    v8 = 1.0 - v7
+    v9 = v7 * v7
+    v10 = 0.5 * v9
+    v11 = where(v4, v8, 1.0)
+    v12 = divide(v10, v11)
+    v13 = v8 * v8
+    v14 = where(v4, v12, v13)
+    v15 = 1.0 + v8
+    v16 = v7 * v15
+    v17 = v8 * v8
+    v18 = 1.0 + v17
+    v19 = divide(v16, v18)
+    v20 = v0 >= 0.0
+    v21 = -v19
+    v22 = where(v20, v19, v21)
+    v23 = v3 - 0.6931471805599453
+    v24 = where(v4, 0.0, v23)
+    v25 = log1p_of_fraction(v14)
+    v26 = v24 + v25
+    v27 = -v22
+    return v26, v22, v27
 
 
 @triton.jit
@@ -810,6 +930,133 @@ def softmax_focal(nll, probability, complement, gamma):
     v5 = v3 + 1.0
     v6 = v0 * v5
     return v4, v6
+
+
+@triton.jit
+def poly_softmax_focal(nll, probability, complement, gamma, leading):
+    v0 = leading * complement
+    v1 = complement < 0.5
+    v2 = where(v1, complement, 0.0)
+    v3 = 2.0 - v2
+    v4 = divide(v2, v3)
+    v5 = v4 * v4
+    v6 = 0.0 * v5
+    v7 = v6 + 0.02857142857142857
+    v8 = v7 * v5
+    v9 = v8 + 0.030303030303030304
+    v10 = v9 * v5
+    v11 = v10 + 0.03225806451612903
+    v12 = v11 * v5
+    v13 = v12 + 0.034482758620689655
+    v14 = v13 * v5
+    v15 = v14 + 0.037037037037037035
+    v16 = v15 * v5
+    v17 = v16 + 0.04
+    v18 = v17 * v5
+    v19 = v18 + 0.043478260869565216
+    v20 = v19 * v5
+    v21 = v20 + 0.047619047619047616
+    v22 = v21 * v5
+    v23 = v22 + 0.05263157894736842
+    v24 = v23 * v5
+    v25 = v24 + 0.058823529411764705
+    v26 = v25 * v5
+    v27 = v26 + 0.06666666666666667
+    v28 = v27 * v5
+    v29 = v28 + 0.07692307692307693
+    v30 = v29 * v5
+    v31 = v30 + 0.09090909090909091
+    v32 = v31 * v5
+    v33 = v32 + 0.1111111111111111
+    v34 = v33 * v5
+    v35 = v34 + 0.14285714285714285
+    v36 = v35 * v5
+    v37 = v36 + 0.2
+    v38 = v37 * v5
+    v39 = v38 + 0.3333333333333333
+    v40 = v5 * v39
+    v41 = 2.0 * v40
+    v42 = v2 + v41
+    v43 = v4 * v42
+    v44 = nll - complement
+    v45 = where(v1, v43, v44)
+    v46 = v0 + v45
+    v47 = power(complement, gamma)
+    v48 = gamma * probability
+    v49 = quotient(v46, complement)
+    v50 = weighted(v48, v49)
+    v51 = weighted(v47, v46)
+    v52 = leading * probability
+    v53 = v52 + complement
+    v54 = v50 + v53
+    v55 = v47 * v54
+    return v51, v55
+
+
+@triton.jit
+def mask_parts(logit, target):
+    v0 = logit >= 0.0
+    v1 = -logit
+    v2 = where(v0, v1, logit)
+    v3 = exp(v2)
+    v4 = logit >= 0.0
+    v5 = where(v4, 1.0, v3)
+    v6 = logit >= 0.0
+    v7 = where(v6, v3, 1.0)
+    v8 = 1.0 + v3
+    v9 = divide(v5, v8)
+    v10 = 1.0 + v3
+    v11 = divide(v7, v10)
+    v12 = v9 * target
+    v13 = 1.0 - target
+    v14 = v9 * v13
+    v15 = v11 * target
+    return v12, v14, v15
+
+
+@triton.jit
+def mask_derivatives(logit, target, total, by_shared, by_excess, by_missing):
+    v0 = logit >= 0.0
+    v1 = -logit
+    v2 = where(v0, v1, logit)
+    v3 = exp(v2)
+    v4 = logit >= 0.0
+    v5 = where(v4, 1.0, v3)
+    v6 = logit >= 0.0
+    v7 = where(v6, v3, 1.0)
+    v8 = 1.0 + v3
+    v9 = divide(v5, v8)
+    v10 = 1.0 + v3
+    v11 = divide(v7, v10)
+    v12 = by_shared - by_missing
+    v13 = target * v12
+    v14 = 1.0 - target
+    v15 = v14 * by_excess
+    v16 = v13 + v15
+    v17 = quotient(v9, total)
+    v18 = by_shared - by_excess
+    v19 = v17 * v18
+    v20 = quotient(v11, total)
+    v21 = v20 * by_missing
+    v22 = v19 + v21
+    v23 = v9 * v11
+    v24 = quotient(v23, total)
+    v25 = v24 * v16
+    return v25, v22
+
+
+@triton.jit
+def tversky(shared, excess, missing, alpha, beta):
+    v0 = alpha * excess
+    v1 = beta * missing
+    v2 = v0 + v1
+    v3 = shared + v2
+    v4 = quotient(v2, v3)
+    v5 = quotient(shared, v3)
+    v6 = -v4
+    v7 = alpha * v5
+    v8 = beta * v5
+    return v4, v3, v6, v7, v8
 
 
 @triton.jit
