@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 import detloss
-from detloss.catalog import LOSSES, Kind, Loss
+from detloss.catalog import Kind, Loss
 from detloss.detectors import UnitBox
 from detloss.detectors.assignment import Objects, assign, cell_centers
 from detloss.detectors.backbone import convolution
+from detloss.experiments.loss_names import BOX_LOSSES, CLASS_LOSSES
 from tests.support.marks import exhaustive_except
 
 LTRB = detloss.AxisAligned(format="ltrb")
@@ -334,7 +335,7 @@ class TestModule:
             assert best < 2  # nothing scores higher than the two true boxes
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("loss", [*BOX_LOSSES.values(), *CLASS_LOSSES.values()], ids=lambda loss: loss.name)
 def test_own_losses_are_known(loss: Loss) -> None:
     """Operands of a loss follow from the function, partial or module of the catalog."""
     geometry = {"geometry": detloss.AxisAligned(format="ltrb")} if loss.kind is Kind.BOX else {}

@@ -16,11 +16,11 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import detloss
-from detloss.catalog import LOSSES, ROTATED_LOSSES
 from detloss.experiments.cli import main
 from detloss.experiments.comparison import plan, progress, runner
 from detloss.experiments.comparison.runner import Comparison
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
 from detloss.experiments.tuning import tune_command
 from tests.support.inline_workers import Inline
 from tests.support.marks import exhaustive_except
@@ -225,7 +225,10 @@ def test_an_unavailable_database_is_an_error(quick: None, tmp_path: Path) -> Non
         (["--box", "focal"], "'focal' is a loss of one-vs-rest logits. There are: l1,"),
         (["--cls", "FOCALL,ce"], "No such loss: 'focall'. Did you mean focal? There are: ce, weighted_ce,"),
         (["--box", "giou:enclosing=circle"], "giou:enclosing=circle: enclosing: expected None, 'box' or 'hull', got"),
-        (["--cls", "focal:beta=1"], "focal: expected one of the options alpha, gamma, poly, label_smoothing, got 'beta'"),
+        (
+            ["--cls", "focal:beta=1"],
+            "focal: expected one of the options alpha, gamma, poly, label_smoothing, got 'beta'",
+        ),
         (["--weights", "focal:gamma=1.5"], "'focal' is a loss of one-vs-rest logits"),
         (["--weights", "giou:enclosing=3"], "giou: expected OPTION=VALUE after ':', got 'enclosing'"),
         (["--baseline", "giou+focal:gamma=1.5"], "expected one of the pairs smooth_l1+focal, giou+focal, got"),
@@ -392,8 +395,8 @@ def test_version_and_help() -> None:
         assert f"--{option}" in help_text
     for option in ("weights", "scenes", "storage", "overwrite", "precision", "devices-per-trial"):
         assert f"--{option}" in help_text
-    for loss in (*LOSSES, *ROTATED_LOSSES):
-        assert loss.name in re.findall(r"\w+", help_text)
+    for name in (*ROTATED_BOX_LOSSES, *CLASS_LOSSES):
+        assert name in re.findall(r"\w+", help_text)
 
 
 @pytest.mark.parametrize(
