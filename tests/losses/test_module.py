@@ -114,8 +114,8 @@ def test_a_subclass_keeps_the_function() -> None:
         (
             lambda: detloss.CrossEntropyLoss(weight=torch.ones(3)),
             TypeError,
-            "CrossEntropyLoss: expected options among class_weight, ignore_index, label_smoothing, reduction, got weight;"
-            " torch's weight is class_weight here, and a weight per row is given at the call",
+            "CrossEntropyLoss: expected options among class_weight, ignore_index, label_smoothing, poly, logit_offset, "
+            "margin, reduction, got weight; torch's weight is class_weight here, and a weight per row is given at the call",
         ),
         (
             lambda: detloss.L1Loss(normalizer=3.0),
