@@ -17,6 +17,7 @@ from benchmarks.inputs import (
     MASKS,
     NUMBERS,
     OVERLAPPING_BOXES,
+    QUALITIES,
     ROWS,
     WEIGHTED_ROWS,
     Family,
@@ -68,6 +69,8 @@ INPUTS = {
     Kind.REGRESSION: NUMBERS,
     Kind.BOX: BOXES,
     Kind.SIGMOID: DENSE,
+    Kind.QUALITY: QUALITIES,
+    Kind.HEATMAP: DENSE,
     Kind.SOFTMAX: ROWS,
     Kind.MASK: MASKS,
 }
