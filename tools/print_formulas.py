@@ -10,7 +10,7 @@ from typing import Any
 
 from detloss import formulas
 from detloss.formulas.axis_aligned import AXES, GENERATED, OPTIONAL, AxisDifferences, axis_aligned, measures_of_boxes
-from detloss.formulas.masks import mask_derivatives, mask_parts
+from detloss.formulas.mask_sums import mask_derivatives, mask_parts
 from detloss.formulas.measures import INNER, AxisMeasures, AxisSlopes, PairMeasures, Slopes, needs
 from detloss.formulas.modifiers import INNER_RATIO, Modified
 from detloss.geometry import FORMATS

@@ -30,6 +30,7 @@ from detloss.class_balance import (
 from detloss.detectors.rotated_unitbox import RotatedUnitBox
 from detloss.detectors.unitbox import UnitBox
 from detloss.engine.debugging import NonFiniteLossError, doctor, validating
+from detloss.focus import WiseFocus, iou_focus, powerful_focus, slide_weight
 from detloss.geometry import AxisAligned, Cuboid, Geometry, Mixed, Polygon, Polytope, Rotated, Shape
 from detloss.kernels import backends, use_backend
 from detloss.losses.aligned_boxes import (
@@ -125,6 +126,7 @@ __all__ = [
     "TverskyLoss",
     "UnitBox",
     "VarifocalLoss",
+    "WiseFocus",
     "WiseIoULoss",
     "alpha_from_counts",
     "asymmetric_loss",
@@ -154,6 +156,7 @@ __all__ = [
     "heatmap_focal_loss",
     "iou",
     "iou_aware_cross_entropy_loss",
+    "iou_focus",
     "iou_loss",
     "kullback_leibler_loss",
     "l1_loss",
@@ -174,6 +177,7 @@ __all__ = [
     "polytope_from_halfspaces",
     "polytope_from_quaternion",
     "polytope_to_halfspaces",
+    "powerful_focus",
     "powerful_iou_loss",
     "prior_bias",
     "probabilistic_iou_loss",
@@ -191,6 +195,7 @@ __all__ = [
     "sharded_sigmoid_focal_loss",
     "sigmoid_focal_cost",
     "sigmoid_focal_loss",
+    "slide_weight",
     "smooth_l1_loss",
     "softmax_cost",
     "softmax_focal_loss",
@@ -306,7 +311,7 @@ class BalancedL1Loss(LossModule):
 
     Args:
         alpha: Scale of the gradient of small errors, more than 0; a smaller one increases it relative to ``gamma``.
-        gamma: Gradient of large errors, more than 0 and at most 64 ``alpha``.
+        gamma: Gradient of large errors, at least 0 and at most 64 ``alpha``.
         beta: The error at which the two parts meet, more than 0.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 

@@ -14,13 +14,15 @@ from detloss.catalog import Kind
 from tests.battery import boxes, logits
 from tests.battery.error_bounds import ErrorBound, error_bound
 from tests.oracle import boxes as exact_boxes
+from tests.oracle.classification import adjusted_softmax_focal
 from tests.oracle.defined_boxes import Defined
 from tests.oracle.exact import Exact
-from tests.support.loss_table import BOXES, Options, Row, rows_of
+from tests.support.loss_table import BOXES, ONE_LOGIT, Options, Row, rows_of
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+POLY = (-1.0, -0.4, -0.999, 1.0, 5.0)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def binary_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
     families = {"hard": hard, "soft": soft, "NaN": [(float("nan"), 1.0), (0.5, 0.0), (1.0, float("nan"))]}
     for family, entries in families.items():
         logit, target = torch.tensor(entries, dtype=dtype).unbind(1)
-        for row in rows_of(Kind.SIGMOID):
+        for row in rows_of(*ONE_LOGIT):
             for options in row.grid(rng, True):
                 yield _case(row, family, options, logit, target, partial(_exact_binary, row, dtype, options))
 
@@ -115,7 +117,7 @@ def _case(
         pred=pred,
         target=target,
         exact=exact,
-        bound=error_bound(row.bound, pred.dtype, options.get("gamma", 0.0)),
+        bound=error_bound(row.bound, pred.dtype, sum(options.get(name, 0.0) for name in row.exponents)),
     )
 
 
@@ -177,6 +179,51 @@ def regression_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                 yield _case(row, family, options, pred, target, partial(row.exact, **options))
 
 
+def adjusted_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
+    """Logits with offsets and margins, of cross-entropy and focal loss with and without Poly-1."""
+    rows = {row.name: row for row in rows_of(Kind.SOFTMAX)}
+    for classes in (2, 5, 21, 81):
+        for family, make in logits.FAMILIES.items():
+            labels = [rng.randrange(classes) for _ in range(6)]
+            largest = torch.finfo(dtype).max
+            pred = torch.tensor([make(rng, classes, label) for label in labels], dtype=torch.float64)
+            pred = pred.where(pred.isinf(), pred.clamp(-largest, largest)).to(dtype)
+            offset = torch.tensor([rng.choice((0.0, rng.gauss(0, 3), -7.25)) for _ in range(classes)]).tolist()
+            margin = torch.tensor([rng.choice((0.0, rng.random())) for _ in range(classes)]).tolist()
+            for name, options in (
+                ("poly_ce", {"poly": 0.0}),
+                ("poly_ce", {"poly": rng.choice(POLY)}),
+                ("poly_softmax_focal", {"gamma": rng.choice(logits.GAMMAS), "poly": 0.0}),
+                ("poly_softmax_focal", {"gamma": rng.choice(logits.GAMMAS), "poly": rng.choice(POLY)}),
+            ):
+                used = rng.choice(
+                    ({"logit_offset": offset}, {"margin": margin}, {"logit_offset": offset, "margin": margin})
+                )
+                exact = partial(adjusted_softmax_focal, **{"gamma": 0.0, **options}, **used)
+                yield _case(rows[name], f"{family} C={classes}", options, pred, torch.tensor(labels), exact, **used)
+
+
+def distribution_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
+    """Values at bins, near them, between them and outside."""
+    (row,) = rows_of(Kind.DISTRIBUTION)
+    for classes in (2, 17, 33):
+        for family, make in logits.FAMILIES.items():
+            bins = sorted({rng.gauss(0, 3) for _ in range(classes)})
+            for options in ({}, {"bins": torch.tensor(bins, dtype=torch.float64).to(torch.float32)}):
+                places = options["bins"].tolist() if options else range(classes)
+                values = [
+                    rng.choice((rng.choice(places), rng.choice(places) * (1 + 1e-3), rng.uniform(-4, classes), 1e-20))
+                    for _ in range(6)
+                ]
+                target = torch.tensor(values, dtype=torch.float64).to(dtype)
+                labels = [rng.randrange(classes) for _ in values]
+                pred = torch.tensor([make(rng, classes, label) for label in labels], dtype=torch.float64)
+                largest = torch.finfo(dtype).max
+                pred = pred.where(pred.isinf(), pred.clamp(-largest, largest)).to(dtype)
+                exact = partial(row.exact, bins=list(places))
+                yield _case(row, f"{family} n={classes - 1}", {}, pred, target, exact, **options)
+
+
 def mask_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
     extremes = logits.extremes(dtype)
     families = {
@@ -206,6 +253,8 @@ GROUPS: dict[str, Callable[[Random, torch.dtype], Iterator[Case]]] = {
     "boxes": box_cases,
     "binary": binary_cases,
     "softmax": softmax_cases,
+    "adjusted": adjusted_cases,
+    "distribution": distribution_cases,
     "regression": regression_cases,
     "masks": mask_cases,
 }

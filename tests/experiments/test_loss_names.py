@@ -44,7 +44,7 @@ def test_options_reach_the_loss() -> None:
     [
         ("giuo", "No such loss: 'giuo'. Did you mean giou? There are: l1, l2, "),
         ("", "No such loss: ''. There are: l1, "),
-        ("focal:gama=1", "focal: expected one of the options alpha, gamma, label_smoothing, got 'gama'. Did you mean gamma?"),
+        ("focal:gama=1", "focal: expected one of the options alpha, gamma, poly, label_smoothing, got 'gama'. Did you mean gamma?"),
         ("l1:beta=1", "l1: expected no options, got 'beta'"),
         ("log_iou:form=linear", "log_iou: expected no options, got 'form'"),
         ("giou:geometry=rotated", "giou: expected one of the options enclosing, got 'geometry'"),

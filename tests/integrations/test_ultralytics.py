@@ -129,6 +129,20 @@ def test_other_box_losses(name: str, loss: object, seed: int, monkeypatch: pytes
     assert_equal_but_for_rounding(ours, step(model, data))
 
 
+def quality_focal(logits: Tensor, scores: Tensor) -> Tensor:
+    """Quality focal loss of the target scores."""
+    cost = nn.functional.binary_cross_entropy_with_logits(logits, scores, reduction="none")
+    return (scores - logits.sigmoid()).abs() ** 1.5 * cost
+
+
+def test_the_target_score_is_the_quality(seed: int) -> None:
+    model, data = network("yolov8n.yaml", seed), batch(seed)
+    with use_losses(model, classification=detloss.QualityFocalLoss(beta=1.5)):
+        ours = step(model, data)
+    model.criterion.bce = quality_focal
+    assert_equal_but_for_rounding(ours, step(model, data))
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 def test_other_class_losses(weighted: bool, seed: int) -> None:
     model, data = network("yolo26n.yaml", seed), batch(seed)
@@ -263,7 +277,12 @@ def trained_steps(model: DetectionModel, data: dict[str, Tensor], steps: int) ->
     return values
 
 
-PLACES = {Kind.BOX: "box", Kind.REGRESSION: "box", Kind.SIGMOID: "classification"}
+PLACES = {
+    Kind.BOX: "box",
+    Kind.REGRESSION: "box",
+    Kind.SIGMOID: "classification",
+    Kind.QUALITY: "classification",
+}
 
 
 @pytest.mark.parametrize(
@@ -337,7 +356,7 @@ OF_THE_WRONG_KIND = [
     (
         {"classification": detloss.SoftmaxFocalLoss()},
         ValueError,
-        r"classification: expected a loss of one-vs-rest logits \(.*\), because every class of the head has",
+        r"classification: expected a loss of one-vs-rest logits or .* with qualities \(.*\), because every class of the head has",
     ),
     ({"classification": detloss.IoULoss()}, ValueError, r"classification: expected .* got IoULoss, a loss of boxes"),
 ]

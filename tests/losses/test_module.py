@@ -10,7 +10,7 @@ from torch import Tensor
 
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Sizes
-from detloss.losses.module import AT_CALL, LossModule
+from detloss.losses.module import LossModule
 from tests.support.loss_table import TABLE
 
 SIZES = Sizes(image=(640.0, 480.0), objects=32.0)
@@ -48,7 +48,7 @@ def test_options_can_be_read_and_are_shown(module: type[LossModule]) -> None:
         assert name in required or value == parameters[name].default
         assert f"{name}={value!r}" in repr(loss)
     assert {*parameters} - {*loss.options()} == {*inspect.signature(loss.forward).parameters}
-    assert {*AT_CALL} < {*inspect.signature(loss.forward).parameters}
+    assert {"weight", "normalizer", *loss.at_call} < {*inspect.signature(loss.forward).parameters}
 
 
 @pytest.mark.parametrize("module", REQUIRED, ids=lambda module: module.__name__)
@@ -147,7 +147,7 @@ def test_a_subclass_keeps_the_function() -> None:
         (
             lambda: setattr(detloss.SigmoidFocalLoss(), "gama", 1.0),
             AttributeError,
-            "SigmoidFocalLoss: expected options among alpha, gamma, ignore_index, label_smoothing, reduction, got gama; "
+            "SigmoidFocalLoss: expected options among alpha, gamma, poly, ignore_index, label_smoothing, reduction, got gama; "
             "did you mean gamma?",
         ),
         (

@@ -14,6 +14,7 @@ from ultralytics.utils.torch_utils import unwrap_model
 from detloss.catalog import Kind
 from detloss.integrations.adapt import (
     BOX_KINDS,
+    ONE_VS_REST,
     AdaptedLoss,
     GivenLoss,
     Loss,
@@ -56,7 +57,7 @@ def use_losses(
             cells of the anchor point's grid. Losses of numbers receive the same corners and are averaged over the four,
             which equals a loss of the distances l, t, r, b from the anchor point.
         classification: A sigmoid loss of all logits against target scores (..., C). With several ``alpha``, one per
-            class.
+            class. A loss with a quality takes the target score as the quality, with label 1 where it is above 0.
         box_weight: Factor of the box loss.
         classification_weight: Factor of the class loss.
 
@@ -122,7 +123,7 @@ class Losses:
         at_least_one("box, classification", box, classification)
         self.box = adapted(box, "mean", BOX_KINDS, "the head predicts boxes")
         because = "every class of the head has its own sigmoid, and there is no background class"
-        self.classification = adapted(classification, "none", (Kind.SIGMOID,), because)
+        self.classification = adapted(classification, "none", ONE_VS_REST, because)
 
     def install(self, criterion: Any, handle: Handle) -> None:
         """Replace the terms of a criterion; an end-to-end criterion has two, one per branch."""
