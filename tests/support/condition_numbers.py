@@ -67,7 +67,7 @@ def _of_masks(call: Call, part: str) -> Tensor:
     p, t = call.pred.detach().double().sigmoid(), call.target.double()
     alpha, beta = call.options.get("alpha", 0.5), call.options.get("beta", 0.5)
     total = (p * t + alpha * p * (1 - t) + beta * (1 - p) * t).sum(-1, keepdim=True)
-    chances = p * (1 - p) if part == "pred" else 1.0
+    chances = p * (-call.pred.detach().double()).sigmoid() if part == "pred" else 1.0
     terms = chances * (1.0 + alpha + beta) / total
     return (_factors(call).unsqueeze(-1) * terms).nan_to_num(0.0, 0.0, 0.0)
 

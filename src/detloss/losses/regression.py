@@ -209,8 +209,7 @@ def charbonnier_loss(
         ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        Without elements, or with a normalizer of 0, the loss is 0 and attached to the graph. Errors much smaller than
-        ``delta`` keep all digits: nothing is subtracted.
+        Without elements, or with a normalizer of 0, the loss is 0 and attached to the graph.
 
     Example:
         >>> import torch, detloss
@@ -332,8 +331,7 @@ def log_cosh_loss(
         ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        Without elements, or with a normalizer of 0, the loss is 0 and attached to the graph. The hyperbolic cosine of a
-        large error is not computed: the loss is finite for every finite error.
+        Without elements, or with a normalizer of 0, the loss is 0 and attached to the graph.
 
     Example:
         >>> import torch, detloss
