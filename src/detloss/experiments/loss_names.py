@@ -11,14 +11,25 @@ from torch import Tensor
 
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 
-BOX_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)}
+BOX_LOSSES = {
+    loss.name: loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX) and loss.from_sizes is None
+}
 ROTATED_BOX_LOSSES = BOX_LOSSES | {loss.name: loss for loss in ROTATED_LOSSES}
 """The losses that rotated boxes can have: those of all boxes, and their own."""
 
 CLASS_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.QUALITY, Kind.SOFTMAX)}
 ALL_LOSSES = ROTATED_BOX_LOSSES | CLASS_LOSSES | {loss.name: loss for loss in LOSSES}
 
-SET_BY_DETECTOR = ("geometry", "class_weight", "ignore_index", "quality", "weight", "reduction", "normalizer")
+SET_BY_DETECTOR = (
+    "geometry",
+    "overlap",
+    "class_weight",
+    "ignore_index",
+    "quality",
+    "weight",
+    "reduction",
+    "normalizer",
+)
 """Arguments of a loss function that follow from the data and the detector."""
 
 
