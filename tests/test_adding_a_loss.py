@@ -137,10 +137,10 @@ def test_three_edits_add_a_box_loss_and_a_class_loss(copy: Path) -> None:
         package / "formulas/elementwise.py", "balanced_cross_entropy, sigmoid_focal", ", poly_cross_entropy", after=True
     )
     edit(package / "losses/boxes.py", "\n\nclass IoULoss(", BOX_LOSS)
-    edit(package / "losses/classification.py", "\n\nclass CrossEntropyLoss(", CLASS_LOSS)
+    edit(package / "losses/binary.py", "\n\nclass BinaryCrossEntropyLoss(", CLASS_LOSS)
     edit(package / "catalog.py", '    Loss("ce", "Cross-entropy"', ROWS)
     edit(package / "catalog.py", "DistanceIoULoss, GeneralizedIoULoss", "TwiceDistanceIoULoss, ")
-    edit(package / "catalog.py", "    CrossEntropyLoss,\n    SigmoidFocalLoss", "    PolyCrossEntropyLoss,\n")
+    edit(package / "catalog.py", "BalancedCrossEntropyLoss, BinaryCrossEntropyLoss", "PolyCrossEntropyLoss, ")
 
     run(copy, "-m", "tools.print_formulas")
     run(copy, "-m", "tools.print_formulas", "--check")

@@ -20,6 +20,7 @@ OPERANDS = {
     Kind.REGRESSION: (torch.zeros(2, 4), torch.zeros(2, 4)),
     Kind.BOX: (torch.zeros(2, 4), torch.zeros(2, 4)),
     Kind.ROTATED: (torch.zeros(2, 5), torch.zeros(2, 5)),
+    Kind.MASK: (torch.zeros(2, 4), torch.zeros(2, 4)),
     Kind.SIGMOID: (torch.zeros(2, 4), torch.zeros(2, 4)),
     Kind.SOFTMAX: (torch.zeros(2, 4), torch.zeros(2, dtype=torch.int64)),
 }

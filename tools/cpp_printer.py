@@ -8,6 +8,9 @@ from detloss.formulas.measures import PairMeasures, Slopes
 from detloss.geometry import FORMATS
 from tools.trace import OPEN, OPERATORS, Program, Step, Symbol, needed
 
+ELEMENTWISE = {formula.__name__ for formula in (*formulas.REGRESSION, *formulas.BINARY)}
+OPERANDS = ("pred", "target", "logit", "positive", "negative", "keep")  # of elementwise formulas; parameters follow
+
 
 def header(programs: Iterable[Program]) -> str:
     """The C++ header of all formulas, with the lists in which each has its number."""
@@ -21,6 +24,7 @@ def header(programs: Iterable[Program]) -> str:
         "element_formulas": [formula.__name__ for formula in formulas.REGRESSION],
         "binary_formulas": [formula.__name__ for formula in formulas.BINARY],
         "row_formulas": [formula.__name__ for formula in formulas.SOFTMAX],
+        "mask_formulas": [formula.__name__ for formula in formulas.MASKS],
         "penalties": [formula.__name__ for formula in formulas.PENALTIES],
         "formats": list(FORMATS),
     }
@@ -62,8 +66,18 @@ def cpp(program: Program) -> str:
 def constants(program: Program) -> str:
     """The measures that a penalty reads; of any other formula, the number of its inputs."""
     if program.reads is None:
-        return f"size_t inputs = {len(program.inputs)}"
+        count = f"size_t inputs = {len(program.inputs)}"
+        return f"{count}, {elementwise_constants(program)}" if program.name in ELEMENTWISE else count
     return "bool " + ", ".join(f"uses_{name} = {str(name in program.reads).lower()}" for name in program.inputs)
+
+
+def elementwise_constants(program: Program) -> str:
+    """The exponents among the parameters, as bits of a number, and whether there is a derivative by the target."""
+    exponents = {step.operands[1] for step in program.steps if step.function == "power"}
+    names = {each.name for each in exponents if isinstance(each, Symbol)}
+    parameters = [name for name in program.inputs if name not in OPERANDS]
+    bits = sum(1 << k for k, name in enumerate(parameters) if name in names)
+    return f"exponents = {bits}, by_target = {int(isinstance(program.outputs[2], Symbol))}"
 
 
 def pair_measures() -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from detloss import formulas
 from detloss.formulas.axis_aligned import OPTIONAL, AxisDifferences, axis_aligned, measures_of_boxes, name_of_generated
+from detloss.formulas.masks import mask_derivatives, mask_parts
 from detloss.formulas.measures import PairMeasures, Slopes, needs
 from detloss.geometry import FORMATS
 from tools import cpp_printer, triton_printer
@@ -20,6 +21,8 @@ KERNELS = Path(__file__).parents[1] / "src/detloss/kernels"
 def programs() -> Iterator[Program]:
     """Every formula that a loop of the fused kernels calls."""
     for formula in (*formulas.REGRESSION, *formulas.BINARY, *formulas.SOFTMAX):
+        yield straight(formula)
+    for formula in (mask_parts, mask_derivatives, *formulas.MASKS):
         yield straight(formula)
     yield from map(penalty, formulas.PENALTIES)
     for each in FORMATS.values():

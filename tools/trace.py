@@ -8,8 +8,8 @@ from detloss.formulas.axis_aligned import AxisDifferences
 from detloss.formulas.measures import Slopes
 
 PRIMITIVES = {
-    "absolute", "angle", "constant", "exp", "inverse", "log", "log1p", "log1p_of_fraction", "maximum", "minimum",
-    "power", "quotient", "relu", "scale", "sign", "weighted", "where",
+    "absolute", "angle", "constant", "exp", "expm1", "inverse", "log", "log1p", "log1p_of_fraction", "maximum",
+    "minimum", "power", "quotient", "relu", "scale", "sign", "square_root", "weighted", "where",
 }  # fmt: skip
 OPERATORS = {
     "add": "+", "sub": "-", "mul": "*", "truediv": "/", "neg": "-",

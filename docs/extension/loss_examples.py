@@ -30,6 +30,16 @@ INPUTS: dict[Kind, tuple[str, str, str]] = {
         "target = torch.tensor([0, 2, 3])  # 3 is background",
         "weight = torch.tensor([[1.], [0.5], [0.]])  # one weight per row; excludes the last row",
     ),
+    Kind.QUALITY: (
+        LOGITS,
+        "target = torch.tensor([0, 2, 3])  # 3 is background",
+        "weight = torch.tensor([[1.], [0.5], [0.]])  # one weight per row; excludes the last row",
+    ),
+    Kind.HEATMAP: (
+        LOGITS,
+        "target = torch.tensor([[1.0, 0.3, 0.0], [0.0, 0.6, 1.0], [0.0, 0.0, 0.0]])",
+        "weight = torch.tensor([[1.], [0.5], [0.]])  # one weight per row; excludes the last row",
+    ),
     Kind.SOFTMAX: (LOGITS, "target = torch.tensor([0, 2, 1])", WEIGHT),
 }
 """Predictions, targets and weights, by kind."""
@@ -43,10 +53,15 @@ def examples(loss: Loss) -> tuple[str, str]:
     if loss.from_counts is not None:
         setup.append("class_weight = detloss.class_weight_from_counts([300, 100, 600])")
         options.append("class_weight=class_weight")
-    call = f"detloss.{loss.function.__name__}({', '.join(['pred, target', *options, 'weight=weight'])}"
+    at_call = ["weight=weight"]
+    if loss.kind is Kind.QUALITY:
+        setup.append("quality = torch.tensor([0.9, 0.6, 0.0])")
+        at_call.insert(0, "quality=quality")
+    call = f"detloss.{loss.function.__name__}({', '.join(['pred, target', *options, *at_call])}"
     function_block = session.run([*setup, f'{call}, reduction="none")', f"{call}, normalizer=weight.sum())"])
     module = f"loss = detloss.{loss.module.__name__}({', '.join(options)})"
-    return function_block, session.run([module, "loss(pred, target, weight=weight, normalizer=weight.sum())"])
+    call = f"loss({', '.join(['pred, target', *at_call])}, normalizer=weight.sum())"
+    return function_block, session.run([module, call])
 
 
 class Session:

@@ -8,6 +8,7 @@ from sphinx.application import Sphinx
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 from detloss.experiments import plot_loss
+from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
 
 from .loss_examples import examples
 
@@ -36,7 +37,7 @@ Module
 .. autoclass:: detloss.{loss.module.__name__}
 {index}
 
-The options are given once; ``weight`` and ``normalizer`` are given in the call:
+The options are given once; {at_call} are given in the call:
 
 {module_example}
 """
@@ -93,6 +94,7 @@ def page(loss: Loss) -> str:
         index="" if loss is first else "   :no-index:",
         aliases=aliases(loss) if loss is first else "",
         function_example=function_example,
+        at_call=" and ".join(f"``{name}``" for name in loss.module.at_call),
         module_example=module_example,
     )
 
@@ -101,7 +103,10 @@ def names(loss: Loss) -> str:
     """The names of a loss on the command line, and the options that distinguish it."""
     scenes = "--scenes rotated " if loss.kind is Kind.ROTATED else ""
     option = "--box" if loss.kind in BOX_KINDS else "--cls"
-    sentences = [f"Command line: ``detloss compare {scenes}{option} {loss.name}``, ``detloss show {loss.name}``."]
+    commands = [f"``detloss show {loss.name}``"]
+    if loss.name in ROTATED_BOX_LOSSES | CLASS_LOSSES:
+        commands.insert(0, f"``detloss compare {scenes}{option} {loss.name}``")
+    sentences = [f"Command line: {', '.join(commands)}."]
     if loss.options:
         options = ", ".join(f'{name}="{value}"' for name, value in loss.options.items())
         sentences.append(f"This is `{loss.function.__name__} <detloss.{loss.function.__name__}>` with ``{options}``.")

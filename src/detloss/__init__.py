@@ -32,7 +32,8 @@ PUBLIC = {
         "linear_cross_entropy_loss",
         "linear_sigmoid_focal_loss",
     ),
-    "losses.regression": ("MSELoss", "ParameterPenalty", "mse_loss", "parameter_penalty"),
+    "losses.parameter_penalty": ("ParameterPenalty", "parameter_penalty"),
+    "losses.regression": ("MSELoss", "mse_loss"),
     "losses.sharded": (
         "sharded_binary_cross_entropy_loss",
         "sharded_cross_entropy_loss",

@@ -26,18 +26,30 @@ from detloss.detectors.unitbox import UnitBox
 from detloss.engine.debugging import NonFiniteLossError, doctor, validating
 from detloss.geometry import AxisAligned, Cuboid, Geometry, Mixed, Polygon, Polytope, Rotated
 from detloss.kernels import backends, use_backend
+from detloss.losses.binary import balanced_cross_entropy_loss, binary_cross_entropy_loss, sigmoid_focal_loss
 from detloss.losses.boxes import complete_iou_loss, distance_iou_loss, generalized_iou_loss, iou_loss
-from detloss.losses.classification import (
-    balanced_cross_entropy_loss,
-    binary_cross_entropy_loss,
-    cross_entropy_loss,
-    sigmoid_focal_loss,
-    softmax_focal_loss,
-)
+from detloss.losses.classification import cross_entropy_loss, softmax_focal_loss
+from detloss.losses.focal_variants import asymmetric_loss, heatmap_focal_loss
 from detloss.losses.gaussian import gaussian_wasserstein_loss, kullback_leibler_loss, probabilistic_iou_loss
 from detloss.losses.linear import linear_binary_cross_entropy_loss, linear_cross_entropy_loss, linear_sigmoid_focal_loss
+from detloss.losses.masks import dice_loss, tversky_loss
 from detloss.losses.module import LossModule
-from detloss.losses.regression import ParameterPenalty, l1_loss, l2_loss, mse_loss, parameter_penalty, smooth_l1_loss
+from detloss.losses.parameter_penalty import ParameterPenalty, parameter_penalty
+from detloss.losses.quality import (
+    iou_aware_cross_entropy_loss,
+    matchability_aware_loss,
+    quality_focal_loss,
+    varifocal_loss,
+)
+from detloss.losses.regression import (
+    balanced_l1_loss,
+    charbonnier_loss,
+    l1_loss,
+    l2_loss,
+    log_cosh_loss,
+    mse_loss,
+    smooth_l1_loss,
+)
 from detloss.losses.sharded import (
     sharded_binary_cross_entropy_loss,
     sharded_cross_entropy_loss,
@@ -47,20 +59,28 @@ from detloss.normalizer import Normalizer
 from detloss.types import Direction, DivergenceForm, Enclosing, IoUForm, Reduction
 
 __all__ = [
+    "AsymmetricLoss",
     "AxisAligned",
     "BalancedCrossEntropyLoss",
+    "BalancedL1Loss",
     "BinaryCrossEntropyLoss",
+    "CharbonnierLoss",
     "CompleteIoULoss",
     "CrossEntropyLoss",
     "Cuboid",
+    "DiceLoss",
     "DistanceIoULoss",
     "GaussianWassersteinLoss",
     "GeneralizedIoULoss",
+    "HeatmapFocalLoss",
+    "IoUAwareCrossEntropyLoss",
     "IoULoss",
     "KullbackLeiblerLoss",
     "L1Loss",
     "L2Loss",
+    "LogCoshLoss",
     "MSELoss",
+    "MatchabilityAwareLoss",
     "Mixed",
     "NonFiniteLossError",
     "Normalizer",
@@ -68,17 +88,23 @@ __all__ = [
     "Polygon",
     "Polytope",
     "ProbabilisticIoULoss",
+    "QualityFocalLoss",
     "Rotated",
     "RotatedUnitBox",
     "SigmoidFocalLoss",
     "SmoothL1Loss",
     "SoftmaxFocalLoss",
+    "TverskyLoss",
     "UnitBox",
+    "VarifocalLoss",
     "alpha_from_counts",
+    "asymmetric_loss",
     "backends",
     "balanced_cross_entropy_loss",
+    "balanced_l1_loss",
     "binary_cross_entropy_loss",
     "catalog",
+    "charbonnier_loss",
     "class_weight_from_counts",
     "compat",
     "complete_iou",
@@ -86,13 +112,16 @@ __all__ = [
     "cross_entropy_loss",
     "cuboid_from_corners",
     "cuboid_to_corners",
+    "dice_loss",
     "distance_iou",
     "distance_iou_loss",
     "doctor",
     "gaussian_wasserstein_loss",
     "generalized_iou",
     "generalized_iou_loss",
+    "heatmap_focal_loss",
     "iou",
+    "iou_aware_cross_entropy_loss",
     "iou_loss",
     "kullback_leibler_loss",
     "l1_loss",
@@ -100,6 +129,8 @@ __all__ = [
     "linear_binary_cross_entropy_loss",
     "linear_cross_entropy_loss",
     "linear_sigmoid_focal_loss",
+    "log_cosh_loss",
+    "matchability_aware_loss",
     "matching_cost",
     "mse_loss",
     "nms",
@@ -109,6 +140,7 @@ __all__ = [
     "polytope_to_halfspaces",
     "prior_bias",
     "probabilistic_iou_loss",
+    "quality_focal_loss",
     "rotated_from_corners",
     "rotated_from_degrees",
     "rotated_in_range",
@@ -123,11 +155,61 @@ __all__ = [
     "smooth_l1_loss",
     "softmax_cost",
     "softmax_focal_loss",
+    "tversky_loss",
     "types",
     "use_backend",
     "validating",
+    "varifocal_loss",
 ]
 __version__: str
+
+class AsymmetricLoss(LossModule):
+    """Focal loss with one exponent for each side, which ignores negatives of low probability.
+
+    Module of `asymmetric_loss`.
+
+    Args:
+        positive_gamma: The focusing exponent of positives, at least 0.
+        negative_gamma: The focusing exponent of negatives, at least 0.
+        margin: The probability at and below which a negative has no loss, in [0, 1]; 0 disables it.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `asymmetric_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    positive_gamma: float
+    negative_gamma: float
+    margin: float
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        positive_gamma: float = 0.0,
+        negative_gamma: float = 4.0,
+        margin: float = 0.05,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
 
 class BalancedCrossEntropyLoss(LossModule):
     """Binary cross-entropy with weight alpha for positives and 1 - alpha for negatives.
@@ -136,6 +218,7 @@ class BalancedCrossEntropyLoss(LossModule):
 
     Args:
         alpha: Weight of positives, in [0, 1]: a number, or one per class (C,). None gives both sides weight 1.
+        poly: Poly-1: adds poly times 1 - p_t to the cross-entropy before its weight alpha; at least -1.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -145,6 +228,7 @@ class BalancedCrossEntropyLoss(LossModule):
     """
 
     alpha: float | Tensor | Sequence[float] | None
+    poly: float
     ignore_index: int | None
     label_smoothing: float
     reduction: Reduction
@@ -153,6 +237,7 @@ class BalancedCrossEntropyLoss(LossModule):
         self,
         *,
         alpha: float | Tensor | Sequence[float] | None = 0.25,
+        poly: float = 0.0,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
@@ -174,12 +259,53 @@ class BalancedCrossEntropyLoss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class BalancedL1Loss(LossModule):
+    """Loss of Libra R-CNN: small errors have a larger gradient than in smooth L1, large errors a bounded one.
+
+    Module of `balanced_l1_loss`.
+
+    Args:
+        alpha: Scale of the gradient of small errors, more than 0; a smaller one increases it relative to ``gamma``.
+        gamma: Gradient of large errors, more than 0 and at most 64 ``alpha``.
+        beta: The error at which the two parts meet, more than 0.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `balanced_l1_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    gamma: float
+    beta: float
+    reduction: Reduction
+
+    def __init__(
+        self, *, alpha: float = 0.5, gamma: float = 1.5, beta: float = 1.0, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class BinaryCrossEntropyLoss(LossModule):
     """Negative log-likelihood of every class under its own sigmoid.
 
     Module of `binary_cross_entropy_loss`.
 
     Args:
+        poly: Poly-1: adds poly times 1 - p_t to the loss, with p_t = p t + (1 - p) (1 - t); at least -1.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -188,12 +314,18 @@ class BinaryCrossEntropyLoss(LossModule):
         `binary_cross_entropy_loss`: the formula, when to choose it, edge cases and sources.
     """
 
+    poly: float
     ignore_index: int | None
     label_smoothing: float
     reduction: Reduction
 
     def __init__(
-        self, *, ignore_index: int | None = None, label_smoothing: float = 0.0, reduction: Reduction = "mean"
+        self,
+        *,
+        poly: float = 0.0,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        reduction: Reduction = "mean",
     ) -> None: ...
     def __call__(
         self,
@@ -206,6 +338,40 @@ class BinaryCrossEntropyLoss(LossModule):
     def forward(
         self,
         logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class CharbonnierLoss(LossModule):
+    """Smooth absolute error, with derivatives of every order; pseudo-Huber loss is ``delta`` times this.
+
+    Module of `charbonnier_loss`.
+
+    Args:
+        delta: Width of the quadratic part, at least 0; 0 gives L1.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `charbonnier_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    delta: float
+    reduction: Reduction
+
+    def __init__(self, *, delta: float = 1.0, reduction: Reduction = "mean") -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
         target: Tensor,
         *,
         weight: float | Tensor | None = None,
@@ -276,6 +442,38 @@ class CrossEntropyLoss(LossModule):
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
     ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class DiceLoss(LossModule):
+    """Dice loss: one minus twice the shared part of two masks over the sum of their sizes.
+
+    Module of `dice_loss`.
+
+    Args:
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `dice_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    reduction: Reduction
+
+    def __init__(self, *, reduction: Reduction = "mean") -> None: ...
     def __call__(
         self,
         logits: Tensor,
@@ -403,6 +601,96 @@ class GeneralizedIoULoss(LossModule):
         pred: Tensor,
         target: Tensor,
         *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class HeatmapFocalLoss(LossModule):
+    """Focal loss of a heat map: negatives near a peak have smaller weights.
+
+    Module of `heatmap_focal_loss`.
+
+    Args:
+        alpha: The focusing exponent, at least 0.
+        beta: The exponent of the weight 1 - y of negatives, at least 0.
+        peak: The smallest value of a positive, in [0, 1]; below 1 for peaks between the pixels.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `heatmap_focal_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    beta: float
+    peak: float
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 2.0,
+        beta: float = 4.0,
+        peak: float = 1.0,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class IoUAwareCrossEntropyLoss(LossModule):
+    """Binary cross-entropy of a mean of score and quality, focused on hard negatives.
+
+    Module of `iou_aware_cross_entropy_loss`.
+
+    Args:
+        alpha: The share of the score in the target, in [0, 1].
+        gamma: The focusing exponent of negatives, at least 0.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `iou_aware_cross_entropy_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    gamma: float
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self, *, alpha: float = 0.25, gamma: float = 2.0, ignore_index: int | None = None, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
         weight: float | Tensor | None = None,
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
@@ -555,6 +843,85 @@ class L2Loss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class LogCoshLoss(LossModule):
+    """Logarithm of the hyperbolic cosine of the error: about half its square near 0, its size less log 2 far away.
+
+    Module of `log_cosh_loss`.
+
+    Args:
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `log_cosh_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    reduction: Reduction
+
+    def __init__(self, *, reduction: Reduction = "mean") -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class MatchabilityAwareLoss(LossModule):
+    """Binary cross-entropy of a power of the quality, focused on hard negatives.
+
+    Module of `matchability_aware_loss`.
+
+    Args:
+        gamma: The exponent of the quality and the focusing exponent of negatives, at least 0.
+        alpha: Weight of negatives, at least 0. None: 1.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `matchability_aware_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    gamma: float
+    alpha: float | None
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        gamma: float = 1.5,
+        alpha: float | None = None,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class ProbabilisticIoULoss(LossModule):
     """ProbIoU: Hellinger or Bhattacharyya distance of two rotated boxes as Gaussians.
 
@@ -589,6 +956,46 @@ class ProbabilisticIoULoss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class QualityFocalLoss(LossModule):
+    """Binary cross-entropy of a soft target, with smaller weights for predictions near it.
+
+    Module of `quality_focal_loss`.
+
+    Args:
+        beta: The focusing exponent, at least 0; 0 is binary cross-entropy.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `quality_focal_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    beta: float
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self, *, beta: float = 2.0, ignore_index: int | None = None, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class SigmoidFocalLoss(LossModule):
     """Balanced cross-entropy with smaller weights for well-classified elements.
 
@@ -597,6 +1004,7 @@ class SigmoidFocalLoss(LossModule):
     Args:
         alpha: Weight of positives, in [0, 1]: a number, or one per class (C,). None gives both sides weight 1.
         gamma: The focusing exponent, at least 0; 0 is `balanced_cross_entropy_loss`.
+        poly: Poly-1: adds poly times (1 - p_t)^(gamma + 1) to the loss before its weight alpha; at least -1.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: a target t becomes ``t (1 - s) + s / 2``.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -607,6 +1015,7 @@ class SigmoidFocalLoss(LossModule):
 
     alpha: float | Tensor | Sequence[float] | None
     gamma: float
+    poly: float
     ignore_index: int | None
     label_smoothing: float
     reduction: Reduction
@@ -616,6 +1025,7 @@ class SigmoidFocalLoss(LossModule):
         *,
         alpha: float | Tensor | Sequence[float] | None = 0.25,
         gamma: float = 2.0,
+        poly: float = 0.0,
         ignore_index: int | None = None,
         label_smoothing: float = 0.0,
         reduction: Reduction = "mean",
@@ -713,6 +1123,93 @@ class SoftmaxFocalLoss(LossModule):
         logits: Tensor,
         target: Tensor,
         *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class TverskyLoss(LossModule):
+    """Tversky loss: Dice loss with weights for false positives and false negatives.
+
+    Module of `tversky_loss`.
+
+    Args:
+        alpha: Weight of false positives, at least 0.
+        beta: Weight of false negatives, at least 0.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `tversky_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    beta: float
+    reduction: Reduction
+
+    def __init__(self, *, alpha: float = 0.3, beta: float = 0.7, reduction: Reduction = "mean") -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class VarifocalLoss(LossModule):
+    """Binary cross-entropy of a soft target, weighted with the quality of positives and focused on hard negatives.
+
+    Module of `varifocal_loss`.
+
+    Args:
+        alpha: Weight of negatives, at least 0.
+        gamma: The focusing exponent of negatives, at least 0.
+        hold_focus: Whether the focusing factor is constant in the gradient, as in RT-DETR and D-FINE. In the paper and
+            in mmdet it is not.
+        ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `varifocal_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    alpha: float
+    gamma: float
+    hold_focus: bool
+    ignore_index: int | None
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        alpha: float = 0.75,
+        gamma: float = 2.0,
+        hold_focus: bool = False,
+        ignore_index: int | None = None,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        quality: Tensor | None = None,
         weight: float | Tensor | None = None,
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...

@@ -11,17 +11,27 @@ from torch import Tensor
 
 from detloss.class_balance import class_weight_from_counts
 from detloss.geometry import AxisAligned, Geometry
+from detloss.losses.binary import BalancedCrossEntropyLoss, BinaryCrossEntropyLoss, SigmoidFocalLoss
 from detloss.losses.boxes import CompleteIoULoss, DistanceIoULoss, GeneralizedIoULoss, IoULoss
-from detloss.losses.classification import (
-    BalancedCrossEntropyLoss,
-    BinaryCrossEntropyLoss,
-    CrossEntropyLoss,
-    SigmoidFocalLoss,
-    SoftmaxFocalLoss,
-)
+from detloss.losses.classification import CrossEntropyLoss, SoftmaxFocalLoss
+from detloss.losses.focal_variants import AsymmetricLoss, HeatmapFocalLoss
 from detloss.losses.gaussian import GaussianWassersteinLoss, KullbackLeiblerLoss, ProbabilisticIoULoss
+from detloss.losses.masks import DiceLoss, TverskyLoss
 from detloss.losses.module import LossModule
-from detloss.losses.regression import L1Loss, L2Loss, SmoothL1Loss
+from detloss.losses.quality import (
+    IoUAwareCrossEntropyLoss,
+    MatchabilityAwareLoss,
+    QualityFocalLoss,
+    VarifocalLoss,
+)
+from detloss.losses.regression import (
+    BalancedL1Loss,
+    CharbonnierLoss,
+    L1Loss,
+    L2Loss,
+    LogCoshLoss,
+    SmoothL1Loss,
+)
 
 
 class Kind(Enum):
@@ -31,7 +41,10 @@ class Kind(Enum):
     BOX = "boxes"
     ROTATED = "rotated boxes"
     SIGMOID = "one-vs-rest logits"
+    QUALITY = "one-vs-rest logits with qualities"
+    HEATMAP = "logits of a heat map"
     SOFTMAX = "softmax logits"
+    MASK = "mask logits"
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,9 @@ LOSSES: tuple[Loss, ...] = (
     Loss("l1", "L1", L1Loss, Kind.REGRESSION),
     Loss("l2", "L2 (MSE)", L2Loss, Kind.REGRESSION, weight=0.2),
     Loss("smooth_l1", "Smooth L1", SmoothL1Loss, Kind.REGRESSION),
+    Loss("charbonnier", "Charbonnier", CharbonnierLoss, Kind.REGRESSION),
+    Loss("balanced_l1", "Balanced L1", BalancedL1Loss, Kind.REGRESSION),
+    Loss("log_cosh", "Log-cosh", LogCoshLoss, Kind.REGRESSION),
     Loss("iou", "IoU, 1 - IoU", IoULoss, Kind.BOX),
     Loss("log_iou", "IoU, -log IoU", IoULoss, Kind.BOX, {"form": "log"}),
     Loss("giou", "Generalized IoU", GeneralizedIoULoss, Kind.BOX),
@@ -103,6 +119,14 @@ LOSSES: tuple[Loss, ...] = (
     Loss("bce", "Binary cross-entropy", BinaryCrossEntropyLoss, Kind.SIGMOID),
     Loss("balanced_bce", "Balanced cross-entropy", BalancedCrossEntropyLoss, Kind.SIGMOID),
     Loss("focal", "Sigmoid focal", SigmoidFocalLoss, Kind.SIGMOID),
+    Loss("asl", "Asymmetric", AsymmetricLoss, Kind.SIGMOID),
+    Loss("qfl", "Quality focal", QualityFocalLoss, Kind.QUALITY),
+    Loss("vfl", "Varifocal", VarifocalLoss, Kind.QUALITY),
+    Loss("mal", "Matchability-aware", MatchabilityAwareLoss, Kind.QUALITY),
+    Loss("iabce", "IoU-aware cross-entropy", IoUAwareCrossEntropyLoss, Kind.QUALITY),
+    Loss("heatmap", "Heatmap focal", HeatmapFocalLoss, Kind.HEATMAP),
+    Loss("dice", "Dice", DiceLoss, Kind.MASK),
+    Loss("tversky", "Tversky", TverskyLoss, Kind.MASK),
 )
 
 ROTATED_LOSSES: tuple[Loss, ...] = (

@@ -1,5 +1,6 @@
 """Cases of the battery: losses, inputs and exact results."""
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -168,9 +169,35 @@ def regression_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                 yield _case(row, family, options, pred, target, partial(row.exact, **options))
 
 
+def mask_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
+    extremes = logits.extremes(dtype)
+    families = {
+        "ordinary": lambda: (rng.gauss(0, 3), rng.choice((0.0, 1.0))),
+        "soft": lambda: (rng.gauss(0, 3), logits.soft_target(rng)),
+        "accurate": lambda: rng.choice(((rng.gauss(9, 4), 1.0), (rng.gauss(-9, 4), 0.0))),
+        "wrong": lambda: rng.choice(((rng.gauss(-30, 9), 1.0), (rng.gauss(30, 9), 0.0))),
+        "empty": lambda: (rng.gauss(-9, 4), 0.0),
+        "full": lambda: (rng.gauss(9, 4), 1.0),
+        "extreme": lambda: (rng.choice(extremes), rng.choice((0.0, 1.0))),
+        "NaN": lambda: rng.choice(((rng.gauss(0, 3), 1.0), (rng.gauss(0, 3), 0.0), (math.nan, 1.0))),
+    }
+    for family, draw in families.items():
+        for elements in (1, 2, 7, 40):
+            rows = [[draw() for _ in range(elements)] for _ in range(4)]
+            pred, target = torch.tensor(rows, dtype=dtype).unbind(-1)
+            if family == "extreme":  # no sum underflows as a whole, which is an empty mask
+                target[:, 0] = 1.0
+            for row in rows_of(Kind.MASK):
+                for options in row.grid(rng, True):
+                    if family == "extreme" and not options.get("beta", 0.5):
+                        continue
+                    yield _case(row, f"{family} P={elements}", options, pred, target, partial(row.exact, **options))
+
+
 GROUPS: dict[str, Callable[[Random, torch.dtype], Iterator[Case]]] = {
     "boxes": box_cases,
     "binary": binary_cases,
     "softmax": softmax_cases,
     "regression": regression_cases,
+    "masks": mask_cases,
 }

@@ -12,10 +12,10 @@ class ErrorBound:
 
 
 def error_bound(kind: str, dtype: torch.dtype, gamma: float = 0.0) -> ErrorBound:
-    """The bound for a kind of loss: box, solid, aspect, dense, cross_entropy, focal.
+    """The bound for a kind of loss: box, solid, aspect, dense, logarithm, cross_entropy, focal, mask.
 
     A solid is a box of three or more dimensions: products of more lengths have more roundings. An aspect is a box loss
-    with an aspect ratio.
+    with an aspect ratio, a logarithm a regression loss with one.
     """
     if dtype in (torch.bfloat16, torch.float16):
         return ErrorBound(1, 3 if kind in ("box", "solid", "aspect") else 1)
@@ -26,9 +26,11 @@ def error_bound(kind: str, dtype: torch.dtype, gamma: float = 0.0) -> ErrorBound
     if dtype == torch.float64:
         # The power of a focal loss multiplies the error of 1 - p_t by gamma.
         gradient = max(12, 4 + 2.4 * gamma) if kind == "focal" else 12
-        return ErrorBound({"cross_entropy": 10, "focal": 14}.get(kind, 4), gradient)
+        return ErrorBound({"logarithm": 6, "cross_entropy": 10, "focal": 14}.get(kind, 4), gradient)
     if kind == "box":
         return ErrorBound(4, 12)
     if kind == "focal":
         return ErrorBound(4 + 1.6 * gamma, 4 + 2 * gamma)
+    if kind == "mask":
+        return ErrorBound(6, 9)
     return ErrorBound(6, 6)

@@ -8,7 +8,13 @@ import torch
 from tests.battery.cases import GROUPS, Case
 from tests.battery.measure import Error
 
-FRACTIONS = {"boxes": 0.04, "binary": 0.2, "softmax": 0.15, "regression": 1.0}  # of the families of a group
+FRACTIONS = {
+    "boxes": 0.04,
+    "binary": 0.2,
+    "softmax": 0.15,
+    "regression": 1.0,
+    "masks": 0.3,
+}  # of the families of a group
 DTYPES = (torch.float64, torch.float32, torch.bfloat16)
 
 

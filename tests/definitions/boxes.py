@@ -121,9 +121,11 @@ def mpdiou(pair: Pair, image_size: Row) -> list[mpf]:
 @_loss
 def shape_iou(pair: Pair, scale: float = 0.0, theta: float = 4.0) -> list[mpf]:
     """Zhang and Zhang, Shape-IoU (2023). The weights of width and height follow from the target and are held."""
-    width, height = (side ** mpf(scale) if scale else mpf(1) for side in pair.target_sides)
-    ww, hh = (held(2 * quotient(part, width + height)) for part in (width, height))
-    (dx, dy) = pair.shifts
+    width, height = (max(side, mpf(0)) ** mpf(scale) for side in pair.target_sides)
+    if width == height:  # points among them
+        width = height = mpf(1)
+    ww, hh = (held(2 * part / (width + height)) for part in (width, height))
+    dx, dy = pair.shifts
     return [
         quotient(hh * dx**2 + ww * dy**2, pair.diagonal),
         shape_cost(pair, theta, (hh, ww)) / 2,

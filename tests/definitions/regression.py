@@ -18,7 +18,7 @@ def charbonnier(pred: Any, target: Any, delta: float = 1.0) -> mpf:
 
 @definition
 def balanced_l1(pred: Any, target: Any, alpha: float = 0.5, gamma: float = 1.5, beta: float = 1.0) -> mpf:
-    """Pang et al., Libra R-CNN (2019), eq. 5 and 6, for differences in units of beta: beta times the loss of d / beta."""
+    """Pang et al., Libra R-CNN (2019), for differences in units of beta: beta times the loss of d / beta."""
     alpha, gamma, beta = mpf(alpha), mpf(gamma), mpf(beta)
     d = abs(pred - target) / beta
     b = exp(gamma / alpha) - 1

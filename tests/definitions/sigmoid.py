@@ -57,7 +57,7 @@ def quality_focal(x: Any, label: Any, quality: Any, beta: float = 2.0) -> mpf:
 def varifocal(
     x: Any, label: Any, quality: Any, alpha: float = 0.75, gamma: float = 2.0, hold_focus: bool = False
 ) -> mpf:
-    """Zhang et al., VarifocalNet (2021), eq. 2. A match of quality 0 is a negative."""
+    """Zhang et al., VarifocalNet (2021). A match of quality 0 is a negative."""
     q = quality if label else mpf(0)
     if q > 0:
         return q * entropy(x, q)

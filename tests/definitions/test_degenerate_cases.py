@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from mpmath import exp, inf, mpf, workdps
+from mpmath import atan, exp, inf, mpf, pi, workdps
 
 from tests.definitions import boxes, sigmoid, weights
 from tests.definitions.arithmetic import gradient
@@ -53,7 +53,7 @@ def test_degenerate_boxes_have_finite_losses(
 
 def test_points_apart() -> None:
     pair = [0, 0, 0, 0], [3, 4, 3, 4]
-    assert boxes.diou(*pair) == boxes.eiou(*pair) == 2
+    assert boxes.diou(*pair) == boxes.eiou(*pair) == boxes.shape_iou(*pair, scale=1) == 2
     assert boxes.piou(*pair) == 2
     assert gradient(boxes.piou, *pair) == [0, 0, 0, 0]
     assert weights.powerful_focus(*pair) == 0
@@ -68,6 +68,18 @@ def test_inverted_box_grows(loss: Callable[..., mpf]) -> None:
 
 def test_flat_box_grows_into_its_target() -> None:
     assert gradient(boxes.iou, [1, 1, 3, 1], [0, 0, 4, 2]) == [0, 0.25, 0, -0.25]
+
+
+@pytest.mark.parametrize("loss", [boxes.eiou, boxes.mpdiou, boxes.nwd, boxes.piou, boxes.wiou])
+def test_any_number_of_dimensions(loss: Callable[..., mpf]) -> None:
+    """A very short third axis, on which both boxes agree, does not change a loss except through means over the axes."""
+    options = {boxes.mpdiou: {"image_size": (8, 6, 0)}, boxes.nwd: {"scale": 12.8}}.get(loss, {})
+    planar = {boxes.mpdiou: {"image_size": (8, 6)}, boxes.nwd: {"scale": 12.8}}.get(loss, {})
+    high = loss([0, 0, 0, 4, 2, 0.001], [1, 1, 0, 5, 4, 0.001], **options)
+    if loss is boxes.piou:  # the mean over three axes instead of two
+        assert abs(high - (mpf(14) / 17 + 1 - exp(-mpf(1) / 16))) < 1e-6
+    else:
+        assert abs(high - loss(*OFFSET, **planar)) < 1e-6
 
 
 def test_touching_boxes_have_no_overlap_gradient() -> None:
@@ -86,7 +98,7 @@ def test_modifiers_at_their_neutral_values(loss: Callable[..., mpf], options: di
 
 
 def test_quantities_held_constant() -> None:
-    """The attention of WIoU, CIoU's weight and the focus of VFL do not contribute to derivatives."""
+    """The diagonal of WIoU is constant in derivatives, and so are CIoU's weight and those of Shape-IoU."""
     with workdps(30):
         attention = exp(mpf(13) / 164)
         slopes = gradient(boxes.iou, *OFFSET)
@@ -94,6 +106,22 @@ def test_quantities_held_constant() -> None:
         found = gradient(boxes.wiou, *OFFSET)
         for k in range(4):
             assert abs(found[k] - attention * slopes[k] - distance[k % 2]) < mpf(10) ** -25
+
+
+def test_weight_of_ciou_held_constant() -> None:
+    angle = atan(mpf(4) / 3) - atan(mpf(2))
+    v = 4 / pi**2 * angle**2
+    alpha = v / (mpf(14) / 17 + v)
+    d_width = alpha * 8 / pi**2 * angle * -2 / (4**2 + 2**2)  # d atan(w / h) / d w = h / (w^2 + h^2)
+    aspect = gradient(boxes.ciou, *OFFSET)[2] - gradient(boxes.diou, *OFFSET)[2]
+    assert abs(aspect - d_width) < mpf(10) ** -35
+
+
+def test_weights_of_shape_iou_held_constant() -> None:
+    """Both are 1 for a square target, for any scale; attached, their derivatives would depend on the scale."""
+    pair = [0, 0, 4, 4], [1, 2, 5, 6]
+    scaled, plain = (gradient(boxes.shape_iou, *pair, by=1, scale=scale) for scale in (2.0, 0.0))
+    assert all(abs(x - y) < mpf(10) ** -35 for x, y in zip(scaled, plain, strict=True))
 
 
 def test_extreme_arguments_keep_their_digits() -> None:

@@ -15,6 +15,7 @@ import torch
 import detloss
 from detloss import formulas
 from detloss.formulas.axis_aligned import axis_aligned
+from detloss.formulas.masks import mask_derivatives, mask_parts
 from detloss.formulas.measures import needs
 from detloss.geometry import FORMATS
 from tests.support.loss_table import TABLE, Row
@@ -25,6 +26,8 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     "absolute": abs,
     "sign": lambda x: float((x > 0) - (x < 0)),
     "exp": math.exp,
+    "expm1": math.expm1,
+    "square_root": math.sqrt,
     "log": math.log,
     "log1p": math.log1p,
     "log1p_of_fraction": math.log1p,
@@ -72,7 +75,10 @@ def table_row(formula: Callable[..., Any]) -> Row:
 
 
 def parameters(row: Row) -> list[float]:
-    """The options of a row as a formula takes them: alpha is a weight per side."""
+    """The options of a row as a formula takes them: alpha of a class loss is a weight per side."""
+    if row.name == "balanced_l1":
+        alpha, gamma, beta = row.chosen.values()
+        return [alpha, math.expm1(gamma / alpha) / beta, beta]
     return [
         value for name, each in row.chosen.items() for value in ((each, 1.0 - each) if name == "alpha" else (each,))
     ]
@@ -115,6 +121,22 @@ def test_softmax(formula: Callable[..., Any], seed: int) -> None:
     p = logits.softmax(0)[1].item()
     value, _ = evaluate(straight(formula), -math.log(p), p, 1 - p, *parameters(row))
     assert value == pytest.approx(row(logits, torch.tensor(1)).item(), rel=1e-12)
+
+
+@every_formula(formulas.MASKS)
+def test_masks(formula: Callable[..., Any], seed: int) -> None:
+    row, elements, derivatives = table_row(formula), straight(mask_parts), straight(mask_derivatives)
+    generator = torch.Generator().manual_seed(seed)
+    logits = (5 * torch.randn(20, dtype=torch.float64, generator=generator)).requires_grad_()
+    target = torch.rand(20, dtype=torch.float64, generator=generator).requires_grad_()
+    ours = row(logits, target, reduction="none")
+    gradients = torch.stack(torch.autograd.grad(ours, (logits, target)), -1)
+    pairs = list(zip(logits.tolist(), target.tolist()))
+    sums = map(math.fsum, zip(*(evaluate(elements, *pair) for pair in pairs)))
+    value, *slopes = evaluate(straight(formula), *sums, *row.chosen.values())
+    assert value == pytest.approx(ours.item(), rel=1e-12)
+    for pair, gradient in zip(pairs, gradients.tolist(), strict=True):
+        assert evaluate(derivatives, *pair, *slopes) == pytest.approx(gradient, rel=1e-9, abs=1e-15)
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])

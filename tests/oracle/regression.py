@@ -1,10 +1,13 @@
 """Exact results of the regression losses."""
 
 import math
+from collections.abc import Callable
 
 from mpmath import mpf
 
-from tests.oracle.exact import Exact, between, sum_of, undefined
+from tests.definitions import regression as definitions
+from tests.definitions.arithmetic import gradient
+from tests.oracle.exact import ZERO, Exact, between, sum_of, undefined
 
 
 def l1(pred: float, target: float) -> Exact:
@@ -30,3 +33,23 @@ def smooth_l1(pred: float, target: float, beta: float = 1.0) -> Exact:
         return Exact(value, (between(mpf(-1), mpf(1)),), (between(mpf(-1), mpf(1)),))
     side = mpf(1 if gap > 0 else -1)
     return Exact(value, (sum_of([side]),), (sum_of([-side]),))
+
+
+def charbonnier(pred: float, target: float, delta: float = 1.0) -> Exact:
+    return smooth(definitions.charbonnier, pred, target, delta=delta) if delta else l1(pred, target)
+
+
+def balanced_l1(pred: float, target: float, **options: float) -> Exact:
+    return smooth(definitions.balanced_l1, pred, target, **options)
+
+
+def log_cosh(pred: float, target: float) -> Exact:
+    return smooth(definitions.log_cosh, pred, target)
+
+
+def smooth(definition: Callable[..., mpf], pred: float, target: float, **options: float) -> Exact:
+    """The results of a definition without kinks."""
+    if math.isnan(pred) or math.isnan(target):
+        return undefined([pred], [target])
+    slope = ZERO if pred == target else gradient(definition, pred, target, **options)
+    return Exact(definition(pred, target, **options), (sum_of([slope]),), (sum_of([-slope]),))

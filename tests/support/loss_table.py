@@ -18,7 +18,7 @@ import detloss
 from detloss.catalog import LOSSES, Kind, Loss
 from tests.battery import logits
 from tests.oracle import boxes as exact_boxes
-from tests.oracle import classification, regression
+from tests.oracle import classification, masks, regression
 from tests.support import loss_definitions as textbook
 
 Options = dict[str, object]
@@ -88,7 +88,7 @@ class Row:
     @property
     def per_row(self) -> bool:
         """Whether the unreduced loss has a value per row, not per element."""
-        return self.kind in (Kind.BOX, Kind.SOFTMAX)
+        return self.kind in (Kind.BOX, Kind.SOFTMAX, Kind.MASK)
 
     @property
     def soft_target(self) -> bool:
@@ -131,6 +131,22 @@ def of_boxes(name: str) -> Callable[[Options], Callable[..., Tensor]]:
 def betas(rng: Random, finite: bool) -> Iterable[Options]:
     """Errors at which smooth L1 changes."""
     return ({"beta": beta} for beta in (0.0, 0.125, 1.0, 0.1))
+
+
+def deltas(rng: Random, finite: bool) -> Iterable[Options]:
+    """Widths of the quadratic part of Charbonnier loss."""
+    return ({"delta": delta} for delta in (0.0, 0.125, 1.0, 0.1))
+
+
+def balances(rng: Random, finite: bool) -> Iterable[Options]:
+    """Options of balanced L1, whose quotient gamma / alpha is exact."""
+    for alpha, gamma, beta in ((0.5, 1.5, 1.0), (0.125, 1.25, 0.7), (2.0, 0.25, 0.1)):
+        yield {"alpha": alpha, "gamma": gamma, "beta": beta}
+
+
+def mask_weights(rng: Random, finite: bool) -> Iterable[Options]:
+    """Weights of false positives and negatives."""
+    return ({"alpha": alpha, "beta": beta} for alpha, beta in ((0.3, 0.7), (1.0, 0.0), (0.0, 1.0), (2.0, 0.1)))
 
 
 def smoothings(rng: Random, finite: bool) -> Iterable[Options]:
@@ -201,6 +217,33 @@ TABLE = (
         chosen={"beta": 0.7},
         grid=betas,
         peer=lambda options: partial(functional.smooth_l1_loss, **options),
+    ),
+    Row(
+        "charbonnier",
+        textbook.numbers,
+        textbook.charbonnier,
+        regression.charbonnier,
+        (([3.4, -1.0], [1.0, -1.0], [1.8, 0.0]),),
+        chosen={"delta": 0.7},
+        grid=deltas,
+    ),
+    Row(
+        "balanced_l1",
+        textbook.numbers,
+        textbook.balanced_l1,
+        regression.balanced_l1,
+        (([2.0, 1.0], [1.0, 1.0], [0.7 * (1.5 / 0.7 + 1.5 / math.expm1(5) - 0.3), 0.0]),),
+        chosen={"alpha": 0.3, "gamma": 1.5, "beta": 0.7},
+        grid=balances,
+        bound="logarithm",
+    ),
+    Row(
+        "log_cosh",
+        textbook.numbers,
+        textbook.log_cosh,
+        regression.log_cosh,
+        (([math.log(2), 5.0], [0.0, 5.0], [math.log(1.25), 0.0]),),
+        bound="logarithm",
     ),
     Row(
         "iou",
@@ -319,6 +362,24 @@ TABLE = (
         grid=alphas_and_gammas,
         bound="focal",
         peer=their_focal_loss,
+    ),
+    Row(
+        "dice",
+        textbook.soft,
+        textbook.dice,
+        masks.dice,
+        (([[0.0, math.log(3)], [0.0, 0.0]], [[0.0, 1.0], [0.0, 0.0]], [1 / 3, 1.0]),),
+        bound="mask",
+    ),
+    Row(
+        "tversky",
+        textbook.soft,
+        textbook.tversky,
+        masks.tversky,
+        (([[math.log(3), math.log(3)]], [[0.0, 1.0]], [0.425 / 1.175]),),
+        chosen={"alpha": 0.3, "beta": 0.8},
+        grid=mask_weights,
+        bound="mask",
     ),
 )
 

@@ -85,8 +85,7 @@ def _numbers(rng: Random) -> Call:
     pred, target = (10.0 ** rng.choice((0, 0, 0, -15, 15)) * 3 * _normal(rng, shape) for _ in range(2))
     target = torch.where(_random(rng, shape) < 0.1, pred, target)
     row = rng.choice(rows_of(Kind.REGRESSION))
-    options = _options(rng, row, beta=(0.0, 0.125, 0.7, 1.0))
-    return Call(row, *_pair(rng, pred, target), options)
+    return Call(row, *_pair(rng, pred, target), dict(rng.choice(list(row.grid(rng, True)))))
 
 
 def _options(rng: Random, row: Row, **choices: Sequence[object]) -> dict[str, Any]:
@@ -154,7 +153,18 @@ def _rows(rng: Random) -> Call:
     return Call(row, pred, laid_out(rng, target), options, soft=soft)
 
 
-KINDS = {"numbers": _numbers, "boxes": _boxes, "binary": _binary, "rows": _rows}
+def _masks(rng: Random) -> Call:
+    elements = rng.choice((rng.randint(1, 40), rng.randint(1, 40), 255, 2047, 2049))
+    shape = (*_shape(rng, max(1, _count(rng) // elements)), elements)
+    row = rng.choice(rows_of(Kind.MASK))
+    soft = rng.random() < 0.5
+    target = _random(rng, shape) if soft else _random(rng, shape) < 0.3
+    target = target.to(rng.choice(DTYPES if soft else (torch.bool, torch.uint8, torch.int64, *DTYPES)))
+    pred = laid_out(rng, _logits(rng, shape, rng.choice(DTYPES)))
+    return Call(row, pred, laid_out(rng, target), dict(rng.choice(list(row.grid(rng, True)))), soft=soft)
+
+
+KINDS = {"numbers": _numbers, "boxes": _boxes, "binary": _binary, "rows": _rows, "masks": _masks}
 
 
 def _generator(rng: Random) -> torch.Generator:

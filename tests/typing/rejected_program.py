@@ -20,4 +20,4 @@ def mistakes(pred: Tensor, target: Tensor) -> None:
     loss.reduction = "avg"  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
     loss(pred, target, target)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     loss(pred, pred=target)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
-    detloss.varifocal_loss(pred, target)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    detloss.seesaw_loss(pred, target)  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]

@@ -8,7 +8,7 @@ from torch import Tensor
 from detloss.boxes.overlap import generalized_iou
 from detloss.engine import checks
 from detloss.geometry import AxisAligned, Cuboid, Rotated
-from detloss.losses.classification import sigmoid_focal_loss
+from detloss.losses.binary import sigmoid_focal_loss
 
 
 def softmax_cost(logits: Tensor) -> Tensor:

@@ -58,7 +58,7 @@ class DenseDetector(nn.Module, ABC):
         self.numbers = len(first_numbers)
         self.geometry = geometry
         self.each_number = kind_of(box_loss) is Kind.REGRESSION if each_number is None else each_number
-        self.background = kind_of(class_loss) is not Kind.SIGMOID if background is None else background
+        self.background = kind_of(class_loss) not in (Kind.SIGMOID, Kind.QUALITY) if background is None else background
         self.box_weight = box_weight
         self.center_sampling = center_sampling
         self.box_loss = box_loss

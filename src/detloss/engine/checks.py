@@ -166,6 +166,14 @@ def number(name: str, value: object, low: float, high: float = math.inf, hint: s
     return size
 
 
+def positive(name: str, value: object, high: float = math.inf) -> float:
+    """A finite number above 0."""
+    size = number(name, value, 0.0, high)
+    if size == 0.0:
+        raise ValueError(f"{name}: expected more than 0, got {value!r}")
+    return size
+
+
 def index(name: str, value: object) -> None:
     """An integer."""
     if isinstance(value, bool) or not isinstance(value, int):

@@ -13,7 +13,15 @@ from detloss.engine.class_checks import existing_classes
 from detloss.geometry import AxisAligned, Cuboid, Polygon, Polytope, Rotated, Shape
 from detloss.kernels import eager
 from detloss.kernels.eager.convex.polygons import cross
-from detloss.kernels.interface import BoxRequest, Call, ClassRequest, ConvexRequest, GaussianRequest, Request
+from detloss.kernels.interface import (
+    BoxRequest,
+    Call,
+    ClassRequest,
+    ConvexRequest,
+    GaussianRequest,
+    MaskRequest,
+    Request,
+)
 
 ON_FAULT = ("raise", "warn")
 TOLERANCE = 16.0  # of the distance of a vertex outside of an edge: rounding units of the polygon's extent
@@ -118,9 +126,9 @@ def validate(call: Call) -> None:
         for operand, shape, rows in zip((name, other), shapes, (pred, target)):
             for wrong, expected in invalid_rows(shape, rows):
                 refuse(call.name, operand, rows, wrong, expected)
-    elif isinstance(call.request, ClassRequest):
+    elif isinstance(call.request, ClassRequest | MaskRequest):
         refuse(call.name, name, pred, pred.isnan(), "logits that are not NaN")
-        if call.has_indices:
+        if isinstance(call.request, ClassRequest) and call.has_indices:
             last = call.request.last_index(pred)
             existing_classes(f"{call.name}: {other}", target, last, call.request.ignore_index)
         else:

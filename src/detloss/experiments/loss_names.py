@@ -16,8 +16,8 @@ BOX_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.REGRESSIO
 ROTATED_BOX_LOSSES = BOX_LOSSES | {loss.name: loss for loss in ROTATED_LOSSES}
 """The losses that rotated boxes can have: those of all boxes, and their own."""
 
-CLASS_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.SOFTMAX)}
-ALL_LOSSES = ROTATED_BOX_LOSSES | CLASS_LOSSES
+CLASS_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.QUALITY, Kind.SOFTMAX)}
+ALL_LOSSES = ROTATED_BOX_LOSSES | CLASS_LOSSES | {loss.name: loss for loss in LOSSES}
 
 SET_OTHERWISE = (
     *("geometry", "class_weight", "ignore_index", "weight", "reduction", "normalizer", "quality"),  # by the detector

@@ -35,7 +35,14 @@ OPTION_VALUES: Mapping[str, Sequence[float]] = {
 FREQUENCIES = (1, 3, 9)
 """Relative frequencies of the other class, for losses whose options follow from class counts."""
 
-CLASS_KINDS = {Kind.SIGMOID, Kind.SOFTMAX}
+CLASS_KINDS = {Kind.SIGMOID, Kind.QUALITY, Kind.HEATMAP, Kind.SOFTMAX}
+TARGETS = {
+    Kind.SIGMOID: {"t = 1": 1.0, "t = 0": 0.0},
+    Kind.QUALITY: {"q = 1": 1.0, "q = 0.5": 0.5, "background": 0.0},
+    Kind.HEATMAP: {"y = 1": 1.0, "y = 0.5": 0.5, "y = 0": 0.0},
+}
+"""Targets of losses of one logit, whose curves share a plot."""
+
 TITLE_LENGTH = 110
 
 EXPLANATION = re.compile(r",? with |, where |; ")
@@ -44,6 +51,8 @@ EXPLANATION = re.compile(r",? with |, where |; ")
 AXES = {
     Kind.REGRESSION: ("error: prediction − target", "error"),
     Kind.SIGMOID: ("logit", "logit"),
+    Kind.QUALITY: ("logit", "logit"),
+    Kind.HEATMAP: ("logit", "logit"),
     Kind.SOFTMAX: ("logit of one of two classes, the other at 0", "logit"),
 }
 """Label and unit of the axis."""
@@ -138,7 +147,7 @@ def draw_scalar_row(heading: str, variants: Mapping[str, Loss], value_axes: Axes
             value_axes.plot(axis, value, color=color, linestyle=dashes, label=name)
             gradient_axes.plot(axis, gradient, color=color, linestyle=dashes)
     kinds = {loss.kind for loss in variants.values()}
-    label, unit = AXES[Kind.SIGMOID if kinds == CLASS_KINDS else kinds.pop()]
+    label, unit = AXES[Kind.SIGMOID if len(kinds) > 1 else kinds.pop()]
     value_axes.set(title=f"value{heading}", xlabel=label, ylabel="loss")
     gradient_axes.set(title=f"gradient{heading}", xlabel=label, ylabel=f"loss per unit of the {unit}")
 
@@ -159,8 +168,8 @@ def scalar_curves(loss: Loss) -> dict[str, Curve]:
 
     if loss.kind is Kind.REGRESSION:
         return {"": regression}
-    if loss.kind is Kind.SIGMOID:
-        return {"t = 1": partial(sigmoid, 1.0), "t = 0": partial(sigmoid, 0.0)}
+    if loss.kind in TARGETS:
+        return {label: partial(sigmoid, target) for label, target in TARGETS[loss.kind].items()}
     return {"t = this class": partial(softmax, 1), "t = other class": partial(softmax, 0)}
 
 

@@ -6,7 +6,9 @@ checks. The eager backend calls it with torch operations as primitives; C++ and 
 
     elementwise      formula(m, pred, target, ...)                      -> loss, d_pred, d_target
                      formula(m, logit, positive, negative, keep, ...)   -> loss, d_logit, d_target
+    two_sided        formula(m, logit, positive, negative, keep, ...)   -> loss, d_logit, 0
     softmax          formula(m, nll, probability, complement, ...)      -> loss, d_nll
+    masks            formula(m, shared, excess, missing, ...)           -> loss, total, derivatives times the total
     penalties        formula(m, pair)                                   -> loss, similarity, slopes
     gaussians        divergences and penalties, in gaussians.py
 
@@ -16,10 +18,14 @@ There is no epsilon. Terms that could cancel are never subtracted, and a divisor
 The tables below list the formulas with generated code. The position of a formula is its number in the generated code.
 """
 
-from detloss.formulas.elementwise import BINARY, REGRESSION
+from detloss.formulas import elementwise
+from detloss.formulas.elementwise import REGRESSION
+from detloss.formulas.masks import MASKS
 from detloss.formulas.penalties import PENALTIES
 from detloss.formulas.softmax import SOFTMAX
+from detloss.formulas.two_sided import QUALITY
 
-__all__ = ["BINARY", "DIMENSIONS", "PENALTIES", "REGRESSION", "SOFTMAX"]
+__all__ = ["BINARY", "DIMENSIONS", "MASKS", "PENALTIES", "REGRESSION", "SOFTMAX"]
 
+BINARY = (*elementwise.BINARY, *QUALITY)
 DIMENSIONS = (1, 2, 3)  # of axis-aligned boxes with generated code

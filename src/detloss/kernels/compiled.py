@@ -11,12 +11,14 @@ from torch import Tensor
 from detloss.geometry import AxisAligned
 from detloss.kernels import active, kernel_for
 from detloss.kernels.interface import (
+    BY_ROW,
     GENERATED,
     BinaryRequest,
     BoxRequest,
     Call,
     ElementwiseRequest,
     Evaluation,
+    MaskRequest,
     Request,
     SoftmaxRequest,
     arithmetic_dtype,
@@ -24,7 +26,7 @@ from detloss.kernels.interface import (
 )
 from detloss.types import BoxFormat
 
-REQUESTS = (ElementwiseRequest, BinaryRequest, SoftmaxRequest, BoxRequest)  # of every fused backend
+REQUESTS = (ElementwiseRequest, BinaryRequest, SoftmaxRequest, BoxRequest, MaskRequest)  # of every fused backend
 
 
 def serves(call: Call) -> bool:
@@ -94,7 +96,7 @@ def evaluate_in_graph(
     elif kind is SoftmaxRequest:
         request = SoftmaxRequest(function, ignore_index, label_smoothing)
     else:
-        request = ElementwiseRequest(function)
+        request = MaskRequest(function) if kind is MaskRequest else ElementwiseRequest(function)
     call = Call(pred, target, weight, normalizer, parameters, request, reduction)
     evaluation = kernel_for(call).evaluate(call, needs_pred_gradient, needs_target_gradient)
     value, d_pred, d_target = (pred.new_empty(0) if part is None else part for part in evaluation[:3])
@@ -120,7 +122,7 @@ def _(
     needs_target_gradient: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     dtype = arithmetic_dtype(pred, target)
-    loss_shape = pred.shape[:-1] if REQUESTS[request_type] in (SoftmaxRequest, BoxRequest) else pred.shape
+    loss_shape = pred.shape[:-1] if REQUESTS[request_type] in BY_ROW else pred.shape
     gradients = [
         pred.new_empty(pred.shape if needed else (0,), dtype=dtype)
         for needed in (needs_pred_gradient, needs_target_gradient)

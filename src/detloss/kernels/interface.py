@@ -53,6 +53,12 @@ class SoftmaxRequest(NamedTuple):
         return logits.shape[-1] - 1
 
 
+class MaskRequest(NamedTuple):
+    """One loss per row of mask logits: `formula(m, shared, excess, missing, *parameters)`, of three sums."""
+
+    formula: Callable[..., Any]
+
+
 class BoxRequest(NamedTuple):
     """One loss per pair of axis-aligned boxes, or one similarity with `measure`: a penalty on their measures."""
 
@@ -123,19 +129,28 @@ Request = (
     ElementwiseRequest
     | BinaryRequest
     | SoftmaxRequest
+    | MaskRequest
     | BoxRequest
     | ConvexRequest
     | GaussianRequest
     | ShardedSoftmaxRequest
 )
 ClassRequest = BinaryRequest | SoftmaxRequest | ShardedSoftmaxRequest
-BY_ROW = (SoftmaxRequest, BoxRequest, ConvexRequest, GaussianRequest, ShardedSoftmaxRequest)  # the rest: by element
+BY_ROW = (  # the rest: by element
+    SoftmaxRequest,
+    MaskRequest,
+    BoxRequest,
+    ConvexRequest,
+    GaussianRequest,
+    ShardedSoftmaxRequest,
+)
 
 # Formulas with generated code; a formula's position is its number in the generated code.
 GENERATED: dict[type, tuple[Callable[..., Any], ...]] = {
     ElementwiseRequest: formulas.REGRESSION,
     BinaryRequest: formulas.BINARY,
     SoftmaxRequest: formulas.SOFTMAX,
+    MaskRequest: formulas.MASKS,
     BoxRequest: formulas.PENALTIES,
     ConvexRequest: formulas.PENALTIES,
 }

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from detloss.types import Reduction
 
-AT_CALL = ("weight", "normalizer")
+AT_CALL = ("quality", "weight", "normalizer")
 
 
 class LossModule(nn.Module):
@@ -27,6 +27,7 @@ class LossModule(nn.Module):
 
     function: ClassVar[Callable[..., Tensor]]
     defaults: ClassVar[Mapping[str, Any]] = {}
+    at_call: ClassVar[tuple[str, ...]] = ()
     reduction: Reduction
 
     def __init_subclass__(cls, function: Callable[..., Tensor] | None = None, **kwargs: Any) -> None:
@@ -37,6 +38,7 @@ class LossModule(nn.Module):
         options = [each for each in parameters if each.kind is each.KEYWORD_ONLY and each.name not in AT_CALL]
         cls.function = staticmethod(function)
         cls.defaults = {each.name: each.default for each in options}
+        cls.at_call = tuple(each.name for each in parameters if each.name in AT_CALL)
         if "forward" not in vars(cls):
             cls.forward = method_of(function, cls.defaults)
         cls.__doc__ = documentation(function, cls.__doc__ or "", cls.defaults)
@@ -49,7 +51,7 @@ class LossModule(nn.Module):
             given = ", ".join(f"{option}={shown(value)}" for option, value in zip(self.defaults, values))
             raise TypeError(f"{name}: options are given by name: {name}({given})")
         for option in options.keys() - self.defaults.keys():
-            raise TypeError(f"{name}: {unknown_option(option, self.defaults)}")
+            raise TypeError(f"{name}: {unknown_option(option, self.defaults, self.at_call)}")
         for option, value in {**self.defaults, **options}.items():
             setattr(self, option, value)
 
@@ -63,8 +65,8 @@ class LossModule(nn.Module):
                 vars(self).pop(name, None)
                 self.register_buffer(name, value)
                 return
-        elif not hasattr(self, name) and hint(name, self.defaults):
-            raise AttributeError(f"{type(self).__name__}: {unknown_option(name, self.defaults)}")
+        elif not hasattr(self, name) and hint(name, self.defaults, self.at_call):
+            raise AttributeError(f"{type(self).__name__}: {unknown_option(name, self.defaults, self.at_call)}")
         super().__setattr__(name, value)
 
     def options(self) -> dict[str, Any]:
@@ -92,7 +94,7 @@ def method_of(function: Callable[..., Tensor], options: Iterable[str]) -> Callab
         if len(args) > len(operands):
             raise TypeError(
                 f"{type(self).__name__}: expected {len(operands)} positional arguments, {' and '.join(operands)}, "
-                f"got {len(args)}; {' and '.join(f'{each}=' for each in AT_CALL)} are given by name"
+                f"got {len(args)}; {' and '.join(f'{each}=' for each in names[len(operands) :])} are given by name"
             )
         for name in kwargs:
             if name not in names:
@@ -119,11 +121,11 @@ def documentation(function: Callable[..., Tensor], remark: str, options: Iterabl
     return f"{sentence}\n\n{remark}\n\nArgs:\n{described}\n{see_also}"
 
 
-def hint(name: str, options: Iterable[str]) -> str:
+def hint(name: str, options: Iterable[str], at_call: Iterable[str]) -> str:
     """The likely meaning of a name that is not an option, or nothing."""
     if name == "weight" and "class_weight" in options:
         return "; torch's weight is class_weight here, and a weight per row is given at the call"
-    if name in AT_CALL:
+    if name in at_call:
         return f"; {name} is given at the call"
     if name == "format" and "geometry" in options:
         return '; the format is part of the geometry, as in geometry=AxisAligned("xywh")'
@@ -131,9 +133,9 @@ def hint(name: str, options: Iterable[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def unknown_option(name: str, options: Iterable[str]) -> str:
+def unknown_option(name: str, options: Iterable[str], at_call: Iterable[str]) -> str:
     """The message for a name that is not an option."""
-    return f"expected options among {', '.join(options)}, got {name}{hint(name, options)}"
+    return f"expected options among {', '.join(options)}, got {name}{hint(name, options, at_call)}"
 
 
 def shown(value: object) -> str:

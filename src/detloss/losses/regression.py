@@ -1,9 +1,10 @@
-"""Regression losses of numbers, L1, L2 (MSE) and smooth L1, and the penalty on parameters."""
+"""Regression losses of numbers: L1, L2 (MSE), smooth L1, Charbonnier, balanced L1 and log-cosh."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
@@ -12,7 +13,7 @@ from detloss.kernels.interface import ElementwiseRequest
 from detloss.losses.module import LossModule
 from detloss.types import Reduction
 
-OPERANDS = ("pred", "target")
+STEEPEST = 64.0  # the largest gamma / alpha of balanced L1: its exponential is far inside the range of float32
 
 
 def l1_loss(
@@ -60,17 +61,7 @@ def l1_loss(
     See also:
         `L1Loss`, the module; `smooth_l1_loss`.
     """
-    checks.pair("pred", pred, "target", target)
-    return evaluate(
-        "l1_loss",
-        ElementwiseRequest(elementwise.l1),
-        pred,
-        target,
-        operands=OPERANDS,
-        weight=weight,
-        reduction=reduction,
-        normalizer=normalizer,
-    )
+    return loss("l1_loss", elementwise.l1, pred, target, weight, reduction, normalizer)
 
 
 def l2_loss(
@@ -119,17 +110,7 @@ def l2_loss(
     See also:
         `L2Loss`, the module.
     """
-    checks.pair("pred", pred, "target", target)
-    return evaluate(
-        "l2_loss",
-        ElementwiseRequest(elementwise.l2),
-        pred,
-        target,
-        operands=OPERANDS,
-        weight=weight,
-        reduction=reduction,
-        normalizer=normalizer,
-    )
+    return loss("l2_loss", elementwise.l2, pred, target, weight, reduction, normalizer)
 
 
 mse_loss = l2_loss
@@ -182,74 +163,217 @@ def smooth_l1_loss(
     See also:
         `SmoothL1Loss`, the module; `l1_loss`.
     """
-    checks.pair("pred", pred, "target", target)
-    return evaluate(
+    return loss(
         "smooth_l1_loss",
-        ElementwiseRequest(elementwise.smooth_l1),
+        elementwise.smooth_l1,
         pred,
         target,
-        operands=OPERANDS,
-        weight=weight,
-        reduction=reduction,
-        normalizer=normalizer,
-        parameters=[checks.number("beta", beta, 0.0)],
+        weight,
+        reduction,
+        normalizer,
+        checks.number("beta", beta, 0.0),
     )
 
 
-def parameter_penalty(parameters: nn.Module | Tensor | Iterable[Tensor], *, l1: float = 0.0, l2: float = 0.0) -> Tensor:
-    r"""L1 and L2 regularization of a model's parameters, a term to add to its loss.
+def charbonnier_loss(
+    pred: Tensor,
+    target: Tensor,
+    *,
+    delta: float = 1.0,
+    weight: float | Tensor | None = None,
+    reduction: Reduction = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    r"""Smooth absolute error, with derivatives of every order; pseudo-Huber loss is ``delta`` times this.
 
-    .. math:: P = \lambda_1 \sum |w| + \lambda_2 \sum w^2
+    :math:`L = \sqrt{d^2 + \delta^2} - \delta` with :math:`d = p - t`
 
-    When to choose it: L1 makes parameters exactly zero (sparse models), L2 keeps them small. With SGD, L2 equals weight
-    decay of ``2 * l2``. With Adam it does not: use AdamW's weight decay there.
+    When to choose it: as `smooth_l1_loss`, where second derivatives must not jump. ``delta`` is the error, in the unit
+    of ``pred``, around which the loss changes from quadratic to linear.
 
     Args:
-        parameters: A module (all its parameters), a tensor, or an iterable of tensors.
-        l1: Weight of the absolute values, at least 0.
-        l2: Weight of the squares, at least 0.
+        pred: (...), any floating dtype.
+        target: The shape of ``pred``, in the same unit.
+        delta: Width of the quadratic part, at least 0; 0 gives L1.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements.
 
     Returns:
-        A differentiable scalar in the dtype of the first parameter (float32 for 16-bit parameters).
+        The shape of ``pred`` for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is
+        float32.
 
     Raises:
-        TypeError: A parameter is not a floating tensor, or a weight is not a number.
-        ValueError: A weight is negative, or there are no parameters.
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
 
     Edge cases:
-        The derivative of the absolute value at 0 is 0. Biases and normalization layers are parameters, too: pass an
-        iterable to leave them out.
+        Without elements, or with a normalizer of 0, the loss is 0 and attached to the graph. Errors much smaller than
+        ``delta`` keep all digits: nothing is subtracted.
 
     Example:
         >>> import torch, detloss
-        >>> detloss.parameter_penalty(torch.tensor([3.0, -4.0]), l1=1.0, l2=0.5)
-        tensor(19.5000)
+        >>> detloss.charbonnier_loss(torch.tensor([3.0, 0.0]), torch.zeros(2), delta=4.0, reduction="none")
+        tensor([1., 0.])
 
     Sources:
-        Tibshirani, Regression Shrinkage and Selection via the Lasso (1996), https://www.jstor.org/stable/2346178;
-        Hoerl and Kennard, Ridge Regression (1970), https://doi.org/10.1080/00401706.1970.10488634
+        Charbonnier et al., Two Deterministic Half-Quadratic Regularization Algorithms for Computed Imaging (1994),
+        https://doi.org/10.1109/ICIP.1994.413553
 
     See also:
-        `ParameterPenalty`, the module.
+        `CharbonnierLoss`, the module; `smooth_l1_loss`; `log_cosh_loss`.
     """
-    if isinstance(parameters, nn.Module):
-        parameters = parameters.parameters()
-    tensors = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    if not tensors:
-        raise ValueError("parameters: expected at least one tensor, got none")
-    weights = checks.number("l1", l1, 0.0), checks.number("l2", l2, 0.0)
-    terms = []
-    for k, tensor in enumerate(tensors):
-        checks.floating_tensor(f"parameters[{k}]", tensor)
-        origin = tensor.new_zeros(()).expand_as(tensor)
-        for loss, factor in zip((l1_loss, l2_loss), weights):
-            if factor:
-                terms.append(loss(tensor, origin, weight=factor, reduction="sum").to(tensors[0].device))
-    if not terms:
-        return l1_loss(tensors[0], tensors[0].detach(), weight=0.0, reduction="sum")
-    total = torch.stack(terms)
-    # Sum over possibly hundreds of tensors: in float64 where it is fast.
-    return total.sum(dtype=torch.float64 if total.device.type == "cpu" else total.dtype).to(total.dtype)
+    return loss(
+        "charbonnier_loss",
+        elementwise.charbonnier,
+        pred,
+        target,
+        weight,
+        reduction,
+        normalizer,
+        checks.number("delta", delta, 0.0),
+    )
+
+
+def balanced_l1_loss(
+    pred: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    gamma: float = 1.5,
+    beta: float = 1.0,
+    weight: float | Tensor | None = None,
+    reduction: Reduction = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    r"""Loss of Libra R-CNN: small errors have a larger gradient than in smooth L1, large errors a bounded one.
+
+    :math:`L = \beta \left( \frac{\alpha}{b} (b e + 1) \log(b e + 1) - \alpha e \right)` where :math:`e < 1`,
+    else :math:`L = \beta \left( \gamma e + \frac{\gamma}{b} - \alpha \right)`, with :math:`e = |p - t| / \beta` and
+    :math:`b = \exp(\gamma / \alpha) - 1`
+
+    When to choose it: regression of encoded box offsets, where accurate boxes contribute too little to the gradient of
+    `smooth_l1_loss`. The gradient is :math:`\alpha \log(b e + 1)` up to ``beta`` and ``gamma`` beyond.
+
+    Args:
+        pred: (...), any floating dtype.
+        target: The shape of ``pred``, in the same unit.
+        alpha: Scale of the gradient of small errors, more than 0; a smaller one increases it relative to ``gamma``.
+        gamma: Gradient of large errors, more than 0 and at most 64 ``alpha``.
+        beta: The error at which the two parts meet, more than 0.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements.
+
+    Returns:
+        The shape of ``pred`` for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is
+        float32.
+
+    Raises:
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
+
+    Edge cases:
+        Without elements, or with a normalizer of 0, the loss is 0 and attached to the graph. Value and gradient are
+        continuous for every ``beta``. In mmdet the gradient jumps at 0 unless ``beta`` is 1.
+
+    Example:
+        >>> import torch, detloss
+        >>> detloss.balanced_l1_loss(torch.tensor([0.5, 1.0, 2.0]), torch.zeros(3), reduction="none")
+        tensor([0.4006, 1.0786, 2.5786])
+
+    Sources:
+        Pang et al., Libra R-CNN (2019), https://arxiv.org/abs/1904.02701
+
+    See also:
+        `BalancedL1Loss`, the module; `smooth_l1_loss`.
+    """
+    alpha, gamma, beta = (
+        checks.positive(name, value) for name, value in (("alpha", alpha), ("gamma", gamma), ("beta", beta))
+    )
+    if gamma > STEEPEST * alpha:
+        raise ValueError(f"gamma: expected at most {STEEPEST:g} alpha = {STEEPEST * alpha:g}, got {gamma:g}")
+    rate = math.expm1(gamma / alpha) / beta
+    return loss(
+        "balanced_l1_loss", elementwise.balanced_l1, pred, target, weight, reduction, normalizer, alpha, rate, beta
+    )
+
+
+def log_cosh_loss(
+    pred: Tensor,
+    target: Tensor,
+    *,
+    weight: float | Tensor | None = None,
+    reduction: Reduction = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    r"""Logarithm of the hyperbolic cosine of the error: about half its square near 0, its size less log 2 far away.
+
+    .. math:: L = \log \cosh(p - t)
+
+    When to choose it: as `charbonnier_loss` with ``delta=1``, with a gradient, :math:`\tanh(p - t)`, that approaches 1
+    exponentially. Divide ``pred`` and ``target`` by the error at which the loss shall become linear.
+
+    Args:
+        pred: (...), any floating dtype.
+        target: The shape of ``pred``, in the same unit.
+        weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
+            dimension by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of elements.
+
+    Returns:
+        The shape of ``pred`` for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is
+        float32.
+
+    Raises:
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
+
+    Edge cases:
+        Without elements, or with a normalizer of 0, the loss is 0 and attached to the graph. The hyperbolic cosine of a
+        large error is not computed: the loss is finite for every finite error.
+
+    Example:
+        >>> import torch, detloss
+        >>> detloss.log_cosh_loss(torch.tensor([0.5, 100.0]), torch.zeros(2), reduction="none")
+        tensor([ 0.1201, 99.3069])
+
+    Sources:
+        Green, Bayesian Reconstructions from Emission Tomography Data Using a Modified EM Algorithm (1990),
+        https://doi.org/10.1109/42.52985
+
+    See also:
+        `LogCoshLoss`, the module; `charbonnier_loss`.
+    """
+    return loss("log_cosh_loss", elementwise.log_cosh, pred, target, weight, reduction, normalizer)
+
+
+def loss(
+    name: str,
+    formula: Callable[..., Any],
+    pred: Tensor,
+    target: Tensor,
+    weight: float | Tensor | None,
+    reduction: Reduction,
+    normalizer: float | Tensor | None,
+    *parameters: float,
+) -> Tensor:
+    """Evaluate a formula of single numbers, the operands checked."""
+    checks.pair("pred", pred, "target", target)
+    return evaluate(
+        name,
+        ElementwiseRequest(formula),
+        pred,
+        target,
+        operands=("pred", "target"),
+        weight=weight,
+        reduction=reduction,
+        normalizer=normalizer,
+        parameters=parameters,
+    )
 
 
 class L1Loss(LossModule, function=l1_loss):
@@ -267,15 +391,13 @@ class SmoothL1Loss(LossModule, function=smooth_l1_loss):
     """Module of `smooth_l1_loss`."""
 
 
-class ParameterPenalty(nn.Module):
-    """Module of `parameter_penalty`; the call takes the parameters or the model."""
+class CharbonnierLoss(LossModule, function=charbonnier_loss):
+    """Module of `charbonnier_loss`."""
 
-    def __init__(self, *, l1: float = 0.0, l2: float = 0.0) -> None:
-        super().__init__()
-        self.l1, self.l2 = checks.number("l1", l1, 0.0), checks.number("l2", l2, 0.0)
 
-    def forward(self, parameters: nn.Module | Tensor | Iterable[Tensor]) -> Tensor:
-        return parameter_penalty(parameters, l1=self.l1, l2=self.l2)
+class BalancedL1Loss(LossModule, function=balanced_l1_loss):
+    """Module of `balanced_l1_loss`."""
 
-    def extra_repr(self) -> str:
-        return f"l1={self.l1}, l2={self.l2}"
+
+class LogCoshLoss(LossModule, function=log_cosh_loss):
+    """Module of `log_cosh_loss`."""

@@ -21,6 +21,7 @@ from detloss.kernels.interface import (
     ConvexRequest,
     ElementwiseRequest,
     Evaluation,
+    MaskRequest,
     Request,
     SoftmaxRequest,
     arithmetic_dtype,
@@ -28,7 +29,8 @@ from detloss.kernels.interface import (
     has_plain_memory,
 )
 
-TASK = struct.Struct("=11q 2d 18q 3d 3q")  # `Task` of task.h, field by field
+MOST_PARAMETERS = 5  # of a formula
+TASK = struct.Struct(f"=11q 2d {3 * (3 + MOST_PARAMETERS)}q {MOST_PARAMETERS}d 3q")  # `Task` of task.h, field by field
 CONVEX = struct.Struct("=4q")  # the fields that `ConvexTask` adds
 SHAPES = (Rotated, Polygon)
 MAX_VERTICES = 64  # of a polygon
@@ -100,14 +102,14 @@ class Plan(NamedTuple):
         if weight is not None and not weight.is_cpu:
             raise ValueError(f"weight: expected device cpu (same as the other operands), got {weight.device}")
         fields += ABSENT if weight is None else operand_of(weight.expand(loss_shape), dtype, kept)
-        constants = [0.0, 0.0, 0.0]
+        constants = [0.0] * MOST_PARAMETERS
         for k, parameter in enumerate(parameters):
             if isinstance(parameter, Tensor) and parameter.dim():
                 fields += operand_of(parameter if self.by_row else parameter.expand(shape), dtype, kept)
             else:
                 constants[k] = float(parameter)
                 fields += ABSENT
-        fields += ABSENT * (3 - len(parameters))
+        fields += ABSENT * (MOST_PARAMETERS - len(parameters))
         task = TASK.pack(
             self.formula, self.dimensions, self.format, count, shape[-1] if self.by_row or indices else 1,
             dtype == torch.float64, reduction, self.measure, indices, ignores, self.ignore_index or 0,
@@ -143,6 +145,8 @@ def plan_of(request: Request) -> Plan | None:
             return Plan(library.detloss_binary, number, label_smoothing=smoothing, ignore_index=ignore_index)
         case SoftmaxRequest(_, ignore_index, smoothing):
             return Plan(library.detloss_rows, number, by_row=True, label_smoothing=smoothing, ignore_index=ignore_index)
+        case MaskRequest():
+            return Plan(library.detloss_masks, number, by_row=True)
         case BoxRequest(_, geometry, measure):
             box_format = list(FORMATS).index(geometry.format)
             return Plan(library.detloss_pairs, number, geometry.dims, box_format, measure, by_row=True)

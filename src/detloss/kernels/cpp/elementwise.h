@@ -10,7 +10,7 @@ using ElementLanes = Twin<S>;  // measured to be faster: exp and log are long de
 template <class S>
 struct ElementBlock {
     const S *pred, *target, *weight;
-    Parameter<S> parameters[3];
+    Parameter<S> parameters[most_parameters];
     S* value;
     Sink<S> d_pred, d_target;
     int64_t count;
@@ -80,7 +80,7 @@ using ElementBlocks = std::array<void (*)(const ElementBlock<S>&), 3>;
 template <class Formula, bool binary, class S>
 constexpr ElementBlocks<S> element_blocks = {
     element_block<Formula, binary, false, false, S>, element_block<Formula, binary, true, false, S>,
-    element_block<Formula, binary, true, true, S>};
+    element_block<Formula, binary, true, Formula::by_target != 0, S>};
 
 // Computes in S, stores as To. One loop serves all formulas, which are called once per block.
 template <class S, class To>
@@ -89,7 +89,7 @@ Status elements(const Task& task, ParallelFor parallel_for, const ElementBlocks<
     const double divisor = divisor_of(task, task.indices ? present_rows(task, rows) * task.width : task.entries);
     Flag out_of_range;
     const auto work = [&](int64_t begin, int64_t count) {
-        alignas(64) S buffers[10][block_numbers];
+        alignas(64) S buffers[7 + most_parameters][block_numbers];
         ElementBlock<S> block{};
         block.count = count;
         block.factor = reciprocal<S>(divisor);
@@ -109,10 +109,10 @@ Status elements(const Task& task, ParallelFor parallel_for, const ElementBlocks<
         } else {
             block.target = staged(task.target, begin, count, buffers[3], least);
         }
-        for (int k = 0; k < 3; ++k)
-            block.parameters[k] = {staged(task.parameters[k], begin, count, buffers[4 + k], least), S(task.constants[k])};
-        const Output<S, To> value(task.reduction ? nullptr : task.value, begin, count, 1, buffers[7], least);
-        const Output<S, To> d_pred(task.d_pred, begin, count, 1, buffers[8], least), d_target(task.d_target, begin, count, 1, buffers[9], least);
+        const Output<S, To> value(task.reduction ? nullptr : task.value, begin, count, 1, buffers[4], least);
+        const Output<S, To> d_pred(task.d_pred, begin, count, 1, buffers[5], least), d_target(task.d_target, begin, count, 1, buffers[6], least);
+        for (int k = 0; k < most_parameters; ++k)
+            block.parameters[k] = {staged(task.parameters[k], begin, count, buffers[7 + k], least), S(task.constants[k])};
         block.value = value.at, block.d_pred = d_pred.sink(task.entries), block.d_target = d_target.sink(task.entries);
         blocks[task.d_target ? 2 : task.d_pred ? 1 : 0](block);
         value.finish(count, 1), d_pred.finish(count, 1), d_target.finish(count, 1);

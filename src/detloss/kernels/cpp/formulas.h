@@ -5,7 +5,7 @@
 namespace detloss::ISA {
 
 struct l1 {
-    static constexpr size_t inputs = 2;
+    static constexpr size_t inputs = 2, exponents = 0, by_target = 1;
     INLINE static auto of(auto pred, auto target) {
         const auto v0 = pred - target;
         const auto v1 = sign(v0);
@@ -16,7 +16,7 @@ struct l1 {
 };
 
 struct l2 {
-    static constexpr size_t inputs = 2;
+    static constexpr size_t inputs = 2, exponents = 0, by_target = 1;
     INLINE static auto of(auto pred, auto target) {
         const auto v0 = pred - target;
         const auto v1 = v0 * v0;
@@ -27,7 +27,7 @@ struct l2 {
 };
 
 struct smooth_l1 {
-    static constexpr size_t inputs = 3;
+    static constexpr size_t inputs = 3, exponents = 0, by_target = 1;
     INLINE static auto of(auto pred, auto target, auto beta) {
         const auto v0 = pred - target;
         const auto v1 = absolute(v0);
@@ -46,8 +46,127 @@ struct smooth_l1 {
     }
 };
 
+struct charbonnier {
+    static constexpr size_t inputs = 3, exponents = 0, by_target = 1;
+    INLINE static auto of(auto pred, auto target, auto delta) {
+        const auto v0 = pred - target;
+        const auto v1 = absolute(v0);
+        const auto v2 = v1 < delta;
+        const auto v3 = where(v2, v0, delta);
+        const auto v4 = where(v2, delta, v1);
+        const auto v5 = quotient(v3, v4);
+        const auto v6 = v5 * v5;
+        const auto v7 = 1.0 + v6;
+        const auto v8 = square_root(v7);
+        const auto v9 = sign(v0);
+        const auto v10 = where(v2, v5, v9);
+        const auto v11 = where(v2, 1.0, v5);
+        const auto v12 = v10 / v8;
+        const auto v13 = v8 + v11;
+        const auto v14 = v10 / v13;
+        const auto v15 = v0 * v14;
+        const auto v16 = -v12;
+        return result(v15, v12, v16);
+    }
+};
+
+struct balanced_l1 {
+    static constexpr size_t inputs = 5, exponents = 0, by_target = 1;
+    INLINE static auto of(auto pred, auto target, auto alpha, auto rate, auto beta) {
+        const auto v0 = pred - target;
+        const auto v1 = v0 >= 0.0;
+        const auto v2 = -v0;
+        const auto v3 = where(v1, v0, v2);
+        const auto v4 = v3 >= beta;
+        const auto v5 = where(v4, beta, v3);
+        const auto v6 = rate * v5;
+        const auto v7 = log1p(v6);
+        const auto v8 = alpha * v7;
+        const auto v9 = alpha * v5;
+        const auto v10 = rate * v5;
+        const auto v11 = v10 < 1.2;
+        const auto v12 = where(v11, v10, 0.0);
+        const auto v13 = 2.0 + v12;
+        const auto v14 = v12 / v13;
+        const auto v15 = v14 * v14;
+        const auto v16 = 0.09213477424899424 * v15;
+        const auto v17 = v16 + 0.029084364751077903;
+        const auto v18 = v17 * v15;
+        const auto v19 = v18 + 0.05636193783128856;
+        const auto v20 = v19 * v15;
+        const auto v21 = v20 + 0.05836948488976357;
+        const auto v22 = v21 * v15;
+        const auto v23 = v22 + 0.06670169558964356;
+        const auto v24 = v23 * v15;
+        const auto v25 = v24 + 0.07692135505361639;
+        const auto v26 = v25 * v15;
+        const auto v27 = v26 + 0.09090914340165565;
+        const auto v28 = v27 * v15;
+        const auto v29 = v28 + 0.11111111018102507;
+        const auto v30 = v29 * v15;
+        const auto v31 = v30 + 0.14285714286557005;
+        const auto v32 = v31 * v15;
+        const auto v33 = v32 + 0.19999999999997028;
+        const auto v34 = v33 * v15;
+        const auto v35 = v34 + 0.33333333333333337;
+        const auto v36 = 1.0 + v14;
+        const auto v37 = v15 * v35;
+        const auto v38 = v36 * v37;
+        const auto v39 = v14 + v38;
+        const auto v40 = v7 - 1.0;
+        const auto v41 = where(v11, 1.0, v10);
+        const auto v42 = v7 / v41;
+        const auto v43 = v40 + v42;
+        const auto v44 = where(v11, v39, v43);
+        const auto v45 = v9 * v44;
+        const auto v46 = v3 - v5;
+        const auto v47 = v8 * v46;
+        const auto v48 = v45 + v47;
+        const auto v49 = v0 >= 0.0;
+        const auto v50 = -v8;
+        const auto v51 = where(v49, v8, v50);
+        const auto v52 = -v51;
+        return result(v48, v51, v52);
+    }
+};
+
+struct log_cosh {
+    static constexpr size_t inputs = 2, exponents = 0, by_target = 1;
+    INLINE static auto of(auto pred, auto target) {
+        const auto v0 = pred - target;
+        const auto v1 = v0 >= 0.0;
+        const auto v2 = -v0;
+        const auto v3 = where(v1, v0, v2);
+        const auto v4 = v3 < 1.0;
+        const auto v5 = -v3;
+        const auto v6 = expm1(v5);
+        const auto v7 = -v6;
+        const auto v8 = 1.0 - v7;
+        const auto v9 = v7 * v7;
+        const auto v10 = 0.5 * v9;
+        const auto v11 = where(v4, v8, 1.0);
+        const auto v12 = v10 / v11;
+        const auto v13 = v8 * v8;
+        const auto v14 = where(v4, v12, v13);
+        const auto v15 = 1.0 + v8;
+        const auto v16 = v7 * v15;
+        const auto v17 = v8 * v8;
+        const auto v18 = 1.0 + v17;
+        const auto v19 = v16 / v18;
+        const auto v20 = v0 >= 0.0;
+        const auto v21 = -v19;
+        const auto v22 = where(v20, v19, v21);
+        const auto v23 = v3 - 0.6931471805599453;
+        const auto v24 = where(v4, 0.0, v23);
+        const auto v25 = log1p_of_fraction(v14);
+        const auto v26 = v24 + v25;
+        const auto v27 = -v22;
+        return result(v26, v22, v27);
+    }
+};
+
 struct binary_cross_entropy {
-    static constexpr size_t inputs = 4;
+    static constexpr size_t inputs = 4, exponents = 0, by_target = 1;
     INLINE static auto of(auto logit, auto positive, auto negative, auto keep) {
         const auto v0 = logit >= 0.0;
         const auto v1 = -logit;
@@ -79,7 +198,7 @@ struct binary_cross_entropy {
 };
 
 struct balanced_cross_entropy {
-    static constexpr size_t inputs = 6;
+    static constexpr size_t inputs = 6, exponents = 0, by_target = 1;
     INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto positive_weight, auto negative_weight) {
         const auto v0 = logit >= 0.0;
         const auto v1 = -logit;
@@ -121,7 +240,7 @@ struct balanced_cross_entropy {
 };
 
 struct sigmoid_focal {
-    static constexpr size_t inputs = 7;
+    static constexpr size_t inputs = 7, exponents = 4, by_target = 1;
     INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto positive_weight, auto negative_weight, auto gamma) {
         const auto v0 = logit >= 0.0;
         const auto v1 = -logit;
@@ -196,6 +315,612 @@ struct sigmoid_focal {
     }
 };
 
+struct poly_focal {
+    static constexpr size_t inputs = 8, exponents = 4, by_target = 1;
+    INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto positive_weight, auto negative_weight, auto gamma, auto poly) {
+        const auto v0 = logit >= 0.0;
+        const auto v1 = -logit;
+        const auto v2 = where(v0, v1, logit);
+        const auto v3 = exp(v2);
+        const auto v4 = logit >= 0.0;
+        const auto v5 = where(v4, 1.0, v3);
+        const auto v6 = logit >= 0.0;
+        const auto v7 = where(v6, v3, 1.0);
+        const auto v8 = logit >= 0.0;
+        const auto v9 = -logit;
+        const auto v10 = where(v8, v9, logit);
+        const auto v11 = exp(v10);
+        const auto v12 = logit >= 0.0;
+        const auto v13 = where(v12, 1.0, v11);
+        const auto v14 = logit >= 0.0;
+        const auto v15 = where(v14, v11, 1.0);
+        const auto v16 = logit >= 0.0;
+        const auto v17 = -logit;
+        const auto v18 = where(v16, 0.0, v17);
+        const auto v19 = logit >= 0.0;
+        const auto v20 = where(v19, logit, 0.0);
+        const auto v21 = log1p_of_fraction(v11);
+        const auto v22 = weighted(positive, v18);
+        const auto v23 = v21 + v22;
+        const auto v24 = weighted(negative, v20);
+        const auto v25 = v23 + v24;
+        const auto v26 = negative * v13;
+        const auto v27 = positive * v15;
+        const auto v28 = v26 - v27;
+        const auto v29 = 1.0 + v11;
+        const auto v30 = v28 / v29;
+        const auto v31 = -keep;
+        const auto v32 = v31 * logit;
+        const auto v33 = positive * v7;
+        const auto v34 = negative * v5;
+        const auto v35 = v33 + v34;
+        const auto v36 = 1.0 + v3;
+        const auto v37 = v35 / v36;
+        const auto v38 = positive_weight * positive;
+        const auto v39 = negative_weight * negative;
+        const auto v40 = v38 + v39;
+        const auto v41 = power(v37, gamma);
+        const auto v42 = weighted(v40, v41);
+        const auto v43 = v35 * v36;
+        const auto v44 = quotient(v3, v43);
+        const auto v45 = weighted(v44, v25);
+        const auto v46 = 0.015625 * v25;
+        const auto v47 = v7 - v5;
+        const auto v48 = gamma * v47;
+        const auto v49 = v48 * keep;
+        const auto v50 = quotient(v46, v35);
+        const auto v51 = v49 * v50;
+        const auto v52 = positive_weight - negative_weight;
+        const auto v53 = keep * v52;
+        const auto v54 = power(v37, gamma);
+        const auto v55 = v53 * v54;
+        const auto v56 = weighted(v55, v46);
+        const auto v57 = 0.015625 * v32;
+        const auto v58 = weighted(v42, v57);
+        const auto v59 = weighted(v42, v51);
+        const auto v60 = v58 + v59;
+        const auto v61 = weighted(v42, v25);
+        const auto v62 = negative - positive;
+        const auto v63 = gamma * v62;
+        const auto v64 = v63 * v45;
+        const auto v65 = v30 + v64;
+        const auto v66 = weighted(v42, v65);
+        const auto v67 = v60 + v56;
+        const auto v68 = 64.0 * v67;
+        const auto v69 = logit >= 0.0;
+        const auto v70 = -logit;
+        const auto v71 = where(v69, v70, logit);
+        const auto v72 = exp(v71);
+        const auto v73 = logit >= 0.0;
+        const auto v74 = where(v73, 1.0, v72);
+        const auto v75 = logit >= 0.0;
+        const auto v76 = where(v75, v72, 1.0);
+        const auto v77 = 1.0 + v72;
+        const auto v78 = positive * v76;
+        const auto v79 = negative * v74;
+        const auto v80 = v78 + v79;
+        const auto v81 = v80 / v77;
+        const auto v82 = positive_weight * positive;
+        const auto v83 = negative_weight * negative;
+        const auto v84 = v82 + v83;
+        const auto v85 = power(v81, gamma);
+        const auto v86 = gamma + 1.0;
+        const auto v87 = v86 * v84;
+        const auto v88 = v87 * v85;
+        const auto v89 = positive_weight - negative_weight;
+        const auto v90 = v89 * v85;
+        const auto v91 = v90 * v81;
+        const auto v92 = v84 * v85;
+        const auto v93 = v92 * v81;
+        const auto v94 = poly * v93;
+        const auto v95 = v61 + v94;
+        const auto v96 = negative - positive;
+        const auto v97 = v88 * v96;
+        const auto v98 = v77 * v77;
+        const auto v99 = v72 / v98;
+        const auto v100 = v97 * v99;
+        const auto v101 = poly * v100;
+        const auto v102 = v66 + v101;
+        const auto v103 = poly * keep;
+        const auto v104 = v76 - v74;
+        const auto v105 = v104 / v77;
+        const auto v106 = v88 * v105;
+        const auto v107 = v106 + v91;
+        const auto v108 = v103 * v107;
+        const auto v109 = v68 + v108;
+        return result(v95, v102, v109);
+    }
+};
+
+struct quality_focal {
+    static constexpr size_t inputs = 6, exponents = 2, by_target = 0;
+    INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto quality, auto beta) {
+        const auto v0 = weighted(positive, quality);
+        const auto v1 = 1.0 - v0;
+        const auto v2 = logit >= 0.0;
+        const auto v3 = -logit;
+        const auto v4 = where(v2, v3, logit);
+        const auto v5 = exp(v4);
+        const auto v6 = logit >= 0.0;
+        const auto v7 = where(v6, 1.0, v5);
+        const auto v8 = logit >= 0.0;
+        const auto v9 = where(v8, v5, 1.0);
+        const auto v10 = logit >= 0.0;
+        const auto v11 = -logit;
+        const auto v12 = where(v10, v11, logit);
+        const auto v13 = exp(v12);
+        const auto v14 = logit >= 0.0;
+        const auto v15 = where(v14, 1.0, v13);
+        const auto v16 = logit >= 0.0;
+        const auto v17 = where(v16, v13, 1.0);
+        const auto v18 = logit >= 0.0;
+        const auto v19 = -logit;
+        const auto v20 = where(v18, 0.0, v19);
+        const auto v21 = logit >= 0.0;
+        const auto v22 = where(v21, logit, 0.0);
+        const auto v23 = log1p_of_fraction(v13);
+        const auto v24 = weighted(v0, v20);
+        const auto v25 = v23 + v24;
+        const auto v26 = weighted(v1, v22);
+        const auto v27 = v25 + v26;
+        const auto v28 = v1 * v15;
+        const auto v29 = v0 * v17;
+        const auto v30 = v28 - v29;
+        const auto v31 = 1.0 + v13;
+        const auto v32 = v30 / v31;
+        const auto v34 = v1 * v7;
+        const auto v35 = v0 * v9;
+        const auto v36 = v34 - v35;
+        const auto v37 = 1.0 + v5;
+        const auto v38 = v36 * v37;
+        const auto v39 = quotient(v5, v38);
+        const auto v40 = weighted(v39, v27);
+        const auto v41 = absolute(v32);
+        const auto v42 = power(v41, beta);
+        const auto v43 = weighted(v42, v27);
+        const auto v44 = beta * v40;
+        const auto v45 = v32 + v44;
+        const auto v46 = weighted(v42, v45);
+        return result(v43, v46, absent{});
+    }
+};
+
+struct varifocal {
+    static constexpr size_t inputs = 7, exponents = 4, by_target = 0;
+    INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto quality, auto alpha, auto gamma) {
+        const auto v0 = weighted(positive, quality);
+        const auto v1 = 1.0 - v0;
+        const auto v2 = logit >= 0.0;
+        const auto v3 = -logit;
+        const auto v4 = where(v2, v3, logit);
+        const auto v5 = exp(v4);
+        const auto v6 = logit >= 0.0;
+        const auto v7 = where(v6, 1.0, v5);
+        const auto v8 = logit >= 0.0;
+        const auto v9 = where(v8, v5, 1.0);
+        const auto v10 = logit >= 0.0;
+        const auto v11 = -logit;
+        const auto v12 = where(v10, v11, logit);
+        const auto v13 = exp(v12);
+        const auto v14 = logit >= 0.0;
+        const auto v15 = where(v14, 1.0, v13);
+        const auto v16 = logit >= 0.0;
+        const auto v17 = where(v16, v13, 1.0);
+        const auto v18 = logit >= 0.0;
+        const auto v19 = -logit;
+        const auto v20 = where(v18, 0.0, v19);
+        const auto v21 = logit >= 0.0;
+        const auto v22 = where(v21, logit, 0.0);
+        const auto v23 = log1p_of_fraction(v13);
+        const auto v24 = weighted(v0, v20);
+        const auto v25 = v23 + v24;
+        const auto v26 = weighted(v1, v22);
+        const auto v27 = v25 + v26;
+        const auto v28 = v1 * v15;
+        const auto v29 = v0 * v17;
+        const auto v30 = v28 - v29;
+        const auto v31 = 1.0 + v13;
+        const auto v32 = v30 / v31;
+        const auto v34 = v1 * v7;
+        const auto v35 = v0 * v9;
+        const auto v36 = v34 - v35;
+        const auto v37 = 1.0 + v5;
+        const auto v38 = v36 * v37;
+        const auto v39 = quotient(v5, v38);
+        const auto v40 = weighted(v39, v27);
+        const auto v41 = absolute(v32);
+        const auto v42 = v0 > 0.0;
+        const auto v43 = power(v41, gamma);
+        const auto v44 = alpha * v43;
+        const auto v45 = where(v42, v0, v44);
+        const auto v46 = where(v42, 0.0, gamma);
+        const auto v47 = weighted(v45, v27);
+        const auto v48 = v46 * v40;
+        const auto v49 = v32 + v48;
+        const auto v50 = weighted(v45, v49);
+        return result(v47, v50, absent{});
+    }
+};
+
+struct varifocal_with_constant_focus {
+    static constexpr size_t inputs = 7, exponents = 4, by_target = 0;
+    INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto quality, auto alpha, auto gamma) {
+        const auto v0 = weighted(positive, quality);
+        const auto v1 = 1.0 - v0;
+        const auto v10 = logit >= 0.0;
+        const auto v11 = -logit;
+        const auto v12 = where(v10, v11, logit);
+        const auto v13 = exp(v12);
+        const auto v14 = logit >= 0.0;
+        const auto v15 = where(v14, 1.0, v13);
+        const auto v16 = logit >= 0.0;
+        const auto v17 = where(v16, v13, 1.0);
+        const auto v18 = logit >= 0.0;
+        const auto v19 = -logit;
+        const auto v20 = where(v18, 0.0, v19);
+        const auto v21 = logit >= 0.0;
+        const auto v22 = where(v21, logit, 0.0);
+        const auto v23 = log1p_of_fraction(v13);
+        const auto v24 = weighted(v0, v20);
+        const auto v25 = v23 + v24;
+        const auto v26 = weighted(v1, v22);
+        const auto v27 = v25 + v26;
+        const auto v28 = v1 * v15;
+        const auto v29 = v0 * v17;
+        const auto v30 = v28 - v29;
+        const auto v31 = 1.0 + v13;
+        const auto v32 = v30 / v31;
+        const auto v41 = absolute(v32);
+        const auto v42 = power(v41, gamma);
+        const auto v43 = constant(v42);
+        const auto v44 = v0 > 0.0;
+        const auto v45 = alpha * v43;
+        const auto v46 = where(v44, v0, v45);
+        const auto v47 = weighted(v46, v27);
+        const auto v48 = weighted(v46, v32);
+        return result(v47, v48, absent{});
+    }
+};
+
+struct matchability_aware {
+    static constexpr size_t inputs = 7, exponents = 2, by_target = 0;
+    INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto quality, auto gamma, auto alpha) {
+        const auto v0 = positive > 0.0;
+        const auto v1 = weighted(positive, quality);
+        const auto v2 = logit >= 0.0;
+        const auto v3 = -logit;
+        const auto v4 = where(v2, v3, logit);
+        const auto v5 = exp(v4);
+        const auto v6 = logit >= 0.0;
+        const auto v7 = where(v6, 1.0, v5);
+        const auto v10 = 1.0 + v5;
+        const auto v11 = v7 / v10;
+        const auto v12 = where(v0, v1, v11);
+        const auto v13 = power(v12, gamma);
+        const auto v14 = constant(v13);
+        const auto v15 = where(v0, v1, 1.0);
+        const auto v16 = log(v15);
+        const auto v17 = weighted(gamma, v16);
+        const auto v18 = expm1(v17);
+        const auto v19 = -v18;
+        const auto v20 = where(v0, v14, positive);
+        const auto v21 = where(v0, v19, negative);
+        const auto v30 = logit >= 0.0;
+        const auto v31 = -logit;
+        const auto v32 = where(v30, v31, logit);
+        const auto v33 = exp(v32);
+        const auto v34 = logit >= 0.0;
+        const auto v35 = where(v34, 1.0, v33);
+        const auto v36 = logit >= 0.0;
+        const auto v37 = where(v36, v33, 1.0);
+        const auto v38 = logit >= 0.0;
+        const auto v39 = -logit;
+        const auto v40 = where(v38, 0.0, v39);
+        const auto v41 = logit >= 0.0;
+        const auto v42 = where(v41, logit, 0.0);
+        const auto v43 = log1p_of_fraction(v33);
+        const auto v44 = weighted(v20, v40);
+        const auto v45 = v43 + v44;
+        const auto v46 = weighted(v21, v42);
+        const auto v47 = v45 + v46;
+        const auto v48 = v21 * v35;
+        const auto v49 = v20 * v37;
+        const auto v50 = v48 - v49;
+        const auto v51 = 1.0 + v33;
+        const auto v52 = v50 / v51;
+        const auto v62 = alpha * v14;
+        const auto v63 = where(v0, 1.0, v62);
+        const auto v64 = weighted(v63, v47);
+        const auto v65 = weighted(v63, v52);
+        return result(v64, v65, absent{});
+    }
+};
+
+struct iou_aware_cross_entropy {
+    static constexpr size_t inputs = 7, exponents = 4, by_target = 0;
+    INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto quality, auto alpha, auto gamma) {
+        const auto v0 = positive > 0.0;
+        const auto v1 = weighted(positive, quality);
+        const auto v2 = logit >= 0.0;
+        const auto v3 = -logit;
+        const auto v4 = where(v2, v3, logit);
+        const auto v5 = exp(v4);
+        const auto v10 = logit >= 0.0;
+        const auto v11 = where(v10, 0.0, logit);
+        const auto v12 = log1p_of_fraction(v5);
+        const auto v13 = v11 - v12;
+        const auto v14 = where(v0, v1, 1.0);
+        const auto v15 = log(v14);
+        const auto v16 = weighted(alpha, v13);
+        const auto v17 = 1.0 - alpha;
+        const auto v18 = weighted(v17, v15);
+        const auto v19 = v16 + v18;
+        const auto v20 = constant(v19);
+        const auto v21 = v20 < -4.605170185988091;
+        const auto v22 = exp(v20);
+        const auto v23 = where(v21, 0.01, v22);
+        const auto v24 = expm1(v20);
+        const auto v25 = -v24;
+        const auto v26 = where(v21, 0.99, v25);
+        const auto v27 = where(v0, v23, positive);
+        const auto v28 = where(v0, v26, negative);
+        const auto v29 = logit >= 0.0;
+        const auto v30 = -logit;
+        const auto v31 = where(v29, v30, logit);
+        const auto v32 = exp(v31);
+        const auto v33 = logit >= 0.0;
+        const auto v34 = where(v33, 1.0, v32);
+        const auto v35 = logit >= 0.0;
+        const auto v36 = where(v35, v32, 1.0);
+        const auto v37 = logit >= 0.0;
+        const auto v38 = -logit;
+        const auto v39 = where(v37, v38, logit);
+        const auto v40 = exp(v39);
+        const auto v41 = logit >= 0.0;
+        const auto v42 = where(v41, 1.0, v40);
+        const auto v43 = logit >= 0.0;
+        const auto v44 = where(v43, v40, 1.0);
+        const auto v45 = logit >= 0.0;
+        const auto v46 = -logit;
+        const auto v47 = where(v45, 0.0, v46);
+        const auto v48 = logit >= 0.0;
+        const auto v49 = where(v48, logit, 0.0);
+        const auto v50 = log1p_of_fraction(v40);
+        const auto v51 = weighted(v27, v47);
+        const auto v52 = v50 + v51;
+        const auto v53 = weighted(v28, v49);
+        const auto v54 = v52 + v53;
+        const auto v55 = v28 * v42;
+        const auto v56 = v27 * v44;
+        const auto v57 = v55 - v56;
+        const auto v58 = 1.0 + v40;
+        const auto v59 = v57 / v58;
+        const auto v61 = v28 * v34;
+        const auto v62 = v27 * v36;
+        const auto v63 = v61 - v62;
+        const auto v64 = 1.0 + v32;
+        const auto v65 = v63 * v64;
+        const auto v66 = quotient(v32, v65);
+        const auto v67 = weighted(v66, v54);
+        const auto v68 = absolute(v59);
+        const auto v69 = power(v68, gamma);
+        const auto v70 = where(v0, 1.0, v69);
+        const auto v71 = where(v0, 0.0, gamma);
+        const auto v72 = weighted(v70, v54);
+        const auto v73 = v71 * v67;
+        const auto v74 = v59 + v73;
+        const auto v75 = weighted(v70, v74);
+        return result(v72, v75, absent{});
+    }
+};
+
+struct heatmap_focal {
+    static constexpr size_t inputs = 7, exponents = 3, by_target = 0;
+    INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto alpha, auto beta, auto peak) {
+        const auto v0 = positive >= peak;
+        const auto v1 = 0.0 * positive;
+        const auto v2 = where(v0, 1.0, v1);
+        const auto v3 = 1.0 + v1;
+        const auto v4 = where(v0, 0.0, v3);
+        const auto v5 = logit >= 0.0;
+        const auto v6 = -logit;
+        const auto v7 = where(v5, v6, logit);
+        const auto v8 = exp(v7);
+        const auto v9 = logit >= 0.0;
+        const auto v10 = where(v9, 1.0, v8);
+        const auto v11 = logit >= 0.0;
+        const auto v12 = where(v11, v8, 1.0);
+        const auto v13 = logit >= 0.0;
+        const auto v14 = -logit;
+        const auto v15 = where(v13, v14, logit);
+        const auto v16 = exp(v15);
+        const auto v17 = logit >= 0.0;
+        const auto v18 = where(v17, 1.0, v16);
+        const auto v19 = logit >= 0.0;
+        const auto v20 = where(v19, v16, 1.0);
+        const auto v21 = logit >= 0.0;
+        const auto v22 = -logit;
+        const auto v23 = where(v21, 0.0, v22);
+        const auto v24 = logit >= 0.0;
+        const auto v25 = where(v24, logit, 0.0);
+        const auto v26 = log1p_of_fraction(v16);
+        const auto v27 = weighted(v2, v23);
+        const auto v28 = v26 + v27;
+        const auto v29 = weighted(v4, v25);
+        const auto v30 = v28 + v29;
+        const auto v31 = v4 * v18;
+        const auto v32 = v2 * v20;
+        const auto v33 = v31 - v32;
+        const auto v34 = 1.0 + v16;
+        const auto v35 = v33 / v34;
+        const auto v37 = v4 * v10;
+        const auto v38 = v2 * v12;
+        const auto v39 = v37 - v38;
+        const auto v40 = 1.0 + v8;
+        const auto v41 = v39 * v40;
+        const auto v42 = quotient(v8, v41);
+        const auto v43 = weighted(v42, v30);
+        const auto v44 = absolute(v35);
+        const auto v45 = power(negative, beta);
+        const auto v46 = where(v0, 1.0, v45);
+        const auto v47 = power(v44, alpha);
+        const auto v48 = v46 * v47;
+        const auto v49 = weighted(v48, v30);
+        const auto v50 = alpha * v43;
+        const auto v51 = v35 + v50;
+        const auto v52 = weighted(v48, v51);
+        return result(v49, v52, absent{});
+    }
+};
+
+struct asymmetric {
+    static constexpr size_t inputs = 6, exponents = 3, by_target = 0;
+    INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto positive_gamma, auto negative_gamma) {
+        const auto v0 = positive > 0.0;
+        const auto v1 = where(v0, 1.0, positive);
+        const auto v2 = where(v0, 0.0, negative);
+        const auto v3 = logit >= 0.0;
+        const auto v4 = -logit;
+        const auto v5 = where(v3, v4, logit);
+        const auto v6 = exp(v5);
+        const auto v7 = logit >= 0.0;
+        const auto v8 = where(v7, 1.0, v6);
+        const auto v9 = logit >= 0.0;
+        const auto v10 = where(v9, v6, 1.0);
+        const auto v11 = logit >= 0.0;
+        const auto v12 = -logit;
+        const auto v13 = where(v11, v12, logit);
+        const auto v14 = exp(v13);
+        const auto v15 = logit >= 0.0;
+        const auto v16 = where(v15, 1.0, v14);
+        const auto v17 = logit >= 0.0;
+        const auto v18 = where(v17, v14, 1.0);
+        const auto v19 = logit >= 0.0;
+        const auto v20 = -logit;
+        const auto v21 = where(v19, 0.0, v20);
+        const auto v22 = logit >= 0.0;
+        const auto v23 = where(v22, logit, 0.0);
+        const auto v24 = log1p_of_fraction(v14);
+        const auto v25 = weighted(v1, v21);
+        const auto v26 = v24 + v25;
+        const auto v27 = weighted(v2, v23);
+        const auto v28 = v26 + v27;
+        const auto v29 = v2 * v16;
+        const auto v30 = v1 * v18;
+        const auto v31 = v29 - v30;
+        const auto v32 = 1.0 + v14;
+        const auto v33 = v31 / v32;
+        const auto v35 = v2 * v8;
+        const auto v36 = v1 * v10;
+        const auto v37 = v35 - v36;
+        const auto v38 = 1.0 + v6;
+        const auto v39 = v37 * v38;
+        const auto v40 = quotient(v6, v39);
+        const auto v41 = weighted(v40, v28);
+        const auto v42 = absolute(v33);
+        const auto v43 = power(v42, positive_gamma);
+        const auto v44 = power(v42, negative_gamma);
+        const auto v45 = where(v0, v43, v44);
+        const auto v46 = where(v0, positive_gamma, negative_gamma);
+        const auto v47 = weighted(v45, v28);
+        const auto v48 = v46 * v41;
+        const auto v49 = v33 + v48;
+        const auto v50 = weighted(v45, v49);
+        return result(v47, v50, absent{});
+    }
+};
+
+struct asymmetric_with_margin {
+    static constexpr size_t inputs = 9, exponents = 3, by_target = 0;
+    INLINE static auto of(auto logit, auto positive, auto negative, auto keep, auto positive_gamma, auto negative_gamma, auto margin, auto threshold, auto threshold_low) {
+        const auto v0 = positive > 0.0;
+        const auto v1 = logit >= 0.0;
+        const auto v2 = -logit;
+        const auto v3 = where(v1, v2, logit);
+        const auto v4 = exp(v3);
+        const auto v5 = logit >= 0.0;
+        const auto v6 = where(v5, 1.0, v4);
+        const auto v7 = logit >= 0.0;
+        const auto v8 = where(v7, v4, 1.0);
+        const auto v9 = 1.0 + v4;
+        const auto v10 = where(v0, 1.0, positive);
+        const auto v11 = where(v0, 0.0, negative);
+        const auto v12 = logit >= 0.0;
+        const auto v13 = -logit;
+        const auto v14 = where(v12, v13, logit);
+        const auto v15 = exp(v14);
+        const auto v16 = logit >= 0.0;
+        const auto v17 = where(v16, 1.0, v15);
+        const auto v18 = logit >= 0.0;
+        const auto v19 = where(v18, v15, 1.0);
+        const auto v20 = logit >= 0.0;
+        const auto v21 = -logit;
+        const auto v22 = where(v20, v21, logit);
+        const auto v23 = exp(v22);
+        const auto v24 = logit >= 0.0;
+        const auto v25 = where(v24, 1.0, v23);
+        const auto v26 = logit >= 0.0;
+        const auto v27 = where(v26, v23, 1.0);
+        const auto v28 = logit >= 0.0;
+        const auto v29 = -logit;
+        const auto v30 = where(v28, 0.0, v29);
+        const auto v31 = logit >= 0.0;
+        const auto v32 = where(v31, logit, 0.0);
+        const auto v33 = log1p_of_fraction(v23);
+        const auto v34 = weighted(v10, v30);
+        const auto v35 = v33 + v34;
+        const auto v36 = weighted(v11, v32);
+        const auto v37 = v35 + v36;
+        const auto v38 = v11 * v25;
+        const auto v39 = v10 * v27;
+        const auto v40 = v38 - v39;
+        const auto v41 = 1.0 + v23;
+        const auto v42 = v40 / v41;
+        const auto v44 = v11 * v17;
+        const auto v45 = v10 * v19;
+        const auto v46 = v44 - v45;
+        const auto v47 = 1.0 + v15;
+        const auto v48 = v46 * v47;
+        const auto v49 = quotient(v15, v48);
+        const auto v50 = weighted(v49, v37);
+        const auto v51 = absolute(v42);
+        const auto v52 = logit - threshold;
+        const auto v53 = v52 <= threshold_low;
+        const auto v54 = 1.0 - margin;
+        const auto v55 = threshold_low - v52;
+        const auto v56 = where(v53, 0.0, v55);
+        const auto v57 = expm1(v56);
+        const auto v58 = -v57;
+        const auto v59 = v54 * v58;
+        const auto v60 = margin * v9;
+        const auto v61 = v8 + v60;
+        const auto v62 = v59 * v6;
+        const auto v63 = v62 / v61;
+        const auto v64 = log1p(v63);
+        const auto v65 = v59 * v6;
+        const auto v66 = v65 / v9;
+        const auto v67 = power(v66, negative_gamma);
+        const auto v68 = where(v53, 0.0, v67);
+        const auto v69 = v9 * v59;
+        const auto v70 = quotient(v8, v69);
+        const auto v71 = weighted(v70, v64);
+        const auto v72 = v9 * v61;
+        const auto v73 = v4 / v72;
+        const auto v74 = negative_gamma * v71;
+        const auto v75 = v73 + v74;
+        const auto v76 = power(v51, positive_gamma);
+        const auto v77 = positive_gamma * v50;
+        const auto v78 = v42 + v77;
+        const auto v79 = weighted(negative, v68);
+        const auto v80 = where(v0, v76, v79);
+        const auto v81 = where(v0, v37, v64);
+        const auto v82 = weighted(v80, v81);
+        const auto v83 = where(v0, v78, v75);
+        const auto v84 = weighted(v80, v83);
+        return result(v82, v84, absent{});
+    }
+};
+
 struct cross_entropy {
     static constexpr size_t inputs = 3;
     INLINE static auto of(auto nll, auto probability, auto complement) {
@@ -214,6 +939,78 @@ struct softmax_focal {
         const auto v5 = v3 + 1.0;
         const auto v6 = v0 * v5;
         return result(v4, v6);
+    }
+};
+
+struct mask_parts {
+    static constexpr size_t inputs = 2;
+    INLINE static auto of(auto logit, auto target) {
+        const auto v0 = logit >= 0.0;
+        const auto v1 = -logit;
+        const auto v2 = where(v0, v1, logit);
+        const auto v3 = exp(v2);
+        const auto v4 = logit >= 0.0;
+        const auto v5 = where(v4, 1.0, v3);
+        const auto v6 = logit >= 0.0;
+        const auto v7 = where(v6, v3, 1.0);
+        const auto v8 = 1.0 + v3;
+        const auto v9 = v5 / v8;
+        const auto v10 = 1.0 + v3;
+        const auto v11 = v7 / v10;
+        const auto v12 = v9 * target;
+        const auto v13 = 1.0 - target;
+        const auto v14 = v9 * v13;
+        const auto v15 = v11 * target;
+        return result(v12, v14, v15);
+    }
+};
+
+struct mask_derivatives {
+    static constexpr size_t inputs = 6;
+    INLINE static auto of(auto logit, auto target, auto total, auto by_shared, auto by_excess, auto by_missing) {
+        const auto v0 = logit >= 0.0;
+        const auto v1 = -logit;
+        const auto v2 = where(v0, v1, logit);
+        const auto v3 = exp(v2);
+        const auto v4 = logit >= 0.0;
+        const auto v5 = where(v4, 1.0, v3);
+        const auto v6 = logit >= 0.0;
+        const auto v7 = where(v6, v3, 1.0);
+        const auto v8 = 1.0 + v3;
+        const auto v9 = v5 / v8;
+        const auto v10 = 1.0 + v3;
+        const auto v11 = v7 / v10;
+        const auto v12 = by_shared - by_missing;
+        const auto v13 = target * v12;
+        const auto v14 = 1.0 - target;
+        const auto v15 = v14 * by_excess;
+        const auto v16 = v13 + v15;
+        const auto v17 = quotient(v9, total);
+        const auto v18 = by_shared - by_excess;
+        const auto v19 = v17 * v18;
+        const auto v20 = quotient(v11, total);
+        const auto v21 = v20 * by_missing;
+        const auto v22 = v19 + v21;
+        const auto v23 = v9 * v11;
+        const auto v24 = quotient(v23, total);
+        const auto v25 = v24 * v16;
+        return result(v25, v22);
+    }
+};
+
+struct tversky {
+    static constexpr size_t inputs = 5;
+    INLINE static auto of(auto shared, auto excess, auto missing, auto alpha, auto beta) {
+        const auto v0 = alpha * excess;
+        const auto v1 = beta * missing;
+        const auto v2 = v0 + v1;
+        const auto v3 = shared + v2;
+        const auto v4 = quotient(v2, v3);
+        const auto v5 = quotient(shared, v3);
+        const auto v6 = -v4;
+        const auto v7 = alpha * v5;
+        const auto v8 = beta * v5;
+        return result(v4, v3, v6, v7, v8);
     }
 };
 
@@ -1574,9 +2371,10 @@ using GeometryFor = AxisAligned<dimensions, Penalty::uses_aspect_angle>;
 template <class... Each>
 struct Formulas {};
 
-using element_formulas = Formulas<l1, l2, smooth_l1>;
-using binary_formulas = Formulas<binary_cross_entropy, balanced_cross_entropy, sigmoid_focal>;
+using element_formulas = Formulas<l1, l2, smooth_l1, charbonnier, balanced_l1, log_cosh>;
+using binary_formulas = Formulas<binary_cross_entropy, balanced_cross_entropy, sigmoid_focal, poly_focal, quality_focal, varifocal, varifocal_with_constant_focus, matchability_aware, iou_aware_cross_entropy, heatmap_focal, asymmetric, asymmetric_with_margin>;
 using row_formulas = Formulas<cross_entropy, softmax_focal>;
+using mask_formulas = Formulas<tversky>;
 using penalties = Formulas<iou, log_iou, generalized_iou, distance_iou, complete_iou>;
 using formats = Formulas<xyxy, xywh, cxcywh, ltrb>;
 

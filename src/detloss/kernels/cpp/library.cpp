@@ -19,6 +19,7 @@
     Status run_elements(const Task&, ParallelFor);        \
     Status run_binary(const Task&, ParallelFor);          \
     Status run_rows(const Task&, ParallelFor);            \
+    Status run_masks(const Task&, ParallelFor);           \
     Status run_pairs(const Task&, ParallelFor);           \
     Status run_convex(const ConvexTask&, ParallelFor);    \
     }
@@ -47,12 +48,12 @@ using ConvexLoop = Status (*)(const ConvexTask&, ParallelFor);
 // The loops of one instruction set.
 struct Kernels {
     const char* name;
-    Loop elements, binary, rows, pairs;
+    Loop elements, binary, rows, masks, pairs;
     ConvexLoop convex;
 };
 #define KERNELS(name)                                                                                                  \
-    {#name, detloss::name::run_elements, detloss::name::run_binary, detloss::name::run_rows, detloss::name::run_pairs, \
-     detloss::name::run_convex},
+    {#name, detloss::name::run_elements, detloss::name::run_binary, detloss::name::run_rows, detloss::name::run_masks, \
+     detloss::name::run_pairs, detloss::name::run_convex},
 const Kernels all[] = {INSTRUCTION_SETS(KERNELS)};  // best last
 
 const Kernels* active = nullptr;
@@ -96,5 +97,6 @@ EXPORT const char* detloss_start(const char* name, ParallelFor threads) {
 EXPORT Status detloss_elements(const Task* task) { return run(active->elements, *task, task->entries); }
 EXPORT Status detloss_binary(const Task* task) { return run(active->binary, *task, task->entries); }
 EXPORT Status detloss_rows(const Task* task) { return run(active->rows, *task, task->entries * task->width); }
+EXPORT Status detloss_masks(const Task* task) { return run(active->masks, *task, task->entries * task->width); }
 EXPORT Status detloss_pairs(const Task* task) { return run(active->pairs, *task, task->entries * task->width); }
 EXPORT Status detloss_convex(const ConvexTask* task) { return active->convex(*task, parallel_for); }

@@ -41,7 +41,9 @@ void convert(const From* from, const int64_t* layout, int64_t begin, int64_t cou
         int64_t column = begin % length, rows = rank > 1 ? sizes[rank - 2] - begin / length % sizes[rank - 2] : 1;
         for (offset -= column * stride; rows-- && count > 0; column = 0) {  // divisions per plane, not per row
             const int64_t run = std::min(count, length - column);
-            for (int64_t k = 0; k < run; ++k) to[k] = S(from[offset + (column + k) * stride]);
+            if (stride == 0) std::fill_n(to, run, S(from[offset]));
+            else
+                for (int64_t k = 0; k < run; ++k) to[k] = S(from[offset + (column + k) * stride]);
             begin += run, count -= run, to += run;
             if (rank > 1) offset += strides[rank - 2];
         }

@@ -107,14 +107,14 @@ struct PolygonPair {
         L perimeter = 0.0, other_perimeter = 0.0;
         for (int i = 0; i < a.count; ++i) {
             pieces[i].reset();
-            edge_lengths[i] = root(dot(a.edge(i), a.edge(i)));
+            edge_lengths[i] = square_root(dot(a.edge(i), a.edge(i)));
             perimeter = perimeter + edge_lengths[i];
             starts[i] = cross(a.edge(i), b.vertices[0] - a.vertices[i]);  // of the other's edges, at these lines
         }
         L area = 0.0;
         for (int j = 0; j < b.count; ++j) {
             const Vector<L> other = b.vertices[j], other_edge = b.edge(j), next = b.vertices[b.following(j)];
-            const L square = dot(other_edge, other_edge), length = root(square), per_square = inverse(square);
+            const L square = dot(other_edge, other_edge), length = square_root(square), per_square = inverse(square);
             other_perimeter = other_perimeter + length;
             Piece<L> piece;
             piece.reset();

@@ -136,7 +136,7 @@ struct Frame {
         is_identity = !is_long.any();
         if (is_identity) return;
         const Vector<L> of_longer = where<L>(length >= other_length, a.along, b.along);
-        const Vector<L> greatest = where<L>(distance > longer, inverse(root(dot(way, way))) * way, of_longer);
+        const Vector<L> greatest = where<L>(distance > longer, inverse(square_root(dot(way, way))) * way, of_longer);
         along = where<L>(is_long, greatest, along), origin = where<L>(is_long, a.anchor, origin);
     }
 
@@ -176,7 +176,7 @@ struct Centroid {
         polygon.center = where(has_area, of_area, where(is_point, polygon.vertices[0], per_length * of_edges));
     }
 
-    INLINE static L length_of(const Polygon<L>& polygon, int k) { return root(dot(polygon.edge(k), polygon.edge(k))); }
+    INLINE static L length_of(const Polygon<L>& polygon, int k) { return square_root(dot(polygon.edge(k), polygon.edge(k))); }
 
     INLINE void backward(Polygon<L>& polygon, Vector<L> d_center) const {
         const L d_size = -6.0 * per_area * dot(of_area, d_center);

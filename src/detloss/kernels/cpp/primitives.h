@@ -133,6 +133,19 @@ INLINE L exp(L x) {
 #endif
 }
 
+// exp(x) - 1 for x <= 0.
+template <class L>
+INLINE L expm1(L x) {
+    using F = Float<typename L::scalar>;
+    const L within = maximum(L(-64.0), x);  // below, the result is -1; NaN remains NaN
+    const L rounded = within * 0x1.71547652b82fep0 + F::rounder;
+    const L k = rounded - F::rounder;
+    const L rest = (within - k * F::ln2_high) - k * F::ln2_low;
+    const L growth = rest + rest * rest * polynomial(rest, F::exp);
+    const L power = power_of_two<L>(rounded.as_bits() - L(F::rounder).as_bits());
+    return power * growth + (power - 1.0);
+}
+
 // f - log(1 + f), from 2 atanh(f / (2 + f)): f itself is not rounded.
 template <class L>
 INLINE L less_in_log(L f, L below = 0.0) {
@@ -199,10 +212,15 @@ INLINE L angle(L y, L x) {
     return where(y == y, L::from_bits(angle.as_bits() | (y.as_bits() & L::Bits::all(sign_bit))), y);
 }
 
-template <class L>
-INLINE L root(L x) {
-    for (int lane = 0; lane < L::count; ++lane) x.set(lane, std::sqrt(x[lane]));
+template <class S>
+INLINE Lanes<S> square_root(Lanes<S> x) {
+    for (int lane = 0; lane < x.count; ++lane) x.set(lane, std::sqrt(x[lane]));
     return x;
+}
+
+template <class S>
+INLINE Twin<S> square_root(Twin<S> x) {
+    return {square_root(x.a), square_root(x.b)};
 }
 
 // numerator / denominator, or 0 if the denominator is 0.
@@ -247,6 +265,7 @@ INLINE L power(L x, L exponent) {
     if (shared == 2.0) return x * x;
     if (shared == 1.0) return x;
     if (shared == 0.0) return 1.0;
+    if (shared == 4.0) return (x * x) * (x * x);
     return general_power(x, shared);
 }
 

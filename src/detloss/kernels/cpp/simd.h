@@ -210,6 +210,8 @@ struct Twin {
     };
     struct Mask {
         typename L::Mask a, b;
+        friend INLINE Bits operator&(Mask x, Bits y) { return {x.a & y.a, x.b & y.b}; }
+        friend INLINE Mask operator&(Mask x, Mask y) { return {x.a & y.a, x.b & y.b}; }
     };
 
     L a, b;
@@ -233,6 +235,7 @@ struct Twin {
     friend INLINE Twin operator/(Twin x, Twin y) { return {x.a / y.a, x.b / y.b}; }
     friend INLINE Twin operator-(Twin x) { return {-x.a, -x.b}; }
     friend INLINE Mask operator<(Twin x, Twin y) { return {x.a < y.a, x.b < y.b}; }
+    friend INLINE Mask operator<=(Twin x, Twin y) { return {x.a <= y.a, x.b <= y.b}; }
     friend INLINE Mask operator>(Twin x, Twin y) { return {x.a > y.a, x.b > y.b}; }
     friend INLINE Mask operator>=(Twin x, Twin y) { return {x.a >= y.a, x.b >= y.b}; }
     friend INLINE Mask operator==(Twin x, Twin y) { return {x.a == y.a, x.b == y.b}; }

@@ -7,6 +7,8 @@ namespace detloss {
 enum Kind : int64_t { float32, float64, bfloat16, float16, int64 };
 enum Reduction : int64_t { none, sum, mean_over_divisor, mean_over_present };
 
+constexpr int most_parameters = 5;  // of a formula
+
 // A tensor. No layout: contiguous. Else the rank, the sizes, and the strides in elements.
 struct Operand {
     const void* data;
@@ -19,8 +21,8 @@ struct Task {
     int64_t entries, width;               // elements or rows; numbers per row, or logits per class index
     int64_t arithmetic, reduction, measure, indices, ignores, ignore_index;
     double divisor, label_smoothing;
-    Operand pred, target, weight, parameters[3];
-    double constants[3];  // parameters that are scalars
+    Operand pred, target, weight, parameters[most_parameters];
+    double constants[most_parameters];  // parameters that are scalars
     void *value, *d_pred, *d_target;
 };
 

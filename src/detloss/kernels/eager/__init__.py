@@ -1,8 +1,8 @@
 """The eager backend: every request in torch operations, on any device, differentiable twice; the reference.
 
 `evaluate_entries` returns the loss of every element or row with its derivatives; `evaluate` applies weights, ignored
-targets and the reduction. The arithmetic is float32, or float64 if an operand is float64. On a CPU, class losses, boxes
-in more than three dimensions and all sums are in float64 and rounded once.
+targets and the reduction. The arithmetic is float32, or float64 if an operand is float64. On a CPU, losses of
+logits, boxes in more than three dimensions and all sums are in float64 and rounded once.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from detloss.formulas.axis_aligned import axis_aligned
 from detloss.formulas.gaussians import gaussian
+from detloss.formulas.masks import mask_derivatives, mask_parts
 from detloss.geometry import FORMATS
 from detloss.kernels.class_sharding import LocalClasses, ShardedClasses
 from detloss.kernels.eager import convex, primitives
@@ -25,6 +26,7 @@ from detloss.kernels.interface import (
     ElementwiseRequest,
     Evaluation,
     GaussianRequest,
+    MaskRequest,
     Request,
     ShardedSoftmaxRequest,
     SoftmaxRequest,
@@ -85,9 +87,9 @@ def _(
     positive = target * keep + 0.5 * request.label_smoothing
     negative = (1.0 - target) * keep + 0.5 * request.label_smoothing
     options = [parameter.to(exact) for parameter in parameters]
-    results = request.formula(primitives, pred.to(exact), positive, negative, keep, *options)
-    value, d_pred, d_target = (result.to(pred.dtype) for result in results)
-    return Entries(value, d_pred, d_target if needs_target_gradient and exists is None else None, present, exists)
+    value, d_pred, d_target = request.formula(primitives, pred.to(exact), positive, negative, keep, *options)
+    d_target = d_target.to(pred.dtype) if needs_target_gradient and exists is None else None
+    return Entries(value.to(pred.dtype), d_pred.to(pred.dtype), d_target, present, exists)
 
 
 @evaluate_entries.register
@@ -137,6 +139,19 @@ def softmax_rows(
     d_target = primitives.weighted(keep, value).to(dtype) if needs_target_gradient and exists is None else None
     total = classes.total(primitives.weighted(share, value)).squeeze(-1)  # float64: a weight may bring it into range
     return Entries(total, d_pred.to(dtype), d_target, present, exists)
+
+
+@evaluate_entries.register
+def _(
+    request: MaskRequest, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], needs_target_gradient: bool
+) -> Entries:
+    exact = accumulator(pred)
+    logits, mask = pred.to(exact), target.to(exact)
+    sums = (part.sum(-1, keepdim=True) for part in mask_parts(primitives, logits, mask))
+    value, *slopes = request.formula(primitives, *sums, *(parameter.to(exact) for parameter in parameters))
+    d_pred, d_target = mask_derivatives(primitives, logits, mask, *slopes)
+    dtype = pred.dtype
+    return Entries(value.squeeze(-1).to(dtype), d_pred.to(dtype), d_target.to(dtype) if needs_target_gradient else None)
 
 
 @evaluate_entries.register

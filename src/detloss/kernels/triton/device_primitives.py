@@ -241,6 +241,25 @@ def exp(x):
 
 
 @triton.jit
+def expm1(x):
+    """e^x - 1 for x <= 0; below -64 it is -1."""
+    kind: tl.constexpr = float_of(x.dtype)
+    within = tl.where(x < -64.0, -64.0, x)
+    rounded = within * 1.4426950408889634 + kind.rounder
+    whole = rounded - kind.rounder
+    rest = (within - whole * kind.ln2_high) - whole * kind.ln2_low
+    growth = rest + rest * rest * polynomial(rest, kind.exp_series)
+    scale = power_of_two(bits_of(rounded) - bits_of(tl.full((), kind.rounder, x.dtype)), x.dtype)
+    return scale * growth + (scale - 1.0)
+
+
+@triton.jit
+def square_root(x):
+    """The correctly rounded square root of x >= 0."""
+    return tl.sqrt(x) if x.dtype == tl.float64 else tl.sqrt_rn(x)
+
+
+@triton.jit
 def nearest_power_of_two(x):
     """The k with x / 2^k in [sqrt(1/2), sqrt(2)]."""
     return (bits_of(x) - bits_of(tl.full((), 0.7071067811865476, x.dtype))) >> float_of(x.dtype).mantissa
@@ -368,6 +387,8 @@ def power(x, exponent):
         result = x
     elif exponent == 0.0:
         result = tl.full(x.shape, 1.0, x.dtype)
+    elif exponent == 4.0:
+        result = (x * x) * (x * x)
     else:
         result = general_power(x, exponent)
     return result

@@ -33,13 +33,16 @@ def elements(
     columns,
     weight_row,
     weight_column,
-    parameter_column,
+    parameter_rows,
+    parameter_columns,
     counters,
     weight: tl.float64,
     divisor: tl.float64,
     first: tl.float64,
     second: tl.float64,
     third: tl.float64,
+    fourth: tl.float64,
+    fifth: tl.float64,
     keep: tl.float64,
     spread: tl.float64,
     formula: tl.constexpr,
@@ -52,7 +55,7 @@ def elements(
     dtype: tl.constexpr,
     block: tl.constexpr,
 ):
-    """Losses and derivatives of elements; the third parameter of a formula is the same for all elements."""
+    """Losses and derivatives of elements; a parameter in memory has strides of rows and columns."""
     total = divisor_of(divisor, divisors, counters, columns, dtype)
     keep, spread = number(keep, None, dtype), number(spread, None, dtype)
     lanes, partial = tl.arange(0, block), tl.zeros((block,), dtype)
@@ -61,9 +64,11 @@ def elements(
         at, inside = start + lanes, lanes < count - start
         row, column = place(start, lanes, columns)
         options = (
-            numbers(first, parameters[0], column * parameter_column, inside, dtype),
-            numbers(second, parameters[1], column * parameter_column, inside, dtype),
-            number(third, parameters[2], dtype),
+            numbers(first, parameters[0], row * parameter_rows[0] + column * parameter_columns[0], inside, dtype),
+            numbers(second, parameters[1], row * parameter_rows[1] + column * parameter_columns[1], inside, dtype),
+            numbers(third, parameters[2], row * parameter_rows[2] + column * parameter_columns[2], inside, dtype),
+            numbers(fourth, parameters[3], row * parameter_rows[3] + column * parameter_columns[3], inside, dtype),
+            numbers(fifth, parameters[4], row * parameter_rows[4] + column * parameter_columns[4], inside, dtype),
         )
         x = tl.load(pred + at, mask=inside, other=0.0).to(dtype)
         factor = numbers(weight, weights, row * weight_row + column * weight_column, inside, dtype)

@@ -10,6 +10,7 @@ from detloss.kernels.triton.device_primitives import (
     difference,
     divide,
     exp,
+    expm1,
     inverse,
     log,
     log1p,
@@ -21,6 +22,7 @@ from detloss.kernels.triton.device_primitives import (
     relu,
     scale,
     sign,
+    square_root,
     weighted,
     where,
 )
@@ -60,6 +62,119 @@ def smooth_l1(pred, target, beta):
     v11 = where(v2, v8, v10)
     v12 = -v6
     return v11, v6, v12
+
+
+@triton.jit
+def charbonnier(pred, target, delta):
+    v0 = pred - target
+    v1 = absolute(v0)
+    v2 = v1 < delta
+    v3 = where(v2, v0, delta)
+    v4 = where(v2, delta, v1)
+    v5 = quotient(v3, v4)
+    v6 = v5 * v5
+    v7 = 1.0 + v6
+    v8 = square_root(v7)
+    v9 = sign(v0)
+    v10 = where(v2, v5, v9)
+    v11 = where(v2, 1.0, v5)
+    v12 = divide(v10, v8)
+    v13 = v8 + v11
+    v14 = divide(v10, v13)
+    v15 = v0 * v14
+    v16 = -v12
+    return v15, v12, v16
+
+
+@triton.jit
+def balanced_l1(pred, target, alpha, rate, beta):
+    v0 = pred - target
+    v1 = v0 >= 0.0
+    v2 = -v0
+    v3 = where(v1, v0, v2)
+    v4 = v3 >= beta
+    v5 = where(v4, beta, v3)
+    v6 = rate * v5
+    v7 = log1p(v6)
+    v8 = alpha * v7
+    v9 = alpha * v5
+    v10 = rate * v5
+    v11 = v10 < 1.2
+    v12 = where(v11, v10, 0.0)
+    v13 = 2.0 + v12
+    v14 = divide(v12, v13)
+    v15 = v14 * v14
+    v16 = 0.09213477424899424 * v15
+    v17 = v16 + 0.029084364751077903
+    v18 = v17 * v15
+    v19 = v18 + 0.05636193783128856
+    v20 = v19 * v15
+    v21 = v20 + 0.05836948488976357
+    v22 = v21 * v15
+    v23 = v22 + 0.06670169558964356
+    v24 = v23 * v15
+    v25 = v24 + 0.07692135505361639
+    v26 = v25 * v15
+    v27 = v26 + 0.09090914340165565
+    v28 = v27 * v15
+    v29 = v28 + 0.11111111018102507
+    v30 = v29 * v15
+    v31 = v30 + 0.14285714286557005
+    v32 = v31 * v15
+    v33 = v32 + 0.19999999999997028
+    v34 = v33 * v15
+    v35 = v34 + 0.33333333333333337
+    v36 = 1.0 + v14
+    v37 = v15 * v35
+    v38 = v36 * v37
+    v39 = v14 + v38
+    v40 = v7 - 1.0
+    v41 = where(v11, 1.0, v10)
+    v42 = divide(v7, v41)
+    v43 = v40 + v42
+    v44 = where(v11, v39, v43)
+    v45 = v9 * v44
+    v46 = v3 - v5
+    v47 = v8 * v46
+    v48 = v45 + v47
+    v49 = v0 >= 0.0
+    v50 = -v8
+    v51 = where(v49, v8, v50)
+    v52 = -v51
+    return v48, v51, v52
+
+
+@triton.jit
+def log_cosh(pred, target):
+    v0 = pred - target
+    v1 = v0 >= 0.0
+    v2 = -v0
+    v3 = where(v1, v0, v2)
+    v4 = v3 < 1.0
+    v5 = -v3
+    v6 = expm1(v5)
+    v7 = -v6
+    v8 = 1.0 - v7
+    v9 = v7 * v7
+    v10 = 0.5 * v9
+    v11 = where(v4, v8, 1.0)
+    v12 = divide(v10, v11)
+    v13 = v8 * v8
+    v14 = where(v4, v12, v13)
+    v15 = 1.0 + v8
+    v16 = v7 * v15
+    v17 = v8 * v8
+    v18 = 1.0 + v17
+    v19 = divide(v16, v18)
+    v20 = v0 >= 0.0
+    v21 = -v19
+    v22 = where(v20, v19, v21)
+    v23 = v3 - 0.6931471805599453
+    v24 = where(v4, 0.0, v23)
+    v25 = log1p_of_fraction(v14)
+    v26 = v24 + v25
+    v27 = -v22
+    return v26, v22, v27
 
 
 @triton.jit
@@ -207,6 +322,596 @@ def sigmoid_focal(logit, positive, negative, keep, positive_weight, negative_wei
 
 
 @triton.jit
+def poly_focal(logit, positive, negative, keep, positive_weight, negative_weight, gamma, poly):
+    v0 = logit >= 0.0
+    v1 = -logit
+    v2 = where(v0, v1, logit)
+    v3 = exp(v2)
+    v4 = logit >= 0.0
+    v5 = where(v4, 1.0, v3)
+    v6 = logit >= 0.0
+    v7 = where(v6, v3, 1.0)
+    v8 = logit >= 0.0
+    v9 = -logit
+    v10 = where(v8, v9, logit)
+    v11 = exp(v10)
+    v12 = logit >= 0.0
+    v13 = where(v12, 1.0, v11)
+    v14 = logit >= 0.0
+    v15 = where(v14, v11, 1.0)
+    v16 = logit >= 0.0
+    v17 = -logit
+    v18 = where(v16, 0.0, v17)
+    v19 = logit >= 0.0
+    v20 = where(v19, logit, 0.0)
+    v21 = log1p_of_fraction(v11)
+    v22 = weighted(positive, v18)
+    v23 = v21 + v22
+    v24 = weighted(negative, v20)
+    v25 = v23 + v24
+    v26 = negative * v13
+    v27 = positive * v15
+    v28 = v26 - v27
+    v29 = 1.0 + v11
+    v30 = divide(v28, v29)
+    v31 = -keep
+    v32 = v31 * logit
+    v33 = positive * v7
+    v34 = negative * v5
+    v35 = v33 + v34
+    v36 = 1.0 + v3
+    v37 = divide(v35, v36)
+    v38 = positive_weight * positive
+    v39 = negative_weight * negative
+    v40 = v38 + v39
+    v41 = power(v37, gamma)
+    v42 = weighted(v40, v41)
+    v43 = v35 * v36
+    v44 = quotient(v3, v43)
+    v45 = weighted(v44, v25)
+    v46 = 0.015625 * v25
+    v47 = v7 - v5
+    v48 = gamma * v47
+    v49 = v48 * keep
+    v50 = quotient(v46, v35)
+    v51 = v49 * v50
+    v52 = positive_weight - negative_weight
+    v53 = keep * v52
+    v54 = power(v37, gamma)
+    v55 = v53 * v54
+    v56 = weighted(v55, v46)
+    v57 = 0.015625 * v32
+    v58 = weighted(v42, v57)
+    v59 = weighted(v42, v51)
+    v60 = v58 + v59
+    v61 = weighted(v42, v25)
+    v62 = negative - positive
+    v63 = gamma * v62
+    v64 = v63 * v45
+    v65 = v30 + v64
+    v66 = weighted(v42, v65)
+    v67 = v60 + v56
+    v68 = 64.0 * v67
+    v69 = logit >= 0.0
+    v70 = -logit
+    v71 = where(v69, v70, logit)
+    v72 = exp(v71)
+    v73 = logit >= 0.0
+    v74 = where(v73, 1.0, v72)
+    v75 = logit >= 0.0
+    v76 = where(v75, v72, 1.0)
+    v77 = 1.0 + v72
+    v78 = positive * v76
+    v79 = negative * v74
+    v80 = v78 + v79
+    v81 = divide(v80, v77)
+    v82 = positive_weight * positive
+    v83 = negative_weight * negative
+    v84 = v82 + v83
+    v85 = power(v81, gamma)
+    v86 = gamma + 1.0
+    v87 = v86 * v84
+    v88 = v87 * v85
+    v89 = positive_weight - negative_weight
+    v90 = v89 * v85
+    v91 = v90 * v81
+    v92 = v84 * v85
+    v93 = v92 * v81
+    v94 = poly * v93
+    v95 = v61 + v94
+    v96 = negative - positive
+    v97 = v88 * v96
+    v98 = v77 * v77
+    v99 = divide(v72, v98)
+    v100 = v97 * v99
+    v101 = poly * v100
+    v102 = v66 + v101
+    v103 = poly * keep
+    v104 = v76 - v74
+    v105 = divide(v104, v77)
+    v106 = v88 * v105
+    v107 = v106 + v91
+    v108 = v103 * v107
+    v109 = v68 + v108
+    return v95, v102, v109
+
+
+@triton.jit
+def quality_focal(logit, positive, negative, keep, quality, beta):
+    v0 = weighted(positive, quality)
+    v1 = 1.0 - v0
+    v2 = logit >= 0.0
+    v3 = -logit
+    v4 = where(v2, v3, logit)
+    v5 = exp(v4)
+    v6 = logit >= 0.0
+    v7 = where(v6, 1.0, v5)
+    v8 = logit >= 0.0
+    v9 = where(v8, v5, 1.0)
+    v10 = logit >= 0.0
+    v11 = -logit
+    v12 = where(v10, v11, logit)
+    v13 = exp(v12)
+    v14 = logit >= 0.0
+    v15 = where(v14, 1.0, v13)
+    v16 = logit >= 0.0
+    v17 = where(v16, v13, 1.0)
+    v18 = logit >= 0.0
+    v19 = -logit
+    v20 = where(v18, 0.0, v19)
+    v21 = logit >= 0.0
+    v22 = where(v21, logit, 0.0)
+    v23 = log1p_of_fraction(v13)
+    v24 = weighted(v0, v20)
+    v25 = v23 + v24
+    v26 = weighted(v1, v22)
+    v27 = v25 + v26
+    v28 = v1 * v15
+    v29 = v0 * v17
+    v30 = v28 - v29
+    v31 = 1.0 + v13
+    v32 = divide(v30, v31)
+    v34 = v1 * v7
+    v35 = v0 * v9
+    v36 = v34 - v35
+    v37 = 1.0 + v5
+    v38 = v36 * v37
+    v39 = quotient(v5, v38)
+    v40 = weighted(v39, v27)
+    v41 = absolute(v32)
+    v42 = power(v41, beta)
+    v43 = weighted(v42, v27)
+    v44 = beta * v40
+    v45 = v32 + v44
+    v46 = weighted(v42, v45)
+    return v43, v46, 0.0
+
+
+@triton.jit
+def varifocal(logit, positive, negative, keep, quality, alpha, gamma):
+    v0 = weighted(positive, quality)
+    v1 = 1.0 - v0
+    v2 = logit >= 0.0
+    v3 = -logit
+    v4 = where(v2, v3, logit)
+    v5 = exp(v4)
+    v6 = logit >= 0.0
+    v7 = where(v6, 1.0, v5)
+    v8 = logit >= 0.0
+    v9 = where(v8, v5, 1.0)
+    v10 = logit >= 0.0
+    v11 = -logit
+    v12 = where(v10, v11, logit)
+    v13 = exp(v12)
+    v14 = logit >= 0.0
+    v15 = where(v14, 1.0, v13)
+    v16 = logit >= 0.0
+    v17 = where(v16, v13, 1.0)
+    v18 = logit >= 0.0
+    v19 = -logit
+    v20 = where(v18, 0.0, v19)
+    v21 = logit >= 0.0
+    v22 = where(v21, logit, 0.0)
+    v23 = log1p_of_fraction(v13)
+    v24 = weighted(v0, v20)
+    v25 = v23 + v24
+    v26 = weighted(v1, v22)
+    v27 = v25 + v26
+    v28 = v1 * v15
+    v29 = v0 * v17
+    v30 = v28 - v29
+    v31 = 1.0 + v13
+    v32 = divide(v30, v31)
+    v34 = v1 * v7
+    v35 = v0 * v9
+    v36 = v34 - v35
+    v37 = 1.0 + v5
+    v38 = v36 * v37
+    v39 = quotient(v5, v38)
+    v40 = weighted(v39, v27)
+    v41 = absolute(v32)
+    v42 = v0 > 0.0
+    v43 = power(v41, gamma)
+    v44 = alpha * v43
+    v45 = where(v42, v0, v44)
+    v46 = where(v42, 0.0, gamma)
+    v47 = weighted(v45, v27)
+    v48 = v46 * v40
+    v49 = v32 + v48
+    v50 = weighted(v45, v49)
+    return v47, v50, 0.0
+
+
+@triton.jit
+def varifocal_with_constant_focus(logit, positive, negative, keep, quality, alpha, gamma):
+    v0 = weighted(positive, quality)
+    v1 = 1.0 - v0
+    v10 = logit >= 0.0
+    v11 = -logit
+    v12 = where(v10, v11, logit)
+    v13 = exp(v12)
+    v14 = logit >= 0.0
+    v15 = where(v14, 1.0, v13)
+    v16 = logit >= 0.0
+    v17 = where(v16, v13, 1.0)
+    v18 = logit >= 0.0
+    v19 = -logit
+    v20 = where(v18, 0.0, v19)
+    v21 = logit >= 0.0
+    v22 = where(v21, logit, 0.0)
+    v23 = log1p_of_fraction(v13)
+    v24 = weighted(v0, v20)
+    v25 = v23 + v24
+    v26 = weighted(v1, v22)
+    v27 = v25 + v26
+    v28 = v1 * v15
+    v29 = v0 * v17
+    v30 = v28 - v29
+    v31 = 1.0 + v13
+    v32 = divide(v30, v31)
+    v41 = absolute(v32)
+    v42 = power(v41, gamma)
+    v43 = constant(v42)
+    v44 = v0 > 0.0
+    v45 = alpha * v43
+    v46 = where(v44, v0, v45)
+    v47 = weighted(v46, v27)
+    v48 = weighted(v46, v32)
+    return v47, v48, 0.0
+
+
+@triton.jit
+def matchability_aware(logit, positive, negative, keep, quality, gamma, alpha):
+    v0 = positive > 0.0
+    v1 = weighted(positive, quality)
+    v2 = logit >= 0.0
+    v3 = -logit
+    v4 = where(v2, v3, logit)
+    v5 = exp(v4)
+    v6 = logit >= 0.0
+    v7 = where(v6, 1.0, v5)
+    v10 = 1.0 + v5
+    v11 = divide(v7, v10)
+    v12 = where(v0, v1, v11)
+    v13 = power(v12, gamma)
+    v14 = constant(v13)
+    v15 = where(v0, v1, 1.0)
+    v16 = log(v15)
+    v17 = weighted(gamma, v16)
+    v18 = expm1(v17)
+    v19 = -v18
+    v20 = where(v0, v14, positive)
+    v21 = where(v0, v19, negative)
+    v30 = logit >= 0.0
+    v31 = -logit
+    v32 = where(v30, v31, logit)
+    v33 = exp(v32)
+    v34 = logit >= 0.0
+    v35 = where(v34, 1.0, v33)
+    v36 = logit >= 0.0
+    v37 = where(v36, v33, 1.0)
+    v38 = logit >= 0.0
+    v39 = -logit
+    v40 = where(v38, 0.0, v39)
+    v41 = logit >= 0.0
+    v42 = where(v41, logit, 0.0)
+    v43 = log1p_of_fraction(v33)
+    v44 = weighted(v20, v40)
+    v45 = v43 + v44
+    v46 = weighted(v21, v42)
+    v47 = v45 + v46
+    v48 = v21 * v35
+    v49 = v20 * v37
+    v50 = v48 - v49
+    v51 = 1.0 + v33
+    v52 = divide(v50, v51)
+    v62 = alpha * v14
+    v63 = where(v0, 1.0, v62)
+    v64 = weighted(v63, v47)
+    v65 = weighted(v63, v52)
+    return v64, v65, 0.0
+
+
+@triton.jit
+def iou_aware_cross_entropy(logit, positive, negative, keep, quality, alpha, gamma):
+    v0 = positive > 0.0
+    v1 = weighted(positive, quality)
+    v2 = logit >= 0.0
+    v3 = -logit
+    v4 = where(v2, v3, logit)
+    v5 = exp(v4)
+    v10 = logit >= 0.0
+    v11 = where(v10, 0.0, logit)
+    v12 = log1p_of_fraction(v5)
+    v13 = v11 - v12
+    v14 = where(v0, v1, 1.0)
+    v15 = log(v14)
+    v16 = weighted(alpha, v13)
+    v17 = 1.0 - alpha
+    v18 = weighted(v17, v15)
+    v19 = v16 + v18
+    v20 = constant(v19)
+    v21 = v20 < -4.605170185988091
+    v22 = exp(v20)
+    v23 = where(v21, 0.01, v22)
+    v24 = expm1(v20)
+    v25 = -v24
+    v26 = where(v21, 0.99, v25)
+    v27 = where(v0, v23, positive)
+    v28 = where(v0, v26, negative)
+    v29 = logit >= 0.0
+    v30 = -logit
+    v31 = where(v29, v30, logit)
+    v32 = exp(v31)
+    v33 = logit >= 0.0
+    v34 = where(v33, 1.0, v32)
+    v35 = logit >= 0.0
+    v36 = where(v35, v32, 1.0)
+    v37 = logit >= 0.0
+    v38 = -logit
+    v39 = where(v37, v38, logit)
+    v40 = exp(v39)
+    v41 = logit >= 0.0
+    v42 = where(v41, 1.0, v40)
+    v43 = logit >= 0.0
+    v44 = where(v43, v40, 1.0)
+    v45 = logit >= 0.0
+    v46 = -logit
+    v47 = where(v45, 0.0, v46)
+    v48 = logit >= 0.0
+    v49 = where(v48, logit, 0.0)
+    v50 = log1p_of_fraction(v40)
+    v51 = weighted(v27, v47)
+    v52 = v50 + v51
+    v53 = weighted(v28, v49)
+    v54 = v52 + v53
+    v55 = v28 * v42
+    v56 = v27 * v44
+    v57 = v55 - v56
+    v58 = 1.0 + v40
+    v59 = divide(v57, v58)
+    v61 = v28 * v34
+    v62 = v27 * v36
+    v63 = v61 - v62
+    v64 = 1.0 + v32
+    v65 = v63 * v64
+    v66 = quotient(v32, v65)
+    v67 = weighted(v66, v54)
+    v68 = absolute(v59)
+    v69 = power(v68, gamma)
+    v70 = where(v0, 1.0, v69)
+    v71 = where(v0, 0.0, gamma)
+    v72 = weighted(v70, v54)
+    v73 = v71 * v67
+    v74 = v59 + v73
+    v75 = weighted(v70, v74)
+    return v72, v75, 0.0
+
+
+@triton.jit
+def heatmap_focal(logit, positive, negative, keep, alpha, beta, peak):
+    v0 = positive >= peak
+    v1 = 0.0 * positive
+    v2 = where(v0, 1.0, v1)
+    v3 = 1.0 + v1
+    v4 = where(v0, 0.0, v3)
+    v5 = logit >= 0.0
+    v6 = -logit
+    v7 = where(v5, v6, logit)
+    v8 = exp(v7)
+    v9 = logit >= 0.0
+    v10 = where(v9, 1.0, v8)
+    v11 = logit >= 0.0
+    v12 = where(v11, v8, 1.0)
+    v13 = logit >= 0.0
+    v14 = -logit
+    v15 = where(v13, v14, logit)
+    v16 = exp(v15)
+    v17 = logit >= 0.0
+    v18 = where(v17, 1.0, v16)
+    v19 = logit >= 0.0
+    v20 = where(v19, v16, 1.0)
+    v21 = logit >= 0.0
+    v22 = -logit
+    v23 = where(v21, 0.0, v22)
+    v24 = logit >= 0.0
+    v25 = where(v24, logit, 0.0)
+    v26 = log1p_of_fraction(v16)
+    v27 = weighted(v2, v23)
+    v28 = v26 + v27
+    v29 = weighted(v4, v25)
+    v30 = v28 + v29
+    v31 = v4 * v18
+    v32 = v2 * v20
+    v33 = v31 - v32
+    v34 = 1.0 + v16
+    v35 = divide(v33, v34)
+    v37 = v4 * v10
+    v38 = v2 * v12
+    v39 = v37 - v38
+    v40 = 1.0 + v8
+    v41 = v39 * v40
+    v42 = quotient(v8, v41)
+    v43 = weighted(v42, v30)
+    v44 = absolute(v35)
+    v45 = power(negative, beta)
+    v46 = where(v0, 1.0, v45)
+    v47 = power(v44, alpha)
+    v48 = v46 * v47
+    v49 = weighted(v48, v30)
+    v50 = alpha * v43
+    v51 = v35 + v50
+    v52 = weighted(v48, v51)
+    return v49, v52, 0.0
+
+
+@triton.jit
+def asymmetric(logit, positive, negative, keep, positive_gamma, negative_gamma):
+    v0 = positive > 0.0
+    v1 = where(v0, 1.0, positive)
+    v2 = where(v0, 0.0, negative)
+    v3 = logit >= 0.0
+    v4 = -logit
+    v5 = where(v3, v4, logit)
+    v6 = exp(v5)
+    v7 = logit >= 0.0
+    v8 = where(v7, 1.0, v6)
+    v9 = logit >= 0.0
+    v10 = where(v9, v6, 1.0)
+    v11 = logit >= 0.0
+    v12 = -logit
+    v13 = where(v11, v12, logit)
+    v14 = exp(v13)
+    v15 = logit >= 0.0
+    v16 = where(v15, 1.0, v14)
+    v17 = logit >= 0.0
+    v18 = where(v17, v14, 1.0)
+    v19 = logit >= 0.0
+    v20 = -logit
+    v21 = where(v19, 0.0, v20)
+    v22 = logit >= 0.0
+    v23 = where(v22, logit, 0.0)
+    v24 = log1p_of_fraction(v14)
+    v25 = weighted(v1, v21)
+    v26 = v24 + v25
+    v27 = weighted(v2, v23)
+    v28 = v26 + v27
+    v29 = v2 * v16
+    v30 = v1 * v18
+    v31 = v29 - v30
+    v32 = 1.0 + v14
+    v33 = divide(v31, v32)
+    v35 = v2 * v8
+    v36 = v1 * v10
+    v37 = v35 - v36
+    v38 = 1.0 + v6
+    v39 = v37 * v38
+    v40 = quotient(v6, v39)
+    v41 = weighted(v40, v28)
+    v42 = absolute(v33)
+    v43 = power(v42, positive_gamma)
+    v44 = power(v42, negative_gamma)
+    v45 = where(v0, v43, v44)
+    v46 = where(v0, positive_gamma, negative_gamma)
+    v47 = weighted(v45, v28)
+    v48 = v46 * v41
+    v49 = v33 + v48
+    v50 = weighted(v45, v49)
+    return v47, v50, 0.0
+
+
+@triton.jit
+def asymmetric_with_margin(
+    logit, positive, negative, keep, positive_gamma, negative_gamma, margin, threshold, threshold_low
+):
+    v0 = positive > 0.0
+    v1 = logit >= 0.0
+    v2 = -logit
+    v3 = where(v1, v2, logit)
+    v4 = exp(v3)
+    v5 = logit >= 0.0
+    v6 = where(v5, 1.0, v4)
+    v7 = logit >= 0.0
+    v8 = where(v7, v4, 1.0)
+    v9 = 1.0 + v4
+    v10 = where(v0, 1.0, positive)
+    v11 = where(v0, 0.0, negative)
+    v12 = logit >= 0.0
+    v13 = -logit
+    v14 = where(v12, v13, logit)
+    v15 = exp(v14)
+    v16 = logit >= 0.0
+    v17 = where(v16, 1.0, v15)
+    v18 = logit >= 0.0
+    v19 = where(v18, v15, 1.0)
+    v20 = logit >= 0.0
+    v21 = -logit
+    v22 = where(v20, v21, logit)
+    v23 = exp(v22)
+    v24 = logit >= 0.0
+    v25 = where(v24, 1.0, v23)
+    v26 = logit >= 0.0
+    v27 = where(v26, v23, 1.0)
+    v28 = logit >= 0.0
+    v29 = -logit
+    v30 = where(v28, 0.0, v29)
+    v31 = logit >= 0.0
+    v32 = where(v31, logit, 0.0)
+    v33 = log1p_of_fraction(v23)
+    v34 = weighted(v10, v30)
+    v35 = v33 + v34
+    v36 = weighted(v11, v32)
+    v37 = v35 + v36
+    v38 = v11 * v25
+    v39 = v10 * v27
+    v40 = v38 - v39
+    v41 = 1.0 + v23
+    v42 = divide(v40, v41)
+    v44 = v11 * v17
+    v45 = v10 * v19
+    v46 = v44 - v45
+    v47 = 1.0 + v15
+    v48 = v46 * v47
+    v49 = quotient(v15, v48)
+    v50 = weighted(v49, v37)
+    v51 = absolute(v42)
+    v52 = logit - threshold
+    v53 = v52 <= threshold_low
+    v54 = 1.0 - margin
+    v55 = threshold_low - v52
+    v56 = where(v53, 0.0, v55)
+    v57 = expm1(v56)
+    v58 = -v57
+    v59 = v54 * v58
+    v60 = margin * v9
+    v61 = v8 + v60
+    v62 = v59 * v6
+    v63 = divide(v62, v61)
+    v64 = log1p(v63)
+    v65 = v59 * v6
+    v66 = divide(v65, v9)
+    v67 = power(v66, negative_gamma)
+    v68 = where(v53, 0.0, v67)
+    v69 = v9 * v59
+    v70 = quotient(v8, v69)
+    v71 = weighted(v70, v64)
+    v72 = v9 * v61
+    v73 = divide(v4, v72)
+    v74 = negative_gamma * v71
+    v75 = v73 + v74
+    v76 = power(v51, positive_gamma)
+    v77 = positive_gamma * v50
+    v78 = v42 + v77
+    v79 = weighted(negative, v68)
+    v80 = where(v0, v76, v79)
+    v81 = where(v0, v37, v64)
+    v82 = weighted(v80, v81)
+    v83 = where(v0, v78, v75)
+    v84 = weighted(v80, v83)
+    return v82, v84, 0.0
+
+
+@triton.jit
 def cross_entropy(nll, probability, complement):
     return nll, 1.0
 
@@ -221,6 +926,72 @@ def softmax_focal(nll, probability, complement, gamma):
     v5 = v3 + 1.0
     v6 = v0 * v5
     return v4, v6
+
+
+@triton.jit
+def mask_parts(logit, target):
+    v0 = logit >= 0.0
+    v1 = -logit
+    v2 = where(v0, v1, logit)
+    v3 = exp(v2)
+    v4 = logit >= 0.0
+    v5 = where(v4, 1.0, v3)
+    v6 = logit >= 0.0
+    v7 = where(v6, v3, 1.0)
+    v8 = 1.0 + v3
+    v9 = divide(v5, v8)
+    v10 = 1.0 + v3
+    v11 = divide(v7, v10)
+    v12 = v9 * target
+    v13 = 1.0 - target
+    v14 = v9 * v13
+    v15 = v11 * target
+    return v12, v14, v15
+
+
+@triton.jit
+def mask_derivatives(logit, target, total, by_shared, by_excess, by_missing):
+    v0 = logit >= 0.0
+    v1 = -logit
+    v2 = where(v0, v1, logit)
+    v3 = exp(v2)
+    v4 = logit >= 0.0
+    v5 = where(v4, 1.0, v3)
+    v6 = logit >= 0.0
+    v7 = where(v6, v3, 1.0)
+    v8 = 1.0 + v3
+    v9 = divide(v5, v8)
+    v10 = 1.0 + v3
+    v11 = divide(v7, v10)
+    v12 = by_shared - by_missing
+    v13 = target * v12
+    v14 = 1.0 - target
+    v15 = v14 * by_excess
+    v16 = v13 + v15
+    v17 = quotient(v9, total)
+    v18 = by_shared - by_excess
+    v19 = v17 * v18
+    v20 = quotient(v11, total)
+    v21 = v20 * by_missing
+    v22 = v19 + v21
+    v23 = v9 * v11
+    v24 = quotient(v23, total)
+    v25 = v24 * v16
+    return v25, v22
+
+
+@triton.jit
+def tversky(shared, excess, missing, alpha, beta):
+    v0 = alpha * excess
+    v1 = beta * missing
+    v2 = v0 + v1
+    v3 = shared + v2
+    v4 = quotient(v2, v3)
+    v5 = quotient(shared, v3)
+    v6 = -v4
+    v7 = alpha * v5
+    v8 = beta * v5
+    return v4, v3, v6, v7, v8
 
 
 @triton.jit

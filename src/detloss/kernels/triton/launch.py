@@ -16,6 +16,7 @@ from detloss.kernels.interface import (
     ConvexRequest,
     ElementwiseRequest,
     Evaluation,
+    MaskRequest,
     SoftmaxRequest,
     arithmetic_dtype,
     formula_number,
@@ -25,13 +26,16 @@ from detloss.kernels.triton import formulas
 from detloss.kernels.triton.blocks import COUNTERS, prepare, scale
 from detloss.kernels.triton.box_kernel import pairs
 from detloss.kernels.triton.elementwise_kernel import elements
+from detloss.kernels.triton.mask_kernel import masks
 from detloss.kernels.triton.softmax_kernel import rows
 
 ARITHMETIC = {torch.float32: triton.language.float32, torch.float64: triton.language.float64}
 ELEMENTS, PAIRS = 1024, 256  # per block
 PROGRAMS = 4096  # about, for large operands: the last program sums the partial sums of all
+MOST_PARAMETERS = 5  # of a formula of elements
 SCALE_BLOCK = 1024  # elements that a program counts or scales
 LARGEST_TILE = 4096  # classes of a row that is loaded at once
+MASK_TILE = 1024  # of a row: three sums are kept per element
 LOGITS_PER_WARP = 256  # eight per thread: the work per row is repeated by few threads
 
 
@@ -156,6 +160,8 @@ def plan_of(call: Call, weights: Sequence[Tensor]) -> Plan:
     parameters = [scalar(parameter, call.pred) for parameter in call.parameters]
     if isinstance(call.request, SoftmaxRequest):
         return softmax_plan(call, call.request, weights, parameters)
+    if isinstance(call.request, MaskRequest):
+        return mask_plan(call, call.request, weights, parameters)
     assert isinstance(call.request, ElementwiseRequest | BinaryRequest)
     return elementwise_plan(call, call.request, weights, parameters)
 
@@ -166,16 +172,23 @@ def elementwise_plan(
     """Elements have a column each where classes matter."""
     binary, indices = isinstance(request, BinaryRequest), call.has_indices
     smoothing = request.label_smoothing if isinstance(request, BinaryRequest) else 0.0
-    per_class = has_class_values(parameters)
-    padded = [*parameters, *[Scalar(0.0)] * (3 - len(parameters))]
+    padded = [*parameters, *[Scalar(0.0)] * (MOST_PARAMETERS - len(parameters))]
+    shape = call.loss_shape
+    spread = [each.memory.expand(shape) for each in padded if each.memory is not None and each.memory.dim()]
+    columns = shape[-1] if indices else columns_of(shape, *weights, *spread)
+    placed = [placed_parameter(each.memory, shape, columns) for each in padded]
+    first, second, third, fourth, fifth = (each.value for each in padded)
     arguments = {
         "pred": call.pred.contiguous(),
         "target": without_booleans(call.target.contiguous()),
-        "parameters": tuple(parameter.memory for parameter in padded),
-        "parameter_column": int(per_class),
-        "first": padded[0].value,
-        "second": padded[1].value,
-        "third": padded[2].value,
+        "parameters": tuple(each.tensor for each in placed),
+        "parameter_rows": tuple(each.row for each in placed),
+        "parameter_columns": tuple(each.column for each in placed),
+        "first": first,
+        "second": second,
+        "third": third,
+        "fourth": fourth,
+        "fifth": fifth,
         "keep": 1.0 - smoothing,
         "spread": 0.5 * smoothing,
         "formula": getattr(formulas, request.formula.__name__),
@@ -186,8 +199,6 @@ def elementwise_plan(
         "counters": None,
         "num_warps": 8,
     }
-    shape = call.loss_shape
-    columns = shape[-1] if indices or per_class else columns_of(shape, *weights)
     return Plan(elements, ELEMENTS, columns, arguments)
 
 
@@ -220,6 +231,26 @@ def softmax_plan(call: Call, request: SoftmaxRequest, weights: Sequence[Tensor],
         "num_warps": warps,
     }
     return Plan(rows, block, columns_of(call.loss_shape, *weights), arguments)
+
+
+def mask_plan(call: Call, request: MaskRequest, weights: Sequence[Tensor], parameters: Sequence[Scalar]) -> Plan:
+    """A block has several short rows, or one row in parts."""
+    elements = call.pred.shape[-1]
+    tile = min(triton.next_power_of_2(elements), MASK_TILE)
+    warps = max(1, tile // LOGITS_PER_WARP)
+    first, second = parameters
+    arguments = {
+        "pred": call.pred.contiguous(),
+        "target": without_booleans(call.target.contiguous()),
+        "elements": elements,
+        "parameters": (first.memory, second.memory),
+        "first": first.value,
+        "second": second.value,
+        "formula": getattr(formulas, request.formula.__name__),
+        "tile": tile,
+        "num_warps": warps,
+    }
+    return Plan(masks, warps * LOGITS_PER_WARP // tile, columns_of(call.loss_shape, *weights), arguments)
 
 
 def box_plan(call: Call, request: BoxRequest, weights: Sequence[Tensor]) -> Plan:
@@ -265,7 +296,7 @@ def weight_arguments(weights: Sequence[Tensor], shape: Sequence[int], columns: i
 class Strided(NamedTuple):
     """A tensor and the strides of its rows and columns of elements, in units of an element's numbers."""
 
-    tensor: Tensor
+    tensor: Tensor | None
     row: int
     column: int
 
@@ -284,6 +315,13 @@ def strided(tensor: Tensor, shape: Sequence[int], columns: int, unit: int = 1) -
     if row is None or row % unit or column % unit or not has_dense_numbers:
         return strided(tensor.contiguous(), shape, columns, unit)
     return Strided(tensor, row // unit, column // unit)
+
+
+def placed_parameter(memory: Tensor | None, shape: Sequence[int], columns: int) -> Strided:
+    """A parameter of elements with its strides, which are 0 for a number in memory or as an argument."""
+    if memory is None or memory.dim() == 0:
+        return Strided(memory, 0, 0)
+    return strided(memory.expand(shape), shape, columns)
 
 
 def stride_of(sizes: Sequence[int], strides: Sequence[int]) -> int | None:

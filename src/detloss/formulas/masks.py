@@ -1,0 +1,35 @@
+"""Losses of masks: rows of logits, reduced to the sums that two overlapping masks have.
+
+With the probability p of an element and its target t, the sums are those of p t (shared), p (1 - t) (excess) and
+(1 - p) t (missing). A loss is a function of these three; its derivatives are returned times the total, because the
+inverse of a tiny total is infinite.
+"""
+
+from detloss.formulas.elementwise import unnormalized_probabilities
+
+
+def mask_parts(m, logit, target):
+    """The contributions of an element to the three sums."""
+    p, q, tail = unnormalized_probabilities(m, logit)
+    p, q = p / (1.0 + tail), q / (1.0 + tail)
+    return p * target, p * (1.0 - target), q * target
+
+
+def mask_derivatives(m, logit, target, total, by_shared, by_excess, by_missing):
+    """The derivatives of a loss by the logit and the target of an element, from those by the sums, times the total."""
+    p, q, tail = unnormalized_probabilities(m, logit)
+    p, q = p / (1.0 + tail), q / (1.0 + tail)
+    d_p = target * (by_shared - by_missing) + (1.0 - target) * by_excess
+    d_target = m.quotient(p, total) * (by_shared - by_excess) + m.quotient(q, total) * by_missing
+    return m.quotient(p * q, total) * d_p, d_target
+
+
+def tversky(m, shared, excess, missing, alpha, beta):
+    """Salehi et al., Tversky Loss (2017), eq. 4 without its smoothing; alpha = beta = 1/2 is Dice, 1 is 1 - IoU."""
+    mismatch = alpha * excess + beta * missing
+    total = shared + mismatch
+    loss, share = m.quotient(mismatch, total), m.quotient(shared, total)
+    return loss, total, -loss, alpha * share, beta * share
+
+
+MASKS = (tversky,)
