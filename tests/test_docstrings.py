@@ -42,7 +42,7 @@ CONTRACT = {
     r"weight: Weight per (box|row|element), 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss "
     r"dimension by dimension\.",
     r'reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer\.',
-    r"normalizer: Divisor of the mean; by default the number of (boxes|elements|(rows|elements) that are not ignored)\.",
+    r"normalizer: Divisor of the mean; by default the number of (boxes|(rows|elements)( that are not ignored)?)\.",
     rf'Returns: (\(\.\.\.\)|The shape of {OPERAND}) for ``"none"``, else a scalar\. The dtype is that of {OPERAND}; a reduced '
     r"16-bit loss is float32\.",
     r"Raises: TypeError: An operand or an option has the wrong type\. ValueError: A shape, a device or the value of an "

@@ -20,7 +20,13 @@ from detloss.boxes.convert_rotated import (
 from detloss.boxes.matching_cost import matching_cost, sigmoid_focal_cost, softmax_cost
 from detloss.boxes.nms import nms
 from detloss.boxes.overlap import complete_iou, distance_iou, generalized_iou, iou
-from detloss.class_balance import alpha_from_counts, class_weight_from_counts, prior_bias
+from detloss.class_balance import (
+    alpha_from_counts,
+    class_weight_from_counts,
+    logit_offset_from_counts,
+    margin_from_counts,
+    prior_bias,
+)
 from detloss.detectors.rotated_unitbox import RotatedUnitBox
 from detloss.detectors.unitbox import UnitBox
 from detloss.engine.debugging import NonFiniteLossError, doctor, validating
@@ -29,6 +35,7 @@ from detloss.kernels import backends, use_backend
 from detloss.losses.binary import balanced_cross_entropy_loss, binary_cross_entropy_loss, sigmoid_focal_loss
 from detloss.losses.boxes import complete_iou_loss, distance_iou_loss, generalized_iou_loss, iou_loss
 from detloss.losses.classification import cross_entropy_loss, softmax_focal_loss
+from detloss.losses.distribution import distribution_focal_loss, fine_grained_bins
 from detloss.losses.focal_variants import asymmetric_loss, heatmap_focal_loss
 from detloss.losses.gaussian import gaussian_wasserstein_loss, kullback_leibler_loss, probabilistic_iou_loss
 from detloss.losses.linear import linear_binary_cross_entropy_loss, linear_cross_entropy_loss, linear_sigmoid_focal_loss
@@ -70,6 +77,7 @@ __all__ = [
     "Cuboid",
     "DiceLoss",
     "DistanceIoULoss",
+    "DistributionFocalLoss",
     "GaussianWassersteinLoss",
     "GeneralizedIoULoss",
     "HeatmapFocalLoss",
@@ -115,7 +123,9 @@ __all__ = [
     "dice_loss",
     "distance_iou",
     "distance_iou_loss",
+    "distribution_focal_loss",
     "doctor",
+    "fine_grained_bins",
     "gaussian_wasserstein_loss",
     "generalized_iou",
     "generalized_iou_loss",
@@ -130,6 +140,8 @@ __all__ = [
     "linear_cross_entropy_loss",
     "linear_sigmoid_focal_loss",
     "log_cosh_loss",
+    "logit_offset_from_counts",
+    "margin_from_counts",
     "matchability_aware_loss",
     "matching_cost",
     "mse_loss",
@@ -423,6 +435,10 @@ class CrossEntropyLoss(LossModule):
             its own.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: the fraction of the target that is distributed uniformly over all classes.
+        poly: At least -1: adds ``poly`` (1 - p) of the target's class, Poly-1; with soft targets, of each class.
+        logit_offset: One number per class, (C,), that is added to the logits: `logit_offset_from_counts`.
+        margin: Subtracted from the logit of the target's class: a number of at least 0, or one per class, (C,):
+            `margin_from_counts`. Only with class indices.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
@@ -432,6 +448,9 @@ class CrossEntropyLoss(LossModule):
     class_weight: Tensor | Sequence[float] | None
     ignore_index: int | None
     label_smoothing: float
+    poly: float
+    logit_offset: Tensor | Sequence[float] | None
+    margin: float | Tensor | Sequence[float] | None
     reduction: Reduction
 
     def __init__(
@@ -440,6 +459,9 @@ class CrossEntropyLoss(LossModule):
         class_weight: Tensor | Sequence[float] | None = None,
         ignore_index: int | None = -100,
         label_smoothing: float = 0.0,
+        poly: float = 0.0,
+        logit_offset: Tensor | Sequence[float] | None = None,
+        margin: float | Tensor | Sequence[float] | None = None,
         reduction: Reduction = "mean",
     ) -> None: ...
     def __call__(
@@ -520,6 +542,45 @@ class DistanceIoULoss(LossModule):
         self,
         pred: Tensor,
         target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class DistributionFocalLoss(LossModule):
+    """Cross-entropy of the two bins next to a value, each weighted by the value's distance from the other.
+
+    Module of `distribution_focal_loss`.
+
+    Args:
+        bins: (n + 1,), strictly increasing; by default 0, 1, ..., n. `fine_grained_bins` are those of D-FINE.
+        excess: Whether to subtract the entropy of (1 - f, f), the smallest loss of any distribution: then a perfect
+            prediction has loss 0. The gradient is the same.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `distribution_focal_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    bins: Tensor | Sequence[float] | None
+    excess: bool
+    reduction: Reduction
+
+    def __init__(
+        self, *, bins: Tensor | Sequence[float] | None = None, excess: bool = False, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        logits: Tensor,
+        value: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        logits: Tensor,
+        value: Tensor,
         *,
         weight: float | Tensor | None = None,
         normalizer: float | Tensor | None = None,
@@ -1091,6 +1152,10 @@ class SoftmaxFocalLoss(LossModule):
         class_weight: One factor per class, (C,). A row has the factor of its class; with soft targets, each class has
             its own.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        poly: At least -1: adds ``poly`` :math:`(1 - p_t)^{\gamma + 1}`, Poly-1.
+        logit_offset: One number per class, (C,), that is added to the logits: `logit_offset_from_counts`.
+        margin: Subtracted from the logit of the target's class: a number of at least 0, or one per class, (C,):
+            `margin_from_counts`.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
@@ -1100,6 +1165,9 @@ class SoftmaxFocalLoss(LossModule):
     gamma: float
     class_weight: Tensor | Sequence[float] | None
     ignore_index: int | None
+    poly: float
+    logit_offset: Tensor | Sequence[float] | None
+    margin: float | Tensor | Sequence[float] | None
     reduction: Reduction
 
     def __init__(
@@ -1108,6 +1176,9 @@ class SoftmaxFocalLoss(LossModule):
         gamma: float = 2.0,
         class_weight: Tensor | Sequence[float] | None = None,
         ignore_index: int | None = -100,
+        poly: float = 0.0,
+        logit_offset: Tensor | Sequence[float] | None = None,
+        margin: float | Tensor | Sequence[float] | None = None,
         reduction: Reduction = "mean",
     ) -> None: ...
     def __call__(

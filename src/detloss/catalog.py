@@ -14,6 +14,7 @@ from detloss.geometry import AxisAligned, Geometry
 from detloss.losses.binary import BalancedCrossEntropyLoss, BinaryCrossEntropyLoss, SigmoidFocalLoss
 from detloss.losses.boxes import CompleteIoULoss, DistanceIoULoss, GeneralizedIoULoss, IoULoss
 from detloss.losses.classification import CrossEntropyLoss, SoftmaxFocalLoss
+from detloss.losses.distribution import DistributionFocalLoss
 from detloss.losses.focal_variants import AsymmetricLoss, HeatmapFocalLoss
 from detloss.losses.gaussian import GaussianWassersteinLoss, KullbackLeiblerLoss, ProbabilisticIoULoss
 from detloss.losses.masks import DiceLoss, TverskyLoss
@@ -45,6 +46,7 @@ class Kind(Enum):
     HEATMAP = "logits of a heat map"
     SOFTMAX = "softmax logits"
     MASK = "mask logits"
+    DISTRIBUTION = "logits of bins"
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ LOSSES: tuple[Loss, ...] = (
         from_counts=class_weight_of,
     ),
     Loss("softmax_focal", "Softmax focal", SoftmaxFocalLoss, Kind.SOFTMAX),
+    Loss("dfl", "Distribution focal", DistributionFocalLoss, Kind.DISTRIBUTION),
     Loss("bce", "Binary cross-entropy", BinaryCrossEntropyLoss, Kind.SIGMOID),
     Loss("balanced_bce", "Balanced cross-entropy", BalancedCrossEntropyLoss, Kind.SIGMOID),
     Loss("focal", "Sigmoid focal", SigmoidFocalLoss, Kind.SIGMOID),

@@ -1,4 +1,4 @@
-"""Balance of unequal class frequencies: weights from counts, and the initial bias of a head."""
+"""Balance of unequal class frequencies: weights, offsets and margins from counts, and the initial bias of a head."""
 
 import math
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ from typing import get_args
 import torch
 from torch import Tensor
 
+from detloss.engine.checks import number
 from detloss.types import CountWeighting, check_choice
 
 
@@ -95,9 +96,7 @@ def class_weight_from_counts(
         raise TypeError(f"beta: expected a number, got {type(beta).__name__}")
     if not 0.0 <= beta < 1.0:
         raise ValueError(f"beta: expected in [0, 1), got {beta!r}")
-    count = counts_of("counts", counts)
-    if count.dim() != 1:
-        raise ValueError(f"counts: expected one per class, (C,), got {tuple(count.shape)}")
+    count = counts_per_class(counts)
     seen = count > 0
     if not seen.any():
         raise ValueError("counts: expected at least one class that occurs, got none")
@@ -112,6 +111,85 @@ def class_weight_from_counts(
     if method != "inverse":
         weight = weight * (seen.sum() / weight.sum())
     return weight.to(torch.float32)
+
+
+def logit_offset_from_counts(counts: Tensor | Sequence[float], tau: float = 1.0) -> Tensor:
+    r"""Compute the offsets of logits that compensate class frequencies.
+
+    .. math:: o_j = \tau \log (n_j / N)
+
+    with n the counts, at least 1, and N their sum
+
+    When to choose it: as ``logit_offset`` of `cross_entropy_loss` and `softmax_focal_loss`, if the class frequencies of
+    the training set are unequal and every class is equally important in the application. The offsets are part of the
+    loss only: without them, the trained logits are those of equally frequent classes. ``tau = 1`` is also the balanced
+    softmax, whose offsets log n differ by a constant, which no softmax depends on.
+
+    Args:
+        counts: The number of samples of every class, (C,); a count below 1 is replaced by 1.
+        tau: The strength, at least 0; 0 is no adjustment.
+
+    Returns:
+        float32 (C,), on the device of the counts.
+
+    Raises:
+        TypeError: The counts are not a tensor or a sequence of numbers.
+        ValueError: A count is negative or not finite, their shape is not (C,), or ``tau`` is negative.
+
+    Example:
+        >>> import detloss
+        >>> detloss.logit_offset_from_counts([900, 100])
+        tensor([-0.1054, -2.3026])
+
+    Sources:
+        Menon et al., Long-tail Learning via Logit Adjustment (2020), https://arxiv.org/abs/2007.07314;
+        Ren et al., Balanced Meta-Softmax for Long-Tailed Visual Recognition (2020), https://arxiv.org/abs/2007.10740
+
+    See also:
+        `class_weight_from_counts`; `margin_from_counts`.
+    """
+    strength = number("tau", tau, 0.0)
+    count = counts_per_class(counts).clamp(min=1.0)
+    return (strength * torch.log(count / count.sum())).to(torch.float32)
+
+
+def margin_from_counts(counts: Tensor | Sequence[float], largest: float = 0.5) -> Tensor:
+    r"""Compute margins that are larger for rarer classes.
+
+    .. math:: m_j = m (n_{min} / n_j)^{1/4}
+
+    with n the counts, at least 1, and m the largest margin
+
+    When to choose it: as ``margin`` of `cross_entropy_loss`, which is then LDAM. The logits of the paper are cosines
+    times 30: logits of another scale need another margin. The paper adds class weights late in the training, by the
+    method ``"effective"`` of `class_weight_from_counts`.
+
+    Args:
+        counts: The number of samples of every class, (C,); a count below 1 is replaced by 1.
+        largest: The margin of the rarest class, at least 0.
+
+    Returns:
+        float32 (C,), on the device of the counts.
+
+    Raises:
+        TypeError: The counts are not a tensor or a sequence of numbers.
+        ValueError: A count is negative or not finite, their shape is not (C,), or ``largest`` is negative.
+
+    Example:
+        >>> import detloss
+        >>> detloss.margin_from_counts([1000, 100, 10])
+        tensor([0.1581, 0.2812, 0.5000])
+
+    Sources:
+        Cao et al., Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss (2019), eq. 12,
+        https://arxiv.org/abs/1906.07413
+
+    See also:
+        `logit_offset_from_counts`; `class_weight_from_counts`.
+    """
+    highest = number("largest", largest, 0.0)
+    count = counts_per_class(counts).clamp(min=1.0)
+    return (highest * (count.min() / count) ** 0.25).to(torch.float32)
 
 
 def prior_bias(pi: float) -> float:
@@ -162,4 +240,12 @@ def counts_of(name: str, value: float | Tensor | Sequence[float]) -> Tensor:
     wrong = count[~(count.isfinite() & (count >= 0))].flatten()
     if len(wrong):
         raise ValueError(f"{name}: expected finite counts of at least 0, got {wrong[0].item():g}")
+    return count
+
+
+def counts_per_class(counts: Tensor | Sequence[float]) -> Tensor:
+    """One count per class, as float64."""
+    count = counts_of("counts", counts)
+    if count.dim() != 1 or len(count) == 0:
+        raise ValueError(f"counts: expected one per class, (C,), got {tuple(count.shape)}")
     return count

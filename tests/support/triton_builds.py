@@ -24,6 +24,7 @@ from detloss.kernels.interface import (
     BinaryRequest,
     BoxRequest,
     Call,
+    DistributionRequest,
     ElementwiseRequest,
     Request,
     SoftmaxRequest,
@@ -51,7 +52,7 @@ class Absent:
         return 0
 
 
-def losses(dtype: torch.dtype) -> Iterator[tuple[str, Request, Tensor, Tensor, tuple[float, ...]]]:
+def losses(dtype: torch.dtype) -> Iterator[tuple[str, Request, Tensor, Tensor, tuple[float | Tensor, ...]]]:
     """Every kernel of weight, by the name of its loss."""
     numbers = torch.zeros(65536, dtype=dtype)
     yield "l1", ElementwiseRequest(elementwise.l1), numbers, numbers, ()
@@ -64,6 +65,15 @@ def losses(dtype: torch.dtype) -> Iterator[tuple[str, Request, Tensor, Tensor, t
     yield "ce", SoftmaxRequest(softmax.cross_entropy, -100, 0.0), logits, classes, (1.0,)
     yield "soft ce", SoftmaxRequest(softmax.cross_entropy, -100, 0.0), logits, logits, (1.0,)
     yield "softmax_focal", SoftmaxRequest(softmax.softmax_focal, -100, 0.0), logits, classes, (1.0, 2.0)
+    leading = 2.0
+    yield "poly", SoftmaxRequest(softmax.poly_softmax_focal, -100, 0.0), logits, classes, (1.0, 2.0, leading)
+    offset = torch.zeros(80)
+    adjusted = SoftmaxRequest(softmax.cross_entropy, -100, 0.0, is_adjusted=True)
+    yield "adjusted ce", adjusted, logits, classes, (1.0, offset, offset)
+    values, bins = torch.zeros(65536, 33, dtype=dtype), torch.arange(33.0)
+    between = DistributionRequest(softmax.cross_entropy, excess=True)
+    yield "dfl", between, values[:, :17].contiguous(), values[:, 0].contiguous(), ()
+    yield "dfl, bins", between, values, values[:, 0].contiguous(), (bins,)
     many = torch.zeros(16, 32000, dtype=dtype)
     yield "ce, 32000 classes", SoftmaxRequest(softmax.cross_entropy, -100, 0.0), many, classes[:16], (1.0,)
     yield (

@@ -21,12 +21,15 @@ def softmax_request(
     ignore_index: int | None,
     label_smoothing: float = 0.0,
     dense: str | None = "probabilities",
+    is_adjusted: bool = False,
 ) -> SoftmaxRequest:
     """The request of a softmax loss, its operands and options checked."""
     class_target(logits, target, dense)
     if ignore_index is not None:
         checks.index("ignore_index", ignore_index)
-    return SoftmaxRequest(formula, ignore_index, checks.number("label_smoothing", label_smoothing, 0.0, 1.0))
+    return SoftmaxRequest(
+        formula, ignore_index, checks.number("label_smoothing", label_smoothing, 0.0, 1.0), is_adjusted
+    )
 
 
 def binary_request(
@@ -83,7 +86,7 @@ def alpha_weights(
         return positive, 1.0 - positive
     if isinstance(alpha, str) or not isinstance(alpha, Tensor | Sequence):
         raise TypeError(f"alpha: expected None, a number or one value per class, got {type(alpha).__name__}")
-    each = value_per_class("alpha", alpha, logits, 1.0).to(torch.float64)
+    each = value_per_class("alpha", alpha, logits, high=1.0).to(torch.float64)
     return each, 1.0 - each
 
 
@@ -96,10 +99,35 @@ def class_weight_parameter(class_weight: Tensor | Sequence[float] | None, logits
     return value_per_class("class_weight", class_weight, logits)
 
 
-def value_per_class(name: str, value: Tensor | Sequence[float], logits: Tensor, high: float = math.inf) -> Tensor:
-    """A value in [0, high] per class, as a tensor; a tensor may also be a scalar."""
+def adjustments(
+    logit_offset: Tensor | Sequence[float] | None,
+    margin: float | Tensor | Sequence[float] | None,
+    logits: Tensor,
+    target: Tensor,
+) -> list[float | Tensor]:
+    """The offset and the margin of an adjusted request, or nothing without both."""
+    if logit_offset is None and margin is None:
+        return []
+    if logit_offset is not None and (isinstance(logit_offset, str) or not isinstance(logit_offset, Tensor | Sequence)):
+        raise TypeError(f"logit_offset: expected None or one value per class, got {type(logit_offset).__name__}")
+    offset = 0.0 if logit_offset is None else value_per_class("logit_offset", logit_offset, logits, -math.inf)
+    if margin is None:
+        return [offset, 0.0]
+    if target.dim() == logits.dim():
+        raise ValueError("margin: expected None with targets that are not class indices, got a value")
+    if isinstance(margin, Real):
+        return [offset, checks.number("margin", margin, 0.0)]
+    if isinstance(margin, str) or not isinstance(margin, Tensor | Sequence):
+        raise TypeError(f"margin: expected None, a number or one value per class, got {type(margin).__name__}")
+    return [offset, value_per_class("margin", margin, logits)]
+
+
+def value_per_class(
+    name: str, value: Tensor | Sequence[float], logits: Tensor, low: float = 0.0, high: float = math.inf
+) -> Tensor:
+    """A value in [low, high] per class, as a tensor; a tensor may also be a scalar."""
     if not isinstance(value, Tensor):
-        numbers = [checks.number(f"{name}[{k}]", each, 0.0, high) for k, each in enumerate(value)]
+        numbers = [checks.number(f"{name}[{k}]", each, low, high) for k, each in enumerate(value)]
         value = torch.tensor(numbers, dtype=torch.float64)
     elif value.dim():
         checks.same_device(name, value, "logits", logits)
@@ -108,9 +136,11 @@ def value_per_class(name: str, value: Tensor | Sequence[float], logits: Tensor, 
     if value.dim() and value.shape != (classes,):
         raise ValueError(f"{name}: expected shape ({classes},), one value per class, got {tuple(value.shape)}")
     if value.device.type == "cpu" and not torch.compiler.is_compiling():  # read only where the host need not wait
-        outside = value[~((value >= 0) & (value <= high))].flatten()
+        is_inside = (value >= low) & (value <= high) if math.isfinite(low) else value.isfinite()
+        outside = value[~is_inside].flatten()
         if len(outside):
             bounds = f"in [0, {high:g}]" if math.isfinite(high) else "of at least 0"
+            bounds = bounds if math.isfinite(low) else "that are finite"
             raise ValueError(f"{name}: expected values {bounds}, got {outside[0].item()}")
     return value.reshape(logits.shape[-1:]) if value.dim() else value
 

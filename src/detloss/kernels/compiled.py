@@ -16,6 +16,7 @@ from detloss.kernels.interface import (
     BinaryRequest,
     BoxRequest,
     Call,
+    DistributionRequest,
     ElementwiseRequest,
     Evaluation,
     MaskRequest,
@@ -26,7 +27,14 @@ from detloss.kernels.interface import (
 )
 from detloss.types import BoxFormat
 
-REQUESTS = (ElementwiseRequest, BinaryRequest, SoftmaxRequest, BoxRequest, MaskRequest)  # of every fused backend
+REQUESTS = (
+    ElementwiseRequest,
+    BinaryRequest,
+    SoftmaxRequest,
+    DistributionRequest,
+    BoxRequest,
+    MaskRequest,
+)  # of every fused backend
 
 
 def serves(call: Call) -> bool:
@@ -55,6 +63,8 @@ def evaluate(call: Call, needs_pred_gradient: bool, needs_target_gradient: bool)
         request.measure if isinstance(request, BoxRequest) else False,
         request.ignore_index if isinstance(request, BinaryRequest | SoftmaxRequest) else None,
         request.label_smoothing if isinstance(request, BinaryRequest | SoftmaxRequest) else 0.0,
+        request.is_adjusted if isinstance(request, SoftmaxRequest) else False,
+        request.excess if isinstance(request, DistributionRequest) else False,
         call.reduction,
         needs_pred_gradient,
         needs_target_gradient,
@@ -81,6 +91,8 @@ def evaluate_in_graph(
     measure: bool,
     ignore_index: int | None,
     label_smoothing: float,
+    is_adjusted: bool,
+    excess: bool,
     reduction: str,
     needs_pred_gradient: bool,
     needs_target_gradient: bool,
@@ -94,7 +106,9 @@ def evaluate_in_graph(
     elif kind is BinaryRequest:
         request = BinaryRequest(function, ignore_index, label_smoothing)
     elif kind is SoftmaxRequest:
-        request = SoftmaxRequest(function, ignore_index, label_smoothing)
+        request = SoftmaxRequest(function, ignore_index, label_smoothing, is_adjusted)
+    elif kind is DistributionRequest:
+        request = DistributionRequest(function, excess)
     else:
         request = MaskRequest(function) if kind is MaskRequest else ElementwiseRequest(function)
     call = Call(pred, target, weight, normalizer, parameters, request, reduction)
@@ -117,6 +131,8 @@ def _(
     measure: bool,
     ignore_index: int | None,
     label_smoothing: float,
+    is_adjusted: bool,
+    excess: bool,
     reduction: str,
     needs_pred_gradient: bool,
     needs_target_gradient: bool,

@@ -42,11 +42,16 @@ class BinaryRequest(NamedTuple):
 
 
 class SoftmaxRequest(NamedTuple):
-    """One loss per row of logits: `formula(m, nll, probability, complement, *parameters)` of the target's class."""
+    """One loss per row of logits: `formula(m, nll, probability, complement, *parameters)` of the target's class.
+
+    The first parameter is the class weight. With `is_adjusted` the last two are an offset, which is added to the
+    logits, and a margin, which is subtracted from the logit of the target's class.
+    """
 
     formula: Callable[..., Any]
     ignore_index: int | None
     label_smoothing: float
+    is_adjusted: bool = False
 
     def last_index(self, logits: Tensor) -> int:
         """The highest class index of a target."""
@@ -57,6 +62,17 @@ class MaskRequest(NamedTuple):
     """One loss per row of mask logits: `formula(m, shared, excess, missing, *parameters)`, of three sums."""
 
     formula: Callable[..., Any]
+
+
+class DistributionRequest(NamedTuple):
+    """One loss per row of logits of bins: a softmax loss of the two bins next to a value, weighted by its distances.
+
+    The only parameter, if there is one, is the values of the bins; else they are 0, 1, 2 and so on. With `excess` the
+    entropy of both weights is subtracted.
+    """
+
+    formula: Callable[..., Any]
+    excess: bool
 
 
 class BoxRequest(NamedTuple):
@@ -118,6 +134,7 @@ class ShardedSoftmaxRequest(NamedTuple):
     formula: Callable[..., Any]
     ignore_index: int | None
     label_smoothing: float
+    is_adjusted: bool
     classes: ShardedClasses
 
     def last_index(self, logits: Tensor) -> int:
@@ -129,6 +146,7 @@ Request = (
     ElementwiseRequest
     | BinaryRequest
     | SoftmaxRequest
+    | DistributionRequest
     | MaskRequest
     | BoxRequest
     | ConvexRequest
@@ -138,6 +156,7 @@ Request = (
 ClassRequest = BinaryRequest | SoftmaxRequest | ShardedSoftmaxRequest
 BY_ROW = (  # the rest: by element
     SoftmaxRequest,
+    DistributionRequest,
     MaskRequest,
     BoxRequest,
     ConvexRequest,
@@ -151,6 +170,7 @@ GENERATED: dict[type, tuple[Callable[..., Any], ...]] = {
     BinaryRequest: formulas.BINARY,
     SoftmaxRequest: formulas.SOFTMAX,
     MaskRequest: formulas.MASKS,
+    DistributionRequest: formulas.SOFTMAX,
     BoxRequest: formulas.PENALTIES,
     ConvexRequest: formulas.PENALTIES,
 }
@@ -174,10 +194,10 @@ class Call(NamedTuple):
 
     Attributes:
         pred: The prediction.
-        target: The target; class indices have one dimension fewer than `pred`.
+        target: The target; class indices and values between bins have one dimension fewer than `pred`.
         weight: A scalar, or a tensor that broadcasts to the unreduced loss.
         normalizer: The divisor of a mean; None: the number of elements or rows that are not ignored.
-        parameters: The formula's parameters; one that is not a scalar has one value per class.
+        parameters: The request's parameters; one that is not a scalar has one value per class or bin.
         request: The formula, and the elements or rows that it is applied to.
         reduction: "none", "sum" or "mean".
         name: The name of the public function.
@@ -204,7 +224,7 @@ class Call(NamedTuple):
     @property
     def has_indices(self) -> bool:
         """Whether the target holds class indices."""
-        return self.target.dim() < self.pred.dim()
+        return self.target.dim() < self.pred.dim() and isinstance(self.request, ClassRequest)
 
     @property
     def loss_shape(self) -> torch.Size:

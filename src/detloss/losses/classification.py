@@ -1,16 +1,13 @@
 """Classification losses of logits with a softmax over the classes: cross-entropy and focal."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from torch import Tensor
 
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
-from detloss.engine.class_checks import (
-    OPERANDS,
-    class_weight_parameter,
-    softmax_request,
-)
+from detloss.engine.class_checks import OPERANDS, adjustments, class_weight_parameter, softmax_request
 from detloss.formulas import softmax
 from detloss.losses.module import LossModule
 from detloss.types import Reduction
@@ -23,6 +20,9 @@ def cross_entropy_loss(
     class_weight: Tensor | Sequence[float] | None = None,
     ignore_index: int | None = -100,
     label_smoothing: float = 0.0,
+    poly: float = 0.0,
+    logit_offset: Tensor | Sequence[float] | None = None,
+    margin: float | Tensor | Sequence[float] | None = None,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
@@ -43,6 +43,10 @@ def cross_entropy_loss(
             its own.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: the fraction of the target that is distributed uniformly over all classes.
+        poly: At least -1: adds ``poly`` (1 - p) of the target's class, Poly-1; with soft targets, of each class.
+        logit_offset: One number per class, (C,), that is added to the logits: `logit_offset_from_counts`.
+        margin: Subtracted from the logit of the target's class: a number of at least 0, or one per class, (C,):
+            `margin_from_counts`. Only with class indices.
         weight: Weight per row, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
             by dimension.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -73,16 +77,22 @@ def cross_entropy_loss(
     See also:
         `CrossEntropyLoss`, the module; `class_weight_from_counts`.
     """
+    formula, options = formula_of(poly)
+    is_adjusted = logit_offset is not None or margin is not None
     return evaluate(
         "cross_entropy_loss",
-        softmax_request(softmax.cross_entropy, logits, target, ignore_index, label_smoothing),
+        softmax_request(formula, logits, target, ignore_index, label_smoothing, is_adjusted=is_adjusted),
         logits,
         target,
         operands=OPERANDS,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[class_weight_parameter(class_weight, logits)],
+        parameters=[
+            class_weight_parameter(class_weight, logits),
+            *options,
+            *adjustments(logit_offset, margin, logits, target),
+        ],
     )
 
 
@@ -93,6 +103,9 @@ def softmax_focal_loss(
     gamma: float = 2.0,
     class_weight: Tensor | Sequence[float] | None = None,
     ignore_index: int | None = -100,
+    poly: float = 0.0,
+    logit_offset: Tensor | Sequence[float] | None = None,
+    margin: float | Tensor | Sequence[float] | None = None,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
@@ -113,6 +126,10 @@ def softmax_focal_loss(
         class_weight: One factor per class, (C,). A row has the factor of its class; with soft targets, each class has
             its own.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
+        poly: At least -1: adds ``poly`` :math:`(1 - p_t)^{\gamma + 1}`, Poly-1.
+        logit_offset: One number per class, (C,), that is added to the logits: `logit_offset_from_counts`.
+        margin: Subtracted from the logit of the target's class: a number of at least 0, or one per class, (C,):
+            `margin_from_counts`.
         weight: Weight per row, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
             by dimension.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -141,17 +158,31 @@ def softmax_focal_loss(
         `SoftmaxFocalLoss`, the module; `sigmoid_focal_loss`.
     """
     exponent = checks.number("gamma", gamma, 0.0)
+    formula, options = formula_of(poly, exponent)
+    is_adjusted = logit_offset is not None or margin is not None
     return evaluate(
         "softmax_focal_loss",
-        softmax_request(softmax.softmax_focal, logits, target, ignore_index, dense=None),
+        softmax_request(formula, logits, target, ignore_index, dense=None, is_adjusted=is_adjusted),
         logits,
         target,
         operands=OPERANDS,
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[class_weight_parameter(class_weight, logits), exponent],
+        parameters=[
+            class_weight_parameter(class_weight, logits),
+            *options,
+            *adjustments(logit_offset, margin, logits, target),
+        ],
     )
+
+
+def formula_of(poly: float, gamma: float | None = None) -> tuple[Callable[..., Any], list[float]]:
+    """The formula of cross-entropy, or of focal loss with a gamma, and its parameters."""
+    coefficient = checks.number("poly", poly, -1.0)
+    if coefficient == 0.0:
+        return (softmax.cross_entropy, []) if gamma is None else (softmax.softmax_focal, [gamma])
+    return softmax.poly_softmax_focal, [gamma or 0.0, 1.0 + coefficient]
 
 
 class CrossEntropyLoss(LossModule, function=cross_entropy_loss):

@@ -5,7 +5,7 @@ import functools
 import os
 import struct
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from detloss.kernels.interface import (
     BoxRequest,
     Call,
     ConvexRequest,
+    DistributionRequest,
     ElementwiseRequest,
     Evaluation,
     MaskRequest,
@@ -31,11 +32,13 @@ from detloss.kernels.interface import (
 
 MOST_PARAMETERS = 5  # of a formula
 TASK = struct.Struct(f"=11q 2d {3 * (3 + MOST_PARAMETERS)}q {MOST_PARAMETERS}d 3q")  # `Task` of task.h, field by field
+ROWS = struct.Struct("=8q d")  # the fields that `RowTask` adds
 CONVEX = struct.Struct("=4q")  # the fields that `ConvexTask` adds
 SHAPES = (Rotated, Polygon)
 MAX_VERTICES = 64  # of a polygon
 KINDS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 NONE, SUM, MEAN_OVER_DIVISOR, MEAN_OVER_PRESENT = range(4)
+PLAIN_ROWS, ADJUSTED_ROWS, ROWS_OF_BINS = range(3)
 CLASS_OUT_OF_RANGE = 2  # the status of a run
 INVERTIBLE = 2.0**-126  # the inverse of a smaller number is infinite in float32
 
@@ -73,13 +76,15 @@ class Plan(NamedTuple):
     by_row: bool = False
     label_smoothing: float = 0.0
     ignore_index: int | None = None
+    rows: int = PLAIN_ROWS
+    excess: bool = False
     shapes: tuple[int, int] | None = None  # of convex shapes
     hull: bool = False
 
     def evaluate(self, call: Call, needs_pred_gradient: bool, needs_target_gradient: bool) -> Evaluation:
         """The loss, weighted and reduced, with the derivatives that are needed, in one pass."""
         pred, target, weight, normalizer, parameters = call[:5]
-        shape, indices = pred.shape, target.dim() < pred.dim()
+        shape, indices = pred.shape, target.dim() < pred.dim() and self.rows != ROWS_OF_BINS
         dtype = arithmetic_dtype(pred, target)
         loss_shape = shape[:-1] if self.by_row else shape
         count = loss_shape.numel()
@@ -102,6 +107,7 @@ class Plan(NamedTuple):
         if weight is not None and not weight.is_cpu:
             raise ValueError(f"weight: expected device cpu (same as the other operands), got {weight.device}")
         fields += ABSENT if weight is None else operand_of(weight.expand(loss_shape), dtype, kept)
+        parameters, adjustments = (parameters[:-2], parameters[-2:]) if self.rows == ADJUSTED_ROWS else (parameters, ())
         constants = [0.0] * MOST_PARAMETERS
         for k, parameter in enumerate(parameters):
             if isinstance(parameter, Tensor) and parameter.dim():
@@ -117,6 +123,8 @@ class Plan(NamedTuple):
             value.data_ptr(), 0 if d_pred is None else d_pred.data_ptr(),
             0 if d_target is None else d_target.data_ptr(),
         )  # fmt: skip
+        if self.rows != PLAIN_ROWS:
+            task += ROWS.pack(self.rows, self.excess, *adjustment_fields(adjustments, dtype, kept))
         if self.shapes is not None:
             task += CONVEX.pack(*self.shapes, target.shape[-1], self.hull)
         return Evaluation(value, d_pred, d_target, self.run(task) == CLASS_OUT_OF_RANGE)
@@ -143,10 +151,14 @@ def plan_of(request: Request) -> Plan | None:
             return Plan(library.detloss_elements, number)
         case BinaryRequest(_, ignore_index, smoothing):
             return Plan(library.detloss_binary, number, label_smoothing=smoothing, ignore_index=ignore_index)
-        case SoftmaxRequest(_, ignore_index, smoothing):
-            return Plan(library.detloss_rows, number, by_row=True, label_smoothing=smoothing, ignore_index=ignore_index)
         case MaskRequest():
             return Plan(library.detloss_masks, number, by_row=True)
+        case SoftmaxRequest(_, ignore_index, smoothing, is_adjusted):
+            run = library.detloss_special_rows if is_adjusted else library.detloss_rows
+            kind = ADJUSTED_ROWS if is_adjusted else PLAIN_ROWS
+            return Plan(run, number, by_row=True, label_smoothing=smoothing, ignore_index=ignore_index, rows=kind)
+        case DistributionRequest(_, excess):
+            return Plan(library.detloss_special_rows, number, by_row=True, rows=ROWS_OF_BINS, excess=excess)
         case BoxRequest(_, geometry, measure):
             box_format = list(FORMATS).index(geometry.format)
             return Plan(library.detloss_pairs, number, geometry.dims, box_format, measure, by_row=True)
@@ -180,6 +192,19 @@ def operand_of(tensor: Tensor, dtype: torch.dtype, kept: list[object]) -> Fields
     layout = array("q", [tensor.dim(), *tensor.shape, *tensor.stride()])
     kept.append(layout)
     return tensor.data_ptr(), kind, layout.buffer_info()[0]
+
+
+def adjustment_fields(
+    adjustments: Sequence[float | Tensor], dtype: torch.dtype, kept: list[object]
+) -> tuple[float, ...]:
+    """The operands of an offset and a margin, and the margin of all classes; a common offset changes nothing."""
+    fields, common = ABSENT * 2, 0.0
+    if adjustments:
+        offset, margin = (
+            operand_of(each, dtype, kept) if isinstance(each, Tensor) and each.dim() else ABSENT for each in adjustments
+        )
+        fields, common = offset + margin, float(adjustments[1]) if margin == ABSENT else 0.0
+    return *fields, common
 
 
 def indices_of(target: Tensor, kept: list[object]) -> Fields:

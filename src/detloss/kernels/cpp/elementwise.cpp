@@ -2,7 +2,7 @@
 // and no formula depends on exact cancellation of a product.
 #include "elementwise.h"
 #include "masks.h"
-#include "softmax.h"
+#include "rows.h"
 
 namespace detloss::ISA {
 namespace {
@@ -15,8 +15,14 @@ Status run_formula(const Task& task, ParallelFor parallel_for, Formulas<Formula.
 
 template <class S, class... Formula>
 Status run_formula(const Task& task, ParallelFor parallel_for, Formulas<Formula...>) {
-    static constexpr void (*all[])(const RowBlock<S>&) = {row_block<Formula, S>...};
-    return rows<S>(task, parallel_for, all[task.formula]);
+    static constexpr void (*all[])(const RowBlock<S>&) = {row_block<Formula, S, Rows::plain>...};
+    return rows<S>({task, plain_rows, 0, {}, {}, 0.0}, parallel_for, all[task.formula]);
+}
+
+template <class S>
+Status run_special(const RowTask& task, ParallelFor parallel_for) {
+    if (task.kind == rows_of_bins) return rows<S>(task, parallel_for, row_block<cross_entropy, S, Rows::between>);
+    return rows<S>(task, parallel_for, row_block<Selected, S, Rows::adjusted>);
 }
 
 // Whether all powers are products. Any other power amplifies the rounding error of its base, so the formula is evaluated
@@ -56,6 +62,9 @@ Status run_rows(const Task& task, ParallelFor parallel_for) {
 Status run_masks(const Task& task, ParallelFor parallel_for) {
     if (task.arithmetic == float64) return run_masks<double>(task, parallel_for, mask_formulas{});
     return run_masks<float>(task, parallel_for, mask_formulas{});
+}
+Status run_special_rows(const RowTask& task, ParallelFor parallel_for) {
+    return task.task.arithmetic == float64 ? run_special<double>(task, parallel_for) : run_special<float>(task, parallel_for);
 }
 
 }  // namespace detloss::ISA

@@ -942,6 +942,69 @@ struct softmax_focal {
     }
 };
 
+struct poly_softmax_focal {
+    static constexpr size_t inputs = 5;
+    INLINE static auto of(auto nll, auto probability, auto complement, auto gamma, auto leading) {
+        const auto v0 = leading * complement;
+        const auto v1 = complement < 0.5;
+        const auto v2 = where(v1, complement, 0.0);
+        const auto v3 = 2.0 - v2;
+        const auto v4 = v2 / v3;
+        const auto v5 = v4 * v4;
+        const auto v6 = 0.0 * v5;
+        const auto v7 = v6 + 0.02857142857142857;
+        const auto v8 = v7 * v5;
+        const auto v9 = v8 + 0.030303030303030304;
+        const auto v10 = v9 * v5;
+        const auto v11 = v10 + 0.03225806451612903;
+        const auto v12 = v11 * v5;
+        const auto v13 = v12 + 0.034482758620689655;
+        const auto v14 = v13 * v5;
+        const auto v15 = v14 + 0.037037037037037035;
+        const auto v16 = v15 * v5;
+        const auto v17 = v16 + 0.04;
+        const auto v18 = v17 * v5;
+        const auto v19 = v18 + 0.043478260869565216;
+        const auto v20 = v19 * v5;
+        const auto v21 = v20 + 0.047619047619047616;
+        const auto v22 = v21 * v5;
+        const auto v23 = v22 + 0.05263157894736842;
+        const auto v24 = v23 * v5;
+        const auto v25 = v24 + 0.058823529411764705;
+        const auto v26 = v25 * v5;
+        const auto v27 = v26 + 0.06666666666666667;
+        const auto v28 = v27 * v5;
+        const auto v29 = v28 + 0.07692307692307693;
+        const auto v30 = v29 * v5;
+        const auto v31 = v30 + 0.09090909090909091;
+        const auto v32 = v31 * v5;
+        const auto v33 = v32 + 0.1111111111111111;
+        const auto v34 = v33 * v5;
+        const auto v35 = v34 + 0.14285714285714285;
+        const auto v36 = v35 * v5;
+        const auto v37 = v36 + 0.2;
+        const auto v38 = v37 * v5;
+        const auto v39 = v38 + 0.3333333333333333;
+        const auto v40 = v5 * v39;
+        const auto v41 = 2.0 * v40;
+        const auto v42 = v2 + v41;
+        const auto v43 = v4 * v42;
+        const auto v44 = nll - complement;
+        const auto v45 = where(v1, v43, v44);
+        const auto v46 = v0 + v45;
+        const auto v47 = power(complement, gamma);
+        const auto v48 = gamma * probability;
+        const auto v49 = quotient(v46, complement);
+        const auto v50 = weighted(v48, v49);
+        const auto v51 = weighted(v47, v46);
+        const auto v52 = leading * probability;
+        const auto v53 = v52 + complement;
+        const auto v54 = v50 + v53;
+        const auto v55 = v47 * v54;
+        return result(v51, v55);
+    }
+};
+
 struct mask_parts {
     static constexpr size_t inputs = 2;
     INLINE static auto of(auto logit, auto target) {
@@ -2373,7 +2436,7 @@ struct Formulas {};
 
 using element_formulas = Formulas<l1, l2, smooth_l1, charbonnier, balanced_l1, log_cosh>;
 using binary_formulas = Formulas<binary_cross_entropy, balanced_cross_entropy, sigmoid_focal, poly_focal, quality_focal, varifocal, varifocal_with_constant_focus, matchability_aware, iou_aware_cross_entropy, heatmap_focal, asymmetric, asymmetric_with_margin>;
-using row_formulas = Formulas<cross_entropy, softmax_focal>;
+using row_formulas = Formulas<cross_entropy, softmax_focal, poly_softmax_focal>;
 using mask_formulas = Formulas<tversky>;
 using penalties = Formulas<iou, log_iou, generalized_iou, distance_iou, complete_iou>;
 using formats = Formulas<xyxy, xywh, cxcywh, ltrb>;

@@ -20,6 +20,7 @@
     Status run_binary(const Task&, ParallelFor);          \
     Status run_rows(const Task&, ParallelFor);            \
     Status run_masks(const Task&, ParallelFor);           \
+    Status run_special_rows(const RowTask&, ParallelFor); \
     Status run_pairs(const Task&, ParallelFor);           \
     Status run_convex(const ConvexTask&, ParallelFor);    \
     }
@@ -43,17 +44,19 @@ bool has(const char* name) {
 }
 
 using Loop = Status (*)(const Task&, ParallelFor);
+using RowLoop = Status (*)(const RowTask&, ParallelFor);
 using ConvexLoop = Status (*)(const ConvexTask&, ParallelFor);
 
 // The loops of one instruction set.
 struct Kernels {
     const char* name;
     Loop elements, binary, rows, masks, pairs;
+    RowLoop special_rows;
     ConvexLoop convex;
 };
 #define KERNELS(name)                                                                                                  \
     {#name, detloss::name::run_elements, detloss::name::run_binary, detloss::name::run_rows, detloss::name::run_masks, \
-     detloss::name::run_pairs, detloss::name::run_convex},
+     detloss::name::run_pairs, detloss::name::run_special_rows, detloss::name::run_convex},
 const Kernels all[] = {INSTRUCTION_SETS(KERNELS)};  // best last
 
 const Kernels* active = nullptr;
@@ -74,9 +77,13 @@ void advise_huge_pages(void* result, int64_t numbers, int64_t arithmetic) {
 #endif
 }
 
-Status run(Loop loop, const Task& task, int64_t numbers) {
+void advise_huge_pages(const Task& task, int64_t numbers) {
     advise_huge_pages(task.d_pred, numbers, task.arithmetic);
     advise_huge_pages(task.d_target, numbers, task.arithmetic);
+}
+
+Status run(Loop loop, const Task& task, int64_t numbers) {
+    advise_huge_pages(task, numbers);
     return loop(task, parallel_for);
 }
 
@@ -98,5 +105,9 @@ EXPORT Status detloss_elements(const Task* task) { return run(active->elements, 
 EXPORT Status detloss_binary(const Task* task) { return run(active->binary, *task, task->entries); }
 EXPORT Status detloss_rows(const Task* task) { return run(active->rows, *task, task->entries * task->width); }
 EXPORT Status detloss_masks(const Task* task) { return run(active->masks, *task, task->entries * task->width); }
+EXPORT Status detloss_special_rows(const RowTask* task) {
+    advise_huge_pages(task->task, task->task.entries * task->task.width);
+    return active->special_rows(*task, parallel_for);
+}
 EXPORT Status detloss_pairs(const Task* task) { return run(active->pairs, *task, task->entries * task->width); }
 EXPORT Status detloss_convex(const ConvexTask* task) { return active->convex(*task, parallel_for); }

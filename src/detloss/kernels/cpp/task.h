@@ -26,6 +26,17 @@ struct Task {
     void *value, *d_pred, *d_target;
 };
 
+enum RowKind : int64_t { plain_rows, adjusted_rows, rows_of_bins };
+
+// A task of rows of logits with adjusted logits, whose offsets have one number per class; or with targets between bins,
+// whose values are the first of the parameters, if there is one.
+struct RowTask {
+    Task task;
+    int64_t kind, excess;
+    Operand offset, margin;
+    double margin_of_all;
+};
+
 // A task of pairs of convex shapes: the kinds of rows, and the width of the second operand's rows.
 struct ConvexTask {
     Task task;

@@ -23,6 +23,7 @@ from detloss.kernels.interface import (
     BoxRequest,
     Call,
     ConvexRequest,
+    DistributionRequest,
     ElementwiseRequest,
     Evaluation,
     GaussianRequest,
@@ -110,6 +111,24 @@ def _(
     return softmax_rows(request, request.classes, pred, target, parameters, needs_target_gradient)
 
 
+@evaluate_entries.register
+def _(
+    request: DistributionRequest,
+    pred: Tensor,
+    target: Tensor,
+    parameters: Sequence[Tensor],
+    needs_target_gradient: bool,
+) -> Entries:
+    logits = pred.to(accumulator(pred))
+    share = shares_of_bins(target.to(logits.dtype), logits, *(bins.to(logits.dtype) for bins in parameters))
+    nll, probability, complement = softmax(logits, LocalClasses())
+    value, rate = request.formula(primitives, nll, probability, complement)
+    if request.excess:
+        value = value + torch.log(torch.where(share == 0, 1.0, share))
+    total, d_pred = sum_over_classes(LocalClasses(), share, value, rate, probability, complement)
+    return Entries(total, d_pred.to(pred.dtype))
+
+
 def softmax_rows(
     request: SoftmaxRequest | ShardedSoftmaxRequest,
     classes: LocalClasses | ShardedClasses,
@@ -121,7 +140,7 @@ def softmax_rows(
     """Losses and derivatives of all rows, with local or sharded classes."""
     class_weight, *options = parameters
     dtype, exact = pred.dtype, accumulator(pred)
-    present = exists = None
+    present = exists = low = None
     if target.dim() < pred.dim():
         if request.ignore_index is not None:
             present = target != request.ignore_index
@@ -132,13 +151,32 @@ def softmax_rows(
     smoothing = request.label_smoothing / max(classes.count(pred), 1)
     share = target.to(exact) * keep + smoothing * class_weight.to(exact)
 
-    nll, probability, complement = softmax(pred.to(exact), classes)
+    logits = pred.to(exact)
+    if request.is_adjusted:
+        *options, offset, margin = (option.to(exact) for option in options)
+        logits, low = primitives.difference(logits, -offset)
+        logits, lower = primitives.difference(logits, margin * target)
+        low = low + lower
+    nll, probability, complement = softmax(logits, classes, low)
     value, rate = request.formula(primitives, nll, probability, complement, *options)
+    total, d_pred = sum_over_classes(classes, share, value, rate, probability, complement)
+    d_target = primitives.weighted(keep, value).to(dtype) if needs_target_gradient and exists is None else None
+    return Entries(total, d_pred.to(dtype), d_target, present, exists)
+
+
+def sum_over_classes(
+    classes: LocalClasses | ShardedClasses,
+    share: Tensor,
+    value: Tensor,
+    rate: float | Tensor,
+    probability: Tensor,
+    complement: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """The losses of all rows, and their derivatives, from the losses of every class and its share of the target."""
     rates = primitives.weighted(share, rate * torch.ones_like(value))
     d_pred = probability * (classes.total(rates) - rates) - complement * rates
-    d_target = primitives.weighted(keep, value).to(dtype) if needs_target_gradient and exists is None else None
     total = classes.total(primitives.weighted(share, value)).squeeze(-1)  # float64: a weight may bring it into range
-    return Entries(total, d_pred.to(dtype), d_target, present, exists)
+    return total, d_pred
 
 
 @evaluate_entries.register
@@ -209,19 +247,39 @@ def one_hot(target: Tensor, exists: Tensor, logits: Tensor, first: int) -> Tenso
     return torch.where(exists.unsqueeze(-1), hot, torch.nan)
 
 
+def shares_of_bins(value: Tensor, logits: Tensor, bins: Tensor | None = None) -> Tensor:
+    """The share of every bin: those of the bins next to a value sum to 1; a value outside has the share of an end."""
+    index = class_indices(logits, 0)
+    bins = index.to(logits.dtype) if bins is None else bins
+    value = value.clamp(bins[0], bins[-1])
+    first = (value.unsqueeze(-1) >= bins[1:-1]).sum(-1)
+    below, above = bins[first], bins[first + 1]
+    of_first, of_second = (above - value) / (above - below), (value - below) / (above - below)
+    shares = torch.where(index == first.unsqueeze(-1), of_first.unsqueeze(-1), 0.0)
+    return torch.where(index == first.unsqueeze(-1) + 1, of_second.unsqueeze(-1), shares)
+
+
 def class_indices(logits: Tensor, first: int) -> Tensor:
     """The classes in the last dimension."""
     return torch.arange(first, first + logits.shape[-1], device=logits.device)
 
 
-def softmax(logits: Tensor, classes: LocalClasses | ShardedClasses) -> tuple[Tensor, Tensor, Tensor]:
-    """-log p, p and 1 - p of every class; the sum of exponentials excludes the largest logit, so 1 - p is accurate."""
+def softmax(
+    logits: Tensor, classes: LocalClasses | ShardedClasses, rounding: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """-log p, p and 1 - p of every class; the sum of exponentials excludes the largest logit, so 1 - p is accurate.
+
+    `rounding` is the difference of the exact logits from the given ones.
+    """
     if classes.count(logits) == 0:
         return logits, logits, logits
     top, index = classes.top(logits)
     is_top = class_indices(logits, classes.first) == index
     # The rounding error of a difference of 80 would change its exponential by forty ulps.
     high, low = primitives.difference(torch.where(is_top, 0.0, logits), torch.where(is_top, 0.0, top))
+    if rounding is not None:
+        low = low + (rounding - classes.total(torch.where(is_top, rounding, 0.0)))
+        high, low = primitives.difference(high, torch.where(is_top, 0.0, -low))
     growth = torch.where(is_top, 0.0, torch.exp(high))
     correction = growth * torch.where(is_top, 0.0, low)
     rest = classes.total(growth) + classes.total(correction)

@@ -929,6 +929,67 @@ def softmax_focal(nll, probability, complement, gamma):
 
 
 @triton.jit
+def poly_softmax_focal(nll, probability, complement, gamma, leading):
+    v0 = leading * complement
+    v1 = complement < 0.5
+    v2 = where(v1, complement, 0.0)
+    v3 = 2.0 - v2
+    v4 = divide(v2, v3)
+    v5 = v4 * v4
+    v6 = 0.0 * v5
+    v7 = v6 + 0.02857142857142857
+    v8 = v7 * v5
+    v9 = v8 + 0.030303030303030304
+    v10 = v9 * v5
+    v11 = v10 + 0.03225806451612903
+    v12 = v11 * v5
+    v13 = v12 + 0.034482758620689655
+    v14 = v13 * v5
+    v15 = v14 + 0.037037037037037035
+    v16 = v15 * v5
+    v17 = v16 + 0.04
+    v18 = v17 * v5
+    v19 = v18 + 0.043478260869565216
+    v20 = v19 * v5
+    v21 = v20 + 0.047619047619047616
+    v22 = v21 * v5
+    v23 = v22 + 0.05263157894736842
+    v24 = v23 * v5
+    v25 = v24 + 0.058823529411764705
+    v26 = v25 * v5
+    v27 = v26 + 0.06666666666666667
+    v28 = v27 * v5
+    v29 = v28 + 0.07692307692307693
+    v30 = v29 * v5
+    v31 = v30 + 0.09090909090909091
+    v32 = v31 * v5
+    v33 = v32 + 0.1111111111111111
+    v34 = v33 * v5
+    v35 = v34 + 0.14285714285714285
+    v36 = v35 * v5
+    v37 = v36 + 0.2
+    v38 = v37 * v5
+    v39 = v38 + 0.3333333333333333
+    v40 = v5 * v39
+    v41 = 2.0 * v40
+    v42 = v2 + v41
+    v43 = v4 * v42
+    v44 = nll - complement
+    v45 = where(v1, v43, v44)
+    v46 = v0 + v45
+    v47 = power(complement, gamma)
+    v48 = gamma * probability
+    v49 = quotient(v46, complement)
+    v50 = weighted(v48, v49)
+    v51 = weighted(v47, v46)
+    v52 = leading * probability
+    v53 = v52 + complement
+    v54 = v50 + v53
+    v55 = v47 * v54
+    return v51, v55
+
+
+@triton.jit
 def mask_parts(logit, target):
     v0 = logit >= 0.0
     v1 = -logit

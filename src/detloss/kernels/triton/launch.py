@@ -14,6 +14,7 @@ from detloss.kernels.interface import (
     BoxRequest,
     Call,
     ConvexRequest,
+    DistributionRequest,
     ElementwiseRequest,
     Evaluation,
     MaskRequest,
@@ -158,7 +159,7 @@ def plan_of(call: Call, weights: Sequence[Tensor]) -> Plan:
     if isinstance(call.request, BoxRequest):
         return box_plan(call, call.request, weights)
     parameters = [scalar(parameter, call.pred) for parameter in call.parameters]
-    if isinstance(call.request, SoftmaxRequest):
+    if isinstance(call.request, SoftmaxRequest | DistributionRequest):
         return softmax_plan(call, call.request, weights, parameters)
     if isinstance(call.request, MaskRequest):
         return mask_plan(call, call.request, weights, parameters)
@@ -202,14 +203,24 @@ def elementwise_plan(
     return Plan(elements, ELEMENTS, columns, arguments)
 
 
-def softmax_plan(call: Call, request: SoftmaxRequest, weights: Sequence[Tensor], parameters: Sequence[Scalar]) -> Plan:
+def softmax_plan(
+    call: Call, request: SoftmaxRequest | DistributionRequest, weights: Sequence[Tensor], parameters: Sequence[Scalar]
+) -> Plan:
     """A block has several whole rows, or a part of one long row at a time."""
-    classes, indices = call.pred.shape[-1], call.has_indices
+    classes, indices, between = call.pred.shape[-1], call.has_indices, isinstance(request, DistributionRequest)
+    smoothing = request.label_smoothing if isinstance(request, SoftmaxRequest) else 0.0
+    bins = offset = margin = Scalar(0.0)
+    if isinstance(request, DistributionRequest):
+        bins, parameters = (parameters[0] if parameters else bins), [Scalar(1.0)]
+    elif request.is_adjusted:
+        *parameters, offset, margin = parameters
+        if margin.memory is not None and margin.memory.dim() == 0:
+            margin = Scalar(0.0, margin.memory.expand(classes).contiguous())
     whole = classes <= LARGEST_TILE
     tile = triton.next_power_of_2(classes) if whole else LARGEST_TILE
     warps = max(1, tile // LOGITS_PER_WARP)
     block = warps * LOGITS_PER_WARP // tile
-    padded = [*parameters, *[Scalar(0.0)] * (2 - len(parameters))]
+    padded = [*parameters, *[Scalar(0.0)] * (3 - len(parameters))]
     arguments = {
         "pred": call.pred.contiguous(),
         "target": without_booleans(call.target.contiguous()),
@@ -218,13 +229,23 @@ def softmax_plan(call: Call, request: SoftmaxRequest, weights: Sequence[Tensor],
         "parameter_column": int(has_class_values(parameters)),
         "first": padded[0].value,
         "second": padded[1].value,
-        "keep": 1.0 - request.label_smoothing,
-        "spread": request.label_smoothing / classes,
+        "third": padded[2].value,
+        "offsets": offset.memory
+        if offset.memory is None or offset.memory.dim()
+        else None,  # a common one has no effect
+        "margins": margin.memory,
+        "margin": margin.value,
+        "bins": bins.memory,
+        "keep": 1.0 - smoothing,
+        "spread": smoothing / classes,
         "formula": getattr(formulas, request.formula.__name__),
         "arity": len(parameters) - 1,
         "indices": indices,
-        "single": indices and request.label_smoothing == 0.0,
-        "ignore_index": request.ignore_index if indices else None,
+        "single": indices and smoothing == 0.0,
+        "adjusted": isinstance(request, SoftmaxRequest) and request.is_adjusted,
+        "between": between,
+        "excess": isinstance(request, DistributionRequest) and request.excess,
+        "ignore_index": request.ignore_index if indices and isinstance(request, SoftmaxRequest) else None,
         "counters": None,
         "whole": whole,
         "tile": tile,

@@ -13,88 +13,20 @@ from detloss.kernels.triton.blocks import (
     reduced_derivative,
     store_or_add,
 )
-from detloss.kernels.triton.device_primitives import (
-    INFINITY,
-    difference,
-    divide,
-    exp_of_sum,
-    log1p,
-    maximum,
-    minimum,
-    weighted,
+from detloss.kernels.triton.device_primitives import log, weighted
+from detloss.kernels.triton.logits import (
+    adjust,
+    adjusted_tile,
+    differences_of,
+    load_tile,
+    probabilities,
+    probability_of,
+    shares_of_bins,
+    statistics,
+    statistics_in_tiles,
+    sum_of_columns,
+    weighted_nll,
 )
-
-
-@triton.jit
-def differences_of(logits, top, is_top):
-    """The differences from the largest logit, with their rounding errors, and their exponentials, 0 for the largest.
-
-    Without the rounding errors, the error of an exponential at a difference of 80 would be forty ulps.
-    """
-    high, low = difference(tl.where(is_top, 0.0, logits), tl.where(is_top, 0.0, top))
-    return high, low, tl.where(is_top, 0.0, exp_of_sum(high, low))
-
-
-@triton.jit
-def probability_of(others, top, rest, is_top):
-    """p of every class; `rest` is the sum of all exponentials except the largest, which is 1."""
-    return divide(tl.where(is_top, tl.where(top == top, 1.0, top), others), 1.0 + rest)
-
-
-@triton.jit
-def probabilities(logits, top, rest, is_top):
-    """-log p, p and 1 - p of classes, without cancellation."""
-    high, low, others = differences_of(logits, top, is_top)
-    complement = divide(tl.where(is_top, rest, 1.0 + rest - others), 1.0 + rest)
-    return log1p(rest) - low - high, probability_of(others, top, rest, is_top), complement
-
-
-@triton.jit
-def weighted_nll(class_share, nll_loss, logits, top):
-    """A class weight times -log p; if -log p overflows, it is the difference of the logits, computed in halves."""
-    below = 2.0 * (class_share * (0.5 * top - 0.5 * logits))
-    return tl.where((nll_loss == INFINITY) & (class_share != 0.0), below, weighted(class_share, nll_loss))
-
-
-@triton.jit
-def load_tile(logits, at, column, inside, classes, dtype: tl.constexpr):
-    """A tile of logits, padded with -infinity."""
-    return tl.load(logits + (at + column), mask=inside & (column < classes), other=-INFINITY).to(dtype)
-
-
-@triton.jit
-def sum_of_columns(tile):
-    """The sum of every row, rounded once, because a power amplifies its error."""
-    return tl.sum(tile.to(tl.float64), 1).to(tile.dtype)
-
-
-@triton.jit
-def statistics(logits, column, classes):
-    """The largest logit of rows, its first column (none if it is NaN), and the sum of the other exponentials."""
-    top = tl.max(logits, 1)
-    top_column = tl.min(tl.where(logits == top[:, None], column, classes), 1)
-    _, _, others = differences_of(logits, top[:, None], column == top_column[:, None])
-    return top, top_column, sum_of_columns(tl.where(column < classes, others, 0.0))
-
-
-@triton.jit
-def statistics_in_tiles(pred, at, column, inside, classes, dtype: tl.constexpr):
-    """The same for long rows in one pass: every lane has its own largest logit and sum."""
-    top = tl.full(inside.shape, -INFINITY, dtype) + tl.zeros(column.shape, dtype)
-    rest, top_index = tl.zeros(top.shape, dtype), tl.zeros(top.shape, tl.int32)
-    for begin in range(0, classes, column.shape[1]):
-        logits = load_tile(pred, at, begin + column, inside, classes, dtype)
-        is_larger, lower = logits > top, minimum(logits, top)
-        high, low = difference(lower, maximum(logits, top))
-        step = tl.where(lower == -INFINITY, 0.0, exp_of_sum(high, low))
-        rest = tl.where(is_larger, (1.0 + rest) * step, rest + step)
-        top_index = tl.where(is_larger, begin + column, top_index)
-        top = tl.where(is_larger, logits, top)
-    highest = tl.max(top, 1)
-    top_column = tl.min(tl.where(top == highest[:, None], top_index, classes), 1)
-    is_top = (top == highest[:, None]) & (top_index == top_column[:, None])
-    _, _, others = differences_of(top, highest[:, None], is_top)
-    return highest, top_column, sum_of_columns(tl.where(is_top, rest, (1.0 + rest) * others))
 
 
 @triton.jit
@@ -131,12 +63,20 @@ def rows(
     divisor: tl.float64,
     first: tl.float64,
     second: tl.float64,
+    third: tl.float64,
+    offsets,
+    margins,
+    margin: tl.float64,
+    bins,
     keep: tl.float64,
     spread: tl.float64,
     formula: tl.constexpr,
     arity: tl.constexpr,
     indices: tl.constexpr,
     single: tl.constexpr,
+    adjusted: tl.constexpr,
+    between: tl.constexpr,
+    excess: tl.constexpr,
     ignore_index: tl.constexpr,
     reduced: tl.constexpr,
     mean: tl.constexpr,
@@ -145,10 +85,13 @@ def rows(
     tile: tl.constexpr,
     block: tl.constexpr,
 ):
-    """Losses and derivatives of rows; `single` is a target of one class: an index without label smoothing."""
+    """Losses and derivatives of rows; `single` is a target of one class: an index without label smoothing.
+
+    `between` is a target between two bins.
+    """
     total = divisor_of(divisor, divisors, counters, 1, dtype)
     keep, spread = number(keep, None, dtype), number(spread, None, dtype)
-    options = (number(second, parameters[1], dtype),)[:arity]
+    options = (number(second, parameters[1], dtype), number(third, parameters[2], dtype))[:arity]
     lanes, columns_of_tile = tl.arange(0, block), tl.arange(0, tile)[None, :]
     at, end = lanes[:, None] * classes, tile if whole else classes
     partial = tl.zeros((block,), dtype)
@@ -164,16 +107,45 @@ def rows(
             if ignore_index is not None:
                 factor = tl.where(labels == ignore_index, 0.0, factor)
         if whole:
-            logits = load_tile(pred + corner, at, columns_of_tile, inside_rows, classes, dtype)
-            top, top_column, rest = statistics(logits, columns_of_tile, classes)
+            logits, low = adjusted_tile(
+                pred + corner,
+                at,
+                columns_of_tile,
+                inside_rows,
+                classes,
+                labels,
+                offsets,
+                margins,
+                margin,
+                adjusted,
+                dtype,
+            )
+            top, top_low, top_column, rest = statistics(logits, low, columns_of_tile, classes, adjusted)
         else:
-            top, top_column, rest = statistics_in_tiles(pred + corner, at, columns_of_tile, inside_rows, classes, dtype)
+            top, top_low, top_column, rest = statistics_in_tiles(
+                pred + corner,
+                at,
+                columns_of_tile,
+                inside_rows,
+                classes,
+                labels,
+                offsets,
+                margins,
+                margin,
+                adjusted,
+                dtype,
+            )
 
         if single:
             exists = (labels >= 0) & (labels < classes)
             label = tl.where(exists, labels, 0)
             its_logit = tl.load(pred + corner + (lanes * classes + label), mask=inside, other=0.0).to(dtype)
-            nll, probability, complement = probabilities(its_logit, top, rest, label == top_column)
+            its_low = its_logit
+            if adjusted:
+                its_logit, its_low = adjust(its_logit, label, inside, labels, offsets, margins, margin, dtype)
+            nll, probability, complement = probabilities(
+                its_logit, its_low, top, top_low, rest, label == top_column, adjusted
+            )
             nll_loss, rate = formula(nll, probability, complement, *options)
             class_weight = numbers(first, parameters[0], label * parameter_column, inside, dtype)
             class_share = tl.where(exists, class_weight, float("nan"))
@@ -183,10 +155,55 @@ def rows(
                 for begin in range(0, end, tile):
                     column = begin + columns_of_tile
                     is_top = column == top_column[:, None]
-                    z = logits if whole else load_tile(pred + corner, at, column, inside_rows, classes, dtype)
-                    _, _, others = differences_of(z, top[:, None], is_top)
+                    if whole:
+                        z, z_low = logits, low
+                    else:
+                        z, z_low = adjusted_tile(
+                            pred + corner,
+                            at,
+                            column,
+                            inside_rows,
+                            classes,
+                            labels,
+                            offsets,
+                            margins,
+                            margin,
+                            adjusted,
+                            dtype,
+                        )
+                    _, _, others = differences_of(z, z_low, top[:, None], top_low[:, None], is_top, adjusted)
                     slope = probability_of(others, top[:, None], rest[:, None], is_top)
                     slope = tl.where(column == label[:, None], -complement[:, None], slope) * d_row[:, None]
+                    slope = tl.where(factor[:, None] == 0.0, 0.0, slope)
+                    tl.store(d_pred + corner + (at + column), slope, mask=inside_rows & (column < classes))
+        elif between:
+            value_of_row = tl.load(target + entry, mask=inside, other=0.0).to(dtype)
+            first_bin, share, next_share = shares_of_bins(value_of_row, bins, classes, columns_of_tile, inside, dtype)
+            of_first = lanes * classes + first_bin
+            its_logit = tl.load(pred + corner + of_first, mask=inside, other=0.0).to(dtype)
+            next_logit = tl.load(pred + corner + (of_first + 1), mask=inside, other=0.0).to(dtype)
+            nll, probability, complement = probabilities(
+                its_logit, its_logit, top, top, rest, first_bin == top_column, False
+            )
+            next_nll, next_probability, next_complement = probabilities(
+                next_logit, next_logit, top, top, rest, first_bin + 1 == top_column, False
+            )
+            loss = weighted_nll(share, nll, its_logit, top) + weighted_nll(next_share, next_nll, next_logit, top)
+            if excess:
+                loss += weighted(share, log(tl.where(share == 0.0, 1.0, share)))
+                loss += weighted(next_share, log(tl.where(next_share == 0.0, 1.0, next_share)))
+            d_row = reduced_derivative(tl.where(share == share, 1.0, share), factor, total, mean)
+            d_first = probability * next_share - complement * share
+            d_second = next_probability * share - next_complement * next_share
+            if d_pred is not None:
+                for begin in range(0, end, tile):
+                    column = begin + columns_of_tile
+                    is_top = column == top_column[:, None]
+                    z = logits if whole else load_tile(pred + corner, at, column, inside_rows, classes, dtype)
+                    _, _, others = differences_of(z, z, top[:, None], top[:, None], is_top, False)
+                    slope = probability_of(others, top[:, None], rest[:, None], is_top)
+                    slope = tl.where(column == first_bin[:, None], d_first[:, None], slope)
+                    slope = tl.where(column == first_bin[:, None] + 1, d_second[:, None], slope) * d_row[:, None]
                     slope = tl.where(factor[:, None] == 0.0, 0.0, slope)
                     tl.store(d_pred + corner + (at + column), slope, mask=inside_rows & (column < classes))
         else:
@@ -195,8 +212,25 @@ def rows(
                 for begin in range(0, end, tile):
                     column = begin + columns_of_tile
                     here, is_top = inside_rows & (column < classes), column == top_column[:, None]
-                    z = logits if whole else load_tile(pred + corner, at, column, inside_rows, classes, dtype)
-                    nll, probability, complement = probabilities(z, top[:, None], rest[:, None], is_top)
+                    if whole:
+                        z, z_low = logits, low
+                    else:
+                        z, z_low = adjusted_tile(
+                            pred + corner,
+                            at,
+                            column,
+                            inside_rows,
+                            classes,
+                            labels,
+                            offsets,
+                            margins,
+                            margin,
+                            adjusted,
+                            dtype,
+                        )
+                    nll, probability, complement = probabilities(
+                        z, z_low, top[:, None], top_low[:, None], rest[:, None], is_top, adjusted
+                    )
                     nll_loss, rate = formula(nll, probability, complement, *options)
                     class_weight = numbers(first, parameters[0], column * parameter_column, here, dtype)
                     wanted = targets_of(target + corner, labels, at, column, here, classes, dtype)
