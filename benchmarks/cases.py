@@ -14,6 +14,7 @@ from benchmarks.inputs import (
     FEW_CLASSES,
     HEAD,
     INDICES,
+    MASKS,
     NUMBERS,
     OVERLAPPING_BOXES,
     ROWS,
@@ -27,7 +28,7 @@ from detloss.catalog import Kind
 
 Loss = Callable[..., Tensor]
 TORCH, TORCHVISION, MMDET, FVCORE, MMCV = "torch", "torchvision", "mmdet style", "fvcore style", "mmcv style"
-COMPILED = "torch.compile"
+COMPILED, PLAIN = "torch.compile", "plain formula"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ INPUTS = {
     Kind.BOX: BOXES,
     Kind.SIGMOID: DENSE,
     Kind.SOFTMAX: ROWS,
+    Kind.MASK: MASKS,
 }
 SPECIAL_INPUTS = {"log_iou": OVERLAPPING_BOXES, "weighted_ce": WEIGHTED_ROWS, "softmax_focal": FEW_CLASSES}
 LIBRARIES = {TORCHVISION: torchvision, TORCH: torch, MMDET: mmdet, FVCORE: fvcore}
@@ -88,10 +90,11 @@ def ours(row: catalog.Loss) -> Loss:
 
 
 def case_of(row: catalog.Loss) -> Case:
-    """A loss of the catalog with the functions of its name in the libraries."""
+    """A loss of the catalog with the functions of its name in the libraries, or without any with the plain formula."""
+    plain = getattr(lean, row.name)
     peers = {title: getattr(library, row.name) for title, library in LIBRARIES.items() if hasattr(library, row.name)}
     family = SPECIAL_INPUTS.get(row.name, INPUTS[row.kind])
-    return Case(row.name, family, ours(row), peers, getattr(lean, row.name))
+    return Case(row.name, family, ours(row), peers or {PLAIN: plain}, plain)
 
 
 def focal_variants(case: Case) -> Iterator[Case]:

@@ -126,6 +126,12 @@ def weighted_logits(size: Size, generator: Generator) -> Operands:
     return *softmax_logits(size, generator), 0.5 + torch.rand(size.columns, generator=generator)
 
 
+def mask_logits(size: Size, generator: Generator) -> Operands:
+    """Rows of logits, each with a target mask of about a fifth of its pixels."""
+    logits = 3 * torch.randn(size.rows, size.columns, generator=generator) - 2
+    return logits, (logits + 3 * torch.randn(logits.shape, generator=generator) > 2).float()
+
+
 def features(size: Size, generator: Generator) -> Operands:
     """Features of 256 channels, weight and bias of the last layer of a head, and class indices."""
     channels = torch.randn(size.rows, 256, generator=generator)
@@ -151,4 +157,5 @@ ROWS = Family(
 )
 FEW_CLASSES = replace(ROWS, sizes=(SOFTMAX,))
 WEIGHTED_ROWS = replace(FEW_CLASSES, draw=weighted_logits)
+MASKS = Family("pixels", mask_logits, (Size(300, 12_544), Size(100, 65_536)), Size(300, 12_544), bounds.of_dense_logits)
 HEAD = Family("logits", features, (Size(20_000, 1203),), Size(2_000, 1203), bounds.of_linear, trainable=3)

@@ -8,7 +8,7 @@ from torch import Generator
 
 import detloss
 from benchmarks import polygons
-from benchmarks.inputs import Operands, Size, boxes, indexed_logits
+from benchmarks.inputs import Operands, Size, boxes, indexed_logits, mask_logits
 from benchmarks.machine import this_machine
 from benchmarks.meters import wall_seconds
 from benchmarks.results import Summary, duration
@@ -18,6 +18,7 @@ from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 
 BUDGET = Budget(seconds=40.0, min_run_time=0.02, rounds=101)
 BOXES, ROTATED_BOXES, CELLS, CLASSES = 65_536, 10_000, 12_000, 80
+MASKS, PIXELS = 300, 12_544
 
 
 def candidates(kinds: tuple[Kind, ...], operands: Operands, **options: object) -> dict[str, Candidate]:
@@ -49,13 +50,14 @@ def with_gradient(operands: Operands) -> Operands:
 
 
 def tables() -> list[Table]:
-    """Box losses of axis-aligned and of rotated boxes, and classification losses with class indices."""
+    """Box losses of axis-aligned and of rotated boxes, classification losses with class indices, and mask losses."""
     generator = Generator().manual_seed(0)
     box_kinds = (Kind.REGRESSION, Kind.BOX)
     axis_aligned = with_gradient(boxes(Size(BOXES), generator))
     rotated = with_gradient(polygons.boxes(ROTATED_BOXES, generator))
     logits, labels = with_gradient(indexed_logits(Size(CELLS, CLASSES), generator))
     background = with_gradient((torch.cat((logits.detach(), logits.detach()[:, :1]), 1), labels))
+    masks = with_gradient(mask_logits(Size(MASKS, PIXELS), generator))
     geometry = detloss.Rotated()
     return [
         relative_to("iou", f"{BOXES} axis-aligned boxes", BOXES, candidates(box_kinds, axis_aligned)),
@@ -71,6 +73,7 @@ def tables() -> list[Table]:
             CELLS,
             candidates((Kind.SIGMOID,), (logits, labels)) | candidates((Kind.SOFTMAX,), background),
         ),
+        relative_to("dice", f"{MASKS} masks of {PIXELS} pixels", MASKS, candidates((Kind.MASK,), masks)),
     ]
 
 

@@ -106,8 +106,8 @@ def test_the_gradient_for_disjoint_boxes(row: list[str], geometry: AxisAligned |
     steps = sizes.diff()
     found = {
         "none": bool((sizes == 0).all()),
-        "constant": bool((sizes > 0).all() and torch.allclose(sizes, sizes[:1])),
-        "grows": bool((steps > 0).all()),
+        "constant": bool((sizes > 0).all() and torch.allclose(sizes, sizes[:1], rtol=1e-3)),
+        "grows": bool((steps > 0).all() and sizes[-1] > 10 * sizes[0]),
         "decays": bool(sizes[0] > 0 and (steps <= 0).all() and sizes[-1] < 1e-3 * sizes[0]),
     }
     assert [name for name, holds in found.items() if holds] == [row[2]]

@@ -22,6 +22,8 @@ OPERANDS = {
     Kind.ROTATED: (torch.zeros(2, 5), torch.zeros(2, 5)),
     Kind.MASK: (torch.zeros(2, 4), torch.zeros(2, 4)),
     Kind.SIGMOID: (torch.zeros(2, 4), torch.zeros(2, 4)),
+    Kind.QUALITY: (torch.zeros(2, 4), torch.zeros(2, 4)),
+    Kind.HEATMAP: (torch.zeros(2, 4), torch.zeros(2, 4)),
     Kind.SOFTMAX: (torch.zeros(2, 4), torch.zeros(2, dtype=torch.int64)),
 }
 

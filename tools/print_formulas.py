@@ -9,7 +9,7 @@ from typing import Any
 
 from detloss import formulas
 from detloss.formulas.axis_aligned import OPTIONAL, AxisDifferences, axis_aligned, measures_of_boxes, name_of_generated
-from detloss.formulas.masks import mask_derivatives, mask_parts
+from detloss.formulas.mask_sums import mask_derivatives, mask_parts
 from detloss.formulas.measures import PairMeasures, Slopes, needs
 from detloss.geometry import FORMATS
 from tools import cpp_printer, triton_printer

@@ -24,6 +24,24 @@ def smooth_l1(prediction: Tensor, target: Tensor) -> Tensor:
     return torch.where(size < 1.0, 0.5 * size * size, size - 0.5).sum()
 
 
+def charbonnier(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of Charbonnier losses with delta 1."""
+    return ((prediction - target).square() + 1.0).sqrt().sub(1.0).sum()
+
+
+def balanced_l1(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of balanced L1 losses with alpha 0.5, gamma 1.5 and beta 1."""
+    size, b = (prediction - target).abs(), math.expm1(3.0)
+    near = 0.5 / b * (b * size + 1.0) * torch.log(b * size + 1.0) - 0.5 * size
+    return torch.where(size < 1.0, near, 1.5 * size + 1.5 / b - 0.5).sum()
+
+
+def log_cosh(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of log cosh of the errors."""
+    size = (prediction - target).abs()
+    return (size + torch.log(1.0 + torch.exp(-2.0 * size)) - math.log(2.0)).sum()
+
+
 def sides(boxes: Tensor) -> tuple[Tensor, Tensor]:
     """Width and height."""
     left, top, right, bottom = boxes.unbind(-1)
@@ -135,3 +153,18 @@ def focal(logits: Tensor, target: Tensor) -> Tensor:
     probability = torch.where(logits >= 0.0, 1.0, tail) / (1.0 + tail)
     missing = probability + target - 2.0 * probability * target
     return ((0.75 - 0.5 * target) * missing * missing * binary_negative_log_likelihood(logits, target, tail)).sum()
+
+
+def dice(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of Dice losses."""
+    probability = logits.sigmoid()
+    sizes = probability.sum(-1) + target.sum(-1)
+    return (1.0 - 2.0 * (probability * target).sum(-1) / (sizes + TINY)).sum()
+
+
+def tversky(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of Tversky losses with alpha 0.3 and beta 0.7."""
+    probability = logits.sigmoid()
+    shared = (probability * target).sum(-1)
+    errors = 0.3 * (probability * (1.0 - target)).sum(-1) + 0.7 * ((1.0 - probability) * target).sum(-1)
+    return (1.0 - shared / (shared + errors + TINY)).sum()

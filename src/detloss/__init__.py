@@ -31,6 +31,7 @@ PUBLIC = {
     "detectors.rotated_unitbox": ("RotatedUnitBox",),
     "detectors.unitbox": ("UnitBox",),
     "engine.debugging": ("NonFiniteLossError", "doctor", "validating"),
+    "focus": ("WiseFocus", "iou_focus", "powerful_focus", "slide_weight"),
     "geometry": ("AxisAligned", "Cuboid", "Mixed", "Polygon", "Polytope", "Rotated"),
     "kernels": ("backends", "use_backend"),
     "losses.distribution": ("fine_grained_bins",),

@@ -30,6 +30,7 @@ from detloss.class_balance import (
 from detloss.detectors.rotated_unitbox import RotatedUnitBox
 from detloss.detectors.unitbox import UnitBox
 from detloss.engine.debugging import NonFiniteLossError, doctor, validating
+from detloss.focus import WiseFocus, iou_focus, powerful_focus, slide_weight
 from detloss.geometry import AxisAligned, Cuboid, Geometry, Mixed, Polygon, Polytope, Rotated
 from detloss.kernels import backends, use_backend
 from detloss.losses.binary import balanced_cross_entropy_loss, binary_cross_entropy_loss, sigmoid_focal_loss
@@ -105,6 +106,7 @@ __all__ = [
     "TverskyLoss",
     "UnitBox",
     "VarifocalLoss",
+    "WiseFocus",
     "alpha_from_counts",
     "asymmetric_loss",
     "backends",
@@ -132,6 +134,7 @@ __all__ = [
     "heatmap_focal_loss",
     "iou",
     "iou_aware_cross_entropy_loss",
+    "iou_focus",
     "iou_loss",
     "kullback_leibler_loss",
     "l1_loss",
@@ -150,6 +153,7 @@ __all__ = [
     "polytope_from_halfspaces",
     "polytope_from_quaternion",
     "polytope_to_halfspaces",
+    "powerful_focus",
     "prior_bias",
     "probabilistic_iou_loss",
     "quality_focal_loss",
@@ -164,6 +168,7 @@ __all__ = [
     "sharded_sigmoid_focal_loss",
     "sigmoid_focal_cost",
     "sigmoid_focal_loss",
+    "slide_weight",
     "smooth_l1_loss",
     "softmax_cost",
     "softmax_focal_loss",
@@ -278,7 +283,7 @@ class BalancedL1Loss(LossModule):
 
     Args:
         alpha: Scale of the gradient of small errors, more than 0; a smaller one increases it relative to ``gamma``.
-        gamma: Gradient of large errors, more than 0 and at most 64 ``alpha``.
+        gamma: Gradient of large errors, at least 0 and at most 64 ``alpha``.
         beta: The error at which the two parts meet, more than 0.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 

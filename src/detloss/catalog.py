@@ -45,8 +45,8 @@ class Kind(Enum):
     QUALITY = "one-vs-rest logits with qualities"
     HEATMAP = "logits of a heat map"
     SOFTMAX = "softmax logits"
-    MASK = "mask logits"
     DISTRIBUTION = "logits of bins"
+    MASK = "mask logits"
 
 
 @dataclass(frozen=True)

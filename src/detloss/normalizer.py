@@ -1,12 +1,13 @@
 """Normalizer of a loss: the number of positives, averaged over ranks."""
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor
 
 from detloss.engine import checks
+from detloss.running_mean import RunningMean, mean_over_ranks
 
 
-class Normalizer(nn.Module):
+class Normalizer(RunningMean):
     """Convert a number of positives, or a sum of weights, to the normalizer of a loss, equal on all ranks.
 
     The normalizer is the mean of the counts over ranks, or its running mean if ``momentum`` is given, but at least
@@ -29,8 +30,9 @@ class Normalizer(nn.Module):
         ValueError: An option is out of range, or the count is not a single number.
 
     Edge cases:
-        Without torch.distributed, the mean is the count itself. The first count initializes the running mean. The
-        minimum applies per rank: if the mean count is below ``minimum``, ranks divide by more than a single process.
+        Without torch.distributed, the mean is the count itself. The first count initializes the running mean; a count
+        that is not finite leaves it unchanged. The minimum applies per rank: if the mean count is below ``minimum``,
+        ranks divide by more than a single process.
 
     Example:
         >>> import torch, detloss
@@ -46,19 +48,9 @@ class Normalizer(nn.Module):
         The ``normalizer`` argument of every loss.
     """
 
-    running: Tensor
-
     def __init__(self, *, minimum: float = 1.0, momentum: float | None = None) -> None:
-        super().__init__()
-        self.minimum = checks.number("minimum", minimum, 0.0)
-        if self.minimum == 0.0:
-            raise ValueError("minimum: expected more than 0, got 0")
-        if momentum is not None:
-            momentum = checks.number("momentum", momentum, 0.0, 1.0)
-            if momentum == 1.0:
-                raise ValueError("momentum: expected in [0, 1), got 1.0")
-            self.register_buffer("running", torch.full((), torch.nan))  # NaN: no count yet
-        self.momentum = momentum
+        super().__init__(momentum, torch.nan)
+        self.minimum = checks.positive("minimum", minimum)
 
     @torch.no_grad()
     def forward(self, count: float | Tensor) -> Tensor:
@@ -67,14 +59,11 @@ class Normalizer(nn.Module):
             count = torch.full((), checks.number("count", count, 0.0), device=device)
         if count.numel() != 1:
             raise ValueError(f"count: expected one number, got a tensor of shape {tuple(count.shape)}")
-        mean = count.detach().reshape(()).to(torch.float32, copy=True)
-        if distributed.is_available() and distributed.is_initialized():
-            distributed.all_reduce(mean)
-            mean = mean / distributed.get_world_size()
+        total = count.detach().reshape(()).to(torch.float32)
+        mean = mean_over_ranks(total, torch.ones_like(total))
         if self.momentum is not None:
             if self.training:
-                smooth = self.momentum * self.running + (1.0 - self.momentum) * mean
-                self.running.copy_(torch.where(self.running.isnan(), mean, smooth))
+                self.update(mean)
             mean = torch.where(self.running.isnan(), mean, self.running)
         return mean.clamp(min=self.minimum)
 

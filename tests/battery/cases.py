@@ -15,7 +15,7 @@ from tests.battery import boxes, logits
 from tests.battery.error_bounds import ErrorBound, error_bound
 from tests.oracle import boxes as exact_boxes
 from tests.oracle.exact import Exact
-from tests.support.loss_table import BOXES, Options, Row, rows_of
+from tests.support.loss_table import BOXES, ONE_LOGIT, Options, Row, rows_of
 
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
@@ -87,7 +87,7 @@ def binary_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
     families = {"hard": hard, "soft": soft, "NaN": [(float("nan"), 1.0), (0.5, 0.0), (1.0, float("nan"))]}
     for family, entries in families.items():
         logit, target = torch.tensor(entries, dtype=dtype).unbind(1)
-        for row in rows_of(Kind.SIGMOID):
+        for row in rows_of(*ONE_LOGIT):
             for options in row.grid(rng, True):
                 yield _case(row, family, options, logit, target, partial(_exact_binary, row, dtype, options))
 
@@ -107,7 +107,7 @@ def _case(
         pred=pred,
         target=target,
         exact=exact,
-        bound=error_bound(row.bound, pred.dtype, options.get("gamma", 0.0)),
+        bound=error_bound(row.bound, pred.dtype, sum(options.get(name, 0.0) for name in row.exponents)),
     )
 
 

@@ -63,7 +63,7 @@ def measure(case: Case, loss: Loss) -> Iterator[Error]:
             "value",
             values[row],
             exact.value,
-            value_error(values[row], exact.value, case.dtype),
+            value_error(values[row], exact.value, case.dtype, exact.condition),
             case.bound.value,
         )
         for side, gradients, derivatives in (
@@ -97,7 +97,7 @@ def describe(case: Case, error: Error) -> str:
 
 def _differentiate(loss: Loss, case: Case) -> tuple[list[float], list[list[float]], list[list[float]]]:
     pred = case.pred.clone().requires_grad_()
-    target = case.target.clone().requires_grad_(case.target.is_floating_point())
+    target = case.target.clone().requires_grad_(any(exact.by_target for exact in case.exact_results))
     values = loss(pred, target)
     values.sum().backward()
     count = len(case.exact_results)

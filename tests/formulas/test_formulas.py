@@ -15,7 +15,7 @@ import torch
 import detloss
 from detloss import formulas
 from detloss.formulas.axis_aligned import axis_aligned
-from detloss.formulas.masks import mask_derivatives, mask_parts
+from detloss.formulas.mask_sums import mask_derivatives, mask_parts
 from detloss.formulas.measures import needs
 from detloss.geometry import FORMATS
 from tests.support.loss_table import TABLE, Row
@@ -75,11 +75,8 @@ def table_row(formula: Callable[..., Any]) -> Row:
 
 
 def parameters(row: Row) -> list[float]:
-    """The options of a row as a formula takes them: alpha of a class loss is a weight per side."""
-    if row.name == "balanced_l1":
-        alpha, gamma, beta = row.chosen.values()
-        return [alpha, math.expm1(gamma / alpha) / beta, beta]
-    return [
+    """The options of a row as a formula takes them: alpha is a weight per side."""
+    return [*row.parameters] or [
         value for name, each in row.chosen.items() for value in ((each, 1.0 - each) if name == "alpha" else (each,))
     ]
 
@@ -105,13 +102,15 @@ def test_binary(formula: Callable[..., Any], seed: int) -> None:
     row, program = table_row(formula), straight(formula)
     generator = torch.Generator().manual_seed(seed)
     logits = (5 * torch.randn(20, dtype=torch.float64, generator=generator)).requires_grad_()
-    target = torch.rand(20, dtype=torch.float64, generator=generator).requires_grad_()
-    ours = row(logits, target, reduction="none")
-    gradients = torch.autograd.grad(ours.sum(), (logits, target))
+    target = torch.rand(20, dtype=torch.float64, generator=generator)
+    target[15:] = 0.0
+    ours = row(logits, target.requires_grad_(row.soft_target), reduction="none")
+    gradients = torch.autograd.grad(ours.sum(), (logits, target) if row.soft_target else (logits,))
     for k in range(20):
         t = target[k].item()
         values = evaluate(program, logits[k].item(), t, 1 - t, 1.0, *parameters(row))
-        assert values == pytest.approx([ours[k].item(), gradients[0][k].item(), gradients[1][k].item()], rel=1e-12)
+        by_target = gradients[1][k].item() if row.soft_target else 0.0
+        assert values == pytest.approx([ours[k].item(), gradients[0][k].item(), by_target], rel=1e-12)
 
 
 @every_formula(formulas.SOFTMAX)

@@ -1,5 +1,6 @@
 """Error messages: the argument, the expected value and the value found."""
 
+import inspect
 import re
 
 import pytest
@@ -15,7 +16,7 @@ indices = torch.tensor([0, 1, 2])
 
 
 def first_name(row: Row) -> str:
-    return "logits" if row.name in ("ce", "soft_ce", "softmax_focal", "bce", "balanced_bce", "focal") else "pred"
+    return next(iter(inspect.signature(row.loss).parameters))
 
 
 @every_loss
@@ -78,6 +79,51 @@ def test_reduction_weight_and_normalizer(row: Row, seed: int) -> None:
             "beta: expected a finite number of at least 0, got -1",
         ),
         (lambda: detloss.smooth_l1_loss(boxes, boxes, beta="1"), TypeError, "beta: expected a number, got str"),
+        (
+            lambda: detloss.charbonnier_loss(boxes, boxes, delta=-1),
+            ValueError,
+            "delta: expected a finite number of at least 0, got -1",
+        ),
+        (
+            lambda: detloss.balanced_l1_loss(boxes, boxes, alpha=0),
+            ValueError,
+            "alpha: expected more than 0, got 0",
+        ),
+        (
+            lambda: detloss.balanced_l1_loss(boxes, boxes, beta=0.0),
+            ValueError,
+            "beta: expected more than 0, got 0.0",
+        ),
+        (
+            lambda: detloss.balanced_l1_loss(boxes, boxes, alpha=0.01),
+            ValueError,
+            "gamma: expected at most 64 alpha = 0.64, got 1.5",
+        ),
+        (
+            lambda: detloss.tversky_loss(logits, logits, alpha=-0.5),
+            ValueError,
+            "alpha: expected a finite number of at least 0, got -0.5",
+        ),
+        (
+            lambda: detloss.tversky_loss(logits, logits, beta=None),
+            TypeError,
+            "beta: expected a number, got NoneType",
+        ),
+        (
+            lambda: detloss.dice_loss(logits, logits[:, 0]),
+            ValueError,
+            "target: expected shape (3, 5) (same as logits), got (3,)",
+        ),
+        (
+            lambda: detloss.dice_loss(logits[0, 0], logits[0, 0]),
+            ValueError,
+            "logits: expected (..., P) rows of mask logits, got ()",
+        ),
+        (
+            lambda: detloss.dice_loss(logits, logits.to(torch.complex64)),
+            TypeError,
+            "target: expected a real dtype, got torch.complex64",
+        ),
         (
             lambda: detloss.sigmoid_focal_loss(logits, logits, gamma=-0.5),
             ValueError,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES
-from detloss.losses.module import AT_CALL, LossModule
+from detloss.losses.module import LossModule
 from tests.support.loss_table import TABLE
 
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
@@ -44,7 +44,7 @@ def test_options_can_be_read_and_are_shown(module: type[LossModule]) -> None:
         assert value == getattr(loss, name) == parameters[name].default
         assert f"{name}={value!r}" in repr(loss)
     assert {*parameters} - {*loss.options()} == {*inspect.signature(loss.forward).parameters}
-    assert {*AT_CALL} < {*inspect.signature(loss.forward).parameters}
+    assert {"weight", "normalizer", *loss.at_call} < {*inspect.signature(loss.forward).parameters}
 
 
 def test_an_option_that_is_set_takes_effect() -> None:
@@ -136,7 +136,7 @@ def test_a_subclass_keeps_the_function() -> None:
         (
             lambda: setattr(detloss.SigmoidFocalLoss(), "gama", 1.0),
             AttributeError,
-            "SigmoidFocalLoss: expected options among alpha, gamma, ignore_index, label_smoothing, reduction, got gama; "
+            "SigmoidFocalLoss: expected options among alpha, gamma, poly, ignore_index, label_smoothing, reduction, got gama; "
             "did you mean gamma?",
         ),
         (

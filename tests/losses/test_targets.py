@@ -1,14 +1,19 @@
 """Targets as indices, as 0/1, as soft values; ignored entries; class weights; smoothing."""
 
+import inspect
+
 import pytest
 import torch
 import torch.nn.functional as F
 
 import detloss
-from detloss.catalog import LOSSES, Kind
+from detloss.catalog import LOSSES
 from tests.support.class_indices import unread_classes
+from tests.support.loss_table import ONE_LOGIT
 
-binary = pytest.mark.parametrize("loss", [each for each in LOSSES if each.kind is Kind.SIGMOID], ids=lambda e: e.name)
+BINARY = [loss for loss in LOSSES if loss.kind in ONE_LOGIT]
+SMOOTHED = [loss for loss in BINARY if "label_smoothing" in inspect.signature(loss.function).parameters]
+binary = pytest.mark.parametrize("loss", BINARY, ids=lambda loss: loss.name)
 softmax = pytest.mark.parametrize("function", [detloss.cross_entropy_loss, detloss.softmax_focal_loss])
 
 
@@ -22,7 +27,7 @@ def drawn(seed: int) -> tuple[torch.Tensor, torch.Tensor]:
 def test_indices_are_one_hot_rows(loss: detloss.catalog.Loss, dtype: torch.dtype, seed: int) -> None:
     logits, index = drawn(seed)
     hot = F.one_hot(index, 6)[..., :5]  # the sixth class is background
-    for options in ({}, {"label_smoothing": 0.2}):
+    for options in ({}, {"label_smoothing": 0.2}) if loss in SMOOTHED else ({},):
         expected = loss.function(logits, hot.double(), reduction="none", **options)
         assert torch.equal(loss.function(logits, index.to(dtype), reduction="none", **options), expected)
         for same in (hot, hot.bool()):
@@ -118,7 +123,7 @@ def test_alpha_per_class(seed: int) -> None:
 def test_soft_targets_smooth_as_written(seed: int) -> None:
     logits, _ = drawn(seed)
     target = torch.rand(logits.shape, dtype=torch.float64)
-    for loss in (each for each in LOSSES if each.kind is Kind.SIGMOID):
+    for loss in SMOOTHED:
         smoothed = loss.function(logits, target, label_smoothing=0.3)
         torch.testing.assert_close(smoothed, loss.function(logits, target * 0.7 + 0.15))
 

@@ -27,6 +27,7 @@ class Exact:
     value: mpf
     by_pred: tuple[Derivative, ...]
     by_target: tuple[Derivative, ...] = ()
+    condition: mpf = ZERO  # the largest term of the value
 
 
 def number(exact: Fraction | float | mpf) -> mpf:

@@ -6,7 +6,7 @@ from functools import cached_property
 import torch
 from mpmath import ldexp, mag, mp, mpf
 
-from tests.oracle.exact import Derivative
+from tests.oracle.exact import ZERO, Derivative
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ FORMATS = {
 }
 
 
-def value_error(got: float, exact: mpf, dtype: torch.dtype) -> float:
-    """The error of a result in ulps of the exact result."""
-    return _distance(mpf(got), exact, exact, mpf(0), FORMATS[dtype])
+def value_error(got: float, exact: mpf, dtype: torch.dtype, condition: mpf = ZERO) -> float:
+    """The error of a result in ulps of the exact result, or of its largest term."""
+    return _distance(mpf(got), exact, exact, condition, FORMATS[dtype])
 
 
 def derivative_error(got: float, exact: Derivative, dtype: torch.dtype) -> float:

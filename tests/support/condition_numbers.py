@@ -1,4 +1,4 @@
-"""Condition numbers of sums that cancel: with soft targets, in derivatives by the target, in CIoU."""
+"""Condition numbers of sums that cancel: with soft targets, in derivatives by the target, in CIoU, in masks."""
 
 import torch
 from torch import Tensor
@@ -17,10 +17,14 @@ def condition(call: Call, part: str, size: Tensor) -> Tensor:
 def _terms(call: Call, part: str, size: Tensor) -> Tensor:
     if call.row.bound == "aspect":
         return _of_boxes(call, part, size)
+    if call.row.kind is Kind.QUALITY and part in ("value", "pred") and call.soft:
+        return _of_logits(call, part)
     if part == "value":
         return torch.zeros(())
     if call.row.kind is Kind.SOFTMAX:
         return _of_rows(call) if part == "pred" and call.soft else torch.zeros(())
+    if call.row.kind is Kind.MASK:
+        return _of_masks(call, part)
     if call.row.kind is Kind.SIGMOID:
         return _of_logits(call, part) if part == "target" or call.soft else torch.zeros(())
     return torch.zeros(())
@@ -55,8 +59,17 @@ def _of_logits(call: Call, part: str) -> Tensor:
     sides = functional.softplus(logits), functional.softplus(-logits)
     if part == "pred":
         sides = tuple(side.clamp(max=1.0) for side in sides)
-    terms = (1.0 + call.options.get("gamma", 0.0)) * sum(sides)
+    terms = (1.0 + call.options.get("gamma", 0.0) + call.options.get("beta", 0.0)) * sum(sides)
     return (_factors(call) * terms).nan_to_num(0.0, 0.0, 0.0)
+
+
+def _of_masks(call: Call, part: str) -> Tensor:
+    p, t = call.pred.detach().double().sigmoid(), call.target.double()
+    alpha, beta = call.options.get("alpha", 0.5), call.options.get("beta", 0.5)
+    total = (p * t + alpha * p * (1 - t) + beta * (1 - p) * t).sum(-1, keepdim=True)
+    chances = p * (1 - p) if part == "pred" else 1.0
+    terms = chances * (1.0 + alpha + beta) / total
+    return (_factors(call).unsqueeze(-1) * terms).nan_to_num(0.0, 0.0, 0.0)
 
 
 def _of_rows(call: Call) -> Tensor:

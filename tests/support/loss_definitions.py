@@ -1,6 +1,6 @@
 """Textbook definitions of the losses in float64 torch, and random operands for which they are accurate.
 
-The options of the definitions are those that `loss_table` names: beta 0.7 (0.8 for masks), delta 0.7, alpha 0.3, gamma 1.5.
+The options of the definitions are those that `loss_table` names, such as beta 0.7, alpha 0.3, gamma 1.5.
 """
 
 import math
@@ -43,6 +43,12 @@ def probabilities(generator: torch.Generator) -> tuple[Tensor, Tensor]:
 def soft(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     logits, other = 3 * torch.randn(2, 12, 5, generator=generator, dtype=torch.float64)
     return logits, other.sigmoid()
+
+
+def qualities(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Qualities in (0, 1), and 0 for background."""
+    logits, quality = soft(generator)
+    return logits, quality * (torch.rand(12, 5, generator=generator) < 0.5)
 
 
 def parts(p: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -128,6 +134,50 @@ def balanced(z: Tensor, t: Tensor) -> Tensor:
 def focal(z: Tensor, t: Tensor) -> Tensor:
     p_t = z.sigmoid() * t + (1 - z.sigmoid()) * (1 - t)
     return (0.3 * t + 0.7 * (1 - t)) * (1 - p_t) ** 1.5 * binary(z, t)
+
+
+def poly_focal(z: Tensor, t: Tensor) -> Tensor:
+    p_t = z.sigmoid() * t + (1 - z.sigmoid()) * (1 - t)
+    return focal(z, t) + 0.8 * (0.3 * t + 0.7 * (1 - t)) * (1 - p_t) ** 2.5
+
+
+def quality_focal(z: Tensor, q: Tensor) -> Tensor:
+    return (q - z.sigmoid()).abs() ** 1.5 * binary(z, q)
+
+
+def varifocal(z: Tensor, q: Tensor) -> Tensor:
+    return torch.where(q > 0, q * binary(z, q), -0.6 * z.sigmoid() ** 1.5 * (1 - z.sigmoid()).log())
+
+
+def varifocal_with_constant_focus(z: Tensor, q: Tensor) -> Tensor:
+    focus = z.detach().sigmoid() ** 1.5
+    return torch.where(q > 0, q * binary(z, q), -0.6 * focus * (1 - z.sigmoid()).log())
+
+
+def matchability_aware(z: Tensor, q: Tensor) -> Tensor:
+    focus = z.detach().sigmoid() ** 1.5
+    return torch.where(q > 0, binary(z, q**1.5), -0.6 * focus * (1 - z.sigmoid()).log())
+
+
+def iou_aware_cross_entropy(z: Tensor, q: Tensor) -> Tensor:
+    target = (z.detach().sigmoid() ** 0.3 * q**0.7).clamp(min=0.01)
+    return torch.where(q > 0, binary(z, target), -(z.sigmoid() ** 1.5) * (1 - z.sigmoid()).log())
+
+
+def heatmap_focal(z: Tensor, y: Tensor) -> Tensor:
+    p = z.sigmoid()
+    return torch.where(y >= 0.7, -((1 - p) ** 1.5) * p.log(), -((1 - y) ** 3) * p**1.5 * (1 - p).log())
+
+
+def asymmetric(z: Tensor, t: Tensor) -> Tensor:
+    p = z.sigmoid()
+    shifted = (p - 0.2).clamp(min=0)
+    return torch.where(t > 0, -((1 - p) ** 0.5) * p.log(), -(shifted**3) * (1 - shifted).log())
+
+
+def asymmetric_without_margin(z: Tensor, t: Tensor) -> Tensor:
+    p = z.sigmoid()
+    return torch.where(t > 0, -((1 - p) ** 0.5) * p.log(), -(p**3) * (1 - p).log())
 
 
 def smooth_l1(p: Tensor, t: Tensor) -> Tensor:

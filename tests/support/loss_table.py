@@ -18,7 +18,7 @@ import detloss
 from detloss.catalog import LOSSES, Kind, Loss
 from tests.battery import logits
 from tests.oracle import boxes as exact_boxes
-from tests.oracle import classification, masks, regression
+from tests.oracle import classification, masks, quality, regression
 from tests.support import loss_definitions as textbook
 
 Options = dict[str, object]
@@ -49,6 +49,9 @@ class Row:
         measure: The measure that is 1 minus a box loss.
         same_bits: Whether all backends return the same bits: they use the same operations, none of them like exp.
         gradient_is_exact: Whether the gradient is the derivative of the value.
+        constant_target: Whether the target may not require a gradient.
+        parameters: The parameters of the formula, if they are not the options in order.
+        exponents: The options whose sum amplifies rounding errors.
         is_odd: Whether exchanging the sides of a logit and its target only changes the sign of the gradient.
     """
 
@@ -66,6 +69,9 @@ class Row:
     measure: Callable[..., Tensor] | None = None
     same_bits: bool = False
     gradient_is_exact: bool = True
+    constant_target: bool = False
+    parameters: tuple[float, ...] = ()
+    exponents: tuple[str, ...] = ("gamma",)
     is_odd: bool = False
 
     @property
@@ -93,7 +99,7 @@ class Row:
     @property
     def soft_target(self) -> bool:
         """Whether the target has a gradient."""
-        return self.sample(torch.Generator())[1].is_floating_point()
+        return not self.constant_target and self.sample(torch.Generator())[1].is_floating_point()
 
     @property
     def planar(self) -> bool:
@@ -107,7 +113,9 @@ class Row:
         """Twelve rows that require gradients where gradients flow."""
         pred, target = self.sample(torch.Generator().manual_seed(seed))
         pred = pred.to(dtype).requires_grad_()
-        return pred, target.to(dtype).requires_grad_() if self.soft_target else target
+        if target.is_floating_point():
+            target = target.to(dtype).requires_grad_(self.soft_target)
+        return pred, target
 
 
 LOG2 = math.log(2)
@@ -177,6 +185,46 @@ def a_gamma(rng: Random, finite: bool) -> Iterable[Options]:
     yield {"gamma": rng.choice(logits.GAMMAS)}
 
 
+def betas_of_quality(rng: Random, finite: bool) -> Iterable[Options]:
+    """Exponents of |q - p|."""
+    return ({"beta": beta} for beta in (0.0, 0.5, 1.0, 1.5, 2.0, 4.0))
+
+
+def focus_of_negatives(rng: Random, finite: bool) -> Iterable[Options]:
+    """Weights and exponents of the negatives."""
+    return ({"alpha": rng.choice((0.25, 0.75, 1.0)), "gamma": gamma} for gamma in (0.0, 0.5, 1.0, 1.5, 2.0, 4.0))
+
+
+def shares_of_the_score(rng: Random, finite: bool) -> Iterable[Options]:
+    """Exponents of p in the target, and of the negatives."""
+    return ({"alpha": alpha, "gamma": rng.choice((0.0, 1.5, 2.0))} for alpha in (0.0, 0.25, 0.5, 1.0))
+
+
+def heatmap_options(rng: Random, finite: bool) -> Iterable[Options]:
+    """The published options, a peak below 1, and other exponents."""
+    yield {"alpha": 2.0, "beta": 4.0, "peak": 1.0}
+    yield {"alpha": rng.choice((0.0, 0.5, 1.0, 1.5)), "beta": rng.choice((0.0, 1.0, 3.0)), "peak": 0.7}
+
+
+def asymmetric_options(rng: Random, finite: bool) -> Iterable[Options]:
+    """Margins with the published exponents and others."""
+    for margin in (0.0, 1e-3, 0.05, 0.5, 1.0):
+        yield {"positive_gamma": 0.0, "negative_gamma": 4.0, "margin": margin}
+    yield {"positive_gamma": 1.0, "negative_gamma": 0.0, "margin": 0.05}
+    yield {"positive_gamma": 0.5, "negative_gamma": 1.5, "margin": rng.choice((0.0, 0.2))}
+
+
+def polys(rng: Random, finite: bool) -> Iterable[Options]:
+    """Coefficients of Poly-1 with exponents and label smoothing."""
+    for poly in (0.5, 1.0, 3.0):
+        yield {
+            "poly": poly,
+            "gamma": rng.choice(logits.GAMMAS),
+            "alpha": 0.25,
+            "label_smoothing": rng.choice((0.0, 0.125)),
+        }
+
+
 def their_binary_cross_entropy(options: Options) -> Callable[..., Tensor] | None:
     """The loss of torch, which has no label smoothing."""
     return None if options["label_smoothing"] else functional.binary_cross_entropy_with_logits
@@ -236,6 +284,7 @@ TABLE = (
         chosen={"alpha": 0.3, "gamma": 1.5, "beta": 0.7},
         grid=balances,
         bound="logarithm",
+        parameters=(0.3, math.expm1(5) / 0.7, 0.7),
     ),
     Row(
         "log_cosh",
@@ -381,7 +430,124 @@ TABLE = (
         grid=mask_weights,
         bound="mask",
     ),
+    Row(
+        "poly_focal",
+        textbook.soft,
+        textbook.poly_focal,
+        quality.poly_focal,
+        (([0.0, 0.0], [1.0, 0.0], [0.3 * 0.5**1.5 * (LOG2 + 0.4), 0.7 * 0.5**1.5 * (LOG2 + 0.4)]),),
+        chosen={"alpha": 0.3, "gamma": 1.5, "poly": 0.8},
+        of="focal",
+        grid=polys,
+        bound="focal",
+    ),
+    Row(
+        "qfl",
+        textbook.qualities,
+        textbook.quality_focal,
+        quality.quality_focal,
+        (([0.0, 0.0], [0.75, 0.0], [0.125 * LOG2, 0.5**1.5 * LOG2]),),
+        chosen={"beta": 1.5},
+        grid=betas_of_quality,
+        bound="focal",
+        constant_target=True,
+        parameters=(1.0, 1.5),
+        exponents=("beta",),
+    ),
+    Row(
+        "vfl",
+        textbook.qualities,
+        textbook.varifocal,
+        quality.varifocal,
+        (([0.0, 0.0], [0.75, 0.0], [0.75 * LOG2, 0.6 * 0.5**1.5 * LOG2]),),
+        chosen={"alpha": 0.6, "gamma": 1.5},
+        grid=focus_of_negatives,
+        bound="focal",
+        constant_target=True,
+        parameters=(1.0, 0.6, 1.5),
+    ),
+    Row(
+        "varifocal_with_constant_focus",
+        textbook.qualities,
+        textbook.varifocal_with_constant_focus,
+        partial(quality.varifocal, hold_focus=True),
+        chosen={"alpha": 0.6, "gamma": 1.5, "hold_focus": True},
+        of="vfl",
+        grid=lambda rng, finite: ({**each, "hold_focus": True} for each in focus_of_negatives(rng, finite)),
+        bound="focal",
+        constant_target=True,
+        parameters=(1.0, 0.6, 1.5),
+        gradient_is_exact=False,
+    ),
+    Row(
+        "mal",
+        textbook.qualities,
+        textbook.matchability_aware,
+        quality.matchability_aware,
+        (([0.0, 0.0], [0.75, 0.0], [LOG2, 0.6 * 0.5**1.5 * LOG2]),),
+        chosen={"gamma": 1.5, "alpha": 0.6},
+        grid=focus_of_negatives,
+        bound="focal",
+        constant_target=True,
+        parameters=(1.0, 1.5, 0.6),
+        gradient_is_exact=False,
+    ),
+    Row(
+        "iabce",
+        textbook.qualities,
+        textbook.iou_aware_cross_entropy,
+        quality.iou_aware_cross_entropy,
+        (([0.0, 0.0], [0.75, 0.0], [LOG2, 0.5**1.5 * LOG2]),),
+        chosen={"alpha": 0.3, "gamma": 1.5},
+        grid=shares_of_the_score,
+        bound="focal",
+        constant_target=True,
+        parameters=(1.0, 0.3, 1.5),
+        gradient_is_exact=False,
+    ),
+    Row(
+        "heatmap",
+        textbook.qualities,
+        textbook.heatmap_focal,
+        quality.heatmap_focal,
+        (([0.0, 0.0, 0.0], [0.75, 0.5, 0.0], [0.5**1.5 * LOG2, 0.5**4.5 * LOG2, 0.5**1.5 * LOG2]),),
+        chosen={"alpha": 1.5, "beta": 3.0, "peak": 0.7},
+        grid=heatmap_options,
+        bound="focal",
+        constant_target=True,
+        parameters=(1.5, 3.0, 0.7),
+        exponents=("alpha", "beta"),
+    ),
+    Row(
+        "asl",
+        textbook.qualities,
+        textbook.asymmetric,
+        quality.asymmetric,
+        (([0.0, 0.0], [1.0, 0.0], [0.5**0.5 * LOG2, -(0.3**3) * math.log(0.7)]),),
+        chosen={"positive_gamma": 0.5, "negative_gamma": 3.0, "margin": 0.2},
+        grid=asymmetric_options,
+        bound="focal",
+        constant_target=True,
+        parameters=(0.5, 3.0, 0.2, -math.log(4.0), 0.0),
+        exponents=("positive_gamma", "negative_gamma"),
+    ),
+    Row(
+        "asymmetric_without_margin",
+        textbook.qualities,
+        textbook.asymmetric_without_margin,
+        quality.asymmetric,
+        chosen={"positive_gamma": 0.5, "negative_gamma": 3.0, "margin": 0.0},
+        of="asl",
+        grid=asymmetric_options,
+        bound="focal",
+        constant_target=True,
+        parameters=(0.5, 3.0),
+        exponents=("positive_gamma", "negative_gamma"),
+    ),
 )
+
+ONE_LOGIT = (Kind.SIGMOID, Kind.QUALITY, Kind.HEATMAP)
+"""Kinds of losses with one value per logit."""
 
 
 def rows_of(*kinds: Kind) -> tuple[Row, ...]:

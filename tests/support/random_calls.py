@@ -12,7 +12,7 @@ from torch import Tensor
 import detloss
 from detloss.catalog import Kind
 from tests.battery import boxes, logits
-from tests.support.loss_table import BOXES, Row, rows_of
+from tests.support.loss_table import BOXES, ONE_LOGIT, Row, rows_of
 from tests.support.memory_layouts import laid_out
 
 DTYPES = (torch.float64, torch.float32, torch.float32, torch.float32, torch.bfloat16, torch.float16)
@@ -76,6 +76,8 @@ def draw(rng: Random, kind: str) -> Call:
             absent = weight.unsqueeze(-1) == 0 if call.per_row else weight == 0
             call.pred = laid_out(rng, call.pred.masked_fill(absent, rng.choice((torch.nan, torch.inf))))
     call.requires_grad = tuple(rng.random() < 0.7 for _ in range(3))
+    if call.row.constant_target:
+        call.requires_grad = (call.requires_grad[0], False, call.requires_grad[2])
     call.upstream = rng.getrandbits(40)
     return call
 
@@ -118,11 +120,14 @@ def _boxes(rng: Random) -> Call:
 def _binary(rng: Random) -> Call:
     classes = rng.choice((1, 2, 3, 7, 15, 16, 17, 20, 80))
     shape = (*_shape(rng, max(1, _count(rng)) // classes), classes)
-    row = rng.choice(rows_of(Kind.SIGMOID))
+    row = rng.choice(rows_of(*ONE_LOGIT))
     style = rng.choice(("indices", "hard", "soft"))
     each = _random(rng, (classes,)).to(rng.choice(DTYPES))
     alphas = (0.25, torch.tensor(0.7), each.tolist(), laid_out(rng, each), None)
-    options = _options(rng, row, label_smoothing=(0.0, 0.0, 0.125), alpha=alphas, gamma=logits.GAMMAS)
+    options = _options(rng, row, label_smoothing=(0.0, 0.0, 0.125), gamma=logits.GAMMAS, poly=(0.0, 0.0, 1.0))
+    options |= {name: value for name, value in row.chosen.items() if name not in options}
+    if row.kind is Kind.SIGMOID and "alpha" in options:
+        options["alpha"] = rng.choice(alphas)
     if style == "indices":
         target, options["ignore_index"] = _indices(rng, shape, background=True)
         options["ignore_index"] = rng.choice((None, options["ignore_index"]))
@@ -130,8 +135,10 @@ def _binary(rng: Random) -> Call:
         target = (_random(rng, shape) < 0.3).to(rng.choice((torch.bool, torch.uint8, torch.int64, *DTYPES)))
     else:
         target = _random(rng, shape).to(rng.choice(DTYPES))
+    if row.kind is Kind.QUALITY and style != "soft" and rng.random() < 0.7:
+        options["quality"] = laid_out(rng, _random(rng, tuple(target.shape)).to(rng.choice(DTYPES)))
     pred = laid_out(rng, _logits(rng, shape, rng.choice(DTYPES)))
-    soft = style == "soft" or options["label_smoothing"] > 0
+    soft = style == "soft" or options.get("label_smoothing", 0.0) > 0 or "quality" in options
     return Call(row, pred, laid_out(rng, target), options, soft=soft)
 
 

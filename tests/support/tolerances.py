@@ -77,7 +77,7 @@ def _allowed(call: Call, part: str, theirs: Tensor, exact: bool) -> Tensor:
     ulps = 0.0
     if not call.row.same_bits:
         kind = call.row.bound if call.row.kind is not Kind.BOX else "dense"
-        kept = error_bound(kind, arithmetic, call.options.get("gamma", 0.0))
+        kept = error_bound(kind, arithmetic, sum(call.options.get(name, 0.0) for name in call.row.exponents))
         ulps = 2 * (kept.value if part == "value" else kept.gradient)
     if mean or (part == "value" and not theirs.dim()):
         ulps += 2  # a quotient on the one side, a product with an inverse on the other; sums in another order

@@ -44,6 +44,15 @@ def binary_request(
     return BinaryRequest(formula, ignore_index, checks.number("label_smoothing", label_smoothing, 0.0, 1.0))
 
 
+def constant_target_request(
+    formula: Callable[..., Any], logits: Tensor, target: Tensor, ignore_index: int | None
+) -> BinaryRequest:
+    """The request of a binary loss without a derivative by the target."""
+    request = binary_request(formula, logits, target, ignore_index, 0.0)
+    checks.constant("target", target)
+    return request
+
+
 def class_target(logits: Tensor, target: Tensor, dense: str | None) -> None:
     """Class indices with one dimension fewer than the logits, or unless `dense` is None, one such value per logit."""
     checks.floating_tensor("logits", logits, "logits")

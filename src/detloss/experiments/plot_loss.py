@@ -29,6 +29,7 @@ OPTION_VALUES: Mapping[str, Sequence[float]] = {
     "gamma": (0.0, 1.0, 2.0, 5.0),
     "alpha": (0.25, 0.5, 0.75),
     "beta": (0.1, 0.5, 1.0, 2.0),
+    "delta": (0.1, 0.5, 1.0, 2.0),
 }
 """Values of the options that are varied in the plot of a single loss."""
 
@@ -36,6 +37,7 @@ FREQUENCIES = (1, 3, 9)
 """Relative frequencies of the other class, for losses whose options follow from class counts."""
 
 CLASS_KINDS = {Kind.SIGMOID, Kind.QUALITY, Kind.HEATMAP, Kind.SOFTMAX}
+LOGIT_KINDS = {*CLASS_KINDS, Kind.MASK}
 TARGETS = {
     Kind.SIGMOID: {"t = 1": 1.0, "t = 0": 0.0},
     Kind.QUALITY: {"q = 1": 1.0, "q = 0.5": 0.5, "background": 0.0},
@@ -54,6 +56,7 @@ AXES = {
     Kind.QUALITY: ("logit", "logit"),
     Kind.HEATMAP: ("logit", "logit"),
     Kind.SOFTMAX: ("logit of one of two classes, the other at 0", "logit"),
+    Kind.MASK: ("logit of one of two pixels, the other at 0 with t = 1", "logit"),
 }
 """Label and unit of the axis."""
 
@@ -83,10 +86,11 @@ def draw(losses: Sequence[Loss], *, rotated: bool = False) -> Figure:
     """
     if len(losses) > len(COLORS):
         raise PlotError(f"losses: expected at most {len(COLORS)} in a plot, got {len(losses)}")
-    class_losses = [loss for loss in losses if loss.kind in CLASS_KINDS]
-    if class_losses and rotated:
-        raise PlotError(f"--rotated: expected box losses, got {class_losses[0].name}")
-    if 0 < len(class_losses) < len(losses):
+    of_logits = [loss for loss in losses if loss.kind in LOGIT_KINDS]
+    if of_logits and rotated:
+        raise PlotError(f"--rotated: expected box losses, got {of_logits[0].name}")
+    of_masks = [loss for loss in losses if loss.kind is Kind.MASK]
+    if 0 < len(of_logits) < len(losses) or 0 < len(of_masks) < len(losses):
         named = [f"{loss.name} (a loss of {loss.kind.value})" for loss in losses]
         raise PlotError(f"losses: expected losses of the same input, got {', '.join(named)}")
     kinds = {loss.kind for loss in losses}
@@ -140,7 +144,7 @@ def with_options(loss: Loss, options: Mapping[str, Any]) -> Loss:
 def draw_scalar_row(heading: str, variants: Mapping[str, Loss], value_axes: Axes, gradient_axes: Axes) -> None:
     """Plot the curves of a row: colors distinguish losses or options, dashes the targets."""
     for color, (label, loss) in zip(COLORS, variants.items(), strict=False):
-        axis = grid(6.0 if loss.kind in CLASS_KINDS else 3.0)
+        axis = grid(6.0 if loss.kind in LOGIT_KINDS else 3.0)
         for dashes, (target, curve) in zip(DASHES, scalar_curves(loss).items(), strict=False):
             value, gradient = value_and_gradient(curve, axis)
             name = ", ".join(filter(None, [label, target]))
@@ -153,7 +157,7 @@ def draw_scalar_row(heading: str, variants: Mapping[str, Loss], value_axes: Axes
 
 
 def scalar_curves(loss: Loss) -> dict[str, Curve]:
-    """The curves of a loss over the error, or over the logit of a class by target; other classes have logit 0."""
+    """The curves of a loss over the error, or over a logit by its target; other logits are 0."""
 
     def regression(error: Tensor) -> Tensor:
         return loss.function(error, torch.zeros_like(error), **loss.options, reduction="none")
@@ -166,8 +170,15 @@ def scalar_curves(loss: Loss) -> dict[str, Curve]:
         targets = torch.full(logit.shape, target, dtype=torch.int64)
         return loss.function(logits, targets, **loss.options, reduction="none")
 
+    def mask(target: float, logit: Tensor) -> Tensor:
+        logits = torch.stack([torch.zeros_like(logit), logit], dim=-1)
+        targets = torch.tensor([1.0, target], dtype=logit.dtype).expand_as(logits)
+        return loss.function(logits, targets, **loss.options, reduction="none")
+
     if loss.kind is Kind.REGRESSION:
         return {"": regression}
+    if loss.kind is Kind.MASK:
+        return {"t = 1": partial(mask, 1.0), "t = 0": partial(mask, 0.0)}
     if loss.kind in TARGETS:
         return {label: partial(sigmoid, target) for label, target in TARGETS[loss.kind].items()}
     return {"t = this class": partial(softmax, 1), "t = other class": partial(softmax, 0)}

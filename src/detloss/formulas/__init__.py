@@ -8,7 +8,7 @@ checks. The eager backend calls it with torch operations as primitives; C++ and 
                      formula(m, logit, positive, negative, keep, ...)   -> loss, d_logit, d_target
     two_sided        formula(m, logit, positive, negative, keep, ...)   -> loss, d_logit, 0
     softmax          formula(m, nll, probability, complement, ...)      -> loss, d_nll
-    masks            formula(m, shared, excess, missing, ...)           -> loss, total, derivatives times the total
+    mask_sums        formula(m, shared, excess, missing, ...)           -> loss, total, derivatives times the total
     penalties        formula(m, pair)                                   -> loss, similarity, slopes
     gaussians        divergences and penalties, in gaussians.py
 
@@ -20,7 +20,7 @@ The tables below list the formulas with generated code. The position of a formul
 
 from detloss.formulas import elementwise
 from detloss.formulas.elementwise import REGRESSION
-from detloss.formulas.masks import MASKS
+from detloss.formulas.mask_sums import MASKS
 from detloss.formulas.penalties import PENALTIES
 from detloss.formulas.softmax import SOFTMAX
 from detloss.formulas.two_sided import QUALITY

@@ -70,7 +70,8 @@ def balanced_l1(m, pred, target, alpha, rate, beta):
     inner = m.where(size >= beta, beta, size)
     logarithm = m.log1p(rate * inner)
     slope = alpha * logarithm
-    loss = alpha * inner * mean_logarithm(m, rate * inner, logarithm) + slope * (size - inner)
+    beyond = m.absolute(0.5 * pred - 0.5 * target) - 0.5 * inner  # halved: the error may exceed the largest float
+    loss = alpha * inner * mean_logarithm(m, rate * inner, logarithm) + 2.0 * slope * beyond
     d_pred = m.where(error >= 0.0, slope, -slope)
     return loss, d_pred, -d_pred
 

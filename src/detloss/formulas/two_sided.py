@@ -105,7 +105,7 @@ def heatmap_focal(m, logit, positive, negative, keep, alpha, beta, peak):
     return focused(m, entropy, factor, alpha)
 
 
-def asymmetric(m, logit, positive, negative, keep, positive_gamma, negative_gamma):
+def asymmetric_without_margin(m, logit, positive, negative, keep, positive_gamma, negative_gamma):
     """Ridnik et al., Asymmetric Loss (2020), eq. 7, without a margin."""
     label = positive > 0.0
     entropy = soft_entropy(m, logit, m.where(label, 1.0, positive), m.where(label, 0.0, negative))
@@ -113,9 +113,7 @@ def asymmetric(m, logit, positive, negative, keep, positive_gamma, negative_gamm
     return focused(m, entropy, factor, m.where(label, positive_gamma, negative_gamma))
 
 
-def asymmetric_with_margin(
-    m, logit, positive, negative, keep, positive_gamma, negative_gamma, margin, threshold, threshold_low
-):
+def asymmetric(m, logit, positive, negative, keep, positive_gamma, negative_gamma, margin, threshold, threshold_low):
     """Ridnik et al., eq. 7: max(p - margin, 0) in place of the probability of negatives.
 
     The threshold is the logit with p = margin, as the sum of two numbers. With s = logit - threshold,
@@ -151,5 +149,5 @@ QUALITY = (
     iou_aware_cross_entropy,
     heatmap_focal,
     asymmetric,
-    asymmetric_with_margin,
+    asymmetric_without_margin,
 )

@@ -27,14 +27,14 @@ from detloss.kernels.interface import (
 )
 from detloss.types import BoxFormat
 
-REQUESTS = (
+REQUESTS = (  # of every fused backend
     ElementwiseRequest,
     BinaryRequest,
     SoftmaxRequest,
     DistributionRequest,
     BoxRequest,
     MaskRequest,
-)  # of every fused backend
+)
 
 
 def serves(call: Call) -> bool:

@@ -58,12 +58,6 @@ class SoftmaxRequest(NamedTuple):
         return logits.shape[-1] - 1
 
 
-class MaskRequest(NamedTuple):
-    """One loss per row of mask logits: `formula(m, shared, excess, missing, *parameters)`, of three sums."""
-
-    formula: Callable[..., Any]
-
-
 class DistributionRequest(NamedTuple):
     """One loss per row of logits of bins: a softmax loss of the two bins next to a value, weighted by its distances.
 
@@ -73,6 +67,12 @@ class DistributionRequest(NamedTuple):
 
     formula: Callable[..., Any]
     excess: bool
+
+
+class MaskRequest(NamedTuple):
+    """One loss per row of mask logits: `formula(m, shared, excess, missing, *parameters)`, of three sums."""
+
+    formula: Callable[..., Any]
 
 
 class BoxRequest(NamedTuple):
@@ -169,8 +169,8 @@ GENERATED: dict[type, tuple[Callable[..., Any], ...]] = {
     ElementwiseRequest: formulas.REGRESSION,
     BinaryRequest: formulas.BINARY,
     SoftmaxRequest: formulas.SOFTMAX,
-    MaskRequest: formulas.MASKS,
     DistributionRequest: formulas.SOFTMAX,
+    MaskRequest: formulas.MASKS,
     BoxRequest: formulas.PENALTIES,
     ConvexRequest: formulas.PENALTIES,
 }

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
-from detloss.engine.class_checks import OPERANDS, binary_request
+from detloss.engine.class_checks import OPERANDS, constant_target_request
 from detloss.formulas import two_sided
 from detloss.losses.module import LossModule
 from detloss.types import Reduction
@@ -73,10 +73,9 @@ def heatmap_focal_loss(
     See also:
         `HeatmapFocalLoss`, the module; `sigmoid_focal_loss`.
     """
-    checks.constant("target", target)
     return evaluate(
         "heatmap_focal_loss",
-        binary_request(two_sided.heatmap_focal, logits, target, ignore_index, 0.0),
+        constant_target_request(two_sided.heatmap_focal, logits, target, ignore_index),
         logits,
         target,
         operands=OPERANDS,
@@ -149,18 +148,17 @@ def asymmetric_loss(
     See also:
         `AsymmetricLoss`, the module; `sigmoid_focal_loss`.
     """
-    checks.constant("target", target)
     parameters = [
         checks.number("positive_gamma", positive_gamma, 0.0),
         checks.number("negative_gamma", negative_gamma, 0.0),
     ]
-    formula: Callable[..., Any] = two_sided.asymmetric
+    formula: Callable[..., Any] = two_sided.asymmetric_without_margin
     if shift := checks.number("margin", margin, 0.0, 1.0):
-        formula = two_sided.asymmetric_with_margin
+        formula = two_sided.asymmetric
         parameters += [shift, *logit_of(shift)]
     return evaluate(
         "asymmetric_loss",
-        binary_request(formula, logits, target, ignore_index, 0.0),
+        constant_target_request(formula, logits, target, ignore_index),
         logits,
         target,
         operands=OPERANDS,

@@ -4,7 +4,7 @@ from torch import Tensor
 
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
-from detloss.formulas import masks
+from detloss.formulas import mask_sums
 from detloss.kernels.interface import MaskRequest
 from detloss.losses.module import LossModule
 from detloss.types import Reduction
@@ -51,7 +51,7 @@ def dice_loss(
 
     Example:
         >>> import torch, detloss
-        >>> logits, target = torch.tensor([[0.0, 9.0, -9.0]]), torch.tensor([[True, True, False]])
+        >>> logits, target = torch.tensor([[0.0, 20.0, -20.0]]), torch.tensor([[True, True, False]])
         >>> detloss.dice_loss(logits, target)  # 1 - 2 * 1.5 / 3.5
         tensor(0.1429)
 
@@ -109,7 +109,7 @@ def tversky_loss(
 
     Example:
         >>> import torch, detloss
-        >>> logits, target = torch.tensor([[0.0, 9.0, -9.0]]), torch.tensor([[True, True, False]])
+        >>> logits, target = torch.tensor([[0.0, 20.0, -20.0]]), torch.tensor([[True, True, False]])
         >>> detloss.tversky_loss(logits, target)  # 1 - 1.5 / (1.5 + 0.7 * 0.5)
         tensor(0.1892)
 
@@ -147,7 +147,7 @@ def loss(
         raise ValueError(f"target: expected shape {shape} (same as logits), got {tuple(target.shape)}")
     return evaluate(
         name,
-        MaskRequest(masks.tversky),
+        MaskRequest(mask_sums.tversky),
         logits,
         target,
         operands=("logits", "target"),

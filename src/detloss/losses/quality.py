@@ -4,8 +4,8 @@ from torch import Tensor
 
 from detloss.engine import checks
 from detloss.engine.autograd import evaluate
-from detloss.engine.class_checks import OPERANDS, binary_request
-from detloss.engine.debugging import refuse_if_validating
+from detloss.engine.class_checks import OPERANDS, constant_target_request
+from detloss.engine.debugging import is_validating, refuse
 from detloss.formulas import two_sided
 from detloss.losses.module import LossModule
 from detloss.types import Reduction
@@ -72,7 +72,7 @@ def quality_focal_loss(
     exponent = checks.number("beta", beta, 0.0)
     return evaluate(
         "quality_focal_loss",
-        binary_request(two_sided.quality_focal, logits, target, ignore_index, 0.0),
+        constant_target_request(two_sided.quality_focal, logits, target, ignore_index),
         logits,
         target,
         operands=OPERANDS,
@@ -150,7 +150,7 @@ def varifocal_loss(
     formula = two_sided.varifocal_with_constant_focus if hold_focus else two_sided.varifocal
     return evaluate(
         "varifocal_loss",
-        binary_request(formula, logits, target, ignore_index, 0.0),
+        constant_target_request(formula, logits, target, ignore_index),
         logits,
         target,
         operands=OPERANDS,
@@ -228,7 +228,7 @@ def matchability_aware_loss(
     """
     return evaluate(
         "matchability_aware_loss",
-        binary_request(two_sided.matchability_aware, logits, target, ignore_index, 0.0),
+        constant_target_request(two_sided.matchability_aware, logits, target, ignore_index),
         logits,
         target,
         operands=OPERANDS,
@@ -307,7 +307,7 @@ def iou_aware_cross_entropy_loss(
     """
     return evaluate(
         "iou_aware_cross_entropy_loss",
-        binary_request(two_sided.iou_aware_cross_entropy, logits, target, ignore_index, 0.0),
+        constant_target_request(two_sided.iou_aware_cross_entropy, logits, target, ignore_index),
         logits,
         target,
         operands=OPERANDS,
@@ -326,7 +326,6 @@ def quality_parameter(
     name: str, quality: Tensor | None, logits: Tensor, target: Tensor, ignore_index: int | None
 ) -> float | Tensor:
     """The quality as a parameter that broadcasts to the logits; 1 without one."""
-    checks.constant("target", target)
     if quality is None:
         return 1.0
     checks.floating_tensor("quality", quality, "quality")
@@ -336,9 +335,9 @@ def quality_parameter(
         raise ValueError(f"quality: expected shape {expected}, got {tuple(quality.shape)}")
     checks.constant("quality", quality)
     has_indices = target.dim() < logits.dim()
-    used = (target != logits.shape[-1]) & (target != ignore_index) if has_indices else target != 0
-    wrong = used & ~((quality >= 0) & (quality <= 1))
-    refuse_if_validating(name, "quality", quality, wrong, "values in [0, 1]")
+    if is_validating():
+        used = (target != logits.shape[-1]) & (target != ignore_index) if has_indices else target != 0
+        refuse(name, "quality", quality, used & ~((quality >= 0) & (quality <= 1)), "values in [0, 1]")
     return quality.unsqueeze(-1) if has_indices else quality
 
 

@@ -260,7 +260,7 @@ def balanced_l1_loss(
         pred: (...), any floating dtype.
         target: The shape of ``pred``, in the same unit.
         alpha: Scale of the gradient of small errors, more than 0; a smaller one increases it relative to ``gamma``.
-        gamma: Gradient of large errors, more than 0 and at most 64 ``alpha``.
+        gamma: Gradient of large errors, at least 0 and at most 64 ``alpha``.
         beta: The error at which the two parts meet, more than 0.
         weight: Weight per element, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss
             dimension by dimension.
@@ -290,9 +290,8 @@ def balanced_l1_loss(
     See also:
         `BalancedL1Loss`, the module; `smooth_l1_loss`.
     """
-    alpha, gamma, beta = (
-        checks.positive(name, value) for name, value in (("alpha", alpha), ("gamma", gamma), ("beta", beta))
-    )
+    alpha, beta = checks.positive("alpha", alpha), checks.positive("beta", beta)
+    gamma = checks.number("gamma", gamma, 0.0)
     if gamma > STEEPEST * alpha:
         raise ValueError(f"gamma: expected at most {STEEPEST:g} alpha = {STEEPEST * alpha:g}, got {gamma:g}")
     rate = math.expm1(gamma / alpha) / beta

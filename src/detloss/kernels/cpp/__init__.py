@@ -151,14 +151,14 @@ def plan_of(request: Request) -> Plan | None:
             return Plan(library.detloss_elements, number)
         case BinaryRequest(_, ignore_index, smoothing):
             return Plan(library.detloss_binary, number, label_smoothing=smoothing, ignore_index=ignore_index)
-        case MaskRequest():
-            return Plan(library.detloss_masks, number, by_row=True)
         case SoftmaxRequest(_, ignore_index, smoothing, is_adjusted):
             run = library.detloss_special_rows if is_adjusted else library.detloss_rows
             kind = ADJUSTED_ROWS if is_adjusted else PLAIN_ROWS
             return Plan(run, number, by_row=True, label_smoothing=smoothing, ignore_index=ignore_index, rows=kind)
         case DistributionRequest(_, excess):
             return Plan(library.detloss_special_rows, number, by_row=True, rows=ROWS_OF_BINS, excess=excess)
+        case MaskRequest():
+            return Plan(library.detloss_masks, number, by_row=True)
         case BoxRequest(_, geometry, measure):
             box_format = list(FORMATS).index(geometry.format)
             return Plan(library.detloss_pairs, number, geometry.dims, box_format, measure, by_row=True)

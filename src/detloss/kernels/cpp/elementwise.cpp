@@ -59,12 +59,12 @@ Status run_rows(const Task& task, ParallelFor parallel_for) {
     if (task.arithmetic == float64) return run_formula<double>(task, parallel_for, row_formulas{});
     return run_formula<float>(task, parallel_for, row_formulas{});
 }
+Status run_special_rows(const RowTask& task, ParallelFor parallel_for) {
+    return task.task.arithmetic == float64 ? run_special<double>(task, parallel_for) : run_special<float>(task, parallel_for);
+}
 Status run_masks(const Task& task, ParallelFor parallel_for) {
     if (task.arithmetic == float64) return run_masks<double>(task, parallel_for, mask_formulas{});
     return run_masks<float>(task, parallel_for, mask_formulas{});
-}
-Status run_special_rows(const RowTask& task, ParallelFor parallel_for) {
-    return task.task.arithmetic == float64 ? run_special<double>(task, parallel_for) : run_special<float>(task, parallel_for);
 }
 
 }  // namespace detloss::ISA

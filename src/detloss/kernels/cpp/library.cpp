@@ -19,8 +19,8 @@
     Status run_elements(const Task&, ParallelFor);        \
     Status run_binary(const Task&, ParallelFor);          \
     Status run_rows(const Task&, ParallelFor);            \
-    Status run_masks(const Task&, ParallelFor);           \
     Status run_special_rows(const RowTask&, ParallelFor); \
+    Status run_masks(const Task&, ParallelFor);           \
     Status run_pairs(const Task&, ParallelFor);           \
     Status run_convex(const ConvexTask&, ParallelFor);    \
     }
@@ -104,10 +104,10 @@ EXPORT const char* detloss_start(const char* name, ParallelFor threads) {
 EXPORT Status detloss_elements(const Task* task) { return run(active->elements, *task, task->entries); }
 EXPORT Status detloss_binary(const Task* task) { return run(active->binary, *task, task->entries); }
 EXPORT Status detloss_rows(const Task* task) { return run(active->rows, *task, task->entries * task->width); }
-EXPORT Status detloss_masks(const Task* task) { return run(active->masks, *task, task->entries * task->width); }
 EXPORT Status detloss_special_rows(const RowTask* task) {
     advise_huge_pages(task->task, task->task.entries * task->task.width);
     return active->special_rows(*task, parallel_for);
 }
+EXPORT Status detloss_masks(const Task* task) { return run(active->masks, *task, task->entries * task->width); }
 EXPORT Status detloss_pairs(const Task* task) { return run(active->pairs, *task, task->entries * task->width); }
 EXPORT Status detloss_convex(const ConvexTask* task) { return active->convex(*task, parallel_for); }

@@ -311,15 +311,6 @@ void adjust(RowBlock<S>& block, const S* offset, const Parameter<S>& margin, S* 
     block.logits = logits, block.lows = lows;
 }
 
-// Rows at distances of `pitch`, at least a register.
-template <class S>
-const S* staged_rows(const Operand& from, int64_t begin, int64_t rows, int64_t classes, int64_t pitch, S* buffer) {
-    if (pitch == classes) return staged(from, begin * classes, rows * classes, buffer);
-    std::fill_n(buffer, rows * pitch, S(0));
-    for (int64_t row = 0; row < rows; ++row) convert<S>(from, (begin + row) * classes, classes, buffer + row * pitch);
-    return buffer;
-}
-
 // One loop serves all formulas, which are called once per block.
 template <class S>
 Status rows(const RowTask& row_task, ParallelFor parallel_for, void (*row_block)(const RowBlock<S>&)) {

@@ -60,6 +60,15 @@ struct Cover {
     }
 };
 
+// Rows at distances of `pitch`, at least a register.
+template <class S>
+const S* staged_rows(const Operand& from, int64_t begin, int64_t rows, int64_t classes, int64_t pitch, S* buffer) {
+    if (pitch == classes) return staged(from, begin * classes, rows * classes, buffer);
+    std::fill_n(buffer, rows * pitch, S(0));
+    for (int64_t row = 0; row < rows; ++row) convert<S>(from, (begin + row) * classes, classes, buffer + row * pitch);
+    return buffer;
+}
+
 // exp(logit - top), from both parts of the difference: without the low part, the error at a margin of 80 is forty ulps.
 template <class L>
 INLINE L power_of(L high, L low) {

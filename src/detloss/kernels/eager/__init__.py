@@ -14,7 +14,7 @@ from torch import Tensor
 
 from detloss.formulas.axis_aligned import axis_aligned
 from detloss.formulas.gaussians import gaussian
-from detloss.formulas.masks import mask_derivatives, mask_parts
+from detloss.formulas.mask_sums import mask_derivatives, mask_parts
 from detloss.geometry import FORMATS
 from detloss.kernels.class_sharding import LocalClasses, ShardedClasses
 from detloss.kernels.eager import convex, primitives

@@ -97,51 +97,57 @@ def balanced_l1(pred, target, alpha, rate, beta):
     v6 = rate * v5
     v7 = log1p(v6)
     v8 = alpha * v7
-    v9 = alpha * v5
-    v10 = rate * v5
-    v11 = v10 < 1.2
-    v12 = where(v11, v10, 0.0)
-    v13 = 2.0 + v12
-    v14 = divide(v12, v13)
-    v15 = v14 * v14
-    v16 = 0.09213477424899424 * v15
-    v17 = v16 + 0.029084364751077903
-    v18 = v17 * v15
-    v19 = v18 + 0.05636193783128856
-    v20 = v19 * v15
-    v21 = v20 + 0.05836948488976357
-    v22 = v21 * v15
-    v23 = v22 + 0.06670169558964356
-    v24 = v23 * v15
-    v25 = v24 + 0.07692135505361639
-    v26 = v25 * v15
-    v27 = v26 + 0.09090914340165565
-    v28 = v27 * v15
-    v29 = v28 + 0.11111111018102507
-    v30 = v29 * v15
-    v31 = v30 + 0.14285714286557005
-    v32 = v31 * v15
-    v33 = v32 + 0.19999999999997028
-    v34 = v33 * v15
-    v35 = v34 + 0.33333333333333337
-    v36 = 1.0 + v14
-    v37 = v15 * v35
-    v38 = v36 * v37
-    v39 = v14 + v38
-    v40 = v7 - 1.0
-    v41 = where(v11, 1.0, v10)
-    v42 = divide(v7, v41)
-    v43 = v40 + v42
-    v44 = where(v11, v39, v43)
-    v45 = v9 * v44
-    v46 = v3 - v5
-    v47 = v8 * v46
-    v48 = v45 + v47
-    v49 = v0 >= 0.0
-    v50 = -v8
-    v51 = where(v49, v8, v50)
-    v52 = -v51
-    return v48, v51, v52
+    v9 = 0.5 * pred
+    v10 = 0.5 * target
+    v11 = v9 - v10
+    v12 = absolute(v11)
+    v13 = 0.5 * v5
+    v14 = v12 - v13
+    v15 = alpha * v5
+    v16 = rate * v5
+    v17 = v16 < 1.2
+    v18 = where(v17, v16, 0.0)
+    v19 = 2.0 + v18
+    v20 = divide(v18, v19)
+    v21 = v20 * v20
+    v22 = 0.09213477424899424 * v21
+    v23 = v22 + 0.029084364751077903
+    v24 = v23 * v21
+    v25 = v24 + 0.05636193783128856
+    v26 = v25 * v21
+    v27 = v26 + 0.05836948488976357
+    v28 = v27 * v21
+    v29 = v28 + 0.06670169558964356
+    v30 = v29 * v21
+    v31 = v30 + 0.07692135505361639
+    v32 = v31 * v21
+    v33 = v32 + 0.09090914340165565
+    v34 = v33 * v21
+    v35 = v34 + 0.11111111018102507
+    v36 = v35 * v21
+    v37 = v36 + 0.14285714286557005
+    v38 = v37 * v21
+    v39 = v38 + 0.19999999999997028
+    v40 = v39 * v21
+    v41 = v40 + 0.33333333333333337
+    v42 = 1.0 + v20
+    v43 = v21 * v41
+    v44 = v42 * v43
+    v45 = v20 + v44
+    v46 = v7 - 1.0
+    v47 = where(v17, 1.0, v16)
+    v48 = divide(v7, v47)
+    v49 = v46 + v48
+    v50 = where(v17, v45, v49)
+    v51 = v15 * v50
+    v52 = 2.0 * v8
+    v53 = v52 * v14
+    v54 = v51 + v53
+    v55 = v0 >= 0.0
+    v56 = -v8
+    v57 = where(v55, v8, v56)
+    v58 = -v57
+    return v54, v57, v58
 
 
 @triton.jit
@@ -766,64 +772,7 @@ def heatmap_focal(logit, positive, negative, keep, alpha, beta, peak):
 
 
 @triton.jit
-def asymmetric(logit, positive, negative, keep, positive_gamma, negative_gamma):
-    v0 = positive > 0.0
-    v1 = where(v0, 1.0, positive)
-    v2 = where(v0, 0.0, negative)
-    v3 = logit >= 0.0
-    v4 = -logit
-    v5 = where(v3, v4, logit)
-    v6 = exp(v5)
-    v7 = logit >= 0.0
-    v8 = where(v7, 1.0, v6)
-    v9 = logit >= 0.0
-    v10 = where(v9, v6, 1.0)
-    v11 = logit >= 0.0
-    v12 = -logit
-    v13 = where(v11, v12, logit)
-    v14 = exp(v13)
-    v15 = logit >= 0.0
-    v16 = where(v15, 1.0, v14)
-    v17 = logit >= 0.0
-    v18 = where(v17, v14, 1.0)
-    v19 = logit >= 0.0
-    v20 = -logit
-    v21 = where(v19, 0.0, v20)
-    v22 = logit >= 0.0
-    v23 = where(v22, logit, 0.0)
-    v24 = log1p_of_fraction(v14)
-    v25 = weighted(v1, v21)
-    v26 = v24 + v25
-    v27 = weighted(v2, v23)
-    v28 = v26 + v27
-    v29 = v2 * v16
-    v30 = v1 * v18
-    v31 = v29 - v30
-    v32 = 1.0 + v14
-    v33 = divide(v31, v32)
-    v35 = v2 * v8
-    v36 = v1 * v10
-    v37 = v35 - v36
-    v38 = 1.0 + v6
-    v39 = v37 * v38
-    v40 = quotient(v6, v39)
-    v41 = weighted(v40, v28)
-    v42 = absolute(v33)
-    v43 = power(v42, positive_gamma)
-    v44 = power(v42, negative_gamma)
-    v45 = where(v0, v43, v44)
-    v46 = where(v0, positive_gamma, negative_gamma)
-    v47 = weighted(v45, v28)
-    v48 = v46 * v41
-    v49 = v33 + v48
-    v50 = weighted(v45, v49)
-    return v47, v50, 0.0
-
-
-@triton.jit
-def asymmetric_with_margin(
-    logit, positive, negative, keep, positive_gamma, negative_gamma, margin, threshold, threshold_low
-):
+def asymmetric(logit, positive, negative, keep, positive_gamma, negative_gamma, margin, threshold, threshold_low):
     v0 = positive > 0.0
     v1 = logit >= 0.0
     v2 = -logit
@@ -909,6 +858,61 @@ def asymmetric_with_margin(
     v83 = where(v0, v78, v75)
     v84 = weighted(v80, v83)
     return v82, v84, 0.0
+
+
+@triton.jit
+def asymmetric_without_margin(logit, positive, negative, keep, positive_gamma, negative_gamma):
+    v0 = positive > 0.0
+    v1 = where(v0, 1.0, positive)
+    v2 = where(v0, 0.0, negative)
+    v3 = logit >= 0.0
+    v4 = -logit
+    v5 = where(v3, v4, logit)
+    v6 = exp(v5)
+    v7 = logit >= 0.0
+    v8 = where(v7, 1.0, v6)
+    v9 = logit >= 0.0
+    v10 = where(v9, v6, 1.0)
+    v11 = logit >= 0.0
+    v12 = -logit
+    v13 = where(v11, v12, logit)
+    v14 = exp(v13)
+    v15 = logit >= 0.0
+    v16 = where(v15, 1.0, v14)
+    v17 = logit >= 0.0
+    v18 = where(v17, v14, 1.0)
+    v19 = logit >= 0.0
+    v20 = -logit
+    v21 = where(v19, 0.0, v20)
+    v22 = logit >= 0.0
+    v23 = where(v22, logit, 0.0)
+    v24 = log1p_of_fraction(v14)
+    v25 = weighted(v1, v21)
+    v26 = v24 + v25
+    v27 = weighted(v2, v23)
+    v28 = v26 + v27
+    v29 = v2 * v16
+    v30 = v1 * v18
+    v31 = v29 - v30
+    v32 = 1.0 + v14
+    v33 = divide(v31, v32)
+    v35 = v2 * v8
+    v36 = v1 * v10
+    v37 = v35 - v36
+    v38 = 1.0 + v6
+    v39 = v37 * v38
+    v40 = quotient(v6, v39)
+    v41 = weighted(v40, v28)
+    v42 = absolute(v33)
+    v43 = power(v42, positive_gamma)
+    v44 = power(v42, negative_gamma)
+    v45 = where(v0, v43, v44)
+    v46 = where(v0, positive_gamma, negative_gamma)
+    v47 = weighted(v45, v28)
+    v48 = v46 * v41
+    v49 = v33 + v48
+    v50 = weighted(v45, v49)
+    return v47, v50, 0.0
 
 
 @triton.jit
