@@ -11,12 +11,24 @@ from torch import Tensor
 
 from detloss.class_balance import class_weight_from_counts
 from detloss.geometry import AxisAligned, Geometry
+from detloss.losses.aligned_boxes import (
+    EfficientIoULoss,
+    MinimumPointsDistanceIoULoss,
+    PowerfulIoULoss,
+    ScyllaIoULoss,
+    ShapeIoULoss,
+)
 from detloss.losses.binary import BalancedCrossEntropyLoss, BinaryCrossEntropyLoss, SigmoidFocalLoss
-from detloss.losses.boxes import CompleteIoULoss, DistanceIoULoss, GeneralizedIoULoss, IoULoss
+from detloss.losses.boxes import CompleteIoULoss, DistanceIoULoss, GeneralizedIoULoss, IoULoss, WiseIoULoss
 from detloss.losses.classification import CrossEntropyLoss, SoftmaxFocalLoss
 from detloss.losses.distribution import DistributionFocalLoss
 from detloss.losses.focal_variants import AsymmetricLoss, HeatmapFocalLoss
-from detloss.losses.gaussian import GaussianWassersteinLoss, KullbackLeiblerLoss, ProbabilisticIoULoss
+from detloss.losses.gaussian import (
+    GaussianWassersteinLoss,
+    KullbackLeiblerLoss,
+    NormalizedWassersteinLoss,
+    ProbabilisticIoULoss,
+)
 from detloss.losses.masks import DiceLoss, TverskyLoss
 from detloss.losses.module import LossModule
 from detloss.losses.quality import (
@@ -50,6 +62,19 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Sizes of a data set, in the unit of the boxes.
+
+    Attributes:
+        image: Width and height of an image.
+        objects: The mean over all objects of the square root of their area.
+    """
+
+    image: tuple[float, float]
+    objects: float
+
+
+@dataclass(frozen=True)
 class Loss:
     """A loss under its short name.
 
@@ -61,6 +86,7 @@ class Loss:
         options: The options that distinguish this row from others of the same function.
         weight: The weight of a box loss relative to the class loss, unless a search finds a better one.
         from_counts: Options computed from a data set's number of elements per class (background last), or None.
+        from_sizes: Options computed from the sizes of a data set's images and objects, or None; they have no default.
     """
 
     name: str
@@ -70,6 +96,7 @@ class Loss:
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     weight: float = 1.0
     from_counts: Callable[[Sequence[float]], dict[str, Any]] | None = None
+    from_sizes: Callable[[Sizes], dict[str, Any]] | None = None
 
     @property
     def function(self) -> Callable[..., Tensor]:
@@ -97,6 +124,16 @@ def class_weight_of(counts: Sequence[float]) -> dict[str, Any]:
     return {"class_weight": class_weight_from_counts(counts)}
 
 
+def image_size_of(sizes: Sizes) -> dict[str, Any]:
+    """The option ``image_size`` for a data set's sizes."""
+    return {"image_size": sizes.image}
+
+
+def scale_of(sizes: Sizes) -> dict[str, Any]:
+    """The option ``scale`` for a data set's sizes."""
+    return {"scale": sizes.objects}
+
+
 LOSSES: tuple[Loss, ...] = (
     Loss("l1", "L1", L1Loss, Kind.REGRESSION),
     Loss("l2", "L2 (MSE)", L2Loss, Kind.REGRESSION, weight=0.2),
@@ -109,6 +146,25 @@ LOSSES: tuple[Loss, ...] = (
     Loss("giou", "Generalized IoU", GeneralizedIoULoss, Kind.BOX),
     Loss("diou", "Distance IoU", DistanceIoULoss, Kind.BOX),
     Loss("ciou", "Complete IoU", CompleteIoULoss, Kind.BOX),
+    Loss("eiou", "Efficient IoU", EfficientIoULoss, Kind.BOX),
+    Loss("siou", "Scylla IoU", ScyllaIoULoss, Kind.BOX),
+    Loss(
+        "mpdiou",
+        "Minimum points distance IoU",
+        MinimumPointsDistanceIoULoss,
+        Kind.BOX,
+        from_sizes=image_size_of,
+    ),
+    Loss(
+        "nwd",
+        "Normalized Wasserstein distance",
+        NormalizedWassersteinLoss,
+        Kind.BOX,
+        from_sizes=scale_of,
+    ),
+    Loss("wiou", "Wise IoU, version 1", WiseIoULoss, Kind.BOX),
+    Loss("shapeiou", "Shape-IoU", ShapeIoULoss, Kind.BOX),
+    Loss("piou", "Powerful IoU", PowerfulIoULoss, Kind.BOX),
     Loss("ce", "Cross-entropy", CrossEntropyLoss, Kind.SOFTMAX),
     Loss(
         "weighted_ce",

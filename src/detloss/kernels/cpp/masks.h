@@ -1,6 +1,6 @@
 // The loop over rows of mask logits, of losses of three sums over a row.
 #pragma once
-#include "softmax.h"
+#include "rows.h"
 
 namespace detloss::ISA {
 
