@@ -9,8 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss, Sizes
-from detloss.compositions import PREFIXES, Prefix, composed
+from detloss.catalog import LOSSES, MODIFIERS, ROTATED_LOSSES, Kind, Loss, Modifier, Sizes
 
 BOX_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)}
 ROTATED_BOX_LOSSES = BOX_LOSSES | {loss.name: loss for loss in ROTATED_LOSSES}
@@ -26,7 +25,7 @@ SET_OTHERWISE = (
 )
 """Arguments of a loss function that its name does not set."""
 
-PREFIXES_BY_NAME = {prefix.name: prefix for prefix in PREFIXES}
+MODIFIERS_BY_NAME = {modifier.name: modifier for modifier in MODIFIERS}
 EXAMPLE_SIZES = Sizes(image=(1.0, 1.0), objects=1.0)
 
 
@@ -59,9 +58,9 @@ def loss_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> Loss:
     if base not in losses:
         raise LossNameError(f"{rejection(base, losses)} There are: {', '.join(losses)}.")
     loss = losses[base]
-    prefixes = prefixes_named(words, loss)
-    of_prefixes = {option: value for prefix in prefixes for option, value in prefix.options.items()}
-    available, options = of_prefixes | options_of(loss), dict[str, Any]()
+    if words:
+        loss = loss.modified_by(modifiers_named(words, loss))
+    available, options = loss.modifier_options | options_of(loss), dict[str, Any]()
     for setting in settings:
         option, equals, value = (part.strip() for part in setting.partition("="))
         if not equals or not value:
@@ -73,35 +72,39 @@ def loss_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> Loss:
             raise LossNameError(f"{name}: expected every option once, got {option!r} twice")
         options[option] = value_of(value)
     ordered = {option: options[option] for option in available if option in options}
-    if not prefixes and not ordered:
+    if not loss.modifiers and not ordered:
         return loss
+    written = {option: written_value(value) for option, value in ordered.items()}
+    modified = replace(
+        loss.with_options(ordered),
+        name=":".join([loss.name, *(f"{option}={value}" for option, value in written.items())]),
+        title=", ".join([loss.title, *(f"{option} {value}" for option, value in written.items())]),
+    )
     try:
-        modified = composed(loss, prefixes, ordered) if prefixes else loss
-        own = {option: value for option, value in ordered.items() if option not in of_prefixes}
-        modified = replace(modified, options={**modified.options, **own})
         check(modified)
     except (TypeError, ValueError) as error:
-        raise LossNameError(f"{name}: {error}") from error
-    written = {option: written_value(value) for option, value in ordered.items()}
-    return replace(
-        modified,
-        name=":".join([modified.name, *(f"{option}={value}" for option, value in written.items())]),
-        title=", ".join([modified.title, *(f"{option} {value}" for option, value in written.items())]),
-    )
+        raise LossNameError(f"{modified.name}: {error}") from error
+    return modified
 
 
-def prefixes_named(words: Sequence[str], loss: Loss) -> list[Prefix]:
-    """Find the prefixes of a loss, in the order of `PREFIXES`."""
+def modifiers_named(words: Sequence[str], loss: Loss) -> list[Modifier]:
+    """Find the modifiers of a loss by their names, in the order of the catalog."""
     for word in words:
-        if word not in PREFIXES_BY_NAME:
-            known = ", ".join(f"{name}-" for name in PREFIXES_BY_NAME)
-            raise LossNameError(f"No such prefix: {word!r}{suggestion(word, PREFIXES_BY_NAME)} There are: {known}.")
+        name = "-".join([*words, loss.name])
+        if word not in MODIFIERS_BY_NAME:
+            known = ", ".join(f"{each}-" for each in MODIFIERS_BY_NAME)
+            raise LossNameError(f"No such prefix: {word!r}{suggestion(word, MODIFIERS_BY_NAME)} There are: {known}.")
         if words.count(word) > 1:
-            raise LossNameError(f"{'-'.join([*words, loss.name])}: expected every prefix once, got {word!r} twice")
-    if words and loss.kind is not Kind.BOX:
-        composable = ", ".join(each.name for each in BOX_LOSSES.values() if each.kind is Kind.BOX)
-        raise LossNameError(f"{words[0]}-: expected one of the losses {composable} after a prefix, got {loss.name!r}")
-    return [prefix for prefix in PREFIXES if prefix.name in words]
+            raise LossNameError(f"{name}: expected every prefix once, got {word!r} twice")
+        if loss.kind is not Kind.BOX or (MODIFIERS_BY_NAME[word].focus is None and not has_overlap(loss)):
+            composable = ", ".join(each.name for each in BOX_LOSSES.values() if has_overlap(each))
+            raise LossNameError(f"{name}: expected one of the losses {composable} after {word}-, got {loss.name}")
+    return [modifier for modifier in MODIFIERS if modifier.name in words]
+
+
+def has_overlap(loss: Loss) -> bool:
+    """Whether the IoU of a loss can be modified."""
+    return "overlap" in inspect.signature(loss.function).parameters and loss.options.get("form") != "log"
 
 
 def losses_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> tuple[Loss, ...]:
@@ -172,8 +175,7 @@ def written_value(value: object) -> str:
 
 def check(loss: Loss) -> None:
     """Call a loss once, so that it checks its options."""
-    from_sizes = {} if loss.from_sizes is None else loss.from_sizes(EXAMPLE_SIZES)
-    loss.build(**{**from_sizes, **loss.options})(*example_of(loss.kind))
+    loss.with_sizes(EXAMPLE_SIZES).build()(*example_of(loss.kind))
 
 
 def example_of(kind: Kind) -> tuple[Tensor, Tensor]:
@@ -186,5 +188,4 @@ def example_of(kind: Kind) -> tuple[Tensor, Tensor]:
 
 def definition(loss: Loss) -> tuple[object, ...]:
     """The function and all options of a loss, which are equal for two names of the same loss."""
-    focuses = {focus.func: focus.keywords for focus in loss.focuses}
-    return loss.function, {**options_of(loss), **loss.options}, loss.from_counts, focuses
+    return loss.function, {**options_of(loss), **loss.options}, loss.from_counts, loss.modifiers

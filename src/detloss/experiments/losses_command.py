@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
-from detloss.compositions import PREFIXES
+from detloss.catalog import LOSSES, MODIFIERS, ROTATED_LOSSES, Kind, Loss
 from detloss.experiments.console import printable
 from detloss.experiments.loss_names import BOX_LOSSES, CLASS_LOSSES, options_of, written_value
 
@@ -29,7 +28,7 @@ def lines() -> Iterator[str]:
     yield from section("Box losses of rotated boxes", map(line_of, ROTATED_LOSSES))
     yield from section(
         "Prefixes of box losses that compare overlaps, in any order: inner-siou, focaler-ciou, wise-inner-giou",
-        ((f"{prefix.name}-", prefix.meaning, written(prefix.options)) for prefix in PREFIXES),
+        ((f"{each.name}-", each.meaning, written(each.options)) for each in MODIFIERS),
     )
     yield from section("Class losses (--cls)", map(line_of, CLASS_LOSSES.values()))
     yield from section(

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from detloss.boxes.overlap import iou
+from detloss.focus import WiseFocus, iou_focus
 from detloss.losses.boxes import iou_loss
 from detloss.losses.module import LossModule
-from detloss.losses.weights import WiseFocus, iou_focus
 from detloss.types import Reduction
 
 
@@ -66,7 +66,7 @@ class FocusedLoss(nn.Module):
     def __init__(self, loss: LossModule, focuses: Sequence[Focus]) -> None:
         super().__init__()
         self.loss = loss
-        self.focuses = nn.ModuleList(focuses)
+        self.focuses: Sequence[Focus] = nn.ModuleList(focuses)  # type: ignore[assignment]
 
     def forward(self, pred: Tensor, target: Tensor, *, weight: Any = None, normalizer: Any = None) -> Tensor:
         """Call the loss with the product of the given weight and the focusing weights."""
@@ -83,4 +83,4 @@ class FocusedLoss(nn.Module):
 
     def with_reduction(self, reduction: Reduction) -> Self:
         """The loss with another reduction and the same focusing weights, which keep their state."""
-        return type(self)(self.loss.with_reduction(reduction), list(self.focuses))
+        return type(self)(self.loss.with_reduction(reduction), self.focuses)

@@ -1,5 +1,6 @@
 """Plots of a simulation: the error over the steps, and maps of the final error."""
 
+from itertools import cycle
 from pathlib import Path
 
 import torch
@@ -52,7 +53,7 @@ def draw(simulation: Simulation) -> Figure:
 
 def draw_curves(axes: Axes, simulation: Simulation) -> None:
     """Plot the error of all cases over the steps; dashed if the loss regresses the numbers that are measured."""
-    colors, dashes = iter(COLORS), iter(DASHES[1:])
+    colors, dashes = cycle(COLORS), cycle(DASHES[1:])
     for course in simulation.courses:
         if course.is_trivial:
             label = f"{course.loss.title}: trivial, regresses\nthe numbers that are measured"

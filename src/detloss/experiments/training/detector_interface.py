@@ -77,4 +77,4 @@ def loss_modules(box: Loss, cls: Loss, kind: Kind, reason: str) -> tuple[nn.Modu
     if cls.kind is not kind or cls.from_counts is not None:
         usable = [loss.name for loss in LOSSES if loss.kind is kind and loss.from_counts is None]
         raise ValueError(f"cls: expected one of {', '.join(usable)}, because {reason}; got {cls.name!r}")
-    return box.module(**box.options), cls.module(**cls.options)
+    return box.build(), cls.build()
