@@ -48,8 +48,53 @@ CONSTRUCTORS = {
     ],
     "SmoothL1Loss": [("beta", 1.0), ("reduction", "mean"), ("loss_weight", 1.0)],
     "L1Loss": [("reduction", "mean"), ("loss_weight", 1.0)],
+    "BalancedL1Loss": [
+        ("alpha", 0.5),
+        ("gamma", 1.5),
+        ("beta", 1.0),
+        ("reduction", "mean"),
+        ("loss_weight", 1.0),
+    ],
+    "QualityFocalLoss": [
+        ("use_sigmoid", True),
+        ("beta", 2.0),
+        ("reduction", "mean"),
+        ("loss_weight", 1.0),
+        ("activated", False),
+    ],
+    "DistributionFocalLoss": [("reduction", "mean"), ("loss_weight", 1.0)],
+    "VarifocalLoss": [
+        ("use_sigmoid", True),
+        ("alpha", 0.75),
+        ("gamma", 2.0),
+        ("iou_weighted", True),
+        ("reduction", "mean"),
+        ("loss_weight", 1.0),
+    ],
+    "GaussianFocalLoss": [
+        ("alpha", 2.0),
+        ("gamma", 4.0),
+        ("reduction", "mean"),
+        ("loss_weight", 1.0),
+        ("pos_weight", 1.0),
+        ("neg_weight", 1.0),
+    ],
+    "DiceLoss": [
+        ("use_sigmoid", True),
+        ("activate", True),
+        ("reduction", "mean"),
+        ("naive_dice", False),
+        ("loss_weight", 1.0),
+        ("eps", 1e-3),
+    ],
     "MSELoss": [("reduction", "mean"), ("loss_weight", 1.0)],
 }
+CALLS = {
+    "CrossEntropyLoss": ["cls_score", "label", *CALL, ("ignore_index", None)],
+    "GaussianFocalLoss": ["pred", "target", ("pos_inds", None), ("pos_labels", None), *CALL],
+    "DiceLoss": ["pred", "target", CALL[0], CALL[2], CALL[1]],
+}
+REQUIRED = {"DiceLoss": {"naive_dice": True}}
 LABELS = torch.tensor([0, 2, 1, -1, 3, 0, 255, 2])
 
 
@@ -62,12 +107,21 @@ def defaults(function: Callable) -> list[tuple]:
 def test_signature(name: str) -> None:
     module = getattr(ours, name)
     assert defaults(module) == CONSTRUCTORS[name]
-    empty = inspect.Parameter.empty
-    if name == "CrossEntropyLoss":
-        expected = [("cls_score", empty), ("label", empty), *CALL, ("ignore_index", None)]
-    else:
-        expected = [("pred", empty), ("target", empty), *CALL]
-    assert defaults(module().forward) == expected
+    operands = CALLS.get(name, ["pred", "target", *CALL])
+    expected = [(each, inspect.Parameter.empty) if isinstance(each, str) else each for each in operands]
+    assert defaults(made(name).forward) == expected
+
+
+def made(name: str, **options: object) -> torch.nn.Module:
+    """A loss with the options that it requires."""
+    module: torch.nn.Module = getattr(ours, name)(**{**REQUIRED.get(name, {}), **options})
+    return module
+
+
+def operands(name: str, rows: int) -> tuple[Tensor, Tensor]:
+    """A prediction that requires gradients, with its target."""
+    target = torch.zeros(rows) if name == "DistributionFocalLoss" else torch.zeros(rows, 4)
+    return torch.full((rows, 4), 0.5, requires_grad=True), target
 
 
 # --------------------------------------------------------------------------------------- the peer, from its contract
@@ -95,6 +149,12 @@ def complete_iou(pred: Tensor, target: Tensor) -> Tensor:
     return ops.distance_box_iou_loss(pred, target, eps=0.0) + trade_off * aspect
 
 
+def balanced_l1(error: Tensor, alpha: float, gamma: float) -> Tensor:
+    b = math.exp(gamma / alpha) - 1
+    near = alpha / b * (b * error + 1) * torch.log(b * error + 1) - alpha * error
+    return torch.where(error < 1, near, gamma * error + gamma / b - alpha)
+
+
 BOX_LOSSES = {
     "log": (lambda **call: ours.IoULoss(**call), lambda a, b: -iou(a, b).log()),
     "linear": (lambda **call: ours.IoULoss(mode="linear", **call), lambda a, b: 1 - iou(a, b)),
@@ -110,6 +170,10 @@ NUMBER_LOSSES = {
     "smooth l1": (
         lambda **call: ours.SmoothL1Loss(0.5, **call),
         lambda a, b: functional.smooth_l1_loss(a, b, beta=0.5, reduction="none"),
+    ),
+    "balanced l1": (
+        lambda **call: ours.BalancedL1Loss(0.25, 1.0, **call),
+        lambda a, b: balanced_l1((a - b).abs(), 0.25, 1.0),
     ),
 }
 
@@ -276,6 +340,116 @@ def test_masks(seed: int) -> None:
             ours.CrossEntropyLoss(use_mask=True, **options)(torch.zeros(3, 4, 5, 6), target, labels, **call)
 
 
+def binary(logits: Tensor, target: Tensor) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("soft", [False, True])
+def test_quality_focal(soft: bool, reduction: str, weighted: bool, seed: int) -> None:
+    labels, scores = LABELS, random_shares(seed, 8)
+    hot = (labels[:, None] == torch.arange(3)) * scores[:, None]  # a class that does not exist is background
+    factor = random_shares(seed + 1, 8) if weighted else None
+
+    def expected(x: Tensor, avg_factor: float | None) -> Tensor:
+        each = (binary(x, hot) * (hot - x.sigmoid()).abs() ** 1.5).sum(-1, keepdim=soft)
+        shaped = factor.reshape(each.shape) if weighted else None
+        return 2.0 * reduced(each, shaped, avg_factor, reduction)
+
+    mine = ours.QualityFocalLoss(True, 1.5, reduction, 2.0)
+    for avg_factor in (None,) if reduction == "sum" else (None, 3):
+        assert_agree(
+            lambda x, avg_factor=avg_factor: mine(x, hot if soft else (labels, scores), factor, avg_factor),
+            lambda x, avg_factor=avg_factor: expected(x, avg_factor),
+            random_numbers(seed, 8, 3),
+        )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("iou_weighted", [False, True])
+def test_varifocal(iou_weighted: bool, reduction: str, weighted: bool, seed: int) -> None:
+    target = random_shares(seed, 8, 3) * (random_shares(seed + 1, 8, 3) < 0.5)
+    factor = random_shares(seed + 2, 8, 3) if weighted else None
+
+    def expected(x: Tensor, avg_factor: float | None) -> Tensor:
+        focus = torch.where(target > 0, target if iou_weighted else 1.0, 0.6 * x.sigmoid() ** 1.5)
+        return reduced(focus * binary(x, target), factor, avg_factor, reduction)
+
+    mine = ours.VarifocalLoss(True, 0.6, 1.5, iou_weighted, reduction)
+    for avg_factor in (None,) if reduction == "sum" else (None, 3):
+        assert_agree(
+            lambda x, avg_factor=avg_factor: mine(x, target, factor, avg_factor),
+            lambda x, avg_factor=avg_factor: expected(x, avg_factor),
+            random_numbers(seed, 8, 3),
+        )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+@pytest.mark.parametrize("sides", [(1.0, 1.0), (0.25, 2.0)])
+def test_gaussian_focal(sides: tuple[float, float], reduction: str, weighted: bool, seed: int) -> None:
+    target = random_shares(seed, 8, 3)
+    target[::3] = 1.0
+    factor = random_shares(seed + 2, 8, 3) if weighted else None
+
+    def expected(p: Tensor, avg_factor: float | None) -> Tensor:
+        positive = -((1 - p) ** 2.5) * p.log()
+        negative = -(p**2.5) * (1 - p).log() * (1 - target) ** 3
+        each = torch.where(target == 1, sides[0] * positive, sides[1] * negative)
+        return reduced(each, factor, avg_factor, reduction)
+
+    mine = ours.GaussianFocalLoss(2.5, 3.0, reduction, 1.0, *sides)
+    for avg_factor in (None,) if reduction == "sum" else (None, 3):
+        assert_agree(
+            lambda p, avg_factor=avg_factor: mine(p, target, None, None, factor, avg_factor),
+            lambda p, avg_factor=avg_factor: expected(p, avg_factor),
+            random_shares(seed + 1, 8, 3),
+        )
+    with pytest.raises(ValueError, match="pos_inds: expected None, got a value; set the target of positives to 1"):
+        mine(target, target, torch.tensor([0]), torch.tensor([0]))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_distribution_focal(reduction: str, weighted: bool, seed: int) -> None:
+    value = 4 * random_shares(seed, 8)
+    factor = random_shares(seed + 1, 8) if weighted else None
+    low = value.long()
+
+    def expected(x: Tensor, avg_factor: float | None) -> Tensor:
+        below, above = (functional.cross_entropy(x, index, reduction="none") for index in (low, low + 1))
+        return 0.25 * reduced(below * (low + 1 - value) + above * (value - low), factor, avg_factor, reduction)
+
+    mine = ours.DistributionFocalLoss(reduction, 0.25)
+    for avg_factor in (None,) if reduction == "sum" else (None, 3):
+        assert_agree(
+            lambda x, avg_factor=avg_factor: mine(x, value, factor, avg_factor),
+            lambda x, avg_factor=avg_factor: expected(x, avg_factor),
+            random_numbers(seed, 8, 5),
+        )
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("reduction", REDUCTIONS)
+def test_dice(reduction: str, weighted: bool, seed: int) -> None:
+    target = (random_shares(seed, 8, 4, 5) < 0.4).double()
+    factor = random_shares(seed + 1, 8) if weighted else None
+
+    def expected(x: Tensor, avg_factor: float | None) -> Tensor:
+        p, t = x.sigmoid().flatten(1), target.flatten(1)
+        return 5.0 * reduced(1 - 2 * (p * t).sum(1) / (p.sum(1) + t.sum(1)), factor, avg_factor, reduction)
+
+    mine = ours.DiceLoss(True, True, reduction, True, 5.0)
+    for avg_factor in (None,) if reduction == "sum" else (None, 3):
+        assert_agree(
+            lambda x, avg_factor=avg_factor: mine(x, target, factor, None, avg_factor),
+            lambda x, avg_factor=avg_factor: expected(x, avg_factor),
+            random_numbers(seed, 8, 4, 5),
+        )
+
+
 # ------------------------------------------------------------------------------------------------------ argument errors
 
 
@@ -286,6 +460,12 @@ def test_masks(seed: int) -> None:
         ("FocalLoss", {"use_sigmoid": False}, "use_sigmoid: expected True, got False"),
         ("FocalLoss", {"activated": True}, "activated: expected False, got True"),
         ("CrossEntropyLoss", {"use_sigmoid": True, "use_mask": True}, "use_mask: expected False"),
+        ("QualityFocalLoss", {"use_sigmoid": False}, "use_sigmoid: expected True, got False"),
+        ("QualityFocalLoss", {"activated": True}, "activated: expected False, got True; pass logits"),
+        ("VarifocalLoss", {"use_sigmoid": False}, "use_sigmoid: expected True, got False"),
+        ("DiceLoss", {"use_sigmoid": False}, "use_sigmoid: expected True, got False"),
+        ("DiceLoss", {"activate": False}, "activate: expected True, got False; pass logits"),
+        ("DiceLoss", {}, "naive_dice: expected True, got False; V-Net's form with squares in the denominator"),
     ],
 )
 def test_invalid_constructor_arguments_are_rejected(name: str, options: dict, message: str) -> None:
@@ -295,24 +475,23 @@ def test_invalid_constructor_arguments_are_rejected(name: str, options: dict, me
 
 @pytest.mark.parametrize("name", CONSTRUCTORS)
 def test_invalid_calls_are_rejected(name: str) -> None:
-    loss, operands = getattr(ours, name)(), (torch.zeros(2, 4), torch.zeros(2, 4))
+    loss, given = made(name), operands(name, 2)
     with pytest.raises(ValueError, match="avg_factor: expected None with reduction='sum'"):
-        loss(*operands, avg_factor=2, reduction_override="sum")
+        loss(*given, avg_factor=2, reduction_override="sum")
     with pytest.raises(ValueError, match="reduction: expected 'none', 'sum' or 'mean', got 'avg'"):
-        loss(*operands, reduction_override="avg")
+        loss(*given, reduction_override="avg")
     with pytest.raises(TypeError, match="color"):
-        loss(*operands, color=1)
+        loss(*given, color=1)
 
 
 @pytest.mark.parametrize("name", CONSTRUCTORS)
 def test_empty(name: str) -> None:
-    nothing = torch.zeros(0, 4, requires_grad=True)
+    given = operands(name, 0)
     for reduction in ("mean", "sum"):
-        loss = getattr(ours, name)(reduction=reduction)(nothing, torch.zeros(0, 4))
+        loss = made(name, reduction=reduction)(*given)
         assert loss == 0
         loss.backward()
-    loss = getattr(ours, name)(reduction="none")(nothing, torch.zeros(0, 4))
-    assert loss.numel() == 0
+    assert made(name, reduction="none")(*given).numel() == 0
 
 
 # --------------------------------------------- the table; mmdet's side follows from its documented eps, where simple
@@ -374,3 +553,40 @@ def test_table_class_above_background() -> None:
     with unread_classes():
         loss = ours.FocalLoss(reduction="none")(scores, labels)
     assert loss.isnan().all(-1).tolist() == [False, True]
+
+
+def test_table_balanced_l1_at_zero() -> None:
+    small, zero = torch.tensor([[1e-6]], dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
+    for beta in (0.5, 2.0):
+        assert gradient(ours.BalancedL1Loss(beta=beta), small, zero).abs().item() < 1e-4
+    assert 0.5 * (1 / 0.5 - 1) == 0.5  # its slope at 0, alpha (1 / beta - 1)
+
+
+def test_table_last_bin() -> None:
+    logits = torch.tensor([[0.0, 1.0, 2.0, 0.0]])
+    loss = ours.DistributionFocalLoss()(logits, torch.tensor([3.0])).item()
+    assert loss == pytest.approx(-logits.log_softmax(-1)[0, 3].item(), rel=1e-6)
+
+
+def test_table_certain_probabilities() -> None:
+    p = torch.tensor([[1.0, 0.0, 1.0, 0.0]])
+    target = torch.tensor([[1.0, 0.0, 0.0, 1.0]])
+    loss = ours.GaussianFocalLoss(reduction="none")(p, target)
+    assert loss.isfinite().all()
+    assert (loss[0, :2] < 1e-12).all()
+    assert torch.equal(gradient(ours.GaussianFocalLoss(), p, target), torch.zeros(1, 4))
+
+
+def test_table_smoothing_of_dice() -> None:
+    nothing = torch.full((1, 4), -math.inf)
+    assert ours.DiceLoss(naive_dice=True, eps=1.0)(nothing, torch.zeros(1, 4)) == 0
+    assert ours.DiceLoss(naive_dice=True, eps=1.0)(torch.full((1, 4), -30.0), torch.zeros(1, 4)) == 1
+
+
+def test_losses_that_are_not_here_are_explained() -> None:
+    with pytest.raises(
+        AttributeError, match="'EIoULoss': mmdet's EIoULoss is Extended IoU .* detloss.EfficientIoULoss"
+    ):
+        ours.EIoULoss  # noqa: B018
+    with pytest.raises(AttributeError, match="has no attribute 'SeesawLoss'$"):
+        ours.SeesawLoss  # noqa: B018

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from detloss.catalog import Kind, kind_of
 from detloss.compat import mmdet as peer
+from detloss.compat.mmdet.loss_call import Loss as FrameworkLoss
 from detloss.integrations.adapt import (
     BOX_KINDS,
     COMPARES_BOXES,
@@ -168,7 +169,7 @@ def check_classification(loss: GivenLoss, head: Any) -> None:
         loss.kind_among((Kind.SOFTMAX,), "the head has a softmax over the classes and background")
 
 
-class HeadLoss(peer.Loss):
+class HeadLoss(FrameworkLoss):
     """A loss with the call of mmdet's losses, and with the reduction and weight of the loss that it replaces."""
 
     def __init__(self, loss: GivenLoss, framework: Any) -> None:
