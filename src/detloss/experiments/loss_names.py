@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ ALL_LOSSES = ROTATED_BOX_LOSSES | CLASS_LOSSES | {loss.name: loss for loss in LO
 SET_OTHERWISE = (
     *("geometry", "class_weight", "ignore_index", "weight", "reduction", "normalizer", "quality"),  # by the detector
     "overlap",  # by prefixes
-    *("bins", "logit_offset", "margin"),  # tensors
+    *("bins", "logit_offset"),  # tensors
 )
 """Arguments of a loss function that its name does not set."""
 
@@ -100,6 +101,12 @@ def modifiers_named(words: Sequence[str], loss: Loss) -> list[Modifier]:
             composable = ", ".join(each.name for each in BOX_LOSSES.values() if has_overlap(each))
             raise LossNameError(f"{name}: expected one of the losses {composable} after {word}-, got {loss.name}")
     return [modifier for modifier in MODIFIERS if modifier.name in words]
+
+
+def modifier_combinations() -> list[str]:
+    """List the prefixes that a name can have, without the last hyphen."""
+    names = list(MODIFIERS_BY_NAME)
+    return ["-".join(chosen) for count in range(1, len(names) + 1) for chosen in combinations(names, count)]
 
 
 def has_overlap(loss: Loss) -> bool:
