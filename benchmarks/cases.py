@@ -9,6 +9,7 @@ from torch import Tensor
 
 import detloss
 from benchmarks.inputs import (
+    BINS,
     BOXES,
     DENSE,
     FEW_CLASSES,
@@ -17,6 +18,7 @@ from benchmarks.inputs import (
     MASKS,
     NUMBERS,
     OVERLAPPING_BOXES,
+    QUALITIES,
     ROWS,
     WEIGHTED_ROWS,
     Family,
@@ -68,7 +70,10 @@ INPUTS = {
     Kind.REGRESSION: NUMBERS,
     Kind.BOX: BOXES,
     Kind.SIGMOID: DENSE,
+    Kind.QUALITY: QUALITIES,
+    Kind.HEATMAP: DENSE,
     Kind.SOFTMAX: ROWS,
+    Kind.DISTRIBUTION: BINS,
     Kind.MASK: MASKS,
 }
 SPECIAL_INPUTS = {"log_iou": OVERLAPPING_BOXES, "weighted_ce": WEIGHTED_ROWS, "softmax_focal": FEW_CLASSES}
@@ -107,12 +112,25 @@ def focal_variants(case: Case) -> Iterator[Case]:
     yield Case("linear_focal", HEAD, summed(detloss.linear_sigmoid_focal_loss), fused, after_linear(lean_indexed))
 
 
+def cross_entropy_variants(case: Case) -> Iterator[Case]:
+    """Cross-entropy without options, with Poly-1, and with an offset per class and a margin."""
+    yield case
+    poly = summed(partial(detloss.cross_entropy_loss, poly=1.0))
+    yield Case(case.name, FEW_CLASSES, poly, {PLAIN: lean.poly_ce}, lean.poly_ce, "Poly-1")
+
+    def adjusted(logits: Tensor, target: Tensor, offset: Tensor) -> Tensor:
+        return detloss.cross_entropy_loss(logits, target, logit_offset=offset, margin=0.5, reduction="sum")
+
+    yield Case(case.name, WEIGHTED_ROWS, adjusted, {PLAIN: lean.adjusted_ce}, lean.adjusted_ce, "offset and margin")
+
+
 def cases() -> Iterator[Case]:
     """Every loss of the catalog that has a plain formula."""
     for row in catalog.LOSSES:
         if hasattr(lean, row.name):
             case = case_of(row)
-            yield from focal_variants(case) if row.name == "focal" else (case,)
+            yield from VARIANTS[row.name](case) if row.name in VARIANTS else (case,)
 
 
+VARIANTS = {"focal": focal_variants, "ce": cross_entropy_variants}
 CASES = tuple(cases())

@@ -102,6 +102,12 @@ def boxes(size: Size, generator: Generator) -> Operands:
     return torch.where(strays, prediction.roll(1, 0), prediction), target
 
 
+def logits_with_qualities(size: Size, generator: Generator) -> Operands:
+    """Logits with targets that are 0, or a quality for the class of an object."""
+    logits, target = dense_logits(size, generator)
+    return logits, target * torch.rand(target.shape, generator=generator)
+
+
 def indexed_logits(size: Size, generator: Generator) -> Operands:
     """Logits of a partly trained detector; 9 of 10 rows are background."""
     logits = 2 * torch.randn(size.rows, size.columns, generator=generator) - 2
@@ -126,6 +132,12 @@ def weighted_logits(size: Size, generator: Generator) -> Operands:
     return *softmax_logits(size, generator), 0.5 + torch.rand(size.columns, generator=generator)
 
 
+def bin_logits(size: Size, generator: Generator) -> Operands:
+    """Logits of the bins of a distance, and distances."""
+    logits = 2 * torch.randn(size.rows, size.columns, generator=generator)
+    return logits, (size.columns - 1) * torch.rand(size.rows, generator=generator)
+
+
 def mask_logits(size: Size, generator: Generator) -> Operands:
     """Rows of logits, each with a target mask of about a fifth of its pixels."""
     logits = 3 * torch.randn(size.rows, size.columns, generator=generator) - 2
@@ -147,6 +159,7 @@ NUMBERS = Family("elements", numbers, tuple(map(Size, (8_000, 262_144, 4_000_000
 BOXES = Family("boxes", boxes, PAIRS, Size(65_536), bounds.of_boxes)
 OVERLAPPING_BOXES = replace(BOXES, draw=overlapping_boxes)
 DENSE = Family("logits", dense_logits, (SIGMOID,), SIGMOID, bounds.of_dense_logits)
+QUALITIES = replace(DENSE, draw=logits_with_qualities)
 INDICES = Family("logits", indexed_logits, (SIGMOID,), SIGMOID, bounds.of_indexed_logits)
 ROWS = Family(
     "logits",
@@ -157,5 +170,6 @@ ROWS = Family(
 )
 FEW_CLASSES = replace(ROWS, sizes=(SOFTMAX,))
 WEIGHTED_ROWS = replace(FEW_CLASSES, draw=weighted_logits)
+BINS = Family("logits", bin_logits, (Size(8_000, 17), Size(131_072, 17)), Size(131_072, 17), bounds.of_softmax_logits)
 MASKS = Family("pixels", mask_logits, (Size(300, 12_544), Size(100, 65_536)), Size(300, 12_544), bounds.of_dense_logits)
 HEAD = Family("logits", features, (Size(20_000, 1203),), Size(2_000, 1203), bounds.of_linear, trainable=3)

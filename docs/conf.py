@@ -38,7 +38,7 @@ def names_of(*kinds: Kind) -> str:
 rst_epilog = f"""
 .. |box losses| replace:: {names_of(Kind.REGRESSION, Kind.BOX)}
 .. |softmax losses| replace:: {names_of(Kind.SOFTMAX)}
-.. |sigmoid losses| replace:: {names_of(Kind.SIGMOID)}
+.. |sigmoid losses| replace:: {names_of(Kind.SIGMOID, Kind.QUALITY)}
 """
 
 add_module_names = False

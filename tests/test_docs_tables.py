@@ -63,7 +63,7 @@ def test_every_loss_is_in_the_tables() -> None:
 
     assert {row[0] for row in AXIS_ALIGNED} == names(*BOX_KINDS)
     assert {row[0] for row in ROTATED} == names(Kind.BOX, Kind.ROTATED)
-    assert {row[0] for row in CLASSIFICATION} == names(Kind.SIGMOID, Kind.SOFTMAX)
+    assert {row[0] for row in CLASSIFICATION} == names(Kind.SIGMOID, Kind.QUALITY, Kind.SOFTMAX)
 
 
 def evaluated(loss: Loss, geometry: AxisAligned | Rotated, pred: Tensor, target: Tensor) -> Tensor:
@@ -141,13 +141,17 @@ def test_the_scale_invariance(row: list[str], geometry: AxisAligned | Rotated) -
 @pytest.mark.parametrize("row", CLASSIFICATION, ids=lambda row: row[0])
 def test_the_gradient_of_classification_losses(row: list[str]) -> None:
     loss = ROWS[row[0]]
-    assert row[1] == loss.kind.name.lower()
+    assert row[1] == ("softmax" if loss.kind is Kind.SOFTMAX else "sigmoid")
     for p, cell in zip((0.1, 0.5, 0.99), row[2:5], strict=True):
         factor = 0.25 if loss.name in ("balanced_bce", "focal") else 1.0
-        focal = (1 - p) ** 2 * (1 - p - 2 * p * math.log(p)) if "focal" in loss.name else 1 - p
+        focal = 1 - p
+        if loss.name in ("focal", "softmax_focal", "qfl"):
+            focal = (1 - p) ** 2 * (1 - p - 2 * p * math.log(p))
+        elif loss.name == "iabce":
+            focal = p**0.25 - p
         assert cell.removesuffix(" w") == f"{factor * focal:.3g}"
         z = math.log(p / (1 - p))
-        logits = [[z]] if loss.kind is Kind.SIGMOID else [[z, 0.0]]
+        logits = [[z, 0.0]] if loss.kind is Kind.SOFTMAX else [[z]]
         logit = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
         weight = {"class_weight": torch.tensor([3.0, 1.0])} if cell.endswith(" w") else {}
         loss.function(logit, torch.tensor([0]), reduction="sum", **loss.options, **weight).backward()

@@ -25,6 +25,7 @@ OPERANDS = {
     Kind.QUALITY: (torch.zeros(2, 4), torch.zeros(2, 4)),
     Kind.HEATMAP: (torch.zeros(2, 4), torch.zeros(2, 4)),
     Kind.SOFTMAX: (torch.zeros(2, 4), torch.zeros(2, dtype=torch.int64)),
+    Kind.DISTRIBUTION: (torch.zeros(2, 4), torch.zeros(2)),
 }
 
 

@@ -41,6 +41,7 @@ INPUTS: dict[Kind, tuple[str, str, str]] = {
         "weight = torch.tensor([[1.], [0.5], [0.]])  # one weight per row; excludes the last row",
     ),
     Kind.SOFTMAX: (LOGITS, "target = torch.tensor([0, 2, 1])", WEIGHT),
+    Kind.DISTRIBUTION: (LOGITS, "target = torch.tensor([0.25, 1.5, 2.0])", WEIGHT),
     Kind.MASK: (LOGITS, "target = torch.tensor([[1., 0., 0.], [0., 1., 1.], [0., 0., 1.]])", WEIGHT),
 }
 """Predictions, targets and weights, by kind."""

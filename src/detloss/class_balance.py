@@ -160,9 +160,9 @@ def margin_from_counts(counts: Tensor | Sequence[float], largest: float = 0.5) -
 
     with n the counts, at least 1, and m the largest margin
 
-    When to choose it: as ``margin`` of `cross_entropy_loss`, which is then LDAM. The logits of the paper are cosines
-    times 30: logits of another scale need another margin. The paper adds class weights late in the training, by the
-    method ``"effective"`` of `class_weight_from_counts`.
+    When to choose it: as ``margin`` of `cross_entropy_loss`, which is then LDAM. The margins of the paper are those of
+    cosines, which it multiplies by 30: multiply them by the scale of the logits. The paper adds class weights late in
+    the training, by the method ``"effective"`` of `class_weight_from_counts`.
 
     Args:
         counts: The number of samples of every class, (C,); a count below 1 is replaced by 1.

@@ -14,6 +14,7 @@ from detloss.catalog import Kind
 from tests.battery import boxes, logits
 from tests.battery.error_bounds import ErrorBound, error_bound
 from tests.oracle import boxes as exact_boxes
+from tests.oracle.classification import adjusted_softmax_focal
 from tests.oracle.defined_boxes import Defined
 from tests.oracle.exact import Exact
 from tests.support.loss_table import BOXES, ONE_LOGIT, Options, Row, rows_of
@@ -21,6 +22,7 @@ from tests.support.loss_table import BOXES, ONE_LOGIT, Options, Row, rows_of
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+POLY = (-1.0, -0.4, -0.999, 1.0, 5.0)
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,51 @@ def regression_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                 yield _case(row, family, options, pred, target, partial(row.exact, **options))
 
 
+def adjusted_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
+    """Logits with offsets and margins, of cross-entropy and focal loss with and without Poly-1."""
+    rows = {row.name: row for row in rows_of(Kind.SOFTMAX)}
+    for classes in (2, 5, 21, 81):
+        for family, make in logits.FAMILIES.items():
+            labels = [rng.randrange(classes) for _ in range(6)]
+            largest = torch.finfo(dtype).max
+            pred = torch.tensor([make(rng, classes, label) for label in labels], dtype=torch.float64)
+            pred = pred.where(pred.isinf(), pred.clamp(-largest, largest)).to(dtype)
+            offset = torch.tensor([rng.choice((0.0, rng.gauss(0, 3), -7.25)) for _ in range(classes)]).tolist()
+            margin = torch.tensor([rng.choice((0.0, rng.random())) for _ in range(classes)]).tolist()
+            for name, options in (
+                ("poly_ce", {"poly": 0.0}),
+                ("poly_ce", {"poly": rng.choice(POLY)}),
+                ("poly_softmax_focal", {"gamma": rng.choice(logits.GAMMAS), "poly": 0.0}),
+                ("poly_softmax_focal", {"gamma": rng.choice(logits.GAMMAS), "poly": rng.choice(POLY)}),
+            ):
+                used = rng.choice(
+                    ({"logit_offset": offset}, {"margin": margin}, {"logit_offset": offset, "margin": margin})
+                )
+                exact = partial(adjusted_softmax_focal, **{"gamma": 0.0, **options}, **used)
+                yield _case(rows[name], f"{family} C={classes}", options, pred, torch.tensor(labels), exact, **used)
+
+
+def distribution_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
+    """Values at bins, near them, between them and outside."""
+    (row,) = rows_of(Kind.DISTRIBUTION)
+    for classes in (2, 17, 33):
+        for family, make in logits.FAMILIES.items():
+            bins = sorted({rng.gauss(0, 3) for _ in range(classes)})
+            for options in ({}, {"bins": torch.tensor(bins, dtype=torch.float64).to(torch.float32)}):
+                places = options["bins"].tolist() if options else range(classes)
+                values = [
+                    rng.choice((rng.choice(places), rng.choice(places) * (1 + 1e-3), rng.uniform(-4, classes), 1e-20))
+                    for _ in range(6)
+                ]
+                target = torch.tensor(values, dtype=torch.float64).to(dtype)
+                labels = [rng.randrange(classes) for _ in values]
+                pred = torch.tensor([make(rng, classes, label) for label in labels], dtype=torch.float64)
+                largest = torch.finfo(dtype).max
+                pred = pred.where(pred.isinf(), pred.clamp(-largest, largest)).to(dtype)
+                exact = partial(row.exact, bins=list(places))
+                yield _case(row, f"{family} n={classes - 1}", {}, pred, target, exact, **options)
+
+
 def mask_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
     extremes = logits.extremes(dtype)
     families = {
@@ -206,6 +253,8 @@ GROUPS: dict[str, Callable[[Random, torch.dtype], Iterator[Case]]] = {
     "boxes": box_cases,
     "binary": binary_cases,
     "softmax": softmax_cases,
+    "adjusted": adjusted_cases,
+    "distribution": distribution_cases,
     "regression": regression_cases,
     "masks": mask_cases,
 }

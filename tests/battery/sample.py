@@ -12,6 +12,8 @@ FRACTIONS = {
     "boxes": 0.04,
     "binary": 0.2,
     "softmax": 0.15,
+    "adjusted": 0.2,
+    "distribution": 0.3,
     "regression": 1.0,
     "masks": 0.3,
 }  # of the families of a group

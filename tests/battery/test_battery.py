@@ -11,7 +11,15 @@ from tests.battery.sample import sampled
 from tests.support.marks import quick_and_exhaustive
 
 SHOWN = 20
-FRACTIONS = {"boxes": 0.1, "binary": 0.3, "softmax": 0.1, "regression": 1.0, "masks": 0.3}  # of the families of a group
+FRACTIONS = {
+    "boxes": 0.1,
+    "binary": 0.3,
+    "softmax": 0.1,
+    "adjusted": 0.2,
+    "distribution": 0.3,
+    "regression": 1.0,
+    "masks": 0.3,
+}  # of the families of a group
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)

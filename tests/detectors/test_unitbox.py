@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 
 import detloss
-from detloss.catalog import LOSSES, Kind, Loss
+from detloss.catalog import Kind, Loss
 from detloss.detectors import UnitBox
 from detloss.detectors.assignment import Objects, assign, cell_centers
 from detloss.detectors.backbone import convolution
+from detloss.experiments.loss_names import BOX_LOSSES, CLASS_LOSSES
 from tests.support.marks import exhaustive_except
 
 LTRB = detloss.AxisAligned(format="ltrb")
@@ -143,6 +144,7 @@ class TestPlane:
 SETTINGS = {
     "softmax": dict(class_loss=detloss.softmax_focal_loss, box_loss=partial(detloss.iou_loss, geometry=LTRB)),
     "sigmoid": dict(class_loss=detloss.sigmoid_focal_loss, background=False),
+    "quality": dict(class_loss=detloss.QualityFocalLoss()),
     "balanced": dict(class_loss=detloss.balanced_cross_entropy_loss, background=False),
     "module": dict(class_loss=detloss.CrossEntropyLoss(), box_loss=detloss.GeneralizedIoULoss(geometry=LTRB)),
     "regression": dict(box_loss=detloss.smooth_l1_loss, each_side=True),
@@ -206,6 +208,30 @@ class TestLoss:
         torch.testing.assert_close(terms["classification"], torch.stack(means).mean() + background / positives)
         means = [torch.stack(cells).mean() for cells in boxes.values()]
         torch.testing.assert_close(terms["box"], 3 * torch.stack(means).mean())
+
+    def test_passes_the_overlap_of_positive_cells_as_quality(self, images: Tensor, targets: list) -> None:
+        given = []
+
+        class Recorded(detloss.VarifocalLoss):
+            def forward(self, logits: Tensor, labels: Tensor, **options: Tensor) -> Tensor:
+                given.append((labels, options["quality"]))
+                return super().forward(logits, labels, **options)
+
+        model = UnitBox(2, class_loss=Recorded())
+        plane = model(images)
+        model.plane_loss(plane, targets)["classification"].backward()
+        ((labels, quality),) = given
+        assert not quality.requires_grad
+        height, width = plane.shape[-2:]
+        centers = torch.cartesian_prod(torch.arange(height) + 0.5, torch.arange(width) + 0.5).flip(1).repeat(2, 1) * 4
+        first, second = (4 * plane[:, 2:]).permute(0, 2, 3, 1).reshape(-1, 4).chunk(2, 1)
+        corners = torch.cat([centers - first, centers + second], 1)
+        for cell in range(len(labels)):
+            image = cell // (height * width)
+            boxes = targets[image]["boxes"][targets[image]["labels"] == labels[cell]]
+            expected = detloss.iou(corners[cell, None], boxes).max().item() if len(boxes) else 0.0
+            assert quality[cell].item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
+        assert (quality > 0).sum() == (labels < 2).sum() > 0
 
     @pytest.mark.parametrize("losses", SETTINGS.values(), ids=SETTINGS)
     def test_without_objects_is_zero_on_the_graph(self, losses: dict, images: Tensor, targets: list) -> None:
@@ -309,7 +335,7 @@ class TestModule:
             assert best < 2  # nothing scores higher than the two true boxes
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("loss", [*BOX_LOSSES.values(), *CLASS_LOSSES.values()], ids=lambda loss: loss.name)
 def test_own_losses_are_known(loss: Loss) -> None:
     """Operands of a loss follow from the function, partial or module of the catalog."""
     geometry = {"geometry": detloss.AxisAligned(format="ltrb")} if loss.kind is Kind.BOX else {}
@@ -318,7 +344,7 @@ def test_own_losses_are_known(loss: Loss) -> None:
     for given in (partial(loss.function, **loss.options, **geometry), loss.module(**loss.options, **geometry)):
         box = loss.kind in (Kind.REGRESSION, Kind.BOX)
         model = detloss.UnitBox(2, **{"box_loss" if box else "class_loss": given})
-        assert model(images).shape[1] == (2 if loss.kind is Kind.SIGMOID else 3) + 4
+        assert model(images).shape[1] == (3 if box or loss.kind is Kind.SOFTMAX else 2) + 4
         sum(model.loss(images, targets).values()).backward()
         assert all(parameter.grad.isfinite().all() for parameter in model.parameters())
 

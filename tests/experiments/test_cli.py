@@ -16,11 +16,11 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 import detloss
-from detloss.catalog import LOSSES, ROTATED_LOSSES
 from detloss.experiments.cli import main
 from detloss.experiments.comparison import plan, progress, runner
 from detloss.experiments.comparison.runner import Comparison
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
 from detloss.experiments.tuning import tune_command
 from tests.support.inline_workers import Inline
 from tests.support.marks import exhaustive_except
@@ -150,7 +150,9 @@ def test_losses_are_checked_before_data_are_read(command: str, monkeypatch: pyte
     monkeypatch.setattr(tune_command, "load", load)
     result = detloss_command(command, "--detector", "retinanet", "--cls", "ce:label_smoothing=0.1", "--out", tmp_path)
     assert result.exit_code == 2
-    assert "--cls: expected one of bce, balanced_bce, focal, because" in " ".join(result.output.split())
+    assert "--cls: expected one of bce, balanced_bce, focal, asl, qfl, vfl, mal, iabce, because" in " ".join(
+        result.output.split()
+    )
     assert "got 'ce:label_smoothing=0.1'" in " ".join(result.output.split())
 
 
@@ -223,7 +225,10 @@ def test_an_unavailable_database_is_an_error(quick: None, tmp_path: Path) -> Non
         (["--box", "focal"], "'focal' is a loss of one-vs-rest logits. There are: l1,"),
         (["--cls", "FOCALL,ce"], "No such loss: 'focall'. Did you mean focal? There are: ce, weighted_ce,"),
         (["--box", "giou:enclosing=circle"], "giou:enclosing=circle: enclosing: expected None, 'box' or 'hull', got"),
-        (["--cls", "focal:beta=1"], "focal: expected one of the options alpha, gamma, label_smoothing, got 'beta'"),
+        (
+            ["--cls", "focal:beta=1"],
+            "focal: expected one of the options alpha, gamma, poly, label_smoothing, got 'beta'",
+        ),
         (["--weights", "focal:gamma=1.5"], "'focal' is a loss of one-vs-rest logits"),
         (["--weights", "giou:enclosing=3"], "giou: expected OPTION=VALUE after ':', got 'enclosing'"),
         (["--baseline", "giou+focal:gamma=1.5"], "expected one of the pairs smooth_l1+focal, giou+focal, got"),
@@ -250,7 +255,7 @@ def test_an_unavailable_database_is_an_error(quick: None, tmp_path: Path) -> Non
         (["--baseline", "focal"], "got 'focal', which matches several of them"),
         (
             ["--detector", "retinanet", "--cls", "ce"],
-            "--cls: expected one of bce, balanced_bce, focal, because retinanet",
+            "--cls: expected one of bce, balanced_bce, focal, asl, qfl, vfl, mal, iabce, because retinanet",
         ),
         (["--detector", "faster-rcnn", "--cls", "ce,weighted_ce"], "--cls: expected one of ce, softmax_focal, because"),
         (["--scenes", "none"], "'none' is not one of 'digits', 'boxes', 'sparse'"),
@@ -344,7 +349,7 @@ def test_a_plot_is_named_after_its_losses(
         (["focal", "--rotated"], "--rotated: expected box losses, got focal"),
         (["l1,l2,smooth_l1,iou,giou,diou,ciou"], "losses: expected at most 6 in a plot, got 7"),
         (["giou,giou"], "expected every loss once, got giou and giou"),
-        (["focal:beta=1"], "focal: expected one of the options alpha, gamma, label_smoothing, got 'beta'."),
+        (["focal:beta=1"], "focal: expected one of the options alpha, gamma, poly, label_smoothing, got 'beta'."),
         (["focal:gamma=-2"], "focal:gamma=-2: gamma: expected a finite number"),
     ],
 )
@@ -390,8 +395,8 @@ def test_version_and_help() -> None:
         assert f"--{option}" in help_text
     for option in ("weights", "scenes", "storage", "overwrite", "precision", "devices-per-trial"):
         assert f"--{option}" in help_text
-    for loss in (*LOSSES, *ROTATED_LOSSES):
-        assert loss.name in re.findall(r"\w+", help_text)
+    for name in (*ROTATED_BOX_LOSSES, *CLASS_LOSSES):
+        assert name in re.findall(r"\w+", help_text)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,11 @@ class TestErrors:
         expected, given = kinds if loss is not FOCAL else reversed(kinds)
         names = "CrossEntropyLoss, SoftmaxFocalLoss"
         if loss is not FOCAL:
-            names = "BinaryCrossEntropyLoss, BalancedCrossEntropyLoss, SigmoidFocalLoss"
+            expected += " or one-vs-rest logits with qualities"
+            names = (
+                "BinaryCrossEntropyLoss, BalancedCrossEntropyLoss, SigmoidFocalLoss, AsymmetricLoss, "
+                "QualityFocalLoss, VarifocalLoss, MatchabilityAwareLoss, IoUAwareCrossEntropyLoss"
+            )
         got = type(loss).__name__
         message = (
             f"classification: expected a loss of {expected} ({names}), because {reason}; got {got}, a loss of {given}"
@@ -64,8 +68,8 @@ class TestErrors:
     def test_a_softmax_for_proposals(self) -> None:
         message = (
             "proposal_classification: expected a loss of one-vs-rest logits (BinaryCrossEntropyLoss, "
-            "BalancedCrossEntropyLoss, SigmoidFocalLoss), because the region proposal network has one objectness logit "
-            "per anchor; got CrossEntropyLoss, a loss of softmax logits"
+            "BalancedCrossEntropyLoss, SigmoidFocalLoss, AsymmetricLoss), because the region proposal network has one "
+            "objectness logit per anchor; got CrossEntropyLoss, a loss of softmax logits"
         )
         self.check(models.faster_rcnn, ValueError, message, box=L1, proposal_classification=detloss.CrossEntropyLoss())
 

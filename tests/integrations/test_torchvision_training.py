@@ -24,6 +24,8 @@ def fitting() -> Iterator[object]:
         is_softmax = build in (models.ssd, models.faster_rcnn)
         for place in OWN[build]:
             classes = softmax if is_softmax and place == "classification" else sigmoid
+            if place == "classification" and not is_softmax:
+                classes += (Kind.QUALITY,)
             for row in LOSSES:
                 if row.kind in (boxes if place.endswith("box") else classes):
                     marks = () if row.name in ("giou", "focal", "softmax_focal") else pytest.mark.exhaustive

@@ -1,6 +1,7 @@
 """Losses in a YOLO: our versions equal the framework's losses, and removal restores the model."""
 
 import copy
+import math
 import pickle
 import pickletools
 import re
@@ -28,7 +29,8 @@ from ultralytics.utils import loss as framework
 
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss
-from detloss.integrations.ultralytics import use_losses
+from detloss.integrations.adapt import AdaptedLoss, given
+from detloss.integrations.ultralytics import BoxTerm, use_losses
 from tests.support.marks import exhaustive_except
 
 # A YOLO with DFL, two end-to-end ones (without DFL, with it), and one with further terms.
@@ -107,6 +109,40 @@ def test_the_losses_of_the_framework_in_our_form(name: str, boxes: int, seed: in
     assert not boxes or not torch.equal(ours[1], theirs[1])  # ours were in place indeed
 
 
+@pytest.mark.parametrize("name", ["yolov8n.yaml", "yolov10n.yaml", "yolov8n-seg.yaml"])
+@pytest.mark.parametrize("boxes", [6, 0])
+@pytest.mark.parametrize("others", [{}, OWN_LOSSES], ids=["alone", "with the others"])
+def test_distribution_focal_loss_is_that_of_the_framework(
+    name: str, boxes: int, others: dict[str, nn.Module], seed: int
+) -> None:
+    model, data = network(name, seed), batch(seed, boxes)
+    theirs = step(model, data)
+    with use_losses(model, distribution=detloss.DistributionFocalLoss(), **others):
+        ours = step(model, data)
+    assert_equal_but_for_rounding(ours, theirs)
+    with use_losses(model, distribution=detloss.DistributionFocalLoss(), distribution_weight=2.0):
+        twice = step(model, data)[0]
+    factors = torch.ones_like(theirs[0])
+    factors[3 if name.endswith("-seg.yaml") else 2] = 2.0
+    torch.testing.assert_close(twice, factors * theirs[0], rtol=1e-5, atol=1e-6)
+
+
+def test_distances_beyond_the_last_bin_are_clamped_to_it() -> None:
+    """The framework clamps them to .01 below it."""
+    logits = torch.zeros(1, 1, 64).unflatten(-1, (4, 16))
+    logits[..., 15] = 8.0  # the last bin
+    term = BoxTerm(
+        None, AdaptedLoss(given("distribution", detloss.DistributionFocalLoss(), 1.0), "mean"), framework.BboxLoss(16)
+    )
+    anchor, box = torch.tensor([[30.0, 30.0]]), torch.tensor([[[10.0, 10.0, 60.0, 60.0]]])
+    scores, mask = torch.ones(1, 1, 1), torch.ones(1, 1, dtype=torch.bool)
+    sizes = torch.tensor([640, 640]), torch.tensor([[8.0]])
+    operands = logits.flatten(-2), box, anchor, box, scores, torch.ones(()), mask, *sizes
+    last = 15 * math.exp(-8)  # of -log p of the last bin
+    assert term(*operands)[1].item() == pytest.approx(math.log1p(last), rel=1e-5)
+    assert term.framework(*operands)[1].item() == pytest.approx(math.log1p(last) + 0.01 * 8, rel=1e-3)
+
+
 IOU = framework.bbox_iou
 # Measure that the framework's box term would subtract from 1 for this loss.
 MEASURES = {
@@ -126,6 +162,20 @@ def test_other_box_losses(name: str, loss: object, seed: int, monkeypatch: pytes
     with use_losses(model, box=loss):
         ours = step(model, data)
     monkeypatch.setattr(framework, "bbox_iou", MEASURES[loss])
+    assert_equal_but_for_rounding(ours, step(model, data))
+
+
+def quality_focal(logits: Tensor, scores: Tensor) -> Tensor:
+    """Quality focal loss of the target scores."""
+    cost = nn.functional.binary_cross_entropy_with_logits(logits, scores, reduction="none")
+    return (scores - logits.sigmoid()).abs() ** 1.5 * cost
+
+
+def test_the_target_score_is_the_quality(seed: int) -> None:
+    model, data = network("yolov8n.yaml", seed), batch(seed)
+    with use_losses(model, classification=detloss.QualityFocalLoss(beta=1.5)):
+        ours = step(model, data)
+    model.criterion.bce = quality_focal
     assert_equal_but_for_rounding(ours, step(model, data))
 
 
@@ -263,7 +313,13 @@ def trained_steps(model: DetectionModel, data: dict[str, Tensor], steps: int) ->
     return values
 
 
-PLACES = {Kind.BOX: "box", Kind.REGRESSION: "box", Kind.SIGMOID: "classification"}
+PLACES = {
+    Kind.BOX: "box",
+    Kind.REGRESSION: "box",
+    Kind.SIGMOID: "classification",
+    Kind.QUALITY: "classification",
+    Kind.DISTRIBUTION: "distribution",
+}
 
 
 @pytest.mark.parametrize(
@@ -326,7 +382,12 @@ def classes_in(checkpoint: Path) -> list[str]:
 
 
 OF_THE_WRONG_KIND = [
-    ({}, ValueError, r"box, classification: expected at least one loss, got none"),
+    (
+        {"distribution": detloss.CrossEntropyLoss()},
+        ValueError,
+        r"distribution: expected a loss of logits of bins \(DistributionFocalLoss\), because the head predicts",
+    ),
+    ({}, ValueError, r"box, classification, distribution: expected at least one loss, got none"),
     ({"box": nn.L1Loss()}, TypeError, r"box: expected a loss of detloss, its function or its module, got L1Loss\(\)"),
     (
         {"box": detloss.CrossEntropyLoss()},
@@ -337,7 +398,7 @@ OF_THE_WRONG_KIND = [
     (
         {"classification": detloss.SoftmaxFocalLoss()},
         ValueError,
-        r"classification: expected a loss of one-vs-rest logits \(.*\), because every class of the head has",
+        r"classification: expected a loss of one-vs-rest logits or .* with qualities \(.*\), because every class of the head has",
     ),
     ({"classification": detloss.IoULoss()}, ValueError, r"classification: expected .* got IoULoss, a loss of boxes"),
 ]
@@ -378,3 +439,9 @@ WRONG_MODELS = [
 def test_models_that_do_not_fit(made: Callable[[], object], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         use_losses(made(), box=detloss.IoULoss())
+
+
+def test_a_model_without_distributions() -> None:
+    message = "^distribution: expected None, because the model has no DFL, got a loss$"
+    with pytest.raises(ValueError, match=message):
+        use_losses(network("yolo26n.yaml", 0), distribution=detloss.DistributionFocalLoss())

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import detloss
+from detloss.catalog import Kind
 from detloss.kernels import AVAILABLE
 from tests.support.loss_table import TABLE, Row
 
@@ -27,11 +28,12 @@ def test_operands(row: Row, seed: int) -> None:
         row(pred.tolist(), target)
     with pytest.raises(TypeError, match=rf"^{name}: .* dtype, got torch.int64 \(try {name}.to\(torch.float32\)\)$"):
         row(pred.long(), target)
-    with pytest.raises(TypeError, match=r"^target: expected a tensor, got list \(try torch.tensor\(target\)\)$"):
+    other = "value" if row.kind is Kind.DISTRIBUTION else "target"
+    with pytest.raises(TypeError, match=rf"^{other}: expected a tensor, got list \(try torch.tensor\({other}\)\)$"):
         row(pred, target.tolist())
-    with pytest.raises(ValueError, match=rf"^target: expected .*{re.escape(str(tuple(pred.shape)))}.*, got \(7,.*\)$"):
+    with pytest.raises(ValueError, match=rf"^{other}: expected .*{re.escape(str(tuple(pred.shape)))}.*, got \(7,.*\)$"):
         row(pred, target.detach()[:7])
-    with pytest.raises(ValueError, match=rf"^target: expected device cpu \(same as {name}\), got meta$"):
+    with pytest.raises(ValueError, match=rf"^{other}: expected device cpu \(same as {name}\), got meta$"):
         row(pred, target.detach().to("meta"))
 
 

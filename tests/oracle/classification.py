@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from mpmath import exp, inf, log1p, mpf
 
+from tests.definitions.distributions import place
+from tests.definitions.softmax import prepared
 from tests.oracle.exact import ZERO, Exact, all_finite, number, sum_of, undefined
 
 
@@ -104,22 +106,52 @@ def softmax_focal(
     target: int,
     gamma: float = 2.0,
     class_weight: Sequence[float] | None = None,
+    poly: float = 0.0,
 ) -> Exact:
-    """weight_t * (1 - p_t)^gamma * -log p_t."""
+    """weight_t * (1 - p_t)^gamma * (-log p_t + poly * (1 - p_t))."""
     if any(math.isnan(logit) for logit in logits):
         return undefined(logits, [])
     weight = mpf(1) if class_weight is None else mpf(class_weight[target])
     present, missed = _softmax(logits)
-    cost, rest = _negative_log(present[target], missed[target]), missed[target]
+    cost, rest = _negative_log(present[target], missed[target]) + poly * missed[target], missed[target]
     focus = rest ** mpf(gamma)
     steepness = mpf(gamma) * focus / rest * _product(present[target], cost) if rest else ZERO
+    rate = 1 + poly * present[target]
     by_logit = tuple(
-        sum_of([-weight * focus * rest, -weight * steepness * rest])
+        sum_of([-weight * focus * rate * rest, -weight * steepness * rest])
         if c == target
-        else sum_of([weight * focus * present[c], weight * steepness * present[c]])
+        else sum_of([weight * focus * rate * present[c], weight * steepness * present[c]])
         for c in range(len(logits))
     )
     return Exact(_product(weight * focus, cost), by_logit)
+
+
+def adjusted_softmax_focal(
+    logits: Sequence[float],
+    target: int,
+    gamma: float = 2.0,
+    class_weight: Sequence[float] | None = None,
+    poly: float = 0.0,
+    logit_offset: Sequence[float] | None = None,
+    margin: Sequence[float] | None = None,
+) -> Exact:
+    """`softmax_focal` of logits plus offsets, minus the margin of the target's class."""
+    return softmax_focal(prepared(logits, target, logit_offset, margin), target, gamma, class_weight, poly)
+
+
+def distribution_focal(logits: Sequence[float], value: float, bins: Sequence[float] | None = None) -> Exact:
+    """The value of the definition; the derivatives are those of cross-entropy with two target classes."""
+    if any(map(math.isnan, (*logits, value))):
+        return undefined(logits, [])
+    first, fraction = place(number(value), [number(v) for v in bins or range(len(logits))])
+    shares = {first: 1 - fraction, first + 1: fraction}
+    present, missed = _softmax(logits)
+    by_logit = tuple(
+        sum_of([(1 - shares[c]) * present[c], -shares[c] * missed[c]]) if c in shares else sum_of([present[c]])
+        for c in range(len(logits))
+    )
+    costs = {c: _negative_log(present[c], missed[c]) for c in shares}
+    return Exact(sum((_product(share, costs[c]) for c, share in shares.items()), ZERO), by_logit)
 
 
 def _product(weight: mpf, cost: mpf) -> mpf:

@@ -35,6 +35,11 @@ def indices(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     return logits, torch.randint(0, 5, (12,), generator=generator)
 
 
+def values_between_bins(generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    logits = 3 * torch.randn(12, 5, generator=generator, dtype=torch.float64)
+    return logits, 4 * torch.rand(12, generator=generator, dtype=torch.float64)
+
+
 def probabilities(generator: torch.Generator) -> tuple[Tensor, Tensor]:
     logits, other = 3 * torch.randn(2, 12, 5, generator=generator, dtype=torch.float64)
     return logits, other.softmax(-1)
@@ -95,6 +100,19 @@ def cross_entropy(z: Tensor, t: Tensor) -> Tensor:
 def softmax_focal(z: Tensor, t: Tensor) -> Tensor:
     p = z.softmax(-1).gather(-1, t[:, None])[:, 0]
     return -((1 - p) ** 1.5) * p.log()
+
+
+def poly_cross_entropy(z: Tensor, t: Tensor) -> Tensor:
+    return cross_entropy(z, t) + 1.5 * (1 - z.softmax(-1).gather(-1, t[:, None])[:, 0])
+
+
+def poly_softmax_focal(z: Tensor, t: Tensor) -> Tensor:
+    return softmax_focal(z, t) + 1.5 * (1 - z.softmax(-1).gather(-1, t[:, None])[:, 0]) ** 2.5
+
+
+def distribution_focal(z: Tensor, y: Tensor) -> Tensor:
+    shares = (1 - (y[:, None] - torch.arange(z.shape[-1])).abs()).clamp(min=0)
+    return -(shares * z.log_softmax(-1)).sum(-1)
 
 
 def charbonnier(p: Tensor, t: Tensor) -> Tensor:

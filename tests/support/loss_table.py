@@ -108,7 +108,7 @@ class Row:
     @property
     def per_row(self) -> bool:
         """Whether the unreduced loss has a value per row, not per element."""
-        return self.kind in (Kind.BOX, Kind.SOFTMAX, Kind.MASK)
+        return self.kind in (Kind.BOX, Kind.SOFTMAX, Kind.DISTRIBUTION, Kind.MASK)
 
     @property
     def soft_target(self) -> bool:
@@ -194,6 +194,16 @@ def a_smoothing(rng: Random, finite: bool) -> Iterable[Options]:
 def a_gamma(rng: Random, finite: bool) -> Iterable[Options]:
     """A focusing exponent."""
     yield {"gamma": rng.choice(logits.GAMMAS)}
+
+
+def softmax_polys(rng: Random, finite: bool) -> Iterable[Options]:
+    """A coefficient of Poly-1."""
+    yield {"poly": rng.choice((-1.0, -0.4, 1.0, 5.0))}
+
+
+def polys_and_gammas(rng: Random, finite: bool) -> Iterable[Options]:
+    """A coefficient of Poly-1 and a focusing exponent."""
+    yield {"poly": rng.choice((-1.0, -0.4, 1.0, 5.0)), "gamma": rng.choice(logits.GAMMAS)}
 
 
 def betas_of_quality(rng: Random, finite: bool) -> Iterable[Options]:
@@ -464,6 +474,38 @@ TABLE = (
         chosen={"gamma": 1.5},
         grid=a_gamma,
         bound="focal",
+    ),
+    Row(
+        "poly_ce",
+        textbook.indices,
+        textbook.poly_cross_entropy,
+        partial(classification.softmax_focal, gamma=0.0),
+        (([[0.0, 0.0]], [1], [LOG2 + 0.75]),),
+        chosen={"poly": 1.5},
+        of="ce",
+        grid=softmax_polys,
+        bound="poly",
+    ),
+    Row(
+        "poly_softmax_focal",
+        textbook.indices,
+        textbook.poly_softmax_focal,
+        classification.softmax_focal,
+        (([[0.0, 0.0]], [1], [0.5**1.5 * (LOG2 + 0.75)]),),
+        chosen={"gamma": 1.5, "poly": 1.5},
+        of="softmax_focal",
+        grid=polys_and_gammas,
+        parameters=(1.5, 2.5),
+        bound="poly",
+    ),
+    Row(
+        "dfl",
+        textbook.values_between_bins,
+        textbook.distribution_focal,
+        classification.distribution_focal,
+        (([[0.0, 0.0, 0.0]], [1.25], [math.log(3)]), ([[0.0, math.log(3)]], [0.75], [2 * LOG2 - 0.75 * math.log(3)])),
+        bound="cross_entropy",
+        constant_target=True,
     ),
     Row(
         "bce",

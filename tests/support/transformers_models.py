@@ -79,11 +79,33 @@ def rt_detr_v2() -> nn.Module:
     return hf.RTDetrV2ForObjectDetection(hf.RTDetrV2Config(**RT_DETR, backbone_config=backbone))
 
 
-MODELS = [detr, deformable_detr, rt_detr, d_fine]
-# Our versions of the framework's losses; varifocal class losses have none.
+def lw_detr() -> nn.Module:
+    backbone = hf.LwDetrViTConfig(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        image_size=64,
+        patch_size=16,
+        pretrain_image_size=64,
+        window_block_indices=[0],
+        out_indices=[2],
+        dropout_prob=0.0,
+    )
+    config = hf.LwDetrConfig(
+        **{name: value for name, value in SMALL.items() if not name.startswith("encoder")},
+        backbone_config=backbone,
+        group_detr=2,
+        projector_scale_factors=[1.0],
+    )
+    return hf.LwDetrForObjectDetection(config)
+
+
+MODELS = [detr, deformable_detr, rt_detr, d_fine, lw_detr]
+# Our versions of the framework's losses; varifocal class losses differ for matches whose boxes do not overlap.
 OWN_CLASS_LOSS = {
     **dict.fromkeys((detr, yolos), detloss.CrossEntropyLoss()),
     **dict.fromkeys((deformable_detr, conditional_detr), detloss.SigmoidFocalLoss(alpha=0.25, gamma=2.0)),
+    lw_detr: detloss.IoUAwareCrossEntropyLoss(alpha=0.25),
 }
 
 

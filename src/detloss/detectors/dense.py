@@ -33,6 +33,7 @@ class DenseDetector(nn.Module, ABC):
         backbone: As in `UnitBox`.
         first_numbers: Bias of the box head before training.
         geometry: The geometry of boxes in pixels.
+        encoding: The geometry of encoded boxes.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class DenseDetector(nn.Module, ABC):
         backbone: nn.Module | None,
         first_numbers: Sequence[float],
         geometry: detloss.AxisAligned | detloss.Rotated,
+        encoding: detloss.AxisAligned | detloss.Rotated,
     ) -> None:
         super().__init__()
         validation.positive_integer("num_classes", num_classes)
@@ -57,8 +59,9 @@ class DenseDetector(nn.Module, ABC):
         self.num_classes = num_classes
         self.numbers = len(first_numbers)
         self.geometry = geometry
+        self.encoding = encoding
         self.each_number = kind_of(box_loss) is Kind.REGRESSION if each_number is None else each_number
-        self.background = kind_of(class_loss) not in (Kind.SIGMOID, Kind.QUALITY) if background is None else background
+        self.background = kind_of(class_loss) in (None, Kind.SOFTMAX) if background is None else background
         self.box_weight = box_weight
         self.center_sampling = center_sampling
         self.box_loss = box_loss
@@ -165,8 +168,18 @@ class DenseDetector(nn.Module, ABC):
             labels,
             weight=weight if self.background else weight[:, None],
             normalizer=positives,
+            **self.qualities(cells, boxes, positive),
         )
         return {"classification": class_loss, "box": self.box_weight * box_loss}
+
+    def qualities(self, cells: Tensor, boxes: Tensor, positive: Tensor) -> dict[str, Tensor]:
+        """The argument ``quality`` of a class loss that has it: the IoU of each positive cell's boxes, 0 for others."""
+        if kind_of(self.class_loss) is not Kind.QUALITY:
+            return {}
+        quality = boxes.new_zeros(len(boxes))
+        pred = cells[positive, -self.numbers :].detach().to(boxes.dtype)
+        quality[positive] = detloss.iou(pred, boxes[positive], geometry=self.encoding)
+        return {"quality": quality}
 
     @torch.no_grad()
     def predict(

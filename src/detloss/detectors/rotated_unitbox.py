@@ -106,6 +106,7 @@ class RotatedUnitBox(DenseDetector):
             backbone=backbone,
             first_numbers=[0.0, 0.0, FIRST_NUMBER, FIRST_NUMBER, 0.0],
             geometry=rotated,
+            encoding=rotated,
         )
 
     def activate(self, numbers: Tensor) -> Tensor:

@@ -39,7 +39,8 @@ class UnitBox(DenseDetector):
             ``geometry=AxisAligned(format="ltrb")``; a loss of detloss with another format raises. By default -log IoU,
             the loss of the UnitBox paper.
         class_loss: Called as ``class_loss(logits, classes, weight=, normalizer=)`` with (cells, C + 1) logits, or
-            (cells, C) for ``background=False``, and (cells,) class indices, C for background. By default softmax
+            (cells, C) for ``background=False``, and (cells,) class indices, C for background. A loss of detloss with a
+            quality also receives ``quality=``, the IoU of each positive cell's box with its target. By default softmax
             cross-entropy, or sigmoid focal loss for ``background=False``.
         box_weight: Factor of the box loss.
         each_side: Whether the unreduced box loss has a value per side, as regression losses have, and so takes weights
@@ -111,6 +112,7 @@ class UnitBox(DenseDetector):
             backbone=backbone,
             first_numbers=[math.log(math.expm1(FIRST_DISTANCE))] * 4,
             geometry=detloss.AxisAligned(),
+            encoding=distances,
         )
 
     def activate(self, numbers: Tensor) -> Tensor:

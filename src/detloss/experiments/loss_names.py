@@ -189,6 +189,8 @@ def example_of(kind: Kind) -> tuple[Tensor, Tensor]:
     """Make arguments for a loss, to have it check its options."""
     if kind is Kind.SOFTMAX:
         return torch.zeros(1, 2), torch.zeros(1, dtype=torch.int64)
+    if kind is Kind.DISTRIBUTION:
+        return torch.zeros(1, 2), torch.zeros(1)
     columns = 5 if kind is Kind.ROTATED else 4
     return torch.zeros(1, columns), torch.zeros(1, columns)
 

@@ -37,13 +37,16 @@ FREQUENCIES = (1, 3, 9)
 """Relative frequencies of the other class, for losses whose options follow from class counts."""
 
 CLASS_KINDS = {Kind.SIGMOID, Kind.QUALITY, Kind.HEATMAP, Kind.SOFTMAX}
-LOGIT_KINDS = {*CLASS_KINDS, Kind.MASK}
-TARGETS = {
+LOGIT_KINDS = {*CLASS_KINDS, Kind.DISTRIBUTION, Kind.MASK}
+TARGETS: Mapping[Kind, Mapping[str, float]] = {
     Kind.SIGMOID: {"t = 1": 1.0, "t = 0": 0.0},
     Kind.QUALITY: {"q = 1": 1.0, "q = 0.5": 0.5, "background": 0.0},
     Kind.HEATMAP: {"y = 1": 1.0, "y = 0.5": 0.5, "y = 0": 0.0},
+    Kind.SOFTMAX: {"t = this class": 1, "t = other class": 0},
+    Kind.DISTRIBUTION: {"y = 1": 1.0, "y = 0.75": 0.75, "y = 0": 0.0},
+    Kind.MASK: {"t = 1": 1.0, "t = 0": 0.0},
 }
-"""Targets of losses of one logit, whose curves share a plot."""
+"""Targets of losses of logits, whose curves share a plot."""
 
 TITLE_LENGTH = 110
 
@@ -56,6 +59,7 @@ AXES = {
     Kind.QUALITY: ("logit", "logit"),
     Kind.HEATMAP: ("logit", "logit"),
     Kind.SOFTMAX: ("logit of one of two classes, the other at 0", "logit"),
+    Kind.DISTRIBUTION: ("logit of the second of two bins, the first at 0", "logit"),
     Kind.MASK: ("logit of one of two pixels, the other at 0 with t = 1", "logit"),
 }
 """Label and unit of the axis."""
@@ -165,9 +169,9 @@ def scalar_curves(loss: Loss) -> dict[str, Curve]:
     def sigmoid(target: float, logit: Tensor) -> Tensor:
         return loss.function(logit, torch.full_like(logit, target), **loss.options, reduction="none")
 
-    def softmax(target: int, logit: Tensor) -> Tensor:
+    def softmax(target: float, logit: Tensor) -> Tensor:
         logits = torch.stack([torch.zeros_like(logit), logit], dim=-1)
-        targets = torch.full(logit.shape, target, dtype=torch.int64)
+        targets = torch.full(logit.shape, target)
         return loss.function(logits, targets, **loss.options, reduction="none")
 
     def mask(target: float, logit: Tensor) -> Tensor:
@@ -177,11 +181,8 @@ def scalar_curves(loss: Loss) -> dict[str, Curve]:
 
     if loss.kind is Kind.REGRESSION:
         return {"": regression}
-    if loss.kind is Kind.MASK:
-        return {"t = 1": partial(mask, 1.0), "t = 0": partial(mask, 0.0)}
-    if loss.kind in TARGETS:
-        return {label: partial(sigmoid, target) for label, target in TARGETS[loss.kind].items()}
-    return {"t = this class": partial(softmax, 1), "t = other class": partial(softmax, 0)}
+    curve = {Kind.SOFTMAX: softmax, Kind.DISTRIBUTION: softmax, Kind.MASK: mask}.get(loss.kind, sigmoid)
+    return {label: partial(curve, target) for label, target in TARGETS[loss.kind].items()}
 
 
 def title(losses: Sequence[Loss]) -> str:

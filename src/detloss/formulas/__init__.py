@@ -59,9 +59,12 @@ MODIFIABLE = (
     shape_iou,
     powerful_iou,
 )
+MODIFIED = {
+    penalty: (Modified(penalty, False), Modified(penalty, True)) for penalty in MODIFIABLE
+}  # without, with inner boxes
 PENALTIES: tuple[Callable[..., Any], ...] = (
     *MODIFIABLE,
     log_iou,
     normalized_wasserstein,
-    *(Modified(penalty, is_inner) for is_inner in (False, True) for penalty in MODIFIABLE),
+    *(formula for both in MODIFIED.values() for formula in both),
 )

@@ -1,7 +1,6 @@
 """Modifiers of the box losses: power (Alpha-IoU), interval (Focaler-IoU) and inner boxes (Inner-IoU)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from detloss.formulas.measures import Slopes
@@ -11,19 +10,16 @@ INNER_RATIO = 4  # the position of `inner` among the parameters
 MOST_PARAMETERS = 7  # of a penalty: five of the modifiers and two of its own
 
 
-@dataclass(frozen=True)
 class Modified:
     """A penalty with modifiers: the overlap loss has an interval, then a power, and every term has the same power.
 
     With `is_inner` the overlap loss, but no term, is that of the boxes scaled about their centers.
     """
 
-    penalty: Callable[..., Any]
-    is_inner: bool
-
-    @property
-    def __name__(self) -> str:
-        return f"modified_{self.penalty.__name__}"
+    def __init__(self, penalty: Callable[..., Any], is_inner: bool) -> None:
+        self.penalty = penalty
+        self.is_inner = is_inner
+        self.__name__ = f"modified_{penalty.__name__}"
 
     def __call__(self, m, pair, power=1.0, low=0.0, margin=0.0, width=1.0, inner=1.0, *parameters):
         """The penalty on a pair whose geometry scales the boxes by `inner`; the parameters of the penalty come last.

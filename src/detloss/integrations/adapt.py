@@ -13,6 +13,7 @@ from detloss.types import Reduction
 
 Loss = Callable[..., Tensor]
 BOX_KINDS = (Kind.BOX, Kind.REGRESSION)
+ONE_VS_REST = (Kind.SIGMOID, Kind.QUALITY)  # a logit per class, none for the background
 COMPARES_BOXES = "it compares boxes or their encoded offsets"
 
 

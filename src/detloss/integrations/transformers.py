@@ -14,11 +14,12 @@ from transformers.image_transforms import center_to_corners_format
 from transformers.loss.loss_d_fine import DFineForObjectDetectionLoss, DFineLoss
 from transformers.loss.loss_deformable_detr import DeformableDetrForObjectDetectionLoss, DeformableDetrImageLoss
 from transformers.loss.loss_for_object_detection import ForObjectDetectionLoss, ImageLoss
+from transformers.loss.loss_lw_detr import LwDetrForObjectDetectionLoss, LwDetrImageLoss
 from transformers.loss.loss_rt_detr import RTDetrForObjectDetectionLoss, RTDetrLoss
 
 import detloss
 from detloss.catalog import Kind
-from detloss.integrations.adapt import AdaptedLoss, Loss, adapted, at_least_one, given
+from detloss.integrations.adapt import ONE_VS_REST, AdaptedLoss, Loss, adapted, at_least_one, given
 from detloss.integrations.handle import Handle
 
 Outputs = Mapping[str, Tensor]
@@ -47,7 +48,7 @@ def use_losses(
 
     Args:
         model: An object detection model of transformers: DETR, Conditional, DAB and Deformable DETR, Table
-            Transformer, YOLOS, RT-DETR, RT-DETRv2, D-FINE.
+            Transformer, YOLOS, RT-DETR, RT-DETRv2, D-FINE, LW-DETR, RF-DETR.
         box: The loss in place of GIoU, ``loss_giou``: a loss of boxes, which receives corners x1, y1, x2, y2 as
             fractions of the image.
         distance: The loss in place of L1, ``loss_bbox``: a loss of numbers, which receives center x, center y, width
@@ -55,7 +56,8 @@ def use_losses(
         classification: The loss in place of ``loss_ce`` or ``loss_vfl``. DETR, Table Transformer and YOLOS: a softmax
             loss of class indices, background last, where background has weight ``eos_coefficient``, divided by the sum
             of these weights. All others: a sigmoid loss, divided by N, with targets 0 and 1, or 0 and the IoU of the
-            matched boxes if the framework's loss is varifocal (RT-DETR, D-FINE).
+            matched boxes if the framework's loss depends on it (RT-DETR, D-FINE, LW-DETR, RF-DETR); or a loss with a
+            quality, which is this IoU.
         box_weight: Factor of ``box``.
         distance_weight: Factor of ``distance``.
         classification_weight: Factor of ``classification``.
@@ -106,7 +108,7 @@ def use_losses(
         "distance": adapted(
             distances, "mean", (Kind.REGRESSION,), "it replaces L1; the loss that replaces GIoU is box"
         ),
-        "classification": adapted(classes, "mean", (terms.kind,), terms.head),
+        "classification": adapted(classes, "mean", terms.kinds, terms.head),
     }
     handle = Handle()
     # The attribute behind the property `loss_function`, which cannot be deleted.
@@ -161,11 +163,17 @@ class Matches:
         corners: Any = center_to_corners_format  # annotated with tensors of other frameworks
         return corners(self.pred_boxes), corners(self.boxes)
 
+    @property
+    def iou(self) -> Tensor:
+        """The IoU of every query's box with its object, a constant."""
+        pred, boxes = self.corners
+        return detloss.iou(pred.detach(), boxes).to(torch.float32)
+
 
 class Terms(nn.Module, ABC):
     """Terms of a criterion with the framework's signatures; a subclass defines the class targets of a family."""
 
-    kind: ClassVar[Kind]
+    kinds: ClassVar[Sequence[Kind]]
     head: ClassVar[str]
     method: ClassVar[str] = "loss_labels"
     term: ClassVar[str] = "loss_ce"
@@ -196,7 +204,7 @@ class Terms(nn.Module, ABC):
 class SoftmaxTerms(Terms):
     """DETR: class indices with a weight for background; a weighted mean."""
 
-    kind = Kind.SOFTMAX
+    kinds = (Kind.SOFTMAX,)
     head = "its head has a softmax over the classes and background"
 
     def __init__(self, losses: LossFunction, criterion: Any) -> None:
@@ -215,13 +223,20 @@ class SoftmaxTerms(Terms):
 class SigmoidTerms(Terms):
     """Deformable DETR: target 1 for the class of the object."""
 
-    kind = Kind.SIGMOID
+    kinds = ONE_VS_REST
     head = "every class of its head has its own sigmoid, and there is no background class"
 
     def class_loss(self, logits: Tensor, found: Matches, num_boxes: float) -> Tensor:
-        target = torch.zeros(logits.shape, device=logits.device)
-        target[*found.queries, found.labels] = self.score(found)
-        loss: Tensor = self.classification(logits, target, normalizer=num_boxes)
+        loss: Tensor
+        if self.classification.kind is Kind.QUALITY:
+            labels = torch.full(logits.shape[:-1], logits.shape[-1], device=logits.device)
+            quality = torch.zeros(labels.shape, device=logits.device)
+            labels[found.queries], quality[found.queries] = found.labels, found.iou
+            loss = self.classification(logits, labels, quality=quality, normalizer=num_boxes)
+        else:
+            target = torch.zeros(logits.shape, device=logits.device)
+            target[*found.queries, found.labels] = self.score(found)
+            loss = self.classification(logits, target, normalizer=num_boxes)
         return loss
 
     def score(self, found: Matches) -> Tensor:
@@ -236,8 +251,14 @@ class QualityTerms(SigmoidTerms):
     term = "loss_vfl"
 
     def score(self, found: Matches) -> Tensor:
-        pred, boxes = found.corners
-        return detloss.iou(pred.detach(), boxes).to(torch.float32)
+        return found.iou
+
+
+class LwDetrTerms(QualityTerms):
+    """LW-DETR and RF-DETR: the same targets under the usual names."""
+
+    method = "loss_labels"
+    term = "loss_ce"
 
 
 class Family(NamedTuple):
@@ -252,4 +273,5 @@ FAMILIES: dict[Callable[..., Any], Family] = {
     DeformableDetrForObjectDetectionLoss: Family(DeformableDetrImageLoss, SigmoidTerms),
     RTDetrForObjectDetectionLoss: Family(RTDetrLoss, QualityTerms),
     DFineForObjectDetectionLoss: Family(DFineLoss, QualityTerms),
+    LwDetrForObjectDetectionLoss: Family(LwDetrImageLoss, LwDetrTerms),
 }

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 from ultralytics.engine.model import Model
 from ultralytics.nn.tasks import DetectionModel, OBBModel, RTDETRDetectionModel, YOLOEModel
+from ultralytics.utils.tal import bbox2dist
 from ultralytics.utils.torch_utils import unwrap_model
 
 from detloss.catalog import Kind
 from detloss.integrations.adapt import (
     BOX_KINDS,
+    ONE_VS_REST,
     AdaptedLoss,
     GivenLoss,
     Loss,
@@ -36,10 +38,12 @@ def use_losses(
     *,
     box: Loss | None = None,
     classification: Loss | None = None,
+    distribution: Loss | None = None,
     box_weight: float = 1.0,
     classification_weight: float = 1.0,
+    distribution_weight: float = 1.0,
 ) -> Handle:
-    """Train a YOLO model with other losses in place of CIoU and binary cross-entropy.
+    """Train a YOLO model with other losses in place of CIoU, binary cross-entropy and DFL.
 
     With i a positive anchor point, w_i its target score and W the sum of the target scores, at least 1, the loss is
     ``(box gain * sum_i w_i box(pred_i, target_i) + class gain * sum_ic classification(logit_ic, score_ic)) / W``
@@ -56,9 +60,12 @@ def use_losses(
             cells of the anchor point's grid. Losses of numbers receive the same corners and are averaged over the four,
             which equals a loss of the distances l, t, r, b from the anchor point.
         classification: A sigmoid loss of all logits against target scores (..., C). With several ``alpha``, one per
-            class.
+            class. A loss with a quality takes the target score as the quality, with label 1 where it is above 0.
+        distribution: A loss of the logits of bins (..., n + 1) and the distances l, t, r, b in cells, in place of DFL;
+            averaged over the four. Only for models with DFL.
         box_weight: Factor of the box loss.
         classification_weight: Factor of the class loss.
+        distribution_weight: Factor of the loss of the distances.
 
     Returns:
         A handle that restores the framework's losses: ``remove()``, or a ``with`` block.
@@ -70,7 +77,9 @@ def use_losses(
 
     Edge cases:
         The assigner, which selects positive anchor points and their target scores, keeps its own CIoU for any box loss.
-        The DFL or L1 term beside the box loss stays, too. The reduction of a loss is replaced. If a batch has no boxes,
+        The DFL or L1 term beside the box loss stays without ``distribution``. ultralytics clamps distances to .01 below
+        the last bin, which trains larger objects to that distance; `distribution_focal_loss` clamps them to the last
+        bin, and is otherwise equal. The reduction of a loss is replaced. If a batch has no boxes,
         the box term is 0. A copy of the model has copies of the losses. A ``DetectionModel`` saved with these losses
         needs detloss to load; checkpoints of the trainer do not. ``YOLO.tune`` starts separate programs, which use the
         framework's losses.
@@ -91,7 +100,14 @@ def use_losses(
         ``detloss.integrations.Handle``; `detloss.integrations.transformers.use_losses`.
     """
     network = network_of(model)
-    losses = Losses(given("box", box, box_weight), given("classification", classification, classification_weight))
+    losses = Losses(
+        given("box", box, box_weight),
+        given("classification", classification, classification_weight),
+        given("distribution", distribution, distribution_weight),
+    )
+    layers: Any = network.model
+    if distribution is not None and layers[-1].reg_max == 1:
+        raise ValueError("distribution: expected None, because the model has no DFL, got a loss")
     handle = Handle()
     if getattr(network, "criterion", None) is None:
         handle.replace(network, "init_criterion", partial(criterion_with, losses, handle, network.init_criterion))
@@ -118,18 +134,20 @@ def network_of(model: nn.Module) -> DetectionModel:
 class Losses:
     """The new losses of a criterion; None keeps the criterion's own."""
 
-    def __init__(self, box: GivenLoss | None, classification: GivenLoss | None) -> None:
-        at_least_one("box, classification", box, classification)
+    def __init__(self, box: GivenLoss | None, classification: GivenLoss | None, distribution: GivenLoss | None) -> None:
+        at_least_one("box, classification, distribution", box, classification, distribution)
         self.box = adapted(box, "mean", BOX_KINDS, "the head predicts boxes")
+        because = "the head predicts the distances as distributions over bins"
+        self.distribution = adapted(distribution, "mean", (Kind.DISTRIBUTION,), because)
         because = "every class of the head has its own sigmoid, and there is no background class"
-        self.classification = adapted(classification, "none", (Kind.SIGMOID,), because)
+        self.classification = adapted(classification, "none", ONE_VS_REST, because)
 
     def install(self, criterion: Any, handle: Handle) -> None:
         """Replace the terms of a criterion; an end-to-end criterion has two, one per branch."""
         end_to_end = hasattr(criterion, "one2one")
         for branch in (criterion.one2many, criterion.one2one) if end_to_end else (criterion,):
-            if self.box is not None:
-                handle.replace(branch, "bbox_loss", BoxTerm(self.box, branch.bbox_loss))
+            if self.box is not None or self.distribution is not None:
+                handle.replace(branch, "bbox_loss", BoxTerm(self.box, self.distribution, branch.bbox_loss))
             if self.classification is not None:
                 handle.replace(branch, "bce", ClassTerm(self.classification))
 
@@ -151,11 +169,12 @@ def into_trainer(losses: Losses, handle: Handle, trainer: Any) -> None:
 
 
 class BoxTerm(nn.Module):
-    """The box terms: the first is the new loss, the second (DFL, or L1 in models without DFL) is the framework's."""
+    """The box terms, each the new loss or the framework's: CIoU, and DFL (L1 in models without DFL)."""
 
-    def __init__(self, loss: AdaptedLoss, framework: nn.Module) -> None:
+    def __init__(self, loss: AdaptedLoss | None, distribution: AdaptedLoss | None, framework: Any) -> None:
         super().__init__()
         self.loss = loss
+        self.distribution = distribution
         self.framework = framework
 
     def forward(
@@ -169,9 +188,9 @@ class BoxTerm(nn.Module):
         fg_mask: Tensor,
         *size_and_stride: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        _, second = self.framework(
-            pred_dist,
-            pred_bboxes.detach(),  # the framework's box loss is discarded
+        first, second = self.framework(
+            pred_dist if self.distribution is None else pred_dist.detach(),  # the framework's loss is discarded
+            pred_bboxes if self.loss is None else pred_bboxes.detach(),
             anchor_points,
             target_bboxes,
             target_scores,
@@ -180,10 +199,15 @@ class BoxTerm(nn.Module):
             *size_and_stride,
         )
         positive = fg_mask.nonzero(as_tuple=True)
-        weight, normalizer = target_scores[positive].sum(-1), target_scores_sum
-        if self.loss.kind is Kind.REGRESSION:
-            weight, normalizer = weight[:, None], 4 * normalizer
-        first = self.loss(pred_bboxes[positive], target_bboxes[positive], weight=weight, normalizer=normalizer)
+        weight = target_scores[positive].sum(-1)
+        each = {"weight": weight[:, None], "normalizer": 4 * target_scores_sum}  # the mean of four numbers
+        if self.loss is not None:
+            per_box = {"weight": weight, "normalizer": target_scores_sum}
+            options = each if self.loss.kind is Kind.REGRESSION else per_box
+            first = self.loss(pred_bboxes[positive], target_bboxes[positive], **options)
+        if self.distribution is not None:
+            logits = pred_dist[positive].view(-1, 4, self.framework.dfl_loss.reg_max)
+            second = self.distribution(logits, bbox2dist(anchor_points, target_bboxes)[positive], **each)
         return first, second
 
 

@@ -64,7 +64,7 @@ def cross_entropy_loss(
     Edge cases:
         If all rows are ignored, the loss is 0. Logits may be infinite: a class with ``-inf`` is impossible, with
         ``+inf`` certain. A class index out of range raises on a CPU and makes its row NaN elsewhere. Accurate for every
-        margin (torch's is 0 from a margin of 16.75).
+        distance of the logits (torch's is 0 from a distance of 16.75).
 
     Example:
         >>> import torch, detloss
@@ -72,10 +72,11 @@ def cross_entropy_loss(
         tensor(0.6931)
 
     Sources:
-        Good, Rational Decisions (1952), https://www.jstor.org/stable/2984087
+        Good, Rational Decisions (1952), https://www.jstor.org/stable/2984087;
+        Leng et al., PolyLoss (2022), https://arxiv.org/abs/2204.12511
 
     See also:
-        `CrossEntropyLoss`, the module; `class_weight_from_counts`.
+        `CrossEntropyLoss`, the module; `class_weight_from_counts`; `logit_offset_from_counts`; `margin_from_counts`.
     """
     formula, options = formula_of(poly)
     is_adjusted = logit_offset is not None or margin is not None
@@ -152,7 +153,8 @@ def softmax_focal_loss(
         tensor(0.1733)
 
     Sources:
-        Lin et al., Focal Loss for Dense Object Detection (2017), eq. 4, https://arxiv.org/abs/1708.02002
+        Lin et al., Focal Loss for Dense Object Detection (2017), eq. 4, https://arxiv.org/abs/1708.02002;
+        Leng et al., PolyLoss (2022), https://arxiv.org/abs/2204.12511
 
     See also:
         `SoftmaxFocalLoss`, the module; `sigmoid_focal_loss`.

@@ -117,8 +117,7 @@ def fine_grained_bins(count: int = 32, up: float = 0.5, scale: float = 4.0) -> T
     Example:
         >>> import detloss
         >>> detloss.fine_grained_bins(8)
-        tensor([-4.0000, -2.0000, -1.0801, -0.4422,  0.0000,  0.4422,  1.0801,  2.0000,
-                 4.0000])
+        tensor([-4.0000, -2.0000, -1.0801, -0.4422,  0.0000,  0.4422,  1.0801,  2.0000,  4.0000])
 
     Sources:
         Peng et al., D-FINE (2024), section 4.1, https://arxiv.org/abs/2410.13842

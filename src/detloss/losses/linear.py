@@ -7,12 +7,14 @@ from torch import Tensor
 from detloss.engine import checks
 from detloss.engine.chunked_linear import Layer, empty_logits, evaluate
 from detloss.engine.class_checks import (
+    adjustments,
     alpha_weights,
     binary_request,
     class_weight_parameter,
     softmax_request,
 )
-from detloss.formulas import elementwise, softmax
+from detloss.formulas import elementwise
+from detloss.losses.classification import formula_of
 from detloss.types import Reduction
 
 
@@ -25,6 +27,9 @@ def linear_cross_entropy_loss(
     class_weight: Tensor | Sequence[float] | None = None,
     ignore_index: int | None = -100,
     label_smoothing: float = 0.0,
+    poly: float = 0.0,
+    logit_offset: Tensor | Sequence[float] | None = None,
+    margin: float | Tensor | Sequence[float] | None = None,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
@@ -47,6 +52,10 @@ def linear_cross_entropy_loss(
             its own.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: the fraction of the target that is distributed uniformly over all classes.
+        poly: As in `cross_entropy_loss`.
+        logit_offset: One number per class, (C,), that is added to the logits: `logit_offset_from_counts`.
+        margin: Subtracted from the logit of the target's class: a number of at least 0, or one per class, (C,):
+            `margin_from_counts`. Only with class indices.
         weight: Weight per row, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
             by dimension.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -77,7 +86,9 @@ def linear_cross_entropy_loss(
     """
     layer = Layer(features, layer_weight, layer_bias)
     logits = empty_logits(layer)
-    request = softmax_request(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
+    formula, options = formula_of(poly)
+    is_adjusted = logit_offset is not None or margin is not None
+    request = softmax_request(formula, logits, target, ignore_index, label_smoothing, is_adjusted=is_adjusted)
     return evaluate(
         "linear_cross_entropy_loss",
         request,
@@ -87,7 +98,11 @@ def linear_cross_entropy_loss(
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[class_weight_parameter(class_weight, logits)],
+        parameters=[
+            class_weight_parameter(class_weight, logits),
+            *options,
+            *adjustments(logit_offset, margin, logits, target),
+        ],
     )
 
 

@@ -6,7 +6,7 @@ from numbers import Real
 from typing import Any
 
 from detloss.engine import checks
-from detloss.formulas.modifiers import Modified
+from detloss.formulas import MODIFIED
 
 
 @dataclass(frozen=True)
@@ -84,4 +84,4 @@ def modified(penalty: Callable[..., Any], overlap: Overlap) -> tuple[Callable[..
         return penalty, ()
     low, high = overlap.interval
     inner = float(overlap.inner)
-    return Modified(penalty, inner != 1.0), (float(overlap.power), float(low), 1.0 - high, high - low, inner)
+    return MODIFIED[penalty][inner != 1.0], (float(overlap.power), float(low), 1.0 - high, high - low, inner)

@@ -24,7 +24,7 @@ def quality_focal_loss(
 ) -> Tensor:
     r"""Binary cross-entropy of a soft target, with smaller weights for predictions near it.
 
-    .. math:: L = |q - p|^\beta \, \bigl(-q \log p - (1 - q) \log(1 - p)\bigr)
+    .. math:: L = |q - p|^\beta \, (-q \log p - (1 - q) \log(1 - p))
 
     with p the sigmoid of the logits and q the quality, 0 for background
 
@@ -98,7 +98,7 @@ def varifocal_loss(
 ) -> Tensor:
     r"""Binary cross-entropy of a soft target, weighted with the quality of positives and focused on hard negatives.
 
-    .. math:: L = -q \, \bigl(q \log p + (1 - q) \log(1 - p)\bigr)
+    .. math:: L = -q \, (q \log p + (1 - q) \log(1 - p))
 
     for q > 0 and :math:`L = -\alpha p^\gamma \log(1 - p)` for q = 0, with p the sigmoid of the logits and q the
     quality, 0 for background

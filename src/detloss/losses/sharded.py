@@ -14,15 +14,17 @@ from detloss.engine import checks, debugging
 from detloss.engine.autograd import evaluate
 from detloss.engine.class_checks import (
     OPERANDS,
+    adjustments,
     alpha_weights,
     binary_request,
     class_weight_parameter,
     existing_classes,
     softmax_request,
 )
-from detloss.formulas import elementwise, softmax
+from detloss.formulas import elementwise
 from detloss.kernels.class_sharding import ShardedClasses
 from detloss.kernels.interface import BinaryRequest, ShardedSoftmaxRequest, may_read
+from detloss.losses.classification import formula_of
 from detloss.types import Reduction
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ def sharded_cross_entropy_loss(
     class_weight: Tensor | Sequence[float] | None = None,
     ignore_index: int | None = -100,
     label_smoothing: float = 0.0,
+    poly: float = 0.0,
+    logit_offset: Tensor | Sequence[float] | None = None,
+    margin: float | Tensor | Sequence[float] | None = None,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
@@ -58,6 +63,10 @@ def sharded_cross_entropy_loss(
             its own.
         ignore_index: Rows with this class index are excluded, and a mean does not count them; None excludes none.
         label_smoothing: In [0, 1]: the fraction of the target that is distributed uniformly over all classes.
+        poly: As in `cross_entropy_loss`.
+        logit_offset: One number per class, (C,), that is added to the logits: `logit_offset_from_counts`.
+        margin: Subtracted from the logit of the target's class: a number of at least 0, or one per class, (C,):
+            `margin_from_counts`. Only with class indices.
         weight: Weight per row, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
             by dimension.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -88,8 +97,10 @@ def sharded_cross_entropy_loss(
         `cross_entropy_loss`; `linear_cross_entropy_loss`, for all classes on one device.
     """
     shard = shard_of(logits, target, weight)
-    request = softmax_request(softmax.cross_entropy, logits, target, ignore_index, label_smoothing)
-    parameter = class_weight_parameter(class_weight, logits)
+    formula, options = formula_of(poly)
+    is_adjusted = logit_offset is not None or margin is not None
+    request = softmax_request(formula, logits, target, ignore_index, label_smoothing, is_adjusted=is_adjusted)
+    adjusted = adjustments(logit_offset, margin, logits, target)
     return evaluate(
         "sharded_cross_entropy_loss",
         ShardedSoftmaxRequest(*request, shard.classes),
@@ -99,7 +110,11 @@ def sharded_cross_entropy_loss(
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
-        parameters=[shard.parameter(parameter)],
+        parameters=[
+            shard.parameter(class_weight_parameter(class_weight, logits)),
+            *options,
+            *(shard.parameter(each) for each in adjusted),
+        ],
     )
 
 

@@ -25,7 +25,7 @@ from detloss.experiments.training.training_loop import (
 )
 
 BOXES = [loss.name for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)]
-CLASSES = [loss.name for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.SOFTMAX)]
+CLASSES = [loss.name for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.QUALITY, Kind.SOFTMAX)]
 TRIAL = Trial(box="giou", cls="focal", weight=1.0, seed=3, steps=4)
 
 

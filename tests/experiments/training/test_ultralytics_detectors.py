@@ -137,7 +137,10 @@ def test_images_without_boxes_train(seed: int) -> None:
 @pytest.mark.parametrize("cls", ["ce", "weighted_ce", "softmax_focal"])
 def test_class_losses_of_the_wrong_kind_are_rejected(cls: str, seed: int) -> None:
     because = "because yolo has one logit per class and none for the background"
-    with pytest.raises(ValueError, match=rf"^cls: expected one of bce, balanced_bce, focal, {because}; got '{cls}'$"):
+    with pytest.raises(
+        ValueError,
+        match=rf"^cls: expected one of bce, balanced_bce, focal, asl, qfl, vfl, mal, iabce, {because}; got '{cls}'$",
+    ):
         make(seed, cls=cls)
 
 

@@ -95,8 +95,8 @@ def cause_of(error: BaseException) -> str:
 def loss_parameters(pair: Pair) -> dict[str, str | float]:
     """The losses of a pair as parameters for Optuna's tools; numeric options are parameters of their own.
 
-    The class loss focal:gamma=1.5 is "cls" = "focal" and "cls.gamma" = 1.5; the box loss inner-giou is "box" = "giou" and
-    "box.modifiers" = "inner". Names with a custom detector are arbitrary.
+    The class loss focal:gamma=1.5 is "cls" = "focal" and "cls.gamma" = 1.5; the box loss inner-giou is "box" = "giou"
+    and "box.modifiers" = "inner". Names with a custom detector are arbitrary.
     """
     parameters: dict[str, str | float] = dict(pair._asdict())
     if pair.cls:

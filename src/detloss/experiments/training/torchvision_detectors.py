@@ -14,6 +14,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from detloss.catalog import Kind, Loss
 from detloss.detectors.backbone import SmallPyramid, convolution
 from detloss.experiments.training.detector_interface import FrameworkDetector, LossTerms, loss_modules
+from detloss.integrations.adapt import ONE_VS_REST
 from detloss.integrations.torchvision import use_losses
 
 STRIDES = (4, 8, 16, 32)
@@ -53,7 +54,7 @@ class FeatureLevels(nn.Module):
 def retinanet(num_classes: int, box: Loss, cls: Loss, weight: float) -> FrameworkDetector:
     """RetinaNet: nine anchors per cell, one logit per class."""
     reason = "retinanet has one logit per class and none for the background"
-    box_loss, class_loss = loss_modules(box, cls, Kind.SIGMOID, reason)
+    box_loss, class_loss = loss_modules(box, cls, ONE_VS_REST, reason)
     anchors = AnchorGenerator(
         tuple(tuple(2 * stride * size for size in OCTAVE) for stride in STRIDES), (RATIOS,) * len(STRIDES)
     )
@@ -76,7 +77,7 @@ def retinanet(num_classes: int, box: Loss, cls: Loss, weight: float) -> Framewor
 def fcos(num_classes: int, box: Loss, cls: Loss, weight: float) -> FrameworkDetector:
     """FCOS: no anchors; cells near the center of an object predict the distances to its sides, and the centerness."""
     reason = "fcos has one logit per class and none for the background"
-    box_loss, class_loss = loss_modules(box, cls, Kind.SIGMOID, reason)
+    box_loss, class_loss = loss_modules(box, cls, ONE_VS_REST, reason)
     network = FCOS(
         FeatureLevels(),
         num_classes,
@@ -97,7 +98,7 @@ def faster_rcnn(num_classes: int, box: Loss, cls: Loss, weight: float) -> Framew
         "faster-rcnn has one logit per class and one for the background, "
         "and selects the proposals that it trains on during training"
     )
-    box_loss, class_loss = loss_modules(box, cls, Kind.SOFTMAX, reason)
+    box_loss, class_loss = loss_modules(box, cls, (Kind.SOFTMAX,), reason)
     backbone = FeatureLevels()
     network = FasterRCNN(
         backbone,

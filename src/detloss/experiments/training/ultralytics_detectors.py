@@ -10,8 +10,9 @@ from ultralytics.cfg import get_cfg
 from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 from ultralytics.utils.nms import non_max_suppression
 
-from detloss.catalog import Kind, Loss
+from detloss.catalog import Loss
 from detloss.experiments.training.detector_interface import FrameworkDetector, loss_modules
+from detloss.integrations.adapt import ONE_VS_REST
 from detloss.integrations.ultralytics import use_losses
 
 # The settings of ultralytics' validation, except for the number of detections, of which COCO's AP uses a hundred.
@@ -27,7 +28,7 @@ MOMENTUM = 0.1
 def yolo(num_classes: int, box: Loss, cls: Loss, weight: float) -> FrameworkDetector:
     """YOLOv8n: no anchors; its class targets are soft and depend on the overlap of the prediction."""
     reason = "yolo has one logit per class and none for the background"
-    box_loss, class_loss = loss_modules(box, cls, Kind.SIGMOID, reason)
+    box_loss, class_loss = loss_modules(box, cls, ONE_VS_REST, reason)
     configuration = {**yaml_model_load("yolov8n-p2.yaml"), "nc": num_classes}  # type: ignore[no-untyped-call]
     network: Any = DetectionModel(configuration, verbose=False)  # type: ignore[no-untyped-call]
     network.args = get_cfg()  # ultralytics' own gains

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torchvision.models.detection._utils import Matcher
 
+import detloss
 from detloss.catalog import Kind
-from detloss.integrations.adapt import AdaptedLoss
+from detloss.integrations.adapt import ONE_VS_REST, AdaptedLoss
 from detloss.integrations.torchvision.stage import Stage
 
 Targets = list[dict[str, Tensor]]
@@ -38,23 +39,43 @@ class OneStage(Stage):
             )
         if self.classification is not None:
             labels = of_positives("labels", targets, matched_idxs)
+            quality = None
+            if self.classification.kind is Kind.QUALITY:
+                quality = self.iou(
+                    head_outputs["bbox_regression"][positive],
+                    torch.stack(anchors)[positive],
+                    of_positives("boxes", targets, matched_idxs),
+                )
             losses["classification"] = self.class_loss(
-                self.classification, head_outputs["cls_logits"], matched, labels, weight
+                self.classification, head_outputs["cls_logits"], matched, labels, weight, quality
             )
         return losses
+
+    def iou(self, encoded: Tensor, references: Tensor, boxes: Tensor) -> Tensor:
+        """The IoU of predicted offsets with their targets, a constant."""
+        dtype = torch.promote_types(boxes.dtype, torch.float32)
+        return detloss.iou(self.decode(encoded.detach().to(dtype), references), boxes.to(dtype))
 
     def count(self, positive: Tensor) -> Tensor:
         return positive.sum().clamp(min=1)
 
-    def class_loss(self, loss: AdaptedLoss, logits: Tensor, matched: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
-        """The loss of all anchors; the labels are those of the positive ones."""
+    def class_loss(
+        self,
+        loss: AdaptedLoss,
+        logits: Tensor,
+        matched: Tensor,
+        labels: Tensor,
+        weight: Tensor,
+        quality: Tensor | None,
+    ) -> Tensor:
+        """The loss of all anchors; labels and qualities are those of the positive ones."""
         raise NotImplementedError
 
 
 class FCOSLosses(OneStage):
     """One logit per class; the predicted offsets are distances to the four sides."""
 
-    kind = Kind.SIGMOID
+    kinds = ONE_VS_REST
     because = "FCOS has one logit per class and none for the background"
 
     def encode(self, boxes: Tensor, references: Tensor) -> Tensor:
@@ -65,14 +86,22 @@ class FCOSLosses(OneStage):
         boxes: Tensor = self.box_coder.decode(encoded, references)
         return boxes
 
-    def class_loss(self, loss: AdaptedLoss, logits: Tensor, matched: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
-        return one_vs_rest(loss, logits, matched, labels, weight)
+    def class_loss(
+        self,
+        loss: AdaptedLoss,
+        logits: Tensor,
+        matched: Tensor,
+        labels: Tensor,
+        weight: Tensor,
+        quality: Tensor | None,
+    ) -> Tensor:
+        return one_vs_rest(loss, logits, matched, labels, weight, quality)
 
 
 class RetinaNetLosses(OneStage):
     """One logit per class; anchors between the thresholds are excluded, and every image has the same weight."""
 
-    kind = Kind.SIGMOID
+    kinds = ONE_VS_REST
     because = "RetinaNet has one logit per class and none for the background"
 
     @property
@@ -82,18 +111,34 @@ class RetinaNetLosses(OneStage):
     def count(self, positive: Tensor) -> Tensor:
         return positive.sum(1, keepdim=True).clamp(min=1) * len(positive)
 
-    def class_loss(self, loss: AdaptedLoss, logits: Tensor, matched: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
+    def class_loss(
+        self,
+        loss: AdaptedLoss,
+        logits: Tensor,
+        matched: Tensor,
+        labels: Tensor,
+        weight: Tensor,
+        quality: Tensor | None,
+    ) -> Tensor:
         included = matched != Matcher.BETWEEN_THRESHOLDS
-        return one_vs_rest(loss, logits, matched, labels, weight * included)
+        return one_vs_rest(loss, logits, matched, labels, weight * included, quality)
 
 
 class SSDLosses(OneStage):
     """Class 0 is background; hard negative mining selects the background anchors that are trained."""
 
-    kind = Kind.SOFTMAX
+    kinds = (Kind.SOFTMAX,)
     because = "SSD has one logit per class, of which class 0 is the background"
 
-    def class_loss(self, loss: AdaptedLoss, logits: Tensor, matched: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
+    def class_loss(
+        self,
+        loss: AdaptedLoss,
+        logits: Tensor,
+        matched: Tensor,
+        labels: Tensor,
+        weight: Tensor,
+        quality: Tensor | None,
+    ) -> Tensor:
         target = torch.zeros_like(matched)
         target[matched >= 0] = labels
         positive = target > 0
@@ -112,11 +157,21 @@ class SSDLosses(OneStage):
         return rank < requested
 
 
-def one_vs_rest(loss: AdaptedLoss, logits: Tensor, matched: Tensor, labels: Tensor, weight: Tensor) -> Tensor:
+def one_vs_rest(
+    loss: AdaptedLoss, logits: Tensor, matched: Tensor, labels: Tensor, weight: Tensor, quality: Tensor | None
+) -> Tensor:
     """The class loss of heads without a background class."""
+    positive = matched >= 0
     target = torch.zeros(logits.shape, dtype=torch.uint8, device=logits.device)
-    target[(*(matched >= 0).nonzero(as_tuple=True), labels)] = 1
-    value: Tensor = loss(logits, target, weight=weight.expand(matched.shape)[..., None])
+    target[(*positive.nonzero(as_tuple=True), labels)] = 1
+    weight = weight.expand(matched.shape)[..., None]
+    value: Tensor
+    if quality is None:
+        value = loss(logits, target, weight=weight)
+    else:
+        spread = quality.new_zeros(matched.shape)
+        spread[positive] = quality
+        value = loss(logits, target, weight=weight, quality=spread[..., None].expand(logits.shape))
     return value
 
 

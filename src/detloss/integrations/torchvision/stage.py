@@ -1,6 +1,7 @@
 """Base class of the stages of torchvision's detectors: their box loss and class loss as weighted sums."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -27,14 +28,14 @@ class Stage:
     """
 
     method: ClassVar[str]  # the method that is replaced
-    kind: ClassVar[Kind]  # the kind of the class loss
-    because: ClassVar[str]  # the reason for this kind
+    kinds: ClassVar[Sequence[Kind]]  # the kinds of the class loss
+    because: ClassVar[str]  # the reason for these kinds
 
     def __init__(self, owner: nn.Module, losses: Losses) -> None:
         self.owner: Any = owner
         self.framework: Any = getattr(owner, self.method)
         self.box = adapted(losses.box, "sum", BOX_KINDS, COMPARES_BOXES)
-        self.classification = adapted(losses.classification, "sum", (self.kind,), self.because)
+        self.classification = adapted(losses.classification, "sum", self.kinds, self.because)
         self.normalizer = copy.deepcopy(losses.normalizer)
 
     def install(self, handle: Handle) -> None:

@@ -77,7 +77,7 @@ class SampledStage(Stage):
 class ProposalLosses(SampledStage):
     """The region proposal network: one objectness logit per anchor."""
 
-    kind = Kind.SIGMOID
+    kinds = (Kind.SIGMOID,)
     because = "the region proposal network has one objectness logit per anchor"
     box_name = "loss_rpn_box_reg"
     class_name = "loss_objectness"
@@ -98,7 +98,7 @@ class ProposalLosses(SampledStage):
 class BoxHeadLosses(SampledStage):
     """The box head: class 0 is background, and every class has its own box."""
 
-    kind = Kind.SOFTMAX
+    kinds = (Kind.SOFTMAX,)
     because = "Faster R-CNN's box head has one logit per class, of which class 0 is the background"
     box_name = "loss_box_reg"
     class_name = "loss_classifier"

@@ -75,7 +75,6 @@ class Plan(NamedTuple):
     format: int = 0
     measure: bool = False
     by_row: bool = False
-    by_class: bool = False  # a parameter that is no scalar has one value per class
     label_smoothing: float = 0.0
     ignore_index: int | None = None
     rows: int = PLAIN_ROWS
@@ -113,7 +112,8 @@ class Plan(NamedTuple):
         constants = [0.0] * MOST_PARAMETERS
         for k, parameter in enumerate(parameters):
             if isinstance(parameter, Tensor) and parameter.dim():
-                fields += operand_of(parameter if self.by_class else parameter.expand(loss_shape), dtype, kept)
+                per_class = self.by_row and not self.dimensions  # else there is one value per element or pair of boxes
+                fields += operand_of(parameter if per_class else parameter.expand(loss_shape), dtype, kept)
             else:
                 constants[k] = float(parameter)
                 fields += ABSENT

@@ -120,13 +120,13 @@ def _(
     needs_target_gradient: bool,
 ) -> Entries:
     logits = pred.to(accumulator(pred))
-    share = shares_of_bins(target.to(logits.dtype), logits, *(bins.to(logits.dtype) for bins in parameters))
+    share, rest = shares_of_bins(target.to(logits.dtype), logits, *(bins.to(logits.dtype) for bins in parameters))
     nll, probability, complement = softmax(logits, LocalClasses())
     value, rate = request.formula(primitives, nll, probability, complement)
     if request.excess:
         value = value + torch.log(torch.where(share == 0, 1.0, share))
-    total, d_pred = sum_over_classes(LocalClasses(), share, value, rate, probability, complement)
-    return Entries(total, d_pred.to(pred.dtype))
+    d_pred = rate * (probability * rest - complement * share)
+    return Entries(primitives.weighted(share, value).sum(-1), d_pred.to(pred.dtype))
 
 
 def softmax_rows(
@@ -257,16 +257,17 @@ def one_hot(target: Tensor, exists: Tensor, logits: Tensor, first: int) -> Tenso
     return torch.where(exists.unsqueeze(-1), hot, torch.nan)
 
 
-def shares_of_bins(value: Tensor, logits: Tensor, bins: Tensor | None = None) -> Tensor:
-    """The share of every bin: those of the bins next to a value sum to 1; a value outside has the share of an end."""
+def shares_of_bins(value: Tensor, logits: Tensor, bins: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The share of every bin, and the sum of the others': those next to a value sum to 1, all others are 0."""
     index = class_indices(logits, 0)
     bins = index.to(logits.dtype) if bins is None else bins
-    value = value.clamp(bins[0], bins[-1])
-    first = (value.unsqueeze(-1) >= bins[1:-1]).sum(-1)
+    value = value.unsqueeze(-1).clamp(bins[0], bins[-1])
+    first = (value >= bins[1:-1]).sum(-1, keepdim=True)
     below, above = bins[first], bins[first + 1]
-    of_first, of_second = (above - value) / (above - below), (value - below) / (above - below)
-    shares = torch.where(index == first.unsqueeze(-1), of_first.unsqueeze(-1), 0.0)
-    return torch.where(index == first.unsqueeze(-1) + 1, of_second.unsqueeze(-1), shares)
+    one, other = (above - value) / (above - below), (value - below) / (above - below)
+    is_first, is_second = index == first, index == first + 1
+    share = torch.where(is_first, one, torch.where(is_second, other, 0.0))
+    return share, torch.where(is_first, other, torch.where(is_second, one, one + other))
 
 
 def class_indices(logits: Tensor, first: int) -> Tensor:
