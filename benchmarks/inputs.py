@@ -102,6 +102,12 @@ def boxes(size: Size, generator: Generator) -> Operands:
     return torch.where(strays, prediction.roll(1, 0), prediction), target
 
 
+def logits_with_qualities(size: Size, generator: Generator) -> Operands:
+    """Logits with targets that are 0, or a quality for the class of an object."""
+    logits, target = dense_logits(size, generator)
+    return logits, target * torch.rand(target.shape, generator=generator)
+
+
 def indexed_logits(size: Size, generator: Generator) -> Operands:
     """Logits of a partly trained detector; 9 of 10 rows are background."""
     logits = 2 * torch.randn(size.rows, size.columns, generator=generator) - 2
@@ -153,6 +159,7 @@ NUMBERS = Family("elements", numbers, tuple(map(Size, (8_000, 262_144, 4_000_000
 BOXES = Family("boxes", boxes, PAIRS, Size(65_536), bounds.of_boxes)
 OVERLAPPING_BOXES = replace(BOXES, draw=overlapping_boxes)
 DENSE = Family("logits", dense_logits, (SIGMOID,), SIGMOID, bounds.of_dense_logits)
+QUALITIES = replace(DENSE, draw=logits_with_qualities)
 INDICES = Family("logits", indexed_logits, (SIGMOID,), SIGMOID, bounds.of_indexed_logits)
 ROWS = Family(
     "logits",

@@ -71,7 +71,8 @@ def tables() -> list[Table]:
             "bce",
             f"{CELLS} cells with logits of {CLASSES} classes; softmax losses have one more, for background",
             CELLS,
-            candidates((Kind.SIGMOID, Kind.QUALITY), (logits, labels)) | candidates((Kind.SOFTMAX,), background),
+            candidates((Kind.SIGMOID, Kind.QUALITY, Kind.HEATMAP), (logits, labels))
+            | candidates((Kind.SOFTMAX,), background),
         ),
         relative_to("dice", f"{MASKS} masks of {PIXELS} pixels", MASKS, candidates((Kind.MASK,), masks)),
     ]

@@ -1,12 +1,14 @@
 """Generate the C++ code of formulas: function templates over numbers that have the primitives of `primitives.h`."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from detloss import formulas
 from detloss.formulas.axis_aligned import OPTIONAL
-from detloss.formulas.measures import PairMeasures, Slopes
+from detloss.formulas.measures import PairMeasures
+from detloss.formulas.modifiers import Modified
 from detloss.geometry import FORMATS
-from tools.trace import OPEN, OPERATORS, Program, Step, Symbol, needed
+from tools.trace import MEASURES, OPEN, OPERATORS, PARAMETERS, PLAIN_MEASURES, SLOPES, Program, Step, Symbol, needed
 
 ELEMENTWISE = {formula.__name__ for formula in (*formulas.REGRESSION, *formulas.BINARY)}
 OPERANDS = ("pred", "target", "logit", "positive", "negative", "keep")  # of elementwise formulas; parameters follow
@@ -25,23 +27,32 @@ def header(programs: Iterable[Program]) -> str:
         "binary_formulas": [formula.__name__ for formula in formulas.BINARY],
         "row_formulas": [formula.__name__ for formula in formulas.SOFTMAX],
         "mask_formulas": [formula.__name__ for formula in formulas.MASKS],
-        "penalties": [formula.__name__ for formula in formulas.PENALTIES],
+        "penalties": [numbered_penalty(formula) for formula in formulas.PENALTIES],
         "formats": list(FORMATS),
     }
     numbered = [f"using {name} = Formulas<{', '.join(members)}>;" for name, members in lists.items()]
     parts = [
-        '// Generated from formulas/ by tools/print_formulas.py: edit it there.\n#pragma once\n#include "primitives.h"',
+        "// Generated from formulas/ by tools/print_formulas.py: edit it there.",
+        '#pragma once\n#include "primitives.h"\n#include "task.h"',
         "namespace detloss::ISA {",
         *map(cpp, programs),
         *formats,
         pair_measures(),
         any_penalty(programs),
         geometries(programs),
+        "template <class Penalty>\nstruct WithoutInnerBoxes : Penalty {\n"
+        "    static constexpr bool uses_inner_difference = false, uses_inner_intersection = false;\n};",
         "template <class... Each>\nstruct Formulas {};",
         "\n".join(numbered),
         "}  // namespace detloss::ISA\n",
     ]
     return "\n\n".join(parts)
+
+
+def numbered_penalty(formula: Any) -> str:
+    """A penalty in the list of all; the code of one with modifiers serves boxes as given and inner boxes."""
+    name: str = formula.__name__
+    return f"WithoutInnerBoxes<{name}>" if isinstance(formula, Modified) and not formula.is_inner else name
 
 
 def cpp(program: Program) -> str:
@@ -54,6 +65,7 @@ def cpp(program: Program) -> str:
     return "\n".join(
         [
             f"struct {program.name} {{",
+            *([] if program.reads is None else [f"    using Function = {program.name};"]),
             f"    static constexpr {constants(program)};",
             f"    INLINE static auto of({inputs}) {{",
             *(f"        {line}" for line in body),
@@ -68,7 +80,8 @@ def constants(program: Program) -> str:
     if program.reads is None:
         count = f"size_t inputs = {len(program.inputs)}"
         return f"{count}, {elementwise_constants(program)}" if program.name in ELEMENTWISE else count
-    return "bool " + ", ".join(f"uses_{name} = {str(name in program.reads).lower()}" for name in program.inputs)
+    uses = [f"uses_{name} = {str(name in program.reads).lower()}" for name in (*PairMeasures._fields, "plane")]
+    return ", ".join([f"bool has_parameters = {str(program.has_parameters).lower()}", *uses])
 
 
 def elementwise_constants(program: Program) -> str:
@@ -82,18 +95,24 @@ def elementwise_constants(program: Program) -> str:
 
 def pair_measures() -> str:
     """The measures of a pair, and the derivatives of a loss by them, by name."""
-    measures = ", ".join(PairMeasures._fields)
+    measures = ", ".join(MEASURES)
+    parameters = ", ".join(f"parameters[{k}]" for k in range(len(PARAMETERS)))
     return "\n".join(
         [
+            f"static_assert(most_parameters == {len(PARAMETERS)});",
             "template <class L>",
             "struct PairMeasures {",
             f"    L {measures};",
             "    template <class Penalty>",
-            f"    INLINE auto penalized() const {{ return Penalty::of({measures}); }}",
+            "    INLINE auto penalized(const L* parameters) const {",
+            f"        if constexpr (Penalty::has_parameters) return Penalty::of({measures}, {parameters});",
+            f"        else return Penalty::of({', '.join(PLAIN_MEASURES)});",
+            "    }",
             "};",
             "template <class L>",
             "struct Slopes {",
-            f"    L {', '.join(Slopes._fields)};",
+            f"    L {', '.join(SLOPES)};",
+            f"    INLINE auto all() const {{ return result({', '.join(SLOPES)}); }}",
             "};",
         ]
     )
@@ -101,32 +120,44 @@ def pair_measures() -> str:
 
 def any_penalty(programs: list[Program]) -> str:
     """What all penalties that read no optional measure share: their constants, and one type of results."""
-    outputs = [program.outputs[2:] for program in programs if program.reads is not None]
+    outputs = [each.outputs[2:] for each in programs if is_simple(each)]
     types = []
-    for name, slopes in zip(Slopes._fields, zip(*outputs)):
-        always = all(isinstance(slope, Symbol) or slope for slope in slopes)
-        types.append("absent" if name in OPTIONAL else "L" if always else "Perhaps<L>")
+    for slopes in zip(*outputs):
+        exist = [isinstance(slope, Symbol) or bool(slope) for slope in slopes]
+        types.append("L" if all(exist) else "Perhaps<L>" if any(exist) else "absent")
     return "\n".join(
         [
             "struct AnyPenalty {",
-            *(f"    static constexpr bool uses_{name} = false;" for name in OPTIONAL),
+            "    static constexpr bool has_parameters = false, uses_aspect_angle = false;",
             f"    template <class L>\n    using Outcome = std::tuple<L, L, {', '.join(types)}>;",
             "};",
         ]
     )
 
 
+def is_simple(program: Program) -> bool:
+    """Whether a program is a penalty without parameters that reads no optional measure."""
+    return program.reads is not None and not program.has_parameters and not program.reads & OPTIONAL
+
+
 def geometries(programs: list[Program]) -> str:
     """The geometry of so many axes that has the optional measures of a penalty."""
-    lines = [f"template <int dimensions, {', '.join(f'bool {name}' for name in OPTIONAL)}>\nstruct AxisAligned;"]
+    lines = [
+        "template <int dimensions, bool aspect_angle>\nstruct AxisAligned;",
+        "template <int dimensions, bool inner_boxes>\nstruct AxisAlignedWithParameters;",
+    ]
     for program in programs:
         _, of_boxes, described = program.name.partition("axis_aligned_")
-        if of_boxes:
-            dims, *measures = described.split("_with_")
-            chosen = ", ".join(str(name in measures).lower() for name in OPTIONAL)
-            lines.append(f"template <>\nstruct AxisAligned<{dims}, {chosen}> : {program.name} {{}};")
-    used = ", ".join(f"Penalty::uses_{name}" for name in OPTIONAL)
-    lines.append(f"template <int dimensions, class Penalty>\nusing GeometryFor = AxisAligned<dimensions, {used}>;")
+        if not of_boxes:
+            continue
+        dims, _, optional = described.partition("_with_")
+        kind = "AxisAligned" if optional in ("", "angle") else "AxisAlignedWithParameters"
+        chosen = str(optional in ("angle", "inner_boxes")).lower()
+        lines.append(f"template <>\nstruct {kind}<{dims}, {chosen}> : {program.name} {{}};")
+    lines.append(
+        "template <int dimensions, class Penalty>\n"
+        "using GeometryFor = AxisAligned<dimensions, Penalty::uses_aspect_angle>;"
+    )
     return "\n".join(lines)
 
 

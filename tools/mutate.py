@@ -33,6 +33,7 @@ TESTS = (
 # What of the battery the formulas of each file affect: the battery is the slow part.
 BATTERY = {
     "elementwise": "(regression or binary)",
+    "two_sided": "binary",
     "softmax": "softmax",
     "penalties": "boxes",
     "axis_aligned": "boxes",

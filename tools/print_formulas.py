@@ -3,17 +3,19 @@
 import dataclasses
 import inspect
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from detloss import formulas
-from detloss.formulas.axis_aligned import OPTIONAL, AxisDifferences, axis_aligned, measures_of_boxes, name_of_generated
+from detloss.formulas.axis_aligned import AXES, GENERATED, OPTIONAL, AxisDifferences, axis_aligned, measures_of_boxes
 from detloss.formulas.mask_sums import mask_derivatives, mask_parts
-from detloss.formulas.measures import PairMeasures, Slopes, needs
+from detloss.formulas.measures import INNER, AxisMeasures, AxisSlopes, PairMeasures, Slopes, needs
+from detloss.formulas.modifiers import INNER_RATIO, Modified
 from detloss.geometry import FORMATS
 from tools import cpp_printer, triton_printer
-from tools.trace import Program, traced
+from tools.trace import MEASURES, PARAMETERS, PLAIN_MEASURES, PLAIN_SLOPES, SLOPES, Program, traced
 
 KERNELS = Path(__file__).parents[1] / "src/detloss/kernels"
 
@@ -24,13 +26,14 @@ def programs() -> Iterator[Program]:
         yield straight(formula)
     for formula in (mask_parts, mask_derivatives, *formulas.MASKS):
         yield straight(formula)
-    yield from map(penalty, formulas.PENALTIES)
+    yield from {formula.__name__: penalty(formula) for formula in formulas.PENALTIES}.values()
     for each in FORMATS.values():
         yield straight(each.differences_of)
         yield straight(each.derivatives_by)
     for dims in formulas.DIMENSIONS:
-        for optional in optional_measures(dims):
-            yield geometry(dims, optional)
+        for end, optional in GENERATED.items():
+            if dims == 2 or not optional:
+                yield geometry(dims, f"axis_aligned_{dims}{end}", optional)
 
 
 def straight(formula: Callable[..., Any]) -> Program:
@@ -40,43 +43,84 @@ def straight(formula: Callable[..., Any]) -> Program:
 
 
 def penalty(formula: Callable[..., Any]) -> Program:
-    """A penalty as a function of all measures, which returns all slopes."""
+    """A penalty as a function of all measures, and of parameters if it has any, which returns all slopes.
 
-    def flat(m: Any, *measures: Any) -> tuple[Any, ...]:
+    One with modifiers reads the measures of inner boxes; geometries without these pass those of the boxes instead.
+    """
+    reads = needs(formula)
+    has_parameters = not reads.isdisjoint(AXES) or isinstance(formula, Modified)
+    count = parameter_count(formula)
+
+    def plain(m: Any, *measures: Any) -> tuple[Any, ...]:
         loss, similarity, slopes = formula(m, PairMeasures(*measures))
-        return loss, similarity, *slopes
+        return loss, similarity, *slopes[: len(PLAIN_SLOPES)]
 
-    return dataclasses.replace(traced(formula.__name__, PairMeasures._fields, flat), reads=needs(formula))
+    def flat(m: Any, *numbers: Any) -> tuple[Any, ...]:
+        own, axes = numbers[: len(PairMeasures._fields) - 1], numbers[len(PairMeasures._fields) - 1 : len(MEASURES)]
+        parameters = numbers[len(MEASURES) :][:count]
+        loss, similarity, slopes = formula(m, PairMeasures(*own, grouped(AxisMeasures, axes)), *parameters)
+        return loss, similarity, *padded([*slopes[:-1], *chain(*slopes.axes)], len(SLOPES))
+
+    inputs = MEASURES + PARAMETERS if has_parameters else PLAIN_MEASURES
+    program = traced(formula.__name__, inputs, flat if has_parameters else plain)
+    return dataclasses.replace(program, reads=reads, has_parameters=has_parameters)
 
 
-def optional_measures(dims: int) -> list[frozenset[str]]:
-    """The sets of optional measures that penalties on boxes of so many axes read, each once."""
-    read = [needs(formula) for formula in formulas.PENALTIES]
-    return list(dict.fromkeys(each.intersection(OPTIONAL) for each in read if each <= measures_of_boxes(dims)))
+def parameter_count(formula: Callable[..., Any]) -> int:
+    """The number of parameters of a penalty; the first two arguments are the vocabulary and the pair."""
+    if isinstance(formula, Modified):
+        return INNER_RATIO + 1 + parameter_count(formula.penalty)
+    arguments = inspect.signature(formula).parameters.values()
+    return sum(each.kind is each.POSITIONAL_OR_KEYWORD for each in arguments) - 2
 
 
-def geometry(dims: int, optional: frozenset[str]) -> Program:
+def grouped(kind: Any, numbers: Sequence[Any]) -> tuple[Any, ...]:
+    """Tuples of one kind from their numbers in a row."""
+    size = len(kind._fields)
+    return tuple(kind(*numbers[k : k + size]) for k in range(0, len(numbers), size))
+
+
+def padded(numbers: Sequence[Any], count: int) -> tuple[Any, ...]:
+    """The numbers, and 0 for those that are missing."""
+    return tuple(0.0 if each is None else each for each in numbers) + (0.0,) * (count - len(numbers))
+
+
+def geometry(dims: int, name: str, optional: frozenset[str]) -> Program:
     """Axis-aligned boxes of so many axes, with the penalty and the format left open."""
     measures = measures_of_boxes(dims).difference(OPTIONAL) | optional
+    parameters = ("exchanged", *PARAMETERS) if optional >= AXES else ()
     inputs = tuple(f"{box}{k}" for box in ("pred", "target") for k in range(2 * dims))
 
-    def penalty(m: Any, pair: PairMeasures) -> tuple[Any, Any, Slopes]:
-        loss, similarity, *slopes = m.open("penalty", *(0.0 if each is None else each for each in pair))
-        return loss, similarity, Slopes(*slopes)
+    def penalty(m: Any, pair: PairMeasures, *parameters: Any) -> tuple[Any, Any, Slopes]:
+        if not parameters:
+            measures = padded(pair[: len(PLAIN_MEASURES)], len(PLAIN_MEASURES))
+            loss, similarity, *slopes = m.open("penalty", 2 + len(PLAIN_SLOPES), *measures)
+            return loss, similarity, Slopes(*slopes)
+        has_inner_boxes = optional >= INNER
+        if not has_inner_boxes:
+            pair = pair._replace(inner_difference=pair.symmetric_difference, inner_intersection=pair.intersection)
+        measures = padded([*pair[:-1], *chain(*pair.axes)], len(MEASURES))
+        loss, similarity, *numbers = m.open("penalty", 2 + len(SLOPES), *measures, *parameters)
+        slopes = Slopes(*numbers[: len(Slopes._fields) - 1], grouped(AxisSlopes, numbers[len(Slopes._fields) - 1 :]))
+        if not has_inner_boxes:
+            slopes = slopes.plus(Slopes(slopes.inner_difference, slopes.inner_intersection))
+        return loss, similarity, slopes
 
     def differences_of(m: Any, *numbers: Any) -> AxisDifferences:
-        return AxisDifferences(*m.open("differences_of", *numbers))
+        return AxisDifferences(*m.open("differences_of", len(AxisDifferences._fields), *numbers))
 
     def derivatives_by(m: Any, *slopes: Any) -> tuple[Any, ...]:
-        return m.open("derivatives_by", *slopes)
+        return m.open("derivatives_by", 2, *slopes)
 
     def formula(m: Any, *numbers: Any) -> tuple[Any, ...]:
-        pred, target = numbers[: 2 * dims], numbers[2 * dims :]
+        pred, target = numbers[: 2 * dims], numbers[2 * dims : 4 * dims]
         rows = [list(zip(row[:dims], row[dims:])) for row in (pred, target)]
-        loss, similarity, derivatives = axis_aligned(m, penalty, differences_of, derivatives_by, measures, *rows)
+        loss, similarity, derivatives = axis_aligned(
+            m, penalty, differences_of, derivatives_by, measures, *rows, *numbers[4 * dims :]
+        )
         return loss, similarity, *(first for first, _ in derivatives), *(second for _, second in derivatives)
 
-    return traced(name_of_generated(dims, optional), inputs, formula)
+    return traced(name, inputs + parameters, formula)
 
 
 def files() -> dict[Path, str]:

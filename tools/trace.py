@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from detloss.formulas.axis_aligned import AxisDifferences
-from detloss.formulas.measures import Slopes
+from detloss.formulas.measures import AxisMeasures, AxisSlopes, PairMeasures, Slopes
+from detloss.formulas.modifiers import MOST_PARAMETERS
 
 PRIMITIVES = {
     "absolute", "angle", "constant", "exp", "expm1", "inverse", "log", "log1p", "log1p_of_fraction", "maximum",
@@ -16,12 +16,14 @@ OPERATORS = {
     "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!=", "and": "&", "or": "|",
 }  # fmt: skip
 
-# The functions that a program may leave open, and how many results each has.
-OPEN = {
-    "penalty": 2 + len(Slopes._fields),
-    "differences_of": len(AxisDifferences._fields),
-    "derivatives_by": 2,
-}
+# The measures and slopes of a penalty as scalars: those of all penalties, then those of penalties with parameters.
+PLAIN_MEASURES = PairMeasures._fields[: PairMeasures._fields.index("aspect_angle") + 1]
+PLAIN_SLOPES = Slopes._fields[: Slopes._fields.index("aspect_angle") + 1]
+MEASURES = (*PairMeasures._fields[:-1], *(f"{name}{k}" for k in range(2) for name in AxisMeasures._fields))
+SLOPES = (*Slopes._fields[:-1], *(f"{name}{k}" for k in range(2) for name in AxisSlopes._fields))
+PARAMETERS = tuple(f"parameter{k}" for k in range(MOST_PARAMETERS))
+
+OPEN = ("penalty", "differences_of", "derivatives_by")  # the functions that a program may leave open
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,9 @@ class Trace:
         """The one primitive with two results."""
         return self.record("difference", (a, b), 2)
 
-    def open(self, name: str, *operands: "Symbol | float") -> tuple["Symbol", ...]:
+    def open(self, name: str, results: int, *operands: "Symbol | float") -> tuple["Symbol", ...]:
         """A function that the program calls and another program defines."""
-        return self.record(name, operands, OPEN[name])
+        return self.record(name, operands, results)
 
     def __getattr__(self, name: str) -> Callable[..., "Symbol"]:
         if name not in PRIMITIVES:
@@ -95,6 +97,7 @@ class Program:
     steps: tuple[Step, ...]
     outputs: tuple[Symbol | float, ...]
     reads: frozenset[str] | None = None  # the measures, of a penalty
+    has_parameters: bool = False  # of a penalty, which has them with the measures of the axes too
 
 
 def traced(name: str, inputs: tuple[str, ...], formula: Callable[..., tuple[Any, ...]]) -> Program:

@@ -34,8 +34,8 @@ def function(program: Program) -> str:
     names = {each.name for each in used if isinstance(each, Symbol)}
     lines = []
     for step in program.steps:
-        results = ", ".join(name if name in names else f"_{name}" for name in step.names)
-        lines.append(f"    {results} = {expression(step)}")
+        results = [name if name in names else f"_{name}" for name in step.names]
+        lines += assigned(results, expression(step))
     return "\n".join(
         [
             "@triton.jit",
@@ -45,6 +45,16 @@ def function(program: Program) -> str:
             "",
         ]
     )
+
+
+def assigned(results: list[str], value: str) -> list[str]:
+    """An assignment, broken as ruff breaks it."""
+    line = f"    {', '.join(results)} = {value}"
+    if len(line) <= WIDTH:
+        return [line]
+    called, _, operands = value[:-1].partition("(")
+    end = wrapped(f"{called}(", operands.split(", "), ")", "    ")
+    return [*wrapped("(", results, f") = {end[0].strip()}", "    "), *end[1:]]
 
 
 def is_call(step: Step) -> bool:

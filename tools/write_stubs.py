@@ -67,7 +67,7 @@ def class_of(module: type[LossModule]) -> str:
     """The declaration of a module: its options as arguments and attributes, its operands and its docstring."""
     arguments = definition(module)
     named = [
-        (each, f"{ast.unparse(each)} = {ast.unparse(default)}")
+        (each, f"{ast.unparse(each)} = {ast.unparse(default)}" if default else ast.unparse(each))
         for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults)
     ]
     options = [(each, text) for each, text in named if each.arg not in AT_CALL]

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 TINY = 1e-7
 
@@ -172,6 +173,48 @@ def focal(logits: Tensor, target: Tensor) -> Tensor:
     probability = torch.where(logits >= 0.0, 1.0, tail) / (1.0 + tail)
     missing = probability + target - 2.0 * probability * target
     return ((0.75 - 0.5 * target) * missing * missing * binary_negative_log_likelihood(logits, target, tail)).sum()
+
+
+def qfl(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of quality focal losses; the target is the quality."""
+    cost = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return ((target - logits.sigmoid()).square() * cost).sum()
+
+
+def vfl(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of varifocal losses; the target is the quality."""
+    positive = target * functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    negative = 0.75 * logits.sigmoid().square() * functional.softplus(logits)
+    return torch.where(target > 0.0, positive, negative).sum()
+
+
+def mal(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of matchability-aware losses; the target is the quality."""
+    positive = functional.binary_cross_entropy_with_logits(logits, target**1.5, reduction="none")
+    negative = logits.detach().sigmoid() ** 1.5 * functional.softplus(logits)
+    return torch.where(target > 0.0, positive, negative).sum()
+
+
+def iabce(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of IoU-aware cross-entropies; the target is the quality."""
+    soft = (logits.detach().sigmoid() ** 0.25 * target**0.75).clamp(min=0.01)
+    positive = functional.binary_cross_entropy_with_logits(logits, soft, reduction="none")
+    negative = logits.sigmoid().square() * functional.softplus(logits)
+    return torch.where(target > 0.0, positive, negative).sum()
+
+
+def heatmap(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of heatmap focal losses."""
+    positive = logits.sigmoid().neg().add(1.0).square() * functional.softplus(-logits)
+    negative = (1.0 - target) ** 4 * logits.sigmoid().square() * functional.softplus(logits)
+    return torch.where(target >= 1.0, positive, negative).sum()
+
+
+def asl(logits: Tensor, target: Tensor) -> Tensor:
+    """The sum of asymmetric losses."""
+    shifted = (logits.sigmoid() - 0.05).clamp(min=0.0)
+    negative = -(shifted**4) * torch.log1p(-shifted)
+    return torch.where(target > 0.0, functional.softplus(-logits), negative).sum()
 
 
 def dice(logits: Tensor, target: Tensor) -> Tensor:

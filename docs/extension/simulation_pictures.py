@@ -5,7 +5,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 from detloss.experiments.simulation import simulation_plots
-from detloss.experiments.simulation.experiment import losses_with, simulate
+from detloss.experiments.simulation.experiment import default_losses, simulate
 
 POINTS = 200
 """Enough for curves that look like those of all 5000 points."""
@@ -16,7 +16,7 @@ def draw(app: Sphinx) -> None:
     folder = Path(app.srcdir, "simulation")
     folder.mkdir(exist_ok=True)
     for gradient in ("exact", "published"):
-        simulation = simulate(losses_with("published"), gradient=gradient, points=POINTS, seed=0)
+        simulation = simulate(default_losses("published"), gradient=gradient, points=POINTS, seed=0)
         simulation_plots.write(simulation, folder / f"{gradient}.png")
 
 

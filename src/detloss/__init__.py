@@ -40,6 +40,7 @@ PUBLIC = {
         "linear_cross_entropy_loss",
         "linear_sigmoid_focal_loss",
     ),
+    "losses.overlap_options": ("Overlap",),
     "losses.parameter_penalty": ("ParameterPenalty", "parameter_penalty"),
     "losses.regression": ("MSELoss", "mse_loss"),
     "losses.sharded": (

@@ -31,17 +31,30 @@ from detloss.detectors.rotated_unitbox import RotatedUnitBox
 from detloss.detectors.unitbox import UnitBox
 from detloss.engine.debugging import NonFiniteLossError, doctor, validating
 from detloss.focus import WiseFocus, iou_focus, powerful_focus, slide_weight
-from detloss.geometry import AxisAligned, Cuboid, Geometry, Mixed, Polygon, Polytope, Rotated
+from detloss.geometry import AxisAligned, Cuboid, Geometry, Mixed, Polygon, Polytope, Rotated, Shape
 from detloss.kernels import backends, use_backend
+from detloss.losses.aligned_boxes import (
+    efficient_iou_loss,
+    minimum_points_distance_iou_loss,
+    powerful_iou_loss,
+    scylla_iou_loss,
+    shape_iou_loss,
+)
 from detloss.losses.binary import balanced_cross_entropy_loss, binary_cross_entropy_loss, sigmoid_focal_loss
-from detloss.losses.boxes import complete_iou_loss, distance_iou_loss, generalized_iou_loss, iou_loss
+from detloss.losses.boxes import complete_iou_loss, distance_iou_loss, generalized_iou_loss, iou_loss, wise_iou_loss
 from detloss.losses.classification import cross_entropy_loss, softmax_focal_loss
 from detloss.losses.distribution import distribution_focal_loss, fine_grained_bins
 from detloss.losses.focal_variants import asymmetric_loss, heatmap_focal_loss
-from detloss.losses.gaussian import gaussian_wasserstein_loss, kullback_leibler_loss, probabilistic_iou_loss
+from detloss.losses.gaussian import (
+    gaussian_wasserstein_loss,
+    kullback_leibler_loss,
+    normalized_wasserstein_loss,
+    probabilistic_iou_loss,
+)
 from detloss.losses.linear import linear_binary_cross_entropy_loss, linear_cross_entropy_loss, linear_sigmoid_focal_loss
 from detloss.losses.masks import dice_loss, tversky_loss
 from detloss.losses.module import LossModule
+from detloss.losses.overlap_options import PLAIN, Overlap
 from detloss.losses.parameter_penalty import ParameterPenalty, parameter_penalty
 from detloss.losses.quality import (
     iou_aware_cross_entropy_loss,
@@ -79,6 +92,7 @@ __all__ = [
     "DiceLoss",
     "DistanceIoULoss",
     "DistributionFocalLoss",
+    "EfficientIoULoss",
     "GaussianWassersteinLoss",
     "GeneralizedIoULoss",
     "HeatmapFocalLoss",
@@ -90,16 +104,22 @@ __all__ = [
     "LogCoshLoss",
     "MSELoss",
     "MatchabilityAwareLoss",
+    "MinimumPointsDistanceIoULoss",
     "Mixed",
     "NonFiniteLossError",
+    "NormalizedWassersteinLoss",
     "Normalizer",
+    "Overlap",
     "ParameterPenalty",
     "Polygon",
     "Polytope",
+    "PowerfulIoULoss",
     "ProbabilisticIoULoss",
     "QualityFocalLoss",
     "Rotated",
     "RotatedUnitBox",
+    "ScyllaIoULoss",
+    "ShapeIoULoss",
     "SigmoidFocalLoss",
     "SmoothL1Loss",
     "SoftmaxFocalLoss",
@@ -107,6 +127,7 @@ __all__ = [
     "UnitBox",
     "VarifocalLoss",
     "WiseFocus",
+    "WiseIoULoss",
     "alpha_from_counts",
     "asymmetric_loss",
     "backends",
@@ -127,6 +148,7 @@ __all__ = [
     "distance_iou_loss",
     "distribution_focal_loss",
     "doctor",
+    "efficient_iou_loss",
     "fine_grained_bins",
     "gaussian_wasserstein_loss",
     "generalized_iou",
@@ -147,13 +169,16 @@ __all__ = [
     "margin_from_counts",
     "matchability_aware_loss",
     "matching_cost",
+    "minimum_points_distance_iou_loss",
     "mse_loss",
     "nms",
+    "normalized_wasserstein_loss",
     "parameter_penalty",
     "polytope_from_halfspaces",
     "polytope_from_quaternion",
     "polytope_to_halfspaces",
     "powerful_focus",
+    "powerful_iou_loss",
     "prior_bias",
     "probabilistic_iou_loss",
     "quality_focal_loss",
@@ -163,6 +188,8 @@ __all__ = [
     "rotated_to_axis_aligned",
     "rotated_to_corners",
     "rotated_to_degrees",
+    "scylla_iou_loss",
+    "shape_iou_loss",
     "sharded_binary_cross_entropy_loss",
     "sharded_cross_entropy_loss",
     "sharded_sigmoid_focal_loss",
@@ -177,6 +204,7 @@ __all__ = [
     "use_backend",
     "validating",
     "varifocal_loss",
+    "wise_iou_loss",
 ]
 __version__: str
 
@@ -403,6 +431,7 @@ class CompleteIoULoss(LossModule):
     Args:
         geometry: The meaning of a row: `AxisAligned` in two dimensions, by default corners x1, y1, x2, y2, or
             `Rotated`.
+        overlap: Modifiers of the IoU: see `Overlap`.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
@@ -410,9 +439,12 @@ class CompleteIoULoss(LossModule):
     """
 
     geometry: Geometry
+    overlap: Overlap
     reduction: Reduction
 
-    def __init__(self, *, geometry: Geometry = AxisAligned(), reduction: Reduction = "mean") -> None: ...
+    def __init__(
+        self, *, geometry: Geometry = AxisAligned(), overlap: Overlap = PLAIN, reduction: Reduction = "mean"
+    ) -> None: ...
     def __call__(
         self,
         pred: Tensor,
@@ -525,6 +557,7 @@ class DistanceIoULoss(LossModule):
 
     Args:
         geometry: The meaning of a row, by default corners x1, y1, x2, y2.
+        overlap: Modifiers of the IoU: see `Overlap`.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
@@ -532,9 +565,12 @@ class DistanceIoULoss(LossModule):
     """
 
     geometry: Geometry
+    overlap: Overlap
     reduction: Reduction
 
-    def __init__(self, *, geometry: Geometry = AxisAligned(), reduction: Reduction = "mean") -> None: ...
+    def __init__(
+        self, *, geometry: Geometry = AxisAligned(), overlap: Overlap = PLAIN, reduction: Reduction = "mean"
+    ) -> None: ...
     def __call__(
         self,
         pred: Tensor,
@@ -591,6 +627,44 @@ class DistributionFocalLoss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class EfficientIoULoss(LossModule):
+    """EIoU: DIoU loss plus a penalty on the differences of the sides.
+
+    Module of `efficient_iou_loss`.
+
+    Args:
+        geometry: `AxisAligned`, by default corners x1, y1, x2, y2.
+        overlap: Modifiers of the IoU: see `Overlap`.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `efficient_iou_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    geometry: AxisAligned
+    overlap: Overlap
+    reduction: Reduction
+
+    def __init__(
+        self, *, geometry: AxisAligned = AxisAligned(), overlap: Overlap = PLAIN, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class GaussianWassersteinLoss(LossModule):
     """GWD: Wasserstein distance of two rotated boxes as Gaussians.
 
@@ -641,6 +715,7 @@ class GeneralizedIoULoss(LossModule):
         geometry: The meaning of a row, by default corners x1, y1, x2, y2.
         enclosing: ``"box"``, the smallest axis-aligned box; ``"hull"``, the convex hull; or None, the default of the
             geometry: the box for `AxisAligned`, the hull for all other shapes.
+        overlap: Modifiers of the IoU: see `Overlap`.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
@@ -649,10 +724,16 @@ class GeneralizedIoULoss(LossModule):
 
     geometry: Geometry
     enclosing: Enclosing | None
+    overlap: Overlap
     reduction: Reduction
 
     def __init__(
-        self, *, geometry: Geometry = AxisAligned(), enclosing: Enclosing | None = None, reduction: Reduction = "mean"
+        self,
+        *,
+        geometry: Geometry = AxisAligned(),
+        enclosing: Enclosing | None = None,
+        overlap: Overlap = PLAIN,
+        reduction: Reduction = "mean",
     ) -> None: ...
     def __call__(
         self,
@@ -769,6 +850,7 @@ class IoULoss(LossModule):
     Args:
         form: ``"linear"`` or ``"log"``.
         geometry: The meaning of a row, by default corners x1, y1, x2, y2.
+        overlap: Modifiers of the IoU, with ``form="linear"`` only: see `Overlap`.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
 
     See also:
@@ -777,10 +859,16 @@ class IoULoss(LossModule):
 
     form: IoUForm
     geometry: Geometry
+    overlap: Overlap
     reduction: Reduction
 
     def __init__(
-        self, *, form: IoUForm = "linear", geometry: Geometry = AxisAligned(), reduction: Reduction = "mean"
+        self,
+        *,
+        form: IoUForm = "linear",
+        geometry: Geometry = AxisAligned(),
+        overlap: Overlap = PLAIN,
+        reduction: Reduction = "mean",
     ) -> None: ...
     def __call__(
         self,
@@ -988,6 +1076,129 @@ class MatchabilityAwareLoss(LossModule):
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
 
+class MinimumPointsDistanceIoULoss(LossModule):
+    """MPDIoU: IoU loss plus the squared distances of the corners, relative to the image.
+
+    Module of `minimum_points_distance_iou_loss`.
+
+    Args:
+        image_size: Width and height of the image in the unit of the boxes (one length per axis): numbers, or a tensor
+            (2,) or (..., 2) of one size per box. For boxes in fractions of the image it is (1, 1).
+        geometry: `AxisAligned`, by default corners x1, y1, x2, y2.
+        overlap: Modifiers of the IoU: see `Overlap`.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `minimum_points_distance_iou_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    image_size: Sequence[float] | Tensor
+    geometry: AxisAligned
+    overlap: Overlap
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        image_size: Sequence[float] | Tensor,
+        geometry: AxisAligned = AxisAligned(),
+        overlap: Overlap = PLAIN,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class NormalizedWassersteinLoss(LossModule):
+    """NWD: Wasserstein distance of two boxes as Gaussians, relative to the size of objects.
+
+    Module of `normalized_wasserstein_loss`.
+
+    Args:
+        scale: C, a length in the unit of the boxes, such as the mean size of the objects, the square root of their area
+            (12.8 pixels for AI-TOD): a number, or a tensor of one length per box.
+        geometry: `AxisAligned`, by default corners x1, y1, x2, y2, or `Rotated`.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `normalized_wasserstein_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    scale: float | Tensor
+    geometry: Shape
+    reduction: Reduction
+
+    def __init__(
+        self, *, scale: float | Tensor, geometry: Shape = AxisAligned(), reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class PowerfulIoULoss(LossModule):
+    """PIoU: IoU loss plus a penalty on the distances of the edges, relative to the target's sides.
+
+    Module of `powerful_iou_loss`.
+
+    Args:
+        geometry: `AxisAligned`, by default corners x1, y1, x2, y2.
+        overlap: Modifiers of the IoU: see `Overlap`.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `powerful_iou_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    geometry: AxisAligned
+    overlap: Overlap
+    reduction: Reduction
+
+    def __init__(
+        self, *, geometry: AxisAligned = AxisAligned(), overlap: Overlap = PLAIN, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
 class ProbabilisticIoULoss(LossModule):
     """ProbIoU: Hellinger or Bhattacharyya distance of two rotated boxes as Gaussians.
 
@@ -1058,6 +1269,99 @@ class QualityFocalLoss(LossModule):
         target: Tensor,
         *,
         quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class ScyllaIoULoss(LossModule):
+    """SIoU: IoU loss plus half a distance cost that depends on the angle, and half a cost of the shape.
+
+    Module of `scylla_iou_loss`.
+
+    Args:
+        theta: Exponent of the shape cost, at least 1; the paper uses 2 to 6.
+        geometry: `AxisAligned` in two dimensions, by default corners x1, y1, x2, y2.
+        overlap: Modifiers of the IoU: see `Overlap`.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `scylla_iou_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    theta: float
+    geometry: AxisAligned
+    overlap: Overlap
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        theta: float = 4.0,
+        geometry: AxisAligned = AxisAligned(),
+        overlap: Overlap = PLAIN,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class ShapeIoULoss(LossModule):
+    """Shape-IoU: IoU loss plus costs of distance and shape, weighted by the shape of the target.
+
+    Module of `shape_iou_loss`.
+
+    Args:
+        scale: s, at least 0; it depends on the data set.
+        theta: Exponent of the shape cost, at least 1.
+        geometry: `AxisAligned` in two dimensions, by default corners x1, y1, x2, y2.
+        overlap: Modifiers of the IoU: see `Overlap`.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `shape_iou_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    scale: float
+    theta: float
+    geometry: AxisAligned
+    overlap: Overlap
+    reduction: Reduction
+
+    def __init__(
+        self,
+        *,
+        scale: float = 0.0,
+        theta: float = 4.0,
+        geometry: AxisAligned = AxisAligned(),
+        overlap: Overlap = PLAIN,
+        reduction: Reduction = "mean",
+    ) -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
         weight: float | Tensor | None = None,
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...
@@ -1286,6 +1590,44 @@ class VarifocalLoss(LossModule):
         target: Tensor,
         *,
         quality: Tensor | None = None,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+
+class WiseIoULoss(LossModule):
+    """WIoU, version 1: IoU loss times a factor that grows with the distance of the centers.
+
+    Module of `wise_iou_loss`.
+
+    Args:
+        geometry: The meaning of a row, by default corners x1, y1, x2, y2.
+        overlap: Modifiers of the IoU: see `Overlap`.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+
+    See also:
+        `wise_iou_loss`: the formula, when to choose it, edge cases and sources.
+    """
+
+    geometry: Geometry
+    overlap: Overlap
+    reduction: Reduction
+
+    def __init__(
+        self, *, geometry: Geometry = AxisAligned(), overlap: Overlap = PLAIN, reduction: Reduction = "mean"
+    ) -> None: ...
+    def __call__(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
+        weight: float | Tensor | None = None,
+        normalizer: float | Tensor | None = None,
+    ) -> Tensor: ...
+    def forward(
+        self,
+        pred: Tensor,
+        target: Tensor,
+        *,
         weight: float | Tensor | None = None,
         normalizer: float | Tensor | None = None,
     ) -> Tensor: ...

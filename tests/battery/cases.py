@@ -15,6 +15,7 @@ from tests.battery import boxes, logits
 from tests.battery.error_bounds import ErrorBound, error_bound
 from tests.oracle import boxes as exact_boxes
 from tests.oracle.classification import adjusted_softmax_focal
+from tests.oracle.defined_boxes import Defined
 from tests.oracle.exact import Exact
 from tests.support.loss_table import BOXES, ONE_LOGIT, Options, Row, rows_of
 
@@ -73,13 +74,20 @@ def box_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:
                     loss=row.name,
                     family=f"{family} {form} {dims}-D",
                     dtype=dtype,
-                    ours=partial(row, geometry=geometry, reduction="none"),
+                    ours=partial(row, geometry=geometry, reduction="none", **row.options_of(dims)),
                     peer=row.peer({}) if (form, dims) == ("xyxy", 2) else None,
                     pred=pred,
                     target=target,
-                    exact=partial(exact_boxes.exact, row.exact, form=form),
+                    exact=partial(exact_of_boxes, row, form=form),
                     bound=error_bound("solid" if dims > 2 else row.bound, dtype),
                 )
+
+
+def exact_of_boxes(row: Row, pred: list[float], target: list[float], form: str) -> Exact:
+    """The exact result of a box loss."""
+    if isinstance(row.exact, Defined):
+        return row.exact.exact(pred, target, form)
+    return exact_boxes.exact(row.exact, pred, target, form)
 
 
 def binary_cases(rng: Random, dtype: torch.dtype) -> Iterator[Case]:

@@ -12,15 +12,17 @@ class ErrorBound:
 
 
 def error_bound(kind: str, dtype: torch.dtype, gamma: float = 0.0) -> ErrorBound:
-    """The bound for a kind of loss: box, solid, aspect, dense, logarithm, cross_entropy, focal, poly, mask.
+    """The bound for a kind of loss: box, solid, aspect, smooth, dense, logarithm, cross_entropy, focal, poly, mask.
 
     A solid is a box of three or more dimensions: products of more lengths have more roundings. An aspect is a box loss
-    with an aspect ratio, a logarithm a regression loss with one.
+    with an aspect ratio, a smooth one a box loss with exponentials, a logarithm a regression loss with one.
     """
     if dtype in (torch.bfloat16, torch.float16):
-        return ErrorBound(1, 3 if kind in ("box", "solid", "aspect") else 1)
+        return ErrorBound(1, 3 if kind in ("box", "solid", "aspect", "smooth") else 1)
     if kind == "solid":
         return ErrorBound(6, 18)
+    if kind == "smooth":
+        return ErrorBound(8, 24)
     if kind == "aspect":
         return ErrorBound(4, 16)  # the derivative by the angle has its third power
     if dtype == torch.float64:

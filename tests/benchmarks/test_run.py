@@ -37,7 +37,7 @@ def test_unknown_loss_is_an_error_that_lists_all_losses(capsys: pytest.CaptureFi
     with pytest.raises(SystemExit):
         main(["--only", "giou,gioux"])
     message = " ".join(capsys.readouterr().err.split())
-    assert "expected losses among l1, l2, smooth_l1, iou, log_iou, giou, diou, ciou, ce," in message
+    assert "expected losses among l1, l2, smooth_l1, charbonnier, balanced_l1, log_cosh, iou," in message
     assert message.endswith("got 'gioux'")
 
 

@@ -79,6 +79,7 @@ CONSTRUCTORS = {
         ("pos_weight", 1.0),
         ("neg_weight", 1.0),
     ],
+    "SIoULoss": [("eps", 1e-6), ("reduction", "mean"), ("loss_weight", 1.0), ("neg_gamma", False)],
     "DiceLoss": [
         ("use_sigmoid", True),
         ("activate", True),
@@ -94,7 +95,7 @@ CALLS = {
     "GaussianFocalLoss": ["pred", "target", ("pos_inds", None), ("pos_labels", None), *CALL],
     "DiceLoss": ["pred", "target", CALL[0], CALL[2], CALL[1]],
 }
-REQUIRED = {"DiceLoss": {"naive_dice": True}}
+REQUIRED = {"DiceLoss": {"naive_dice": True}, "SIoULoss": {"neg_gamma": True}}
 LABELS = torch.tensor([0, 2, 1, -1, 3, 0, 255, 2])
 
 
@@ -149,6 +150,18 @@ def complete_iou(pred: Tensor, target: Tensor) -> Tensor:
     return ops.distance_box_iou_loss(pred, target, eps=0.0) + trade_off * aspect
 
 
+def scylla_iou(pred: Tensor, target: Tensor) -> Tensor:
+    """SIoU by the angle of the center line, the arcsine and all."""
+    sides, wanted = pred[:, 2:] - pred[:, :2], target[:, 2:] - target[:, :2]
+    shift = (pred[:, :2] + pred[:, 2:] - target[:, :2] - target[:, 2:]) / 2
+    span = torch.maximum(pred[:, 2:], target[:, 2:]) - torch.minimum(pred[:, :2], target[:, :2])
+    sine = shift[:, 1].abs() / shift.norm(dim=1)
+    angle = 1 - 2 * torch.sin(torch.asin(sine) - math.pi / 4) ** 2
+    distance = (1 - torch.exp((angle - 2)[:, None] * (shift / span) ** 2)).sum(1)
+    shape = ((1 - torch.exp(-(sides - wanted).abs() / torch.maximum(sides, wanted))) ** 4).sum(1)
+    return 1 - iou(pred, target) + (distance + shape) / 2
+
+
 def balanced_l1(error: Tensor, alpha: float, gamma: float) -> Tensor:
     b = math.exp(gamma / alpha) - 1
     near = alpha / b * (b * error + 1) * torch.log(b * error + 1) - alpha * error
@@ -163,6 +176,7 @@ BOX_LOSSES = {
     "giou": (ours.GIoULoss, lambda a, b: ops.generalized_box_iou_loss(a, b, eps=0.0)),
     "diou": (ours.DIoULoss, lambda a, b: ops.distance_box_iou_loss(a, b, eps=0.0)),
     "ciou": (ours.CIoULoss, complete_iou),
+    "siou": (lambda **call: ours.SIoULoss(neg_gamma=True, **call), scylla_iou),
 }
 NUMBER_LOSSES = {
     "l1": (ours.L1Loss, lambda a, b: (a - b).abs()),
@@ -463,6 +477,7 @@ def test_dice(reduction: str, weighted: bool, seed: int) -> None:
         ("QualityFocalLoss", {"use_sigmoid": False}, "use_sigmoid: expected True, got False"),
         ("QualityFocalLoss", {"activated": True}, "activated: expected False, got True; pass logits"),
         ("VarifocalLoss", {"use_sigmoid": False}, "use_sigmoid: expected True, got False"),
+        ("SIoULoss", {}, "neg_gamma: expected True, got False; with False the sign of an exponent"),
         ("DiceLoss", {"use_sigmoid": False}, "use_sigmoid: expected True, got False"),
         ("DiceLoss", {"activate": False}, "activate: expected True, got False; pass logits"),
         ("DiceLoss", {}, "naive_dice: expected True, got False; V-Net's form with squares in the denominator"),
@@ -553,6 +568,11 @@ def test_table_class_above_background() -> None:
     with unread_classes():
         loss = ours.FocalLoss(reduction="none")(scores, labels)
     assert loss.isnan().all(-1).tolist() == [False, True]
+
+
+def test_table_siou_above_two() -> None:
+    wide, high = torch.tensor([[0.0, 0.0, 1e3, 0.0]]), torch.tensor([[1e9, 1e6, 1e9, 1e6 + 1e3]])
+    assert 2.0 < ours.SIoULoss(neg_gamma=True)(wide.double(), high.double()).item() < 2.03
 
 
 def test_table_balanced_l1_at_zero() -> None:

@@ -221,7 +221,7 @@ def test_an_unavailable_database_is_an_error(quick: None, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--box", "giuo"], "No such loss: 'giuo'. Did you mean giou? There are: l1, l2, smooth_l1, iou, log_iou,"),
+        (["--box", "giuo"], "No such loss: 'giuo'. Did you mean giou? There are: l1, l2, smooth_l1, charbonnier,"),
         (["--box", "focal"], "'focal' is a loss of one-vs-rest logits. There are: l1,"),
         (["--cls", "FOCALL,ce"], "No such loss: 'focall'. Did you mean focal? There are: ce, weighted_ce,"),
         (["--box", "giou:enclosing=circle"], "giou:enclosing=circle: enclosing: expected None, 'box' or 'hull', got"),

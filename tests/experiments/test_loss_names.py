@@ -1,5 +1,7 @@
 """Names of losses with options: syntax, errors, and the named losses."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -67,6 +69,80 @@ def test_errors_name_the_option(text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+PRED = torch.tensor([[0.0, 0.0, 4.0, 2.0], [0.0, 0.0, 1.0, 1.0]])
+TARGET = torch.tensor([[1.0, 1.0, 5.0, 4.0], [0.2, 0.0, 1.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "expected"),
+    [
+        ("inner-siou:inner=0.8", "inner-siou:inner=0.8", lambda: detloss.scylla_iou_loss(PRED, TARGET, overlap=detloss.Overlap(inner=0.8))),
+        ("inner-ciou", "inner-ciou", lambda: detloss.complete_iou_loss(PRED, TARGET, overlap=detloss.Overlap(inner=0.7))),
+        ("Focaler-CIoU:interval=0.1/0.9", "focaler-ciou:interval=0.1/0.9", lambda: detloss.complete_iou_loss(PRED, TARGET, overlap=detloss.Overlap(interval=(0.1, 0.9)))),
+        ("focaler-iou", "focaler-iou", lambda: detloss.iou_loss(PRED, TARGET, overlap=detloss.Overlap(interval=(0.0, 0.95)))),
+        ("alpha-diou", "alpha-diou", lambda: detloss.distance_iou_loss(PRED, TARGET, overlap=detloss.Overlap(power=3.0))),
+        ("inner-alpha-focaler-iou:power=2", "alpha-focaler-inner-iou:power=2", lambda: detloss.iou_loss(PRED, TARGET, overlap=detloss.Overlap(2.0, (0.0, 0.95), 0.7))),
+        ("focal-eiou:gamma=1", "focal-eiou:gamma=1", lambda: detloss.efficient_iou_loss(PRED, TARGET, weight=detloss.iou(PRED, TARGET))),
+        ("mpdiou:image_size=8/6", "mpdiou:image_size=8/6", lambda: detloss.minimum_points_distance_iou_loss(PRED, TARGET, image_size=(8, 6))),
+        ("nwd:scale=12.8", "nwd:scale=12.8", lambda: detloss.normalized_wasserstein_loss(PRED, TARGET, scale=12.8)),
+        ("shapeiou:scale=1:theta=2", "shapeiou:scale=1:theta=2", lambda: detloss.shape_iou_loss(PRED, TARGET, scale=1, theta=2)),
+    ],
+)  # fmt: skip
+def test_prefixes_modify_a_box_loss(text: str, name: str, expected: Callable[[], torch.Tensor]) -> None:
+    loss = loss_named(text)
+    assert loss.name == name
+    assert loss_named(loss.name) == loss
+    assert torch.equal(loss.build()(PRED, TARGET), expected())
+
+
+def test_wise_weights_follow_the_running_mean() -> None:
+    module = loss_named("wise-inner-giou:momentum=0.5:inner=0.8").build(reduction="none")
+    overlap = detloss.Overlap(inner=0.8)
+    each = detloss.iou_loss(PRED, TARGET, overlap=overlap, reduction="none")
+    expected = detloss.generalized_iou_loss(PRED, TARGET, overlap=overlap, reduction="none")
+    for mean in (0.5 + 0.5 * each.mean(), 0.25 + 0.75 * each.mean()):
+        relative = each / mean
+        weight = relative / (3.0 * 1.9 ** (relative - 3.0))
+        assert module(PRED, TARGET) == pytest.approx(weight * expected, rel=1e-5)
+
+
+def test_focusing_weights_multiply_the_given_weight_and_have_no_gradient() -> None:
+    module = loss_named("focal-giou:gamma=2").build(reduction="sum")
+    pred = PRED.clone().requires_grad_()
+    weight = torch.tensor([3.0, 1.0])
+    module(pred, TARGET, weight=weight).backward()
+    expected = PRED.clone().requires_grad_()
+    factor = weight * detloss.iou(PRED, TARGET) ** 2
+    detloss.generalized_iou_loss(expected, TARGET, weight=factor, reduction="sum").backward()
+    assert torch.equal(pred.grad, expected.grad)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "iner-giou",
+            "No such prefix: 'iner'. Did you mean inner? There are: wise-, focal-, alpha-, focaler-, inner-.",
+        ),
+        ("inner-inner-giou", "inner-inner-giou: expected every prefix once, got 'inner' twice"),
+        ("inner-nwd", "inner-nwd: expected one of the losses iou, giou, "),
+        ("alpha-log_iou", " after alpha-, got log_iou"),
+        ("focal-l1", "focal-l1: expected one of the losses iou, "),
+        ("inner-focal", "inner-focal: expected one of the losses iou, "),
+        ("inner-giou:inner=0", "inner-giou:inner=0: inner: expected "),
+        ("focaler-giou:interval=0.5", "interval: expected two numbers such as (0.0, 0.95), got 0.5"),
+        ("inner-giou:power=2", "inner-giou: expected one of the options inner, enclosing, got 'power'"),
+        ("giou:overlap=2", "giou: expected one of the options enclosing, got 'overlap'"),
+        ("wise-giou:version=4", "wise-giou:version=4: version: expected 2 or 3, got 4"),
+        ("nwd:scale=0", "nwd:scale=0: scale: expected "),
+    ],
+)
+def test_errors_name_the_prefix(text: str, message: str) -> None:
+    with pytest.raises(LossNameError) as caught:
+        loss_named(text)
+    assert message in str(caught.value)
+
+
 def test_a_loss_of_another_kind_is_named_as_such() -> None:
     for text, losses, message in (
         ("focal:gamma=1", BOX_LOSSES, "'focal' is a loss of "),
@@ -90,6 +166,8 @@ def test_variants_of_a_loss_are_different_losses() -> None:
         ("focal,focal:gamma=2.0", "got focal and focal:gamma=2, which are the same"),
         ("focal:gamma=1:alpha=.5,focal:alpha=.5:gamma=1", "got focal:alpha=0.5:gamma=1 and focal:alpha=0.5:gamma=1"),
         ("log_iou,iou:form=log", "got log_iou and iou:form=log, which are the same"),
+        ("inner-alpha-giou,alpha-inner-giou", "got alpha-inner-giou and alpha-inner-giou"),
+        ("inner-giou,inner-giou:inner=0.7", "got inner-giou and inner-giou:inner=0.7, which are the same"),
     ],
 )
 def test_the_same_loss_twice_is_an_error(text: str, message: str) -> None:

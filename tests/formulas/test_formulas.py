@@ -6,6 +6,7 @@ This is why C++ and Triton can share them: no branch depends on a value, no prim
 import math
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from detloss import formulas
 from detloss.formulas.axis_aligned import axis_aligned
 from detloss.formulas.mask_sums import mask_derivatives, mask_parts
 from detloss.formulas.measures import needs
+from detloss.formulas.modifiers import Modified
 from detloss.geometry import FORMATS
 from tests.support.loss_table import TABLE, Row
 from tools.print_formulas import straight
@@ -70,6 +72,8 @@ def evaluate(program: Program, *inputs: float) -> list[float]:
 
 def table_row(formula: Callable[..., Any]) -> Row:
     """The row of a formula's loss: a formula has the name of its loss, or of its row."""
+    if isinstance(formula, Modified):
+        return table_row(formula.penalty)
     names = {row.name: row for row in TABLE} | {row.loss.__name__: row for row in reversed(TABLE) if not row.of}
     return names.get(f"{formula.__name__}_loss") or names[formula.__name__]
 
@@ -138,34 +142,58 @@ def test_masks(formula: Callable[..., Any], seed: int) -> None:
         assert evaluate(derivatives, *pair, *slopes) == pytest.approx(gradient, rel=1e-9, abs=1e-15)
 
 
+OVERLAP = detloss.Overlap(power=1.5, interval=(0.05, 0.95))
+INTERVAL = (0.05, 1.0 - 0.95, 0.95 - 0.05)
+OWN = ("theta", "image_size", "scale")
+
+
+def options_of(formula: Callable[..., Any], dims: int) -> dict[str, Any]:
+    """The options of the loss of a penalty."""
+    options = dict(table_row(formula).options_of(dims))
+    if isinstance(formula, Modified):
+        options["overlap"] = replace(OVERLAP, inner=1.25) if formula.is_inner else OVERLAP
+    return options
+
+
+def parameters_of(formula: Callable[..., Any], dims: int) -> list[float]:
+    """The options of a loss as its penalty takes them: an image by its diagonal, an interval by its ends and length."""
+    options = options_of(formula, dims)
+    overlap = options.get("overlap")
+    own = [math.hypot(*options[name]) if name == "image_size" else options[name] for name in OWN if name in options]
+    return [overlap.power, *INTERVAL, overlap.inner, *own] if overlap else own
+
+
 @pytest.mark.parametrize("dims", [1, 2, 3])
 @pytest.mark.parametrize("form", FORMATS)
 @every_formula(formulas.PENALTIES)
 def test_boxes(formula: Callable[..., Any], form: str, dims: int, seed: int) -> None:
-    row, geometry = table_row(formula), detloss.AxisAligned(form, dims)
+    row, geometry, options = table_row(formula), detloss.AxisAligned(form, dims), options_of(formula, dims)
     if row.planar and dims != 2:
-        with pytest.raises(ValueError, match="with the measure aspect_angle"):
+        with pytest.raises(ValueError, match="with the measure (aspect_angle|plane)"):
             row(torch.ones(2 * dims), torch.ones(2 * dims), geometry=geometry)
         return
     box_format = FORMATS[form]
 
     def of_numbers(m: Any, *numbers: Any) -> Sequence[Any]:
         rows = [list(zip(numbers[k : k + dims], numbers[k + dims : k + 2 * dims])) for k in (0, 2 * dims)]
+        formats = box_format.differences_of, box_format.derivatives_by
         loss, similarity, derivatives = axis_aligned(
-            m, formula, box_format.differences_of, box_format.derivatives_by, needs(formula), *rows
+            m, formula, *formats, needs(formula), *rows, 0.0, *numbers[4 * dims :]
         )
         return [loss, similarity, *(first for first, _ in derivatives), *(second for _, second in derivatives)]
 
-    program = traced(row.name, tuple(f"x{k}" for k in range(4 * dims)), of_numbers)
+    parameters = parameters_of(formula, dims)
+    program = traced(row.name, tuple(f"x{k}" for k in range(4 * dims + len(parameters))), of_numbers)
     generator = torch.Generator().manual_seed(seed)
     low, size = torch.rand(2, 20, 2, dims, dtype=torch.float64, generator=generator)
     second = {"xyxy": low + size + 0.1, "xywh": size + 0.1, "cxcywh": size + 0.1, "ltrb": size + 0.1}[form]
     pairs = torch.cat([low, second], -1)
     pred, target = pairs[:, 0].clone().requires_grad_(), pairs[:, 1]
-    ours = row(pred, target, geometry=geometry, reduction="none")
-    similar = (row.measure or detloss.iou)(pred, target, geometry=geometry)
+    ours = row.loss(pred, target, geometry=geometry, reduction="none", **options)
     gradient = torch.autograd.grad(ours.sum(), pred)[0]
+    similarity = (row.measure or detloss.iou)(pred, target, geometry=geometry)
     for k in range(20):
-        values = evaluate(program, *pred[k].tolist(), *target[k].tolist())
-        expected = [ours[k].item(), similar[k].item(), *gradient[k].tolist()]
-        assert values == pytest.approx(expected, rel=1e-11, abs=1e-12)
+        value, similar, *slopes = evaluate(program, *pred[k].tolist(), *target[k].tolist(), *parameters)
+        assert [value, *slopes] == pytest.approx([ours[k].item(), *gradient[k].tolist()], rel=1e-11, abs=1e-12)
+        if row.measure and not isinstance(formula, Modified):
+            assert similar == pytest.approx(similarity[k].item(), rel=1e-11, abs=1e-12)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.models.detection import _utils as detection
 from torchvision.models.detection.fcos import FCOSHead
-from torchvision.ops import distance_box_iou_loss, generalized_box_iou_loss
+from torchvision.ops import box_iou, distance_box_iou_loss, generalized_box_iou_loss
 
 import detloss
 from detloss.integrations.torchvision import use_losses
@@ -145,6 +145,17 @@ class SpiedLoss(detloss.GeneralizedIoULoss):
         return super().forward(pred, target, **options)
 
 
+QUALITIES: list[tuple[Tensor, Tensor]] = []
+
+
+class SpiedClassLoss(detloss.QualityFocalLoss):
+    """Quality focal loss that records targets and qualities."""
+
+    def forward(self, logits: Tensor, target: Tensor, **options: Tensor) -> Tensor:
+        QUALITIES.append((target, options["quality"]))
+        return super().forward(logits, target, **options)
+
+
 BOX_CODERS = [
     pytest.param(models.ssd, "box", (10.0, 10.0, 5.0, 5.0), "torch.nn.functional", id="SSD"),
     pytest.param(
@@ -213,6 +224,19 @@ class TestBoxes:
             ours = Run(model, batch)
         monkeypatch.setattr("torchvision.models.detection.fcos.generalized_box_iou_loss", oracle)
         ours.assert_equal(Run(model, batch))
+
+    @pytest.mark.parametrize("build", [models.retinanet, models.retinanet_v2, models.fcos])
+    def test_have_their_overlap_as_quality(self, build: Build, batch: Batch) -> None:
+        model = build()
+        SEEN.clear()
+        QUALITIES.clear()
+        with use_losses(model, box=SpiedLoss(), classification=SpiedClassLoss()):
+            sum(model(*batch).values()).backward()
+        ((pred, target),), ((labels, quality),) = SEEN, QUALITIES
+        assert not quality.requires_grad
+        positive = labels.bool()
+        assert positive.sum() == len(pred) > 0
+        torch.testing.assert_close(quality[positive], box_iou(pred.detach(), target).diagonal(), rtol=1e-5, atol=1e-6)
 
     @OTHERS
     def test_keep_32_bits_under_autocast(self, build: Build, batch: Batch) -> None:

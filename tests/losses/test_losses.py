@@ -233,7 +233,7 @@ def test_inputs_are_left_alone(row: Row, seed: int) -> None:
     assert torch.equal(before[1], target)
 
 
-@pytest.mark.parametrize("row", BOXES, ids=lambda row: row.name)
+@pytest.mark.parametrize("row", [row for row in BOXES if row.is_symmetric], ids=lambda row: row.name)
 def test_target_gradient_is_the_swapped_pair(row: Row, seed: int) -> None:
     pred, target = row.inputs(seed)
     forward = torch.autograd.grad(row(pred, target), target)[0]

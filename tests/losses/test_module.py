@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 import detloss
-from detloss.catalog import LOSSES, ROTATED_LOSSES
+from detloss.catalog import LOSSES, ROTATED_LOSSES, Sizes
 from detloss.losses.module import LossModule
 from tests.support.loss_table import TABLE
 
+SIZES = Sizes(image=(640.0, 480.0), objects=32.0)
+REQUIRED = {loss.module: loss.from_sizes(SIZES) for loss in LOSSES if loss.from_sizes}  # options without a default
 every_loss = pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
 every_module = pytest.mark.parametrize(
     "module", sorted({loss.module for loss in (*LOSSES, *ROTATED_LOSSES)}, key=lambda module: module.__name__)
@@ -37,14 +39,23 @@ def test_modules_are_their_functions(loss: detloss.catalog.Loss, seed: int) -> N
 
 @every_module
 def test_options_can_be_read_and_are_shown(module: type[LossModule]) -> None:
-    loss = module()
+    required = REQUIRED.get(module, {})
+    loss = module(**required)
     parameters = inspect.signature(loss.function).parameters
     assert list(inspect.signature(module).parameters) == list(loss.options())
     for name, value in loss.options().items():
-        assert value == getattr(loss, name) == parameters[name].default
+        assert value is getattr(loss, name)
+        assert name in required or value == parameters[name].default
         assert f"{name}={value!r}" in repr(loss)
     assert {*parameters} - {*loss.options()} == {*inspect.signature(loss.forward).parameters}
     assert {"weight", "normalizer", *loss.at_call} < {*inspect.signature(loss.forward).parameters}
+
+
+@pytest.mark.parametrize("module", REQUIRED, ids=lambda module: module.__name__)
+def test_an_option_without_a_default_is_required(module: type[LossModule]) -> None:
+    [option] = REQUIRED[module]
+    with pytest.raises(TypeError, match=f"^{module.__name__}: expected the option {option}, which has no default$"):
+        module()
 
 
 def test_an_option_that_is_set_takes_effect() -> None:
@@ -181,7 +192,7 @@ def test_the_docstring_is_that_of_the_function_and_short(module: type[LossModule
     text, source = inspect.getdoc(module), inspect.getdoc(module.function)
     assert text.splitlines()[0] == source.splitlines()[0]
     assert len(text.splitlines()) < 30
-    for name in module().options():
+    for name in module.defaults:
         [entry] = [line for line in source.splitlines() if line.startswith(f"    {name}: ")]
         assert entry in text.splitlines()
 

@@ -194,6 +194,18 @@ def test_the_asymmetric_loss_is_exact_at_its_margin() -> None:
     assert loss.item() == pytest.approx(2.5e-21, rel=1e-6)  # p - 1/2 is a fourth of the logit
 
 
+def test_a_quality_near_one_keeps_its_digits() -> None:
+    x, q = (
+        torch.tensor([60.0], dtype=torch.float64, requires_grad=True),
+        torch.tensor([1 - 2**-40], dtype=torch.float64),
+    )
+    for power in (1.5, 2.0):
+        missing = -math.expm1(power * math.log1p(-(2**-40)))
+        loss, gradient = with_gradient(detloss.matchability_aware_loss, x, torch.tensor([1.0]), quality=q, gamma=power)
+        assert loss.item() == pytest.approx(missing * 60 + math.exp(-60), rel=1e-13)
+        assert gradient.item() == pytest.approx(missing - math.exp(-60), rel=1e-13)
+
+
 def test_poly_adds_a_multiple_of_one_minus_the_probability(seed: int) -> None:
     logits, _, _ = drawn(seed)
     target = torch.rand(logits.shape, dtype=torch.float64)

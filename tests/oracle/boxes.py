@@ -77,7 +77,7 @@ def similarity(loss: Loss, pred: Sequence[float], target: Sequence[float], form:
 @lru_cache(maxsize=64)  # several losses of the same pair
 def _measured(pred: tuple[float, ...], target: tuple[float, ...], form: str) -> Measures:
     maps = corner_map(form, len(pred) // 2)
-    return measure(*(_apply(maps, [Fraction(x) for x in row]) for row in (pred, target)))
+    return measure(*(apply(maps, [Fraction(x) for x in row]) for row in (pred, target)))
 
 
 def corner_map(form: str, dims: int) -> list[list[Fraction]]:
@@ -268,7 +268,7 @@ def _by_entry(by_term: list[list[mpf]], maps: list[list[Fraction]]) -> tuple[Der
     return tuple(found)
 
 
-def _apply(maps: list[list[Fraction]], row: list[Fraction]) -> list[Fraction]:
+def apply(maps: list[list[Fraction]], row: list[Fraction]) -> list[Fraction]:
     return [sum((a * x for a, x in zip(line, row, strict=True) if a), Fraction(0)) for line in maps]
 
 

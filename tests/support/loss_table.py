@@ -17,8 +17,11 @@ from torch.nn import functional
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss
 from tests.battery import logits
+from tests.definitions import boxes as definitions
 from tests.oracle import boxes as exact_boxes
 from tests.oracle import classification, masks, quality, regression
+from tests.oracle.defined_boxes import Defined, nothing
+from tests.support import box_definitions as by_sides
 from tests.support import loss_definitions as textbook
 
 Options = dict[str, object]
@@ -53,6 +56,9 @@ class Row:
         parameters: The parameters of the formula, if they are not the options in order.
         exponents: The options whose sum amplifies rounding errors.
         is_odd: Whether exchanging the sides of a logit and its target only changes the sign of the gradient.
+        planar: Whether a box loss is defined in two dimensions only.
+        is_symmetric: Whether exchanging prediction and target changes no value of a box loss.
+        lengths: The options of a box loss in the unit of the boxes; without any, the loss does not depend on the unit.
     """
 
     name: str
@@ -73,6 +79,9 @@ class Row:
     parameters: tuple[float, ...] = ()
     exponents: tuple[str, ...] = ("gamma",)
     is_odd: bool = False
+    planar: bool = False
+    is_symmetric: bool = True
+    lengths: tuple[str, ...] = ()
 
     @property
     def entry(self) -> Loss:
@@ -85,7 +94,12 @@ class Row:
 
     @property
     def options(self) -> Options:
-        return {**self.entry.options, **self.chosen}
+        return self.options_of(2)
+
+    def options_of(self, dims: int) -> Options:
+        """The options for boxes of so many axes."""
+        axes = {name: each[:dims] for name, each in self.chosen.items() if isinstance(each, tuple)}
+        return {**self.entry.options, **self.chosen, **axes}
 
     @property
     def kind(self) -> Kind:
@@ -101,11 +115,6 @@ class Row:
         """Whether the target has a gradient."""
         return not self.constant_target and self.sample(torch.Generator())[1].is_floating_point()
 
-    @property
-    def planar(self) -> bool:
-        """Whether a box loss is defined in two dimensions only."""
-        return self.bound == "aspect"
-
     def __call__(self, pred: Tensor, target: Tensor, **options: object) -> Tensor:
         return self.loss(pred, target, **{**self.options, **options})
 
@@ -119,6 +128,8 @@ class Row:
 
 
 LOG2 = math.log(2)
+OFFSET = [[0.0, 0.0, 4.0, 2.0]], [[1.0, 1.0, 5.0, 4.0]]
+IMAGE = (*by_sides.IMAGE, 20.0, 10.0)  # the sizes of an image along up to four axes
 SQUARE, SHIFTED, APART = [[0.0, 0.0, 2.0, 2.0]], [[1.0, 1.0, 3.0, 3.0]], [[4.0, 0.0, 6.0, 2.0]]
 FLAT = 4 / math.pi**2 * (math.atan(2) - math.atan(1)) ** 2  # v of a square against a box twice as wide as high
 
@@ -362,6 +373,78 @@ TABLE = (
         highest=3.0,
         measure=detloss.complete_iou,
         gradient_is_exact=False,
+        planar=True,
+    ),
+    Row(
+        "eiou",
+        textbook.boxes,
+        by_sides.efficient_iou,
+        Defined(definitions.eiou, exact_boxes.diou),
+        ((*OFFSET, [14 / 17 + 13 / 164 + 1 / 16]), (SQUARE, SHIFTED, [61 / 63])),
+        bound="box",
+        highest=4.0,
+    ),
+    Row(
+        "siou",
+        textbook.boxes,
+        by_sides.scylla_iou,
+        Defined(definitions.siou, exact_boxes.diou),
+        ((*OFFSET, [0.9181052479730968]), (SQUARE, SHIFTED, [0.9623035403284874])),
+        bound="smooth",
+        highest=2.2,
+        planar=True,
+    ),
+    Row(
+        "mpdiou",
+        textbook.boxes,
+        by_sides.minimum_points_distance_iou,
+        Defined(definitions.mpdiou, options={"image_size": IMAGE}),
+        ((*OFFSET, [14 / 17 + 7 / 2500]),),
+        chosen={"image_size": IMAGE},
+        bound="box",
+        lengths=("image_size",),
+    ),
+    Row(
+        "nwd",
+        textbook.boxes,
+        by_sides.normalized_wasserstein,
+        Defined(definitions.nwd, nothing, {"scale": 5}),
+        ((*OFFSET, [1 - math.exp(-math.sqrt(3.5) / 5)]),),
+        chosen={"scale": 5.0},
+        bound="smooth",
+        highest=1.0,
+        lengths=("scale",),
+    ),
+    Row(
+        "wiou",
+        textbook.boxes,
+        by_sides.wise_iou,
+        Defined(definitions.wiou, exact_boxes.diou),
+        ((*OFFSET, [0.8914662305490912]), (SQUARE, SHIFTED, [0.957873487493026])),
+        bound="smooth",
+        highest=math.e,
+        gradient_is_exact=False,
+    ),
+    Row(
+        "shapeiou",
+        textbook.boxes,
+        by_sides.shape_iou,
+        Defined(definitions.shape_iou, exact_boxes.diou, {"scale": 0.6}),
+        ((SQUARE, SHIFTED, [6 / 7 + 2 / 18]),),
+        chosen={"scale": 0.6},
+        bound="smooth",
+        planar=True,
+        is_symmetric=False,
+    ),
+    Row(
+        "piou",
+        textbook.boxes,
+        by_sides.powerful_iou,
+        Defined(definitions.piou),
+        ((*OFFSET, [0.9547143555018627]), (SQUARE, SHIFTED, [1.078342074071452])),
+        bound="smooth",
+        highest=2.0,
+        is_symmetric=False,
     ),
     Row(
         "ce",

@@ -18,7 +18,7 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
 
-from detloss.formulas import PENALTIES, elementwise, softmax
+from detloss.formulas import PENALTIES, elementwise, mask_sums, softmax
 from detloss.geometry import AxisAligned
 from detloss.kernels.interface import (
     BinaryRequest,
@@ -26,6 +26,7 @@ from detloss.kernels.interface import (
     Call,
     DistributionRequest,
     ElementwiseRequest,
+    MaskRequest,
     Request,
     SoftmaxRequest,
 )
@@ -57,6 +58,8 @@ def losses(dtype: torch.dtype) -> Iterator[tuple[str, Request, Tensor, Tensor, t
     numbers = torch.zeros(65536, dtype=dtype)
     yield "l1", ElementwiseRequest(elementwise.l1), numbers, numbers, ()
     yield "smooth_l1", ElementwiseRequest(elementwise.smooth_l1), numbers, numbers, (1.0,)
+    yield "charbonnier", ElementwiseRequest(elementwise.charbonnier), numbers, numbers, (1.0,)
+    yield "log_cosh", ElementwiseRequest(elementwise.log_cosh), numbers, numbers, ()
     logits, classes = torch.zeros(4096, 80, dtype=dtype), torch.zeros(4096, dtype=torch.int64)
     yield "bce", BinaryRequest(elementwise.binary_cross_entropy, None, 0.0), logits, logits, ()
     focal = elementwise.sigmoid_focal, (0.25, 0.75, 2.0)
@@ -82,6 +85,8 @@ def losses(dtype: torch.dtype) -> Iterator[tuple[str, Request, Tensor, Tensor, t
         *[torch.zeros(2**17, 80, dtype=dtype)] * 2,
         focal[1],
     )
+    masks = torch.zeros(300, 12544, dtype=dtype)
+    yield "dice", MaskRequest(mask_sums.tversky), masks, masks, (0.5, 0.5)
     boxes = torch.zeros(65536, 4, dtype=dtype)
     for penalty in PENALTIES:
         request = BoxRequest(penalty, AxisAligned(), measure=False)

@@ -1,7 +1,7 @@
 """Penalties on pairs of rows: the shared implementation of box losses and measures."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -86,8 +86,9 @@ def loss(
     reduction: str,
     normalizer: float | Tensor | None,
     enclosing: str | None = None,
+    parameters: Sequence[float | Tensor] = (),
 ) -> Tensor:
-    """A penalty on pairs of rows."""
+    """A penalty with its parameters on pairs of rows."""
     names = "pred", "target"
     plan = plan_of(penalty, geometry, enclosing, measure=False)
     pred, target = plan.checked(names, pred, target)
@@ -101,6 +102,7 @@ def loss(
         weight=weight,
         reduction=reduction,
         normalizer=normalizer,
+        parameters=parameters,
     )
 
 

@@ -174,6 +174,22 @@ def positive(name: str, value: object, high: float = math.inf) -> float:
     return size
 
 
+def per_row(name: str, value: object, pred: Tensor) -> float | Tensor:
+    """A length above 0: a number, or a tensor that broadcasts to the rows of boxes, of which no value is read."""
+    if not isinstance(value, Tensor):
+        return positive(name, value)
+    constant(name, value)
+    shape = pred.shape[:-1]
+    if value.dim():
+        same_device(name, value, "pred", pred)
+        if value.dim() != len(shape) or any(size not in (1, full) for size, full in zip(value.shape, shape)):
+            raise ValueError(
+                f"{name}: expected a scalar or a shape that broadcasts to the rows {tuple(shape)} dimension by "
+                f"dimension, got {tuple(value.shape)}"
+            )
+    return value
+
+
 def index(name: str, value: object) -> None:
     """An integer."""
     if isinstance(value, bool) or not isinstance(value, int):

@@ -22,6 +22,7 @@ from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
 from detloss.experiments.comparison.plan import ComparisonSettings, Pair, Plan
 from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
+from detloss.experiments.losses_command import losses_command
 from detloss.experiments.simulation.simulate_command import simulate
 from detloss.experiments.tuning.tune_command import tune
 
@@ -276,5 +277,6 @@ def show_losses(losses: tuple[Loss, ...], rotated: bool, out: Path | None) -> No
     click.echo(f"plot: {path}")
 
 
+main.add_command(losses_command)
 main.add_command(simulate)
 main.add_command(tune)

@@ -1,15 +1,16 @@
-"""Names of losses with options, ``name:option=value:option=value``, as in ``focal:alpha=none:gamma=1.5``."""
+"""Names of losses with prefixes and options, as in ``inner-siou:inner=0.8`` and ``focal:alpha=none:gamma=1.5``."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from itertools import combinations
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
+from detloss.catalog import LOSSES, MODIFIERS, ROTATED_LOSSES, Kind, Loss, Modifier, Sizes
 
 BOX_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)}
 ROTATED_BOX_LOSSES = BOX_LOSSES | {loss.name: loss for loss in ROTATED_LOSSES}
@@ -18,8 +19,15 @@ ROTATED_BOX_LOSSES = BOX_LOSSES | {loss.name: loss for loss in ROTATED_LOSSES}
 CLASS_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.QUALITY, Kind.SOFTMAX)}
 ALL_LOSSES = ROTATED_BOX_LOSSES | CLASS_LOSSES | {loss.name: loss for loss in LOSSES}
 
-SET_BY_DETECTOR = ("geometry", "class_weight", "ignore_index", "quality", "weight", "reduction", "normalizer")
-"""Arguments of a loss function that follow from the data and the detector."""
+SET_OTHERWISE = (
+    *("geometry", "class_weight", "ignore_index", "weight", "reduction", "normalizer", "quality"),  # by the detector
+    "overlap",  # by prefixes
+    *("bins", "logit_offset"),  # tensors
+)
+"""Arguments of a loss function that its name does not set."""
+
+MODIFIERS_BY_NAME = {modifier.name: modifier for modifier in MODIFIERS}
+EXAMPLE_SIZES = Sizes(image=(1.0, 1.0), objects=1.0)
 
 
 class LossNameError(ValueError):
@@ -27,27 +35,33 @@ class LossNameError(ValueError):
 
 
 def loss_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> Loss:
-    """Find a loss of the catalog and set its options; the case of letters is ignored.
+    """Find a loss of the catalog, and set its prefixes and options; the case of letters is ignored.
 
     Args:
-        text: ``name``, or ``name:option=value:option=value``. Values are numbers, words, ``true``, ``false``, ``none``.
+        text: ``name`` or ``prefix-name``, with any prefixes, each once, and ``:option=value`` for any options of the
+            loss and of the prefixes. Values are numbers, words, ``true``, ``false``, ``none``, or pairs ``0/0.95``.
         losses: The losses to choose from, by their names.
 
     Returns:
-        The row of the catalog; with options, its name and its title list them in the order of the loss function.
+        The row of the catalog; with prefixes and options, its name and its title list them in a fixed order.
 
     Raises:
-        LossNameError: There is no such loss or option, or the loss rejects a value.
+        LossNameError: There is no such loss, prefix or option, or the loss rejects a value.
 
     Example:
         >>> loss_named("Focal:gamma=1.50").name
         'focal:gamma=1.5'
+        >>> loss_named("inner-wise-ciou:inner=0.8").name
+        'wise-inner-ciou:inner=0.8'
     """
     name, *settings = (part.strip() for part in text.lower().split(":"))
-    if name not in losses:
-        raise LossNameError(f"{rejection(name, losses)} There are: {', '.join(losses)}.")
-    loss = losses[name]
-    available, options = options_of(loss), {}
+    *words, base = name.split("-")
+    if base not in losses:
+        raise LossNameError(f"{rejection(base, losses)} There are: {', '.join(losses)}.")
+    loss = losses[base]
+    if words:
+        loss = loss.modified_by(modifiers_named(words, loss))
+    available, options = loss.modifier_options | options_of(loss), dict[str, Any]()
     for setting in settings:
         option, equals, value = (part.strip() for part in setting.partition("="))
         if not equals or not value:
@@ -59,7 +73,45 @@ def loss_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> Loss:
             raise LossNameError(f"{name}: expected every option once, got {option!r} twice")
         options[option] = value_of(value)
     ordered = {option: options[option] for option in available if option in options}
-    return with_options(loss, ordered) if options else loss
+    if not loss.modifiers and not ordered:
+        return loss
+    written = {option: written_value(value) for option, value in ordered.items()}
+    modified = replace(
+        loss.with_options(ordered),
+        name=":".join([loss.name, *(f"{option}={value}" for option, value in written.items())]),
+        title=", ".join([loss.title, *(f"{option} {value}" for option, value in written.items())]),
+    )
+    try:
+        check(modified)
+    except (TypeError, ValueError) as error:
+        raise LossNameError(f"{modified.name}: {error}") from error
+    return modified
+
+
+def modifiers_named(words: Sequence[str], loss: Loss) -> list[Modifier]:
+    """Find the modifiers of a loss by their names, in the order of the catalog."""
+    for word in words:
+        name = "-".join([*words, loss.name])
+        if word not in MODIFIERS_BY_NAME:
+            known = ", ".join(f"{each}-" for each in MODIFIERS_BY_NAME)
+            raise LossNameError(f"No such prefix: {word!r}{suggestion(word, MODIFIERS_BY_NAME)} There are: {known}.")
+        if words.count(word) > 1:
+            raise LossNameError(f"{name}: expected every prefix once, got {word!r} twice")
+        if loss.kind is not Kind.BOX or (MODIFIERS_BY_NAME[word].focus is None and not has_overlap(loss)):
+            composable = ", ".join(each.name for each in BOX_LOSSES.values() if has_overlap(each))
+            raise LossNameError(f"{name}: expected one of the losses {composable} after {word}-, got {loss.name}")
+    return [modifier for modifier in MODIFIERS if modifier.name in words]
+
+
+def modifier_combinations() -> list[str]:
+    """List the prefixes that a name can have, without the last hyphen."""
+    names = list(MODIFIERS_BY_NAME)
+    return ["-".join(chosen) for count in range(1, len(names) + 1) for chosen in combinations(names, count)]
+
+
+def has_overlap(loss: Loss) -> bool:
+    """Whether the IoU of a loss can be modified."""
+    return "overlap" in inspect.signature(loss.function).parameters and loss.options.get("form") != "log"
 
 
 def losses_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> tuple[Loss, ...]:
@@ -98,36 +150,39 @@ def options_of(loss: Loss) -> dict[str, Any]:
     return {
         each.name: each.default
         for each in parameters
-        if each.kind is each.KEYWORD_ONLY and each.name not in (*SET_BY_DETECTOR, *loss.options)
+        if each.kind is each.KEYWORD_ONLY and each.name not in (*SET_OTHERWISE, *loss.options)
     }
 
 
-def value_of(text: str) -> float | int | bool | str | None:
+def value_of(text: str) -> float | int | bool | str | tuple[float | int, ...] | None:
     """Parse the value of an option."""
     words = {"none": None, "true": True, "false": False}
     if text in words:
         return words[text]
+    numbers = [number_of(part) for part in text.split("/")]
+    if None in numbers:
+        return text
+    found = tuple(number for number in numbers if number is not None)
+    return found if len(found) > 1 else found[0]
+
+
+def number_of(text: str) -> float | int | None:
+    """Parse a number; None for other text."""
     try:
         number = float(text)
     except ValueError:
-        return text
+        return None
     return int(number) if number.is_integer() else number
 
 
-def with_options(loss: Loss, options: Mapping[str, Any]) -> Loss:
-    """Set options of a loss, which names them.
+def written_value(value: object) -> str:
+    """Write the value of an option as in a name."""
+    return "/".join(map(str, value)) if isinstance(value, tuple) else str(value).lower()
 
-    Raises:
-        LossNameError: The loss rejects a value.
-    """
-    words = {option: str(value).lower() for option, value in options.items()}
-    name = ":".join([loss.name, *(f"{option}={word}" for option, word in words.items())])
-    try:
-        loss.function(*example_of(loss.kind), **loss.options, **options)
-    except (TypeError, ValueError) as error:
-        raise LossNameError(f"{name}: {error}") from error
-    title = ", ".join([loss.title, *(f"{option} {word}" for option, word in words.items())])
-    return replace(loss, name=name, title=title, options={**loss.options, **options})
+
+def check(loss: Loss) -> None:
+    """Call a loss once, so that it checks its options."""
+    loss.with_sizes(EXAMPLE_SIZES).build()(*example_of(loss.kind))
 
 
 def example_of(kind: Kind) -> tuple[Tensor, Tensor]:
@@ -142,4 +197,4 @@ def example_of(kind: Kind) -> tuple[Tensor, Tensor]:
 
 def definition(loss: Loss) -> tuple[object, ...]:
     """The function and all options of a loss, which are equal for two names of the same loss."""
-    return loss.function, {**options_of(loss), **loss.options}, loss.from_counts
+    return loss.function, {**options_of(loss), **loss.options}, loss.from_counts, loss.modifiers

@@ -15,8 +15,11 @@ from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
 from detloss import AxisAligned, Rotated
-from detloss.catalog import Kind, Loss
+from detloss.catalog import Kind, Loss, Sizes
 from detloss.experiments.plot_style import COLORS, DASHES, INK
+
+SIZES = Sizes(image=(8.0, 8.0), objects=1.0)
+"""Sizes of an image and of objects, in widths of the target."""
 
 CEILING = 6.0
 """Upper end of axes and colors: -log IoU is 87 for disjoint boxes."""
@@ -250,7 +253,8 @@ def draw_field(axes: Axes, value: Callable[[Tensor, Tensor], Tensor], *, limit: 
 def box_loss(loss: Loss, target: Target, boxes: Tensor) -> Tensor:
     """Evaluate a loss for boxes and one target; a loss of numbers is summed over the numbers of a box."""
     geometry = {"geometry": target.geometry} if loss.kind is Kind.BOX else {}
-    values = loss.function(boxes, target.boxes().expand_as(boxes), **loss.options, **geometry, reduction="none")
+    module = loss.with_sizes(SIZES).build(**geometry, reduction="none").eval()
+    values: Tensor = module(boxes, target.boxes().expand_as(boxes))
     return values.sum(-1) if loss.kind is Kind.REGRESSION else values
 
 

@@ -9,7 +9,7 @@ checks. The eager backend calls it with torch operations as primitives; C++ and 
     two_sided        formula(m, logit, positive, negative, keep, ...)   -> loss, d_logit, 0
     softmax          formula(m, nll, probability, complement, ...)      -> loss, d_nll
     mask_sums        formula(m, shared, excess, missing, ...)           -> loss, total, derivatives times the total
-    penalties        formula(m, pair)                                   -> loss, similarity, slopes
+    penalties        formula(m, pair, ...)                              -> loss, similarity, slopes
     gaussians        divergences and penalties, in gaussians.py
 
 There is no epsilon. Terms that could cancel are never subtracted, and a divisor that could be 0 stands in a primitive
@@ -18,10 +18,27 @@ There is no epsilon. Terms that could cancel are never subtracted, and a divisor
 The tables below list the formulas with generated code. The position of a formula is its number in the generated code.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 from detloss.formulas import elementwise
 from detloss.formulas.elementwise import REGRESSION
 from detloss.formulas.mask_sums import MASKS
-from detloss.formulas.penalties import PENALTIES
+from detloss.formulas.modifiers import Modified
+from detloss.formulas.penalties import (
+    complete_iou,
+    distance_iou,
+    efficient_iou,
+    generalized_iou,
+    iou,
+    log_iou,
+    minimum_points_distance_iou,
+    normalized_wasserstein,
+    powerful_iou,
+    scylla_iou,
+    shape_iou,
+    wise_iou,
+)
 from detloss.formulas.softmax import SOFTMAX
 from detloss.formulas.two_sided import QUALITY
 
@@ -29,3 +46,25 @@ __all__ = ["BINARY", "DIMENSIONS", "MASKS", "PENALTIES", "REGRESSION", "SOFTMAX"
 
 BINARY = (*elementwise.BINARY, *QUALITY)
 DIMENSIONS = (1, 2, 3)  # of axis-aligned boxes with generated code
+
+MODIFIABLE = (
+    iou,
+    generalized_iou,
+    distance_iou,
+    complete_iou,
+    wise_iou,
+    efficient_iou,
+    scylla_iou,
+    minimum_points_distance_iou,
+    shape_iou,
+    powerful_iou,
+)
+MODIFIED = {
+    penalty: (Modified(penalty, False), Modified(penalty, True)) for penalty in MODIFIABLE
+}  # without, with inner boxes
+PENALTIES: tuple[Callable[..., Any], ...] = (
+    *MODIFIABLE,
+    log_iou,
+    normalized_wasserstein,
+    *(formula for both in MODIFIED.values() for formula in both),
+)

@@ -2,10 +2,20 @@
 
 import functools
 import operator
-from collections.abc import Collection
 from typing import Any, NamedTuple
 
-from detloss.formulas.measures import EVERY_GEOMETRY, RECTANGLES, PairMeasures
+from detloss.formulas.measures import (
+    EVERY_GEOMETRY,
+    INNER,
+    AxisMeasures,
+    AxisSlopes,
+    PairMeasures,
+    Slopes,
+    is_absent,
+    plus,
+    times,
+)
+from detloss.formulas.modifiers import INNER_RATIO
 
 # ----------------------------------------------------------------- formats: two numbers per axis as edge differences
 
@@ -200,17 +210,26 @@ def derivatives_by_edges(m, axis, inside, outside):
 
 # ------------------------------------------------------------------------------------------------- pairs of boxes
 
-OPTIONAL = ("aspect_angle",)  # measures that cost every penalty something: code without them is generated too
+ANGLE, AXES = frozenset({"aspect_angle"}), frozenset({"unit", "exchanged", "axes", "plane"})
+OPTIONAL = ANGLE | AXES | INNER  # measures that cost every penalty something
+
+# The optional measures of the generated code, by the end of its name; with `AXES` it passes parameters to the penalty.
+GENERATED = {"": frozenset[str](), "_with_angle": ANGLE, "_with_axes": AXES, "_with_inner_boxes": ANGLE | AXES | INNER}
 
 
 def measures_of_boxes(dims: int) -> frozenset[str]:
     """The names of the measures that boxes of so many axes provide."""
-    return RECTANGLES if dims == 2 else EVERY_GEOMETRY
+    return EVERY_GEOMETRY | OPTIONAL if dims == 2 else EVERY_GEOMETRY | OPTIONAL - ANGLE - {"plane"}
 
 
-def name_of_generated(dims: int, measures: Collection[str]) -> str:
-    """The name of the generated code for boxes of so many axes and a penalty that reads these measures."""
-    return "_with_".join((f"axis_aligned_{dims}", *(name for name in OPTIONAL if name in measures)))
+def generated_for(dims: int, measures: frozenset[str], has_parameters: bool) -> str | None:
+    """The name of the generated code for boxes of so many axes and a penalty that reads these measures, if there is.
+
+    Two dimensions have all of it; in others, code of penalties without optional measures and parameters is enough.
+    """
+    least = (measures & OPTIONAL) | (AXES if has_parameters else set())
+    ends = [end for end, optional in GENERATED.items() if least <= optional and (dims == 2 or not optional)]
+    return f"axis_aligned_{dims}{ends[0]}" if ends else None
 
 
 def aspect_angle_of_axes(m, axes, differences, valid):
@@ -227,10 +246,48 @@ def aspect_angle_of_axes(m, axes, differences, valid):
     return angle, (-height * per_square, width * per_square)
 
 
-def axis_aligned(m, penalty, differences_of, derivatives_by, measures, prediction, target):
+def scaled_about_centers(differences, ratio):
+    """The differences of two intervals scaled by a ratio; `backward_of_scaling` is its backward function."""
+    start, end, side, target_side, *_ = differences
+    near, far = 0.5 * (1.0 + ratio), 0.5 * (1.0 - ratio)
+    shift, half = 0.5 * (start + end), 0.5 * ratio * (side + target_side)
+    return AxisDifferences(
+        near * start + far * end,
+        far * start + near * end,
+        ratio * side,
+        ratio * target_side,
+        half + shift,
+        half - shift,
+        ratio * differences.growth,
+    )
+
+
+def backward_of_scaling(d_start, d_end, ratio):
+    """The derivatives by the edges of an interval from those by its scaled edges."""
+    near, far = 0.5 * (1.0 + ratio), 0.5 * (1.0 - ratio)
+    return near * d_start + far * d_end, far * d_start + near * d_end
+
+
+def by_edges_of_axis(m, k, cells, slopes, by_span):
+    """The derivatives by start and end of axis k from those by sizes and, `by_span`, by the enclosing side."""
+    differences, axes, overlaps = cells
+    # The cross-section that an edge of this axis sweeps: the cells of all other axes.
+    section = product_of_axes(axes[:k] + axes[k + 1 :])
+    swept_both = m.where(overlaps[k], section.intersection, 0.0)
+    swept_alone = m.where(overlaps[k], section.only_prediction, section.prediction)
+    inside = slopes.symmetric_difference * (swept_alone - swept_both) + slopes.intersection * swept_both
+    outside = slopes.symmetric_difference * section.prediction
+    if not is_absent(slopes.enclosure_excess):
+        inside = inside - slopes.enclosure_excess * swept_alone
+        outside = outside + slopes.enclosure_excess * section.beside_prediction
+    return derivatives_by_edges(m, differences[k], inside, plus(outside, by_span))
+
+
+def axis_aligned(m, penalty, differences_of, derivatives_by, measures, prediction, target, exchanged=0.0, *parameters):
     """Rows as two numbers per axis -> loss, similarity, derivatives by the prediction's two numbers per axis.
 
-    `measures` names the measures that the penalty reads; others are not computed.
+    `measures` names the measures that the penalty reads; others are not computed. The prediction is the operand of the
+    derivatives: if that is the target, `exchanged` is 1. The parameters are those of the penalty.
     """
     numbers = [number for axis in (*prediction, *target) for number in axis]
     scale = m.scale(functools.reduce(m.maximum, map(m.absolute, numbers)), len(prediction))
@@ -247,39 +304,50 @@ def axis_aligned(m, penalty, differences_of, derivatives_by, measures, predictio
     identical = functools.reduce(operator.and_, [(axis.start == 0.0) & (axis.end == 0.0) for axis in differences])
     sizes = product_of_axes(axes)
     difference = sizes.only_prediction + sizes.only_target
-    excess = distance = diagonal = angle = None
-    if "enclosure_excess" in measures:
-        excess = m.where(valid, sizes.neither, sizes.enclosure - difference)  # an inverted box is the empty set
     shifts = [0.5 * (axis.start + axis.end) for axis in differences]
+    optional: dict[str, Any] = {}
+    if "enclosure_excess" in measures:  # an inverted box is the empty set
+        optional["enclosure_excess"] = m.where(valid, sizes.neither, sizes.enclosure - difference)
     if "distance" in measures:
-        distance = sum((shift * shift for shift in shifts), 0.0)
+        optional["distance"] = sum((shift * shift for shift in shifts), 0.0)
     if "diagonal" in measures:
-        diagonal = sum((axis.enclosure * axis.enclosure for axis in axes), 0.0)
+        optional["diagonal"] = sum((axis.enclosure * axis.enclosure for axis in axes), 0.0)
     angle_by_side = [0.0] * len(axes)
     if "aspect_angle" in measures:
-        angle, angle_by_side = aspect_angle_of_axes(m, axes, differences, valid)
+        optional["aspect_angle"], angle_by_side = aspect_angle_of_axes(m, axes, differences, valid)
+    if measures >= INNER:
+        ratio = parameters[INNER_RATIO]
+        scaled = [scaled_about_centers(axis, ratio) for axis in differences]
+        scaled_axes, scaled_overlaps = zip(*(axis_cells(m, axis) for axis in scaled))
+        scaled_sizes = product_of_axes(scaled_axes)
+        optional["inner_difference"] = scaled_sizes.only_prediction + scaled_sizes.only_target
+        optional["inner_intersection"] = scaled_sizes.intersection
+    if "axes" in measures or "plane" in measures:
+        optional["axes"] = tuple(
+            AxisMeasures(axis.start, axis.end, axis.side, axis.target_side, shift, axis.growth, cells.enclosure)
+            for axis, shift, cells in zip(differences, shifts, axes)
+        )
+    if "unit" in measures:
+        optional["unit"] = scale
+    if "exchanged" in measures:
+        optional["exchanged"] = exchanged
     distinct = m.where(valid & identical, 0.0 * scale, 1.0)  # of the pair's own precision
-    pair = PairMeasures(difference, sizes.intersection, distinct, excess, distance, diagonal, angle)
-    loss, similarity, slopes = penalty(m, pair)
+    loss, similarity, slopes = penalty(
+        m, PairMeasures(difference, sizes.intersection, distinct, **optional), *parameters
+    )
 
     derivatives = []
-    for k, axis in enumerate(differences):
-        # The cross-section that an edge of this axis sweeps: the cells of all other axes.
-        section = product_of_axes(axes[:k] + axes[k + 1 :])
-        swept_both = m.where(overlaps[k], section.intersection, 0.0)
-        swept_alone = m.where(overlaps[k], section.only_prediction, section.prediction)
-        inside = (
-            slopes.symmetric_difference * (swept_alone - swept_both)
-            + slopes.intersection * swept_both
-            - slopes.enclosure_excess * swept_alone
-        )
-        outside = (
-            slopes.symmetric_difference * section.prediction
-            + slopes.enclosure_excess * section.beside_prediction
-            + 2.0 * slopes.diagonal * axes[k].enclosure
-        )
-        d_start, d_end = (m.where(valid, slope, 0.0) for slope in derivatives_by_edges(m, axis, inside, outside))
-        d_shift, d_side = slopes.distance * shifts[k], slopes.aspect_angle * angle_by_side[k]
+    for k, _axis in enumerate(differences):
+        by_axis = slopes.axes[k] if slopes.axes else AxisSlopes()
+        by_span = plus(2.0 * slopes.diagonal * axes[k].enclosure, by_axis.span)
+        edges = by_edges_of_axis(m, k, (differences, axes, overlaps), slopes, by_span)
+        if measures >= INNER:
+            by_sizes = Slopes(slopes.inner_difference, slopes.inner_intersection)
+            by_start, by_end = by_edges_of_axis(m, k, (scaled, scaled_axes, scaled_overlaps), by_sizes, 0.0)
+            edges = tuple(map(operator.add, edges, backward_of_scaling(by_start, by_end, ratio)))
+        d_start, d_end = (m.where(valid, slope, 0.0) for slope in edges)
+        d_shift = plus(slopes.distance * shifts[k], times(by_axis.shift, 0.5))
+        d_side = plus(slopes.aspect_angle * angle_by_side[k], by_axis.side)
         first, second = derivatives_by(m, d_start, d_end, d_shift, d_side)
         derivatives.append((first * scale + poison, second * scale + poison))
     return loss + poison, similarity + poison, derivatives

@@ -41,6 +41,13 @@ def saturated_logarithm(m, distance, tau):
     return saturated(m, m.log1p(distance), 1.0 / (1.0 + distance), tau)
 
 
+def normalized_exponential(m, distance, scale):
+    """1 - exp(-sqrt(distance) / scale)."""
+    root = m.square_root(distance)
+    relative = m.quotient(root, scale)
+    return -m.expm1(-relative), 0.5 * m.exp(-relative) * m.inverse(scale) * m.inverse(root), 1.0
+
+
 def hellinger(m, distance):
     """sqrt(1 - BC), where BC = exp(-distance)."""
     loss = m.square_root(-m.expm1(-distance))

@@ -10,8 +10,9 @@ from torch.autograd import forward_ad
 from torch.nn import Parameter
 
 from detloss import formulas
-from detloss.formulas.axis_aligned import measures_of_boxes
-from detloss.formulas.measures import EVERY_GEOMETRY, RECTANGLES, needs
+from detloss.formulas.axis_aligned import AXES, generated_for, measures_of_boxes
+from detloss.formulas.measures import EVERY_GEOMETRY, INNER, RECTANGLES, needs
+from detloss.formulas.modifiers import Modified
 from detloss.geometry import AxisAligned, Rotated, Shape
 from detloss.kernels.class_sharding import ShardedClasses
 
@@ -92,6 +93,16 @@ class BoxRequest(NamedTuple):
         """The measures that a penalty may read."""
         return measures_of_boxes(self.geometry.dims)
 
+    @property
+    def passes_parameters(self) -> bool:
+        """Whether the generated code passes parameters to the penalty."""
+        return isinstance(self.formula, Modified) or not AXES.isdisjoint(self.needs)
+
+    @property
+    def generated_code(self) -> str | None:
+        """The name of the generated code of the geometry, None without any."""
+        return generated_for(self.geometry.dims, self.needs, self.passes_parameters)
+
 
 class ConvexRequest(NamedTuple):
     """One loss per pair of convex shapes, or one similarity with `measure`; rows of vertices are flattened.
@@ -114,7 +125,7 @@ class ConvexRequest(NamedTuple):
         """The measures that a penalty may read."""
         is_planar = self.shapes[0].dims == 2
         have_sides = all(isinstance(shape, Rotated | AxisAligned) for shape in self.shapes)
-        return RECTANGLES if is_planar and have_sides else EVERY_GEOMETRY
+        return INNER | (RECTANGLES if is_planar and have_sides else EVERY_GEOMETRY)
 
 
 class GaussianRequest(NamedTuple):
@@ -182,7 +193,7 @@ def formula_number(request: Request) -> int | None:
     if request.formula not in generated:
         return None
     if isinstance(request, BoxRequest):
-        is_generated = request.geometry.dims in formulas.DIMENSIONS and request.needs <= request.provided
+        is_generated = request.geometry.dims in formulas.DIMENSIONS and request.generated_code is not None
         return generated.index(request.formula) if is_generated else None
     return generated.index(request.formula)
 
@@ -197,7 +208,8 @@ class Call(NamedTuple):
         target: The target; class indices and values between bins have one dimension fewer than `pred`.
         weight: A scalar, or a tensor that broadcasts to the unreduced loss.
         normalizer: The divisor of a mean; None: the number of elements or rows that are not ignored.
-        parameters: The request's parameters; one that is not a scalar has one value per class or bin.
+        parameters: The request's parameters; one that is not a scalar has one value per class or bin, or per
+            pair of boxes.
         request: The formula, and the elements or rows that it is applied to.
         reduction: "none", "sum" or "mean".
         name: The name of the public function.

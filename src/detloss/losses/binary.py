@@ -236,7 +236,8 @@ def with_poly(
     poly: float, formula: Callable[..., Any], *parameters: float | Tensor
 ) -> tuple[Callable[..., Any], Sequence[float | Tensor]]:
     """The formula and its parameters, or with a coefficient of Poly-1 those of `poly_focal`, which contains it."""
-    coefficient = checks.number("poly", poly, -1.0)
+    # A check of the default would be a part of the time of a small loss.
+    coefficient = 0.0 if type(poly) is float and poly == 0.0 else checks.number("poly", poly, -1.0)
     if coefficient == 0.0:
         return formula, parameters
     plain = (1.0, 1.0, 0.0)  # the weights of both sides, and gamma

@@ -1,4 +1,4 @@
-"""Losses of pairs of boxes by their overlap: IoU, GIoU, DIoU, CIoU."""
+"""Losses of pairs of boxes of every geometry by their overlap: IoU, GIoU, DIoU, CIoU, WIoU."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +9,7 @@ from detloss.engine import box_pairs
 from detloss.formulas import penalties
 from detloss.geometry import AxisAligned, Geometry
 from detloss.losses.module import LossModule
+from detloss.losses.overlap_options import PLAIN, Overlap, modified
 from detloss.types import Enclosing, IoUForm, Reduction, check_choice
 
 FORMS: dict[IoUForm, Callable[..., Any]] = {"linear": penalties.iou, "log": penalties.log_iou}
@@ -20,6 +21,7 @@ def iou_loss(
     *,
     form: IoUForm = "linear",
     geometry: Geometry = AxisAligned(),
+    overlap: Overlap = PLAIN,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
@@ -37,6 +39,7 @@ def iou_loss(
         target: As many rows as ``pred``, in the same unit.
         form: ``"linear"`` or ``"log"``.
         geometry: The meaning of a row, by default corners x1, y1, x2, y2.
+        overlap: Modifiers of the IoU, with ``form="linear"`` only: see `Overlap`.
         weight: Weight per box, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
             by dimension.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -68,7 +71,10 @@ def iou_loss(
         `IoULoss`, the module; `iou`, the measure.
     """
     check_choice("form", form, FORMS)
-    return box_pairs.loss("iou_loss", FORMS[form], pred, target, geometry, weight, reduction, normalizer)
+    penalty, parameters = modified(FORMS[form], overlap)
+    if parameters and form == "log":
+        raise ValueError(f"overlap: expected the default with form='log', got {overlap}")
+    return box_pairs.loss("iou_loss", penalty, pred, target, geometry, weight, reduction, normalizer, None, parameters)
 
 
 def generalized_iou_loss(
@@ -77,6 +83,7 @@ def generalized_iou_loss(
     *,
     geometry: Geometry = AxisAligned(),
     enclosing: Enclosing | None = None,
+    overlap: Overlap = PLAIN,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
@@ -96,6 +103,7 @@ def generalized_iou_loss(
         geometry: The meaning of a row, by default corners x1, y1, x2, y2.
         enclosing: ``"box"``, the smallest axis-aligned box; ``"hull"``, the convex hull; or None, the default of the
             geometry: the box for `AxisAligned`, the hull for all other shapes.
+        overlap: Modifiers of the IoU: see `Overlap`.
         weight: Weight per box, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
             by dimension.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -124,9 +132,18 @@ def generalized_iou_loss(
     See also:
         `GeneralizedIoULoss`, the module; `generalized_iou`, the measure.
     """
-    formula = penalties.generalized_iou
+    penalty, parameters = modified(penalties.generalized_iou, overlap)
     return box_pairs.loss(
-        "generalized_iou_loss", formula, pred, target, geometry, weight, reduction, normalizer, enclosing
+        "generalized_iou_loss",
+        penalty,
+        pred,
+        target,
+        geometry,
+        weight,
+        reduction,
+        normalizer,
+        enclosing,
+        parameters,
     )
 
 
@@ -135,6 +152,7 @@ def distance_iou_loss(
     target: Tensor,
     *,
     geometry: Geometry = AxisAligned(),
+    overlap: Overlap = PLAIN,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
@@ -153,6 +171,7 @@ def distance_iou_loss(
         pred: (..., 2 * dims) boxes in the format of the geometry, or rows of another geometry, in any unit of length.
         target: As many rows as ``pred``, in the same unit.
         geometry: The meaning of a row, by default corners x1, y1, x2, y2.
+        overlap: Modifiers of the IoU: see `Overlap`.
         weight: Weight per box, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
             by dimension.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -181,8 +200,9 @@ def distance_iou_loss(
     See also:
         `DistanceIoULoss`, the module; `distance_iou`, the measure.
     """
+    penalty, parameters = modified(penalties.distance_iou, overlap)
     return box_pairs.loss(
-        "distance_iou_loss", penalties.distance_iou, pred, target, geometry, weight, reduction, normalizer
+        "distance_iou_loss", penalty, pred, target, geometry, weight, reduction, normalizer, None, parameters
     )
 
 
@@ -191,6 +211,7 @@ def complete_iou_loss(
     target: Tensor,
     *,
     geometry: Geometry = AxisAligned(),
+    overlap: Overlap = PLAIN,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
@@ -210,6 +231,7 @@ def complete_iou_loss(
         target: As many rows as ``pred``, in the same unit.
         geometry: The meaning of a row: `AxisAligned` in two dimensions, by default corners x1, y1, x2, y2, or
             `Rotated`.
+        overlap: Modifiers of the IoU: see `Overlap`.
         weight: Weight per box, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
             by dimension.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
@@ -238,8 +260,69 @@ def complete_iou_loss(
     See also:
         `CompleteIoULoss`, the module; `complete_iou`, the measure.
     """
+    penalty, parameters = modified(penalties.complete_iou, overlap)
     return box_pairs.loss(
-        "complete_iou_loss", penalties.complete_iou, pred, target, geometry, weight, reduction, normalizer
+        "complete_iou_loss", penalty, pred, target, geometry, weight, reduction, normalizer, None, parameters
+    )
+
+
+def wise_iou_loss(
+    pred: Tensor,
+    target: Tensor,
+    *,
+    geometry: Geometry = AxisAligned(),
+    overlap: Overlap = PLAIN,
+    weight: float | Tensor | None = None,
+    reduction: Reduction = "mean",
+    normalizer: float | Tensor | None = None,
+) -> Tensor:
+    r"""WIoU, version 1: IoU loss times a factor that grows with the distance of the centers.
+
+    .. math:: L = \exp(\rho^2 / c^2) \, (1 - \mathrm{IoU})
+
+    with :math:`\rho` the distance of the centers and c the diagonal of the smallest enclosing box (for shapes other
+    than axis-aligned boxes, the largest distance of two of their vertices); :math:`0 \leq L \leq e`
+
+    When to choose it: annotations are of mixed quality: no term punishes the shape, and the pull on the centers fades
+    as the boxes overlap. The gradient treats c as a constant, as in the paper, so it is not the derivative of the
+    value.
+
+    Args:
+        pred: (..., 2 * dims) boxes in the format of the geometry, or rows of another geometry, in any unit of length.
+        target: As many rows as ``pred``, in the same unit.
+        geometry: The meaning of a row, by default corners x1, y1, x2, y2.
+        overlap: Modifiers of the IoU: see `Overlap`.
+        weight: Weight per box, 0 to exclude it: a number, or a tensor that broadcasts to the unreduced loss dimension
+            by dimension.
+        reduction: ``"none"``, ``"sum"`` or ``"mean"``, the weighted sum divided by the normalizer.
+        normalizer: Divisor of the mean; by default the number of boxes.
+
+    Returns:
+        (...) for ``"none"``, else a scalar. The dtype is that of ``pred``; a reduced 16-bit loss is float32.
+
+    Raises:
+        TypeError: An operand or an option has the wrong type.
+        ValueError: A shape, a device or the value of an option is invalid.
+
+    Edge cases:
+        Identical boxes have loss 0. Disjoint boxes are attracted by the distance of the centers alone. An inverted box
+        is the empty set. A coordinate that is not finite makes its row NaN.
+
+    Example:
+        >>> import torch, detloss
+        >>> pred, target = torch.tensor([[0., 0., 2., 2.]]), torch.tensor([[1., 1., 3., 3.]])
+        >>> detloss.wise_iou_loss(pred, target)  # exp(2/18) * 6/7
+        tensor(0.9579)
+
+    Sources:
+        Tong et al., Wise-IoU (2023), https://arxiv.org/abs/2301.10051
+
+    See also:
+        `WiseIoULoss`, the module; `distance_iou_loss`, which adds the distance.
+    """
+    penalty, parameters = modified(penalties.wise_iou, overlap)
+    return box_pairs.loss(
+        "wise_iou_loss", penalty, pred, target, geometry, weight, reduction, normalizer, None, parameters
     )
 
 
@@ -257,3 +340,7 @@ class DistanceIoULoss(LossModule, function=distance_iou_loss):
 
 class CompleteIoULoss(LossModule, function=complete_iou_loss):
     """Module of `complete_iou_loss`."""
+
+
+class WiseIoULoss(LossModule, function=wise_iou_loss):
+    """Module of `wise_iou_loss`."""

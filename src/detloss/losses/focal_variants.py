@@ -55,7 +55,7 @@ def heatmap_focal_loss(
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: A shape, a device or the value of an option is invalid, or target requires a gradient.
+        ValueError: A shape, a device or the value of an option is invalid. The target requires a gradient.
 
     Edge cases:
         A logit of +inf or -inf has loss 0 if it is right, else an infinite loss with the limit of the gradient.
@@ -130,7 +130,7 @@ def asymmetric_loss(
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: A shape, a device or the value of an option is invalid, or target requires a gradient.
+        ValueError: A shape, a device or the value of an option is invalid. The target requires a gradient.
 
     Edge cases:
         A logit of +inf or -inf has loss 0 if it is right, else an infinite loss with the limit of the gradient.

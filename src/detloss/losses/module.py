@@ -53,6 +53,8 @@ class LossModule(nn.Module):
         for option in options.keys() - self.defaults.keys():
             raise TypeError(f"{name}: {unknown_option(option, self.defaults, self.at_call)}")
         for option, value in {**self.defaults, **options}.items():
+            if value is inspect.Parameter.empty:
+                raise TypeError(f"{name}: expected the option {option}, which has no default")
             setattr(self, option, value)
 
     # The type of a value is that of nn.Module: with Any, type checkers would accept unknown names.

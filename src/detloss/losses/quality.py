@@ -51,7 +51,7 @@ def quality_focal_loss(
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: A shape, a device or the value of an option is invalid, or target or quality requires a gradient.
+        ValueError: A shape, a device or the value of an option is invalid. Target or quality requires a gradient.
 
     Edge cases:
         A logit of +inf or -inf has loss 0 if it is right, else an infinite loss with the limit of the gradient.
@@ -129,7 +129,7 @@ def varifocal_loss(
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: A shape, a device or the value of an option is invalid, or target or quality requires a gradient.
+        ValueError: A shape, a device or the value of an option is invalid. Target or quality requires a gradient.
 
     Edge cases:
         A logit of +inf or -inf has loss 0 if it is right, else an infinite loss with the limit of the gradient.
@@ -208,7 +208,7 @@ def matchability_aware_loss(
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: A shape, a device or the value of an option is invalid, or target or quality requires a gradient.
+        ValueError: A shape, a device or the value of an option is invalid. Target or quality requires a gradient.
 
     Edge cases:
         A logit of +inf or -inf has loss 0 if it is right, else an infinite loss with the limit of the gradient.
@@ -286,7 +286,7 @@ def iou_aware_cross_entropy_loss(
 
     Raises:
         TypeError: An operand or an option has the wrong type.
-        ValueError: A shape, a device or the value of an option is invalid, or target or quality requires a gradient.
+        ValueError: A shape, a device or the value of an option is invalid. Target or quality requires a gradient.
 
     Edge cases:
         A logit of +inf or -inf has loss 0 if it is right, else an infinite loss with the limit of the gradient.

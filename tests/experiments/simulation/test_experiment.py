@@ -9,13 +9,16 @@ import torch
 from PIL import Image
 
 from detloss.catalog import LOSSES
+from detloss.experiments.loss_names import BOX_LOSSES, loss_named
 from detloss.experiments.simulation import simulation_plots
 from detloss.experiments.simulation.experiment import (
     GRADIENTS,
     Simulation,
     anchor_centers,
     cases_at,
+    default_losses,
     descend,
+    has_gradient,
     losses_with,
     simulate,
 )
@@ -212,7 +215,12 @@ def test_the_experiment_reproduces_the_published_figures(which: str, name: str, 
 def test_which_losses_have_which_gradient() -> None:
     assert [loss.name for loss in losses_with("published")] == list(BOXES)
     for which in ("exact", "detach"):
-        assert {loss.name for loss in losses_with(which)} == set(oracle.LOSSES)
+        assert {loss.name for loss in default_losses(which)} == set(oracle.LOSSES)
+    of_boxes = {loss.name for loss in BOX_LOSSES.values()}
+    assert {loss.name for loss in losses_with("exact")} == of_boxes
+    assert of_boxes - {loss.name for loss in losses_with("detach")} == {"eiou", "wiou", "shapeiou"}
+    assert not has_gradient(loss_named("alpha-diou"), "detach")
+    assert has_gradient(loss_named("alpha-diou"), "exact")
 
 
 def test_the_experiment_runs_on_one_thread_and_restores_the_setting() -> None:
@@ -237,7 +245,7 @@ def test_the_experiment_runs_on_one_thread_and_restores_the_setting() -> None:
 
 @pytest.fixture(scope="module")
 def simulation() -> Simulation:
-    return simulate(losses_with("exact"), gradient="exact", points=4, seed=11)
+    return simulate(default_losses("exact"), gradient="exact", points=4, seed=11)
 
 
 def test_the_plot_shows_errors_and_maps(simulation: Simulation) -> None:

@@ -19,6 +19,7 @@ from detloss.experiments.tuning.search_space import (
     parameters_over,
     start_settings,
     tunable_parameters,
+    with_settings,
 )
 
 
@@ -30,10 +31,33 @@ from detloss.experiments.tuning.search_space import (
         ("l1", "balanced_bce", ["alpha", "weight"]),
         ("smooth_l1", "softmax_focal", ["gamma", "beta", "weight"]),
         ("log_iou", "weighted_ce", ["weight"]),
+        ("siou", "vfl", ["alpha", "gamma", "theta", "weight"]),
+        (
+            "alpha-inner-siou",
+            "asl",
+            ["positive_gamma", "negative_gamma", "margin", "theta", "power", "inner", "weight"],
+        ),
+        ("focal-giou", "focal", ["alpha", "gamma", "weight"]),
+        ("focal-giou", "bce", ["gamma", "weight"]),
     ],
 )
 def test_tunable_parameters_follow_from_the_losses(box: str, cls: str, names: list[str]) -> None:
-    assert list(tunable_parameters(BOX_LOSSES[box], CLASS_LOSSES[cls])) == names
+    assert list(tunable_parameters(loss_named(box), loss_named(cls))) == names
+
+
+def test_settings_reach_the_modifiers_of_a_box_loss() -> None:
+    box, cls = loss_named("wise-inner-giou"), loss_named("focal")
+    tuned, tuned_cls = with_settings(box, cls, {"inner": 0.9, "delta": 2.0, "gamma": 1.0})
+    assert tuned.build().loss.overlap == detloss.Overlap(inner=0.9)
+    assert tuned.build().focuses[0].focus.delta == 2.0
+    assert tuned_cls.options == {"gamma": 1.0}
+    focal = loss_named("focal-giou")
+    assert with_settings(focal, cls, {"gamma": 1.0})[0] == focal, "gamma is that of the class loss"
+    assert with_settings(focal, loss_named("bce"), {"gamma": 1.0})[0] == focal.with_options({"gamma": 1.0})
+    assert code_line(box, cls, {"inner": 0.9}) == (
+        "box_loss = detloss.GeneralizedIoULoss(overlap=detloss.Overlap(power=1.0, interval=(0.0, 1.0), inner=0.9))"
+        "  # wise-: version 3, alpha 1.9, delta 3, momentum 0.99"
+    )
 
 
 def test_defaults_are_those_of_the_losses() -> None:

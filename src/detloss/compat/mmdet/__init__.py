@@ -22,6 +22,7 @@ focal, right by a logit > 16.75     0 in float32                      the true, 
 all weights 0, "none"               a single 0 (box losses but IoU)   one 0 per box
 weight 0 beside a NaN               NaN                               0: weight 0 excludes
 sigmoid focal of a class above C    an error                          a ValueError on the CPU, else NaN in its row
+SIoU above 2                        clamped to 2                      up to 2.03
 balanced L1, ``beta`` other than 1  the gradient jumps at 0           0 at 0
 distribution focal, target of n     an error                          belongs to the last bin
 Gaussian focal, probability 0 or 1  1e-12 inside the logarithms       that of the nearest number; gradient 0
@@ -29,12 +30,12 @@ Dice, ``eps``                       added to both sizes               not added;
 =================================== ================================= ==============================================
 
 Not here: ``EIoULoss``, which is Extended IoU in mmdet, not Efficient IoU; ``DiceLoss`` with ``naive_dice=False``, whose
-sizes are sums of squares.
+sizes are sums of squares; ``SIoULoss`` with ``neg_gamma=False``, which is 0 for a box far from its target.
 """
 
 from typing import NoReturn
 
-from detloss.compat.mmdet.box_losses import CIoULoss, DIoULoss, GIoULoss, IoULoss
+from detloss.compat.mmdet.box_losses import CIoULoss, DIoULoss, GIoULoss, IoULoss, SIoULoss
 from detloss.compat.mmdet.class_losses import CrossEntropyLoss, FocalLoss
 from detloss.compat.mmdet.number_losses import (
     BalancedL1Loss,
@@ -59,6 +60,7 @@ __all__ = [
     "L1Loss",
     "MSELoss",
     "QualityFocalLoss",
+    "SIoULoss",
     "SmoothL1Loss",
     "VarifocalLoss",
 ]

@@ -87,3 +87,25 @@ class CIoULoss(BoxLoss):
             for loss, side in ((detloss.complete_iou_loss, near), (detloss.distance_iou_loss, ~near))
         )
         return complete + distance
+
+
+class SIoULoss(BoxLoss):
+    """`detloss.scylla_iou_loss`, with ``neg_gamma=True``."""
+
+    def __init__(
+        self,
+        eps: float = 1e-6,
+        reduction: Reduction = "mean",
+        loss_weight: float = 1.0,
+        neg_gamma: bool = False,
+    ) -> None:
+        super().__init__(eps, reduction, loss_weight)
+        if not neg_gamma:
+            raise ValueError(
+                "neg_gamma: expected True, got False; with False the sign of an exponent is not that of the paper, and "
+                "the loss decreases to 0 as a box moves away from its target"
+            )
+        self.neg_gamma = neg_gamma
+
+    def evaluate(self, pred: Tensor, target: Tensor, weight: Weight, reduction: Reduction, divisor: Divisor) -> Tensor:
+        return detloss.scylla_iou_loss(pred, target, weight=weight, reduction=reduction, normalizer=divisor)

@@ -33,7 +33,7 @@ from detloss.experiments.comparison.database import (
     secrets_in,
 )
 from detloss.experiments.comparison.plan import Pair, Plan, pair_of
-from detloss.experiments.loss_names import ALL_LOSSES
+from detloss.experiments.loss_names import ALL_LOSSES, modifier_combinations
 from detloss.experiments.training.outcome import Outcome, Phase, Trial, pack, unpack
 from detloss.experiments.training.workers import Failed
 
@@ -95,12 +95,16 @@ def cause_of(error: BaseException) -> str:
 def loss_parameters(pair: Pair) -> dict[str, str | float]:
     """The losses of a pair as parameters for Optuna's tools; numeric options are parameters of their own.
 
-    The class loss focal:gamma=1.5 is "cls" = "focal" and "cls.gamma" = 1.5. Names with a custom detector are arbitrary.
+    The class loss focal:gamma=1.5 is "cls" = "focal" and "cls.gamma" = 1.5; the box loss inner-giou is "box" = "giou"
+    and "box.modifiers" = "inner". Names with a custom detector are arbitrary.
     """
     parameters: dict[str, str | float] = dict(pair._asdict())
     if pair.cls:
         for role, name in pair._asdict().items():
-            parameters[role], *options = name.split(":")
+            modified, *options = name.split(":")
+            modifiers, hyphen, parameters[role] = modified.rpartition("-")
+            if hyphen:
+                parameters[f"{role}.modifiers"] = modifiers
             for option, _, value in (option.partition("=") for option in options):
                 with suppress(ValueError):
                     parameters[f"{role}.{option}"] = float(value)
@@ -122,6 +126,7 @@ def distributions_of(plan: Plan) -> dict[str, BaseDistribution]:
     return {
         "box": CategoricalDistribution(custom or list(ALL_LOSSES)),
         "cls": CategoricalDistribution([""] if custom else list(ALL_LOSSES)),
+        "box.modifiers": CategoricalDistribution(modifier_combinations()),
         "seed": IntDistribution(min(plan.seeds), max(plan.seeds)),
         "steps": IntDistribution(1, plan.steps),
         "phase": CategoricalDistribution([phase.value for phase in Phase]),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import detloss
-from detloss.catalog import LOSSES, Kind, Loss
+from detloss.catalog import LOSSES, Kind, Loss, Sizes
 from detloss.experiments.simulation.published_step import TERMS, BoxPairs, published_gradient
 
 CENTER = 10.0
@@ -25,6 +25,9 @@ ASPECT_RATIOS = (1 / 4, 1 / 3, 1 / 2, 1.0, 2.0, 3.0, 4.0)
 TARGET_AREA = 1.0
 ANCHOR_AREAS = (0.5, 0.67, 0.75, 1.0, 1.33, 1.5, 2.0)
 
+SIZES = Sizes(image=(2 * CENTER, 2 * CENTER), objects=TARGET_AREA**0.5)
+"""Sizes of the image and of the targets."""
+
 CASES_PER_POINT = len(ANCHOR_AREAS) * len(ASPECT_RATIOS) * len(ASPECT_RATIOS)
 ALL_POINTS = 5000
 """Number of points in the paper: 1 715 000 cases."""
@@ -35,8 +38,14 @@ POINTS_PER_BATCH = {"cpu": 24, "cuda": 5000}
 
 CENTER_AND_SIDES = detloss.AxisAligned(format="cxcywh")
 
+DEFAULT_LOSSES = ("l1", "l2", "smooth_l1", "iou", "log_iou", "giou", "diou", "ciou")
+"""Names of the losses that are simulated unless others are chosen: those of the paper, and their relatives."""
+
 WITH_DIAGONAL = (detloss.distance_iou_loss, detloss.complete_iou_loss)
 """Losses that divide by c^2, the squared diagonal of the enclosing box."""
+
+WITH_OTHER_DIAGONALS = (detloss.efficient_iou_loss, detloss.shape_iou_loss, detloss.wise_iou_loss)
+"""Losses that divide by c^2 or by its terms in another way."""
 
 TotalLoss = Callable[[Tensor, Tensor], Tensor]
 """The sum of a loss over boxes and their targets, (n, 4) rows of center and sides."""
@@ -104,8 +113,15 @@ GRADIENTS: Mapping[str, Callable[[Loss], Gradient]] = {"exact": exact, "detach":
 
 
 def has_gradient(loss: Loss, gradient: str) -> bool:
-    """Whether boxes can follow a gradient of a loss: every loss of boxes or of their numbers has all but the last."""
-    return loss.kind in (Kind.REGRESSION, Kind.BOX) and (gradient != "published" or loss.name in TERMS)
+    """Whether boxes can follow a gradient of a loss.
+
+    Every loss of boxes or of their numbers has the exact one. The others are defined for the losses of the DIoU paper,
+    and the one with c^2 held constant also for losses without c^2.
+    """
+    if gradient == "published":
+        return loss.name in TERMS
+    is_defined = gradient == "exact" or not (loss.modifiers or loss.function in WITH_OTHER_DIAGONALS)
+    return loss.kind in (Kind.REGRESSION, Kind.BOX) and is_defined
 
 
 def losses_with(gradient: str) -> tuple[Loss, ...]:
@@ -113,10 +129,15 @@ def losses_with(gradient: str) -> tuple[Loss, ...]:
     return tuple(loss for loss in LOSSES if has_gradient(loss, gradient))
 
 
+def default_losses(gradient: str) -> tuple[Loss, ...]:
+    """List the losses of the catalog that are simulated unless others are chosen."""
+    return tuple(loss for loss in losses_with(gradient) if loss.name in DEFAULT_LOSSES)
+
+
 def total(loss: Loss) -> TotalLoss:
     """The sum of a loss: of a box loss over rows, of a regression loss over all numbers of the rows."""
     geometry = {"geometry": CENTER_AND_SIDES} if loss.kind is Kind.BOX else {}
-    return partial(loss.function, **loss.options, **geometry, reduction="sum")
+    return loss.with_sizes(SIZES).build(**geometry, reduction="sum").eval()
 
 
 def diagonal_term(pairs: BoxPairs) -> Tensor:

@@ -12,7 +12,7 @@ import click
 from detloss.catalog import Loss
 from detloss.experiments.cli_options import several_losses
 from detloss.experiments.loss_names import ALL_LOSSES
-from detloss.experiments.simulation.experiment import ALL_POINTS, GRADIENTS, Simulation, SimulationError, losses_with
+from detloss.experiments.simulation.experiment import ALL_POINTS, GRADIENTS, Simulation, SimulationError, default_losses
 from detloss.experiments.simulation.experiment import simulate as run
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def simulate(
     """
     if full and points is not None:
         raise click.UsageError(f"--full: expected no --points beside it, got --points {points}")
-    losses = losses or losses_with(gradient)
+    losses = losses or default_losses(gradient)
     points = ALL_POINTS if full else points or DEFAULT_POINTS
     from rich.console import Console
 

@@ -1,5 +1,6 @@
 """Plots of a simulation: the error over the steps, and maps of the final error."""
 
+from itertools import cycle, product
 from pathlib import Path
 
 import torch
@@ -51,14 +52,16 @@ def draw(simulation: Simulation) -> Figure:
 
 
 def draw_curves(axes: Axes, simulation: Simulation) -> None:
-    """Plot the error of all cases over the steps; dashed if the loss regresses the numbers that are measured."""
-    colors, dashes = iter(COLORS), iter(DASHES[1:])
+    """Plot the error of all cases over the steps; black and dashed if the loss regresses the numbers measured."""
+    of_boxes, of_numbers = cycle(product(DASHES, COLORS)), cycle(product((1.2, 2.2), DASHES[1:]))
     for course in simulation.courses:
         if course.is_trivial:
             label = f"{course.loss.title}: trivial, regresses\nthe numbers that are measured"
-            axes.plot(course.totals, label=label, color=INK, linestyle=next(dashes), linewidth=1.2)
+            width, dash = next(of_numbers)
+            axes.plot(course.totals, label=label, color=INK, linestyle=dash, linewidth=width)
         else:
-            axes.plot(course.totals, label=course.loss.title, color=next(colors))
+            dash, color = next(of_boxes)
+            axes.plot(course.totals, label=course.loss.title, color=color, linestyle=dash)
     start = max(course.totals[0] for course in simulation.courses)
     axes.set(xlabel="step", ylabel="total error", xlim=(0, STEPS), yscale="log", ylim=(FLOOR * start, 2 * start))
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=8)

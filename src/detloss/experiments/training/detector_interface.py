@@ -77,4 +77,4 @@ def loss_modules(box: Loss, cls: Loss, kinds: Sequence[Kind], reason: str) -> tu
     if cls.kind not in kinds or cls.from_counts is not None:
         usable = [loss.name for loss in LOSSES if loss.kind in kinds and loss.from_counts is None]
         raise ValueError(f"cls: expected one of {', '.join(usable)}, because {reason}; got {cls.name!r}")
-    return box.module(**box.options), cls.module(**cls.options)
+    return box.build(), cls.build()

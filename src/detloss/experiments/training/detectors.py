@@ -7,12 +7,14 @@ from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 import detloss
-from detloss.catalog import Kind, Loss
+from detloss.catalog import Kind, Loss, Sizes
 from detloss.detectors import RotatedUnitBox, UnitBox
+from detloss.detectors.backbone import SmallPyramid
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.training.detector_interface import Detector
 
@@ -36,13 +38,15 @@ def unitbox(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> UnitBox | 
     """Build UnitBox or RotatedUnitBox, with class weights computed from the data where the loss has them."""
     geometry = detloss.Rotated() if dataset.geometry == detloss.Rotated() else detloss.AxisAligned(format="ltrb")
     model = unitbox_of(dataset)(
-        box_loss=partial(box.function, **box.options, **({"geometry": geometry} if box.kind is Kind.BOX else {})),
-        class_loss=partial(cls.function, **cls.options),
+        box_loss=sized(box, dataset, unit=SmallPyramid.stride).build(
+            **({"geometry": geometry} if box.kind is Kind.BOX else {})
+        ),
+        class_loss=cls.build(),
         box_weight=weight,
     )
     if cls.from_counts is not None:
         from_data = cls.from_counts(cells_per_class(model, dataset.train))
-        model.class_loss = partial(cls.function, **cls.options, **from_data)
+        model.class_loss = cls.build(**from_data)
     return model
 
 
@@ -50,28 +54,28 @@ def retinanet(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector
     """Build torchvision's RetinaNet."""
     with required("torchvision", "retinanet"):
         from detloss.experiments.training import torchvision_detectors
-    return torchvision_detectors.retinanet(len(dataset.class_names), box, cls, weight)
+    return torchvision_detectors.retinanet(len(dataset.class_names), sized(box, dataset), cls, weight)
 
 
 def fcos(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
     """Build torchvision's FCOS."""
     with required("torchvision", "fcos"):
         from detloss.experiments.training import torchvision_detectors
-    return torchvision_detectors.fcos(len(dataset.class_names), box, cls, weight)
+    return torchvision_detectors.fcos(len(dataset.class_names), sized(box, dataset), cls, weight)
 
 
 def faster_rcnn(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
     """Build torchvision's Faster R-CNN, with the losses in its box head."""
     with required("torchvision", "faster-rcnn"):
         from detloss.experiments.training import torchvision_detectors
-    return torchvision_detectors.faster_rcnn(len(dataset.class_names), box, cls, weight)
+    return torchvision_detectors.faster_rcnn(len(dataset.class_names), sized(box, dataset), cls, weight)
 
 
 def yolo(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
     """Build ultralytics' YOLOv8n."""
     with required("ultralytics", "yolo"):
         from detloss.experiments.training import ultralytics_detectors
-    return ultralytics_detectors.yolo(len(dataset.class_names), box, cls, weight)
+    return ultralytics_detectors.yolo(len(dataset.class_names), sized(box, dataset), cls, weight)
 
 
 DETECTORS: Mapping[str, Recipe] = MappingProxyType(
@@ -97,6 +101,17 @@ def required(package: str, detector: str) -> Iterator[None]:
             f"detector {detector}: expected the package {package}, got none: pip install 'detloss[{package}]'",
             name=package,
         ) from error
+
+
+def sized(box: Loss, dataset: Dataset, unit: float = 1.0) -> Loss:
+    """Set the options of a box loss that are lengths, in units of so many pixels: the image and the mean object."""
+    if box.from_sizes is None:
+        return box
+    heights, widths, _ = zip(*(sample.image.shape for sample in dataset.train))
+    boxes = np.concatenate([sample.boxes for sample in dataset.train])
+    sides = boxes[:, 2:4] if dataset.geometry == detloss.Rotated() else boxes[:, 2:] - boxes[:, :2]
+    objects = float(np.sqrt(sides.prod(axis=1)).mean())
+    return box.with_sizes(Sizes((max(widths) / unit, max(heights) / unit), objects / unit))
 
 
 def check_geometry(box: Loss, detector: str, dataset: Dataset) -> None:

@@ -88,6 +88,6 @@ def run_tuning_trial(
     """Train a detector with the settings of a candidate and evaluate it on the images of the trial."""
     part = dataset if trial.fold is None else fold_dataset(dataset, trial.fold, trial.folds)
     settings: Settings = dict(trial.settings)
-    box, cls = (with_settings(loss_named(name), settings) for name in (trial.box, trial.cls))
+    box, cls = with_settings(loss_named(trial.box), loss_named(trial.cls), settings)
     outcome = train_and_evaluate(box, cls, trial, part, device=device, on_progress=on_progress)
     return replace(outcome, curve=[], predictions={})  # a tuning does not use them

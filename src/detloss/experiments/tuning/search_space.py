@@ -80,14 +80,21 @@ OPTIONS = (
     Parameter("alpha", LOGIT, 0.05, 0.999),
     Parameter("gamma", LINEAR, 0.0, 5.0),
     Parameter("beta", LOG, 1 / 16, 4.0),
+    Parameter("positive_gamma", LINEAR, 0.0, 5.0),
+    Parameter("negative_gamma", LINEAR, 0.0, 8.0),
+    Parameter("margin", LINEAR, 0.0, 0.3),
+    Parameter("delta", LOG, 1 / 16, 8.0),
+    Parameter("theta", LINEAR, 2.0, 6.0),
+    Parameter("power", LOG, 0.5, 6.0),
+    Parameter("inner", LOG, 0.5, 1.5),
 )
 """Tunable options; the signature of a loss function determines which of them it has, and their defaults."""
 
 
 def tunable_options(loss: Loss) -> list[Parameter]:
     """List the options of a loss that can be tuned: those whose value is a number on their scale."""
-    arguments = signature(loss.function).parameters
-    values = {name: loss.options.get(name, argument.default) for name, argument in arguments.items()}
+    defaults = {name: argument.default for name, argument in signature(loss.function).parameters.items()}
+    values = {**defaults, **loss.options, **loss.modifier_options}
     return [
         replace(option, default=values[option.name])
         for option in OPTIONS
@@ -96,9 +103,11 @@ def tunable_options(loss: Loss) -> list[Parameter]:
 
 
 def tunable_parameters(box: Loss, cls: Loss) -> dict[str, Parameter]:
-    """List everything that can be tuned for a pair of losses."""
+    """List everything that can be tuned for a pair of losses; an option that both have is that of the class loss."""
     weight = Parameter(WEIGHT, LOG, box.weight / WEIGHT_FACTOR, box.weight * WEIGHT_FACTOR, default=box.weight)
-    return {parameter.name: parameter for parameter in (*tunable_options(cls), *tunable_options(box), weight)}
+    of_class = {option.name: option for option in tunable_options(cls)}
+    of_box = {option.name: option for option in tunable_options(box) if option.name not in of_class}
+    return {**of_class, **of_box, WEIGHT: weight}
 
 
 def parameters_over(box: Loss, cls: Loss, over: Sequence[str] | None) -> list[Parameter]:
@@ -157,23 +166,31 @@ def extended(parameter: Parameter, starts: Sequence[Settings]) -> Parameter:
     return replace(parameter, low=min(parameter.low, *values), high=max(parameter.high, *values))
 
 
-def with_settings(loss: Loss, settings: Settings) -> Loss:
-    """Set those of the settings that are options of a loss."""
-    own = {option.name: settings[option.name] for option in tunable_options(loss) if option.name in settings}
-    return replace(loss, options={**loss.options, **own})
+def with_settings(box: Loss, cls: Loss, settings: Settings) -> tuple[Loss, Loss]:
+    """Set those of the settings that are options of one of the losses."""
+    of_class = {option.name for option in tunable_options(cls)}.intersection(settings)
+    of_box = {option.name for option in tunable_options(box)}.intersection(settings) - of_class
+    return (
+        box.with_options({name: value for name, value in settings.items() if name in of_box}),
+        cls.with_options({name: value for name, value in settings.items() if name in of_class}),
+    )
 
 
 def code_line(box: Loss, cls: Loss, settings: Settings) -> str:
     """Write Python code that constructs the tuned losses, and sets the weight if it was tuned."""
-    statements = []
-    for variable, loss in (("class_loss", cls), ("box_loss", box)):
+    statements, remarks = [], []
+    tuned_box, tuned_cls = with_settings(box, cls, settings)
+    for variable, loss, tuned in (("class_loss", cls, tuned_cls), ("box_loss", box, tuned_box)):
         if any(option.name in settings for option in tunable_options(loss)):
-            options: dict[str, Any] = dict(with_settings(loss, settings).options)
+            options: dict[str, Any] = {**tuned.options, **tuned.overlap_options}
             arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
-            statements.append(f"{variable} = detloss.{loss.module.__name__}({arguments})")
+            statements.append(
+                f"{variable} = detloss.{loss.module.__name__}({arguments})".replace("=Overlap", "=detloss.Overlap")
+            )
+            remarks += [f"{each.name}-: {described(each.options)}" for each in tuned.modifiers if each.focus]
     if WEIGHT in settings:
         statements.append(f"box_weight = {settings[WEIGHT]!r}")
-    return "; ".join(statements)
+    return "  # ".join(filter(None, ["; ".join(statements), "; ".join(remarks)]))
 
 
 def described(settings: Settings) -> str:

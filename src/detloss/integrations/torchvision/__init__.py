@@ -40,8 +40,8 @@ def use_losses(
             and Keypoint R-CNN.
         box: The box loss: a function, a ``functools.partial`` of it or a module, of kind ``BOX`` with corners x1, y1,
             x2, y2 in pixels, or of kind ``REGRESSION`` (`detloss.catalog.Kind`). None keeps the model's own.
-        classification: The class loss: of kind ``SIGMOID`` for RetinaNet and FCOS, of kind ``SOFTMAX`` with class 0 as
-            background for SSD and the box head of Faster R-CNN. None keeps the model's own.
+        classification: The class loss: of kind ``SIGMOID`` or ``QUALITY`` for RetinaNet and FCOS, of kind ``SOFTMAX``
+            with class 0 as background for SSD and the box head of Faster R-CNN. None keeps the model's own.
         proposal_box: The box loss of Faster R-CNN's region proposal network. None keeps the model's own.
         proposal_classification: The loss of its objectness logit, of kind ``SIGMOID``. None keeps the model's own.
         box_weight: Factor of the box loss.

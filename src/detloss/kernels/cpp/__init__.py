@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from detloss.formulas.measures import INNER
 from detloss.geometry import FORMATS, Polygon, Rotated
 from detloss.kernels import eager
 from detloss.kernels.interface import (
@@ -30,7 +31,7 @@ from detloss.kernels.interface import (
     has_plain_memory,
 )
 
-MOST_PARAMETERS = 5  # of a formula
+MOST_PARAMETERS = 7  # of a formula
 TASK = struct.Struct(f"=11q 2d {3 * (3 + MOST_PARAMETERS)}q {MOST_PARAMETERS}d 3q")  # `Task` of task.h, field by field
 ROWS = struct.Struct("=8q d")  # the fields that `RowTask` adds
 CONVEX = struct.Struct("=4q")  # the fields that `ConvexTask` adds
@@ -111,7 +112,8 @@ class Plan(NamedTuple):
         constants = [0.0] * MOST_PARAMETERS
         for k, parameter in enumerate(parameters):
             if isinstance(parameter, Tensor) and parameter.dim():
-                fields += operand_of(parameter if self.by_row else parameter.expand(shape), dtype, kept)
+                per_class = self.by_row and not self.dimensions  # else there is one value per element or pair of boxes
+                fields += operand_of(parameter if per_class else parameter.expand(loss_shape), dtype, kept)
             else:
                 constants[k] = float(parameter)
                 fields += ABSENT
@@ -163,7 +165,7 @@ def plan_of(request: Request) -> Plan | None:
             box_format = list(FORMATS).index(geometry.format)
             return Plan(library.detloss_pairs, number, geometry.dims, box_format, measure, by_row=True)
         case ConvexRequest(_, (first, second), enclosing, measure):
-            if isinstance(first, SHAPES) and isinstance(second, SHAPES):
+            if INNER.isdisjoint(request.needs) and isinstance(first, SHAPES) and isinstance(second, SHAPES):
                 shapes = SHAPES.index(type(first)), SHAPES.index(type(second))
                 hull = enclosing == "hull"
                 return Plan(library.detloss_convex, number, measure=measure, by_row=True, shapes=shapes, hull=hull)

@@ -5,22 +5,32 @@
 namespace detloss::ISA {
 namespace {
 
-// In two dimensions each penalty has its own loops; in one and three, where compile time matters more than speed, all
-// penalties share them.
+template <class Penalty, class... Each>
+constexpr bool is_one_of = (std::is_same_v<Penalty, Each> || ...);
+
+// In two dimensions the first losses have their own loops, and all others share two; in one and three, where compile time
+// matters more than speed, all losses share them. No loop: a measure or parameters without generated code.
 template <int dimensions, class S, class Penalty>
-const PairBlocks<S>* blocks_of() {
-    if constexpr (dimensions == 2) return &pair_blocks<Penalty, dimensions, S>;
-    else if constexpr (Any::includes<Penalty, Lanes<S>>) return &pair_blocks<Any, dimensions, S>;
-    else if constexpr (requires { sizeof(GeometryFor<dimensions, Penalty>); }) return &pair_blocks<Penalty, dimensions, S>;
-    else return nullptr;  // a measure that boxes of so many dimensions do not provide
+constexpr PairBlocks<S> blocks_of() {
+    if constexpr (dimensions != 2) {
+        if constexpr (Any::includes<Penalty, Lanes<S>>) return pair_blocks<Any, dimensions, S>;
+        else return {};
+    } else if constexpr (is_one_of<Penalty, iou, log_iou, generalized_iou, distance_iou, complete_iou>) {
+        return pair_blocks<Penalty, dimensions, S>;
+    } else {
+        constexpr bool inner_boxes = Penalty::uses_inner_difference || Penalty::uses_aspect_angle;
+        constexpr auto* block = pair_block<Called<inner_boxes>, dimensions, true, S>;
+        return {{block, block}, penalize<typename Penalty::Function, Lanes<S>>};
+    }
 }
 
 template <int dimensions, class S, class... Penalty>
 Status loop(const Task& task, ParallelFor parallel_for, Formulas<Penalty...>) {
-    static const PairBlocks<S>* const all[] = {blocks_of<dimensions, S, Penalty>()...};
-    const auto blocks = all[task.formula];
-    if (blocks) pairs(task, parallel_for, *blocks);
-    return blocks ? done : unsupported;
+    static constexpr PairBlocks<S> all[] = {blocks_of<dimensions, S, Penalty>()...};
+    const auto& blocks = all[task.formula];
+    if (!blocks.of[0]) return unsupported;
+    pairs(task, parallel_for, blocks);
+    return done;
 }
 
 template <class S>

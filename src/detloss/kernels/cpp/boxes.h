@@ -1,7 +1,7 @@
 // The loop over pairs of axis-aligned boxes. The format is selected at run time, per register, so the code to compile grows
 // with formats plus penalties, not with their product.
 #pragma once
-#include "loops.h"
+#include "penalty_call.h"
 
 namespace detloss::ISA {
 
@@ -108,6 +108,9 @@ struct PairBlock {
     int64_t rows;
     S factor;      // of the derivatives: 1 / divisor, negative for the similarity
     bool measure;  // the similarity, not the loss
+    PenaltyCall<Lanes<S>> penalty;  // of penalties with parameters
+    Parameter<S> parameters[most_parameters];
+    S exchanged;  // 1 if `pred` is the target
 };
 
 template <class Format, class... Others, class L>
@@ -127,8 +130,7 @@ INLINE std::tuple<L, L> derivatives_in(int64_t format, Formulas<Format, Others..
 // Any penalty without an optional measure, and any format: one loop for all of them, which calls what the others inline.
 struct Any : AnyPenalty {
     template <class Penalty, class L>
-    static constexpr bool includes =
-        std::is_convertible_v<decltype(std::declval<PairMeasures<L>>().template penalized<Penalty>()), Outcome<L>>;
+    static constexpr bool includes = !Penalty::has_parameters && !Penalty::uses_aspect_angle;
 
     template <class L>
     __attribute__((noinline)) static auto differences(int64_t format, L a, L b, L c, L d) {
@@ -169,14 +171,38 @@ struct Parts {
     }
 };
 
+// Any penalty with parameters: one loop for all of them without the measures of inner boxes, and one for the others.
+template <bool has_inner_boxes>
+struct Called {
+    static constexpr bool has_parameters = true, inner_boxes = has_inner_boxes;
+};
+// The call, which keeps the derivatives.
+template <class L>
+struct PenaltyWithParameters {
+    PenaltyCall<L> penalty;
+    PenaltyOutcome<L> outcome;
+    template <class... Numbers>
+    INLINE auto value(Numbers... numbers) {
+        const struct {
+            PairMeasures<L> pair;
+            L parameters[most_parameters];
+        } given{L(numbers)...};
+        penalty(given.pair, given.parameters, outcome);
+        return result(outcome.loss, outcome.similarity);
+    }
+    template <class... Numbers>
+    INLINE auto derivatives(Numbers...) const {
+        return outcome.slopes.all();
+    }
+};
+
 template <class Penalty, int dimensions, bool by_pred, class S, class L = Lanes<S>, size_t... k>
 INLINE void evaluate_pairs(const PairBlock<S>& block, int64_t at, std::index_sequence<k...> numbers) {
     constexpr int width = 2 * dimensions;
     const auto pred = load_rows<L>(block.pred + at * width, numbers);
     const auto target = load_rows<L>(block.target + at * width, numbers);
-    const Parts<Penalty, L> penalty{block.formula};
     const auto differences_of = [&](auto... numbers) INLINED {
-        if constexpr (std::is_same_v<Penalty, Any>) return Any::differences(block.format, numbers...);
+        if constexpr (std::is_same_v<Penalty, Any> || Penalty::has_parameters) return Any::differences(block.format, numbers...);
         else return differences_in(block.format, formats{}, numbers...);
     };
     const auto derivatives_by = [&](auto... slopes) INLINED { return derivatives_in<L>(block.format, formats{}, slopes...); };
@@ -187,13 +213,23 @@ INLINE void evaluate_pairs(const PairBlock<S>& block, int64_t at, std::index_seq
         each.store(block.value + at);
     };
     const auto derivatives = [&](auto... each) INLINED {
+        if (Penalty::has_parameters && !block.d_pred) return;
         L factor = block.factor;
         if (block.weight) factor = factor * L::load(block.weight + at);
         store_rows(block.d_pred + at * width, weighted(factor, each)...);
     };
-    GeometryFor<dimensions, Penalty>::of(
-        penalty, differences_of, derivatives_by, std::bool_constant<by_pred>{}, value, derivatives, std::get<k>(pred)..., std::get<k>(target)...
-    );
+    if constexpr (Penalty::has_parameters) {
+        const auto with = [&]<size_t... p>(std::index_sequence<p...>) INLINED {
+            AxisAlignedWithParameters<dimensions, Penalty::inner_boxes>::of(
+                PenaltyWithParameters<L>{block.penalty}, differences_of, derivatives_by, std::bool_constant<by_pred>{}, value,
+                derivatives, std::get<k>(pred)..., std::get<k>(target)..., L(block.exchanged), block.parameters[p].template at<L>(at)...);
+        };
+        with(std::make_index_sequence<most_parameters>{});
+    } else {
+        GeometryFor<dimensions, Penalty>::of(
+            Parts<Penalty, L>{block.formula}, differences_of, derivatives_by, std::bool_constant<by_pred>{}, value, derivatives,
+            std::get<k>(pred)..., std::get<k>(target)...);
+    }
 }
 
 template <class Penalty, int dimensions, bool by_pred, class S>
@@ -206,18 +242,21 @@ void pair_block(const PairBlock<S>& shared) {
     }
 }
 
-// The blocks of a penalty: the value alone, and with the derivative.
+// The blocks of a penalty: the value alone, and with the derivative. Those of penalties with parameters call the penalty.
 template <class S>
-using PairBlocks = std::array<void (*)(const PairBlock<S>&), 2>;
+struct PairBlocks {
+    void (*of[2])(const PairBlock<S>&);
+    PenaltyCall<Lanes<S>> penalty = nullptr;
+};
 template <class Penalty, int dimensions, class S>
-constexpr PairBlocks<S> pair_blocks = {pair_block<Penalty, dimensions, false, S>, pair_block<Penalty, dimensions, true, S>};
+constexpr PairBlocks<S> pair_blocks = {{pair_block<Penalty, dimensions, false, S>, pair_block<Penalty, dimensions, true, S>}};
 
 template <class S>
 void pairs(const Task& task, ParallelFor parallel_for, const PairBlocks<S>& blocks) {
     const int64_t width = 2 * task.dimensions, rows_in_block = block_numbers / (2 * width);
     const double divisor = divisor_of(task, task.entries);
     const auto work = [&](int64_t begin, int64_t rows) {
-        alignas(64) S buffers[4][block_numbers / 2], row_buffers[2][block_numbers / 4];
+        alignas(64) S buffers[4][block_numbers / 2], row_buffers[2 + most_parameters][block_numbers / 4];
         constexpr int64_t least = Lanes<S>::count;
         const S* pred = staged(task.pred, begin * width, rows * width, buffers[0], least * width);
         const S* target = staged(task.target, begin * width, rows * width, buffers[1], least * width);
@@ -228,13 +267,17 @@ void pairs(const Task& task, ParallelFor parallel_for, const PairBlocks<S>& bloc
         const S factor = reciprocal<S>(divisor);
         PairBlock<S> block{
             task.formula, task.format, pred, target, weight, value.at, task.d_pred ? d_pred.at : nullptr,
-            rows, task.measure ? -factor : factor, bool(task.measure)};
-        blocks[task.d_pred != nullptr](block);
+            rows, task.measure ? -factor : factor, bool(task.measure), blocks.penalty};
+        if (blocks.penalty)
+            for (int k = 0; k < most_parameters; ++k)
+                block.parameters[k] = {staged(task.parameters[k], begin, rows, row_buffers[2 + k]), S(task.constants[k])};
+        blocks.of[task.d_pred != nullptr](block);
         const double total = task.reduction ? total_of(value.at, rows) : 0.0;
         if (task.d_target) {  // the same pairs with exchanged operands
             S unused[block_numbers / 4];
             block.pred = target, block.target = pred, block.value = unused, block.d_pred = d_target.at;
-            blocks[1](block);
+            block.exchanged = S(1);
+            blocks.of[1](block);
         }
         value.finish(rows, 1), d_pred.finish(rows, width), d_target.finish(rows, width);
         return total;

@@ -15,6 +15,7 @@ const ConvexPenalty& penalty_of(const ConvexTask& task, Formulas<Penalty...>) {
 
 Status run_convex(const ConvexTask& task, ParallelFor parallel_for) {
     const ConvexPenalty& penalty = penalty_of(task, penalties{});
+    if (!penalty.of) return unsupported;
     if (task.task.arithmetic == float64) convex<double>(task, penalty, parallel_for);
     else convex<float>(task, penalty, parallel_for);
     return done;

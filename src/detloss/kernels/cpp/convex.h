@@ -2,7 +2,7 @@
 #pragma once
 #include <optional>
 
-#include "loops.h"
+#include "penalty_call.h"
 #include "polygon_overlap.h"
 
 namespace detloss::ISA {
@@ -24,29 +24,20 @@ struct AspectAngle {
 
 // The parts of the loop that depend on the penalty.
 struct ConvexPenalty {
-    using L = Lanes<double>;
-    struct Outcome {
-        L loss, similarity;
-        Slopes<L> slopes;
-    };
-    void (*of)(const PairMeasures<L>& pair, Outcome& outcome);
+    PenaltyCall<Lanes<double>> of;
     bool uses_enclosure, uses_distance, uses_diagonal, uses_aspect_angle;
 };
 
-INLINE Lanes<double> or_zero(Lanes<double> number) { return number; }
-INLINE Lanes<double> or_zero(absent) { return 0.0; }
-
+// No penalty, if it reads measures of axis-aligned boxes.
 template <class Penalty>
-void penalize(const PairMeasures<Lanes<double>>& pair, ConvexPenalty::Outcome& outcome) {
-    const auto keep = [&](auto loss, auto similarity, auto... each) INLINED {
-        outcome = {loss, similarity, {or_zero(each)...}};
-    };
-    std::apply(keep, pair.template penalized<Penalty>());
+constexpr ConvexPenalty convex_penalty_of() {
+    if constexpr (Penalty::uses_axes || Penalty::uses_plane || Penalty::uses_inner_difference) return {};
+    else
+        return {penalize<typename Penalty::Function, Lanes<double>>, Penalty::uses_enclosure_excess, Penalty::uses_distance,
+                Penalty::uses_diagonal, Penalty::uses_aspect_angle};
 }
-
 template <class Penalty>
-constexpr ConvexPenalty convex_penalty = {
-    penalize<Penalty>, Penalty::uses_enclosure_excess, Penalty::uses_distance, Penalty::uses_diagonal, Penalty::uses_aspect_angle};
+constexpr ConvexPenalty convex_penalty = convex_penalty_of<Penalty>();
 
 template <class L>
 INLINE void load_shape(Polygon<L>& polygon, const L* row, int64_t shape, int64_t width, L scale) {
@@ -66,6 +57,7 @@ struct ConvexBlock {
     const double *first, *second, *weight;
     double *value, *d_first, *d_second;
     double factor;  // of the derivatives: 1 / divisor
+    const Lanes<double>* parameters;
 };
 
 inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, const ConvexBlock& block, int64_t at) {
@@ -123,10 +115,14 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
         .distance = distance,
         .diagonal = diagonal,
         .aspect_angle = aspect.angle,
+        .inner_difference = difference,
+        .inner_intersection = intersection,
     };
-    ConvexPenalty::Outcome outcome;
-    of(pair, outcome);
-    const auto& [loss, similarity, slopes] = outcome;
+    PenaltyOutcome<L> outcome;
+    of(pair, block.parameters, outcome);
+    auto& [loss, similarity, slopes] = outcome;
+    slopes.symmetric_difference = slopes.symmetric_difference + slopes.inner_difference;
+    slopes.intersection = slopes.intersection + slopes.inner_intersection;
 
     // Comparisons hide numbers that are not finite: this is 0 for finite rows and NaN for the others.
     const L non_finite = 0.0 * total;
@@ -183,6 +179,8 @@ void convex(const ConvexTask& all, const ConvexPenalty& penalty, ParallelFor par
     const int64_t width = task.width, second_width = all.second_width;
     const int64_t pairs_in_block = std::max<int64_t>(least, block_numbers / std::max(width, second_width));
     const double divisor = divisor_of(task, task.entries);
+    Lanes<double> parameters[most_parameters];
+    for (int k = 0; k < most_parameters; ++k) parameters[k] = task.constants[k];
     const auto work = [&](int64_t begin, int64_t pairs) {
         alignas(64) double buffers[4][block_numbers], row_buffers[2][block_numbers / 4];
         const double* first = staged(task.pred, begin * width, pairs * width, buffers[0], least * width);
@@ -191,7 +189,7 @@ void convex(const ConvexTask& all, const ConvexPenalty& penalty, ParallelFor par
         const Output<double, To> value(task.reduction ? nullptr : task.value, begin, pairs, 1, row_buffers[1], least);
         const Output<double, To> d_first(task.d_pred, begin, pairs, width, buffers[2], least);
         const Output<double, To> d_second(task.d_target, begin, pairs, second_width, buffers[3], least);
-        const ConvexBlock block{first, second, weight, value.at, d_first.at, task.d_target ? d_second.at : nullptr, reciprocal<double>(divisor)};
+        const ConvexBlock block{first, second, weight, value.at, d_first.at, task.d_target ? d_second.at : nullptr, reciprocal<double>(divisor), parameters};
         for (int64_t next = 0; next < pairs; next += least) {
             const int64_t at = std::max<int64_t>(0, std::min(next, pairs - least));  // the last overlaps
             convex_pairs(all, penalty, block, at);

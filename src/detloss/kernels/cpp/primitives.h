@@ -116,7 +116,7 @@ INLINE L power_of_two(typename L::Bits exponent) {
     return L::from_bits((exponent + L::Bits::all(F::bias)) << F::mantissa);
 }
 
-// exp(x) for x <= 0.
+// exp(x) for x up to 80.
 template <class L>
 INLINE L exp(L x) {
     using F = Float<typename L::scalar>;
@@ -235,12 +235,12 @@ INLINE L weighted(L weight, L value) {
     return weight * where(weight == 0.0, 0.0, value);
 }
 
-INLINE Lanes<double> general_power(Lanes<double> x, double exponent) {
+// Not inline: every formula with a power would contain a copy.
+__attribute__((noinline)) inline Lanes<double> general_power(Lanes<double> x, double exponent) {
     for (int lane = 0; lane < x.count; ++lane) x.set(lane, std::pow(x[lane], exponent));
     return x;
 }
 
-// Not inline: every formula with a power would contain a copy.
 __attribute__((noinline)) inline Lanes<float> general_power(Lanes<float> x, double exponent) {
     using Wide = Lanes<double>;
     float numbers[2 * Wide::count];

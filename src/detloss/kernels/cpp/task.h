@@ -7,14 +7,14 @@ namespace detloss {
 enum Kind : int64_t { float32, float64, bfloat16, float16, int64 };
 enum Reduction : int64_t { none, sum, mean_over_divisor, mean_over_present };
 
-constexpr int most_parameters = 5;  // of a formula
-
 // A tensor. No layout: contiguous. Else the rank, the sizes, and the strides in elements.
 struct Operand {
     const void* data;
     int64_t kind;
     const int64_t* layout;
 };
+
+constexpr int most_parameters = 7;  // of a formula
 
 struct Task {
     int64_t formula, dimensions, format;  // dimensions and format of boxes only

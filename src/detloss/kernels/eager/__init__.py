@@ -200,16 +200,26 @@ def _(
     # The rounding errors of a product of more than three lengths exceed the documented tolerance of float32.
     exact = accumulator(pred) if dims > 3 else dtype
     columns, target_columns = axes_of(pred.to(exact), dims), axes_of(target.to(exact), dims)
+    formula, needs, options = request.formula, request.needs, [parameter.to(exact) for parameter in parameters]
+    exchanged = pred.new_tensor([0.0, 1.0], dtype=exact)
 
-    def of(a: list[tuple[Tensor, Tensor]], b: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    def of(a: list[tuple[Tensor, Tensor]], b: list[tuple[Tensor, Tensor]], exchanged: Tensor) -> tuple[Tensor, Tensor]:
         loss, similarity, derivatives = axis_aligned(
-            primitives, request.formula, box_format.differences_of, box_format.derivatives_by, request.needs, a, b
+            primitives,
+            formula,
+            box_format.differences_of,
+            box_format.derivatives_by,
+            needs,
+            a,
+            b,
+            exchanged,
+            *options,
         )
         row = torch.stack([first for first, _ in derivatives] + [second for _, second in derivatives], -1).to(dtype)
         return (similarity.to(dtype), -row) if request.measure else (loss.to(dtype), row)
 
-    value, d_pred = of(columns, target_columns)
-    d_target = of(target_columns, columns)[1] if needs_target_gradient else None
+    value, d_pred = of(columns, target_columns, exchanged[0])
+    d_target = of(target_columns, columns, exchanged[1])[1] if needs_target_gradient else None
     return Entries(value, d_pred, d_target)
 
 
@@ -217,7 +227,7 @@ def _(
 def _(
     request: ConvexRequest, pred: Tensor, target: Tensor, parameters: Sequence[Tensor], needs_target_gradient: bool
 ) -> Entries:
-    value, d_pred, d_target = convex.evaluate(request, pred, target)
+    value, d_pred, d_target = convex.evaluate(request, pred, target, [each.to(torch.float64) for each in parameters])
     return Entries(value, d_pred, d_target if needs_target_gradient else None)
 
 

@@ -90,6 +90,7 @@ def pairs(
     arrivals,
     weights,
     divisors,
+    parameters,
     count,
     steps,
     columns,
@@ -101,6 +102,14 @@ def pairs(
     target_column,
     weight: tl.float64,
     divisor: tl.float64,
+    parameter0: tl.float64,
+    parameter1: tl.float64,
+    parameter2: tl.float64,
+    parameter3: tl.float64,
+    parameter4: tl.float64,
+    parameter5: tl.float64,
+    parameter6: tl.float64,
+    inputs: tl.constexpr,
     geometry: tl.constexpr,
     penalty: tl.constexpr,
     differences_of: tl.constexpr,
@@ -113,7 +122,10 @@ def pairs(
     dtype: tl.constexpr,
     block: tl.constexpr,
 ):
-    """Losses and derivatives of pairs; expanded operands have strides of 0 along rows or columns."""
+    """Losses and derivatives of pairs; expanded operands have strides of 0 along rows or columns.
+
+    `inputs` is the number of inputs of the geometry beside the rows: 0, or the order of both rows and the parameters.
+    """
     total = number(divisor, divisors, dtype)
     lanes, partial = tl.arange(0, block), tl.zeros((block,), dtype)
     for step in range(0, steps):
@@ -124,11 +136,26 @@ def pairs(
         of_target = load_columns(target, row * target_row + column * target_column, inside, width, padded, dtype)
         factor = numbers(weight, weights, row * weight_row + column * weight_column, inside, dtype)
         factor = tl.where(inside, factor, 0.0)
-        results = geometry(penalty, differences_of, derivatives_by, *of_pred[:width], *of_target[:width])
+        options = (
+            numbers(parameter0, parameters[0], at, inside, dtype),
+            numbers(parameter1, parameters[1], at, inside, dtype),
+            numbers(parameter2, parameters[2], at, inside, dtype),
+            numbers(parameter3, parameters[3], at, inside, dtype),
+            numbers(parameter4, parameters[4], at, inside, dtype),
+            numbers(parameter5, parameters[5], at, inside, dtype),
+            numbers(parameter6, parameters[6], at, inside, dtype),
+        )
+        given = (number(0.0, None, dtype), *options)  # the first: whether the operands are exchanged
+        results = geometry(
+            penalty, differences_of, derivatives_by, *of_pred[:width], *of_target[:width], *given[:inputs]
+        )
         if d_pred is not None:
             store_slopes(results[2:], d_pred, at, inside, factor, total, measure, mean, width, padded)
         if d_target is not None:
-            swapped = geometry(penalty, differences_of, derivatives_by, *of_target[:width], *of_pred[:width])
+            given = (number(1.0, None, dtype), *options)
+            swapped = geometry(
+                penalty, differences_of, derivatives_by, *of_target[:width], *of_pred[:width], *given[:inputs]
+            )
             store_slopes(swapped[2:], d_target, at, inside, factor, total, measure, mean, width, padded)
         loss = weighted(factor, results[1] if measure else results[0])
         partial = store_or_add(loss, inside, at, value, partial, reduced)

@@ -371,7 +371,7 @@ def log_and_error(x):
 
 @triton.jit
 def general_power(x, exponent):
-    """x^exponent for x >= 0 and exponent > 0; 0, infinity and NaN are their own powers."""
+    """x^exponent for x >= 0; 0, infinity and NaN are their own powers."""
     high, low = log_and_error(x)
     product, error = exact_product(high, exponent)
     result = exp(product)
@@ -380,7 +380,7 @@ def general_power(x, exponent):
 
 @triton.jit
 def power(x, exponent):
-    """x^exponent for x >= 0 and one exponent >= 0 for all."""
+    """x^exponent for x >= 0 and one exponent for all."""
     if exponent == 2.0:
         result = x * x
     elif exponent == 1.0:

@@ -1076,6 +1076,700 @@ def iou(symmetric_difference, intersection, distinct, enclosure_excess, distance
 
 
 @triton.jit
+def generalized_iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
+    v0 = symmetric_difference + intersection
+    v1 = v0 + enclosure_excess
+    v2 = inverse(v1)
+    v3 = v1 == 0.0
+    v4 = enclosure_excess * v2
+    v5 = where(v3, distinct, v4)
+    v6 = -v5
+    v7 = v6 * v2
+    v8 = v0 * v2
+    v9 = v8 * v2
+    v10 = symmetric_difference + intersection
+    v11 = quotient(intersection, v10)
+    v12 = v10 == 0.0
+    v13 = quotient(symmetric_difference, v10)
+    v14 = where(v12, distinct, v13)
+    v15 = v10 == 0.0
+    v16 = 1.0 - distinct
+    v17 = where(v15, v16, v11)
+    v18 = quotient(v11, v10)
+    v19 = quotient(v14, v10)
+    v20 = -v19
+    v21 = v14 + v5
+    v22 = v17 - v5
+    v23 = v18 + v7
+    v24 = v20 + v7
+    return v21, v22, v23, v24, v9, 0.0, 0.0, 0.0
+
+
+@triton.jit
+def distance_iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
+    v0 = quotient(distance, diagonal)
+    v1 = inverse(diagonal)
+    v2 = quotient(v0, diagonal)
+    v3 = -v2
+    v4 = symmetric_difference + intersection
+    v5 = quotient(intersection, v4)
+    v6 = v4 == 0.0
+    v7 = quotient(symmetric_difference, v4)
+    v8 = where(v6, distinct, v7)
+    v9 = v4 == 0.0
+    v10 = 1.0 - distinct
+    v11 = where(v9, v10, v5)
+    v12 = quotient(v5, v4)
+    v13 = quotient(v8, v4)
+    v14 = -v13
+    v15 = v8 + v0
+    v16 = v11 - v0
+    return v15, v16, v12, v14, 0.0, v1, v3, 0.0
+
+
+@triton.jit
+def complete_iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
+    v0 = quotient(distance, diagonal)
+    v1 = inverse(diagonal)
+    v2 = quotient(v0, diagonal)
+    v3 = -v2
+    v4 = symmetric_difference + intersection
+    v6 = v4 == 0.0
+    v7 = quotient(symmetric_difference, v4)
+    v8 = where(v6, distinct, v7)
+    v15 = 0.4052847345693511 * aspect_angle
+    v16 = v15 * aspect_angle
+    v17 = v8 + v16
+    v18 = quotient(v16, v17)
+    v19 = constant(v18)
+    v20 = v19 * v16
+    v21 = 0.8105694691387022 * v19
+    v22 = v21 * aspect_angle
+    v23 = symmetric_difference + intersection
+    v24 = quotient(intersection, v23)
+    v25 = v23 == 0.0
+    v26 = quotient(symmetric_difference, v23)
+    v27 = where(v25, distinct, v26)
+    v28 = v23 == 0.0
+    v29 = 1.0 - distinct
+    v30 = where(v28, v29, v24)
+    v31 = quotient(v24, v23)
+    v32 = quotient(v27, v23)
+    v33 = -v32
+    v34 = v27 + v0
+    v35 = v30 - v0
+    v36 = v34 + v20
+    v37 = v35 - v20
+    return v36, v37, v31, v33, 0.0, v1, v3, v22
+
+
+@triton.jit
+def wise_iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
+    v0 = symmetric_difference + intersection
+    v1 = quotient(intersection, v0)
+    v2 = v0 == 0.0
+    v3 = quotient(symmetric_difference, v0)
+    v4 = where(v2, distinct, v3)
+    v8 = quotient(v1, v0)
+    v9 = quotient(v4, v0)
+    v10 = -v9
+    v11 = constant(diagonal)
+    v12 = quotient(distance, v11)
+    v13 = exp(v12)
+    v14 = v4 * v13
+    v15 = 1.0 - v14
+    v16 = v8 * v13
+    v17 = v10 * v13
+    v18 = inverse(v11)
+    v19 = v14 * v18
+    return v14, v15, v16, v17, 0.0, v19, 0.0, 0.0
+
+
+@triton.jit
+def efficient_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = quotient(distance, diagonal)
+    v1 = inverse(diagonal)
+    v2 = quotient(v0, diagonal)
+    v3 = -v2
+    v4 = quotient(growth0, span0)
+    v5 = quotient(v4, span0)
+    v6 = 2.0 * v5
+    v7 = v4 * v4
+    v8 = 0.0 + v7
+    v9 = -v4
+    v10 = v9 * v6
+    v11 = quotient(growth1, span1)
+    v12 = quotient(v11, span1)
+    v13 = 2.0 * v12
+    v14 = v11 * v11
+    v15 = v8 + v14
+    v16 = -v11
+    v17 = v16 * v13
+    v18 = symmetric_difference + intersection
+    v19 = quotient(intersection, v18)
+    v20 = v18 == 0.0
+    v21 = quotient(symmetric_difference, v18)
+    v22 = where(v20, distinct, v21)
+    v23 = v18 == 0.0
+    v24 = 1.0 - distinct
+    v25 = where(v23, v24, v19)
+    v26 = quotient(v19, v18)
+    v27 = quotient(v22, v18)
+    v28 = -v27
+    v29 = v22 + v0
+    v30 = v25 - v0
+    v31 = v29 + v15
+    v32 = v30 - v15
+    return v31, v32, v26, v28, 0.0, v1, v3, 0.0, 0.0, 0.0, 0.0, v6, v10, 0.0, v13, v17
+
+
+@triton.jit
+def scylla_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = absolute(shift0)
+    v1 = absolute(shift1)
+    v2 = maximum(v0, v1)
+    v3 = quotient(v0, v2)
+    v4 = quotient(v1, v2)
+    v5 = v3 * v3
+    v6 = v4 * v4
+    v7 = v5 + v6
+    v8 = 2.0 * v3
+    v9 = v8 * v4
+    v10 = quotient(v9, v7)
+    v11 = 2.0 - v10
+    v12 = quotient(v0, span0)
+    v13 = quotient(v1, span1)
+    v14 = -v11
+    v15 = v14 * v12
+    v16 = v15 * v12
+    v17 = exp(v16)
+    v18 = -v11
+    v19 = v18 * v13
+    v20 = v19 * v13
+    v21 = exp(v20)
+    v22 = -v11
+    v23 = v22 * v12
+    v24 = v23 * v12
+    v25 = expm1(v24)
+    v26 = 0.5 * v25
+    v27 = 0.0 - v26
+    v28 = -v11
+    v29 = v28 * v13
+    v30 = v29 * v13
+    v31 = expm1(v30)
+    v32 = 0.5 * v31
+    v33 = v27 - v32
+    v34 = v1 - v0
+    v35 = quotient(v34, v2)
+    v36 = v3 + v4
+    v37 = v35 * v36
+    v38 = v4 * v37
+    v39 = v7 * v7
+    v40 = quotient(v38, v39)
+    v41 = 2.0 * v40
+    v42 = v3 * v37
+    v43 = v7 * v7
+    v44 = quotient(v42, v43)
+    v45 = -2.0 * v44
+    v46 = v17 * v12
+    v47 = quotient(v46, span0)
+    v48 = v21 * v13
+    v49 = quotient(v48, span1)
+    v50 = v47 * v3
+    v51 = v49 * v4
+    v52 = v50 + v51
+    v53 = sign(shift0)
+    v54 = v11 * v47
+    v55 = 0.5 * v52
+    v56 = v55 * v41
+    v57 = v54 - v56
+    v58 = v53 * v57
+    v59 = -v11
+    v60 = v59 * v12
+    v61 = v60 * v47
+    v62 = sign(shift1)
+    v63 = v11 * v49
+    v64 = 0.5 * v52
+    v65 = v64 * v45
+    v66 = v63 - v65
+    v67 = v62 * v66
+    v68 = -v11
+    v69 = v68 * v13
+    v70 = v69 * v49
+    v71 = maximum(side0, target_side0)
+    v72 = growth0 > 0.0
+    v73 = v71 > 0.0
+    v74 = absolute(growth0)
+    v75 = quotient(v74, v71)
+    v76 = 1.0 * v75
+    v77 = where(v73, v76, 0.0)
+    v78 = -v77
+    v79 = expm1(v78)
+    v80 = -v79
+    v81 = parameter0 - 1.0
+    v82 = power(v80, v81)
+    v83 = quotient(target_side0, v71)
+    v84 = sign(growth0)
+    v85 = where(v72, v83, v84)
+    v86 = quotient(v85, v71)
+    v87 = 1.0 * v86
+    v88 = where(v73, v87, 0.0)
+    v89 = v82 * v80
+    v90 = 0.5 * v89
+    v91 = 0.0 + v90
+    v92 = 0.5 * parameter0
+    v93 = v92 * v82
+    v94 = -v77
+    v95 = exp(v94)
+    v96 = v93 * v95
+    v97 = v96 * v88
+    v98 = maximum(side1, target_side1)
+    v99 = growth1 > 0.0
+    v100 = v98 > 0.0
+    v101 = absolute(growth1)
+    v102 = quotient(v101, v98)
+    v103 = 1.0 * v102
+    v104 = where(v100, v103, 0.0)
+    v105 = -v104
+    v106 = expm1(v105)
+    v107 = -v106
+    v108 = parameter0 - 1.0
+    v109 = power(v107, v108)
+    v110 = quotient(target_side1, v98)
+    v111 = sign(growth1)
+    v112 = where(v99, v110, v111)
+    v113 = quotient(v112, v98)
+    v114 = 1.0 * v113
+    v115 = where(v100, v114, 0.0)
+    v116 = v109 * v107
+    v117 = 0.5 * v116
+    v118 = v91 + v117
+    v119 = 0.5 * parameter0
+    v120 = v119 * v109
+    v121 = -v104
+    v122 = exp(v121)
+    v123 = v120 * v122
+    v124 = v123 * v115
+    v125 = v33 + v118
+    v126 = symmetric_difference + intersection
+    v127 = quotient(intersection, v126)
+    v128 = v126 == 0.0
+    v129 = quotient(symmetric_difference, v126)
+    v130 = where(v128, distinct, v129)
+    v131 = v126 == 0.0
+    v132 = 1.0 - distinct
+    v133 = where(v131, v132, v127)
+    v134 = quotient(v127, v126)
+    v135 = quotient(v130, v126)
+    v136 = -v135
+    v137 = v130 + v125
+    v138 = v133 - v125
+    return v137, v138, v134, v136, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v58, v97, v61, v67, v124, v70
+
+
+@triton.jit
+def minimum_points_distance_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = parameter0 * unit
+    v1 = quotient(start0, v0)
+    v2 = quotient(end0, v0)
+    v3 = v1 * v1
+    v4 = v2 * v2
+    v5 = v3 + v4
+    v6 = 0.0 + v5
+    v7 = quotient(shift0, v0)
+    v8 = quotient(v7, v0)
+    v9 = 4.0 * v8
+    v10 = quotient(growth0, v0)
+    v11 = quotient(v10, v0)
+    v12 = quotient(start1, v0)
+    v13 = quotient(end1, v0)
+    v14 = v12 * v12
+    v15 = v13 * v13
+    v16 = v14 + v15
+    v17 = v6 + v16
+    v18 = quotient(shift1, v0)
+    v19 = quotient(v18, v0)
+    v20 = 4.0 * v19
+    v21 = quotient(growth1, v0)
+    v22 = quotient(v21, v0)
+    v23 = symmetric_difference + intersection
+    v24 = quotient(intersection, v23)
+    v25 = v23 == 0.0
+    v26 = quotient(symmetric_difference, v23)
+    v27 = where(v25, distinct, v26)
+    v28 = v23 == 0.0
+    v29 = 1.0 - distinct
+    v30 = where(v28, v29, v24)
+    v31 = quotient(v24, v23)
+    v32 = quotient(v27, v23)
+    v33 = -v32
+    v34 = v27 + v17
+    v35 = v30 - v17
+    return v34, v35, v31, v33, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v9, v11, 0.0, v20, v22, 0.0
+
+
+@triton.jit
+def shape_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = exchanged == 1.0
+    v1 = where(v0, side0, target_side0)
+    v2 = relu(v1)
+    v3 = exchanged == 1.0
+    v4 = where(v3, side1, target_side1)
+    v5 = relu(v4)
+    v6 = maximum(v2, v5)
+    v7 = v6 > 0.0
+    v8 = quotient(v2, v6)
+    v9 = where(v7, v8, 1.0)
+    v10 = power(v9, parameter0)
+    v11 = v6 > 0.0
+    v12 = quotient(v5, v6)
+    v13 = where(v11, v12, 1.0)
+    v14 = power(v13, parameter0)
+    v15 = 2.0 * v10
+    v16 = v10 + v14
+    v17 = divide(v15, v16)
+    v18 = constant(v17)
+    v19 = 2.0 * v14
+    v20 = v10 + v14
+    v21 = divide(v19, v20)
+    v22 = constant(v21)
+    v23 = inverse(diagonal)
+    v24 = v22 * shift0
+    v25 = v24 * shift0
+    v26 = 0.0 + v25
+    v27 = 2.0 * v24
+    v28 = v27 * v23
+    v29 = v18 * shift1
+    v30 = v29 * shift1
+    v31 = v26 + v30
+    v32 = 2.0 * v29
+    v33 = v32 * v23
+    v34 = quotient(v31, diagonal)
+    v35 = quotient(v34, diagonal)
+    v36 = -v35
+    v37 = maximum(side0, target_side0)
+    v38 = growth0 > 0.0
+    v39 = v37 > 0.0
+    v40 = absolute(growth0)
+    v41 = quotient(v40, v37)
+    v42 = v22 * v41
+    v43 = where(v39, v42, 0.0)
+    v44 = -v43
+    v45 = expm1(v44)
+    v46 = -v45
+    v47 = parameter1 - 1.0
+    v48 = power(v46, v47)
+    v49 = quotient(target_side0, v37)
+    v50 = sign(growth0)
+    v51 = where(v38, v49, v50)
+    v52 = quotient(v51, v37)
+    v53 = v22 * v52
+    v54 = where(v39, v53, 0.0)
+    v55 = v48 * v46
+    v56 = 0.5 * v55
+    v57 = 0.0 + v56
+    v58 = 0.5 * parameter1
+    v59 = v58 * v48
+    v60 = -v43
+    v61 = exp(v60)
+    v62 = v59 * v61
+    v63 = v62 * v54
+    v64 = maximum(side1, target_side1)
+    v65 = growth1 > 0.0
+    v66 = v64 > 0.0
+    v67 = absolute(growth1)
+    v68 = quotient(v67, v64)
+    v69 = v18 * v68
+    v70 = where(v66, v69, 0.0)
+    v71 = -v70
+    v72 = expm1(v71)
+    v73 = -v72
+    v74 = parameter1 - 1.0
+    v75 = power(v73, v74)
+    v76 = quotient(target_side1, v64)
+    v77 = sign(growth1)
+    v78 = where(v65, v76, v77)
+    v79 = quotient(v78, v64)
+    v80 = v18 * v79
+    v81 = where(v66, v80, 0.0)
+    v82 = v75 * v73
+    v83 = 0.5 * v82
+    v84 = v57 + v83
+    v85 = 0.5 * parameter1
+    v86 = v85 * v75
+    v87 = -v70
+    v88 = exp(v87)
+    v89 = v86 * v88
+    v90 = v89 * v81
+    v91 = symmetric_difference + intersection
+    v92 = quotient(intersection, v91)
+    v93 = v91 == 0.0
+    v94 = quotient(symmetric_difference, v91)
+    v95 = where(v93, distinct, v94)
+    v96 = v91 == 0.0
+    v97 = 1.0 - distinct
+    v98 = where(v96, v97, v92)
+    v99 = quotient(v92, v91)
+    v100 = quotient(v95, v91)
+    v101 = -v100
+    v102 = v95 + v34
+    v103 = v98 - v34
+    v104 = v102 + v84
+    v105 = v103 - v84
+    return v104, v105, v99, v101, 0.0, 0.0, v36, 0.0, 0.0, 0.0, v28, v63, 0.0, v33, v90, 0.0
+
+
+@triton.jit
+def powerful_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = absolute(start0)
+    v1 = absolute(end0)
+    v2 = v0 + v1
+    v3 = exchanged == 1.0
+    v4 = where(v3, side0, target_side0)
+    v5 = v4 == 0.0
+    v6 = v2 == 0.0
+    v7 = where(v6, v2, 64.0)
+    v8 = quotient(v2, v4)
+    v9 = 0.25 * v8
+    v10 = where(v5, v7, v9)
+    v11 = absolute(v10)
+    v12 = v11 > 64.0
+    v13 = where(v12, 64.0, v10)
+    v14 = 0.0 + v13
+    v15 = absolute(start1)
+    v16 = absolute(end1)
+    v17 = v15 + v16
+    v18 = exchanged == 1.0
+    v19 = where(v18, side1, target_side1)
+    v20 = v19 == 0.0
+    v21 = v17 == 0.0
+    v22 = where(v21, v17, 64.0)
+    v23 = quotient(v17, v19)
+    v24 = 0.25 * v23
+    v25 = where(v20, v22, v24)
+    v26 = absolute(v25)
+    v27 = v26 > 64.0
+    v28 = where(v27, 64.0, v25)
+    v29 = v14 + v28
+    v30 = 2.0 * v29
+    v31 = -v29
+    v32 = v31 * v29
+    v33 = exp(v32)
+    v34 = v30 * v33
+    v35 = sign(start0)
+    v36 = sign(end0)
+    v37 = quotient(v34, v4)
+    v38 = 0.25 * v37
+    v39 = exchanged == 1.0
+    v40 = v13 * v37
+    v41 = 0.0 * v13
+    v42 = where(v39, v40, v41)
+    v43 = v35 + v36
+    v44 = v43 * v38
+    v45 = v36 - v35
+    v46 = 0.5 * v45
+    v47 = v46 * v38
+    v48 = v47 - v42
+    v49 = sign(start1)
+    v50 = sign(end1)
+    v51 = quotient(v34, v19)
+    v52 = 0.25 * v51
+    v53 = exchanged == 1.0
+    v54 = v28 * v51
+    v55 = 0.0 * v28
+    v56 = where(v53, v54, v55)
+    v57 = v49 + v50
+    v58 = v57 * v52
+    v59 = v50 - v49
+    v60 = 0.5 * v59
+    v61 = v60 * v52
+    v62 = v61 - v56
+    v63 = -v29
+    v64 = v63 * v29
+    v65 = expm1(v64)
+    v66 = -v65
+    v67 = symmetric_difference + intersection
+    v68 = quotient(intersection, v67)
+    v69 = v67 == 0.0
+    v70 = quotient(symmetric_difference, v67)
+    v71 = where(v69, distinct, v70)
+    v72 = v67 == 0.0
+    v73 = 1.0 - distinct
+    v74 = where(v72, v73, v68)
+    v75 = quotient(v68, v67)
+    v76 = quotient(v71, v67)
+    v77 = -v76
+    v78 = v71 + v66
+    v79 = v74 - v66
+    return v78, v79, v75, v77, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v44, v48, 0.0, v58, v62, 0.0
+
+
+@triton.jit
 def log_iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
     v0 = symmetric_difference + intersection
     v1 = quotient(intersection, v0)
@@ -1107,91 +1801,1524 @@ def log_iou(symmetric_difference, intersection, distinct, enclosure_excess, dist
 
 
 @triton.jit
-def generalized_iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
-    v0 = symmetric_difference + intersection
-    v1 = quotient(intersection, v0)
-    v2 = v0 == 0.0
-    v3 = quotient(symmetric_difference, v0)
-    v4 = where(v2, distinct, v3)
-    v5 = v0 == 0.0
-    v6 = 1.0 - distinct
-    v7 = where(v5, v6, v1)
-    v8 = quotient(v1, v0)
-    v9 = quotient(v4, v0)
-    v10 = -v9
-    v11 = symmetric_difference + intersection
-    v12 = v11 + enclosure_excess
-    v13 = inverse(v12)
-    v14 = v12 == 0.0
-    v15 = enclosure_excess * v13
-    v16 = where(v14, distinct, v15)
-    v17 = -v16
-    v18 = v17 * v13
-    v19 = v8 + v18
-    v20 = v10 + v18
-    v21 = v11 * v13
-    v22 = v21 * v13
-    v23 = v4 + v16
-    v24 = v7 - v16
-    return v23, v24, v19, v20, v22, 0.0, 0.0, 0.0
-
-
-@triton.jit
-def distance_iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
-    v0 = symmetric_difference + intersection
-    v1 = quotient(intersection, v0)
-    v2 = v0 == 0.0
-    v3 = quotient(symmetric_difference, v0)
-    v4 = where(v2, distinct, v3)
-    v5 = v0 == 0.0
-    v6 = 1.0 - distinct
-    v7 = where(v5, v6, v1)
-    v8 = quotient(v1, v0)
-    v9 = quotient(v4, v0)
-    v10 = -v9
-    v11 = quotient(distance, diagonal)
-    v12 = inverse(diagonal)
-    v13 = quotient(v11, diagonal)
-    v14 = -v13
-    v15 = v4 + v11
-    v16 = v7 - v11
-    return v15, v16, v8, v10, 0.0, v12, v14, 0.0
-
-
-@triton.jit
-def complete_iou(symmetric_difference, intersection, distinct, enclosure_excess, distance, diagonal, aspect_angle):
-    v0 = symmetric_difference + intersection
-    v2 = v0 == 0.0
-    v3 = quotient(symmetric_difference, v0)
-    v4 = where(v2, distinct, v3)
-    v11 = symmetric_difference + intersection
-    v12 = quotient(intersection, v11)
-    v13 = v11 == 0.0
-    v14 = quotient(symmetric_difference, v11)
-    v15 = where(v13, distinct, v14)
-    v16 = v11 == 0.0
-    v17 = 1.0 - distinct
-    v18 = where(v16, v17, v12)
-    v19 = quotient(v12, v11)
-    v20 = quotient(v15, v11)
-    v21 = -v20
-    v22 = quotient(distance, diagonal)
-    v23 = inverse(diagonal)
-    v24 = quotient(v22, diagonal)
+def normalized_wasserstein(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = 0.5 * growth0
+    v1 = 0.5 * growth1
+    v2 = absolute(shift0)
+    v3 = absolute(v0)
+    v4 = absolute(shift1)
+    v5 = absolute(v1)
+    v6 = maximum(v2, v3)
+    v7 = maximum(v6, v4)
+    v8 = maximum(v7, v5)
+    v9 = quotient(shift0, v8)
+    v10 = quotient(v0, v8)
+    v11 = v9 * v9
+    v12 = v10 * v10
+    v13 = v11 + v12
+    v14 = 0.0 + v13
+    v15 = quotient(shift1, v8)
+    v16 = quotient(v1, v8)
+    v17 = v15 * v15
+    v18 = v16 * v16
+    v19 = v17 + v18
+    v20 = v14 + v19
+    v21 = square_root(v20)
+    v22 = v8 * v21
+    v23 = parameter0 * unit
+    v24 = quotient(v22, v23)
     v25 = -v24
-    v26 = v15 + v22
-    v27 = v18 - v22
-    v28 = 0.4052847345693511 * aspect_angle
-    v29 = v28 * aspect_angle
-    v30 = v4 + v29
-    v31 = quotient(v29, v30)
-    v32 = constant(v31)
-    v33 = v32 * v29
-    v34 = 0.8105694691387022 * v32
-    v35 = v34 * aspect_angle
-    v36 = v26 + v33
-    v37 = v27 - v33
-    return v36, v37, v19, v21, 0.0, v23, v25, v35
+    v26 = exp(v25)
+    v27 = parameter0 * unit
+    v28 = quotient(v26, v27)
+    v29 = quotient(shift0, v8)
+    v30 = quotient(v29, v21)
+    v31 = quotient(v0, v8)
+    v32 = quotient(v31, v21)
+    v33 = v28 * v30
+    v34 = 0.5 * v28
+    v35 = v34 * v32
+    v36 = quotient(shift1, v8)
+    v37 = quotient(v36, v21)
+    v38 = quotient(v1, v8)
+    v39 = quotient(v38, v21)
+    v40 = v28 * v37
+    v41 = 0.5 * v28
+    v42 = v41 * v39
+    v43 = -v24
+    v44 = expm1(v43)
+    v45 = -v44
+    return v45, v26, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v33, v35, 0.0, v40, v42, 0.0
+
+
+@triton.jit
+def modified_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = inner_difference + inner_intersection
+    v1 = quotient(inner_intersection, v0)
+    v2 = v0 == 0.0
+    v3 = quotient(inner_difference, v0)
+    v4 = where(v2, distinct, v3)
+    v5 = v0 == 0.0
+    v6 = 1.0 - distinct
+    v7 = where(v5, v6, v1)
+    v8 = quotient(v1, v0)
+    v9 = quotient(v4, v0)
+    v10 = -v9
+    v11 = v4 - parameter2
+    v12 = quotient(v11, parameter3)
+    v13 = v7 - parameter1
+    v14 = quotient(v13, parameter3)
+    v15 = v12 > 1.0
+    v16 = relu(v12)
+    v17 = where(v15, 1.0, v16)
+    v18 = parameter3 == 1.0
+    v19 = v12 > 0.0
+    v20 = v14 > 0.0
+    v21 = v19 & v20
+    v22 = inverse(parameter3)
+    v23 = where(v21, v22, 0.0)
+    v24 = where(v18, 1.0, v23)
+    v25 = v14 > 1.0
+    v26 = relu(v14)
+    v27 = where(v25, 1.0, v26)
+    v28 = parameter0 == 1.0
+    v29 = where(v28, 1.0, 0.0)
+    v30 = v27 == 0.0
+    v31 = v27 == 0.0
+    v32 = where(v31, 1.0, v27)
+    v33 = parameter0 - 1.0
+    v34 = power(v32, v33)
+    v35 = where(v30, v29, v34)
+    v36 = v27 > 0.5
+    v37 = 0.0 * v17
+    v38 = where(v36, v17, v37)
+    v39 = -v38
+    v40 = log1p(v39)
+    v41 = parameter0 * v40
+    v42 = expm1(v41)
+    v43 = -v42
+    v44 = v27 * v35
+    v45 = 1.0 - v44
+    v46 = where(v36, v43, v45)
+    v47 = parameter0 == 1.0
+    v48 = where(v47, v17, v46)
+    v49 = parameter0 * v35
+    v50 = v24 * v49
+    v51 = v8 * v50
+    v52 = v10 * v50
+    v53 = 1.0 - v48
+    return v48, v53, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v51, v52, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+
+
+@triton.jit
+def modified_generalized_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = symmetric_difference + intersection
+    v1 = v0 + enclosure_excess
+    v2 = inverse(v1)
+    v3 = v1 == 0.0
+    v4 = enclosure_excess * v2
+    v5 = where(v3, distinct, v4)
+    v6 = -v5
+    v7 = v6 * v2
+    v8 = v0 * v2
+    v9 = v8 * v2
+    v10 = inner_difference + inner_intersection
+    v11 = quotient(inner_intersection, v10)
+    v12 = v10 == 0.0
+    v13 = quotient(inner_difference, v10)
+    v14 = where(v12, distinct, v13)
+    v15 = v10 == 0.0
+    v16 = 1.0 - distinct
+    v17 = where(v15, v16, v11)
+    v18 = quotient(v11, v10)
+    v19 = quotient(v14, v10)
+    v20 = -v19
+    v21 = v14 - parameter2
+    v22 = quotient(v21, parameter3)
+    v23 = v17 - parameter1
+    v24 = quotient(v23, parameter3)
+    v25 = v22 > 1.0
+    v26 = relu(v22)
+    v27 = where(v25, 1.0, v26)
+    v28 = parameter3 == 1.0
+    v29 = v22 > 0.0
+    v30 = v24 > 0.0
+    v31 = v29 & v30
+    v32 = inverse(parameter3)
+    v33 = where(v31, v32, 0.0)
+    v34 = where(v28, 1.0, v33)
+    v35 = v24 > 1.0
+    v36 = relu(v24)
+    v37 = where(v35, 1.0, v36)
+    v38 = parameter0 == 1.0
+    v39 = where(v38, 1.0, 0.0)
+    v40 = v37 == 0.0
+    v41 = v37 == 0.0
+    v42 = where(v41, 1.0, v37)
+    v43 = parameter0 - 1.0
+    v44 = power(v42, v43)
+    v45 = where(v40, v39, v44)
+    v46 = v37 > 0.5
+    v47 = 0.0 * v27
+    v48 = where(v46, v27, v47)
+    v49 = -v48
+    v50 = log1p(v49)
+    v51 = parameter0 * v50
+    v52 = expm1(v51)
+    v53 = -v52
+    v54 = v37 * v45
+    v55 = 1.0 - v54
+    v56 = where(v46, v53, v55)
+    v57 = parameter0 == 1.0
+    v58 = where(v57, v27, v56)
+    v59 = parameter0 * v45
+    v60 = v34 * v59
+    v61 = v18 * v60
+    v62 = v20 * v60
+    v63 = parameter0 == 1.0
+    v64 = where(v63, 1.0, 0.0)
+    v65 = v5 == 0.0
+    v66 = v5 == 0.0
+    v67 = where(v66, 1.0, v5)
+    v68 = parameter0 - 1.0
+    v69 = power(v67, v68)
+    v70 = where(v65, v64, v69)
+    v71 = v5 * v70
+    v72 = v58 + v71
+    v73 = parameter0 * v70
+    v74 = v7 * v73
+    v75 = v7 * v73
+    v76 = v9 * v73
+    v77 = 1.0 - v72
+    return v72, v77, v74, v75, v76, 0.0, 0.0, 0.0, v61, v62, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+
+
+@triton.jit
+def modified_distance_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = quotient(distance, diagonal)
+    v1 = inverse(diagonal)
+    v2 = quotient(v0, diagonal)
+    v3 = -v2
+    v4 = inner_difference + inner_intersection
+    v5 = quotient(inner_intersection, v4)
+    v6 = v4 == 0.0
+    v7 = quotient(inner_difference, v4)
+    v8 = where(v6, distinct, v7)
+    v9 = v4 == 0.0
+    v10 = 1.0 - distinct
+    v11 = where(v9, v10, v5)
+    v12 = quotient(v5, v4)
+    v13 = quotient(v8, v4)
+    v14 = -v13
+    v15 = v8 - parameter2
+    v16 = quotient(v15, parameter3)
+    v17 = v11 - parameter1
+    v18 = quotient(v17, parameter3)
+    v19 = v16 > 1.0
+    v20 = relu(v16)
+    v21 = where(v19, 1.0, v20)
+    v22 = parameter3 == 1.0
+    v23 = v16 > 0.0
+    v24 = v18 > 0.0
+    v25 = v23 & v24
+    v26 = inverse(parameter3)
+    v27 = where(v25, v26, 0.0)
+    v28 = where(v22, 1.0, v27)
+    v29 = v18 > 1.0
+    v30 = relu(v18)
+    v31 = where(v29, 1.0, v30)
+    v32 = parameter0 == 1.0
+    v33 = where(v32, 1.0, 0.0)
+    v34 = v31 == 0.0
+    v35 = v31 == 0.0
+    v36 = where(v35, 1.0, v31)
+    v37 = parameter0 - 1.0
+    v38 = power(v36, v37)
+    v39 = where(v34, v33, v38)
+    v40 = v31 > 0.5
+    v41 = 0.0 * v21
+    v42 = where(v40, v21, v41)
+    v43 = -v42
+    v44 = log1p(v43)
+    v45 = parameter0 * v44
+    v46 = expm1(v45)
+    v47 = -v46
+    v48 = v31 * v39
+    v49 = 1.0 - v48
+    v50 = where(v40, v47, v49)
+    v51 = parameter0 == 1.0
+    v52 = where(v51, v21, v50)
+    v53 = parameter0 * v39
+    v54 = v28 * v53
+    v55 = v12 * v54
+    v56 = v14 * v54
+    v57 = parameter0 == 1.0
+    v58 = where(v57, 1.0, 0.0)
+    v59 = v0 == 0.0
+    v60 = v0 == 0.0
+    v61 = where(v60, 1.0, v0)
+    v62 = parameter0 - 1.0
+    v63 = power(v61, v62)
+    v64 = where(v59, v58, v63)
+    v65 = v0 * v64
+    v66 = v52 + v65
+    v67 = parameter0 * v64
+    v68 = v1 * v67
+    v69 = v3 * v67
+    v70 = 1.0 - v66
+    return v66, v70, 0.0, 0.0, 0.0, v68, v69, 0.0, v55, v56, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+
+
+@triton.jit
+def modified_complete_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = quotient(distance, diagonal)
+    v1 = inverse(diagonal)
+    v2 = quotient(v0, diagonal)
+    v3 = -v2
+    v4 = symmetric_difference + intersection
+    v6 = v4 == 0.0
+    v7 = quotient(symmetric_difference, v4)
+    v8 = where(v6, distinct, v7)
+    v15 = 0.4052847345693511 * aspect_angle
+    v16 = v15 * aspect_angle
+    v17 = v8 + v16
+    v18 = quotient(v16, v17)
+    v19 = constant(v18)
+    v20 = v19 * v16
+    v21 = 0.8105694691387022 * v19
+    v22 = v21 * aspect_angle
+    v23 = inner_difference + inner_intersection
+    v24 = quotient(inner_intersection, v23)
+    v25 = v23 == 0.0
+    v26 = quotient(inner_difference, v23)
+    v27 = where(v25, distinct, v26)
+    v28 = v23 == 0.0
+    v29 = 1.0 - distinct
+    v30 = where(v28, v29, v24)
+    v31 = quotient(v24, v23)
+    v32 = quotient(v27, v23)
+    v33 = -v32
+    v34 = v27 - parameter2
+    v35 = quotient(v34, parameter3)
+    v36 = v30 - parameter1
+    v37 = quotient(v36, parameter3)
+    v38 = v35 > 1.0
+    v39 = relu(v35)
+    v40 = where(v38, 1.0, v39)
+    v41 = parameter3 == 1.0
+    v42 = v35 > 0.0
+    v43 = v37 > 0.0
+    v44 = v42 & v43
+    v45 = inverse(parameter3)
+    v46 = where(v44, v45, 0.0)
+    v47 = where(v41, 1.0, v46)
+    v48 = v37 > 1.0
+    v49 = relu(v37)
+    v50 = where(v48, 1.0, v49)
+    v51 = parameter0 == 1.0
+    v52 = where(v51, 1.0, 0.0)
+    v53 = v50 == 0.0
+    v54 = v50 == 0.0
+    v55 = where(v54, 1.0, v50)
+    v56 = parameter0 - 1.0
+    v57 = power(v55, v56)
+    v58 = where(v53, v52, v57)
+    v59 = v50 > 0.5
+    v60 = 0.0 * v40
+    v61 = where(v59, v40, v60)
+    v62 = -v61
+    v63 = log1p(v62)
+    v64 = parameter0 * v63
+    v65 = expm1(v64)
+    v66 = -v65
+    v67 = v50 * v58
+    v68 = 1.0 - v67
+    v69 = where(v59, v66, v68)
+    v70 = parameter0 == 1.0
+    v71 = where(v70, v40, v69)
+    v72 = parameter0 * v58
+    v73 = v47 * v72
+    v74 = v31 * v73
+    v75 = v33 * v73
+    v76 = parameter0 == 1.0
+    v77 = where(v76, 1.0, 0.0)
+    v78 = v0 == 0.0
+    v79 = v0 == 0.0
+    v80 = where(v79, 1.0, v0)
+    v81 = parameter0 - 1.0
+    v82 = power(v80, v81)
+    v83 = where(v78, v77, v82)
+    v84 = v0 * v83
+    v85 = v71 + v84
+    v86 = parameter0 * v83
+    v87 = v1 * v86
+    v88 = v3 * v86
+    v89 = parameter0 == 1.0
+    v90 = where(v89, 1.0, 0.0)
+    v91 = v20 == 0.0
+    v92 = v20 == 0.0
+    v93 = where(v92, 1.0, v20)
+    v94 = parameter0 - 1.0
+    v95 = power(v93, v94)
+    v96 = where(v91, v90, v95)
+    v97 = v20 * v96
+    v98 = v85 + v97
+    v99 = parameter0 * v96
+    v100 = v22 * v99
+    v101 = 1.0 - v98
+    return v98, v101, 0.0, 0.0, 0.0, v87, v88, v100, v74, v75, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+
+
+@triton.jit
+def modified_wise_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = inner_difference + inner_intersection
+    v1 = quotient(inner_intersection, v0)
+    v2 = v0 == 0.0
+    v3 = quotient(inner_difference, v0)
+    v4 = where(v2, distinct, v3)
+    v5 = v0 == 0.0
+    v6 = 1.0 - distinct
+    v7 = where(v5, v6, v1)
+    v8 = quotient(v1, v0)
+    v9 = quotient(v4, v0)
+    v10 = -v9
+    v11 = v4 - parameter2
+    v12 = quotient(v11, parameter3)
+    v13 = v7 - parameter1
+    v14 = quotient(v13, parameter3)
+    v15 = v12 > 1.0
+    v16 = relu(v12)
+    v17 = where(v15, 1.0, v16)
+    v18 = parameter3 == 1.0
+    v19 = v12 > 0.0
+    v20 = v14 > 0.0
+    v21 = v19 & v20
+    v22 = inverse(parameter3)
+    v23 = where(v21, v22, 0.0)
+    v24 = where(v18, 1.0, v23)
+    v25 = v14 > 1.0
+    v26 = relu(v14)
+    v27 = where(v25, 1.0, v26)
+    v28 = parameter0 == 1.0
+    v29 = where(v28, 1.0, 0.0)
+    v30 = v27 == 0.0
+    v31 = v27 == 0.0
+    v32 = where(v31, 1.0, v27)
+    v33 = parameter0 - 1.0
+    v34 = power(v32, v33)
+    v35 = where(v30, v29, v34)
+    v36 = v27 > 0.5
+    v37 = 0.0 * v17
+    v38 = where(v36, v17, v37)
+    v39 = -v38
+    v40 = log1p(v39)
+    v41 = parameter0 * v40
+    v42 = expm1(v41)
+    v43 = -v42
+    v44 = v27 * v35
+    v45 = 1.0 - v44
+    v46 = where(v36, v43, v45)
+    v47 = parameter0 == 1.0
+    v48 = where(v47, v17, v46)
+    v49 = parameter0 * v35
+    v50 = v24 * v49
+    v51 = v8 * v50
+    v52 = v10 * v50
+    v54 = constant(diagonal)
+    v55 = quotient(distance, v54)
+    v56 = exp(v55)
+    v57 = v48 * v56
+    v58 = 1.0 - v57
+    v59 = v51 * v56
+    v60 = v52 * v56
+    v61 = inverse(v54)
+    v62 = v57 * v61
+    return v57, v58, 0.0, 0.0, 0.0, v62, 0.0, 0.0, v59, v60, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+
+
+@triton.jit
+def modified_efficient_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = quotient(distance, diagonal)
+    v1 = inverse(diagonal)
+    v2 = quotient(v0, diagonal)
+    v3 = -v2
+    v4 = quotient(growth0, span0)
+    v5 = quotient(v4, span0)
+    v6 = 2.0 * v5
+    v7 = v4 * v4
+    v8 = 0.0 + v7
+    v9 = -v4
+    v10 = v9 * v6
+    v11 = quotient(growth1, span1)
+    v12 = quotient(v11, span1)
+    v13 = 2.0 * v12
+    v14 = v11 * v11
+    v15 = v8 + v14
+    v16 = -v11
+    v17 = v16 * v13
+    v18 = inner_difference + inner_intersection
+    v19 = quotient(inner_intersection, v18)
+    v20 = v18 == 0.0
+    v21 = quotient(inner_difference, v18)
+    v22 = where(v20, distinct, v21)
+    v23 = v18 == 0.0
+    v24 = 1.0 - distinct
+    v25 = where(v23, v24, v19)
+    v26 = quotient(v19, v18)
+    v27 = quotient(v22, v18)
+    v28 = -v27
+    v29 = v22 - parameter2
+    v30 = quotient(v29, parameter3)
+    v31 = v25 - parameter1
+    v32 = quotient(v31, parameter3)
+    v33 = v30 > 1.0
+    v34 = relu(v30)
+    v35 = where(v33, 1.0, v34)
+    v36 = parameter3 == 1.0
+    v37 = v30 > 0.0
+    v38 = v32 > 0.0
+    v39 = v37 & v38
+    v40 = inverse(parameter3)
+    v41 = where(v39, v40, 0.0)
+    v42 = where(v36, 1.0, v41)
+    v43 = v32 > 1.0
+    v44 = relu(v32)
+    v45 = where(v43, 1.0, v44)
+    v46 = parameter0 == 1.0
+    v47 = where(v46, 1.0, 0.0)
+    v48 = v45 == 0.0
+    v49 = v45 == 0.0
+    v50 = where(v49, 1.0, v45)
+    v51 = parameter0 - 1.0
+    v52 = power(v50, v51)
+    v53 = where(v48, v47, v52)
+    v54 = v45 > 0.5
+    v55 = 0.0 * v35
+    v56 = where(v54, v35, v55)
+    v57 = -v56
+    v58 = log1p(v57)
+    v59 = parameter0 * v58
+    v60 = expm1(v59)
+    v61 = -v60
+    v62 = v45 * v53
+    v63 = 1.0 - v62
+    v64 = where(v54, v61, v63)
+    v65 = parameter0 == 1.0
+    v66 = where(v65, v35, v64)
+    v67 = parameter0 * v53
+    v68 = v42 * v67
+    v69 = v26 * v68
+    v70 = v28 * v68
+    v71 = parameter0 == 1.0
+    v72 = where(v71, 1.0, 0.0)
+    v73 = v0 == 0.0
+    v74 = v0 == 0.0
+    v75 = where(v74, 1.0, v0)
+    v76 = parameter0 - 1.0
+    v77 = power(v75, v76)
+    v78 = where(v73, v72, v77)
+    v79 = v0 * v78
+    v80 = v66 + v79
+    v81 = parameter0 * v78
+    v82 = v1 * v81
+    v83 = v3 * v81
+    v84 = parameter0 == 1.0
+    v85 = where(v84, 1.0, 0.0)
+    v86 = v15 == 0.0
+    v87 = v15 == 0.0
+    v88 = where(v87, 1.0, v15)
+    v89 = parameter0 - 1.0
+    v90 = power(v88, v89)
+    v91 = where(v86, v85, v90)
+    v92 = v15 * v91
+    v93 = v80 + v92
+    v94 = parameter0 * v91
+    v95 = v6 * v94
+    v96 = v10 * v94
+    v97 = v13 * v94
+    v98 = v17 * v94
+    v99 = 1.0 - v93
+    return v93, v99, 0.0, 0.0, 0.0, v82, v83, 0.0, v69, v70, 0.0, v95, v96, 0.0, v97, v98
+
+
+@triton.jit
+def modified_scylla_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = absolute(shift0)
+    v1 = absolute(shift1)
+    v2 = maximum(v0, v1)
+    v3 = quotient(v0, v2)
+    v4 = quotient(v1, v2)
+    v5 = v3 * v3
+    v6 = v4 * v4
+    v7 = v5 + v6
+    v8 = 2.0 * v3
+    v9 = v8 * v4
+    v10 = quotient(v9, v7)
+    v11 = 2.0 - v10
+    v12 = quotient(v0, span0)
+    v13 = quotient(v1, span1)
+    v14 = -v11
+    v15 = v14 * v12
+    v16 = v15 * v12
+    v17 = exp(v16)
+    v18 = -v11
+    v19 = v18 * v13
+    v20 = v19 * v13
+    v21 = exp(v20)
+    v22 = -v11
+    v23 = v22 * v12
+    v24 = v23 * v12
+    v25 = expm1(v24)
+    v26 = 0.5 * v25
+    v27 = 0.0 - v26
+    v28 = -v11
+    v29 = v28 * v13
+    v30 = v29 * v13
+    v31 = expm1(v30)
+    v32 = 0.5 * v31
+    v33 = v27 - v32
+    v34 = v1 - v0
+    v35 = quotient(v34, v2)
+    v36 = v3 + v4
+    v37 = v35 * v36
+    v38 = v4 * v37
+    v39 = v7 * v7
+    v40 = quotient(v38, v39)
+    v41 = 2.0 * v40
+    v42 = v3 * v37
+    v43 = v7 * v7
+    v44 = quotient(v42, v43)
+    v45 = -2.0 * v44
+    v46 = v17 * v12
+    v47 = quotient(v46, span0)
+    v48 = v21 * v13
+    v49 = quotient(v48, span1)
+    v50 = v47 * v3
+    v51 = v49 * v4
+    v52 = v50 + v51
+    v53 = sign(shift0)
+    v54 = v11 * v47
+    v55 = 0.5 * v52
+    v56 = v55 * v41
+    v57 = v54 - v56
+    v58 = v53 * v57
+    v59 = -v11
+    v60 = v59 * v12
+    v61 = v60 * v47
+    v62 = sign(shift1)
+    v63 = v11 * v49
+    v64 = 0.5 * v52
+    v65 = v64 * v45
+    v66 = v63 - v65
+    v67 = v62 * v66
+    v68 = -v11
+    v69 = v68 * v13
+    v70 = v69 * v49
+    v71 = maximum(side0, target_side0)
+    v72 = growth0 > 0.0
+    v73 = v71 > 0.0
+    v74 = absolute(growth0)
+    v75 = quotient(v74, v71)
+    v76 = 1.0 * v75
+    v77 = where(v73, v76, 0.0)
+    v78 = -v77
+    v79 = expm1(v78)
+    v80 = -v79
+    v81 = parameter5 - 1.0
+    v82 = power(v80, v81)
+    v83 = quotient(target_side0, v71)
+    v84 = sign(growth0)
+    v85 = where(v72, v83, v84)
+    v86 = quotient(v85, v71)
+    v87 = 1.0 * v86
+    v88 = where(v73, v87, 0.0)
+    v89 = v82 * v80
+    v90 = 0.5 * v89
+    v91 = 0.0 + v90
+    v92 = 0.5 * parameter5
+    v93 = v92 * v82
+    v94 = -v77
+    v95 = exp(v94)
+    v96 = v93 * v95
+    v97 = v96 * v88
+    v98 = maximum(side1, target_side1)
+    v99 = growth1 > 0.0
+    v100 = v98 > 0.0
+    v101 = absolute(growth1)
+    v102 = quotient(v101, v98)
+    v103 = 1.0 * v102
+    v104 = where(v100, v103, 0.0)
+    v105 = -v104
+    v106 = expm1(v105)
+    v107 = -v106
+    v108 = parameter5 - 1.0
+    v109 = power(v107, v108)
+    v110 = quotient(target_side1, v98)
+    v111 = sign(growth1)
+    v112 = where(v99, v110, v111)
+    v113 = quotient(v112, v98)
+    v114 = 1.0 * v113
+    v115 = where(v100, v114, 0.0)
+    v116 = v109 * v107
+    v117 = 0.5 * v116
+    v118 = v91 + v117
+    v119 = 0.5 * parameter5
+    v120 = v119 * v109
+    v121 = -v104
+    v122 = exp(v121)
+    v123 = v120 * v122
+    v124 = v123 * v115
+    v125 = v33 + v118
+    v126 = inner_difference + inner_intersection
+    v127 = quotient(inner_intersection, v126)
+    v128 = v126 == 0.0
+    v129 = quotient(inner_difference, v126)
+    v130 = where(v128, distinct, v129)
+    v131 = v126 == 0.0
+    v132 = 1.0 - distinct
+    v133 = where(v131, v132, v127)
+    v134 = quotient(v127, v126)
+    v135 = quotient(v130, v126)
+    v136 = -v135
+    v137 = v130 - parameter2
+    v138 = quotient(v137, parameter3)
+    v139 = v133 - parameter1
+    v140 = quotient(v139, parameter3)
+    v141 = v138 > 1.0
+    v142 = relu(v138)
+    v143 = where(v141, 1.0, v142)
+    v144 = parameter3 == 1.0
+    v145 = v138 > 0.0
+    v146 = v140 > 0.0
+    v147 = v145 & v146
+    v148 = inverse(parameter3)
+    v149 = where(v147, v148, 0.0)
+    v150 = where(v144, 1.0, v149)
+    v151 = v140 > 1.0
+    v152 = relu(v140)
+    v153 = where(v151, 1.0, v152)
+    v154 = parameter0 == 1.0
+    v155 = where(v154, 1.0, 0.0)
+    v156 = v153 == 0.0
+    v157 = v153 == 0.0
+    v158 = where(v157, 1.0, v153)
+    v159 = parameter0 - 1.0
+    v160 = power(v158, v159)
+    v161 = where(v156, v155, v160)
+    v162 = v153 > 0.5
+    v163 = 0.0 * v143
+    v164 = where(v162, v143, v163)
+    v165 = -v164
+    v166 = log1p(v165)
+    v167 = parameter0 * v166
+    v168 = expm1(v167)
+    v169 = -v168
+    v170 = v153 * v161
+    v171 = 1.0 - v170
+    v172 = where(v162, v169, v171)
+    v173 = parameter0 == 1.0
+    v174 = where(v173, v143, v172)
+    v175 = parameter0 * v161
+    v176 = v150 * v175
+    v177 = v134 * v176
+    v178 = v136 * v176
+    v179 = parameter0 == 1.0
+    v180 = where(v179, 1.0, 0.0)
+    v181 = v125 == 0.0
+    v182 = v125 == 0.0
+    v183 = where(v182, 1.0, v125)
+    v184 = parameter0 - 1.0
+    v185 = power(v183, v184)
+    v186 = where(v181, v180, v185)
+    v187 = v125 * v186
+    v188 = v174 + v187
+    v189 = parameter0 * v186
+    v190 = v58 * v189
+    v191 = v97 * v189
+    v192 = v61 * v189
+    v193 = v67 * v189
+    v194 = v124 * v189
+    v195 = v70 * v189
+    v196 = 1.0 - v188
+    return v188, v196, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v177, v178, v190, v191, v192, v193, v194, v195
+
+
+@triton.jit
+def modified_minimum_points_distance_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = parameter5 * unit
+    v1 = quotient(start0, v0)
+    v2 = quotient(end0, v0)
+    v3 = v1 * v1
+    v4 = v2 * v2
+    v5 = v3 + v4
+    v6 = 0.0 + v5
+    v7 = quotient(shift0, v0)
+    v8 = quotient(v7, v0)
+    v9 = 4.0 * v8
+    v10 = quotient(growth0, v0)
+    v11 = quotient(v10, v0)
+    v12 = quotient(start1, v0)
+    v13 = quotient(end1, v0)
+    v14 = v12 * v12
+    v15 = v13 * v13
+    v16 = v14 + v15
+    v17 = v6 + v16
+    v18 = quotient(shift1, v0)
+    v19 = quotient(v18, v0)
+    v20 = 4.0 * v19
+    v21 = quotient(growth1, v0)
+    v22 = quotient(v21, v0)
+    v23 = inner_difference + inner_intersection
+    v24 = quotient(inner_intersection, v23)
+    v25 = v23 == 0.0
+    v26 = quotient(inner_difference, v23)
+    v27 = where(v25, distinct, v26)
+    v28 = v23 == 0.0
+    v29 = 1.0 - distinct
+    v30 = where(v28, v29, v24)
+    v31 = quotient(v24, v23)
+    v32 = quotient(v27, v23)
+    v33 = -v32
+    v34 = v27 - parameter2
+    v35 = quotient(v34, parameter3)
+    v36 = v30 - parameter1
+    v37 = quotient(v36, parameter3)
+    v38 = v35 > 1.0
+    v39 = relu(v35)
+    v40 = where(v38, 1.0, v39)
+    v41 = parameter3 == 1.0
+    v42 = v35 > 0.0
+    v43 = v37 > 0.0
+    v44 = v42 & v43
+    v45 = inverse(parameter3)
+    v46 = where(v44, v45, 0.0)
+    v47 = where(v41, 1.0, v46)
+    v48 = v37 > 1.0
+    v49 = relu(v37)
+    v50 = where(v48, 1.0, v49)
+    v51 = parameter0 == 1.0
+    v52 = where(v51, 1.0, 0.0)
+    v53 = v50 == 0.0
+    v54 = v50 == 0.0
+    v55 = where(v54, 1.0, v50)
+    v56 = parameter0 - 1.0
+    v57 = power(v55, v56)
+    v58 = where(v53, v52, v57)
+    v59 = v50 > 0.5
+    v60 = 0.0 * v40
+    v61 = where(v59, v40, v60)
+    v62 = -v61
+    v63 = log1p(v62)
+    v64 = parameter0 * v63
+    v65 = expm1(v64)
+    v66 = -v65
+    v67 = v50 * v58
+    v68 = 1.0 - v67
+    v69 = where(v59, v66, v68)
+    v70 = parameter0 == 1.0
+    v71 = where(v70, v40, v69)
+    v72 = parameter0 * v58
+    v73 = v47 * v72
+    v74 = v31 * v73
+    v75 = v33 * v73
+    v76 = parameter0 == 1.0
+    v77 = where(v76, 1.0, 0.0)
+    v78 = v17 == 0.0
+    v79 = v17 == 0.0
+    v80 = where(v79, 1.0, v17)
+    v81 = parameter0 - 1.0
+    v82 = power(v80, v81)
+    v83 = where(v78, v77, v82)
+    v84 = v17 * v83
+    v85 = v71 + v84
+    v86 = parameter0 * v83
+    v87 = v9 * v86
+    v88 = v11 * v86
+    v89 = v20 * v86
+    v90 = v22 * v86
+    v91 = 1.0 - v85
+    return v85, v91, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v74, v75, v87, v88, 0.0, v89, v90, 0.0
+
+
+@triton.jit
+def modified_shape_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = exchanged == 1.0
+    v1 = where(v0, side0, target_side0)
+    v2 = relu(v1)
+    v3 = exchanged == 1.0
+    v4 = where(v3, side1, target_side1)
+    v5 = relu(v4)
+    v6 = maximum(v2, v5)
+    v7 = v6 > 0.0
+    v8 = quotient(v2, v6)
+    v9 = where(v7, v8, 1.0)
+    v10 = power(v9, parameter5)
+    v11 = v6 > 0.0
+    v12 = quotient(v5, v6)
+    v13 = where(v11, v12, 1.0)
+    v14 = power(v13, parameter5)
+    v15 = 2.0 * v10
+    v16 = v10 + v14
+    v17 = divide(v15, v16)
+    v18 = constant(v17)
+    v19 = 2.0 * v14
+    v20 = v10 + v14
+    v21 = divide(v19, v20)
+    v22 = constant(v21)
+    v23 = inverse(diagonal)
+    v24 = v22 * shift0
+    v25 = v24 * shift0
+    v26 = 0.0 + v25
+    v27 = 2.0 * v24
+    v28 = v27 * v23
+    v29 = v18 * shift1
+    v30 = v29 * shift1
+    v31 = v26 + v30
+    v32 = 2.0 * v29
+    v33 = v32 * v23
+    v34 = quotient(v31, diagonal)
+    v35 = quotient(v34, diagonal)
+    v36 = -v35
+    v37 = maximum(side0, target_side0)
+    v38 = growth0 > 0.0
+    v39 = v37 > 0.0
+    v40 = absolute(growth0)
+    v41 = quotient(v40, v37)
+    v42 = v22 * v41
+    v43 = where(v39, v42, 0.0)
+    v44 = -v43
+    v45 = expm1(v44)
+    v46 = -v45
+    v47 = parameter6 - 1.0
+    v48 = power(v46, v47)
+    v49 = quotient(target_side0, v37)
+    v50 = sign(growth0)
+    v51 = where(v38, v49, v50)
+    v52 = quotient(v51, v37)
+    v53 = v22 * v52
+    v54 = where(v39, v53, 0.0)
+    v55 = v48 * v46
+    v56 = 0.5 * v55
+    v57 = 0.0 + v56
+    v58 = 0.5 * parameter6
+    v59 = v58 * v48
+    v60 = -v43
+    v61 = exp(v60)
+    v62 = v59 * v61
+    v63 = v62 * v54
+    v64 = maximum(side1, target_side1)
+    v65 = growth1 > 0.0
+    v66 = v64 > 0.0
+    v67 = absolute(growth1)
+    v68 = quotient(v67, v64)
+    v69 = v18 * v68
+    v70 = where(v66, v69, 0.0)
+    v71 = -v70
+    v72 = expm1(v71)
+    v73 = -v72
+    v74 = parameter6 - 1.0
+    v75 = power(v73, v74)
+    v76 = quotient(target_side1, v64)
+    v77 = sign(growth1)
+    v78 = where(v65, v76, v77)
+    v79 = quotient(v78, v64)
+    v80 = v18 * v79
+    v81 = where(v66, v80, 0.0)
+    v82 = v75 * v73
+    v83 = 0.5 * v82
+    v84 = v57 + v83
+    v85 = 0.5 * parameter6
+    v86 = v85 * v75
+    v87 = -v70
+    v88 = exp(v87)
+    v89 = v86 * v88
+    v90 = v89 * v81
+    v91 = inner_difference + inner_intersection
+    v92 = quotient(inner_intersection, v91)
+    v93 = v91 == 0.0
+    v94 = quotient(inner_difference, v91)
+    v95 = where(v93, distinct, v94)
+    v96 = v91 == 0.0
+    v97 = 1.0 - distinct
+    v98 = where(v96, v97, v92)
+    v99 = quotient(v92, v91)
+    v100 = quotient(v95, v91)
+    v101 = -v100
+    v102 = v95 - parameter2
+    v103 = quotient(v102, parameter3)
+    v104 = v98 - parameter1
+    v105 = quotient(v104, parameter3)
+    v106 = v103 > 1.0
+    v107 = relu(v103)
+    v108 = where(v106, 1.0, v107)
+    v109 = parameter3 == 1.0
+    v110 = v103 > 0.0
+    v111 = v105 > 0.0
+    v112 = v110 & v111
+    v113 = inverse(parameter3)
+    v114 = where(v112, v113, 0.0)
+    v115 = where(v109, 1.0, v114)
+    v116 = v105 > 1.0
+    v117 = relu(v105)
+    v118 = where(v116, 1.0, v117)
+    v119 = parameter0 == 1.0
+    v120 = where(v119, 1.0, 0.0)
+    v121 = v118 == 0.0
+    v122 = v118 == 0.0
+    v123 = where(v122, 1.0, v118)
+    v124 = parameter0 - 1.0
+    v125 = power(v123, v124)
+    v126 = where(v121, v120, v125)
+    v127 = v118 > 0.5
+    v128 = 0.0 * v108
+    v129 = where(v127, v108, v128)
+    v130 = -v129
+    v131 = log1p(v130)
+    v132 = parameter0 * v131
+    v133 = expm1(v132)
+    v134 = -v133
+    v135 = v118 * v126
+    v136 = 1.0 - v135
+    v137 = where(v127, v134, v136)
+    v138 = parameter0 == 1.0
+    v139 = where(v138, v108, v137)
+    v140 = parameter0 * v126
+    v141 = v115 * v140
+    v142 = v99 * v141
+    v143 = v101 * v141
+    v144 = parameter0 == 1.0
+    v145 = where(v144, 1.0, 0.0)
+    v146 = v34 == 0.0
+    v147 = v34 == 0.0
+    v148 = where(v147, 1.0, v34)
+    v149 = parameter0 - 1.0
+    v150 = power(v148, v149)
+    v151 = where(v146, v145, v150)
+    v152 = v34 * v151
+    v153 = v139 + v152
+    v154 = parameter0 * v151
+    v155 = v28 * v154
+    v156 = v33 * v154
+    v157 = v36 * v154
+    v158 = parameter0 == 1.0
+    v159 = where(v158, 1.0, 0.0)
+    v160 = v84 == 0.0
+    v161 = v84 == 0.0
+    v162 = where(v161, 1.0, v84)
+    v163 = parameter0 - 1.0
+    v164 = power(v162, v163)
+    v165 = where(v160, v159, v164)
+    v166 = v84 * v165
+    v167 = v153 + v166
+    v168 = parameter0 * v165
+    v169 = v63 * v168
+    v170 = v90 * v168
+    v171 = 1.0 - v167
+    return v167, v171, 0.0, 0.0, 0.0, 0.0, v157, 0.0, v142, v143, v155, v169, 0.0, v156, v170, 0.0
+
+
+@triton.jit
+def modified_powerful_iou(
+    symmetric_difference,
+    intersection,
+    distinct,
+    enclosure_excess,
+    distance,
+    diagonal,
+    aspect_angle,
+    inner_difference,
+    inner_intersection,
+    unit,
+    exchanged,
+    start0,
+    end0,
+    side0,
+    target_side0,
+    shift0,
+    growth0,
+    span0,
+    start1,
+    end1,
+    side1,
+    target_side1,
+    shift1,
+    growth1,
+    span1,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = absolute(start0)
+    v1 = absolute(end0)
+    v2 = v0 + v1
+    v3 = exchanged == 1.0
+    v4 = where(v3, side0, target_side0)
+    v5 = v4 == 0.0
+    v6 = v2 == 0.0
+    v7 = where(v6, v2, 64.0)
+    v8 = quotient(v2, v4)
+    v9 = 0.25 * v8
+    v10 = where(v5, v7, v9)
+    v11 = absolute(v10)
+    v12 = v11 > 64.0
+    v13 = where(v12, 64.0, v10)
+    v14 = 0.0 + v13
+    v15 = absolute(start1)
+    v16 = absolute(end1)
+    v17 = v15 + v16
+    v18 = exchanged == 1.0
+    v19 = where(v18, side1, target_side1)
+    v20 = v19 == 0.0
+    v21 = v17 == 0.0
+    v22 = where(v21, v17, 64.0)
+    v23 = quotient(v17, v19)
+    v24 = 0.25 * v23
+    v25 = where(v20, v22, v24)
+    v26 = absolute(v25)
+    v27 = v26 > 64.0
+    v28 = where(v27, 64.0, v25)
+    v29 = v14 + v28
+    v30 = 2.0 * v29
+    v31 = -v29
+    v32 = v31 * v29
+    v33 = exp(v32)
+    v34 = v30 * v33
+    v35 = sign(start0)
+    v36 = sign(end0)
+    v37 = quotient(v34, v4)
+    v38 = 0.25 * v37
+    v39 = exchanged == 1.0
+    v40 = v13 * v37
+    v41 = 0.0 * v13
+    v42 = where(v39, v40, v41)
+    v43 = v35 + v36
+    v44 = v43 * v38
+    v45 = v36 - v35
+    v46 = 0.5 * v45
+    v47 = v46 * v38
+    v48 = v47 - v42
+    v49 = sign(start1)
+    v50 = sign(end1)
+    v51 = quotient(v34, v19)
+    v52 = 0.25 * v51
+    v53 = exchanged == 1.0
+    v54 = v28 * v51
+    v55 = 0.0 * v28
+    v56 = where(v53, v54, v55)
+    v57 = v49 + v50
+    v58 = v57 * v52
+    v59 = v50 - v49
+    v60 = 0.5 * v59
+    v61 = v60 * v52
+    v62 = v61 - v56
+    v63 = -v29
+    v64 = v63 * v29
+    v65 = expm1(v64)
+    v66 = -v65
+    v67 = inner_difference + inner_intersection
+    v68 = quotient(inner_intersection, v67)
+    v69 = v67 == 0.0
+    v70 = quotient(inner_difference, v67)
+    v71 = where(v69, distinct, v70)
+    v72 = v67 == 0.0
+    v73 = 1.0 - distinct
+    v74 = where(v72, v73, v68)
+    v75 = quotient(v68, v67)
+    v76 = quotient(v71, v67)
+    v77 = -v76
+    v78 = v71 - parameter2
+    v79 = quotient(v78, parameter3)
+    v80 = v74 - parameter1
+    v81 = quotient(v80, parameter3)
+    v82 = v79 > 1.0
+    v83 = relu(v79)
+    v84 = where(v82, 1.0, v83)
+    v85 = parameter3 == 1.0
+    v86 = v79 > 0.0
+    v87 = v81 > 0.0
+    v88 = v86 & v87
+    v89 = inverse(parameter3)
+    v90 = where(v88, v89, 0.0)
+    v91 = where(v85, 1.0, v90)
+    v92 = v81 > 1.0
+    v93 = relu(v81)
+    v94 = where(v92, 1.0, v93)
+    v95 = parameter0 == 1.0
+    v96 = where(v95, 1.0, 0.0)
+    v97 = v94 == 0.0
+    v98 = v94 == 0.0
+    v99 = where(v98, 1.0, v94)
+    v100 = parameter0 - 1.0
+    v101 = power(v99, v100)
+    v102 = where(v97, v96, v101)
+    v103 = v94 > 0.5
+    v104 = 0.0 * v84
+    v105 = where(v103, v84, v104)
+    v106 = -v105
+    v107 = log1p(v106)
+    v108 = parameter0 * v107
+    v109 = expm1(v108)
+    v110 = -v109
+    v111 = v94 * v102
+    v112 = 1.0 - v111
+    v113 = where(v103, v110, v112)
+    v114 = parameter0 == 1.0
+    v115 = where(v114, v84, v113)
+    v116 = parameter0 * v102
+    v117 = v91 * v116
+    v118 = v75 * v117
+    v119 = v77 * v117
+    v120 = parameter0 == 1.0
+    v121 = where(v120, 1.0, 0.0)
+    v122 = v66 == 0.0
+    v123 = v66 == 0.0
+    v124 = where(v123, 1.0, v66)
+    v125 = parameter0 - 1.0
+    v126 = power(v124, v125)
+    v127 = where(v122, v121, v126)
+    v128 = v66 * v127
+    v129 = v115 + v128
+    v130 = parameter0 * v127
+    v131 = v44 * v130
+    v132 = v48 * v130
+    v133 = v58 * v130
+    v134 = v62 * v130
+    v135 = 1.0 - v129
+    return v129, v135, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v118, v119, v131, v132, 0.0, v133, v134, 0.0
 
 
 @triton.jit
@@ -1377,46 +3504,46 @@ def axis_aligned_1(
     v61 = v20_1 == 0.0
     v62 = v60 & v61
     v63 = v30 + v35
-    v64 = v48 - v63
-    v65 = where(v59, v37, v64)
-    v66 = v20_0 + v20_1
-    v67 = 0.5 * v66
-    v68 = v67 * v67
+    v64 = v20_0 + v20_1
+    v65 = 0.5 * v64
+    v66 = v48 - v63
+    v67 = where(v59, v37, v66)
+    v68 = v65 * v65
     v69 = 0.0 + v68
     v70 = v48 * v48
     v71 = 0.0 + v70
     v72 = v59 & v62
     v73 = 0.0 * v7
     v74 = where(v72, v73, 1.0)
-    v75_0, v75_1, v75_2, v75_3, v75_4, v75_5, v75_6, v75_7 = penalty(v63, v54, v74, v65, v69, v71, 0.0)
-    v76 = where(v53, 1.0, 0.0)
-    v77 = where(v53, 0.0, 1.0)
-    v78 = v77 - v76
-    v79 = v75_2 * v78
-    v80 = v75_3 * v76
-    v81 = v79 + v80
-    v82 = v75_4 * v77
-    v83 = v81 - v82
+    v75_0, v75_1, v75_2, v75_3, v75_4, v75_5, v75_6, v75_7 = penalty(v63, v54, v74, v67, v69, v71, 0.0)
+    v76 = 2.0 * v75_6
+    v77 = v76 * v48
+    v78 = where(v53, 1.0, 0.0)
+    v79 = where(v53, 0.0, 1.0)
+    v80 = v79 - v78
+    v81 = v75_2 * v80
+    v82 = v75_3 * v78
+    v83 = v81 + v82
     v84 = v75_2 * 1.0
-    v85 = v75_4 * 0.0
-    v86 = v84 + v85
-    v87 = 2.0 * v75_6
-    v88 = v87 * v48
-    v89 = v86 + v88
-    v90 = v83 + v89
+    v85 = v75_4 * v79
+    v86 = v83 - v85
+    v87 = v75_4 * 0.0
+    v88 = v84 + v87
+    v89 = v88 + v77
+    v90 = v86 + v89
     v91 = 0.5 * v90
     v92 = v20_0 > 0.0
     v93 = v20_0 == 0.0
     v94 = where(v93, v91, v89)
-    v95 = where(v92, v83, v94)
+    v95 = where(v92, v86, v94)
     v96 = v20_1 < 0.0
     v97 = v20_1 == 0.0
     v98 = where(v97, v91, v89)
-    v99 = where(v96, v83, v98)
+    v99 = where(v96, v86, v98)
     v100 = -v95
     v101 = where(v59, v100, 0.0)
     v102 = where(v59, v99, 0.0)
-    v103 = v75_5 * v67
+    v103 = v75_5 * v65
     v104 = v75_7 * 0.0
     v105_0, v105_1 = derivatives_by(v101, v102, v103, v104)
     v106 = v105_0 * v7
@@ -1585,15 +3712,15 @@ def axis_aligned_2(
     v143 = v141 + v142
     v144 = v140 + v143
     v151 = v133 + v136
-    v152 = v130 - v151
-    v153 = where(v120, v144, v152)
-    v154 = v36_0 + v36_1
+    v152 = v36_0 + v36_1
+    v153 = 0.5 * v152
+    v154 = v41_0 + v41_1
     v155 = 0.5 * v154
-    v156 = v41_0 + v41_1
-    v157 = 0.5 * v156
-    v158 = v155 * v155
+    v156 = v130 - v151
+    v157 = where(v120, v144, v156)
+    v158 = v153 * v153
     v159 = 0.0 + v158
-    v160 = v157 * v157
+    v160 = v155 * v155
     v161 = v159 + v160
     v162 = v69 * v69
     v163 = 0.0 + v162
@@ -1602,69 +3729,69 @@ def axis_aligned_2(
     v166 = v120 & v127
     v167 = 0.0 * v15
     v168 = where(v166, v167, 1.0)
-    v169_0, v169_1, v169_2, v169_3, v169_4, v169_5, v169_6, v169_7 = penalty(v151, v137, v168, v153, v161, v165, 0.0)
-    v170 = where(v74, v111, 0.0)
-    v171 = where(v74, v87, v78)
-    v172 = v171 - v170
-    v173 = v169_2 * v172
-    v174 = v169_3 * v170
-    v175 = v173 + v174
-    v176 = v169_4 * v171
-    v177 = v175 - v176
+    v169_0, v169_1, v169_2, v169_3, v169_4, v169_5, v169_6, v169_7 = penalty(v151, v137, v168, v157, v161, v165, 0.0)
+    v170 = 2.0 * v169_6
+    v171 = v170 * v69
+    v172 = where(v74, v111, 0.0)
+    v173 = where(v74, v87, v78)
+    v174 = v173 - v172
+    v175 = v169_2 * v174
+    v176 = v169_3 * v172
+    v177 = v175 + v176
     v178 = v169_2 * v78
-    v179 = v169_4 * v112
-    v180 = v178 + v179
-    v181 = 2.0 * v169_6
-    v182 = v181 * v69
-    v183 = v180 + v182
-    v184 = v177 + v183
+    v179 = v169_4 * v173
+    v180 = v177 - v179
+    v181 = v169_4 * v112
+    v182 = v178 + v181
+    v183 = v182 + v171
+    v184 = v180 + v183
     v185 = 0.5 * v184
     v186 = v36_0 > 0.0
     v187 = v36_0 == 0.0
     v188 = where(v187, v185, v183)
-    v189 = where(v186, v177, v188)
+    v189 = where(v186, v180, v188)
     v190 = v36_1 < 0.0
     v191 = v36_1 == 0.0
     v192 = where(v191, v185, v183)
-    v193 = where(v190, v177, v192)
+    v193 = where(v190, v180, v192)
     v194 = -v189
     v195 = where(v120, v194, 0.0)
     v196 = where(v120, v193, 0.0)
-    v197 = v169_5 * v155
+    v197 = v169_5 * v153
     v198 = v169_7 * 0.0
     v199_0, v199_1 = derivatives_by(v195, v196, v197, v198)
     v200 = v199_0 * v15
     v201 = v200 + v31
     v202 = v199_1 * v15
     v203 = v202 + v31
-    v204 = where(v110, v75, 0.0)
-    v205 = where(v110, v51, v42)
-    v206 = v205 - v204
-    v207 = v169_2 * v206
-    v208 = v169_3 * v204
-    v209 = v207 + v208
-    v210 = v169_4 * v205
-    v211 = v209 - v210
+    v204 = 2.0 * v169_6
+    v205 = v204 * v105
+    v206 = where(v110, v75, 0.0)
+    v207 = where(v110, v51, v42)
+    v208 = v207 - v206
+    v209 = v169_2 * v208
+    v210 = v169_3 * v206
+    v211 = v209 + v210
     v212 = v169_2 * v42
-    v213 = v169_4 * v76
-    v214 = v212 + v213
-    v215 = 2.0 * v169_6
-    v216 = v215 * v105
-    v217 = v214 + v216
-    v218 = v211 + v217
+    v213 = v169_4 * v207
+    v214 = v211 - v213
+    v215 = v169_4 * v76
+    v216 = v212 + v215
+    v217 = v216 + v205
+    v218 = v214 + v217
     v219 = 0.5 * v218
     v220 = v41_0 > 0.0
     v221 = v41_0 == 0.0
     v222 = where(v221, v219, v217)
-    v223 = where(v220, v211, v222)
+    v223 = where(v220, v214, v222)
     v224 = v41_1 < 0.0
     v225 = v41_1 == 0.0
     v226 = where(v225, v219, v217)
-    v227 = where(v224, v211, v226)
+    v227 = where(v224, v214, v226)
     v228 = -v223
     v229 = where(v120, v228, 0.0)
     v230 = where(v120, v227, 0.0)
-    v231 = v169_5 * v157
+    v231 = v169_5 * v155
     v232 = v169_7 * 0.0
     v233_0, v233_1 = derivatives_by(v229, v230, v231, v232)
     v234 = v233_0 * v15
@@ -1677,7 +3804,7 @@ def axis_aligned_2(
 
 
 @triton.jit
-def axis_aligned_2_with_aspect_angle(
+def axis_aligned_2_with_angle(
     penalty: tl.constexpr,
     differences_of: tl.constexpr,
     derivatives_by: tl.constexpr,
@@ -1833,15 +3960,15 @@ def axis_aligned_2_with_aspect_angle(
     v143 = v141 + v142
     v144 = v140 + v143
     v151 = v133 + v136
-    v152 = v130 - v151
-    v153 = where(v120, v144, v152)
-    v154 = v36_0 + v36_1
+    v152 = v36_0 + v36_1
+    v153 = 0.5 * v152
+    v154 = v41_0 + v41_1
     v155 = 0.5 * v154
-    v156 = v41_0 + v41_1
-    v157 = 0.5 * v156
-    v158 = v155 * v155
+    v156 = v130 - v151
+    v157 = where(v120, v144, v156)
+    v158 = v153 * v153
     v159 = 0.0 + v158
-    v160 = v157 * v157
+    v160 = v155 * v155
     v161 = v159 + v160
     v162 = v69 * v69
     v163 = 0.0 + v162
@@ -1877,69 +4004,69 @@ def axis_aligned_2_with_aspect_angle(
     v193 = v120 & v127
     v194 = 0.0 * v15
     v195 = where(v193, v194, 1.0)
-    v196_0, v196_1, v196_2, v196_3, v196_4, v196_5, v196_6, v196_7 = penalty(v151, v137, v195, v153, v161, v165, v185)
-    v197 = where(v74, v111, 0.0)
-    v198 = where(v74, v87, v78)
-    v199 = v198 - v197
-    v200 = v196_2 * v199
-    v201 = v196_3 * v197
-    v202 = v200 + v201
-    v203 = v196_4 * v198
-    v204 = v202 - v203
+    v196_0, v196_1, v196_2, v196_3, v196_4, v196_5, v196_6, v196_7 = penalty(v151, v137, v195, v157, v161, v165, v185)
+    v197 = 2.0 * v196_6
+    v198 = v197 * v69
+    v199 = where(v74, v111, 0.0)
+    v200 = where(v74, v87, v78)
+    v201 = v200 - v199
+    v202 = v196_2 * v201
+    v203 = v196_3 * v199
+    v204 = v202 + v203
     v205 = v196_2 * v78
-    v206 = v196_4 * v112
-    v207 = v205 + v206
-    v208 = 2.0 * v196_6
-    v209 = v208 * v69
-    v210 = v207 + v209
-    v211 = v204 + v210
+    v206 = v196_4 * v200
+    v207 = v204 - v206
+    v208 = v196_4 * v112
+    v209 = v205 + v208
+    v210 = v209 + v198
+    v211 = v207 + v210
     v212 = 0.5 * v211
     v213 = v36_0 > 0.0
     v214 = v36_0 == 0.0
     v215 = where(v214, v212, v210)
-    v216 = where(v213, v204, v215)
+    v216 = where(v213, v207, v215)
     v217 = v36_1 < 0.0
     v218 = v36_1 == 0.0
     v219 = where(v218, v212, v210)
-    v220 = where(v217, v204, v219)
+    v220 = where(v217, v207, v219)
     v221 = -v216
     v222 = where(v120, v221, 0.0)
     v223 = where(v120, v220, 0.0)
-    v224 = v196_5 * v155
+    v224 = v196_5 * v153
     v225 = v196_7 * v191
     v226_0, v226_1 = derivatives_by(v222, v223, v224, v225)
     v227 = v226_0 * v15
     v228 = v227 + v31
     v229 = v226_1 * v15
     v230 = v229 + v31
-    v231 = where(v110, v75, 0.0)
-    v232 = where(v110, v51, v42)
-    v233 = v232 - v231
-    v234 = v196_2 * v233
-    v235 = v196_3 * v231
-    v236 = v234 + v235
-    v237 = v196_4 * v232
-    v238 = v236 - v237
+    v231 = 2.0 * v196_6
+    v232 = v231 * v105
+    v233 = where(v110, v75, 0.0)
+    v234 = where(v110, v51, v42)
+    v235 = v234 - v233
+    v236 = v196_2 * v235
+    v237 = v196_3 * v233
+    v238 = v236 + v237
     v239 = v196_2 * v42
-    v240 = v196_4 * v76
-    v241 = v239 + v240
-    v242 = 2.0 * v196_6
-    v243 = v242 * v105
-    v244 = v241 + v243
-    v245 = v238 + v244
+    v240 = v196_4 * v234
+    v241 = v238 - v240
+    v242 = v196_4 * v76
+    v243 = v239 + v242
+    v244 = v243 + v232
+    v245 = v241 + v244
     v246 = 0.5 * v245
     v247 = v41_0 > 0.0
     v248 = v41_0 == 0.0
     v249 = where(v248, v246, v244)
-    v250 = where(v247, v238, v249)
+    v250 = where(v247, v241, v249)
     v251 = v41_1 < 0.0
     v252 = v41_1 == 0.0
     v253 = where(v252, v246, v244)
-    v254 = where(v251, v238, v253)
+    v254 = where(v251, v241, v253)
     v255 = -v250
     v256 = where(v120, v255, 0.0)
     v257 = where(v120, v254, 0.0)
-    v258 = v196_5 * v157
+    v258 = v196_5 * v155
     v259 = v196_7 * v192
     v260_0, v260_1 = derivatives_by(v256, v257, v258, v259)
     v261 = v260_0 * v15
@@ -1949,6 +4076,811 @@ def axis_aligned_2_with_aspect_angle(
     v265 = v196_0 + v31
     v266 = v196_1 + v31
     return v265, v266, v228, v262, v230, v264
+
+
+@triton.jit
+def axis_aligned_2_with_axes(
+    penalty: tl.constexpr,
+    differences_of: tl.constexpr,
+    derivatives_by: tl.constexpr,
+    pred0,
+    pred1,
+    pred2,
+    pred3,
+    target0,
+    target1,
+    target2,
+    target3,
+    exchanged,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = absolute(pred0)
+    v1 = absolute(pred2)
+    v2 = maximum(v0, v1)
+    v3 = absolute(pred1)
+    v4 = maximum(v2, v3)
+    v5 = absolute(pred3)
+    v6 = maximum(v4, v5)
+    v7 = absolute(target0)
+    v8 = maximum(v6, v7)
+    v9 = absolute(target2)
+    v10 = maximum(v8, v9)
+    v11 = absolute(target1)
+    v12 = maximum(v10, v11)
+    v13 = absolute(target3)
+    v14 = maximum(v12, v13)
+    v15 = scale(v14, 2)
+    v16 = pred0 * v15
+    v17 = pred2 * v15
+    v18 = pred1 * v15
+    v19 = pred3 * v15
+    v20 = target0 * v15
+    v21 = target2 * v15
+    v22 = target1 * v15
+    v23 = target3 * v15
+    v24 = v16 + v17
+    v25 = v24 + v18
+    v26 = v25 + v19
+    v27 = v26 + v20
+    v28 = v27 + v21
+    v29 = v28 + v22
+    v30 = v29 + v23
+    v31 = 0.0 * v30
+    v32 = pred0 * v15
+    v33 = pred2 * v15
+    v34 = target0 * v15
+    v35 = target2 * v15
+    v36_0, v36_1, v36_2, v36_3, v36_4, v36_5, v36_6 = differences_of(v32, v33, v34, v35)
+    v37 = pred1 * v15
+    v38 = pred3 * v15
+    v39 = target1 * v15
+    v40 = target3 * v15
+    v41_0, v41_1, v41_2, v41_3, v41_4, v41_5, v41_6 = differences_of(v37, v38, v39, v40)
+    v42 = relu(v36_2)
+    v43 = relu(v36_3)
+    v44 = minimum(v36_2, v36_3)
+    v45 = minimum(v36_4, v36_5)
+    v46 = minimum(v44, v45)
+    v47 = -v36_0
+    v48 = relu(v47)
+    v49 = relu(v36_1)
+    v50 = v48 + v49
+    v51 = minimum(v50, v42)
+    v52 = relu(v36_0)
+    v53 = -v36_1
+    v54 = relu(v53)
+    v55 = v52 + v54
+    v56 = minimum(v55, v43)
+    v57 = -v46
+    v58 = relu(v57)
+    v59 = absolute(v36_2)
+    v60 = absolute(v36_3)
+    v61 = maximum(v59, v60)
+    v62 = absolute(v36_4)
+    v63 = absolute(v36_5)
+    v64 = maximum(v62, v63)
+    v65 = absolute(v36_0)
+    v66 = absolute(v36_1)
+    v67 = maximum(v65, v66)
+    v68 = maximum(v64, v67)
+    v69 = maximum(v61, v68)
+    v70 = v46 > 0.0
+    v71 = v46 == 0.0
+    v72 = v36_2 == 0.0
+    v73 = v71 & v72
+    v74 = v70 | v73
+    v75 = relu(v46)
+    v76 = v56 + v58
+    v77 = v51 + v58
+    v78 = relu(v41_2)
+    v79 = relu(v41_3)
+    v80 = minimum(v41_2, v41_3)
+    v81 = minimum(v41_4, v41_5)
+    v82 = minimum(v80, v81)
+    v83 = -v41_0
+    v84 = relu(v83)
+    v85 = relu(v41_1)
+    v86 = v84 + v85
+    v87 = minimum(v86, v78)
+    v88 = relu(v41_0)
+    v89 = -v41_1
+    v90 = relu(v89)
+    v91 = v88 + v90
+    v92 = minimum(v91, v79)
+    v93 = -v82
+    v94 = relu(v93)
+    v95 = absolute(v41_2)
+    v96 = absolute(v41_3)
+    v97 = maximum(v95, v96)
+    v98 = absolute(v41_4)
+    v99 = absolute(v41_5)
+    v100 = maximum(v98, v99)
+    v101 = absolute(v41_0)
+    v102 = absolute(v41_1)
+    v103 = maximum(v101, v102)
+    v104 = maximum(v100, v103)
+    v105 = maximum(v97, v104)
+    v106 = v82 > 0.0
+    v107 = v82 == 0.0
+    v108 = v41_2 == 0.0
+    v109 = v107 & v108
+    v110 = v106 | v109
+    v111 = relu(v82)
+    v112 = v92 + v94
+    v114 = v36_2 >= 0.0
+    v115 = v36_3 >= 0.0
+    v116 = v114 & v115
+    v117 = v41_2 >= 0.0
+    v118 = v41_3 >= 0.0
+    v119 = v117 & v118
+    v120 = v116 & v119
+    v121 = v36_0 == 0.0
+    v122 = v36_1 == 0.0
+    v123 = v121 & v122
+    v124 = v41_0 == 0.0
+    v125 = v41_1 == 0.0
+    v126 = v124 & v125
+    v127 = v123 & v126
+    v130 = v69 * v105
+    v131 = v42 * v87
+    v132 = v51 * v111
+    v133 = v131 + v132
+    v134 = v43 * v92
+    v135 = v56 * v111
+    v136 = v134 + v135
+    v137 = v75 * v111
+    v138 = v76 * v87
+    v139 = v77 * v92
+    v140 = v138 + v139
+    v141 = v58 * v111
+    v142 = v69 * v94
+    v143 = v141 + v142
+    v144 = v140 + v143
+    v151 = v133 + v136
+    v152 = v36_0 + v36_1
+    v153 = 0.5 * v152
+    v154 = v41_0 + v41_1
+    v155 = 0.5 * v154
+    v156 = v130 - v151
+    v157 = where(v120, v144, v156)
+    v158 = v153 * v153
+    v159 = 0.0 + v158
+    v160 = v155 * v155
+    v161 = v159 + v160
+    v162 = v69 * v69
+    v163 = 0.0 + v162
+    v164 = v105 * v105
+    v165 = v163 + v164
+    v166 = v120 & v127
+    v167 = 0.0 * v15
+    v168 = where(v166, v167, 1.0)
+    (
+        v169_0,
+        v169_1,
+        v169_2,
+        v169_3,
+        v169_4,
+        v169_5,
+        v169_6,
+        v169_7,
+        v169_8,
+        v169_9,
+        v169_10,
+        v169_11,
+        v169_12,
+        v169_13,
+        v169_14,
+        v169_15,
+    ) = penalty(
+        v151,
+        v137,
+        v168,
+        v157,
+        v161,
+        v165,
+        0.0,
+        v151,
+        v137,
+        v15,
+        exchanged,
+        v36_0,
+        v36_1,
+        v36_2,
+        v36_3,
+        v153,
+        v36_6,
+        v69,
+        v41_0,
+        v41_1,
+        v41_2,
+        v41_3,
+        v155,
+        v41_6,
+        v105,
+        parameter0,
+        parameter1,
+        parameter2,
+        parameter3,
+        parameter4,
+        parameter5,
+        parameter6,
+    )
+    v170 = v169_2 + v169_8
+    v171 = v169_3 + v169_9
+    v172 = 2.0 * v169_6
+    v173 = v172 * v69
+    v174 = v173 + v169_12
+    v175 = where(v74, v111, 0.0)
+    v176 = where(v74, v87, v78)
+    v177 = v176 - v175
+    v178 = v170 * v177
+    v179 = v171 * v175
+    v180 = v178 + v179
+    v181 = v170 * v78
+    v182 = v169_4 * v176
+    v183 = v180 - v182
+    v184 = v169_4 * v112
+    v185 = v181 + v184
+    v186 = v185 + v174
+    v187 = v183 + v186
+    v188 = 0.5 * v187
+    v189 = v36_0 > 0.0
+    v190 = v36_0 == 0.0
+    v191 = where(v190, v188, v186)
+    v192 = where(v189, v183, v191)
+    v193 = v36_1 < 0.0
+    v194 = v36_1 == 0.0
+    v195 = where(v194, v188, v186)
+    v196 = where(v193, v183, v195)
+    v197 = -v192
+    v198 = where(v120, v197, 0.0)
+    v199 = where(v120, v196, 0.0)
+    v200 = v169_5 * v153
+    v201 = v169_10 * 0.5
+    v202 = v200 + v201
+    v203 = v169_7 * 0.0
+    v204 = v203 + v169_11
+    v205_0, v205_1 = derivatives_by(v198, v199, v202, v204)
+    v206 = v205_0 * v15
+    v207 = v206 + v31
+    v208 = v205_1 * v15
+    v209 = v208 + v31
+    v210 = 2.0 * v169_6
+    v211 = v210 * v105
+    v212 = v211 + v169_15
+    v213 = where(v110, v75, 0.0)
+    v214 = where(v110, v51, v42)
+    v215 = v214 - v213
+    v216 = v170 * v215
+    v217 = v171 * v213
+    v218 = v216 + v217
+    v219 = v170 * v42
+    v220 = v169_4 * v214
+    v221 = v218 - v220
+    v222 = v169_4 * v76
+    v223 = v219 + v222
+    v224 = v223 + v212
+    v225 = v221 + v224
+    v226 = 0.5 * v225
+    v227 = v41_0 > 0.0
+    v228 = v41_0 == 0.0
+    v229 = where(v228, v226, v224)
+    v230 = where(v227, v221, v229)
+    v231 = v41_1 < 0.0
+    v232 = v41_1 == 0.0
+    v233 = where(v232, v226, v224)
+    v234 = where(v231, v221, v233)
+    v235 = -v230
+    v236 = where(v120, v235, 0.0)
+    v237 = where(v120, v234, 0.0)
+    v238 = v169_5 * v155
+    v239 = v169_13 * 0.5
+    v240 = v238 + v239
+    v241 = v169_7 * 0.0
+    v242 = v241 + v169_14
+    v243_0, v243_1 = derivatives_by(v236, v237, v240, v242)
+    v244 = v243_0 * v15
+    v245 = v244 + v31
+    v246 = v243_1 * v15
+    v247 = v246 + v31
+    v248 = v169_0 + v31
+    v249 = v169_1 + v31
+    return v248, v249, v207, v245, v209, v247
+
+
+@triton.jit
+def axis_aligned_2_with_inner_boxes(
+    penalty: tl.constexpr,
+    differences_of: tl.constexpr,
+    derivatives_by: tl.constexpr,
+    pred0,
+    pred1,
+    pred2,
+    pred3,
+    target0,
+    target1,
+    target2,
+    target3,
+    exchanged,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = absolute(pred0)
+    v1 = absolute(pred2)
+    v2 = maximum(v0, v1)
+    v3 = absolute(pred1)
+    v4 = maximum(v2, v3)
+    v5 = absolute(pred3)
+    v6 = maximum(v4, v5)
+    v7 = absolute(target0)
+    v8 = maximum(v6, v7)
+    v9 = absolute(target2)
+    v10 = maximum(v8, v9)
+    v11 = absolute(target1)
+    v12 = maximum(v10, v11)
+    v13 = absolute(target3)
+    v14 = maximum(v12, v13)
+    v15 = scale(v14, 2)
+    v16 = pred0 * v15
+    v17 = pred2 * v15
+    v18 = pred1 * v15
+    v19 = pred3 * v15
+    v20 = target0 * v15
+    v21 = target2 * v15
+    v22 = target1 * v15
+    v23 = target3 * v15
+    v24 = v16 + v17
+    v25 = v24 + v18
+    v26 = v25 + v19
+    v27 = v26 + v20
+    v28 = v27 + v21
+    v29 = v28 + v22
+    v30 = v29 + v23
+    v31 = 0.0 * v30
+    v32 = pred0 * v15
+    v33 = pred2 * v15
+    v34 = target0 * v15
+    v35 = target2 * v15
+    v36_0, v36_1, v36_2, v36_3, v36_4, v36_5, v36_6 = differences_of(v32, v33, v34, v35)
+    v37 = pred1 * v15
+    v38 = pred3 * v15
+    v39 = target1 * v15
+    v40 = target3 * v15
+    v41_0, v41_1, v41_2, v41_3, v41_4, v41_5, v41_6 = differences_of(v37, v38, v39, v40)
+    v42 = relu(v36_2)
+    v43 = relu(v36_3)
+    v44 = minimum(v36_2, v36_3)
+    v45 = minimum(v36_4, v36_5)
+    v46 = minimum(v44, v45)
+    v47 = -v36_0
+    v48 = relu(v47)
+    v49 = relu(v36_1)
+    v50 = v48 + v49
+    v51 = minimum(v50, v42)
+    v52 = relu(v36_0)
+    v53 = -v36_1
+    v54 = relu(v53)
+    v55 = v52 + v54
+    v56 = minimum(v55, v43)
+    v57 = -v46
+    v58 = relu(v57)
+    v59 = absolute(v36_2)
+    v60 = absolute(v36_3)
+    v61 = maximum(v59, v60)
+    v62 = absolute(v36_4)
+    v63 = absolute(v36_5)
+    v64 = maximum(v62, v63)
+    v65 = absolute(v36_0)
+    v66 = absolute(v36_1)
+    v67 = maximum(v65, v66)
+    v68 = maximum(v64, v67)
+    v69 = maximum(v61, v68)
+    v70 = v46 > 0.0
+    v71 = v46 == 0.0
+    v72 = v36_2 == 0.0
+    v73 = v71 & v72
+    v74 = v70 | v73
+    v75 = relu(v46)
+    v76 = v56 + v58
+    v77 = v51 + v58
+    v78 = relu(v41_2)
+    v79 = relu(v41_3)
+    v80 = minimum(v41_2, v41_3)
+    v81 = minimum(v41_4, v41_5)
+    v82 = minimum(v80, v81)
+    v83 = -v41_0
+    v84 = relu(v83)
+    v85 = relu(v41_1)
+    v86 = v84 + v85
+    v87 = minimum(v86, v78)
+    v88 = relu(v41_0)
+    v89 = -v41_1
+    v90 = relu(v89)
+    v91 = v88 + v90
+    v92 = minimum(v91, v79)
+    v93 = -v82
+    v94 = relu(v93)
+    v95 = absolute(v41_2)
+    v96 = absolute(v41_3)
+    v97 = maximum(v95, v96)
+    v98 = absolute(v41_4)
+    v99 = absolute(v41_5)
+    v100 = maximum(v98, v99)
+    v101 = absolute(v41_0)
+    v102 = absolute(v41_1)
+    v103 = maximum(v101, v102)
+    v104 = maximum(v100, v103)
+    v105 = maximum(v97, v104)
+    v106 = v82 > 0.0
+    v107 = v82 == 0.0
+    v108 = v41_2 == 0.0
+    v109 = v107 & v108
+    v110 = v106 | v109
+    v111 = relu(v82)
+    v112 = v92 + v94
+    v114 = v36_2 >= 0.0
+    v115 = v36_3 >= 0.0
+    v116 = v114 & v115
+    v117 = v41_2 >= 0.0
+    v118 = v41_3 >= 0.0
+    v119 = v117 & v118
+    v120 = v116 & v119
+    v121 = v36_0 == 0.0
+    v122 = v36_1 == 0.0
+    v123 = v121 & v122
+    v124 = v41_0 == 0.0
+    v125 = v41_1 == 0.0
+    v126 = v124 & v125
+    v127 = v123 & v126
+    v130 = v69 * v105
+    v131 = v42 * v87
+    v132 = v51 * v111
+    v133 = v131 + v132
+    v134 = v43 * v92
+    v135 = v56 * v111
+    v136 = v134 + v135
+    v137 = v75 * v111
+    v138 = v76 * v87
+    v139 = v77 * v92
+    v140 = v138 + v139
+    v141 = v58 * v111
+    v142 = v69 * v94
+    v143 = v141 + v142
+    v144 = v140 + v143
+    v151 = v133 + v136
+    v152 = v36_0 + v36_1
+    v153 = 0.5 * v152
+    v154 = v41_0 + v41_1
+    v155 = 0.5 * v154
+    v156 = v130 - v151
+    v157 = where(v120, v144, v156)
+    v158 = v153 * v153
+    v159 = 0.0 + v158
+    v160 = v155 * v155
+    v161 = v159 + v160
+    v162 = v69 * v69
+    v163 = 0.0 + v162
+    v164 = v105 * v105
+    v165 = v163 + v164
+    v166 = v42 + v78
+    v167 = v43 + v79
+    v168 = v166 < v167
+    v169 = where(v168, v42, v43)
+    v170 = v169 * v41_6
+    v171 = where(v168, v78, v79)
+    v172 = v171 * v36_6
+    v173 = v42 * v43
+    v174 = v78 * v79
+    v175 = v173 + v174
+    v176 = v42 + v78
+    v177 = v176 > 0.0
+    v178 = v120 & v177
+    v179 = v43 + v79
+    v180 = v179 > 0.0
+    v181 = v178 & v180
+    v182 = v170 - v172
+    v183 = where(v181, v175, 1.0)
+    v184 = angle(v182, v183)
+    v185 = where(v181, v184, 0.0)
+    v186 = v42 * v42
+    v187 = v78 * v78
+    v188 = v186 + v187
+    v189 = inverse(v188)
+    v190 = -v78
+    v191 = v190 * v189
+    v192 = v42 * v189
+    v193 = 1.0 + parameter4
+    v194 = 0.5 * v193
+    v195 = 1.0 - parameter4
+    v196 = 0.5 * v195
+    v197 = v36_0 + v36_1
+    v198 = 0.5 * v197
+    v199 = 0.5 * parameter4
+    v200 = v36_2 + v36_3
+    v201 = v199 * v200
+    v202 = v194 * v36_0
+    v203 = v196 * v36_1
+    v204 = v202 + v203
+    v205 = v196 * v36_0
+    v206 = v194 * v36_1
+    v207 = v205 + v206
+    v208 = parameter4 * v36_2
+    v209 = parameter4 * v36_3
+    v210 = v201 + v198
+    v211 = v201 - v198
+    v213 = 1.0 + parameter4
+    v214 = 0.5 * v213
+    v215 = 1.0 - parameter4
+    v216 = 0.5 * v215
+    v217 = v41_0 + v41_1
+    v218 = 0.5 * v217
+    v219 = 0.5 * parameter4
+    v220 = v41_2 + v41_3
+    v221 = v219 * v220
+    v222 = v214 * v41_0
+    v223 = v216 * v41_1
+    v224 = v222 + v223
+    v225 = v216 * v41_0
+    v226 = v214 * v41_1
+    v227 = v225 + v226
+    v228 = parameter4 * v41_2
+    v229 = parameter4 * v41_3
+    v230 = v221 + v218
+    v231 = v221 - v218
+    v233 = relu(v208)
+    v234 = relu(v209)
+    v235 = minimum(v208, v209)
+    v236 = minimum(v210, v211)
+    v237 = minimum(v235, v236)
+    v238 = -v204
+    v239 = relu(v238)
+    v240 = relu(v207)
+    v241 = v239 + v240
+    v242 = minimum(v241, v233)
+    v243 = relu(v204)
+    v244 = -v207
+    v245 = relu(v244)
+    v246 = v243 + v245
+    v247 = minimum(v246, v234)
+    v261 = v237 > 0.0
+    v262 = v237 == 0.0
+    v263 = v208 == 0.0
+    v264 = v262 & v263
+    v265 = v261 | v264
+    v266 = relu(v237)
+    v269 = relu(v228)
+    v270 = relu(v229)
+    v271 = minimum(v228, v229)
+    v272 = minimum(v230, v231)
+    v273 = minimum(v271, v272)
+    v274 = -v224
+    v275 = relu(v274)
+    v276 = relu(v227)
+    v277 = v275 + v276
+    v278 = minimum(v277, v269)
+    v279 = relu(v224)
+    v280 = -v227
+    v281 = relu(v280)
+    v282 = v279 + v281
+    v283 = minimum(v282, v270)
+    v297 = v273 > 0.0
+    v298 = v273 == 0.0
+    v299 = v228 == 0.0
+    v300 = v298 & v299
+    v301 = v297 | v300
+    v302 = relu(v273)
+    v308 = v233 * v278
+    v309 = v242 * v302
+    v310 = v308 + v309
+    v311 = v234 * v283
+    v312 = v247 * v302
+    v313 = v311 + v312
+    v314 = v266 * v302
+    v328 = v310 + v313
+    v329 = v120 & v127
+    v330 = 0.0 * v15
+    v331 = where(v329, v330, 1.0)
+    (
+        v332_0,
+        v332_1,
+        v332_2,
+        v332_3,
+        v332_4,
+        v332_5,
+        v332_6,
+        v332_7,
+        v332_8,
+        v332_9,
+        v332_10,
+        v332_11,
+        v332_12,
+        v332_13,
+        v332_14,
+        v332_15,
+    ) = penalty(
+        v151,
+        v137,
+        v331,
+        v157,
+        v161,
+        v165,
+        v185,
+        v328,
+        v314,
+        v15,
+        exchanged,
+        v36_0,
+        v36_1,
+        v36_2,
+        v36_3,
+        v153,
+        v36_6,
+        v69,
+        v41_0,
+        v41_1,
+        v41_2,
+        v41_3,
+        v155,
+        v41_6,
+        v105,
+        parameter0,
+        parameter1,
+        parameter2,
+        parameter3,
+        parameter4,
+        parameter5,
+        parameter6,
+    )
+    v333 = 2.0 * v332_6
+    v334 = v333 * v69
+    v335 = v334 + v332_12
+    v336 = where(v74, v111, 0.0)
+    v337 = where(v74, v87, v78)
+    v338 = v337 - v336
+    v339 = v332_2 * v338
+    v340 = v332_3 * v336
+    v341 = v339 + v340
+    v342 = v332_2 * v78
+    v343 = v332_4 * v337
+    v344 = v341 - v343
+    v345 = v332_4 * v112
+    v346 = v342 + v345
+    v347 = v346 + v335
+    v348 = v344 + v347
+    v349 = 0.5 * v348
+    v350 = v36_0 > 0.0
+    v351 = v36_0 == 0.0
+    v352 = where(v351, v349, v347)
+    v353 = where(v350, v344, v352)
+    v354 = v36_1 < 0.0
+    v355 = v36_1 == 0.0
+    v356 = where(v355, v349, v347)
+    v357 = where(v354, v344, v356)
+    v358 = -v353
+    v359 = where(v265, v302, 0.0)
+    v360 = where(v265, v278, v269)
+    v361 = v360 - v359
+    v362 = v332_8 * v361
+    v363 = v332_9 * v359
+    v364 = v362 + v363
+    v365 = v332_8 * v269
+    v366 = v364 + v365
+    v367 = 0.5 * v366
+    v368 = v204 > 0.0
+    v369 = v204 == 0.0
+    v370 = where(v369, v367, v365)
+    v371 = where(v368, v364, v370)
+    v372 = v207 < 0.0
+    v373 = v207 == 0.0
+    v374 = where(v373, v367, v365)
+    v375 = where(v372, v364, v374)
+    v376 = -v371
+    v377 = 1.0 + parameter4
+    v378 = 0.5 * v377
+    v379 = 1.0 - parameter4
+    v380 = 0.5 * v379
+    v381 = v378 * v376
+    v382 = v380 * v375
+    v383 = v381 + v382
+    v384 = v380 * v376
+    v385 = v378 * v375
+    v386 = v384 + v385
+    v387 = v358 + v383
+    v388 = v357 + v386
+    v389 = where(v120, v387, 0.0)
+    v390 = where(v120, v388, 0.0)
+    v391 = v332_5 * v153
+    v392 = v332_10 * 0.5
+    v393 = v391 + v392
+    v394 = v332_7 * v191
+    v395 = v394 + v332_11
+    v396_0, v396_1 = derivatives_by(v389, v390, v393, v395)
+    v397 = v396_0 * v15
+    v398 = v397 + v31
+    v399 = v396_1 * v15
+    v400 = v399 + v31
+    v401 = 2.0 * v332_6
+    v402 = v401 * v105
+    v403 = v402 + v332_15
+    v404 = where(v110, v75, 0.0)
+    v405 = where(v110, v51, v42)
+    v406 = v405 - v404
+    v407 = v332_2 * v406
+    v408 = v332_3 * v404
+    v409 = v407 + v408
+    v410 = v332_2 * v42
+    v411 = v332_4 * v405
+    v412 = v409 - v411
+    v413 = v332_4 * v76
+    v414 = v410 + v413
+    v415 = v414 + v403
+    v416 = v412 + v415
+    v417 = 0.5 * v416
+    v418 = v41_0 > 0.0
+    v419 = v41_0 == 0.0
+    v420 = where(v419, v417, v415)
+    v421 = where(v418, v412, v420)
+    v422 = v41_1 < 0.0
+    v423 = v41_1 == 0.0
+    v424 = where(v423, v417, v415)
+    v425 = where(v422, v412, v424)
+    v426 = -v421
+    v427 = where(v301, v266, 0.0)
+    v428 = where(v301, v242, v233)
+    v429 = v428 - v427
+    v430 = v332_8 * v429
+    v431 = v332_9 * v427
+    v432 = v430 + v431
+    v433 = v332_8 * v233
+    v434 = v432 + v433
+    v435 = 0.5 * v434
+    v436 = v224 > 0.0
+    v437 = v224 == 0.0
+    v438 = where(v437, v435, v433)
+    v439 = where(v436, v432, v438)
+    v440 = v227 < 0.0
+    v441 = v227 == 0.0
+    v442 = where(v441, v435, v433)
+    v443 = where(v440, v432, v442)
+    v444 = -v439
+    v445 = 1.0 + parameter4
+    v446 = 0.5 * v445
+    v447 = 1.0 - parameter4
+    v448 = 0.5 * v447
+    v449 = v446 * v444
+    v450 = v448 * v443
+    v451 = v449 + v450
+    v452 = v448 * v444
+    v453 = v446 * v443
+    v454 = v452 + v453
+    v455 = v426 + v451
+    v456 = v425 + v454
+    v457 = where(v120, v455, 0.0)
+    v458 = where(v120, v456, 0.0)
+    v459 = v332_5 * v155
+    v460 = v332_13 * 0.5
+    v461 = v459 + v460
+    v462 = v332_7 * v192
+    v463 = v462 + v332_14
+    v464_0, v464_1 = derivatives_by(v457, v458, v461, v463)
+    v465 = v464_0 * v15
+    v466 = v465 + v31
+    v467 = v464_1 * v15
+    v468 = v467 + v31
+    v469 = v332_0 + v31
+    v470 = v332_1 + v31
+    return v469, v470, v398, v466, v400, v468
 
 
 @triton.jit
@@ -2200,19 +5132,19 @@ def axis_aligned_3(
     v231 = v229 + v230
     v232 = v228 + v231
     v239 = v221 + v224
-    v240 = v218 - v239
-    v241 = where(v181, v232, v240)
-    v242 = v52_0 + v52_1
+    v240 = v52_0 + v52_1
+    v241 = 0.5 * v240
+    v242 = v57_0 + v57_1
     v243 = 0.5 * v242
-    v244 = v57_0 + v57_1
+    v244 = v62_0 + v62_1
     v245 = 0.5 * v244
-    v246 = v62_0 + v62_1
-    v247 = 0.5 * v246
-    v248 = v243 * v243
+    v246 = v218 - v239
+    v247 = where(v181, v232, v246)
+    v248 = v241 * v241
     v249 = 0.0 + v248
-    v250 = v245 * v245
+    v250 = v243 * v243
     v251 = v249 + v250
-    v252 = v247 * v247
+    v252 = v245 * v245
     v253 = v251 + v252
     v254 = v90 * v90
     v255 = 0.0 + v254
@@ -2223,127 +5155,127 @@ def axis_aligned_3(
     v260 = v181 & v192
     v261 = 0.0 * v23
     v262 = where(v260, v261, 1.0)
-    v263_0, v263_1, v263_2, v263_3, v263_4, v263_5, v263_6, v263_7 = penalty(v239, v225, v262, v241, v253, v259, 0.0)
-    v264 = v99 * v135
-    v267 = v99 * v144
-    v268 = v108 * v168
-    v269 = v267 + v268
-    v273 = v132 * v168
-    v281 = v126 * v169
-    v282 = v133 * v135
-    v283 = v281 + v282
-    v287 = where(v95, v273, 0.0)
-    v288 = where(v95, v269, v264)
-    v289 = v288 - v287
-    v290 = v263_2 * v289
-    v291 = v263_3 * v287
-    v292 = v290 + v291
-    v293 = v263_4 * v288
-    v294 = v292 - v293
-    v295 = v263_2 * v264
-    v296 = v263_4 * v283
-    v297 = v295 + v296
-    v298 = 2.0 * v263_6
-    v299 = v298 * v90
-    v300 = v297 + v299
-    v301 = v294 + v300
+    v263_0, v263_1, v263_2, v263_3, v263_4, v263_5, v263_6, v263_7 = penalty(v239, v225, v262, v247, v253, v259, 0.0)
+    v264 = 2.0 * v263_6
+    v265 = v264 * v90
+    v266 = v99 * v135
+    v269 = v99 * v144
+    v270 = v108 * v168
+    v271 = v269 + v270
+    v275 = v132 * v168
+    v283 = v126 * v169
+    v284 = v133 * v135
+    v285 = v283 + v284
+    v289 = where(v95, v275, 0.0)
+    v290 = where(v95, v271, v266)
+    v291 = v290 - v289
+    v292 = v263_2 * v291
+    v293 = v263_3 * v289
+    v294 = v292 + v293
+    v295 = v263_2 * v266
+    v296 = v263_4 * v290
+    v297 = v294 - v296
+    v298 = v263_4 * v285
+    v299 = v295 + v298
+    v300 = v299 + v265
+    v301 = v297 + v300
     v302 = 0.5 * v301
     v303 = v52_0 > 0.0
     v304 = v52_0 == 0.0
     v305 = where(v304, v302, v300)
-    v306 = where(v303, v294, v305)
+    v306 = where(v303, v297, v305)
     v307 = v52_1 < 0.0
     v308 = v52_1 == 0.0
     v309 = where(v308, v302, v300)
-    v310 = where(v307, v294, v309)
+    v310 = where(v307, v297, v309)
     v311 = -v306
     v312 = where(v181, v311, 0.0)
     v313 = where(v181, v310, 0.0)
-    v314 = v263_5 * v243
+    v314 = v263_5 * v241
     v315 = v263_7 * 0.0
     v316_0, v316_1 = derivatives_by(v312, v313, v314, v315)
     v317 = v316_0 * v23
     v318 = v317 + v47
     v319 = v316_1 * v23
     v320 = v319 + v47
-    v321 = v63 * v135
-    v324 = v63 * v144
-    v325 = v72 * v168
-    v326 = v324 + v325
-    v330 = v96 * v168
-    v338 = v90 * v169
-    v339 = v97 * v135
-    v340 = v338 + v339
-    v344 = where(v131, v330, 0.0)
-    v345 = where(v131, v326, v321)
-    v346 = v345 - v344
-    v347 = v263_2 * v346
-    v348 = v263_3 * v344
-    v349 = v347 + v348
-    v350 = v263_4 * v345
-    v351 = v349 - v350
-    v352 = v263_2 * v321
-    v353 = v263_4 * v340
-    v354 = v352 + v353
-    v355 = 2.0 * v263_6
-    v356 = v355 * v126
-    v357 = v354 + v356
-    v358 = v351 + v357
+    v321 = 2.0 * v263_6
+    v322 = v321 * v126
+    v323 = v63 * v135
+    v326 = v63 * v144
+    v327 = v72 * v168
+    v328 = v326 + v327
+    v332 = v96 * v168
+    v340 = v90 * v169
+    v341 = v97 * v135
+    v342 = v340 + v341
+    v346 = where(v131, v332, 0.0)
+    v347 = where(v131, v328, v323)
+    v348 = v347 - v346
+    v349 = v263_2 * v348
+    v350 = v263_3 * v346
+    v351 = v349 + v350
+    v352 = v263_2 * v323
+    v353 = v263_4 * v347
+    v354 = v351 - v353
+    v355 = v263_4 * v342
+    v356 = v352 + v355
+    v357 = v356 + v322
+    v358 = v354 + v357
     v359 = 0.5 * v358
     v360 = v57_0 > 0.0
     v361 = v57_0 == 0.0
     v362 = where(v361, v359, v357)
-    v363 = where(v360, v351, v362)
+    v363 = where(v360, v354, v362)
     v364 = v57_1 < 0.0
     v365 = v57_1 == 0.0
     v366 = where(v365, v359, v357)
-    v367 = where(v364, v351, v366)
+    v367 = where(v364, v354, v366)
     v368 = -v363
     v369 = where(v181, v368, 0.0)
     v370 = where(v181, v367, 0.0)
-    v371 = v263_5 * v245
+    v371 = v263_5 * v243
     v372 = v263_7 * 0.0
     v373_0, v373_1 = derivatives_by(v369, v370, v371, v372)
     v374 = v373_0 * v23
     v375 = v374 + v47
     v376 = v373_1 * v23
     v377 = v376 + v47
-    v378 = v63 * v99
-    v381 = v63 * v108
-    v382 = v72 * v132
-    v383 = v381 + v382
-    v387 = v96 * v132
-    v395 = v90 * v133
-    v396 = v97 * v99
-    v397 = v395 + v396
-    v401 = where(v167, v387, 0.0)
-    v402 = where(v167, v383, v378)
-    v403 = v402 - v401
-    v404 = v263_2 * v403
-    v405 = v263_3 * v401
-    v406 = v404 + v405
-    v407 = v263_4 * v402
-    v408 = v406 - v407
-    v409 = v263_2 * v378
-    v410 = v263_4 * v397
-    v411 = v409 + v410
-    v412 = 2.0 * v263_6
-    v413 = v412 * v162
-    v414 = v411 + v413
-    v415 = v408 + v414
+    v378 = 2.0 * v263_6
+    v379 = v378 * v162
+    v380 = v63 * v99
+    v383 = v63 * v108
+    v384 = v72 * v132
+    v385 = v383 + v384
+    v389 = v96 * v132
+    v397 = v90 * v133
+    v398 = v97 * v99
+    v399 = v397 + v398
+    v403 = where(v167, v389, 0.0)
+    v404 = where(v167, v385, v380)
+    v405 = v404 - v403
+    v406 = v263_2 * v405
+    v407 = v263_3 * v403
+    v408 = v406 + v407
+    v409 = v263_2 * v380
+    v410 = v263_4 * v404
+    v411 = v408 - v410
+    v412 = v263_4 * v399
+    v413 = v409 + v412
+    v414 = v413 + v379
+    v415 = v411 + v414
     v416 = 0.5 * v415
     v417 = v62_0 > 0.0
     v418 = v62_0 == 0.0
     v419 = where(v418, v416, v414)
-    v420 = where(v417, v408, v419)
+    v420 = where(v417, v411, v419)
     v421 = v62_1 < 0.0
     v422 = v62_1 == 0.0
     v423 = where(v422, v416, v414)
-    v424 = where(v421, v408, v423)
+    v424 = where(v421, v411, v423)
     v425 = -v420
     v426 = where(v181, v425, 0.0)
     v427 = where(v181, v424, 0.0)
-    v428 = v263_5 * v247
+    v428 = v263_5 * v245
     v429 = v263_7 * 0.0
     v430_0, v430_1 = derivatives_by(v426, v427, v428, v429)
     v431 = v430_0 * v23

@@ -7,7 +7,7 @@ import torch
 import triton
 from torch import Tensor
 
-from detloss.formulas.axis_aligned import name_of_generated
+from detloss.formulas.modifiers import MOST_PARAMETERS as PENALTY_PARAMETERS
 from detloss.geometry import FORMATS
 from detloss.kernels.interface import (
     BinaryRequest,
@@ -156,8 +156,6 @@ class Plan(NamedTuple):
 
 def plan_of(call: Call, weights: Sequence[Tensor]) -> Plan:
     """The plan of a call whose formula has generated code."""
-    if isinstance(call.request, BoxRequest):
-        return box_plan(call, call.request, weights)
     parameters = [scalar(parameter, call.pred) for parameter in call.parameters]
     if isinstance(call.request, SoftmaxRequest | DistributionRequest):
         return softmax_plan(call, call.request, weights, parameters)
@@ -274,11 +272,12 @@ def mask_plan(call: Call, request: MaskRequest, weights: Sequence[Tensor], param
     return Plan(masks, warps * LOGITS_PER_WARP // tile, columns_of(call.loss_shape, *weights), arguments)
 
 
-def box_plan(call: Call, request: BoxRequest, weights: Sequence[Tensor]) -> Plan:
+def box_plan(call: Call, request: BoxRequest, weights: Sequence[Tensor], parameters: Sequence[Scalar]) -> Plan:
     """Pairs have as few columns as their operands allow, so that expanded operands are not copied."""
     shape, dims, box_format = call.loss_shape, request.geometry.dims, FORMATS[request.geometry.format]
     columns, width = columns_of(shape, call.pred, call.target, *weights), 2 * dims
     pred, target = (strided(operand, shape, columns, width) for operand in (call.pred, call.target))
+    padded = [*parameters, *[Scalar(0.0)] * (PENALTY_PARAMETERS - len(parameters))]
     arguments = {
         "pred": pred.tensor,
         "target": target.tensor,
@@ -286,7 +285,10 @@ def box_plan(call: Call, request: BoxRequest, weights: Sequence[Tensor]) -> Plan
         "pred_column": pred.column,
         "target_row": target.row,
         "target_column": target.column,
-        "geometry": getattr(formulas, name_of_generated(dims, request.needs)),
+        "parameters": tuple(None if each.memory is None else each.memory.expand(shape).contiguous() for each in padded),
+        **{f"parameter{k}": each.value for k, each in enumerate(padded)},
+        "inputs": 1 + len(padded) if request.passes_parameters else 0,
+        "geometry": getattr(formulas, str(request.generated_code)),
         "penalty": getattr(formulas, request.formula.__name__),
         "differences_of": getattr(formulas, box_format.differences_of.__name__),
         "derivatives_by": getattr(formulas, box_format.derivatives_by.__name__),

@@ -4,15 +4,19 @@ Shapes and the measures of a pair have an explicit backward function: where edge
 angle between them.
 """
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from detloss.formulas.measures import ConvexMeasures, Slopes, convex_pair, convex_slopes
+from detloss.formulas.measures import INNER, ConvexMeasures, ConvexSlopes, Slopes, convex_pair, convex_slopes
+from detloss.formulas.modifiers import INNER_RATIO
+from detloss.formulas.penalties import iou
 from detloss.geometry import AxisAligned, Cuboid, Polytope, Rotated, Shape
 from detloss.kernels.eager import primitives
 from detloss.kernels.eager.convex import cuboids, polygon_overlap, polytope_overlap
+from detloss.kernels.eager.convex.inner_shapes import scaled_about_centers
 from detloss.kernels.interface import ConvexRequest
 
 PAIRS_PER_CHUNK = {2: 1 << 14, 3: 1 << 11}  # by the number of axes: limits intermediate memory
@@ -26,19 +30,19 @@ class Pairs(NamedTuple):
     d_second: Tensor
 
 
-def evaluate(request: ConvexRequest, first: Tensor, second: Tensor) -> Pairs:
-    """Evaluate all pairs, chunk by chunk, in float64."""
+def evaluate(request: ConvexRequest, first: Tensor, second: Tensor, parameters: Sequence[Tensor]) -> Pairs:
+    """Evaluate all pairs, chunk by chunk, in float64; the parameters are numbers."""
     rows = [operand.reshape(-1, operand.shape[-1]) for operand in (first, second)]
     # A compiled graph has a fixed number of nodes for any number of pairs.
     compiling = torch.compiler.is_compiling()
     size = PAIRS_PER_CHUNK[request.shapes[0].dims]
     chunks = [rows] if compiling else zip(*(torch.split(operand, size) for operand in rows))
-    parts = [evaluate_chunk(request, *chunk) for chunk in chunks]
+    parts = [evaluate_chunk(request, each, other, parameters) for each, other in chunks]
     value, d_first, d_second = (torch.cat(part) for part in zip(*parts))
     return Pairs(value.view(first.shape[:-1]), d_first.view(first.shape), d_second.view(second.shape))
 
 
-def evaluate_chunk(request: ConvexRequest, first: Tensor, second: Tensor) -> Pairs:
+def evaluate_chunk(request: ConvexRequest, first: Tensor, second: Tensor, parameters: Sequence[Tensor]) -> Pairs:
     """Evaluate pairs of rows (N, numbers)."""
     dtype = first.dtype
     first, second = first.to(torch.float64), second.to(torch.float64)
@@ -46,12 +50,21 @@ def evaluate_chunk(request: ConvexRequest, first: Tensor, second: Tensor) -> Pai
     largest = torch.maximum(*((rows * mask).abs().amax(-1) for rows, mask in zip((first, second), lengths)))
     scale = primitives.scale(largest, max(shape.dims for shape in request.shapes)).unsqueeze(-1)
     factors = [torch.where(mask, scale, 1.0) for mask in lengths]
-    shapes = measure_pairs(request, first * factors[0], second * factors[1])
+    rows = first * factors[0], second * factors[1]
+    shapes = measure_pairs(request, *rows)
+    inner = measure_inner_pairs(request, *rows, parameters[INNER_RATIO]) if request.needs >= INNER else None
 
-    pair, by_sides = convex_pair(primitives, shapes)
-    loss, similarity, slopes = request.formula(primitives, pair)
-    loss, similarity, *slopes = (torch.as_tensor(each).expand_as(shapes.size) for each in (loss, similarity, *slopes))
-    by_rows = shapes.backward(convex_slopes(Slopes(*slopes), by_sides))
+    pair, by_sides = convex_pair(primitives, shapes, inner)
+    loss, similarity, slopes = request.formula(primitives, pair, *parameters)
+    own: list[Any] = [torch.as_tensor(each).expand_as(shapes.size) for each in slopes[:-1]]
+    slopes = Slopes(*own)
+    by_rows = shapes.backward(convex_slopes(slopes, by_sides))
+    if inner is not None:
+        zeros: list[Any] = [torch.zeros_like(shapes.size)] * 4
+        by_inner = inner.backward(
+            convex_slopes(Slopes(slopes.inner_difference, slopes.inner_intersection, *zeros), None)
+        )
+        by_rows = by_rows[0] + by_inner[0], by_rows[1] + by_inner[1]
     # The loss of identical shapes is exactly 0, except with an enclosing box, which may be larger than rotated ones.
     is_exact = shapes.identical & (request.enclosing != "box")
     if pair.aspect_angle is not None:
@@ -75,6 +88,19 @@ def measure_pairs(request: ConvexRequest, first: Tensor, second: Tensor) -> Conv
     if all(isinstance(shape, Cuboid | AxisAligned) for shape in request.shapes):
         return cuboids.measure_pairs(request, first, second)
     return polytope_overlap.measure_pairs(request, first, second)
+
+
+def measure_inner_pairs(request: ConvexRequest, first: Tensor, second: Tensor, ratio: Tensor) -> ConvexMeasures:
+    """The sizes of all pairs, scaled about their centers, and those of their intersections."""
+    scaled = [scaled_about_centers(shape, rows, ratio) for shape, rows in zip(request.shapes, (first, second))]
+    shapes = scaled[0].shape, scaled[1].shape
+    measures = measure_pairs(ConvexRequest(iou, shapes, None, request.measure), scaled[0].rows, scaled[1].rows)
+
+    def backward(slopes: ConvexSlopes) -> tuple[Tensor, Tensor]:
+        d_first, d_second = measures.backward(slopes)
+        return scaled[0].backward(d_first), scaled[1].backward(d_second)
+
+    return measures._replace(backward=backward)
 
 
 def length_mask(shape: Shape, rows: Tensor) -> Tensor:
