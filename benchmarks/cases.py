@@ -116,12 +116,12 @@ def cross_entropy_variants(case: Case) -> Iterator[Case]:
     """Cross-entropy without options, with Poly-1, and with an offset per class and a margin."""
     yield case
     poly = summed(partial(detloss.cross_entropy_loss, poly=1.0))
-    yield Case(case.name, FEW_CLASSES, poly, {PLAIN: lean.poly_ce}, lean.poly_ce, "Poly-1")
+    yield Case("poly_ce", FEW_CLASSES, poly, {PLAIN: lean.poly_ce}, lean.poly_ce)
 
     def adjusted(logits: Tensor, target: Tensor, offset: Tensor) -> Tensor:
         return detloss.cross_entropy_loss(logits, target, logit_offset=offset, margin=0.5, reduction="sum")
 
-    yield Case(case.name, WEIGHTED_ROWS, adjusted, {PLAIN: lean.adjusted_ce}, lean.adjusted_ce, "offset and margin")
+    yield Case("adjusted_ce", WEIGHTED_ROWS, adjusted, {PLAIN: lean.adjusted_ce}, lean.adjusted_ce)
 
 
 def cases() -> Iterator[Case]:

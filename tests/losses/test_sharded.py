@@ -48,6 +48,9 @@ def drawn(rng: Random) -> Call:
     each = torch.rand(classes, generator=generator, dtype=torch.float64)
     if row:
         options["class_weight"] = rng.choice((None, torch.tensor(0.5), each, each.tolist()))
+        options["poly"] = rng.choice((0.0, 0.0, -1.0, 2.0))
+        options["logit_offset"] = rng.choice((None, each, each.tolist()))
+        options["margin"] = None if target.is_floating_point() else rng.choice((None, 0.5, each))
     if name == "focal":
         options |= {"alpha": rng.choice((None, 0.3, each, each.tolist())), "gamma": rng.choice((0.0, 1.5, 2.0))}
     entries = logits.shape[:-1] if row else logits.shape

@@ -19,6 +19,8 @@ def _terms(call: Call, part: str, size: Tensor) -> Tensor:
         return _of_boxes(call, part, size)
     if call.row.kind is Kind.QUALITY and part in ("value", "pred") and call.soft:
         return _of_logits(call, part)
+    if call.row.kind is Kind.DISTRIBUTION and (part == "pred" or call.options.get("excess")):
+        return _of_bins(call, part, size)
     if part == "value":
         return torch.zeros(())
     if call.row.kind is Kind.SOFTMAX:
@@ -61,6 +63,14 @@ def _of_logits(call: Call, part: str) -> Tensor:
         sides = tuple(side.clamp(max=1.0) for side in sides)
     terms = (1.0 + call.options.get("gamma", 0.0) + call.options.get("beta", 0.0)) * sum(sides)
     return (_factors(call) * terms).nan_to_num(0.0, 0.0, 0.0)
+
+
+def _of_bins(call: Call, part: str, size: Tensor) -> Tensor:
+    """Probabilities and shares are at most 1, and the entropy that is subtracted is below 1."""
+    factors = _factors(call).nan_to_num(0.0, 0.0, 0.0)
+    if part == "pred":
+        return factors.unsqueeze(-1)
+    return factors if size.dim() else factors.sum()
 
 
 def _of_masks(call: Call, part: str) -> Tensor:

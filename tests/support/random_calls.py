@@ -151,6 +151,11 @@ def _rows(rng: Random) -> Call:
     each = _random(rng, (classes,)).to(rng.choice(DTYPES))
     class_weights = (None, None, torch.tensor(1.5), each.tolist(), laid_out(rng, each))
     options = _options(rng, row, class_weight=class_weights, label_smoothing=(0.0, 0.0, 0.125), gamma=logits.GAMMAS)
+    options["poly"] = rng.choice((0.0, 0.0, -1.0, 2.0))
+    options["logit_offset"] = rng.choice((None, None, laid_out(rng, 3.0 * each)))
+    options["margin"] = (
+        None if row.soft_target else rng.choice((None, None, 0.5, torch.tensor(0.3), laid_out(rng, each)))
+    )
     if row.soft_target:
         target = _normal(rng, shape).mul(2).softmax(-1).to(rng.choice(DTYPES))
     else:
@@ -158,6 +163,16 @@ def _rows(rng: Random) -> Call:
     soft = row.soft_target or options.get("label_smoothing", 0.0) > 0
     pred = laid_out(rng, _logits(rng, shape, rng.choice(DTYPES)))
     return Call(row, pred, laid_out(rng, target), options, soft=soft)
+
+
+def _bins(rng: Random) -> Call:
+    classes = rng.choice((2, 5, 17, 17, 33, rng.randint(2, 70), 2049))
+    shape = (*_shape(rng, max(1, _count(rng) // classes)), classes)
+    (row,) = rows_of(Kind.DISTRIBUTION)
+    bins = (0.01 + _random(rng, (classes,))).cumsum(0) - 2.0
+    value = laid_out(rng, (classes * (1.2 * _random(rng, shape[:-1]) - 0.1)).to(rng.choice((*DTYPES, torch.int32))))
+    options = {"bins": rng.choice((None, None, bins)), "excess": rng.random() < 0.3}
+    return Call(row, laid_out(rng, _logits(rng, shape, rng.choice(DTYPES))), value, options, soft=True)
 
 
 def _masks(rng: Random) -> Call:
@@ -171,7 +186,7 @@ def _masks(rng: Random) -> Call:
     return Call(row, pred, laid_out(rng, target), dict(rng.choice(list(row.grid(rng, True)))), soft=soft)
 
 
-KINDS = {"numbers": _numbers, "boxes": _boxes, "binary": _binary, "rows": _rows, "masks": _masks}
+KINDS = {"numbers": _numbers, "boxes": _boxes, "binary": _binary, "rows": _rows, "bins": _bins, "masks": _masks}
 
 
 def _generator(rng: Random) -> torch.Generator:
