@@ -11,6 +11,7 @@ from torch import Tensor
 
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss
+from detloss.experiments.loss_names import BOX_LOSSES
 from detloss.experiments.simulation.published_step import TERMS, BoxPairs, published_gradient
 
 CENTER = 10.0
@@ -105,7 +106,7 @@ GRADIENTS: Mapping[str, Callable[[Loss], Gradient]] = {"exact": exact, "detach":
 
 def has_gradient(loss: Loss, gradient: str) -> bool:
     """Whether boxes can follow a gradient of a loss: every loss of boxes or of their numbers has all but the last."""
-    return loss.kind in (Kind.REGRESSION, Kind.BOX) and (gradient != "published" or loss.name in TERMS)
+    return loss.name in BOX_LOSSES and (gradient != "published" or loss.name in TERMS)
 
 
 def losses_with(gradient: str) -> tuple[Loss, ...]:
