@@ -81,6 +81,9 @@ LIBRARIES = {TORCHVISION: torchvision, TORCH: torch, MMDET: mmdet, FVCORE: fvcor
 """Peers by the name of their loss; the first library that has a loss is its baseline."""
 
 
+SIZES = catalog.Sizes(image=(640.0, 480.0), objects=32.0)
+
+
 def summed(loss: Loss) -> Loss:
     """A loss, reduced to the sum."""
     return partial(loss, reduction="sum")
@@ -88,7 +91,8 @@ def summed(loss: Loss) -> Loss:
 
 def ours(row: catalog.Loss) -> Loss:
     """A loss of the catalog, reduced to the sum; its class weights, if it has any, are an operand."""
-    loss = partial(row.function, **row.options, reduction="sum")
+    sizes = row.from_sizes(SIZES) if row.from_sizes else {}
+    loss = partial(row.function, **row.options, **sizes, reduction="sum")
     if row.from_counts is None:
         return loss
     return lambda logits, target, class_weight: loss(logits, target, class_weight=class_weight)

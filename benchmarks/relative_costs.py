@@ -14,10 +14,11 @@ from benchmarks.meters import wall_seconds
 from benchmarks.results import Summary, duration
 from benchmarks.tables import Table
 from benchmarks.timing import Budget, Candidate, forward_backward, interleaved
-from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
+from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss, Sizes
 
 BUDGET = Budget(seconds=40.0, min_run_time=0.02, rounds=101)
 BOXES, ROTATED_BOXES, CELLS, CLASSES = 65_536, 10_000, 12_000, 80
+SIZES = Sizes(image=(640.0, 480.0), objects=32.0)
 MASKS, PIXELS = 300, 12_544
 
 
@@ -26,9 +27,10 @@ def candidates(kinds: tuple[Kind, ...], operands: Operands, **options: object) -
 
     def run(loss: Loss) -> Candidate:
         of_boxes = options if loss.kind is Kind.BOX else {}
-        counts = loss.from_counts([1.0] * (CLASSES + 1)) if loss.from_counts else {}
+        data = loss.from_counts([1.0] * (CLASSES + 1)) if loss.from_counts else {}
+        data |= loss.from_sizes(SIZES) if loss.from_sizes else {}
         return Candidate(
-            forward_backward(partial(loss.function, **loss.options, **of_boxes, **counts, reduction="sum"), operands)
+            forward_backward(partial(loss.function, **loss.options, **of_boxes, **data, reduction="sum"), operands)
         )
 
     return {loss.name: run(loss) for loss in (*LOSSES, *ROTATED_LOSSES) if loss.kind in kinds}

@@ -5,8 +5,9 @@ from contextlib import redirect_stdout
 from io import StringIO
 from typing import Any
 
-from detloss.catalog import Kind, Loss
+from detloss.catalog import Kind, Loss, Sizes
 
+SIZES = Sizes(image=(8.0, 6.0), objects=2.0)
 LOGITS = "pred = torch.tensor([[2., -1., 0.], [-3., 1., 2.], [0., 0., 0.]])"
 WEIGHT = "weight = torch.tensor([1.0, 0.5, 0.0])  # excludes the last row"
 INPUTS: dict[Kind, tuple[str, str, str]] = {
@@ -55,6 +56,8 @@ def examples(loss: Loss) -> tuple[str, str]:
     if loss.from_counts is not None:
         setup.append("class_weight = detloss.class_weight_from_counts([300, 100, 600])")
         options.append("class_weight=class_weight")
+    if loss.from_sizes is not None:
+        options += [f"{name}={value}" for name, value in loss.from_sizes(SIZES).items()]
     at_call = ["weight=weight"]
     if loss.kind is Kind.QUALITY:
         setup.append("quality = torch.tensor([0.9, 0.6, 0.0])")

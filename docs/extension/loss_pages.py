@@ -10,7 +10,7 @@ from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 from detloss.experiments import plot_loss
 from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
 
-from .loss_examples import examples
+from .loss_examples import SIZES, examples
 
 ALL_LOSSES = (*LOSSES, *ROTATED_LOSSES)
 BOX_KINDS = (Kind.REGRESSION, Kind.BOX, Kind.ROTATED)
@@ -116,6 +116,9 @@ def names(loss: Loss) -> str:
             f"``detloss compare`` computes ``{options}`` from the counts of the training set, as "
             "`class_weight_from_counts <detloss.class_weight_from_counts>` does."
         )
+    if loss.from_sizes is not None:
+        [option] = loss.from_sizes(SIZES)
+        sentences.append(f"``{option}`` has no default.")
     return " ".join(sentences)
 
 

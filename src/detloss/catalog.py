@@ -109,6 +109,7 @@ class Loss:
         from_counts: Options computed from a data set's number of elements per class (background last), or None.
         from_sizes: Options computed from the sizes of a data set's images and objects, or None; they have no default.
         modifiers: The modifiers of a box loss.
+        axis_aligned_only: Whether a box loss is defined for axis-aligned boxes alone.
     """
 
     name: str
@@ -120,6 +121,7 @@ class Loss:
     from_counts: Callable[[Sequence[float]], dict[str, Any]] | None = None
     from_sizes: Callable[[Sizes], dict[str, Any]] | None = None
     modifiers: tuple[Modifier, ...] = ()
+    axis_aligned_only: bool = False
 
     @property
     def function(self) -> Callable[..., Tensor]:
@@ -208,14 +210,15 @@ LOSSES: tuple[Loss, ...] = (
     Loss("giou", "Generalized IoU", GeneralizedIoULoss, Kind.BOX),
     Loss("diou", "Distance IoU", DistanceIoULoss, Kind.BOX),
     Loss("ciou", "Complete IoU", CompleteIoULoss, Kind.BOX),
-    Loss("eiou", "Efficient IoU", EfficientIoULoss, Kind.BOX),
-    Loss("siou", "Scylla IoU", ScyllaIoULoss, Kind.BOX),
+    Loss("eiou", "Efficient IoU", EfficientIoULoss, Kind.BOX, axis_aligned_only=True),
+    Loss("siou", "Scylla IoU", ScyllaIoULoss, Kind.BOX, axis_aligned_only=True),
     Loss(
         "mpdiou",
         "Minimum points distance IoU",
         MinimumPointsDistanceIoULoss,
         Kind.BOX,
         from_sizes=image_size_of,
+        axis_aligned_only=True,
     ),
     Loss(
         "nwd",
@@ -225,8 +228,8 @@ LOSSES: tuple[Loss, ...] = (
         from_sizes=scale_of,
     ),
     Loss("wiou", "Wise IoU, version 1", WiseIoULoss, Kind.BOX),
-    Loss("shapeiou", "Shape-IoU", ShapeIoULoss, Kind.BOX),
-    Loss("piou", "Powerful IoU", PowerfulIoULoss, Kind.BOX),
+    Loss("shapeiou", "Shape-IoU", ShapeIoULoss, Kind.BOX, axis_aligned_only=True),
+    Loss("piou", "Powerful IoU", PowerfulIoULoss, Kind.BOX, axis_aligned_only=True),
     Loss("ce", "Cross-entropy", CrossEntropyLoss, Kind.SOFTMAX),
     Loss(
         "weighted_ce",

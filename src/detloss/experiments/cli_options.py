@@ -75,7 +75,9 @@ def usage_errors() -> Iterator[None]:
 def box_losses(context: click.Context) -> Mapping[str, Loss]:
     """The box losses that the data of a command can have: only generated scenes have rotated boxes."""
     style = STYLES[context.params["scenes"] or "digits"]
-    return ROTATED_BOX_LOSSES if style.rotated and context.params["data"] is None else BOX_LOSSES
+    if not style.rotated or context.params["data"] is not None:
+        return BOX_LOSSES
+    return {name: loss for name, loss in ROTATED_BOX_LOSSES.items() if not loss.axis_aligned_only}
 
 
 def one_loss(text: str, losses: Mapping[str, Loss]) -> Loss:

@@ -14,7 +14,7 @@ from detloss.catalog import LOSSES, MODIFIERS, ROTATED_LOSSES, Kind, Loss, Modif
 
 BOX_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)}
 ROTATED_BOX_LOSSES = BOX_LOSSES | {loss.name: loss for loss in ROTATED_LOSSES}
-"""The losses that rotated boxes can have: those of all boxes, and their own."""
+"""The losses that boxes can have: those of all boxes, and those of rotated boxes."""
 
 CLASS_LOSSES = {loss.name: loss for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.QUALITY, Kind.SOFTMAX)}
 ALL_LOSSES = ROTATED_BOX_LOSSES | CLASS_LOSSES | {loss.name: loss for loss in LOSSES}

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from detloss.catalog import Kind, Loss
+from detloss.catalog import Kind, Loss, Sizes
 from detloss.experiments.plot_box_loss import (
     ROTATED_TARGET,
     SQUARE_TARGET,
@@ -32,6 +32,9 @@ OPTION_VALUES: Mapping[str, Sequence[float]] = {
     "delta": (0.1, 0.5, 1.0, 2.0),
 }
 """Values of the options that are varied in the plot of a single loss."""
+
+SIZES = Sizes(image=(4.0, 4.0), objects=1.0)
+"""Sizes of the image and the target of the plots, for losses whose options follow from sizes."""
 
 FREQUENCIES = (1, 3, 9)
 """Relative frequencies of the other class, for losses whose options follow from class counts."""
@@ -97,6 +100,7 @@ def draw(losses: Sequence[Loss], *, rotated: bool = False) -> Figure:
     if 0 < len(of_logits) < len(losses) or 0 < len(of_masks) < len(losses):
         named = [f"{loss.name} (a loss of {loss.kind.value})" for loss in losses]
         raise PlotError(f"losses: expected losses of the same input, got {', '.join(named)}")
+    losses = [with_options(loss, loss.from_sizes(SIZES)) if loss.from_sizes else loss for loss in losses]
     kinds = {loss.kind for loss in losses}
     if rotated or Kind.ROTATED in kinds:
         figure = draw_box_losses(losses, ROTATED_TARGET)

@@ -95,7 +95,7 @@ def scylla_iou_loss(
        \gamma = 2 - 2 |d_x d_y| / (d_x^2 + d_y^2) \\
        \Omega &= \sum_k (1 - e^{-|w_k - w'_k| / \max(w_k, w'_k)})^\theta
 
-    with :math:`d_k` the distances of the centers along the axes, :math:`C_k` the sides of the smallest enclosing box,
+    with :math:`d_k` the distances of the centers in x and y, :math:`C_k` the sides of the smallest enclosing box,
     and :math:`w_k`, :math:`w'_k` the sides; :math:`0 \leq L < 2.2`
 
     When to choose it: as an alternative to `complete_iou_loss`; it is the loss of YOLOv6. The distance costs most along
@@ -236,7 +236,7 @@ def shape_iou_loss(
        \Omega &= (1 - e^{-h_y |w - w'| / \max(w, w')})^\theta + (1 - e^{-h_x |h - h'| / \max(h, h')})^\theta
 
     with :math:`h_x = 2 w'^s / (w'^s + h'^s)` and :math:`h_y = 2 h'^s / (w'^s + h'^s)` from the target's sides and the
-    ``scale`` s, :math:`d_x` and :math:`d_y` the distances of the centers along the axes, and c the diagonal of the
+    ``scale`` s, :math:`d_x` and :math:`d_y` the distances of the centers in x and y, and c the diagonal of the
     smallest enclosing box
 
     When to choose it: elongated objects: with s above 0 an error across the long side costs more than one along it.

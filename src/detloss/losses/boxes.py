@@ -71,9 +71,9 @@ def iou_loss(
         `IoULoss`, the module; `iou`, the measure.
     """
     check_choice("form", form, FORMS)
-    penalty, parameters = modified(FORMS[form], overlap)
-    if parameters and form == "log":
+    if form == "log" and overlap != PLAIN:
         raise ValueError(f"overlap: expected the default with form='log', got {overlap}")
+    penalty, parameters = modified(FORMS[form], overlap)
     return box_pairs.loss("iou_loss", penalty, pred, target, geometry, weight, reduction, normalizer, None, parameters)
 
 

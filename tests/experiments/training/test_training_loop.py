@@ -24,7 +24,7 @@ from detloss.experiments.training.training_loop import (
     run_trial,
 )
 
-BOXES = [loss.name for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)]
+BOXES = [loss.name for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX) and loss.from_sizes is None]
 CLASSES = [loss.name for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.QUALITY, Kind.SOFTMAX)]
 TRIAL = Trial(box="giou", cls="focal", weight=1.0, seed=3, steps=4)
 

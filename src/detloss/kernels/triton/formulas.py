@@ -1372,65 +1372,67 @@ def scylla_iou(
     v78 = -v77
     v79 = expm1(v78)
     v80 = -v79
-    v81 = parameter0 - 1.0
-    v82 = power(v80, v81)
-    v83 = quotient(target_side0, v71)
-    v84 = sign(growth0)
-    v85 = where(v72, v83, v84)
-    v86 = quotient(v85, v71)
-    v87 = 1.0 * v86
-    v88 = where(v73, v87, 0.0)
-    v89 = v82 * v80
-    v90 = 0.5 * v89
+    v81 = v80 * v80
+    v82 = 0.5 * parameter0
+    v83 = power(v81, v82)
+    v84 = quotient(target_side0, v71)
+    v85 = sign(growth0)
+    v86 = where(v72, v84, v85)
+    v87 = quotient(v86, v71)
+    v88 = 1.0 * v87
+    v89 = where(v73, v88, 0.0)
+    v90 = 0.5 * v83
     v91 = 0.0 + v90
     v92 = 0.5 * parameter0
-    v93 = v92 * v82
-    v94 = -v77
-    v95 = exp(v94)
-    v96 = v93 * v95
-    v97 = v96 * v88
-    v98 = maximum(side1, target_side1)
-    v99 = growth1 > 0.0
-    v100 = v98 > 0.0
-    v101 = absolute(growth1)
-    v102 = quotient(v101, v98)
-    v103 = 1.0 * v102
-    v104 = where(v100, v103, 0.0)
-    v105 = -v104
-    v106 = expm1(v105)
-    v107 = -v106
-    v108 = parameter0 - 1.0
-    v109 = power(v107, v108)
-    v110 = quotient(target_side1, v98)
-    v111 = sign(growth1)
-    v112 = where(v99, v110, v111)
-    v113 = quotient(v112, v98)
-    v114 = 1.0 * v113
-    v115 = where(v100, v114, 0.0)
-    v116 = v109 * v107
-    v117 = 0.5 * v116
-    v118 = v91 + v117
-    v119 = 0.5 * parameter0
-    v120 = v119 * v109
-    v121 = -v104
-    v122 = exp(v121)
-    v123 = v120 * v122
-    v124 = v123 * v115
-    v125 = v33 + v118
-    v126 = symmetric_difference + intersection
-    v127 = quotient(intersection, v126)
-    v128 = v126 == 0.0
-    v129 = quotient(symmetric_difference, v126)
-    v130 = where(v128, distinct, v129)
-    v131 = v126 == 0.0
-    v132 = 1.0 - distinct
-    v133 = where(v131, v132, v127)
-    v134 = quotient(v127, v126)
-    v135 = quotient(v130, v126)
-    v136 = -v135
-    v137 = v130 + v125
-    v138 = v133 - v125
-    return v137, v138, v134, v136, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v58, v97, v61, v67, v124, v70
+    v93 = quotient(v83, v80)
+    v94 = v92 * v93
+    v95 = -v77
+    v96 = exp(v95)
+    v97 = v94 * v96
+    v98 = v97 * v89
+    v99 = maximum(side1, target_side1)
+    v100 = growth1 > 0.0
+    v101 = v99 > 0.0
+    v102 = absolute(growth1)
+    v103 = quotient(v102, v99)
+    v104 = 1.0 * v103
+    v105 = where(v101, v104, 0.0)
+    v106 = -v105
+    v107 = expm1(v106)
+    v108 = -v107
+    v109 = v108 * v108
+    v110 = 0.5 * parameter0
+    v111 = power(v109, v110)
+    v112 = quotient(target_side1, v99)
+    v113 = sign(growth1)
+    v114 = where(v100, v112, v113)
+    v115 = quotient(v114, v99)
+    v116 = 1.0 * v115
+    v117 = where(v101, v116, 0.0)
+    v118 = 0.5 * v111
+    v119 = v91 + v118
+    v120 = 0.5 * parameter0
+    v121 = quotient(v111, v108)
+    v122 = v120 * v121
+    v123 = -v105
+    v124 = exp(v123)
+    v125 = v122 * v124
+    v126 = v125 * v117
+    v127 = v33 + v119
+    v128 = symmetric_difference + intersection
+    v129 = quotient(intersection, v128)
+    v130 = v128 == 0.0
+    v131 = quotient(symmetric_difference, v128)
+    v132 = where(v130, distinct, v131)
+    v133 = v128 == 0.0
+    v134 = 1.0 - distinct
+    v135 = where(v133, v134, v129)
+    v136 = quotient(v129, v128)
+    v137 = quotient(v132, v128)
+    v138 = -v137
+    v139 = v132 + v127
+    v140 = v135 - v127
+    return v139, v140, v136, v138, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v58, v98, v61, v67, v126, v70
 
 
 @triton.jit
@@ -1589,66 +1591,68 @@ def shape_iou(
     v44 = -v43
     v45 = expm1(v44)
     v46 = -v45
-    v47 = parameter1 - 1.0
-    v48 = power(v46, v47)
-    v49 = quotient(target_side0, v37)
-    v50 = sign(growth0)
-    v51 = where(v38, v49, v50)
-    v52 = quotient(v51, v37)
-    v53 = v22 * v52
-    v54 = where(v39, v53, 0.0)
-    v55 = v48 * v46
-    v56 = 0.5 * v55
+    v47 = v46 * v46
+    v48 = 0.5 * parameter1
+    v49 = power(v47, v48)
+    v50 = quotient(target_side0, v37)
+    v51 = sign(growth0)
+    v52 = where(v38, v50, v51)
+    v53 = quotient(v52, v37)
+    v54 = v22 * v53
+    v55 = where(v39, v54, 0.0)
+    v56 = 0.5 * v49
     v57 = 0.0 + v56
     v58 = 0.5 * parameter1
-    v59 = v58 * v48
-    v60 = -v43
-    v61 = exp(v60)
-    v62 = v59 * v61
-    v63 = v62 * v54
-    v64 = maximum(side1, target_side1)
-    v65 = growth1 > 0.0
-    v66 = v64 > 0.0
-    v67 = absolute(growth1)
-    v68 = quotient(v67, v64)
-    v69 = v18 * v68
-    v70 = where(v66, v69, 0.0)
-    v71 = -v70
-    v72 = expm1(v71)
-    v73 = -v72
-    v74 = parameter1 - 1.0
-    v75 = power(v73, v74)
-    v76 = quotient(target_side1, v64)
-    v77 = sign(growth1)
-    v78 = where(v65, v76, v77)
-    v79 = quotient(v78, v64)
-    v80 = v18 * v79
-    v81 = where(v66, v80, 0.0)
-    v82 = v75 * v73
-    v83 = 0.5 * v82
-    v84 = v57 + v83
-    v85 = 0.5 * parameter1
-    v86 = v85 * v75
-    v87 = -v70
-    v88 = exp(v87)
-    v89 = v86 * v88
-    v90 = v89 * v81
-    v91 = symmetric_difference + intersection
-    v92 = quotient(intersection, v91)
-    v93 = v91 == 0.0
-    v94 = quotient(symmetric_difference, v91)
-    v95 = where(v93, distinct, v94)
-    v96 = v91 == 0.0
-    v97 = 1.0 - distinct
-    v98 = where(v96, v97, v92)
-    v99 = quotient(v92, v91)
-    v100 = quotient(v95, v91)
-    v101 = -v100
-    v102 = v95 + v34
-    v103 = v98 - v34
-    v104 = v102 + v84
-    v105 = v103 - v84
-    return v104, v105, v99, v101, 0.0, 0.0, v36, 0.0, 0.0, 0.0, v28, v63, 0.0, v33, v90, 0.0
+    v59 = quotient(v49, v46)
+    v60 = v58 * v59
+    v61 = -v43
+    v62 = exp(v61)
+    v63 = v60 * v62
+    v64 = v63 * v55
+    v65 = maximum(side1, target_side1)
+    v66 = growth1 > 0.0
+    v67 = v65 > 0.0
+    v68 = absolute(growth1)
+    v69 = quotient(v68, v65)
+    v70 = v18 * v69
+    v71 = where(v67, v70, 0.0)
+    v72 = -v71
+    v73 = expm1(v72)
+    v74 = -v73
+    v75 = v74 * v74
+    v76 = 0.5 * parameter1
+    v77 = power(v75, v76)
+    v78 = quotient(target_side1, v65)
+    v79 = sign(growth1)
+    v80 = where(v66, v78, v79)
+    v81 = quotient(v80, v65)
+    v82 = v18 * v81
+    v83 = where(v67, v82, 0.0)
+    v84 = 0.5 * v77
+    v85 = v57 + v84
+    v86 = 0.5 * parameter1
+    v87 = quotient(v77, v74)
+    v88 = v86 * v87
+    v89 = -v71
+    v90 = exp(v89)
+    v91 = v88 * v90
+    v92 = v91 * v83
+    v93 = symmetric_difference + intersection
+    v94 = quotient(intersection, v93)
+    v95 = v93 == 0.0
+    v96 = quotient(symmetric_difference, v93)
+    v97 = where(v95, distinct, v96)
+    v98 = v93 == 0.0
+    v99 = 1.0 - distinct
+    v100 = where(v98, v99, v94)
+    v101 = quotient(v94, v93)
+    v102 = quotient(v97, v93)
+    v103 = -v102
+    v104 = v97 + v34
+    v105 = v100 - v34
+    v106 = v104 + v85
+    v107 = v105 - v85
+    return v106, v107, v101, v103, 0.0, 0.0, v36, 0.0, 0.0, 0.0, v28, v64, 0.0, v33, v92, 0.0
 
 
 @triton.jit
@@ -2688,123 +2692,125 @@ def modified_scylla_iou(
     v78 = -v77
     v79 = expm1(v78)
     v80 = -v79
-    v81 = parameter5 - 1.0
-    v82 = power(v80, v81)
-    v83 = quotient(target_side0, v71)
-    v84 = sign(growth0)
-    v85 = where(v72, v83, v84)
-    v86 = quotient(v85, v71)
-    v87 = 1.0 * v86
-    v88 = where(v73, v87, 0.0)
-    v89 = v82 * v80
-    v90 = 0.5 * v89
+    v81 = v80 * v80
+    v82 = 0.5 * parameter5
+    v83 = power(v81, v82)
+    v84 = quotient(target_side0, v71)
+    v85 = sign(growth0)
+    v86 = where(v72, v84, v85)
+    v87 = quotient(v86, v71)
+    v88 = 1.0 * v87
+    v89 = where(v73, v88, 0.0)
+    v90 = 0.5 * v83
     v91 = 0.0 + v90
     v92 = 0.5 * parameter5
-    v93 = v92 * v82
-    v94 = -v77
-    v95 = exp(v94)
-    v96 = v93 * v95
-    v97 = v96 * v88
-    v98 = maximum(side1, target_side1)
-    v99 = growth1 > 0.0
-    v100 = v98 > 0.0
-    v101 = absolute(growth1)
-    v102 = quotient(v101, v98)
-    v103 = 1.0 * v102
-    v104 = where(v100, v103, 0.0)
-    v105 = -v104
-    v106 = expm1(v105)
-    v107 = -v106
-    v108 = parameter5 - 1.0
-    v109 = power(v107, v108)
-    v110 = quotient(target_side1, v98)
-    v111 = sign(growth1)
-    v112 = where(v99, v110, v111)
-    v113 = quotient(v112, v98)
-    v114 = 1.0 * v113
-    v115 = where(v100, v114, 0.0)
-    v116 = v109 * v107
-    v117 = 0.5 * v116
-    v118 = v91 + v117
-    v119 = 0.5 * parameter5
-    v120 = v119 * v109
-    v121 = -v104
-    v122 = exp(v121)
-    v123 = v120 * v122
-    v124 = v123 * v115
-    v125 = v33 + v118
-    v126 = inner_difference + inner_intersection
-    v127 = quotient(inner_intersection, v126)
-    v128 = v126 == 0.0
-    v129 = quotient(inner_difference, v126)
-    v130 = where(v128, distinct, v129)
-    v131 = v126 == 0.0
-    v132 = 1.0 - distinct
-    v133 = where(v131, v132, v127)
-    v134 = quotient(v127, v126)
-    v135 = quotient(v130, v126)
-    v136 = -v135
-    v137 = v130 - parameter2
-    v138 = quotient(v137, parameter3)
-    v139 = v133 - parameter1
+    v93 = quotient(v83, v80)
+    v94 = v92 * v93
+    v95 = -v77
+    v96 = exp(v95)
+    v97 = v94 * v96
+    v98 = v97 * v89
+    v99 = maximum(side1, target_side1)
+    v100 = growth1 > 0.0
+    v101 = v99 > 0.0
+    v102 = absolute(growth1)
+    v103 = quotient(v102, v99)
+    v104 = 1.0 * v103
+    v105 = where(v101, v104, 0.0)
+    v106 = -v105
+    v107 = expm1(v106)
+    v108 = -v107
+    v109 = v108 * v108
+    v110 = 0.5 * parameter5
+    v111 = power(v109, v110)
+    v112 = quotient(target_side1, v99)
+    v113 = sign(growth1)
+    v114 = where(v100, v112, v113)
+    v115 = quotient(v114, v99)
+    v116 = 1.0 * v115
+    v117 = where(v101, v116, 0.0)
+    v118 = 0.5 * v111
+    v119 = v91 + v118
+    v120 = 0.5 * parameter5
+    v121 = quotient(v111, v108)
+    v122 = v120 * v121
+    v123 = -v105
+    v124 = exp(v123)
+    v125 = v122 * v124
+    v126 = v125 * v117
+    v127 = v33 + v119
+    v128 = inner_difference + inner_intersection
+    v129 = quotient(inner_intersection, v128)
+    v130 = v128 == 0.0
+    v131 = quotient(inner_difference, v128)
+    v132 = where(v130, distinct, v131)
+    v133 = v128 == 0.0
+    v134 = 1.0 - distinct
+    v135 = where(v133, v134, v129)
+    v136 = quotient(v129, v128)
+    v137 = quotient(v132, v128)
+    v138 = -v137
+    v139 = v132 - parameter2
     v140 = quotient(v139, parameter3)
-    v141 = v138 > 1.0
-    v142 = relu(v138)
-    v143 = where(v141, 1.0, v142)
-    v144 = parameter3 == 1.0
-    v145 = v138 > 0.0
-    v146 = v140 > 0.0
-    v147 = v145 & v146
-    v148 = inverse(parameter3)
-    v149 = where(v147, v148, 0.0)
-    v150 = where(v144, 1.0, v149)
-    v151 = v140 > 1.0
-    v152 = relu(v140)
-    v153 = where(v151, 1.0, v152)
-    v154 = parameter0 == 1.0
-    v155 = where(v154, 1.0, 0.0)
-    v156 = v153 == 0.0
-    v157 = v153 == 0.0
-    v158 = where(v157, 1.0, v153)
-    v159 = parameter0 - 1.0
-    v160 = power(v158, v159)
-    v161 = where(v156, v155, v160)
-    v162 = v153 > 0.5
-    v163 = 0.0 * v143
-    v164 = where(v162, v143, v163)
-    v165 = -v164
-    v166 = log1p(v165)
-    v167 = parameter0 * v166
-    v168 = expm1(v167)
-    v169 = -v168
-    v170 = v153 * v161
-    v171 = 1.0 - v170
-    v172 = where(v162, v169, v171)
-    v173 = parameter0 == 1.0
-    v174 = where(v173, v143, v172)
-    v175 = parameter0 * v161
-    v176 = v150 * v175
-    v177 = v134 * v176
-    v178 = v136 * v176
-    v179 = parameter0 == 1.0
-    v180 = where(v179, 1.0, 0.0)
-    v181 = v125 == 0.0
-    v182 = v125 == 0.0
-    v183 = where(v182, 1.0, v125)
-    v184 = parameter0 - 1.0
-    v185 = power(v183, v184)
-    v186 = where(v181, v180, v185)
-    v187 = v125 * v186
-    v188 = v174 + v187
-    v189 = parameter0 * v186
-    v190 = v58 * v189
-    v191 = v97 * v189
-    v192 = v61 * v189
-    v193 = v67 * v189
-    v194 = v124 * v189
-    v195 = v70 * v189
-    v196 = 1.0 - v188
-    return v188, v196, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v177, v178, v190, v191, v192, v193, v194, v195
+    v141 = v135 - parameter1
+    v142 = quotient(v141, parameter3)
+    v143 = v140 > 1.0
+    v144 = relu(v140)
+    v145 = where(v143, 1.0, v144)
+    v146 = parameter3 == 1.0
+    v147 = v140 > 0.0
+    v148 = v142 > 0.0
+    v149 = v147 & v148
+    v150 = inverse(parameter3)
+    v151 = where(v149, v150, 0.0)
+    v152 = where(v146, 1.0, v151)
+    v153 = v142 > 1.0
+    v154 = relu(v142)
+    v155 = where(v153, 1.0, v154)
+    v156 = parameter0 == 1.0
+    v157 = where(v156, 1.0, 0.0)
+    v158 = v155 == 0.0
+    v159 = v155 == 0.0
+    v160 = where(v159, 1.0, v155)
+    v161 = parameter0 - 1.0
+    v162 = power(v160, v161)
+    v163 = where(v158, v157, v162)
+    v164 = v155 > 0.5
+    v165 = 0.0 * v145
+    v166 = where(v164, v145, v165)
+    v167 = -v166
+    v168 = log1p(v167)
+    v169 = parameter0 * v168
+    v170 = expm1(v169)
+    v171 = -v170
+    v172 = v155 * v163
+    v173 = 1.0 - v172
+    v174 = where(v164, v171, v173)
+    v175 = parameter0 == 1.0
+    v176 = where(v175, v145, v174)
+    v177 = parameter0 * v163
+    v178 = v152 * v177
+    v179 = v136 * v178
+    v180 = v138 * v178
+    v181 = parameter0 == 1.0
+    v182 = where(v181, 1.0, 0.0)
+    v183 = v127 == 0.0
+    v184 = v127 == 0.0
+    v185 = where(v184, 1.0, v127)
+    v186 = parameter0 - 1.0
+    v187 = power(v185, v186)
+    v188 = where(v183, v182, v187)
+    v189 = v127 * v188
+    v190 = v176 + v189
+    v191 = parameter0 * v188
+    v192 = v58 * v191
+    v193 = v98 * v191
+    v194 = v61 * v191
+    v195 = v67 * v191
+    v196 = v126 * v191
+    v197 = v70 * v191
+    v198 = 1.0 - v190
+    return v190, v198, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v179, v180, v192, v193, v194, v195, v196, v197
 
 
 @triton.jit
@@ -3019,132 +3025,134 @@ def modified_shape_iou(
     v44 = -v43
     v45 = expm1(v44)
     v46 = -v45
-    v47 = parameter6 - 1.0
-    v48 = power(v46, v47)
-    v49 = quotient(target_side0, v37)
-    v50 = sign(growth0)
-    v51 = where(v38, v49, v50)
-    v52 = quotient(v51, v37)
-    v53 = v22 * v52
-    v54 = where(v39, v53, 0.0)
-    v55 = v48 * v46
-    v56 = 0.5 * v55
+    v47 = v46 * v46
+    v48 = 0.5 * parameter6
+    v49 = power(v47, v48)
+    v50 = quotient(target_side0, v37)
+    v51 = sign(growth0)
+    v52 = where(v38, v50, v51)
+    v53 = quotient(v52, v37)
+    v54 = v22 * v53
+    v55 = where(v39, v54, 0.0)
+    v56 = 0.5 * v49
     v57 = 0.0 + v56
     v58 = 0.5 * parameter6
-    v59 = v58 * v48
-    v60 = -v43
-    v61 = exp(v60)
-    v62 = v59 * v61
-    v63 = v62 * v54
-    v64 = maximum(side1, target_side1)
-    v65 = growth1 > 0.0
-    v66 = v64 > 0.0
-    v67 = absolute(growth1)
-    v68 = quotient(v67, v64)
-    v69 = v18 * v68
-    v70 = where(v66, v69, 0.0)
-    v71 = -v70
-    v72 = expm1(v71)
-    v73 = -v72
-    v74 = parameter6 - 1.0
-    v75 = power(v73, v74)
-    v76 = quotient(target_side1, v64)
-    v77 = sign(growth1)
-    v78 = where(v65, v76, v77)
-    v79 = quotient(v78, v64)
-    v80 = v18 * v79
-    v81 = where(v66, v80, 0.0)
-    v82 = v75 * v73
-    v83 = 0.5 * v82
-    v84 = v57 + v83
-    v85 = 0.5 * parameter6
-    v86 = v85 * v75
-    v87 = -v70
-    v88 = exp(v87)
-    v89 = v86 * v88
-    v90 = v89 * v81
-    v91 = inner_difference + inner_intersection
-    v92 = quotient(inner_intersection, v91)
-    v93 = v91 == 0.0
-    v94 = quotient(inner_difference, v91)
-    v95 = where(v93, distinct, v94)
-    v96 = v91 == 0.0
-    v97 = 1.0 - distinct
-    v98 = where(v96, v97, v92)
-    v99 = quotient(v92, v91)
-    v100 = quotient(v95, v91)
-    v101 = -v100
-    v102 = v95 - parameter2
-    v103 = quotient(v102, parameter3)
-    v104 = v98 - parameter1
+    v59 = quotient(v49, v46)
+    v60 = v58 * v59
+    v61 = -v43
+    v62 = exp(v61)
+    v63 = v60 * v62
+    v64 = v63 * v55
+    v65 = maximum(side1, target_side1)
+    v66 = growth1 > 0.0
+    v67 = v65 > 0.0
+    v68 = absolute(growth1)
+    v69 = quotient(v68, v65)
+    v70 = v18 * v69
+    v71 = where(v67, v70, 0.0)
+    v72 = -v71
+    v73 = expm1(v72)
+    v74 = -v73
+    v75 = v74 * v74
+    v76 = 0.5 * parameter6
+    v77 = power(v75, v76)
+    v78 = quotient(target_side1, v65)
+    v79 = sign(growth1)
+    v80 = where(v66, v78, v79)
+    v81 = quotient(v80, v65)
+    v82 = v18 * v81
+    v83 = where(v67, v82, 0.0)
+    v84 = 0.5 * v77
+    v85 = v57 + v84
+    v86 = 0.5 * parameter6
+    v87 = quotient(v77, v74)
+    v88 = v86 * v87
+    v89 = -v71
+    v90 = exp(v89)
+    v91 = v88 * v90
+    v92 = v91 * v83
+    v93 = inner_difference + inner_intersection
+    v94 = quotient(inner_intersection, v93)
+    v95 = v93 == 0.0
+    v96 = quotient(inner_difference, v93)
+    v97 = where(v95, distinct, v96)
+    v98 = v93 == 0.0
+    v99 = 1.0 - distinct
+    v100 = where(v98, v99, v94)
+    v101 = quotient(v94, v93)
+    v102 = quotient(v97, v93)
+    v103 = -v102
+    v104 = v97 - parameter2
     v105 = quotient(v104, parameter3)
-    v106 = v103 > 1.0
-    v107 = relu(v103)
-    v108 = where(v106, 1.0, v107)
-    v109 = parameter3 == 1.0
-    v110 = v103 > 0.0
-    v111 = v105 > 0.0
-    v112 = v110 & v111
-    v113 = inverse(parameter3)
-    v114 = where(v112, v113, 0.0)
-    v115 = where(v109, 1.0, v114)
-    v116 = v105 > 1.0
-    v117 = relu(v105)
-    v118 = where(v116, 1.0, v117)
-    v119 = parameter0 == 1.0
-    v120 = where(v119, 1.0, 0.0)
-    v121 = v118 == 0.0
-    v122 = v118 == 0.0
-    v123 = where(v122, 1.0, v118)
-    v124 = parameter0 - 1.0
-    v125 = power(v123, v124)
-    v126 = where(v121, v120, v125)
-    v127 = v118 > 0.5
-    v128 = 0.0 * v108
-    v129 = where(v127, v108, v128)
-    v130 = -v129
-    v131 = log1p(v130)
-    v132 = parameter0 * v131
-    v133 = expm1(v132)
-    v134 = -v133
-    v135 = v118 * v126
-    v136 = 1.0 - v135
-    v137 = where(v127, v134, v136)
-    v138 = parameter0 == 1.0
-    v139 = where(v138, v108, v137)
-    v140 = parameter0 * v126
-    v141 = v115 * v140
-    v142 = v99 * v141
-    v143 = v101 * v141
-    v144 = parameter0 == 1.0
-    v145 = where(v144, 1.0, 0.0)
-    v146 = v34 == 0.0
-    v147 = v34 == 0.0
-    v148 = where(v147, 1.0, v34)
-    v149 = parameter0 - 1.0
-    v150 = power(v148, v149)
-    v151 = where(v146, v145, v150)
-    v152 = v34 * v151
-    v153 = v139 + v152
-    v154 = parameter0 * v151
-    v155 = v28 * v154
-    v156 = v33 * v154
-    v157 = v36 * v154
-    v158 = parameter0 == 1.0
-    v159 = where(v158, 1.0, 0.0)
-    v160 = v84 == 0.0
-    v161 = v84 == 0.0
-    v162 = where(v161, 1.0, v84)
-    v163 = parameter0 - 1.0
-    v164 = power(v162, v163)
-    v165 = where(v160, v159, v164)
-    v166 = v84 * v165
-    v167 = v153 + v166
-    v168 = parameter0 * v165
-    v169 = v63 * v168
-    v170 = v90 * v168
-    v171 = 1.0 - v167
-    return v167, v171, 0.0, 0.0, 0.0, 0.0, v157, 0.0, v142, v143, v155, v169, 0.0, v156, v170, 0.0
+    v106 = v100 - parameter1
+    v107 = quotient(v106, parameter3)
+    v108 = v105 > 1.0
+    v109 = relu(v105)
+    v110 = where(v108, 1.0, v109)
+    v111 = parameter3 == 1.0
+    v112 = v105 > 0.0
+    v113 = v107 > 0.0
+    v114 = v112 & v113
+    v115 = inverse(parameter3)
+    v116 = where(v114, v115, 0.0)
+    v117 = where(v111, 1.0, v116)
+    v118 = v107 > 1.0
+    v119 = relu(v107)
+    v120 = where(v118, 1.0, v119)
+    v121 = parameter0 == 1.0
+    v122 = where(v121, 1.0, 0.0)
+    v123 = v120 == 0.0
+    v124 = v120 == 0.0
+    v125 = where(v124, 1.0, v120)
+    v126 = parameter0 - 1.0
+    v127 = power(v125, v126)
+    v128 = where(v123, v122, v127)
+    v129 = v120 > 0.5
+    v130 = 0.0 * v110
+    v131 = where(v129, v110, v130)
+    v132 = -v131
+    v133 = log1p(v132)
+    v134 = parameter0 * v133
+    v135 = expm1(v134)
+    v136 = -v135
+    v137 = v120 * v128
+    v138 = 1.0 - v137
+    v139 = where(v129, v136, v138)
+    v140 = parameter0 == 1.0
+    v141 = where(v140, v110, v139)
+    v142 = parameter0 * v128
+    v143 = v117 * v142
+    v144 = v101 * v143
+    v145 = v103 * v143
+    v146 = parameter0 == 1.0
+    v147 = where(v146, 1.0, 0.0)
+    v148 = v34 == 0.0
+    v149 = v34 == 0.0
+    v150 = where(v149, 1.0, v34)
+    v151 = parameter0 - 1.0
+    v152 = power(v150, v151)
+    v153 = where(v148, v147, v152)
+    v154 = v34 * v153
+    v155 = v141 + v154
+    v156 = parameter0 * v153
+    v157 = v28 * v156
+    v158 = v33 * v156
+    v159 = v36 * v156
+    v160 = parameter0 == 1.0
+    v161 = where(v160, 1.0, 0.0)
+    v162 = v85 == 0.0
+    v163 = v85 == 0.0
+    v164 = where(v163, 1.0, v85)
+    v165 = parameter0 - 1.0
+    v166 = power(v164, v165)
+    v167 = where(v162, v161, v166)
+    v168 = v85 * v167
+    v169 = v155 + v168
+    v170 = parameter0 * v167
+    v171 = v64 * v170
+    v172 = v92 * v170
+    v173 = 1.0 - v169
+    return v169, v173, 0.0, 0.0, 0.0, 0.0, v159, 0.0, v144, v145, v157, v171, 0.0, v158, v172, 0.0
 
 
 @triton.jit
