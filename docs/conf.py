@@ -17,6 +17,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "extension.mathml",
     "extension.loss_pages",
+    "extension.compositions_page",
     "extension.simulation_pictures",
     "extension.shape_pictures",
     "extension.interval_plots",

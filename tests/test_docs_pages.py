@@ -9,8 +9,11 @@ from xml.etree import ElementTree
 import pytest
 from docutils.utils.math import MathError
 
-from detloss.catalog import Kind
+import detloss
+from detloss.catalog import MODIFIERS, Kind
+from detloss.experiments.loss_names import BOX_LOSSES, loss_named
 from docs.extension import interval_plots
+from docs.extension.compositions_page import code, page
 from docs.extension.docstring_parts import has_formula
 from docs.extension.interval_plots import tables
 from docs.extension.loss_examples import Session, examples
@@ -100,3 +103,21 @@ def test_an_unknown_command_is_an_error() -> None:
 )
 def test_a_formula_precedes_the_advice(introduction: str, present: bool) -> None:
     assert has_formula(f"{introduction}\n\nWhen to choose it: with ``code``.") is present
+
+
+@pytest.mark.parametrize("name", ["inner-siou", "focaler-ciou", "alpha-diou", "wise-inner-giou", "log_iou"])
+def test_the_code_of_a_composition_is_the_loss_of_that_name(name: str) -> None:
+    loss = loss_named(name)
+    constructor, _, _ = code(loss).partition(", times")
+    written = eval(constructor, vars(detloss))
+    built = loss.build()
+    assert written.options() == built.options()
+    assert type(written) is type(getattr(built, "loss", built))
+
+
+def test_every_box_loss_and_prefix_is_on_the_page_of_compositions() -> None:
+    text = page()
+    for loss in BOX_LOSSES.values():
+        assert loss.kind is not Kind.BOX or f"``{loss.name}``" in text
+    for modifier in MODIFIERS:
+        assert f"``{modifier.name}-ciou``" in text

@@ -64,6 +64,7 @@ arguments. *Weight* is the listed weight of a box loss in ``detloss compare``, r
    :hidden:
 
 {pages}
+   compositions
    Gaussian losses for rotated boxes </gaussians>
    /penalty
 """

@@ -97,7 +97,7 @@ def modifiers_named(words: Sequence[str], loss: Loss) -> list[Modifier]:
             raise LossNameError(f"No such prefix: {word!r}{suggestion(word, MODIFIERS_BY_NAME)} There are: {known}.")
         if words.count(word) > 1:
             raise LossNameError(f"{name}: expected every prefix once, got {word!r} twice")
-        if loss.kind is not Kind.BOX or (MODIFIERS_BY_NAME[word].focus is None and not has_overlap(loss)):
+        if not can_follow(loss, MODIFIERS_BY_NAME[word]):
             composable = ", ".join(each.name for each in BOX_LOSSES.values() if has_overlap(each))
             raise LossNameError(f"{name}: expected one of the losses {composable} after {word}-, got {loss.name}")
     return [modifier for modifier in MODIFIERS if modifier.name in words]
@@ -107,6 +107,11 @@ def modifier_combinations() -> list[str]:
     """List the prefixes that a name can have, without the last hyphen."""
     names = list(MODIFIERS_BY_NAME)
     return ["-".join(chosen) for count in range(1, len(names) + 1) for chosen in combinations(names, count)]
+
+
+def can_follow(loss: Loss, modifier: Modifier) -> bool:
+    """Whether a modifier can modify a loss: every focusing weight any loss of boxes, the others its overlap."""
+    return loss.kind is Kind.BOX and (modifier.focus is not None or has_overlap(loss))
 
 
 def has_overlap(loss: Loss) -> bool:
