@@ -10,6 +10,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 
 from detloss.class_balance import class_weight_from_counts
+from detloss.focused_loss import Focus, FocusedLoss, PowerOfIoU, WiseWeight
 from detloss.geometry import AxisAligned, Geometry
 from detloss.losses.aligned_boxes import (
     EfficientIoULoss,
@@ -23,7 +24,6 @@ from detloss.losses.boxes import CompleteIoULoss, DistanceIoULoss, GeneralizedIo
 from detloss.losses.classification import CrossEntropyLoss, SoftmaxFocalLoss
 from detloss.losses.distribution import DistributionFocalLoss
 from detloss.losses.focal_variants import AsymmetricLoss, HeatmapFocalLoss
-from detloss.losses.focused import Focus, FocusedLoss, PowerOfIoU, WiseWeight
 from detloss.losses.gaussian import (
     GaussianWassersteinLoss,
     KullbackLeiblerLoss,
