@@ -8,12 +8,17 @@ import torch
 from torch import Tensor
 
 import detloss
-from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
+from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss, Sizes
 from detloss.detectors.assignment import Objects, assign_rotated, cell_centers
 from tests.support.marks import exhaustive_except
 
 BACKGROUND = 7
-BOX_LOSSES = [*(loss for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)), *ROTATED_LOSSES]
+SIZES = Sizes(image=(16.0, 16.0), objects=4.0)
+BOX_LOSSES = [
+    *(loss.with_sizes(SIZES) for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX)),
+    *ROTATED_LOSSES,
+]
+BOX_LOSSES = [loss for loss in BOX_LOSSES if not loss.axis_aligned_only]
 every_box_loss = pytest.mark.parametrize("loss", BOX_LOSSES, ids=lambda loss: loss.name)
 
 

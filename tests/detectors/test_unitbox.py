@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import detloss
-from detloss.catalog import Kind, Loss
+from detloss.catalog import Kind, Loss, Sizes
 from detloss.detectors import UnitBox
 from detloss.detectors.assignment import Objects, assign, cell_centers
 from detloss.detectors.backbone import convolution
@@ -338,6 +338,7 @@ class TestModule:
 @pytest.mark.parametrize("loss", [*BOX_LOSSES.values(), *CLASS_LOSSES.values()], ids=lambda loss: loss.name)
 def test_own_losses_are_known(loss: Loss) -> None:
     """Operands of a loss follow from the function, partial or module of the catalog."""
+    loss = loss.with_sizes(Sizes(image=(8.0, 8.0), objects=4.0))
     geometry = {"geometry": detloss.AxisAligned(format="ltrb")} if loss.kind is Kind.BOX else {}
     images = torch.rand(1, 3, 32, 32)
     targets = [{"boxes": torch.tensor([[4.0, 4.0, 20.0, 24.0]]), "labels": torch.tensor([1])}]

@@ -101,7 +101,7 @@ def test_losses_of_rotated_boxes_are_offered_for_rotated_boxes_only(few: None, b
         assert result.exit_code == 2
         message = " ".join(result.output.split())
         assert f"'{box}' is a loss of {Kind.ROTATED.value}. There are: l1, l2, " in message
-        assert message.endswith("diou, ciou.")
+        assert message.endswith("shapeiou, piou.")
     assert not list(tmp_path.iterdir()), "nothing was started"
     with pytest.raises(DetectorError, match=f"box: .*got '{box}'"):
         check_trials([Trial(box, "focal", 1.0, 0, 1)], small_dataset())

@@ -76,8 +76,10 @@ class TestErrors:
     @pytest.mark.parametrize("name", ["box", "proposal_box"])
     def test_a_box_loss_that_does_not_fit(self, name: str) -> None:
         message = (
-            f"{name}: expected a loss of boxes or numbers (L1Loss, L2Loss, SmoothL1Loss, IoULoss, GeneralizedIoULoss, "
-            "DistanceIoULoss, CompleteIoULoss), because it compares boxes or their encoded offsets; got"
+            f"{name}: expected a loss of boxes or numbers (L1Loss, L2Loss, SmoothL1Loss, CharbonnierLoss, "
+            "BalancedL1Loss, LogCoshLoss, IoULoss, GeneralizedIoULoss, DistanceIoULoss, CompleteIoULoss, "
+            "EfficientIoULoss, ScyllaIoULoss, MinimumPointsDistanceIoULoss, NormalizedWassersteinLoss, WiseIoULoss, "
+            "ShapeIoULoss, PowerfulIoULoss), because it compares boxes or their encoded offsets; got"
         )
         self.check(models.faster_rcnn, ValueError, message, **{name: FOCAL})
         message = f"{name}: expected geometry=AxisAligned(), corners x1, y1, x2, y2, got AxisAligned(format='ltrb'"

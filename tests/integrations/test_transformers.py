@@ -363,7 +363,7 @@ FITS_NOT = [
         detr,
         {"distance": detloss.IoULoss()},
         ValueError,
-        r"distance: expected a loss of numbers \(L1Loss, L2Loss, SmoothL1Loss\), because .* replaces GIoU is box",
+        r"distance: expected a loss of numbers \(L1Loss, L2Loss, SmoothL1Loss, .*LogCoshLoss\), because .* replaces GIoU is box",
     ),
     (
         detr,

@@ -94,7 +94,10 @@ def modifiers_named(words: Sequence[str], loss: Loss) -> list[Modifier]:
         name = "-".join([*words, loss.name])
         if word not in MODIFIERS_BY_NAME:
             known = ", ".join(f"{each}-" for each in MODIFIERS_BY_NAME)
-            raise LossNameError(f"No such prefix: {word!r}{suggestion(word, MODIFIERS_BY_NAME)} There are: {known}.")
+            similar = suggestion(word, MODIFIERS_BY_NAME)
+            if similar == ".":
+                similar = suggestion(name, ALL_LOSSES)
+            raise LossNameError(f"No such prefix: {word!r}{similar} There are: {known}.")
         if words.count(word) > 1:
             raise LossNameError(f"{name}: expected every prefix once, got {word!r} twice")
         if not can_follow(loss, MODIFIERS_BY_NAME[word]):

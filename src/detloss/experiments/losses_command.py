@@ -7,7 +7,6 @@ from typing import Any
 import click
 
 from detloss.catalog import LOSSES, MODIFIERS, ROTATED_LOSSES, Kind, Loss
-from detloss.experiments.console import printable
 from detloss.experiments.loss_names import BOX_LOSSES, CLASS_LOSSES, options_of, written_value
 
 Line = tuple[str, str, str]
@@ -19,7 +18,7 @@ OTHER_KINDS = (Kind.HEATMAP, Kind.DISTRIBUTION, Kind.MASK)
 @click.command("losses", short_help="List the losses.")
 def losses_command() -> None:
     """List the names of losses, with their options and the default values."""
-    click.echo(printable("\n".join(lines())))
+    click.echo("\n".join(lines()))
 
 
 def lines() -> Iterator[str]:

@@ -205,8 +205,9 @@ def definition(loss: Loss) -> str:
 
 
 def display_math(match: re.Match[str]) -> str:
-    """Set a displayed formula in the text, followed by a comma if its explanation follows."""
-    return f":math:`{match[1]}`{', ' if match[2] else ''}"
+    """Set the lines of a displayed formula in the text, followed by a comma if its explanation follows."""
+    lines = re.split(r"\\\\", match[1].replace("&=", "="))
+    return ", ".join(f":math:`{line.strip()}`" for line in lines) + (", " if match[2] else "")
 
 
 def wrapped(text: str) -> list[str]:

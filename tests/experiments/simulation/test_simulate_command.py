@@ -12,7 +12,7 @@ from rich.progress import Progress
 from detloss.catalog import LOSSES
 from detloss.experiments.cli import main
 from detloss.experiments.simulation import simulate_command
-from detloss.experiments.simulation.experiment import Simulation, SimulationError, losses_with, simulate
+from detloss.experiments.simulation.experiment import Simulation, SimulationError, default_losses, simulate
 
 BY_NAME = {loss.name: loss for loss in LOSSES}
 
@@ -59,14 +59,14 @@ def test_how_many_points(words: tuple[str | int, ...], points: int, asked: dict[
     assert detloss_simulate(*words, "--out", tmp_path).exit_code == 0
     assert asked["points"] == points
     assert asked["gradient"] == "exact"
-    assert asked["losses"] == losses_with("exact")
+    assert asked["losses"] == default_losses("exact")
     assert asked["seed"] == 0
     assert asked["device"] == "cpu"
 
 
 def test_the_published_step_is_for_the_losses_that_have_one(asked: dict[str, object], tmp_path: Path) -> None:
     assert detloss_simulate("--gradient", "published", "--out", tmp_path).exit_code == 0
-    assert asked["losses"] == losses_with("published")
+    assert asked["losses"] == default_losses("published")
 
 
 def test_the_default_output_folder(asked: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

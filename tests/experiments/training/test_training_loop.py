@@ -130,7 +130,7 @@ def test_cells_are_counted_by_class() -> None:
 
 def test_class_weights_come_from_the_data(dataset: Dataset) -> None:
     weighted = build(loss_named("giou"), loss_named("weighted_ce"), TRIAL, dataset)
-    square, bar, background = weighted.class_loss.keywords["class_weight"].tolist()
+    square, bar, background = weighted.class_loss.class_weight.tolist()
     assert bar > square / 3
     assert background < min(square, bar)
 
