@@ -142,6 +142,16 @@ def test_inactive_outside_its_context_and_no_output_for_valid_input() -> None:
             lambda: detloss.iou_loss(boxes(GOOD), boxes(GOOD), normalizer=torch.tensor(INF)),
             "iou_loss: normalizer: expected finite values of at least 0, got inf",
         ),
+        (
+            lambda: detloss.minimum_points_distance_iou_loss(
+                boxes(GOOD), boxes(GOOD), image_size=torch.tensor([[8.0, 0.0]])
+            ),
+            "minimum_points_distance_iou_loss: image_size[0, 1]: expected lengths above 0, got 0.0",
+        ),
+        (
+            lambda: detloss.normalized_wasserstein_loss(boxes(GOOD), boxes(GOOD), scale=torch.tensor([-1.0])),
+            "normalized_wasserstein_loss: scale[0]: expected lengths above 0, got -1.0",
+        ),
     ],
 )
 def test_validating(call: object, message: str) -> None:

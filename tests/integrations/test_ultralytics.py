@@ -143,6 +143,22 @@ def test_distances_beyond_the_last_bin_are_clamped_to_it() -> None:
     assert term.framework(*operands)[1].item() == pytest.approx(math.log1p(last) + 0.01 * 8, rel=1e-3)
 
 
+def test_losses_of_boxes_receive_pixels() -> None:
+    """Positive anchor points of two strides."""
+    loss = detloss.MinimumPointsDistanceIoULoss(image_size=(640, 480))
+    term = BoxTerm(AdaptedLoss(given("box", loss, 1.0), "mean"), None, framework.BboxLoss(16))
+    pred = torch.tensor([[[1.0, 1.0, 5.0, 3.0], [0.0, 0.0, 9.0, 9.0], [2.0, 0.0, 4.0, 1.0]]])
+    target = torch.tensor([[[1.0, 2.0, 6.0, 3.0], [0.0, 0.0, 9.0, 9.0], [2.0, 1.0, 4.0, 2.0]]])
+    stride, mask = torch.tensor([[8.0], [8.0], [16.0]]), torch.tensor([[True, False, True]])
+    first, _ = term(
+        torch.zeros(1, 3, 64), pred, torch.zeros(3, 2), target, torch.ones(1, 3, 1), torch.tensor(2.0), mask,
+        torch.tensor([480, 640]), stride,
+    )  # fmt: skip
+    # 8 x: IoU 4 / 9, squared corner distances 8^2 and 8^2; 16 x: IoU 0, 16^2 twice
+    expected = (1 - 4 / 9 + 128 / 800**2 + 1 + 512 / 800**2) / 2
+    assert first.item() == pytest.approx(expected, rel=1e-6)
+
+
 IOU = framework.bbox_iou
 # Measure that the framework's box term would subtract from 1 for this loss.
 MEASURES = {

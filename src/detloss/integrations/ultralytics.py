@@ -57,8 +57,8 @@ def use_losses(
             YOLOv8 to YOLO26, with or without DFL, end-to-end or not. Segmentation and pose models keep their other
             terms.
         box: The loss of positive anchor points, in place of CIoU. Losses of boxes receive corners x1, y1, x2, y2 in
-            cells of the anchor point's grid. Losses of numbers receive the same corners and are averaged over the four,
-            which equals a loss of the distances l, t, r, b from the anchor point.
+            pixels. Losses of numbers receive the corners in cells of the anchor point's grid and are averaged over the
+            four, which equals a loss of the distances l, t, r, b from the anchor point.
         classification: A sigmoid loss of all logits against target scores (..., C). With several ``alpha``, one per
             class. A loss with a quality takes the target score as the quality, with label 1 where it is above 0.
         distribution: A loss of the logits of bins (..., n + 1) and the distances l, t, r, b in cells, in place of DFL;
@@ -202,9 +202,13 @@ class BoxTerm(nn.Module):
         weight = target_scores[positive].sum(-1)
         each = {"weight": weight[:, None], "normalizer": 4 * target_scores_sum}  # the mean of four numbers
         if self.loss is not None:
-            per_box = {"weight": weight, "normalizer": target_scores_sum}
-            options = each if self.loss.kind is Kind.REGRESSION else per_box
-            first = self.loss(pred_bboxes[positive], target_bboxes[positive], **options)
+            pred, target = pred_bboxes[positive], target_bboxes[positive]
+            options = each
+            if self.loss.kind is Kind.BOX:
+                options = {"weight": weight, "normalizer": target_scores_sum}
+                for stride in size_and_stride[1:]:  # old versions of ultralytics do not pass it
+                    pred, target = pred * stride[positive[1]], target * stride[positive[1]]
+            first = self.loss(pred, target, **options)
         if self.distribution is not None:
             logits = pred_dist[positive].view(-1, 4, self.framework.dfl_loss.reg_max)
             second = self.distribution(logits, bbox2dist(anchor_points, target_bboxes)[positive], **each)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from detloss.engine import box_pairs, checks
+from detloss.engine.debugging import refuse_if_validating
 from detloss.formulas import penalties
 from detloss.geometry import AxisAligned
 from detloss.losses.module import LossModule
@@ -363,6 +364,8 @@ def image_diagonal(image_size: object, pred: Tensor, geometry: AxisAligned) -> f
     if isinstance(image_size, Tensor):
         if image_size.shape[-1:] != (dims,):
             raise ValueError(f"{name}: expected shape ({dims},) or (..., {dims}), got {tuple(image_size.shape)}")
+        wrong = ~(image_size > 0)
+        refuse_if_validating("minimum_points_distance_iou_loss", name, image_size, wrong, "lengths above 0")
         diagonal = torch.linalg.vector_norm(image_size.to(torch.promote_types(image_size.dtype, torch.float32)), dim=-1)
         return checks.per_row(name, diagonal, pred)
     if not isinstance(image_size, Sequence) or isinstance(image_size, str):

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from detloss.engine import box_pairs, checks
 from detloss.engine.autograd import evaluate
+from detloss.engine.debugging import refuse_if_validating
 from detloss.formulas import gaussians, penalties
 from detloss.geometry import AxisAligned, Rotated, Shape
 from detloss.kernels.interface import GaussianRequest
@@ -288,6 +289,8 @@ def normalized_wasserstein_loss(
     rows = checks.rows("pred", pred, checks.shapes(geometry)[0])
     scale = checks.per_row("scale", scale, rows)
     name = "normalized_wasserstein_loss"
+    if isinstance(scale, Tensor):
+        refuse_if_validating(name, "scale", scale, ~(scale > 0), "lengths above 0")
     if isinstance(geometry, Rotated):
         request = GaussianRequest(gaussians.wasserstein, gaussians.normalized_exponential, is_relative=False)
         return loss(name, request, pred, target, weight, reduction, normalizer, scale)
