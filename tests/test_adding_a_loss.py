@@ -10,12 +10,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-PENALTY = '''def twice_distance_iou(m, pair):
+PENALTY = '''def twice_distance_iou(m, pair, *, total=plain):
     """1 - IoU + 2 rho^2 / c^2."""
-    loss, similarity, gradients = distance_iou(m, pair)
-    penalty = m.quotient(pair.distance, pair.diagonal)
-    gradients = gradients._replace(distance=2.0 * gradients.distance, diagonal=2.0 * gradients.diagonal)
-    return loss + penalty, similarity - penalty, gradients
+    return total(m, pair, center_distance(m, pair), center_distance(m, pair))
 
 
 '''
@@ -26,6 +23,7 @@ def twice_distance_iou_loss(
     target: Tensor,
     *,
     geometry: Geometry = AxisAligned(),
+    overlap: Overlap = PLAIN,
     weight: float | Tensor | None = None,
     reduction: Reduction = "mean",
     normalizer: float | Tensor | None = None,
@@ -38,10 +36,13 @@ def twice_distance_iou_loss(
 
     Args:
         geometry: The meaning of a row.
+        overlap: Modifiers of the IoU.
         reduction: ``"none"``, ``"sum"`` or ``"mean"``.
     """
-    penalty = penalties.twice_distance_iou
-    return box_pairs.loss("twice_distance_iou_loss", penalty, pred, target, geometry, weight, reduction, normalizer)
+    penalty, parameters = modified(penalties.twice_distance_iou, overlap)
+    return box_pairs.loss(
+        "twice_distance_iou_loss", penalty, pred, target, geometry, weight, reduction, normalizer, None, parameters
+    )
 
 
 class TwiceDistanceIoULoss(LossModule, function=twice_distance_iou_loss):
@@ -130,8 +131,11 @@ def copy(tmp_path: Path) -> Path:
 
 def test_three_edits_add_a_box_loss_and_a_class_loss(copy: Path) -> None:
     package = copy / "src/detloss"
-    edit(package / "formulas/penalties.py", "PENALTIES = (", PENALTY)
-    edit(package / "formulas/penalties.py", "distance_iou, complete_iou", ", twice_distance_iou", after=True)
+    edit(package / "formulas/penalties.py", "def complete_iou(", PENALTY)
+    edit(package / "formulas/__init__.py", "    shape_iou,\n    wise_iou,\n", "    twice_distance_iou,\n")
+    edit(
+        package / "formulas/__init__.py", "    shape_iou,\n    powerful_iou,\n", "    twice_distance_iou,\n", after=True
+    )
     edit(package / "formulas/elementwise.py", "BINARY = (", FORMULA)
     edit(
         package / "formulas/elementwise.py", "balanced_cross_entropy, sigmoid_focal", ", poly_cross_entropy", after=True

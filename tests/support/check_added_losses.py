@@ -31,7 +31,7 @@ def check_names() -> None:
 
 
 def check_penalty() -> None:
-    """Values from IoU and DIoU, and gradients, on two formats and on rotated boxes."""
+    """Values from IoU and DIoU, also with a power, and gradients, on two formats and on rotated boxes."""
     corner, size = 4 * torch.rand(2, 8, 2, dtype=torch.float64), 1 + torch.rand(2, 8, 2, dtype=torch.float64)
     angle = torch.rand(2, 8, 1, dtype=torch.float64)
     rows = torch.cat([corner, size], -1)
@@ -45,6 +45,9 @@ def check_penalty() -> None:
         module = detloss.TwiceDistanceIoULoss(geometry=geometry, reduction="none")
         torch.testing.assert_close(module(pred, target), 1 + iou - 2 * diou)
         assert torch.autograd.gradcheck(module, (pred, target))
+        squared = detloss.TwiceDistanceIoULoss(geometry=geometry, overlap=detloss.Overlap(power=2.0), reduction="none")
+        torch.testing.assert_close(squared(pred, target), 1 - iou**2 + 2 * (iou - diou) ** 2)
+        assert torch.autograd.gradcheck(squared, (pred, target))
 
 
 def check_class_loss() -> None:
