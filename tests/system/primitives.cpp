@@ -16,8 +16,10 @@ void over(const S* x, const S* y, S* to, int64_t count, const Primitive& primiti
 #define PRIMITIVE(name, expression) PRIMITIVE_OF(name, float, expression) PRIMITIVE_OF(name, double, expression)
 
 PRIMITIVE(exp, exp(x))
+PRIMITIVE(expm1, expm1(x))
 PRIMITIVE(log, log(x))
 PRIMITIVE(log1p, log1p(x))
 PRIMITIVE(log1p_of_fraction, log1p_of_fraction(x))
+PRIMITIVE(square_root, square_root(x))
 PRIMITIVE(angle, angle(x, y))
 PRIMITIVE(power, power(x, y))

@@ -63,6 +63,12 @@ PRIMITIVES = (
         ((0, 0, 1), (-0.0, 0, 1), (-INFINITY, 0, 0), (-1e4, 0, 0)),
     ),
     Primitive(
+        "expm1",
+        lambda x, _: mpmath.expm1(x),
+        lambda rng, low, high: (-rng.choice((size(rng, low, 0), rng.uniform(0, 2), rng.uniform(0, 80))), 0.0),
+        ((0, 0, 0), (-INFINITY, 0, -1), (-1e4, 0, -1)),
+    ),
+    Primitive(
         "log",
         lambda x, _: mpmath.log(x),
         logarithm,
@@ -86,6 +92,13 @@ PRIMITIVES = (
         lambda x, _: mpmath.log1p(x),
         lambda rng, low, high: (rng.choice((size(rng, low, 0), rng.uniform(0, 1))), 0.0),
         ((0, 0, 0),),
+    ),
+    Primitive(
+        "square_root",
+        lambda x, _: mpmath.sqrt(x),
+        lambda rng, low, high: (size(rng, low, high), 0.0),
+        ((0, 0, 0), (1, 0, 1), (INFINITY, 0, INFINITY), (-1, 0, NAN)),
+        within=0.5,
     ),
     Primitive(
         "angle",
