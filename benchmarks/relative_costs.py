@@ -33,7 +33,12 @@ def candidates(kinds: tuple[Kind, ...], operands: Operands, **options: object) -
             forward_backward(partial(loss.function, **loss.options, **of_boxes, **data, reduction="sum"), operands)
         )
 
-    return {loss.name: run(loss) for loss in (*LOSSES, *ROTATED_LOSSES) if loss.kind in kinds}
+    is_rotated = Kind.ROTATED in kinds
+    return {
+        loss.name: run(loss)
+        for loss in (*LOSSES, *ROTATED_LOSSES)
+        if loss.kind in kinds and not (is_rotated and loss.axis_aligned_only)
+    }
 
 
 def relative_to(reference: str, title: str, rows: int, group: Mapping[str, Candidate]) -> Table:
@@ -52,13 +57,13 @@ def with_gradient(operands: Operands) -> Operands:
 
 
 def tables() -> list[Table]:
-    """Box losses of axis-aligned and of rotated boxes, classification losses with class indices, and mask losses."""
+    """Box losses of axis-aligned and of rotated boxes, losses of logits, and mask losses."""
     generator = Generator().manual_seed(0)
     box_kinds = (Kind.REGRESSION, Kind.BOX)
     axis_aligned = with_gradient(boxes(Size(BOXES), generator))
     rotated = with_gradient(polygons.boxes(ROTATED_BOXES, generator))
     logits, labels = with_gradient(indexed_logits(Size(CELLS, CLASSES), generator))
-    background = with_gradient((torch.cat((logits.detach(), logits.detach()[:, :1]), 1), labels))
+    one_more = torch.cat((logits.detach(), logits.detach()[:, :1]), 1).requires_grad_()
     masks = with_gradient(mask_logits(Size(MASKS, PIXELS), generator))
     geometry = detloss.Rotated()
     return [
@@ -71,10 +76,11 @@ def tables() -> list[Table]:
         ),
         relative_to(
             "bce",
-            f"{CELLS} cells with logits of {CLASSES} classes; softmax losses have one more, for background",
+            f"{CELLS} cells with logits of {CLASSES} classes; softmax losses and dfl have one more logit",
             CELLS,
             candidates((Kind.SIGMOID, Kind.QUALITY, Kind.HEATMAP), (logits, labels))
-            | candidates((Kind.SOFTMAX,), background),
+            | candidates((Kind.SOFTMAX,), (one_more, labels))
+            | candidates((Kind.DISTRIBUTION,), (one_more, labels.float())),
         ),
         relative_to("dice", f"{MASKS} masks of {PIXELS} pixels", MASKS, candidates((Kind.MASK,), masks)),
     ]

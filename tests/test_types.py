@@ -16,6 +16,7 @@ from detloss.experiments.training.detectors import DETECTORS
 from detloss.kernels import AVAILABLE
 from detloss.losses import boxes, gaussian
 
+REQUIRED = {"mpdiou": {"image_size": (640.0, 480.0)}, "nwd": {"scale": 32.0}}
 OPERANDS = {
     Kind.REGRESSION: (torch.zeros(2, 4), torch.zeros(2, 4)),
     Kind.BOX: (torch.zeros(2, 4), torch.zeros(2, 4)),
@@ -47,10 +48,11 @@ def options() -> Iterator[Any]:
 
 @pytest.mark.parametrize(("loss", "name", "values"), list(options()))
 def test_every_value_is_accepted_and_no_other(loss: Loss, name: str, values: tuple[str, ...]) -> None:
+    required = REQUIRED.get(loss.name, {})
     for value in values:
-        loss.function(*OPERANDS[loss.kind], **{name: value})
+        loss.function(*OPERANDS[loss.kind], **required, **{name: value})
     with pytest.raises(ValueError, match=f"^{name}: expected .* got 'other'$") as raised:
-        loss.function(*OPERANDS[loss.kind], **{name: "other"})
+        loss.function(*OPERANDS[loss.kind], **required, **{name: "other"})
     assert [each for each in re.findall(r"'(\w+)'", str(raised.value)) if each != "other"] == list(values)
 
 

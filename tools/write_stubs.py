@@ -27,16 +27,16 @@ __version__: str
 {classes}
 {aliases}
 '''
-CLASS = '''
+CLASS = """
 class {name}(LossModule):
-    """{docstring}"""
+    {docstring}
 
 {attributes}
 
     def __init__(self, *, {options}) -> None: ...
     def __call__(self, {arguments}) -> Tensor: ...
     def forward(self, {arguments}) -> Tensor: ...
-'''
+"""
 
 
 def stub() -> str:
@@ -71,10 +71,12 @@ def class_of(module: type[LossModule]) -> str:
         for each, default in zip(arguments.kwonlyargs, arguments.kw_defaults)
     ]
     options = [(each, text) for each, text in named if each.arg not in AT_CALL]
+    docstring = textwrap.indent(module.__doc__ or "", "    ").strip()
+    raw = "r" if "\\" in docstring else ""
     at_call = [text for each, text in named if each.arg in AT_CALL]
     return CLASS.format(
         name=module.__name__,
-        docstring=textwrap.indent(module.__doc__ or "", "    ").strip() + "\n    ",
+        docstring=f'{raw}"""{docstring}\n    """',
         attributes="\n".join(f"    {ast.unparse(each)}" for each, _ in options),
         options=", ".join(text for _, text in options),
         arguments=", ".join([*map(ast.unparse, arguments.args), "*", *at_call]),

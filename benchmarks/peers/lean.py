@@ -111,6 +111,74 @@ def ciou(prediction: Tensor, target: Tensor) -> Tensor:
     return (1.0 - ratio + distance(prediction, target) + trade_off * aspect).sum()
 
 
+def eiou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of EIoU losses."""
+    ratio, _ = overlap(prediction, target)
+    (width, height), (target_width, target_height) = sides(prediction), sides(target)
+    whole_width, whole_height = enclosure(prediction, target)
+    across = (width - target_width).square() / (whole_width.square() + TINY)
+    down = (height - target_height).square() / (whole_height.square() + TINY)
+    return (1.0 - ratio + distance(prediction, target) + across + down).sum()
+
+
+def siou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of SIoU losses with theta 4."""
+    ratio, _ = overlap(prediction, target)
+    left, top, right, bottom = (prediction - target).unbind(-1)
+    x, y = 0.5 * (left + right), 0.5 * (top + bottom)
+    focus = 2.0 - 2.0 * (x * y).abs() / (x * x + y * y + TINY)
+    width, height = enclosure(prediction, target)
+    costs = 2.0 - torch.exp(-focus * (x / width).square()) - torch.exp(-focus * (y / height).square())
+    return (1.0 - ratio + 0.5 * (costs + side_costs(prediction, target))).sum()
+
+
+def side_costs(prediction: Tensor, target: Tensor) -> Tensor:
+    """The shape cost of SIoU with theta 4."""
+    (width, height), (target_width, target_height) = sides(prediction), sides(target)
+    of_width = (width - target_width).abs() / torch.maximum(width, target_width)
+    of_height = (height - target_height).abs() / torch.maximum(height, target_height)
+    return (1.0 - torch.exp(-of_width)) ** 4 + (1.0 - torch.exp(-of_height)) ** 4
+
+
+def mpdiou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of MPDIoU losses in images of 640 by 480."""
+    ratio, _ = overlap(prediction, target)
+    return (1.0 - ratio + (prediction - target).square().sum(-1) / (640.0**2 + 480.0**2)).sum()
+
+
+def nwd(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of 1 - NWD with scale 32."""
+    left, top, right, bottom = (prediction - target).unbind(-1)
+    centers = 0.25 * ((left + right).square() + (top + bottom).square())
+    square = centers + 0.25 * ((right - left).square() + (bottom - top).square())
+    return (1.0 - torch.exp(-square.sqrt() / 32.0)).sum()
+
+
+def wiou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of WIoU losses of version 1."""
+    ratio, _ = overlap(prediction, target)
+    left, top, right, bottom = (prediction - target).unbind(-1)
+    width, height = enclosure(prediction, target)
+    diagonal = (width.square() + height.square() + TINY).detach()
+    square = 0.25 * ((left + right).square() + (top + bottom).square())
+    return (torch.exp(square / diagonal) * (1.0 - ratio)).sum()
+
+
+def shapeiou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of Shape-IoU losses with scale 0, whose weights are 1."""
+    ratio, _ = overlap(prediction, target)
+    return (1.0 - ratio + distance(prediction, target) + 0.5 * side_costs(prediction, target)).sum()
+
+
+def piou(prediction: Tensor, target: Tensor) -> Tensor:
+    """The sum of PIoU losses of version 1."""
+    ratio, _ = overlap(prediction, target)
+    width, height = sides(target)
+    left, top, right, bottom = (prediction - target).abs().unbind(-1)
+    offset = 0.25 * ((left + right) / width + (top + bottom) / height)
+    return (2.0 - ratio - torch.exp(-offset.square())).sum()
+
+
 def negative_log_likelihood(logits: Tensor, target: Tensor) -> Tensor:
     """-log p of the target class; a comparison instead of a gather, whose backward is a scatter."""
     hot = target[:, None] == torch.arange(logits.shape[-1], device=logits.device)

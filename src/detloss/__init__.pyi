@@ -1452,7 +1452,7 @@ class SmoothL1Loss(LossModule):
     ) -> Tensor: ...
 
 class SoftmaxFocalLoss(LossModule):
-    """Cross-entropy with smaller weights for well-classified rows.
+    r"""Cross-entropy with smaller weights for well-classified rows.
 
     Module of `softmax_focal_loss`.
 

@@ -1,4 +1,4 @@
-"""Condition numbers of sums that cancel: with soft targets, in derivatives by the target, in CIoU, in masks."""
+"""Condition numbers of sums that cancel: with soft targets, in derivatives by the target, in box losses, in masks."""
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ def condition(call: Call, part: str, size: Tensor) -> Tensor:
 
 
 def _terms(call: Call, part: str, size: Tensor) -> Tensor:
-    if call.row.bound == "aspect":
+    if call.row.bound in ("aspect", "smooth"):
         return _of_boxes(call, part, size)
     if call.row.kind is Kind.QUALITY and part in ("value", "pred") and call.soft:
         return _of_logits(call, part)
@@ -41,11 +41,11 @@ def _factors(call: Call) -> Tensor:
 
 
 def _of_boxes(call: Call, part: str, size: Tensor) -> Tensor:
-    """The gradients of overlap, distance and aspect: if they cancel in one coordinate, they do not in another."""
+    """The gradients of overlap and penalties: if they cancel in one coordinate, they do not in another."""
     if part == "value":
         return torch.tensor(1.0 if call.measure else 0.0)
     if not call.options.get("pairwise") or not size.numel():
-        return 2 * size.amax(-1, keepdim=True) if size.numel() else size
+        return 2 * size.amax(-1, keepdim=True) * _exponents(call, size) if size.numel() else size
     # A row's gradient is then a sum over the rows of the other side.
     each = torch.broadcast_tensors(call.pred.double().unsqueeze(-2), call.target.double().unsqueeze(-3))
     leaves = [rows.clone().requires_grad_() for rows in each]
@@ -54,6 +54,14 @@ def _of_boxes(call: Call, part: str, size: Tensor) -> Tensor:
     side = ("pred", "target").index(part)
     gradients = torch.autograd.grad(value.sum(), leaves[side])[0].abs().amax(-1, keepdim=True)
     return 4 * gradients.nan_to_num(0.0, 0.0, 0.0).sum(-2 - side)  # 4: twice the largest upstream gradient
+
+
+def _exponents(call: Call, size: Tensor) -> Tensor:
+    """One plus the distance in the exponential of NWD, which multiplies the error of the distance; 1 for all others."""
+    if "scale" not in call.row.lengths:
+        return torch.ones(())
+    largest = call.options["scale"] * size.amax(-1, keepdim=True) / _factors(call).unsqueeze(-1)
+    return 1.0 - largest.log().clamp(max=0.0).nan_to_num(0.0, 0.0, 0.0)
 
 
 def _of_logits(call: Call, part: str) -> Tensor:

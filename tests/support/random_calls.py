@@ -114,7 +114,7 @@ def _boxes(rng: Random) -> Call:
             options["pairwise"] = True
             target = target[..., : rng.randint(0, 9), :]
         return Call(row, pred, target, options, measure=True)
-    return Call(row, pred, target, {"geometry": geometry, **row.entry.options})
+    return Call(row, pred, target, {"geometry": geometry, **row.options_of(dims)})
 
 
 def _binary(rng: Random) -> Call:

@@ -76,7 +76,7 @@ def _allowed(call: Call, part: str, theirs: Tensor, exact: bool) -> Tensor:
     mean = call.options.get("reduction") == "mean"
     ulps = 0.0
     if not call.row.same_bits:
-        kind = call.row.bound if call.row.kind is not Kind.BOX else "dense"
+        kind = call.row.bound if call.row.kind is not Kind.BOX or call.row.bound == "smooth" else "dense"
         kept = error_bound(kind, arithmetic, sum(call.options.get(name, 0.0) for name in call.row.exponents))
         ulps = 2 * (kept.value if part == "value" else kept.gradient)
     if mean or (part == "value" and not theirs.dim()):

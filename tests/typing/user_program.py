@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 import detloss
-from detloss.catalog import LOSSES, Kind
+from detloss.catalog import LOSSES, Kind, Sizes
 from detloss.types import Reduction
 
 
@@ -31,9 +31,10 @@ def main() -> None:
     boxes = torch.tensor([[0.0, 0.0, 2.0, 2.0], [1.0, 1.0, 4.0, 3.0]], requires_grad=True)
     logits = torch.zeros(2, 2, requires_grad=True)
     labels, targets = torch.tensor([1, 2]), torch.tensor([[0.0, 0.0, 2.0, 3.0], [1.0, 1.0, 4.0, 4.0]])
+    sizes = Sizes(image=(8.0, 6.0), objects=2.0)
     for row in LOSSES:
         if row.kind is Kind.BOX:
-            criterion = Criterion(row.module(**row.options))
+            criterion = Criterion(row.with_sizes(sizes).build())
             criterion.class_loss.gamma = 2.0
             gradients = torch.autograd.grad(criterion(logits, labels, boxes, targets), [logits, boxes])
             assert all(bool(gradient.isfinite().all()) for gradient in gradients), row.name

@@ -71,9 +71,11 @@ def iou_loss(
         `IoULoss`, the module; `iou`, the measure.
     """
     check_choice("form", form, FORMS)
-    if form == "log" and overlap != PLAIN:
-        raise ValueError(f"overlap: expected the default with form='log', got {overlap}")
-    penalty, parameters = modified(FORMS[form], overlap)
+    penalty, parameters = modified(penalties.iou, overlap)
+    if form == "log":
+        if parameters:
+            raise ValueError(f"overlap: expected the default with form='log', got {overlap}")
+        penalty = penalties.log_iou
     return box_pairs.loss("iou_loss", penalty, pred, target, geometry, weight, reduction, normalizer, None, parameters)
 
 

@@ -201,7 +201,7 @@ def _(
     exact = accumulator(pred) if dims > 3 else dtype
     columns, target_columns = axes_of(pred.to(exact), dims), axes_of(target.to(exact), dims)
     formula, needs, options = request.formula, request.needs, [parameter.to(exact) for parameter in parameters]
-    exchanged = pred.new_tensor([0.0, 1.0], dtype=exact)
+    exchanged = torch.arange(2, dtype=exact, device=pred.device)
 
     def of(a: list[tuple[Tensor, Tensor]], b: list[tuple[Tensor, Tensor]], exchanged: Tensor) -> tuple[Tensor, Tensor]:
         loss, similarity, derivatives = axis_aligned(
