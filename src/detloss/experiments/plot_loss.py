@@ -200,13 +200,14 @@ def definition(loss: Loss) -> str:
     """The formula of a loss with its explanation, between the summary and the advice of its docstring, for mathtext."""
     introduction, _, _ = inspect.cleandoc(loss.function.__doc__ or "").partition("\n\nWhen to choose it:")
     _, _, text = introduction.partition("\n\n")
-    text = re.sub(r"\.\. math::\s*(.+?)(\n\n|$)", display_math, text, flags=re.DOTALL)
+    text = re.sub(r"\.\. math::\s*(.+?)(?:\n\n|$)(?=(\w*))", display_math, text, flags=re.DOTALL)
     return " ".join(re.sub(r":math:`([^`]+)`", r"$\1$", text).replace("``", "").split())
 
 
 def display_math(match: re.Match[str]) -> str:
-    """Set a displayed formula in the text, followed by a comma if its explanation follows."""
-    return f":math:`{match[1]}`{', ' if match[2] else ''}"
+    """Set the lines of a displayed formula in the text, followed by a comma if definitions of its symbols follow."""
+    lines = (line.replace("&", "").strip() for line in match[1].split(r"\\"))
+    return "; ".join(f":math:`{line}`" for line in lines) + (", " if match[2].startswith("with") else " ")
 
 
 def wrapped(text: str) -> list[str]:
