@@ -40,22 +40,25 @@ Other published losses
 {others}
 """
 
-# Published names and their compositions.
+FOCUSES = {"wise": "WiseFocus", "focal": "iou_focus"}
+"""The public name of the weight of a prefix."""
+
 OTHERS = (
-    ("YOLOX, PP-YOLO: IoU squared", "IoULoss(overlap=Overlap(power=2.0))"),
-    ("UnitBox", 'IoULoss(form="log", geometry=AxisAligned("ltrb"))'),
-    ("Wise-IoU v2", "WiseIoULoss(), times the weight WiseFocus(version=2)"),
-    ("Wise-IoU v3, wise-wiou", "WiseIoULoss(), times the weight WiseFocus(version=3)"),
-    ("Powerful-IoU v2", "PowerfulIoULoss(), times the weight powerful_focus(pred, target)"),
-    ("D-FINE's FGL", "DistributionFocalLoss(bins=fine_grained_bins()), with the IoU as weight"),
-    ("Balanced softmax", "CrossEntropyLoss(logit_offset=logit_offset_from_counts(counts))"),
-    ("Logit adjustment", "CrossEntropyLoss(logit_offset=logit_offset_from_counts(counts, tau))"),
-    ("LDAM", "CrossEntropyLoss(margin=margin_from_counts(counts))"),
-    ("PolyLoss, Poly-1", "CrossEntropyLoss(poly=1.0), SigmoidFocalLoss(poly=1.0)"),
-    ("RT-DETR's VFL", "VarifocalLoss(hold_focus=True)"),
-    ("YOLO segmentation, RF-DETR, Mask2Former", "BinaryCrossEntropyLoss() and DiceLoss()"),
-    ("YOLO-FaceV2's slide loss", "BinaryCrossEntropyLoss(), with the weight slide_weight(iou, mean_iou)"),
+    ("YOLOX, PP-YOLO: IoU squared", "``IoULoss(overlap=Overlap(power=2.0))``"),
+    ("UnitBox", '``IoULoss(form="log", geometry=AxisAligned("ltrb"))``'),
+    ("Wise-IoU v2", "``WiseIoULoss()``, weight ``WiseFocus(version=2)``"),
+    ("Wise-IoU v3, ``wise-wiou``", "``WiseIoULoss()``, weight ``WiseFocus(version=3)``"),
+    ("Powerful-IoU v2", "``PowerfulIoULoss()``, weight ``powerful_focus(pred, target)``"),
+    ("D-FINE's FGL", "``DistributionFocalLoss(bins=fine_grained_bins())``, weight IoU"),
+    ("Balanced softmax", "``CrossEntropyLoss(logit_offset=logit_offset_from_counts(counts))``"),
+    ("Logit adjustment", "``CrossEntropyLoss(logit_offset=logit_offset_from_counts(counts, tau))``"),
+    ("LDAM", "``CrossEntropyLoss(margin=margin_from_counts(counts))``"),
+    ("PolyLoss, Poly-1", "``CrossEntropyLoss(poly=1.0)``, ``SigmoidFocalLoss(poly=1.0)``"),
+    ("RT-DETR's VFL", "``VarifocalLoss(hold_focus=True)``"),
+    ("YOLO segmentation, RF-DETR, Mask2Former", "``BinaryCrossEntropyLoss()`` and ``DiceLoss()``"),
+    ("YOLO-FaceV2's slide loss", "``BinaryCrossEntropyLoss()``, weight ``slide_weight(iou, mean_iou)``"),
 )
+"""Published names and their compositions."""
 
 
 def write_page(app: Sphinx) -> None:
@@ -70,7 +73,7 @@ def page() -> str:
         losses=table(("published name", "name", "module"), (base(loss) for loss in boxes)),
         modifiers=table(("prefix", "effect", "default values"), map(prefix, MODIFIERS)),
         composed=table(("published name", "name", "composition"), compositions(boxes)),
-        others=table(("published name", "composition"), ((name, f"``{code}``") for name, code in OTHERS)),
+        others=table(("published name", "composition"), OTHERS),
     )
 
 
@@ -91,7 +94,8 @@ def compositions(boxes: Iterable[Loss]) -> Iterator[tuple[str, ...]]:
         for loss in boxes:
             if can_follow(loss, modifier) and not loss.options:
                 composed = loss_named(f"{modifier.name}-{loss.name}")
-                yield f"{modifier.title}-{abbreviation(loss)}", f"``{composed.name}``", f"``{code(composed)}``"
+                weight = f", weight `{FOCUSES[modifier.name]}`" if modifier.focus is not None else ""
+                yield f"{modifier.title}-{abbreviation(loss)}", f"``{composed.name}``", f"``{code(composed)}``{weight}"
 
 
 def abbreviation(loss: Loss) -> str:
@@ -100,7 +104,7 @@ def abbreviation(loss: Loss) -> str:
 
 
 def code(loss: Loss) -> str:
-    """The composition in Python, without default values."""
+    """The module of a loss in Python, without default values and without focusing weights."""
     options = {name: repr(value) for name, value in loss.options.items()}
     for modifier in loss.modifiers:
         values = ", ".join(f"{name}={value!r}" for name, value in modifier.options.items())
@@ -108,9 +112,8 @@ def code(loss: Loss) -> str:
             options["overlap"] = f"Overlap({values})"
     if loss.from_sizes is not None:
         options = {name: "..." for name in loss.from_sizes(EXAMPLE_SIZES)} | options
-    weights = [f", times the weight of {modifier.name}-" for modifier in loss.modifiers if modifier.focus is not None]
     arguments = ", ".join(f"{name}={value}" for name, value in options.items())
-    return f"{loss.module.__name__}({arguments}){''.join(weights)}"
+    return f"{loss.module.__name__}({arguments})"
 
 
 def table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

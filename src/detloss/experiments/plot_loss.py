@@ -25,13 +25,19 @@ from detloss.experiments.plot_box_loss import (
 )
 from detloss.experiments.plot_style import COLORS, DASHES, style
 
-OPTION_VALUES: Mapping[str, Sequence[float]] = {
+OPTION_VALUES: dict[str, Sequence[float]] = {
     "gamma": (0.0, 1.0, 2.0, 5.0),
     "alpha": (0.25, 0.5, 0.75),
     "beta": (0.1, 0.5, 1.0, 2.0),
     "delta": (0.1, 0.5, 1.0, 2.0),
 }
 """Values of the options that are varied in the plot of a single loss."""
+
+EXPONENTS: Mapping[Kind, dict[str, Sequence[float]]] = {
+    Kind.QUALITY: {"beta": (1.0, 2.0, 4.0)},  # below 1 the gradient has a pole
+    Kind.HEATMAP: {"alpha": (1.0, 2.0, 4.0), "beta": (1.0, 2.0, 4.0)},
+}
+"""Their values where they are exponents."""
 
 SIZES = Sizes(image=(4.0, 4.0), objects=1.0)
 """Sizes of the image and the target of the plots, for losses whose options follow from sizes."""
@@ -52,6 +58,8 @@ TARGETS: Mapping[Kind, Mapping[str, float]] = {
 """Targets of losses of logits, whose curves share a plot."""
 
 TITLE_LENGTH = 110
+CURVES_WITH_LEGEND_INSIDE = 8
+"""With more curves, the legend is beside the plots."""
 
 EXPLANATION = re.compile(r",? with |, where |; ")
 """Ends a formula in a docstring."""
@@ -123,8 +131,12 @@ def draw_scalar_losses(losses: Sequence[Loss]) -> Figure:
     if len(losses) > 1:
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
     elif labels:
-        for axes, _ in rows:
-            axes.legend(fontsize=8)
+        for value_axes, gradient_axes in rows:
+            handles, labels = value_axes.get_legend_handles_labels()
+            if len(labels) > CURVES_WITH_LEGEND_INSIDE:
+                gradient_axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(1.0, 1.0), fontsize=8)
+            else:
+                value_axes.legend(fontsize=8)
     return figure
 
 
@@ -133,7 +145,7 @@ def variations(loss: Loss) -> dict[str, dict[str, Loss]]:
     parameters = inspect.signature(loss.function).parameters
     groups = {
         f", {option} varied": {f"{option} {value:g}": with_options(loss, {option: value}) for value in values}
-        for option, values in OPTION_VALUES.items()
+        for option, values in (OPTION_VALUES | EXPONENTS.get(loss.kind, {})).items()
         if option in parameters and option not in loss.options
     }
     if loss.from_counts is not None:
@@ -200,22 +212,29 @@ def definition(loss: Loss) -> str:
     """The formula of a loss with its explanation, between the summary and the advice of its docstring, for mathtext."""
     introduction, _, _ = inspect.cleandoc(loss.function.__doc__ or "").partition("\n\nWhen to choose it:")
     _, _, text = introduction.partition("\n\n")
-    text = re.sub(r"\.\. math::\s*(.+?)(\n\n|$)", display_math, text, flags=re.DOTALL)
+    text = re.sub(r"\.\. math::\s*(.+?)(?:\n\n|$)(?=(\w*))", display_math, text, flags=re.DOTALL)
     return " ".join(re.sub(r":math:`([^`]+)`", r"$\1$", text).replace("``", "").split())
 
 
 def display_math(match: re.Match[str]) -> str:
-    """Set the lines of a displayed formula in the text, followed by a comma if its explanation follows."""
-    lines = re.split(r"\\\\", match[1].replace("&=", "="))
-    return ", ".join(f":math:`{line.strip()}`" for line in lines) + (", " if match[2] else "")
+    """Set the lines of a displayed formula in the text, followed by a comma if definitions of its symbols follow."""
+    lines = (line.replace("&", "").strip() for line in match[1].split(r"\\"))
+    return "; ".join(f":math:`{line}`" for line in lines) + (", " if match[2].startswith("with") else " ")
 
 
 def wrapped(text: str) -> list[str]:
     """Wrap text without breaking a formula, whose width is about that of its symbols."""
     formulas = re.findall(r"\$[^$]+\$", text)
-    widths = [len(re.sub(r"\\[a-zA-Z]+", "x", re.sub(r"[{}_^$\s]", "", formula))) for formula in formulas]
-    for formula, width in zip(formulas, widths, strict=True):
-        text = text.replace(formula, "\0" * width, 1)
+    for formula in formulas:
+        text = text.replace(formula, "\0" * width(formula), 1)
     lines = wrap(text, TITLE_LENGTH)
     remaining = iter(formulas)
     return [re.sub("\0+", lambda _: next(remaining), line) for line in lines]
+
+
+def width(formula: str) -> int:
+    """The width of a formula, in letters: that of its symbols and of the spaces around operators."""
+    text = re.sub(r"\\mathrm|\\left|\\right|[{}_^$]", "", formula)
+    text = re.sub(r"\\(log|exp|max|arctan)", r"\1", text)
+    symbols = re.sub(r"\s|\\[,;]", "", re.sub(r"\\[a-zA-Z]+", "x", text))
+    return len(symbols) + len(re.findall("[=+<-]", symbols))

@@ -78,11 +78,11 @@ def use_losses(
     Edge cases:
         The assigner, which selects positive anchor points and their target scores, keeps its own CIoU for any box loss.
         The DFL or L1 term beside the box loss stays without ``distribution``. ultralytics clamps distances to .01 below
-        the last bin, which trains larger objects to that distance; `distribution_focal_loss` clamps them to the last
-        bin, and is otherwise equal. The reduction of a loss is replaced. If a batch has no boxes,
-        the box term is 0. A copy of the model has copies of the losses. A ``DetectionModel`` saved with these losses
-        needs detloss to load; checkpoints of the trainer do not. ``YOLO.tune`` starts separate programs, which use the
-        framework's losses.
+        the last bin, which trains larger objects to that distance; `detloss.distribution_focal_loss` clamps them to the
+        last bin, and is otherwise equal. The reduction of a loss is replaced. If a batch has no boxes, the box term is
+        0. A copy of the model has copies of the losses. A ``DetectionModel`` saved with these losses needs detloss to
+        load; checkpoints of the trainer do not. ``YOLO.tune`` starts separate programs, which use the framework's
+        losses.
 
     Example:
         >>> import detloss

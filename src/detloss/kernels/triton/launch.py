@@ -161,6 +161,8 @@ def plan_of(call: Call, weights: Sequence[Tensor]) -> Plan:
         return softmax_plan(call, call.request, weights, parameters)
     if isinstance(call.request, MaskRequest):
         return mask_plan(call, call.request, weights, parameters)
+    if isinstance(call.request, BoxRequest):
+        return box_plan(call, call.request, weights, parameters)
     assert isinstance(call.request, ElementwiseRequest | BinaryRequest)
     return elementwise_plan(call, call.request, weights, parameters)
 
