@@ -85,7 +85,7 @@ class Modifier:
         title: The name in the literature.
         meaning: What it changes, in one line.
         options: Its options and their values.
-        focus: Makes a focusing weight from the options; None: the options are those of `Overlap`.
+        focus: Makes a focusing weight from the options; None: the options are those of `detloss.Overlap`.
     """
 
     name: str
