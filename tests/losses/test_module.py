@@ -136,8 +136,8 @@ def test_a_subclass_keeps_the_function() -> None:
         (
             lambda: detloss.IoULoss(format="xywh"),
             TypeError,
-            "IoULoss: expected options among form, geometry, reduction, got format; the format is part of the geometry, "
-            'as in geometry=AxisAligned("xywh")',
+            "IoULoss: expected options among form, geometry, overlap, reduction, got format; the format is part of "
+            'the geometry, as in geometry=AxisAligned("xywh")',
         ),
         (
             lambda: detloss.SmoothL1Loss(betta=1.0),
