@@ -15,7 +15,7 @@ def condition(call: Call, part: str, size: Tensor) -> Tensor:
 
 
 def _terms(call: Call, part: str, size: Tensor) -> Tensor:
-    if call.row.bound == "aspect":
+    if call.row.bound in ("aspect", "smooth"):
         return _of_boxes(call, part, size)
     if call.row.kind is Kind.QUALITY and part in ("value", "pred") and call.soft:
         return _of_logits(call, part)

@@ -114,7 +114,7 @@ def _boxes(rng: Random) -> Call:
             options["pairwise"] = True
             target = target[..., : rng.randint(0, 9), :]
         return Call(row, pred, target, options, measure=True)
-    return Call(row, pred, target, {"geometry": geometry, **row.entry.options})
+    return Call(row, pred, target, {"geometry": geometry, **row.options_of(dims)})
 
 
 def _binary(rng: Random) -> Call:
@@ -182,7 +182,8 @@ def _masks(rng: Random) -> Call:
     soft = rng.random() < 0.5
     target = _random(rng, shape) if soft else _random(rng, shape) < 0.3
     target = target.to(rng.choice(DTYPES if soft else (torch.bool, torch.uint8, torch.int64, *DTYPES)))
-    pred = laid_out(rng, _logits(rng, shape, rng.choice(DTYPES)))
+    logits_in_range = _logits(rng, shape, rng.choice(DTYPES)).clamp(min=-80)  # a sum that underflows is an empty mask
+    pred = laid_out(rng, logits_in_range)
     return Call(row, pred, laid_out(rng, target), dict(rng.choice(list(row.grid(rng, True)))), soft=soft)
 
 
