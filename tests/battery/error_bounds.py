@@ -21,10 +21,8 @@ def error_bound(kind: str, dtype: torch.dtype, gamma: float = 0.0) -> ErrorBound
         return ErrorBound(1, 3 if kind in ("box", "solid", "aspect", "smooth") else 1)
     if kind == "solid":
         return ErrorBound(6, 18)
-    if kind == "smooth":
-        return ErrorBound(8, 24)
-    if kind == "aspect":
-        return ErrorBound(4, 16)  # the derivative by the angle has its third power
+    if kind in ("aspect", "smooth"):
+        return ErrorBound(4, 16)  # the derivative by the angle has its third power, those of exponentials a factor more
     if dtype == torch.float64:
         # The power of a focal loss multiplies the error of 1 - p_t by gamma.
         gradient = max(12, 4 + 2.4 * gamma) if kind in ("focal", "poly") else 12

@@ -53,7 +53,8 @@ def definition(function: Callable[..., Any]) -> Callable[..., Any]:
 def gradient(function: Callable[..., Any], *arguments: Any, by: int = 0, **options: Any) -> Any:
     """The derivatives by the entries of one argument, a row or a number.
 
-    They are central differences: at a kink the mean of both one-sided derivatives.
+    They are central differences: at a kink the mean of both one-sided derivatives. Where both are 0 the quotient has
+    the size of the step, from the curvature alone, and counts as 0.
     """
     row = arguments[by] if isinstance(arguments[by], Sequence) else [arguments[by]]
     precision = mp.prec
@@ -64,11 +65,13 @@ def gradient(function: Callable[..., Any], *arguments: Any, by: int = 0, **optio
         tape = Tape()
         _tapes.append(tape)
         try:
-            function(*arguments, **options)
+            center = function(*arguments, **options)
             found = []
             for k in range(len(row)):
                 ahead, behind = (_evaluated(function, arguments, options, by, k, s, tape) for s in (step, -step))
-                found.append((ahead - behind) / (2 * step))
+                slope, bend = ((ahead - behind) / (2 * step), (ahead - 2 * center + behind) / (2 * step))
+                vanishes = abs(slope) <= 256 * abs(bend) and abs(slope) * length < ldexp(1, -precision // 2)
+                found.append(mpf(0) if vanishes else slope)
         finally:
             _tapes.pop()
     found = [+derivative for derivative in found]

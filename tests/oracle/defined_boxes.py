@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from mpmath import mpf
+from mpmath import exp, isinf, mpf, sqrt
 
-from tests.definitions.arithmetic import gradient
+from tests.definitions.arithmetic import gradient, quotient
+from tests.definitions.overlap import Pair, edge_offset
 from tests.oracle import boxes
 from tests.oracle.exact import ZERO, Derivative, Exact, all_finite, number, undefined
 
@@ -27,11 +28,13 @@ class Defined:
         definition: The loss of two boxes.
         base: A loss of `tests.oracle.boxes` with the same overlap: a derivative has at least its condition.
         options: The options of the definition; a sequence has one number per axis and is cut to the axes of the boxes.
+        terms: The largest term of the derivatives by the edges of each axis that is not in the base.
     """
 
     definition: Callable[..., mpf]
     base: boxes.Loss = boxes.iou
     options: Mapping[str, Any] = field(default_factory=dict)
+    terms: Callable[..., list[mpf]] | None = None
 
     def exact(self, pred: Sequence[float], target: Sequence[float], form: str = "xyxy") -> Exact:
         """The exact result of one pair of rows."""
@@ -42,21 +45,54 @@ class Defined:
         maps = boxes.corner_map(form, dims)
         corners = [[number(edge) for edge in boxes.apply(maps, [Fraction(x) for x in row])] for row in (pred, target)]
         base = boxes.exact(self.base, pred, target, form)
+        terms = [ZERO] * dims if self.terms is None else self.terms(Pair(*corners), **options)
         slopes = [
-            by_entry(gradient(self.definition, *corners, by=k, **options), maps, own)
+            by_entry(gradient(self.definition, *corners, by=k, **options), maps, own, terms)
             for k, own in enumerate((base.by_pred, base.by_target))
         ]
         return Exact(self.definition(*corners, **options), slopes[0], slopes[1])
 
 
 def by_entry(
-    edges: Sequence[mpf], maps: Sequence[Sequence[Fraction]], base: Sequence[Derivative]
+    edges: Sequence[mpf], maps: Sequence[Sequence[Fraction]], base: Sequence[Derivative], of_axes: Sequence[mpf]
 ) -> tuple[Derivative, ...]:
     """The derivatives by the numbers of a row from those by its edges."""
     found = []
     for entry, own in enumerate(base):
         terms = [number(line[entry]) * edge for line, edge in zip(maps, edges, strict=True)]
         total = sum(terms, ZERO)
-        condition = max(own.condition, *map(abs, terms), abs(total - own.low))
+        condition = max(own.condition, *map(abs, terms), abs(total - own.low), of_axes[entry % len(of_axes)])
         found.append(Derivative(total, total, condition))
     return tuple(found)
+
+
+def of_side_differences(pair: Pair) -> list[mpf]:
+    """EIoU: by the side of the enclosing box and by the difference of the sides."""
+    return [2 * abs(quotient(quotient(d, span), span)) for d, span in zip(pair.differences, pair.spans)]
+
+
+def of_corners(pair: Pair, image_size: Sequence[float]) -> list[mpf]:
+    """MPDIoU: by both edges of an axis."""
+    square = sum(mpf(length) ** 2 for length in image_size)
+    return [2 * max(abs(start), abs(end)) / square for start, end in zip(pair.starts, pair.ends)]
+
+
+def of_gaussians(pair: Pair, scale: float) -> list[mpf]:
+    """NWD: by center and side; a rounding of the exponent has its size as a factor."""
+    halves = [max(abs(shift), abs(d) / 2) / 2 for shift, d in zip(pair.shifts, pair.differences)]
+    distance = sqrt(pair.distance + sum((d / 2) ** 2 for d in pair.differences))
+    factor = (1 + distance / scale) * exp(-distance / scale) / scale
+    return [factor * quotient(half, distance) for half in halves]
+
+
+def of_edge_offsets(pair: Pair) -> list[mpf]:
+    """PIoU: by an edge and by the side of the target; a rounding of the exponent has its size as a factor."""
+    offset, edges = edge_offset(pair), 2 * len(pair.sides)
+    if isinf(offset):
+        return [ZERO for _ in pair.sides]
+    factor = 2 * offset * (1 + offset**2) * exp(-(offset**2)) / edges
+    sizes = zip(pair.starts, pair.ends, pair.target_sides)
+    return [
+        factor * max(abs(quotient(1, side)), abs(quotient(quotient(abs(a) + abs(b), side), side)))
+        for a, b, side in sizes
+    ]

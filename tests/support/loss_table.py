@@ -20,7 +20,14 @@ from tests.battery import logits
 from tests.definitions import boxes as definitions
 from tests.oracle import boxes as exact_boxes
 from tests.oracle import classification, masks, quality, regression
-from tests.oracle.defined_boxes import Defined, nothing
+from tests.oracle.defined_boxes import (
+    Defined,
+    nothing,
+    of_corners,
+    of_edge_offsets,
+    of_gaussians,
+    of_side_differences,
+)
 from tests.support import box_definitions as by_sides
 from tests.support import loss_definitions as textbook
 
@@ -379,7 +386,7 @@ TABLE = (
         "eiou",
         textbook.boxes,
         by_sides.efficient_iou,
-        Defined(definitions.eiou, exact_boxes.diou),
+        Defined(definitions.eiou, exact_boxes.diou, terms=of_side_differences),
         ((*OFFSET, [14 / 17 + 13 / 164 + 1 / 16]), (SQUARE, SHIFTED, [61 / 63])),
         bound="box",
         highest=4.0,
@@ -398,7 +405,7 @@ TABLE = (
         "mpdiou",
         textbook.boxes,
         by_sides.minimum_points_distance_iou,
-        Defined(definitions.mpdiou, options={"image_size": IMAGE}),
+        Defined(definitions.mpdiou, options={"image_size": IMAGE}, terms=of_corners),
         ((*OFFSET, [14 / 17 + 7 / 2500]),),
         chosen={"image_size": IMAGE},
         bound="box",
@@ -408,7 +415,7 @@ TABLE = (
         "nwd",
         textbook.boxes,
         by_sides.normalized_wasserstein,
-        Defined(definitions.nwd, nothing, {"scale": 5}),
+        Defined(definitions.nwd, nothing, {"scale": 5}, of_gaussians),
         ((*OFFSET, [1 - math.exp(-math.sqrt(3.5) / 5)]),),
         chosen={"scale": 5.0},
         bound="smooth",
@@ -440,7 +447,7 @@ TABLE = (
         "piou",
         textbook.boxes,
         by_sides.powerful_iou,
-        Defined(definitions.piou),
+        Defined(definitions.piou, terms=of_edge_offsets),
         ((*OFFSET, [0.9547143555018627]), (SQUARE, SHIFTED, [1.078342074071452])),
         bound="smooth",
         highest=2.0,
