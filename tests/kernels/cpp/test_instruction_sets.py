@@ -34,7 +34,9 @@ def test_every_instruction_set_gives_the_same_results(seed: int, tmp_path: Path)
     best = found.pop(instruction_sets()[-1])
     for name, others in found.items():
         for call, one, other in zip(calls(seed), best, others, strict=True):
-            apart = list(differences(call, other, one, exact=call.row.kind is Kind.BOX))
+            # Exponentials and powers have other rounding errors with fused multiply-adds.
+            exact = call.row.kind is Kind.BOX and call.row.bound != "smooth"
+            apart = list(differences(call, other, one, exact=exact))
             assert not apart, "\n".join([f"{name}, seed {seed}: {call}", *apart])
         assert any(not torch.equal(one.value, other.value) for one, other in zip(best, others)), "it was another set"
 
