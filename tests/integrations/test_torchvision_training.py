@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from detloss.catalog import LOSSES, Kind, Loss
+from detloss.catalog import LOSSES, Kind, Loss, Sizes
 from detloss.integrations.torchvision import use_losses
 from tests.support import torchvision_models as models
 from tests.support.torchvision_losses import KEYS, OWN
@@ -39,7 +39,7 @@ class TestTraining:
     def test_reduces_the_loss(self, build: Build, place: str, row: Loss, seed: int) -> None:
         batch = models.pictures(seed, counts=(2, 2))
         model = build()
-        loss = row.module(**row.options)
+        loss = row.with_sizes(Sizes(image=(64.0, 64.0), objects=20.0)).build()
         if row.from_counts is not None:
             loss = row.module(**row.options, **row.from_counts([40.0, 3.0, 2.0, 1.0]))
         use_losses(model, **{place: loss})

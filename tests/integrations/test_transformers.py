@@ -16,7 +16,7 @@ from transformers.loss.loss_lw_detr import LwDetrImageLoss
 from transformers.loss.loss_rt_detr import RTDetrLoss
 
 import detloss
-from detloss.catalog import LOSSES, Kind, Loss
+from detloss.catalog import LOSSES, Kind, Loss, Sizes
 from detloss.integrations.transformers import use_losses
 from tests.support.marks import exhaustive_except
 from tests.support.transformers_models import (
@@ -336,7 +336,7 @@ def test_trains_with_every_loss(made: Callable[[], nn.Module], argument: str, ro
     model, data = network(made, seed), batch(seed, (1, 1))
     for labels in data["labels"]:  # centered, near the initial queries: IoU has no gradient for disjoint boxes
         labels["boxes"][:, :2] = 0.5
-    use_losses(model, **{argument: row.module(**row.options)})
+    use_losses(model, **{argument: row.with_sizes(Sizes(image=(1.0, 1.0), objects=0.3)).build()})
     optimizer = torch.optim.Adam(model.parameters(), 3e-3)
     values = []
     for _ in range(15):

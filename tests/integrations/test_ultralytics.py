@@ -28,7 +28,7 @@ from ultralytics.nn.tasks import (
 from ultralytics.utils import loss as framework
 
 import detloss
-from detloss.catalog import LOSSES, Kind, Loss
+from detloss.catalog import LOSSES, Kind, Loss, Sizes
 from detloss.integrations.adapt import AdaptedLoss, given
 from detloss.integrations.ultralytics import BoxTerm, use_losses
 from tests.support.marks import exhaustive_except
@@ -347,7 +347,7 @@ PLACES = {
 )
 def test_trains_with_every_loss(row: Loss, seed: int) -> None:
     model, data = network("yolov8n.yaml", seed), batch(seed)
-    use_losses(model, **{PLACES[row.kind]: row.module(**row.options)})
+    use_losses(model, **{PLACES[row.kind]: row.with_sizes(Sizes(image=(64.0, 64.0), objects=20.0)).build()})
     values = trained_steps(model, data, 12)
     assert values[-1] < values[0]
 
