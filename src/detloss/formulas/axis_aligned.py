@@ -213,9 +213,9 @@ def derivatives_by_edges(m, axis, inside, outside):
 ANGLE, AXES = frozenset({"aspect_angle"}), frozenset({"unit", "exchanged", "axes", "plane"})
 OPTIONAL = ANGLE | AXES | INNER  # measures that cost every penalty something
 
-# The optional measures of the generated code, by the end of its name; with `exchanged` it passes parameters to the penalty.
+# The optional measures of the generated code, by the end of its name; with `exchanged` it passes parameters.
 GENERATED = {"": frozenset[str](), "_with_angle": ANGLE, "_with_axes": AXES, "_with_inner_boxes": ANGLE | AXES | INNER}
-# In one and three dimensions, modifiers are all that has parameters: the measures of single axes have no generated code.
+# In one and three dimensions, where the measures of single axes have no generated code.
 GENERATED_BEYOND_THE_PLANE = {"": frozenset[str](), "_with_inner_boxes": INNER | {"unit", "exchanged"}}
 
 
