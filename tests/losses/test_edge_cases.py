@@ -205,12 +205,13 @@ def test_masks_whose_probabilities_underflow(
                     assert derivative_error(got, derivative, dtype) <= 12
 
 
-def test_a_mask_without_any_probability_is_empty() -> None:
-    logits = torch.full((3,), -math.inf, requires_grad=True)
-    loss = detloss.dice_loss(logits, torch.zeros(3))
+@pytest.mark.parametrize("elements", [0, 3])
+def test_a_mask_without_any_probability_is_empty(elements: int) -> None:
+    logits = torch.full((2, elements), -math.inf, requires_grad=True)
+    loss = detloss.dice_loss(logits, torch.zeros_like(logits))
     (gradient,) = torch.autograd.grad(loss, logits)
     assert loss == 0
-    assert gradient.tolist() == [0, 0, 0]
+    assert torch.equal(gradient, torch.zeros_like(logits))
 
 
 @pytest.mark.parametrize("backend", AVAILABLE["cpu"])

@@ -186,7 +186,8 @@ def _(
     exact = accumulator(pred)
     logits, mask = pred.to(exact), target.to(exact)
     options = [parameter.to(exact) for parameter in parameters]
-    highest = logits.detach().amax(-1, keepdim=True)
+    rows = logits.detach() if pred.shape[-1] else logits.new_zeros(*pred.shape[:-1], 1)  # amax needs an element
+    highest = rows.amax(-1, keepdim=True)
     counted = options[1] * mask.detach().sum(-1, keepdim=True)
     logits = raised_logit(primitives, logits, highest, counted, -256.0 if exact == torch.float64 else -32.0)
     sums = (part.sum(-1, keepdim=True) for part in mask_parts(primitives, logits, mask))
