@@ -17,7 +17,7 @@ from detloss.formulas.axis_aligned import (
     generated_measures,
     measures_of_boxes,
 )
-from detloss.formulas.mask_sums import mask_derivatives, mask_parts
+from detloss.formulas.mask_sums import mask_derivatives, mask_parts, raised_logit
 from detloss.formulas.measures import INNER, AxisMeasures, AxisSlopes, PairMeasures, Slopes, needs
 from detloss.formulas.modifiers import INNER_RATIO, Modified
 from detloss.geometry import FORMATS
@@ -31,7 +31,7 @@ def programs() -> Iterator[Program]:
     """Every formula that a loop of the fused kernels calls."""
     for formula in (*formulas.REGRESSION, *formulas.BINARY, *formulas.SOFTMAX):
         yield straight(formula)
-    for formula in (mask_parts, mask_derivatives, *formulas.MASKS):
+    for formula in (raised_logit, mask_parts, mask_derivatives, *formulas.MASKS):
         yield straight(formula)
     yield from {formula.__name__: penalty(formula) for formula in formulas.PENALTIES}.values()
     for each in FORMATS.values():

@@ -1013,6 +1013,23 @@ struct poly_softmax_focal {
     }
 };
 
+struct raised_logit {
+    static constexpr size_t inputs = 4;
+    INLINE static auto of(auto logit, auto highest, auto missing, auto top) {
+        const auto v0 = missing == 0.0;
+        const auto v1 = 2.0 * top;
+        const auto v2 = highest < v1;
+        const auto v3 = v0 & v2;
+        const auto v4 = highest - highest;
+        const auto v5 = v4 == 0.0;
+        const auto v6 = v3 & v5;
+        const auto v7 = logit - highest;
+        const auto v8 = v7 + top;
+        const auto v9 = where(v6, v8, logit);
+        return result(v9);
+    }
+};
+
 struct mask_parts {
     static constexpr size_t inputs = 2;
     INLINE static auto of(auto logit, auto target) {

@@ -994,6 +994,21 @@ def poly_softmax_focal(nll, probability, complement, gamma, leading):
 
 
 @triton.jit
+def raised_logit(logit, highest, missing, top):
+    v0 = missing == 0.0
+    v1 = 2.0 * top
+    v2 = highest < v1
+    v3 = v0 & v2
+    v4 = highest - highest
+    v5 = v4 == 0.0
+    v6 = v3 & v5
+    v7 = logit - highest
+    v8 = v7 + top
+    v9 = where(v6, v8, logit)
+    return v9
+
+
+@triton.jit
 def mask_parts(logit, target):
     v0 = logit >= 0.0
     v1 = -logit
