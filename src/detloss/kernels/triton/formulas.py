@@ -596,18 +596,18 @@ def matchability_aware(logit, positive, negative, keep, quality, gamma, alpha):
     v5 = exp(v4)
     v6 = logit >= 0.0
     v7 = where(v6, 1.0, v5)
-    v10 = 1.0 + v5
-    v11 = divide(v7, v10)
-    v12 = where(v0, v1, v11)
-    v13 = power(v12, gamma)
-    v14 = constant(v13)
-    v15 = where(v0, v1, 1.0)
-    v16 = log(v15)
-    v17 = weighted(gamma, v16)
-    v18 = expm1(v17)
-    v19 = -v18
-    v20 = where(v0, v14, positive)
-    v21 = where(v0, v19, negative)
+    v10 = where(v0, v1, 1.0)
+    v11 = log(v10)
+    v12 = weighted(gamma, v11)
+    v13 = expm1(v12)
+    v14 = -v13
+    v15 = 1.0 + v5
+    v16 = divide(v7, v15)
+    v17 = where(v0, v1, v16)
+    v18 = power(v17, gamma)
+    v19 = constant(v18)
+    v20 = where(v0, v19, positive)
+    v21 = where(v0, v14, negative)
     v30 = logit >= 0.0
     v31 = -logit
     v32 = where(v30, v31, logit)
@@ -631,7 +631,7 @@ def matchability_aware(logit, positive, negative, keep, quality, gamma, alpha):
     v50 = v48 - v49
     v51 = 1.0 + v33
     v52 = divide(v50, v51)
-    v62 = alpha * v14
+    v62 = alpha * v19
     v63 = where(v0, 1.0, v62)
     v64 = weighted(v63, v47)
     v65 = weighted(v63, v52)
@@ -1735,57 +1735,55 @@ def powerful_iou(
     v27 = v26 > 64.0
     v28 = where(v27, 64.0, v25)
     v29 = v14 + v28
-    v30 = 2.0 * v29
-    v31 = -v29
-    v32 = v31 * v29
-    v33 = exp(v32)
-    v34 = v30 * v33
-    v35 = sign(start0)
-    v36 = sign(end0)
-    v37 = quotient(v34, v4)
-    v38 = 0.25 * v37
-    v39 = exchanged == 1.0
-    v40 = v13 * v37
-    v41 = 0.0 * v13
-    v42 = where(v39, v40, v41)
-    v43 = v35 + v36
-    v44 = v43 * v38
-    v45 = v36 - v35
-    v46 = 0.5 * v45
-    v47 = v46 * v38
-    v48 = v47 - v42
-    v49 = sign(start1)
-    v50 = sign(end1)
-    v51 = quotient(v34, v19)
-    v52 = 0.25 * v51
-    v53 = exchanged == 1.0
-    v54 = v28 * v51
-    v55 = 0.0 * v28
-    v56 = where(v53, v54, v55)
-    v57 = v49 + v50
-    v58 = v57 * v52
-    v59 = v50 - v49
-    v60 = 0.5 * v59
-    v61 = v60 * v52
-    v62 = v61 - v56
-    v63 = -v29
-    v64 = v63 * v29
-    v65 = expm1(v64)
-    v66 = -v65
-    v67 = symmetric_difference + intersection
-    v68 = quotient(intersection, v67)
-    v69 = v67 == 0.0
-    v70 = quotient(symmetric_difference, v67)
-    v71 = where(v69, distinct, v70)
-    v72 = v67 == 0.0
-    v73 = 1.0 - distinct
-    v74 = where(v72, v73, v68)
-    v75 = quotient(v68, v67)
-    v76 = quotient(v71, v67)
-    v77 = -v76
-    v78 = v71 + v66
-    v79 = v74 - v66
-    return v78, v79, v75, v77, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v44, v48, 0.0, v58, v62, 0.0
+    v30 = -v29
+    v31 = v30 * v29
+    v32 = expm1(v31)
+    v33 = -v32
+    v34 = 2.0 * v29
+    v35 = exp(v31)
+    v36 = v34 * v35
+    v37 = sign(start0)
+    v38 = sign(end0)
+    v39 = quotient(v36, v4)
+    v40 = 0.25 * v39
+    v41 = exchanged == 1.0
+    v42 = v13 * v39
+    v43 = 0.0 * v13
+    v44 = where(v41, v42, v43)
+    v45 = v37 + v38
+    v46 = v45 * v40
+    v47 = v38 - v37
+    v48 = 0.5 * v47
+    v49 = v48 * v40
+    v50 = v49 - v44
+    v51 = sign(start1)
+    v52 = sign(end1)
+    v53 = quotient(v36, v19)
+    v54 = 0.25 * v53
+    v55 = exchanged == 1.0
+    v56 = v28 * v53
+    v57 = 0.0 * v28
+    v58 = where(v55, v56, v57)
+    v59 = v51 + v52
+    v60 = v59 * v54
+    v61 = v52 - v51
+    v62 = 0.5 * v61
+    v63 = v62 * v54
+    v64 = v63 - v58
+    v65 = symmetric_difference + intersection
+    v66 = quotient(intersection, v65)
+    v67 = v65 == 0.0
+    v68 = quotient(symmetric_difference, v65)
+    v69 = where(v67, distinct, v68)
+    v70 = v65 == 0.0
+    v71 = 1.0 - distinct
+    v72 = where(v70, v71, v66)
+    v73 = quotient(v66, v65)
+    v74 = quotient(v69, v65)
+    v75 = -v74
+    v76 = v69 + v33
+    v77 = v72 - v33
+    return v76, v77, v73, v75, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v46, v50, 0.0, v60, v64, 0.0
 
 
 @triton.jit
@@ -3235,113 +3233,111 @@ def modified_powerful_iou(
     v27 = v26 > 64.0
     v28 = where(v27, 64.0, v25)
     v29 = v14 + v28
-    v30 = 2.0 * v29
-    v31 = -v29
-    v32 = v31 * v29
-    v33 = exp(v32)
-    v34 = v30 * v33
-    v35 = sign(start0)
-    v36 = sign(end0)
-    v37 = quotient(v34, v4)
-    v38 = 0.25 * v37
-    v39 = exchanged == 1.0
-    v40 = v13 * v37
-    v41 = 0.0 * v13
-    v42 = where(v39, v40, v41)
-    v43 = v35 + v36
-    v44 = v43 * v38
-    v45 = v36 - v35
-    v46 = 0.5 * v45
-    v47 = v46 * v38
-    v48 = v47 - v42
-    v49 = sign(start1)
-    v50 = sign(end1)
-    v51 = quotient(v34, v19)
-    v52 = 0.25 * v51
-    v53 = exchanged == 1.0
-    v54 = v28 * v51
-    v55 = 0.0 * v28
-    v56 = where(v53, v54, v55)
-    v57 = v49 + v50
-    v58 = v57 * v52
-    v59 = v50 - v49
-    v60 = 0.5 * v59
-    v61 = v60 * v52
-    v62 = v61 - v56
-    v63 = -v29
-    v64 = v63 * v29
-    v65 = expm1(v64)
-    v66 = -v65
-    v67 = inner_difference + inner_intersection
-    v68 = quotient(inner_intersection, v67)
-    v69 = v67 == 0.0
-    v70 = quotient(inner_difference, v67)
-    v71 = where(v69, distinct, v70)
-    v72 = v67 == 0.0
-    v73 = 1.0 - distinct
-    v74 = where(v72, v73, v68)
-    v75 = quotient(v68, v67)
-    v76 = quotient(v71, v67)
-    v77 = -v76
-    v78 = v71 - parameter2
+    v30 = -v29
+    v31 = v30 * v29
+    v32 = expm1(v31)
+    v33 = -v32
+    v34 = 2.0 * v29
+    v35 = exp(v31)
+    v36 = v34 * v35
+    v37 = sign(start0)
+    v38 = sign(end0)
+    v39 = quotient(v36, v4)
+    v40 = 0.25 * v39
+    v41 = exchanged == 1.0
+    v42 = v13 * v39
+    v43 = 0.0 * v13
+    v44 = where(v41, v42, v43)
+    v45 = v37 + v38
+    v46 = v45 * v40
+    v47 = v38 - v37
+    v48 = 0.5 * v47
+    v49 = v48 * v40
+    v50 = v49 - v44
+    v51 = sign(start1)
+    v52 = sign(end1)
+    v53 = quotient(v36, v19)
+    v54 = 0.25 * v53
+    v55 = exchanged == 1.0
+    v56 = v28 * v53
+    v57 = 0.0 * v28
+    v58 = where(v55, v56, v57)
+    v59 = v51 + v52
+    v60 = v59 * v54
+    v61 = v52 - v51
+    v62 = 0.5 * v61
+    v63 = v62 * v54
+    v64 = v63 - v58
+    v65 = inner_difference + inner_intersection
+    v66 = quotient(inner_intersection, v65)
+    v67 = v65 == 0.0
+    v68 = quotient(inner_difference, v65)
+    v69 = where(v67, distinct, v68)
+    v70 = v65 == 0.0
+    v71 = 1.0 - distinct
+    v72 = where(v70, v71, v66)
+    v73 = quotient(v66, v65)
+    v74 = quotient(v69, v65)
+    v75 = -v74
+    v76 = v69 - parameter2
+    v77 = quotient(v76, parameter3)
+    v78 = v72 - parameter1
     v79 = quotient(v78, parameter3)
-    v80 = v74 - parameter1
-    v81 = quotient(v80, parameter3)
-    v82 = v79 > 1.0
-    v83 = relu(v79)
-    v84 = where(v82, 1.0, v83)
-    v85 = parameter3 == 1.0
-    v86 = v79 > 0.0
-    v87 = v81 > 0.0
-    v88 = v86 & v87
-    v89 = inverse(parameter3)
-    v90 = where(v88, v89, 0.0)
-    v91 = where(v85, 1.0, v90)
-    v92 = v81 > 1.0
-    v93 = relu(v81)
-    v94 = where(v92, 1.0, v93)
-    v95 = parameter0 == 1.0
-    v96 = where(v95, 1.0, 0.0)
-    v97 = v94 == 0.0
-    v98 = v94 == 0.0
-    v99 = where(v98, 1.0, v94)
-    v100 = parameter0 - 1.0
-    v101 = power(v99, v100)
-    v102 = where(v97, v96, v101)
-    v103 = v94 > 0.5
-    v104 = 0.0 * v84
-    v105 = where(v103, v84, v104)
-    v106 = -v105
-    v107 = log1p(v106)
-    v108 = parameter0 * v107
-    v109 = expm1(v108)
-    v110 = -v109
-    v111 = v94 * v102
-    v112 = 1.0 - v111
-    v113 = where(v103, v110, v112)
-    v114 = parameter0 == 1.0
-    v115 = where(v114, v84, v113)
-    v116 = parameter0 * v102
-    v117 = v91 * v116
-    v118 = v75 * v117
-    v119 = v77 * v117
-    v120 = parameter0 == 1.0
-    v121 = where(v120, 1.0, 0.0)
-    v122 = v66 == 0.0
-    v123 = v66 == 0.0
-    v124 = where(v123, 1.0, v66)
-    v125 = parameter0 - 1.0
-    v126 = power(v124, v125)
-    v127 = where(v122, v121, v126)
-    v128 = v66 * v127
-    v129 = v115 + v128
-    v130 = parameter0 * v127
-    v131 = v44 * v130
-    v132 = v48 * v130
-    v133 = v58 * v130
-    v134 = v62 * v130
-    v135 = 1.0 - v129
-    return v129, v135, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v118, v119, v131, v132, 0.0, v133, v134, 0.0
+    v80 = v77 > 1.0
+    v81 = relu(v77)
+    v82 = where(v80, 1.0, v81)
+    v83 = parameter3 == 1.0
+    v84 = v77 > 0.0
+    v85 = v79 > 0.0
+    v86 = v84 & v85
+    v87 = inverse(parameter3)
+    v88 = where(v86, v87, 0.0)
+    v89 = where(v83, 1.0, v88)
+    v90 = v79 > 1.0
+    v91 = relu(v79)
+    v92 = where(v90, 1.0, v91)
+    v93 = parameter0 == 1.0
+    v94 = where(v93, 1.0, 0.0)
+    v95 = v92 == 0.0
+    v96 = v92 == 0.0
+    v97 = where(v96, 1.0, v92)
+    v98 = parameter0 - 1.0
+    v99 = power(v97, v98)
+    v100 = where(v95, v94, v99)
+    v101 = v92 > 0.5
+    v102 = 0.0 * v82
+    v103 = where(v101, v82, v102)
+    v104 = -v103
+    v105 = log1p(v104)
+    v106 = parameter0 * v105
+    v107 = expm1(v106)
+    v108 = -v107
+    v109 = v92 * v100
+    v110 = 1.0 - v109
+    v111 = where(v101, v108, v110)
+    v112 = parameter0 == 1.0
+    v113 = where(v112, v82, v111)
+    v114 = parameter0 * v100
+    v115 = v89 * v114
+    v116 = v73 * v115
+    v117 = v75 * v115
+    v118 = parameter0 == 1.0
+    v119 = where(v118, 1.0, 0.0)
+    v120 = v33 == 0.0
+    v121 = v33 == 0.0
+    v122 = where(v121, 1.0, v33)
+    v123 = parameter0 - 1.0
+    v124 = power(v122, v123)
+    v125 = where(v120, v119, v124)
+    v126 = v33 * v125
+    v127 = v113 + v126
+    v128 = parameter0 * v125
+    v129 = v46 * v128
+    v130 = v50 * v128
+    v131 = v60 * v128
+    v132 = v64 * v128
+    v133 = 1.0 - v127
+    return v127, v133, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v116, v117, v129, v130, 0.0, v131, v132, 0.0
 
 
 @triton.jit
