@@ -152,7 +152,12 @@ def test_gradients_that_are_not_needed_are_not_computed() -> None:
     assert d_target.shape == (5, 4)
 
 
-@pytest.mark.parametrize("count", [1, 7, launch.PAIRS - 1, launch.PAIRS, launch.PAIRS + 1])
+@pytest.mark.parametrize(
+    "count",
+    exhaustive_except(
+        [1, 7, launch.PAIRS - 1, launch.PAIRS, launch.PAIRS + 1], lambda count: count in (7, launch.PAIRS + 1)
+    ),
+)
 def test_numbers_of_pairs(count: int, seed: int) -> None:
     torch.manual_seed(seed)
     pred, target = torch.rand(2, count, 4)
