@@ -110,17 +110,18 @@ def all_devices() -> list[str]:
     return [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cpu"]
 
 
-def device_groups(jobs: int | None = None, size: int = 1) -> list[DeviceGroup]:
+def device_groups(jobs: int | None = None, size: int = 1, *, fabric: bool = True) -> list[DeviceGroup]:
     """Assign devices to the trials that run at the same time; GPUs are assigned round-robin.
 
     Args:
         jobs: Number of trials at the same time; None: as many as there are GPUs for, or CPU cores.
         size: Number of devices per trial; without a GPU, number of processes.
+        fabric: Whether Lightning Fabric connects the devices of a trial.
 
     Raises:
         DevicesError: There are too few GPUs, or Lightning Fabric, which connects the devices, is missing.
     """
-    if size > 1:
+    if size > 1 and fabric:
         try:
             import lightning_fabric  # noqa: F401
         except ModuleNotFoundError as error:
