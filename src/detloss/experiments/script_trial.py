@@ -4,7 +4,7 @@ import json
 import os
 import sys
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -83,6 +83,7 @@ ALONE = ScriptTrial("giou", "", weight=1.0, seed=0, steps=1, out=Path("out/trial
 """The trial of a script that was started by hand: GIoU beside the detector's own class loss."""
 
 
+@cache
 def current_trial() -> ScriptTrial:
     """The trial of this process.
 

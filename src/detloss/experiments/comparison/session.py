@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -26,7 +27,7 @@ from detloss.experiments.console import print_dataset, print_line
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.data.shared_memory import SharedDataset
 from detloss.experiments.training.devices import DeviceGroup
-from detloss.experiments.training.training_loop import check_trials, run_trial
+from detloss.experiments.training.training_loop import check_trials
 from detloss.experiments.training.workers import Advanced, Trainer, exit_code
 
 
@@ -88,9 +89,8 @@ class Session:
         with LivePage(self.write_running) as page:
             page.show(comparison.snapshot())
             display = ProgressDisplay(self.console, comparison.plan, comparison.outcomes)
-            trainer = self.trainer or run_trial
-            events = comparison.run(load, groups=groups, run_trial=trainer, in_process=in_process)
-            with display, closing(events):
+            run = comparison.run if self.trainer is None else partial(comparison.run, run_trial=self.trainer)
+            with display, closing(run(load, groups=groups, in_process=in_process)) as events:
                 try:
                     for event in events:
                         display.show(event)

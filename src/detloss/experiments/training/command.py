@@ -8,7 +8,8 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest, sha256
+from itertools import takewhile
 from math import isfinite
 from pathlib import Path
 from string import Formatter
@@ -55,7 +56,7 @@ class Command:
         folder: Folder of the comparison.
         data: Path of the data set, if there is one.
         time_limit: Seconds after which a trial fails; None: no limit.
-        threads: Threads of each trial on a CPU, unless the environment sets them; None: as the command chooses.
+        jobs: Number of trials at the same time, which share the cores of a CPU.
     """
 
     train: str
@@ -63,7 +64,7 @@ class Command:
     folder: Path
     data: Path | None
     time_limit: float | None = None
-    threads: int | None = None
+    jobs: int = 1
 
     def check(self) -> None:
         """Check the placeholders and whether the program exists.
@@ -95,12 +96,24 @@ class Command:
 
     @property
     def digest(self) -> str:
-        """A short hash of the command, and of the files that its words name, such as the script."""
+        """A short hash of the command, and of the files that its arguments name, such as the script and weights."""
         digest = sha256(repr((self.train, self.predictions)).encode())
-        for word in split(self.train):
+        for word in split(self.train)[1:]:
             if os.path.isfile(word):
-                digest.update(Path(word).read_bytes())
+                with open(word, "rb") as file:
+                    digest.update(file_digest(file, "sha256").digest())
         return digest.hexdigest()[:8]
+
+    @property
+    def name(self) -> str:
+        """The command without its options."""
+        words = takewhile(lambda word: not word.startswith("-") and "{" not in word, split(self.train))
+        return f"the command {shlex.join(words)}"
+
+    def options(self) -> dict[str, str]:
+        """The settings that the report lists."""
+        limit = "none" if self.time_limit is None else f"{self.time_limit:g} seconds"
+        return {"train": self.train, "predictions": self.predictions or "none", "time limit": limit}
 
     def __call__(
         self, trial: Trial, dataset: Dataset, *, device: Device = Device(), on_progress: OnProgress | None = None
@@ -131,8 +144,8 @@ class Command:
         words = [word.format(**values) for word in split(self.train)]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", VARIABLE: str(out / TRIAL_FILE)}
         environment |= visible_devices(device)
-        if self.threads is not None and device.name == "cpu":
-            environment.setdefault("OMP_NUM_THREADS", str(self.threads))
+        if self.jobs > 1 and device.name == "cpu":
+            environment.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // self.jobs, 1)))
 
         def advance(step: int) -> None:
             if on_progress is not None:

@@ -137,6 +137,19 @@ def device_groups(jobs: int | None = None, size: int = 1, *, fabric: bool = True
     return [groups[job % len(groups)] for job in range(jobs or len(groups))]
 
 
+def command_groups(jobs: int | None, size: int) -> list[DeviceGroup]:
+    """Assign devices to commands, each of which uses all devices of its trial; without a GPU, one runs by default.
+
+    Raises:
+        DevicesError: There are too few GPUs.
+    """
+    if all_devices() != ["cpu"]:
+        return [(",".join(group),) for group in device_groups(jobs, size, fabric=False)]
+    if size > 1:
+        raise DevicesError(f"devices-per-trial: expected 1 without a GPU, got {size}")
+    return [("cpu",)] * (jobs or 1)
+
+
 def on_each(devices: DeviceGroup, work: Callable[..., None], *arguments: object) -> None:
     """Call ``work(device, *arguments)`` in this process for one device, or in a new process for each of several.
 
