@@ -7,16 +7,15 @@ import shlex
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import file_digest, sha256
 from itertools import takewhile
 from math import isfinite
 from pathlib import Path
 from string import Formatter
-from subprocess import PIPE, Popen
-from threading import Thread
+from subprocess import PIPE, STDOUT, Popen, TimeoutExpired
 from time import perf_counter
-from typing import IO
 
 import torch
 
@@ -37,9 +36,10 @@ WITHOUT_DATA = ("steps", "seed", "out", "box", "cls", "weight")
 PLACEHOLDERS = ("data", "train", "validation", *WITHOUT_DATA)
 
 PROGRESS = re.compile(rb"\s*step\s+(\d+)", re.IGNORECASE)
-LONGEST_LINE = 1 << 16  # bytes; a longer one is read in parts
-READING_TIMEOUT = 2.0  # seconds to read the rest of the output of a command that has exited
-TAIL_LINES, TAIL_BYTES = 20, 4000  # of the log, in the error of a failed trial
+LINE_END = re.compile(rb"[\r\n]+")  # progress bars end a line by a carriage return
+POLL_INTERVAL = 0.5  # seconds between two looks at the output
+LONGEST_LINE = 1 << 16  # bytes; of a longer one the end counts
+TAIL_LINES, TAIL_BYTES = 20, 1 << 14  # of the log, in the error of a failed trial
 
 
 class CommandError(Exception):
@@ -52,7 +52,7 @@ class Command:
 
     Attributes:
         train: The command with placeholders.
-        predictions: The file of its predictions with placeholders; None: its last line of output is its score.
+        predictions: The file of its predictions with placeholders; None: the last line of its output has its score.
         folder: Folder of the comparison.
         data: Path of the data set, if there is one.
         time_limit: Seconds after which a trial fails; None: no limit.
@@ -152,59 +152,38 @@ class Command:
                 on_progress(min(step, trial.steps))
 
         start = perf_counter()
-        with (out / LOG).open("ab", buffering=0) as log:
-            last_line = self.run(words, environment, log, advance)
+        self.run(words, environment, out / LOG, advance)
         seconds = perf_counter() - start
         try:
             if self.predictions is None:
-                return Outcome(trial, score_in(last_line), seconds)
+                return Outcome(trial, score_in(out / LOG), seconds)
             predictions = read_predictions(Path(self.predictions.format(**values)), dataset)
         except PredictionsError as error:
             raise TrialError(str(error), end_of(out / LOG)) from error
         return outcome_of_predictions(trial, predictions, dataset, seconds)
 
     def run(
-        self, words: Sequence[str], environment: Mapping[str, str], log: IO[bytes], advance: Callable[[int], None]
-    ) -> bytes:
-        """Run the command and return the last line of its standard output."""
+        self, words: Sequence[str], environment: Mapping[str, str], file: Path, advance: Callable[[int], None]
+    ) -> None:
+        """Run the command with its output in a file, and call `advance` for every step in it."""
         limit = "" if self.time_limit is None else str(self.time_limit)
         guard = [sys.executable, "-I", "-S", process_guard.__file__, limit, *words]
-        start = perf_counter()
-        process = Popen(guard, stdin=PIPE, stdout=PIPE, stderr=log, env=environment)
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with process.stdin:  # the guard ends the command when this end closes, also because this process was killed
-            output = Output(process.stdout, log, advance)
-            code = process.wait()
-        output.join(READING_TIMEOUT)
-        if output.is_alive():  # a process that has left the session of the command keeps the pipe open
-            output.ended = True
-        else:
-            process.stdout.close()
-        path = Path(log.name)
-        if self.time_limit is not None and perf_counter() - start >= self.time_limit and code:
-            raise TrialError(f"the command reached the time limit of {self.time_limit:g} seconds", end_of(path))
+        start, code, rest = perf_counter(), None, b""
+        with file.open("wb") as written, file.open("rb") as output:
+            process = Popen(guard, stdin=PIPE, stdout=written, stderr=STDOUT, env=environment)
+            assert process.stdin is not None
+            with process.stdin:  # the guard ends the command when this end closes, also because this process was killed
+                while code is None:
+                    with suppress(TimeoutExpired):
+                        code = process.wait(POLL_INTERVAL)
+                    while part := output.read(LONGEST_LINE):
+                        *lines, rest = LINE_END.split(rest[-LONGEST_LINE:] + part)
+                        for found in filter(None, map(PROGRESS.match, lines)):
+                            advance(int(found[1]))
+        if code and self.time_limit is not None and perf_counter() - start >= self.time_limit:
+            raise TrialError(f"the command reached the time limit of {self.time_limit:g} seconds", end_of(file))
         if code:
-            raise TrialError(f"the command {describe_exit(code)}", end_of(path))
-        return output.last_line
-
-
-class Output(Thread):
-    """Reads the standard output of a command: writes it to the log, and finds progress and the last line."""
-
-    def __init__(self, stream: IO[bytes], log: IO[bytes], advance: Callable[[int], None]) -> None:
-        super().__init__(daemon=True)
-        self.stream, self.log, self.advance = stream, log, advance
-        self.last_line, self.ended = b"", False
-        self.start()
-
-    def run(self) -> None:
-        while (line := self.stream.readline(LONGEST_LINE)) and not self.ended:
-            self.log.write(line)
-            if line.strip():
-                self.last_line = line
-            if found := PROGRESS.match(line):
-                self.advance(int(found[1]))
+            raise TrialError(f"the command {describe_exit(code)}", end_of(file))
 
 
 def split(command: str) -> list[str]:
@@ -243,22 +222,26 @@ def visible_devices(device: Device) -> dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": ",".join(shown)} if shown else {}
 
 
-def score_in(line: bytes) -> float:
-    """The score in the last line of the output."""
-    try:
-        record = json.loads(line)
-        score = record["score"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        score = None
-    if isinstance(score, bool) or not isinstance(score, int | float) or not isfinite(score):
-        shown = line.decode(errors="backslashreplace").strip()
-        raise PredictionsError(f'expected {{"score": NUMBER}} as the last line of standard output, got {shown!r:.200}')
-    return float(score)
+def score_in(log: Path) -> float:
+    """The score in the last line of a log that has one."""
+    for line in reversed(last_lines(log)):
+        with suppress(ValueError, RecursionError):
+            record = json.loads(line)
+            if isinstance(record, dict) and "score" in record:
+                score = record["score"]
+                if isinstance(score, bool) or not isinstance(score, int | float) or not isfinite(score):
+                    raise PredictionsError(f"score: expected a finite number in the output, got {score!r:.60}")
+                return float(score)
+    raise PredictionsError('expected a last line {"score": NUMBER} in the output, got none')
 
 
 def end_of(log: Path) -> str:
     """The last lines of a log, and where it is."""
-    with log.open("rb") as file:
-        file.seek(max(file.seek(0, os.SEEK_END) - TAIL_BYTES, 0))
-        lines = file.read().decode(errors="backslashreplace").splitlines()
-    return "\n".join([*lines[-TAIL_LINES:], f"log: {log}"])
+    return "\n".join([*last_lines(log)[-TAIL_LINES:], f"log: {log}"])
+
+
+def last_lines(file: Path) -> list[str]:
+    """The lines at the end of a file; the first of them may be incomplete."""
+    with file.open("rb") as opened:
+        opened.seek(max(opened.seek(0, os.SEEK_END) - TAIL_BYTES, 0))
+        return [line.decode(errors="backslashreplace") for line in LINE_END.split(opened.read()) if line.strip()]
