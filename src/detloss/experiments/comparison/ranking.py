@@ -112,10 +112,12 @@ class Ranking:
     Attributes:
         standings: One per pair with a finished trial.
         baseline: The pair that the others are compared with.
+        failures: The trials that ended without a result, of either phase.
     """
 
     standings: Sequence[Standing]
     baseline: Pair
+    failures: Sequence[Failed] = ()
 
     def __getitem__(self, name: str) -> Standing:
         """The standing of a pair by its name."""
@@ -146,7 +148,8 @@ class Ranking:
         console = Console(width=UNWRAPPED)
         with console.capture() as capture:
             console.print(self.table("mean", digits=4))
-        return "\n".join(line.rstrip() for line in capture.get().splitlines())
+        failed = [f"{pair_of(one.trial)}, seed {one.trial.seed} failed: {one.reason}" for one in self.failures]
+        return "\n".join([*(line.rstrip() for line in capture.get().splitlines()), *failed])
 
 
 class Bootstrap:
@@ -202,6 +205,7 @@ def rank(
     for outcome in sorted(outcomes, key=lambda outcome: outcome.trial.seed):
         if outcome.trial.phase is Phase.COMPARE:
             groups.setdefault(pair_of(outcome.trial), {})[outcome.trial.seed] = outcome
+    failures = list(failures)
     failed: dict[Pair, list[int]] = {}
     for trial in sorted((failure.trial for failure in failures), key=lambda trial: trial.seed):
         if trial.phase is Phase.COMPARE:
@@ -212,7 +216,7 @@ def rank(
         verdict = None if difference is None else verdict_of(difference, pair in failed, baseline in failed)
         weight = next(iter(group.values())).trial.weight
         standings.append(Standing(pair, weight, list(group.values()), difference, verdict, failed.get(pair, ())))
-    return Ranking(sorted(standings, key=lambda standing: -standing.mean), baseline)
+    return Ranking(sorted(standings, key=lambda standing: -standing.mean), baseline, failures)
 
 
 def verdict_of(difference: Difference, failed: bool, baseline_failed: bool) -> Verdict:
