@@ -155,7 +155,8 @@ def test_processes_share_the_trainings(tmp_path: Path) -> None:
 
 
 RAISER = SHARER.replace(
-    "    return loss + seed", "    if (loss, seed) == (2, 3):\n        raise OverflowError('far')\n    return loss + seed"
+    "    return loss + seed",
+    "    if (loss, seed) == (2, 3):\n        raise OverflowError('far')\n    return loss + seed",
 )
 
 
