@@ -223,4 +223,4 @@ class Function(Generic[Loss]):
         scores = np.asarray(returned, np.float64)
         if scores.ndim > 1 or not scores.size or not np.isfinite(scores).all():
             raise ValueError(f"train: expected a finite number or one per image for {trial.box}, got {returned}")
-        return Outcome(trial, float(scores.mean()), seconds, image_scores=scores.tolist() if scores.ndim else ())
+        return Outcome(trial, float(scores.mean()), seconds, image_scores=tuple(scores.tolist()) if scores.ndim else ())

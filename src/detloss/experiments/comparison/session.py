@@ -89,8 +89,10 @@ class Session:
         with LivePage(self.write_running) as page:
             page.show(comparison.snapshot())
             display = ProgressDisplay(self.console, comparison.plan, comparison.outcomes)
-            run = comparison.run if self.trainer is None else partial(comparison.run, run_trial=self.trainer)
-            with display, closing(run(load, groups=groups, in_process=in_process)) as events:
+            run = comparison.run
+            if self.trainer is not None:
+                run = partial(run, run_trial=self.trainer, in_process=in_process)
+            with display, closing(run(load, groups=groups)) as events:
                 try:
                     for event in events:
                         display.show(event)

@@ -136,7 +136,7 @@ def unpack(record: Mapping[str, Any]) -> Outcome:
                 Snapshot(int(step), ap, dict(islice(of_snapshots, int(images))))
                 for step, ap, images in arrays["snapshots"].tolist()
             ],
-            image_scores=arrays["image scores"].tolist() if "image scores" in arrays else (),
+            image_scores=tuple(arrays["image scores"].tolist()) if "image scores" in arrays else (),
         )
 
 
