@@ -56,12 +56,13 @@ def reported_errors() -> Iterator[None]:
     from detloss.experiments.comparison.store import StorageError
     from detloss.experiments.console import printable
     from detloss.experiments.data.dataset import DatasetError
+    from detloss.experiments.training.command import CommandError
     from detloss.experiments.training.devices import DevicesError
     from detloss.experiments.training.training_loop import DetectorError
 
     try:
         yield
-    except (DetectorError, DevicesError) as error:
+    except (CommandError, DetectorError, DevicesError) as error:
         raise click.UsageError(f"--{error}") from error
     except (OSError, DatasetError, FolderError, StorageError) as error:
         raise click.ClickException(printable(str(error))) from error
@@ -118,6 +119,9 @@ def main() -> None:
 @cli_options.precision
 @cli_options.jobs("Trials")
 @cli_options.devices_per_trial
+@cli_options.train
+@cli_options.predictions
+@cli_options.time_limit
 @cli_options.size
 @cli_options.scenes
 @click.option(
@@ -148,6 +152,9 @@ def compare(
     precision: str,
     jobs: int | None,
     devices_per_trial: int,
+    train: str | None,
+    predictions: str | None,
+    time_limit: float | None,
     size: int | None,
     scenes: str | None,
     out: Path,
@@ -155,6 +162,8 @@ def compare(
     overwrite: bool,
 ) -> None:
     """Train a detector on DATA with every pair of a box loss and a class loss, and report the best.
+
+    The detector is one of --detector, or that of your own training script: --train.
 
     DATA is COCO json, Pascal VOC xml, YOLO txt or a folder of them; by default, generated scenes of handwritten digits.
     """
@@ -165,6 +174,8 @@ def compare(
     from detloss.experiments.comparison.session import Session
     from detloss.experiments.training import devices
 
+    with reported_errors():
+        command = cli_options.user_command(ctx, out, jobs)
     if quick:
         seeds, steps = quick_settings(ctx, seeds, steps)
     plan = Plan(
@@ -175,32 +186,37 @@ def compare(
         },
         seeds=range(first_seed, first_seed + seeds),
         steps=steps,
-        detector=detector,
+        detector=detector if command is None else f"command {command.digest}",
         precision=precision,
     )
     reference, folder = cli_options.baseline_named(list(plan.weights), baseline), Folder(out)
     with reported_errors():
-        cli_options.check_losses(boxes, classes, detector, data, scenes)
-        groups = devices.device_groups(jobs, devices_per_trial)
+        if command is None:
+            cli_options.check_losses(boxes, classes, detector, data, scenes)
+            groups = devices.device_groups(jobs, devices_per_trial)
+        else:
+            cli_options.check_losses_of_command(boxes, classes, data)
+            groups = devices.command_groups(jobs, devices_per_trial)
+        detector_options = {"detector": detector, "precision": precision, "size": size or "as the reader chooses"}
         options: dict[str, str | int] = {
-            "data": str(data or "digit scenes"),
+            "data": str(data or ("none" if command else "digit scenes")),
             "box": ", ".join(loss.name for loss in boxes),
             "cls": ", ".join(loss.name for loss in classes),
-            "detector": detector,
+            **(command.options() if command else detector_options),
             "seeds": seeds,
             "first seed": first_seed,
             "steps": steps,
             "weights": "searched" if plan.search_trials() else "given" if weights else "listed",
             "baseline": str(reference),
-            "precision": precision,
             "jobs": len(groups),
             "devices per trial": devices_per_trial,
-            "size": size or "as the reader chooses",
             "storage": redacted(storage or folder.study),
         }
         path = None if data is None else str(data.resolve())
-        settings = ComparisonSettings(ctx.obj, path, size, scenes, reference, quick, options)
-        comparison, code = Session(Console(), plan, settings, folder).compare(storage, groups, overwrite=overwrite)
+        trainer = None if command is None else command.name
+        settings = ComparisonSettings(ctx.obj, path, size, scenes, reference, quick, options, trainer)
+        session = Session(Console(), plan, settings, folder, command)
+        comparison, code = session.compare(storage, groups, overwrite=overwrite)
     end(ctx, comparison, folder, code)
 
 

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from detloss.experiments.data.dataset import Dataset, load
+from detloss.experiments.data.dataset import Dataset, load, no_images
 from detloss.experiments.training.outcome import Phase, Trial
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # weights of a search, relative to the listed weight
@@ -142,6 +142,7 @@ class ComparisonSettings:
         baseline: The pair that the others are compared with.
         quick: Whether it is a quick look.
         options: Options of the command by name.
+        trainer: What trains the detector, in words: the command or function of the user; None: detloss.
     """
 
     command: str
@@ -151,9 +152,12 @@ class ComparisonSettings:
     baseline: Pair
     quick: bool
     options: Mapping[str, str | int]
+    trainer: str | None = None
 
     def load_data(self) -> Dataset:
-        """Load the data set."""
+        """Load the data set; it is empty if the user's trainer does without."""
+        if self.trainer is not None and self.data is None:
+            return no_images()
         return load(None if self.data is None else Path(self.data), size=self.size, scenes=self.scenes)
 
     def with_data(self, data: Path) -> Self:

@@ -11,12 +11,13 @@ import torch
 from rich.console import Console
 from rich.progress import TaskID
 
-from detloss.experiments.comparison.plan import ComparisonSettings, Plan
+from detloss.experiments.comparison.plan import ComparisonSettings, Plan, pair_of
 from detloss.experiments.comparison.ranking import UNWRAPPED, Ranking
 from detloss.experiments.comparison.runner import Late, Received, Restarted, Results, RunEvent, Waiting
 from detloss.experiments.comparison.store import HEARTBEAT_TIMEOUT
 from detloss.experiments.console import counted, duration, print_line, progress_bars
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.devices import Device, DeviceGroup
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
 from detloss.experiments.training.training_loop import measure_speed
@@ -29,7 +30,7 @@ QUICK = "A quick look at one seed, with half the steps and the listed weights: i
 def trial_name(trial: Trial) -> str:
     """A trial in words."""
     weight = f", weight {trial.weight:g}" if trial.phase is Phase.SEARCH else ""
-    return f"{trial.box} + {trial.cls}{weight}, seed {trial.seed}"
+    return f"{pair_of(trial)}{weight}, seed {trial.seed}"
 
 
 def plan_in_words(plan: Plan) -> str:
@@ -51,8 +52,10 @@ def estimated_seconds(
     """Estimate how long the rest of a plan takes on this machine alone, from a few steps of one pair.
 
     The start of a worker process is assumed to take as long as that of this process did. None: every pair raised
-    within these steps; the trials will report the error.
+    within these steps, which the trials will report, or a command or function of the user trains.
     """
+    if plan.detector not in DETECTORS:
+        return None
     startup = process_time()
     for trial in plan.sample_trials():
         with suppress(FloatingPointError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean
 
 import numpy as np
@@ -111,10 +112,12 @@ class Ranking:
     Attributes:
         standings: One per pair with a finished trial.
         baseline: The pair that the others are compared with.
+        failures: The trials that ended without a result, of either phase.
     """
 
     standings: Sequence[Standing]
     baseline: Pair
+    failures: Sequence[Failed] = ()
 
     def __getitem__(self, name: str) -> Standing:
         """The standing of a pair by its name."""
@@ -145,23 +148,43 @@ class Ranking:
         console = Console(width=UNWRAPPED)
         with console.capture() as capture:
             console.print(self.table("mean", digits=4))
-        return "\n".join(line.rstrip() for line in capture.get().splitlines())
+        failed = [f"{pair_of(one.trial)}, seed {one.trial.seed} failed: {one.reason}" for one in self.failures]
+        return "\n".join([*(line.rstrip() for line in capture.get().splitlines()), *failed])
 
 
 class Bootstrap:
-    """The AP of trials on the same bootstrap samples of the validation images, computed once per trial."""
+    """The scores of trials on the same bootstrap samples of the validation images, computed once per trial."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self.draws = draws_of_images(len(dataset.validation))
-        classes = len(dataset.class_names)
-        self.objects = np.stack([np.bincount(sample.labels, minlength=classes) for sample in dataset.validation])
+        self.dataset, self.images = dataset, len(dataset.validation)
         self.known: dict[Trial, np.ndarray] = {}
 
-    def __call__(self, trial: Trial, evaluation: Evaluation) -> np.ndarray:
-        """The AP of a trial on every sample."""
-        if trial not in self.known:
-            self.known[trial] = average_precisions(evaluation.matches, self.objects, self.draws)
-        return self.known[trial]
+    def __call__(self, outcome: Outcome) -> np.ndarray | None:
+        """The score of a trial on every sample; None if the training of the user returned one number."""
+        if outcome.trial not in self.known:
+            if outcome.evaluation is not None:
+                draws = draws_of_images(len(self.dataset.validation))
+                drawn = average_precisions(outcome.evaluation.matches, self.objects, draws)
+            elif outcome.image_scores:
+                drawn = self.drawn_means(outcome.image_scores)
+            else:
+                return None
+            self.known[outcome.trial] = drawn
+        return self.known[outcome.trial]
+
+    def drawn_means(self, scores: Sequence[float]) -> np.ndarray:
+        """The mean score of the images on every sample."""
+        self.images = self.images or len(scores)
+        if len(scores) != self.images:
+            raise ValueError(f"train: expected the scores of {self.images} images, as before, got {len(scores)}")
+        means: np.ndarray = draws_of_images(self.images) @ scores / self.images
+        return means
+
+    @cached_property
+    def objects(self) -> np.ndarray:
+        """Number of objects by image and class."""
+        classes = len(self.dataset.class_names)
+        return np.stack([np.bincount(sample.labels, minlength=classes) for sample in self.dataset.validation])
 
 
 def rank(
@@ -182,6 +205,7 @@ def rank(
     for outcome in sorted(outcomes, key=lambda outcome: outcome.trial.seed):
         if outcome.trial.phase is Phase.COMPARE:
             groups.setdefault(pair_of(outcome.trial), {})[outcome.trial.seed] = outcome
+    failures = list(failures)
     failed: dict[Pair, list[int]] = {}
     for trial in sorted((failure.trial for failure in failures), key=lambda trial: trial.seed):
         if trial.phase is Phase.COMPARE:
@@ -192,7 +216,7 @@ def rank(
         verdict = None if difference is None else verdict_of(difference, pair in failed, baseline in failed)
         weight = next(iter(group.values())).trial.weight
         standings.append(Standing(pair, weight, list(group.values()), difference, verdict, failed.get(pair, ())))
-    return Ranking(sorted(standings, key=lambda standing: -standing.mean), baseline)
+    return Ranking(sorted(standings, key=lambda standing: -standing.mean), baseline, failures)
 
 
 def verdict_of(difference: Difference, failed: bool, baseline_failed: bool) -> Verdict:
@@ -210,10 +234,9 @@ def paired_difference(
         return None
 
     def resampled(outcomes: Mapping[int, Outcome]) -> np.ndarray | None:
-        if bootstrap is None:
-            return None
-        of_seeds = [outcomes[seed] for seed in seeds]
-        return np.stack([bootstrap(one.trial, one.evaluation) for one in of_seeds if one.evaluation is not None])
+        drawn = [None if bootstrap is None else bootstrap(outcomes[seed]) for seed in seeds]
+        known = [of_seed for of_seed in drawn if of_seed is not None]
+        return np.stack(known) if len(known) == len(drawn) else None
 
     return difference(
         [group[seed].score for seed in seeds],
