@@ -1,6 +1,6 @@
 """Train a YOLO with the trainer of ultralytics, from a local or a hub checkpoint, for detloss compare.
 
-DATA is the data.yaml of a YOLO data set; --steps are epochs.
+Arguments: checkpoint, size of the images, and {data}, the data.yaml of a YOLO data set; --steps are epochs.
 """
 
 import sys
@@ -10,7 +10,7 @@ from ultralytics import YOLO
 from detloss.experiments import trial
 from detloss.integrations.ultralytics import use_losses
 
-settings = {"data": trial.data, "imgsz": int(sys.argv[2]), "project": trial.out, "plots": False}
+settings = {"data": sys.argv[3], "imgsz": int(sys.argv[2]), "project": trial.out, "plots": False}
 model = YOLO(sys.argv[1])
 use_losses(model, box=trial.box, classification=trial.cls, box_weight=trial.weight)
 model.add_callback("on_train_epoch_end", lambda trainer: print("step", trainer.epoch + 1))

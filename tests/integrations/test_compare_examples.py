@@ -85,7 +85,7 @@ def test_ultralytics(dataset: Dataset, tmp_path: Path) -> None:
 
     torch.manual_seed(0)
     YOLO("yolov8n.yaml").save(tmp_path / "tiny.pt")
-    words = f"{tmp_path / 'tiny.pt'} 128"
+    words = f"{tmp_path / 'tiny.pt'} 128 {{data}}"
     steps = run("ultralytics_trainer.py", words, "{out}/val/predictions.json", dataset, tmp_path)
     assert steps == [1, 2]
 

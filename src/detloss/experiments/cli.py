@@ -206,13 +206,15 @@ def compare(
             "seeds": seeds,
             "first seed": first_seed,
             "steps": steps,
-            "weights": "searched" if plan.search_trials() else "given" if weights else "listed",
+            "weights": "searched" if plan.searched else "given" if weights else "listed",
             "baseline": str(reference),
             "jobs": len(groups),
             "devices per trial": devices_per_trial,
             "storage": redacted(storage or folder.study),
         }
         path = None if data is None else str(data.resolve())
+        if plan.searched and (command is None or command.holds_out):
+            options["weights"] = "searched on held-out training images"
         trainer = None if command is None else command.name
         settings = ComparisonSettings(ctx.obj, path, size, scenes, reference, quick, options, trainer)
         session = Session(Console(), plan, settings, folder, command)
@@ -232,7 +234,7 @@ def end(ctx: click.Context, results: "Results", folder: "Folder", code: int) -> 
     from detloss.experiments.comparison.progress import trial_name
     from detloss.experiments.console import printable
 
-    missing, planned = results.missing, results.plan.trial_count
+    missing, planned = results.missing, results.trial_count
     kept = f"finished trials are kept in {folder.path}"
     if code:
         click.echo(printable(f"Interrupted: {missing} of {planned} trials are not finished; {kept}."), err=True)

@@ -32,9 +32,11 @@ class ScriptTrial:
         seed: Seed of the initial weights and of the order of the data.
         steps: Duration of the training, in the unit of ``--steps``, such as epochs.
         out: Folder of the trial, which exists.
-        data: The data set; None: no DATA was given.
+        data: The data set; None: no DATA was given. A script that trains on it, rather than on ``train``, must receive
+            it by the placeholder {data}.
         train: Training images as COCO json; None without a data set.
-        validation: Validation images as COCO json; the predictions are evaluated on these.
+        validation: Validation images as COCO json; the predictions are evaluated on these. In the search for weights,
+            they are held out from the training images.
         sizes: Width and height of the images and mean size of the objects in pixels, for losses that need them; None
             without a data set.
     """

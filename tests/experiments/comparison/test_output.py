@@ -51,7 +51,9 @@ def test_the_same_plan_is_continued_and_others_are_rejected(tmp_path: Path) -> N
     folder = Folder(tmp_path / "new" / "folder")
     folder.begin(PLAN, overwrite=False)
     folder.write_results(outcomes_of(0))
-    folder.begin(PLAN | {"seeds": (0, 1)}, overwrite=False)  # JSON has no tuples
+    folder.begin(PLAN | {"seeds": (0, 1)}, {"weights": 1}, overwrite=False)  # JSON has no tuples
+    folder.begin(PLAN, {"weights": 2}, overwrite=False)
+    assert folder.plan()["weights"] == 2, "the plan may change, and the results remain"
     message = (
         r"another comparison \(steps: expected 3 as in the earlier run, got 4\): use another --out, or --overwrite"
     )

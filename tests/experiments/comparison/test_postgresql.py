@@ -50,7 +50,7 @@ from detloss.experiments.training.workers import Advanced
 from tests.support import trials
 
 url, folder = sys.argv[1], Folder(Path(sys.argv[2]))
-folder.begin(trials.SEARCHED.to_json(), overwrite=False)
+folder.begin({}, trials.SEARCHED.to_json(), overwrite=False)
 comparison = Comparison(trials.SEARCHED, TrialStore(url, "a study", trials.SEARCHED, heartbeat_interval=1, heartbeat_timeout=3), folder)
 for event in comparison.run(trials.small_dataset, groups=device_groups(1), run_trial=getattr(trials, sys.argv[3])):
     if isinstance(event, Advanced):
@@ -80,7 +80,7 @@ def test_machines_share_the_trials_and_one_that_is_killed_is_replaced(server: An
 
     chosen = {pair: 2.0 for pair in SEARCHED.weights}
     planned = Counter((trial.box, trial.weight, trial.seed, trial.phase) for trial in
-                      [*SEARCHED.search_trials(), *SEARCHED.comparison_trials(chosen)])  # fmt: skip
+                      [*SEARCHED.search_trials({}), *SEARCHED.comparison_trials(chosen)])  # fmt: skip
     for folder in folders:
         records = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
         assert Counter((row["box"], row["weight"], row["seed"], row["phase"]) for row in records) == planned

@@ -7,13 +7,13 @@ import pytest
 from rich.console import Console
 
 from detloss.experiments.comparison import progress
-from detloss.experiments.comparison.plan import Pair
+from detloss.experiments.comparison.plan import Pair, Plan
 from detloss.experiments.comparison.progress import ProgressDisplay
-from detloss.experiments.comparison.runner import Late, Received, Restarted, RunEvent, Waiting
+from detloss.experiments.comparison.runner import Late, Received, Restarted, Results, RunEvent, Waiting
 from detloss.experiments.console import duration
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training.devices import Device
-from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.devices import Device, DeviceGroup
+from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.workers import (
     Advanced,
     Failed,
@@ -22,14 +22,14 @@ from detloss.experiments.training.workers import (
 )
 from tests.support.trials import SEARCHED, fixed_plan, outcome_of, small_dataset
 
-SEARCH = SEARCHED.search_trials()
+SEARCH = SEARCHED.search_trials({})
 COMPARED = Trial("giou", "focal", 2.0, 1, 8)
 CPU = [("cpu",)]
 
 
 def lines_of(*events: RunEvent, done: int = 0) -> list[str]:
     console = Console(file=StringIO(), width=200)
-    with ProgressDisplay(console, SEARCHED, [outcome_of(trial) for trial in SEARCH[:done]]) as display:
+    with ProgressDisplay(console, Results(SEARCHED, [outcome_of(trial) for trial in SEARCH[:done]], [])) as display:
         for event in events:
             display.show(event)
     return console.file.getvalue().splitlines()
@@ -45,9 +45,9 @@ def test_trials_that_end_are_counted_with_those_that_ended_before() -> None:
         Failed(COMPARED, "RuntimeError: out of memory"),
         done=2,
     ) == [
-        "[3/10] giou + focal, weight 1, seed 0: AP 0.400, 3 s",
-        "[4/10] giou + focal, weight 2, seed 0: AP 0.400, from another process",
-        "[5/10] giou + focal, seed 1: failed: RuntimeError: out of memory",
+        "[3/14] l1 + focal, weight 2, seed 1000000: AP 0.400, 3 s",
+        "[4/14] l1 + focal, weight 2, seed 1000001: AP 0.400, from another process",
+        "[5/14] giou + focal, seed 1: failed: RuntimeError: out of memory",
     ]
 
 
@@ -63,24 +63,24 @@ def test_other_events_are_printed_and_not_counted() -> None:
         "giou + focal, seed 1: its worker process was killed; it is restarted",
         "giou + focal, seed 1: another process finished first; its result is kept",
         "waiting for 1 trial of other processes; trials without a heartbeat for 30 seconds are restarted",
-        "[1/10] giou + focal, seed 1: AP 0.400, from another process",
+        "[1/14] giou + focal, seed 1: AP 0.400, from another process",
     ]
 
 
 def test_the_bar_of_all_trials_counts_the_steps() -> None:
-    display = ProgressDisplay(Console(file=StringIO()), SEARCHED, [outcome_of(SEARCH[0])])
+    display = ProgressDisplay(Console(file=StringIO()), Results(SEARCHED, [outcome_of(SEARCH[0])], []))
     [overall] = display.bars.tasks
-    assert (overall.completed, overall.total) == (2, 4 * 2 + 6 * 8)
+    assert (overall.completed, overall.total) == (1, 8 * 1 + 6 * 8)
     display.show(Started(COMPARED))
     display.show(Advanced(COMPARED, 5))
-    assert display.bars.tasks[0].completed == 7
+    assert display.bars.tasks[0].completed == 6
     display.show(Finished(outcome_of(COMPARED)))
-    assert [task.completed for task in display.bars.tasks] == [10]
+    assert [task.completed for task in display.bars.tasks] == [9]
 
 
 def test_text_of_the_plan() -> None:
     assert progress.plan_in_words(SEARCHED) == (
-        "4 trials of 2 steps to select the weights, then 6 trials of 8 steps: 2 pairs on 3 seeds"
+        "8 or more trials of 1 step to select the weights, then 6 trials of 8 steps: 2 pairs on 3 seeds"
     )
     assert progress.plan_in_words(fixed_plan(0)) == "1 trial of 3 steps: 1 pair on 1 seed"
 
@@ -89,14 +89,18 @@ def test_the_estimate_is_for_the_remaining_trials_divided_by_the_jobs(monkeypatc
     monkeypatch.setattr(progress, "measure_speed", lambda trial, dataset, device: (0.5, 10.0))
     monkeypatch.setattr(progress, "process_time", lambda: 0.0)
     data = small_dataset()
-    whole = 0.5 * (4 * 2 + 6 * 8) + 10 * 10
-    assert progress.estimated_seconds(SEARCHED, [], data, CPU * 1) == pytest.approx(whole)
-    assert progress.estimated_seconds(SEARCHED, [], data, CPU * 4) == pytest.approx(whole / 4)
-    done = [outcome_of(trial) for trial in SEARCHED.search_trials()]
-    assert progress.estimated_seconds(SEARCHED, done, data, CPU * 2) == pytest.approx((0.5 * 6 * 8 + 10 * 6) / 2)
+    whole = 0.5 * (8 * 1 + 6 * 8) + 14 * 10
+
+    def seconds(plan: Plan, done: list[Outcome], groups: list[DeviceGroup]) -> float | None:
+        return progress.estimated_seconds(Results(plan, done, []), data, groups, "float32")
+
+    assert seconds(SEARCHED, [], CPU * 1) == pytest.approx(whole)
+    assert seconds(SEARCHED, [], CPU * 4) == pytest.approx(whole / 4)
+    done = [outcome_of(trial) for trial in SEARCH]
+    assert seconds(SEARCHED, done, CPU * 2) == pytest.approx((0.5 * 6 * 8 + 10 * 6) / 2)
     one = replace(SEARCHED, weights={Pair("l1", "focal"): (1.0,)}, seeds=(0,))
-    assert progress.estimated_seconds(SEARCHED, [], data, [("cpu", "cpu")]) == pytest.approx((whole - 100) / 2 + 100)
-    assert progress.estimated_seconds(one, [], data, CPU * 8) == pytest.approx(0.5 * 8 + 10), "one trial has one job"
+    assert seconds(SEARCHED, [], [("cpu", "cpu")]) == pytest.approx((whole - 140) / 2 + 140)
+    assert seconds(one, [], CPU * 8) == pytest.approx(0.5 * 8 + 10), "one trial has one job"
 
 
 @pytest.mark.parametrize(
@@ -117,6 +121,8 @@ def test_the_estimate_skips_a_pair_that_diverges(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(progress, "process_time", lambda: 7.0)
     plan, data = fixed_plan(0, boxes=("l2", "giou"), steps=3), small_dataset()
     diverging = {"l2"}
-    assert progress.estimated_seconds(plan, [], data, CPU) == pytest.approx(7 + 2 * 3), "the start of a worker counts"
+    results = Results(plan, [], [])
+    seconds = progress.estimated_seconds(results, data, CPU, "float32")
+    assert seconds == pytest.approx(7 + 2 * 3), "the start of a worker counts"
     diverging = {"l2", "giou"}
-    assert progress.estimated_seconds(plan, [], data, CPU) is None
+    assert progress.estimated_seconds(results, data, CPU, "float32") is None

@@ -4,7 +4,8 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from math import log2
 from pathlib import Path
 
 import optuna
@@ -52,7 +53,7 @@ def test_trials_are_claimed_once_in_the_order_of_the_plan(tmp_path: Path) -> Non
 def test_the_comparison_waits_for_the_search_and_uses_its_weights(tmp_path: Path) -> None:
     one, other = opened(tmp_path, SEARCHED), opened(tmp_path, SEARCHED)
     search = claimed(one)
-    assert search == SEARCHED.search_trials()
+    assert search == SEARCHED.search_trials({})
     for trial in search[:-1]:
         assert one.finish(outcome_of(trial, ap=0.1 * trial.weight if trial.box == "l1" else 0.3))
         assert other.claim() is None
@@ -153,7 +154,7 @@ def test_a_pair_whose_search_failed_is_searched_again_when_the_command_is_repeat
             store.finish(outcome_of(trial))
     assert {trial.box for trial in claimed(store)} == {"l1"}, "the other pair is compared without it"
     again = claimed(opened(tmp_path, SEARCHED))
-    assert again == [trial for trial in SEARCHED.search_trials() if trial.box == "giou"]
+    assert again == [trial for trial in SEARCHED.search_trials({}) if trial.box == "giou"]
 
 
 def test_a_pair_that_has_its_weight_is_not_searched_again(tmp_path: Path) -> None:
@@ -292,7 +293,7 @@ def test_optuna_shows_the_settings_of_the_trials(tmp_path: Path) -> None:
     for trial in claimed(store):
         store.finish(outcome_of(trial, ap=score_of(trial)))
     study = optuna.load_study(study_name="a study", storage=url_of(tmp_path))
-    planned = [*SEARCHED.search_trials(), *SEARCHED.comparison_trials(dict.fromkeys(SEARCHED.weights, 2.0))]
+    planned = [*SEARCHED.search_trials({}), *SEARCHED.comparison_trials(dict.fromkeys(SEARCHED.weights, 2.0))]
     assert [record.params for record in study.trials] == [asdict(trial) for trial in planned]
     assert [record.value for record in study.trials] == [score_of(trial) for trial in planned]
     assert study.best_params == asdict(planned[-1]), "seed 2 with giou at weight 2 is the best"
@@ -326,11 +327,61 @@ def test_losses_of_a_custom_detector_have_any_name(tmp_path: Path) -> None:
     plan = Plan({Pair("mine: v2"): (1.0,), Pair("giou:gamma=1"): (1.0,)}, (0,), steps=3, detector="custom")
     assert [trial.box for trial in claimed(opened(tmp_path, plan))] == ["mine: v2", "giou:gamma=1"]
     study = optuna.load_study(study_name="a study", storage=url_of(tmp_path))
-    assert [record.params["box"] for record in study.trials] == ["mine: v2", "giou:gamma=1"]
+    assert [record.user_attrs["trial"]["box"] for record in study.trials] == ["mine: v2", "giou:gamma=1"]
+
+
+def test_losses_of_a_custom_detector_can_be_added(tmp_path: Path) -> None:
+    plan = Plan({Pair("one"): (1.0,)}, (0,), steps=3, detector="custom")
+    assert len(claimed(opened(tmp_path, plan))) == 1
+    more = Plan({Pair("one"): (1.0,), Pair("two"): (1.0,)}, (0,), steps=3, detector="custom")
+    assert [trial.box for trial in claimed(opened(tmp_path, more))] == ["two"]
+
+
+def test_seeds_weights_and_steps_continue_from_what_exists(tmp_path: Path) -> None:
+    """No trial is repeated, and the trials of an earlier plan are no results of another."""
+    earlier = opened(tmp_path, SEARCHED)
+    while trial := earlier.claim():
+        earlier.finish(outcome_of(trial, ap=score_of(trial)))
+    assert len(earlier.results()) == 8 + 6
+    more_seeds = opened(tmp_path, replace(SEARCHED, seeds=(0, 1, 2, 3)))
+    assert {(trial.seed, trial.weight) for trial in claimed(more_seeds)} == {(3, 2.0)}
+    assert more_seeds.results() == earlier.results()
+    another_weight = replace(SEARCHED, weights={**SEARCHED.weights, Pair("l1", "focal"): (4.0,)})
+    weighted = opened(tmp_path, another_weight)
+    assert {(trial.box, trial.weight) for trial in claimed(weighted)} == {("l1", 4.0)}
+    assert {outcome.trial.box for outcome in weighted.results()} == {"giou"}
+    more_steps = opened(tmp_path, replace(SEARCHED, steps=16))
+    assert claimed(more_steps) == more_steps.plan.search_trials({})
+    assert more_steps.results() == []
+    fewer_seeds = opened(tmp_path, replace(SEARCHED, seeds=(2,)))
+    assert fewer_seeds.open_trials() == []
+    assert len(fewer_seeds.results()) == 8 + 2
+
+
+def test_a_search_is_extended_and_the_comparison_waits(tmp_path: Path) -> None:
+    plan = Plan({Pair("l1", "focal"): (1.0, 2.0, 4.0)}, (0,), steps=8)
+    store = opened(tmp_path, plan)
+    weights = []
+    while trial := store.claim():
+        weights.append(trial.weight)
+        store.finish(outcome_of(trial, ap=0.1 - 0.01 * (log2(trial.weight) - 3.3) ** 2))
+    assert weights == [1, 1, 2, 2, 4, 4, 8, 8, 10.08]
+    assert store.open_trials() == []
+
+
+def test_processes_search_the_weights_that_the_first_has_measured(tmp_path: Path) -> None:
+    plan = replace(SEARCHED, measured=True)
+    first = opened(tmp_path, plan)
+    other = opened(tmp_path, replace(plan, weights={pair: (1.3, 2.6) for pair in plan.weights}))
+    assert other.plan == first.plan == plan
+    assert len(claimed(first)) + len(claimed(other)) == len(plan.search_trials({}))
+    given = replace(SEARCHED, weights={pair: (1.3, 2.6) for pair in plan.weights})
+    assert opened(tmp_path, given).plan == given
 
 
 def test_a_comparison_with_another_loss_fits_into_the_same_study(tmp_path: Path) -> None:
     [trial] = claimed(opened(tmp_path, fixed_plan(0)))
     more = opened(tmp_path, Plan({Pair("giou", "focal"): (1.0,), Pair("l1", "ce"): (0.1,)}, (0, 9), steps=30))
     assert len(claimed(more)) == 4, "other categories would not be accepted"
+    assert more.open_trials() == more.plan.trials({}), "the trial of the other plan is not one of its own"
     assert trial in opened(tmp_path, fixed_plan(0)).open_trials()

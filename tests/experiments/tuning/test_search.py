@@ -14,19 +14,14 @@ import pytest
 from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import FolderError
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.training_folds import assign_folds, fold_dataset
 from detloss.experiments.training import training_loop
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.outcome import Outcome
 from detloss.experiments.training.workers import Finished
 from detloss.experiments.tuning.candidates import COMPLETE_BEFORE_PRUNING, State
 from detloss.experiments.tuning.cross_validation import tune
-from detloss.experiments.tuning.folds import (
-    TuningTrial,
-    assign_folds,
-    check_folds,
-    fold_dataset,
-    run_tuning_trial,
-)
+from detloss.experiments.tuning.folds import TuningTrial, check_folds, run_tuning_trial
 from detloss.experiments.tuning.search import Ended, TrainingError, TuningEvent
 from detloss.experiments.tuning.search_space import TuningError
 from tests.support.marks import exhaustive_except

@@ -12,12 +12,13 @@ from scipy import stats
 import detloss
 from detloss.experiments.comparison.statistics import Verdict
 from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.data.training_folds import assign_folds, fold_dataset
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Evaluation, Prediction, evaluate
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.tuning import tuning_plots
 from detloss.experiments.tuning.candidates import Candidate, State
-from detloss.experiments.tuning.folds import TuningTrial, assign_folds, fold_dataset
+from detloss.experiments.tuning.folds import TuningTrial
 from detloss.experiments.tuning.tuning_result import difference_over_folds
 from tests.support.tuning_trials import Surface, small_dataset, tuned
 

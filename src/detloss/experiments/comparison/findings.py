@@ -15,7 +15,7 @@ def findings(ranking: Ranking, results: Results) -> list[str]:
     standings = ranking.standings
     if not standings:
         return ["No trial of the comparison has finished yet."]
-    progress = f"With {len(results.outcomes)} of {counted(results.plan.trial_count, 'trial')} finished: "
+    progress = f"With {len(results.outcomes)} of {counted(results.trial_count, 'trial')} finished: "
     first = standings[0]
     details = [
         *failed_seeds(results),

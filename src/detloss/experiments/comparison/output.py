@@ -45,11 +45,12 @@ class Folder:
         """Default address of the database."""
         return f"sqlite:///{self.path / STUDY}"
 
-    def begin(self, plan: Mapping[str, Any], *, overwrite: bool) -> None:
-        """Use the folder for a new comparison, or continue an interrupted one.
+    def begin(self, identity: Mapping[str, Any], plan: Mapping[str, Any] = {}, *, overwrite: bool) -> None:
+        """Use the folder for a new comparison, or continue an earlier one with the same plan or another.
 
         Args:
-            plan: Everything that determines the results. It must equal the plan in the folder.
+            identity: What all results have in common. It must equal the identity in the folder.
+            plan: What determines the trials.
             overwrite: Delete the files of an earlier comparison first.
 
         Raises:
@@ -63,16 +64,15 @@ class Folder:
         file = self.path / PLAN
         remedy = "use another --out, or --overwrite"
         if file.exists():
-            earlier, current = read_plan(file), json.loads(json.dumps(plan))
-            for name in dict.fromkeys([*earlier, *current]):
+            earlier, current = read_plan(file), json.loads(json.dumps(identity))
+            for name in current:
                 if earlier.get(name) != current.get(name):
                     change = f"{name}: expected {earlier.get(name)} as in the earlier run, got {current.get(name)}"
                     raise FolderError(f"{self.path} contains the results of another comparison ({change}): {remedy}")
         elif self.results.exists():
             raise FolderError(f"{self.results} contains the results of an earlier run without a {PLAN}: {remedy}")
-        else:
-            self.path.mkdir(parents=True, exist_ok=True)
-            write_atomic(file, json.dumps(plan, indent=1))
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, json.dumps({**identity, **plan}, indent=1))
 
     def write_results(self, outcomes: Iterable[Outcome]) -> None:
         """Write results.jsonl."""
@@ -106,7 +106,7 @@ class Folder:
         write_atomic(self.path / SETTINGS, json.dumps(settings.to_json(), indent=1))
 
     def plan(self) -> dict[str, Any]:
-        """Read everything that determines the results.
+        """Read the identity and the plan.
 
         Raises:
             FolderError: There is no comparison in the folder.

@@ -1,15 +1,21 @@
 """Plan of a comparison: its settings, and its trials in two phases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from detloss.experiments.comparison.weight_fit import EXTENSIONS, WeightFit
 from detloss.experiments.data.dataset import Dataset, load, no_images
 from detloss.experiments.training.outcome import Phase, Trial
 
-FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # weights of a search, relative to the listed weight
-SEARCH_FRACTION = 4  # a trial of the search has a quarter of the steps
+FACTORS = (0.5, 1.0, 2.0, 4.0, 8.0)  # weights of a search, relative to the starting weight
+SEARCH_FRACTION = 8  # a trial of the search has an eighth of the steps
+SEARCH_SEEDS = (1_000_000, 1_000_001)  # no seeds of a comparison, however many it gets
+
+Ended = Mapping[Trial, float | None]
+"""Scores of the trials that have ended; None if a trial failed."""
 
 
 class Pair(NamedTuple):
@@ -27,17 +33,17 @@ def pair_of(trial: Trial) -> Pair:
     return Pair(trial.box, trial.cls)
 
 
-def weight_grid(listed: float) -> tuple[float, ...]:
-    """The weights of a search around a listed weight."""
-    return tuple(listed * factor for factor in FACTORS)
+def weight_grid(start: float) -> tuple[float, ...]:
+    """The weights of a search around a starting weight."""
+    return tuple(start * factor for factor in FACTORS)
 
 
 @dataclass(frozen=True)
 class Plan:
     """The trials of a comparison.
 
-    The search selects the weight of every pair with several candidates, on the first seed. The comparison trains every
-    pair on every seed at its weight.
+    The search selects the weight of every pair with several candidates, on seeds and images of its own. The comparison
+    trains every pair on every seed at its weight.
 
     Attributes:
         weights: Candidate weights of each pair; a single one is fixed.
@@ -45,6 +51,7 @@ class Plan:
         steps: Steps per trial of the comparison.
         detector: Name of the detector.
         precision: Training precision, float32 or bfloat16.
+        measured: Whether the candidates of a search depend on measured gradients, which rounding changes.
     """
 
     weights: Mapping[Pair, tuple[float, ...]]
@@ -52,35 +59,67 @@ class Plan:
     steps: int
     detector: str = "unitbox"
     precision: str = "float32"
+    measured: bool = False
 
-    def search_trials(self) -> list[Trial]:
-        """List the trials of the search: every weight of every pair with several candidates."""
+    @property
+    def searched(self) -> list[Pair]:
+        """The pairs whose weight is searched."""
+        return [pair for pair, weights in self.weights.items() if len(weights) > 1]
+
+    def search_trials(self, ended: Ended) -> list[Trial]:
+        """List the trials of the search: every weight of every pair with several candidates.
+
+        When the trials of a pair have ended and its best weight seems to lie beyond them, another weight follows.
+        """
+        return [trial for pair in self.searched for trial in self.search_of(pair, ended)]
+
+    @property
+    def grids(self) -> dict[str, tuple[float, ...]]:
+        """The candidates of the searched pairs by name, if they are measured."""
+        return {str(pair): self.weights[pair] for pair in self.searched} if self.measured else {}
+
+    def with_grids(self, grids: Mapping[str, Sequence[float]]) -> Self:
+        """The same plan with other candidates of some pairs whose candidates are measured."""
+        of_pairs = {pair: grids[str(pair)] for pair in self.searched if self.measured and str(pair) in grids}
+        return replace(self, weights={**self.weights, **{pair: tuple(grid) for pair, grid in of_pairs.items()}})
+
+    def search_of(self, pair: Pair, ended: Ended) -> list[Trial]:
+        """List the trials of the search of one pair."""
+        trials = [trial for weight in self.weights[pair] for trial in self.trials_at(pair, weight)]
+        while all(trial in ended for trial in trials):
+            weight = fit_of(trials, ended).extension(self.weights[pair])
+            if weight is None:
+                break
+            trials += self.trials_at(pair, weight)
+        return trials
+
+    def trials_at(self, pair: Pair, weight: float) -> Iterator[Trial]:
+        """The trials of the search at one weight."""
         steps = -(-self.steps // SEARCH_FRACTION)
-        return [
-            self.trial(pair, weight, self.seeds[0], steps, Phase.SEARCH)
-            for pair, weights in self.weights.items()
-            if len(weights) > 1
-            for weight in weights
-        ]
+        return (self.trial(pair, weight, seed, steps, Phase.SEARCH) for seed in SEARCH_SEEDS)
 
-    def best_weights(self, scores: Mapping[Trial, float]) -> dict[Pair, float]:
-        """Select the weight of every pair: the fixed one, or that of its best finished trial of the search.
+    def fits(self, ended: Ended) -> dict[Pair, WeightFit]:
+        """The scores over the weights of every pair whose search has ended, unless all its trials failed."""
+        searches = {pair: self.search_of(pair, ended) for pair in self.searched}
+        return {
+            pair: fit
+            for pair, trials in searches.items()
+            if all(trial in ended for trial in trials) and (fit := fit_of(trials, ended)).scores
+        }
 
-        A pair without a finished trial is absent. Among equal scores, the first weight is selected.
+    def best_weights(self, ended: Ended) -> dict[Pair, float]:
+        """The weight of every pair that has one: the fixed one, or that of the search.
 
         Args:
-            scores: Scores of finished trials of either phase.
+            ended: Trials of either phase.
         """
-        searched: dict[Pair, dict[float, float]] = {}
-        for trial in self.search_trials():
-            if trial in scores:
-                searched.setdefault(pair_of(trial), {})[trial.weight] = scores[trial]
-        best = {}
-        for pair, weights in self.weights.items():
-            candidates = dict.fromkeys(weights, 0.0) if len(weights) == 1 else searched.get(pair, {})
-            if candidates:
-                best[pair] = max(candidates, key=candidates.__getitem__)
-        return best
+        searched = {pair: fit.weight for pair, fit in self.fits(ended).items()}
+        fixed = {pair: weights[0] for pair, weights in self.weights.items() if len(weights) == 1}
+        return {pair: (fixed | searched)[pair] for pair in self.weights if pair in fixed or pair in searched}
+
+    def trials(self, ended: Ended) -> list[Trial]:
+        """List the trials that are known to be needed."""
+        return self.search_trials(ended) + self.comparison_trials(self.best_weights(ended))
 
     def comparison_trials(self, weights: Mapping[Pair, float]) -> list[Trial]:
         """List the trials of the comparison at these weights.
@@ -102,32 +141,51 @@ class Plan:
         first = {pair: weights[0] for pair, weights in self.weights.items()}
         return self.comparison_trials(first)[: len(first)]
 
-    @property
-    def trial_count(self) -> int:
-        """Number of trials in both phases."""
-        return len(self.search_trials()) + len(self.seeds) * len(self.weights)
-
-    @property
-    def step_count(self) -> int:
+    def step_count(self, ended: Ended) -> int:
         """Number of training steps in both phases."""
         comparison = len(self.seeds) * len(self.weights) * self.steps
-        return sum(trial.steps for trial in self.search_trials()) + comparison
+        return sum(trial.steps for trial in self.search_trials(ended)) + comparison
+
+    def trial_count(self, ended: Ended) -> int:
+        """Number of trials in both phases."""
+        return len(self.search_trials(ended)) + len(self.seeds) * len(self.weights)
+
+    @property
+    def weight_range(self) -> list[float]:
+        """The lowest and the highest weight that a trial can have."""
+        candidates = [weight for of_pair in self.weights.values() for weight in of_pair]
+        return [min(candidates) / 2**EXTENSIONS, max(candidates) * 2**EXTENSIONS]
+
+    @property
+    def detector_settings(self) -> dict[str, str]:
+        """The settings that all trials of a study share."""
+        return {"detector": self.detector, "precision": self.precision}
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Self:
-        """Read the output of `to_json`; other entries are ignored."""
+        """Read the output of `to_json` and the detector settings; other entries are ignored."""
         weights = {Pair(*pair.split(" + ")): tuple(of_pair) for pair, of_pair in record["weights"].items()}
         return cls(weights, record["seeds"], record["steps"], record["detector"], record["precision"])
 
     def to_json(self) -> dict[str, Any]:
-        """Convert everything that determines the trials to JSON."""
+        """Convert what determines the trials, beside the detector settings, to JSON."""
         return {
-            "detector": self.detector,
-            "precision": self.precision,
             "weights": {str(pair): list(weights) for pair, weights in self.weights.items()},
             "seeds": list(self.seeds),
             "steps": self.steps,
         }
+
+
+def fit_of(trials: Sequence[Trial], ended: Ended) -> WeightFit:
+    """The scores over the weights of trials of one pair."""
+    return cached_fit(tuple((trial.weight, trial.seed, ended[trial]) for trial in trials if trial in ended))
+
+
+@lru_cache(1000)  # of the pairs of a comparison, for whoever looks at the trials again
+def cached_fit(trials: tuple[tuple[float, int, float | None], ...]) -> WeightFit:
+    """The fit to weights, seeds and scores."""
+    scores = {(weight, seed): score for weight, seed, score in trials if score is not None}
+    return WeightFit(scores, failed=[weight for weight, _, score in trials if score is None])
 
 
 @dataclass(frozen=True)

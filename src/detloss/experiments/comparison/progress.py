@@ -19,7 +19,7 @@ from detloss.experiments.console import counted, duration, print_line, progress_
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.devices import Device, DeviceGroup
-from detloss.experiments.training.outcome import Outcome, Phase, Trial
+from detloss.experiments.training.outcome import Phase, Trial
 from detloss.experiments.training.training_loop import measure_speed
 from detloss.experiments.training.workers import Advanced, Failed, Finished, Started
 
@@ -35,9 +35,9 @@ def trial_name(trial: Trial) -> str:
 
 def plan_in_words(plan: Plan) -> str:
     """A plan as a sentence."""
-    search = plan.search_trials()
+    search = plan.search_trials({})
     searched = (
-        f"{counted(len(search), 'trial')} of {counted(search[0].steps, 'step')} to select the weights, then "
+        f"{len(search)} or more trials of {counted(search[0].steps, 'step')} to select the weights, then "
         if search
         else ""
     )
@@ -47,13 +47,14 @@ def plan_in_words(plan: Plan) -> str:
 
 
 def estimated_seconds(
-    plan: Plan, done: Sequence[Outcome], dataset: Dataset, groups: Sequence[DeviceGroup]
+    results: Results, dataset: Dataset, groups: Sequence[DeviceGroup], precision: str
 ) -> float | None:
     """Estimate how long the rest of a plan takes on this machine alone, from a few steps of one pair.
 
     The start of a worker process is assumed to take as long as that of this process did. None: every pair raised
     within these steps, which the trials will report, or a command or function of the user trains.
     """
+    plan, done = replace(results.plan, precision=precision), results.outcomes
     if plan.detector not in DETECTORS:
         return None
     startup = process_time()
@@ -63,8 +64,8 @@ def estimated_seconds(
             break
     else:
         return None
-    steps = plan.step_count - sum(outcome.trial.steps for outcome in done)
-    trials = plan.trial_count - len(done)
+    steps = results.step_count - sum(outcome.trial.steps for outcome in done)
+    trials = results.missing
     return startup + (steps * step / len(groups[0]) + trials * evaluation) / min(len(groups), max(trials, 1))
 
 
@@ -72,15 +73,15 @@ def say_plan(
     console: Console, results: Results, dataset: Dataset, groups: Sequence[DeviceGroup], remarks: Sequence[str]
 ) -> None:
     """Print the plan of a comparison and its estimated duration."""
-    plan, done = results.plan, results.outcomes
+    plan, done = results.plan, len(results.outcomes)
     lines = [*remarks, f"plan: {plan_in_words(plan)}"]
     if done:
-        lines.append(f"finished earlier or by other processes: {len(done)} of {counted(plan.trial_count, 'trial')}")
-    seconds = estimated_seconds(plan, done, dataset, groups) if results.missing else None
+        lines.append(f"finished earlier or by other processes: {done} of {counted(results.trial_count, 'trial')}")
+    seconds = estimated_seconds(results, dataset, groups, plan.precision) if results.missing else None
     if seconds is not None:
         lines.append(f"estimate: about {duration(seconds)} on this machine alone, with {len(groups)} at a time")
         if torch.cuda.is_available():
-            bfloat16 = estimated_seconds(replace(plan, precision="bfloat16"), done, dataset, groups)
+            bfloat16 = estimated_seconds(results, dataset, groups, "bfloat16")
             if bfloat16 is not None and bfloat16 < FASTER * seconds:
                 lines.append(f"about {duration(bfloat16)} with --precision bfloat16, which is less precise")
     for line in lines:
@@ -93,15 +94,20 @@ def remarks_on(settings: ComparisonSettings, results: Results | None = None) -> 
 
 
 def search_remarks(results: Results) -> list[str]:
-    """State which weights the search selected, and which are at an end of the grid."""
-    plan = results.plan
-    if not plan.search_trials() or all(outcome.trial.phase is Phase.SEARCH for outcome in results.outcomes):
+    """State which weights the search selected, and which of them are uncertain."""
+    fits = results.plan.fits(results.ended)
+    if not fits or all(outcome.trial.phase is Phase.SEARCH for outcome in results.outcomes):
         return []
-    selected = plan.best_weights({outcome.trial: outcome.score for outcome in results.outcomes})
-    weights = ", ".join(f"{pair} {weight:g}" for pair, weight in selected.items())
-    ends = [str(pair) for pair, weight in selected.items() if weight in (plan.weights[pair][0], plan.weights[pair][-1])]
-    beyond = f" At the end of the grid, so that a better weight may lie beyond it: {', '.join(ends)}." if ends else ""
-    return [f"Weights selected by the search, on the first seed and the validation images: {weights}.{beyond}"]
+    remarks = [f"Weights selected by the search: {', '.join(f'{pair} {fit.weight:g}' for pair, fit in fits.items())}."]
+    ends = [str(pair) for pair, fit in fits.items() if fit.at_end]
+    if ends:
+        remarks.append(f"At an end of the search, so that a better weight may lie beyond it: {', '.join(ends)}.")
+    flat = [str(pair) for pair, fit in fits.items() if not fit.has_maximum]
+    if flat:
+        remarks.append(
+            f"Weight of the best mean, because the scores have no maximum over the weight: {', '.join(flat)}."
+        )
+    return [" ".join(remarks)]
 
 
 def print_ranking(console: Console, ranking: Ranking) -> None:
@@ -116,14 +122,13 @@ def print_ranking(console: Console, ranking: Ranking) -> None:
 class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
     """One bar for the comparison and one for every running trial, and a line for every trial that ends."""
 
-    def __init__(self, console: Console, plan: Plan, done: list[Outcome]) -> None:
-        self.console = console
-        self.trials = plan.trial_count
-        self.ended = len(done)
-        self.steps = {outcome.trial: outcome.trial.steps for outcome in done}
+    def __init__(self, console: Console, results: Results) -> None:
+        self.console, self.results = console, results
+        self.ended = len(results.outcomes)
+        self.steps = {outcome.trial: outcome.trial.steps for outcome in results.outcomes}
         self.bars = progress_bars(console)
         done_steps = sum(self.steps.values())
-        self.overall = self.bars.add_task("all trials", total=plan.step_count, completed=done_steps, unit="steps")
+        self.overall = self.bars.add_task("all trials", total=results.step_count, completed=done_steps, unit="steps")
         self.running: dict[Trial, TaskID] = {}
 
     def __enter__(self) -> Self:
@@ -169,9 +174,10 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
     def end(self, trial: Trial, result: str) -> None:
         """Replace the bar of a trial that ended by a line."""
         self.ended += 1
+        self.bars.update(self.overall, total=self.results.step_count)
         self.count(trial, trial.steps)
         self.clear(trial)
-        print_line(self.console, f"[{self.ended}/{self.trials}] {trial_name(trial)}: {result}")
+        print_line(self.console, f"[{self.ended}/{self.results.trial_count}] {trial_name(trial)}: {result}")
 
     def clear(self, trial: Trial) -> None:
         """Remove the bar of a trial, if it has one."""

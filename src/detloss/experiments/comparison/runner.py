@@ -75,9 +75,25 @@ class Results:
     running: dict[Trial, list[Snapshot]] = field(default_factory=dict)
 
     @property
+    def ended(self) -> dict[Trial, float | None]:
+        """Scores of the trials that have ended; None if one failed."""
+        scores: dict[Trial, float | None] = {failure.trial: None for failure in self.failures}
+        return scores | {outcome.trial: outcome.score for outcome in self.outcomes}
+
+    @property
+    def trial_count(self) -> int:
+        """Number of planned trials."""
+        return self.plan.trial_count(self.ended)
+
+    @property
+    def step_count(self) -> int:
+        """Number of planned steps."""
+        return self.plan.step_count(self.ended)
+
+    @property
     def missing(self) -> int:
         """Number of planned trials without a result."""
-        return self.plan.trial_count - len(self.outcomes)
+        return self.trial_count - len(self.outcomes)
 
     @property
     def unfinished(self) -> int:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from hashlib import sha256
-from typing import Any
 
+import torch
 from rich.console import Console
 
 import detloss
@@ -23,6 +23,7 @@ from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
 from detloss.experiments.comparison.report.page import LivePage, write_page
 from detloss.experiments.comparison.runner import Comparison, Results, read_results
 from detloss.experiments.comparison.store import TrialStore
+from detloss.experiments.comparison.weight_search import check_search, with_balanced_grids
 from detloss.experiments.console import print_dataset, print_line
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.data.shared_memory import SharedDataset
@@ -77,9 +78,11 @@ class Session:
         load: Callable[[], Dataset] = self.settings.load_data
         if self.dataset.validation:
             print_dataset(self.console, self.dataset)
+            check_search(self.plan, self.dataset)
             load = SharedDataset(self.dataset)
         if self.trainer is None:
             check_trials(self.plan.sample_trials(), self.dataset)
+            self.plan = with_balanced_grids(self.plan, self.dataset, groups[0][0])
         comparison = self.begin(storage, overwrite=overwrite)
         if self.trainer is not None:
             self.trainer.prepare(self.dataset)
@@ -88,7 +91,7 @@ class Session:
         code = 0
         with LivePage(self.write_running) as page:
             page.show(comparison.snapshot())
-            display = ProgressDisplay(self.console, comparison.plan, comparison.outcomes)
+            display = ProgressDisplay(self.console, comparison)
             run = comparison.run
             if self.trainer is not None:
                 run = partial(run, run_trial=self.trainer, in_process=in_process)
@@ -105,10 +108,13 @@ class Session:
 
     def begin(self, storage: str | None, *, overwrite: bool) -> Comparison:
         """Open the folder and the database, with the results that they already contain."""
-        identity = self.plan.to_json() | {"data": self.dataset.fingerprint(), "detloss": detloss.__version__}
-        self.folder.begin(identity, overwrite=overwrite)
+        identity = identity_of(self.plan, self.dataset)
+        self.folder.begin(identity, self.plan.to_json(), overwrite=overwrite)
         self.folder.write_settings(self.settings)
         store = TrialStore(storage or self.folder.study, study_name(identity), self.plan, overwrite=overwrite)
+        if store.plan != self.plan:
+            self.plan = store.plan
+            self.folder.begin(identity, self.plan.to_json(), overwrite=False)
         return Comparison(self.plan, store, self.folder)
 
     def rank(self, results: Results) -> Ranking:
@@ -134,8 +140,14 @@ class Session:
         write_page(self.folder.report, results, self.rank(results), self.dataset, self.settings, running=True)
 
 
-def study_name(identity: Mapping[str, Any]) -> str:
-    """The name in the database of the comparison with this plan."""
+def identity_of(plan: Plan, dataset: Dataset) -> dict[str, str]:
+    """What all trials of a study have in common; trials of other losses, weights, seeds and steps can be added."""
+    versions = {"detloss": detloss.__version__, "torch": torch.__version__.partition("+")[0]}
+    return {"data": dataset.fingerprint(), **versions, **plan.detector_settings}
+
+
+def study_name(identity: Mapping[str, str]) -> str:
+    """The name of a study in the database."""
     return f"detloss compare {sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
@@ -152,11 +164,12 @@ def write_report(console: Console, folder: Folder, settings: ComparisonSettings,
         FolderError: There is no comparison in the folder, or the data have changed.
         StorageError: The database has no such comparison.
     """
-    identity = folder.plan()
-    plan = Plan.from_json(identity)
+    recorded = folder.plan()
+    plan = Plan.from_json(recorded)
     if storage is None and not (folder.path / STUDY).exists():
         address = settings.options.get("storage")
         raise FolderError(f"{folder.path}: found no {STUDY} in it: give the --storage of the comparison, {address}")
+    identity = {name: value for name, value in recorded.items() if name not in plan.to_json()}
     results = read_results(folder, storage or folder.study, study_name(identity), plan)
     session = Session(console, plan, settings, folder)
     found = session.dataset.fingerprint()

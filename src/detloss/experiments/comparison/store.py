@@ -7,7 +7,7 @@ trial where the queue is empty.
 """
 
 import warnings
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import wraps
@@ -32,7 +32,7 @@ from detloss.experiments.comparison.database import (
     redacted_url,
     secrets_in,
 )
-from detloss.experiments.comparison.plan import Pair, Plan, pair_of
+from detloss.experiments.comparison.plan import SEARCH_SEEDS, Pair, Plan, pair_of
 from detloss.experiments.loss_names import ALL_LOSSES, modifier_combinations
 from detloss.experiments.training.outcome import Outcome, Phase, Trial, pack, unpack
 from detloss.experiments.training.workers import Failed
@@ -115,25 +115,29 @@ def distributions_of(plan: Plan) -> dict[str, BaseDistribution]:
     """The distributions of the parameters of all trials of a plan.
 
     Optuna does not allow the categories of a parameter to change within a study, so those of a loss are the names of
-    the catalog.
+    the catalog. Losses with other names are no parameters: a study may get more of them.
     """
-    numbers = {"weight": [weight for candidates in plan.weights.values() for weight in candidates]}
+    numbers = {"weight": plan.weight_range}
     for pair in plan.weights:
         for name, value in loss_parameters(pair).items():
             if isinstance(value, float):
                 numbers.setdefault(name, []).append(value)
-    custom = [pair.box for pair in plan.weights if not pair.cls]
+    catalog = CategoricalDistribution(list(ALL_LOSSES))
     return {
-        "box": CategoricalDistribution(custom or list(ALL_LOSSES)),
-        "cls": CategoricalDistribution([""] if custom else list(ALL_LOSSES)),
+        **({"box": catalog, "cls": catalog} if all(pair.cls for pair in plan.weights) else {}),
         "box.modifiers": CategoricalDistribution(modifier_combinations()),
-        "seed": IntDistribution(min(plan.seeds), max(plan.seeds)),
+        "seed": IntDistribution(min(*plan.seeds, *SEARCH_SEEDS), max(*plan.seeds, *SEARCH_SEEDS)),
         "steps": IntDistribution(1, plan.steps),
         "phase": CategoricalDistribution([phase.value for phase in Phase]),
         "detector": CategoricalDistribution([plan.detector]),
         "precision": CategoricalDistribution([plan.precision]),
         **{name: FloatDistribution(min(values), max(values), log=name == "weight") for name, values in numbers.items()},
     }
+
+
+def ended(latest: Mapping[Trial, FrozenTrial]) -> dict[Trial, float | None]:
+    """The scores of the trials that have ended."""
+    return {trial: record.value for trial, record in latest.items() if record.state.is_finished()}
 
 
 class TrialStore:
@@ -207,7 +211,15 @@ class TrialStore:
             self.storage.set_study_user_attr(self.study_id, "identity", uuid4().hex)
         self.identity = self._identity()
         if not read_only:
+            self._agree_on_grids()
             self._enqueue(restart_failed=True)
+
+    def _agree_on_grids(self) -> None:
+        """Search the weights of the first process: measurements of other machines may differ by rounding."""
+        grids = self.storage.get_study_user_attrs(self.study_id).get("grids", {})
+        self.plan = self.plan.with_grids(grids)
+        self.distributions = distributions_of(self.plan)
+        self.storage.set_study_user_attr(self.study_id, "grids", grids | self.plan.grids)
 
     def claim(self) -> Trial | None:
         """Start the next waiting trial, if there is one; trials of the comparison wait until the search has ended."""
@@ -275,10 +287,10 @@ class TrialStore:
 
     @exclusive
     def results(self, known: Container[Trial] = ()) -> list[Outcome]:
-        """Read the outcomes of trials that are not in `known`, in the order of completion."""
+        """Read the outcomes of planned trials that are not in `known`, in the order of completion."""
         complete = [
             record
-            for trial, record in self._latest().items()
+            for trial, record in self._planned(self._latest()).items()
             if record.state == TrialState.COMPLETE and trial not in known
         ]
         complete.sort(key=lambda record: (record.datetime_complete, record.number))
@@ -286,10 +298,10 @@ class TrialStore:
 
     @exclusive
     def failures(self) -> list[Failed]:
-        """List the trials that ended without a result, each with the reason of its last attempt."""
+        """List the planned trials that ended without a result, each with the reason of its last attempt."""
         return [
             Failed(trial, *(record.user_attrs.get(name, default) for name, default in NO_HEARTBEAT.items()))
-            for trial, record in self._latest().items()
+            for trial, record in self._planned(self._latest()).items()
             if record.state == TrialState.FAIL
         ]
 
@@ -307,6 +319,10 @@ class TrialStore:
         records = self.storage.get_all_trials(self.study_id, deepcopy=False)
         return {Trial.from_settings(record.user_attrs["trial"]): record for record in records}
 
+    def _planned(self, latest: Mapping[Trial, FrozenTrial]) -> dict[Trial, FrozenTrial]:
+        """The records of planned trials; those of another plan are in the study as well."""
+        return {trial: latest[trial] for trial in self.plan.trials(ended(latest)) if trial in latest}
+
     def _identity(self) -> str | None:
         """A unique name of the study: one that replaces it may have the same number."""
         with suppress(KeyError):
@@ -321,7 +337,8 @@ class TrialStore:
 
     def _add(self, trial: Trial, *, attempt: int) -> int:
         """Add a waiting record."""
-        parameters = asdict(trial) | loss_parameters(pair_of(trial))
+        settings = asdict(trial) | loss_parameters(pair_of(trial))
+        parameters = {name: value for name, value in settings.items() if name in self.distributions}
         template = create_trial(
             state=TrialState.WAITING,
             params=parameters,
@@ -334,24 +351,29 @@ class TrialStore:
     def _enqueue(self, *, restart_failed: bool = False) -> dict[Trial, FrozenTrial]:
         """Add waiting records of new trials, of trials whose process died and, if requested, of all failed trials.
 
-        The comparison is enqueued when no trial of the search is open. Pairs in it keep their weight.
+        The comparison is enqueued when no trial of the search is open. Pairs that are compared at the weight of their
+        search keep it: failed trials of their search are not repeated.
 
         Returns:
-            The latest record of every trial.
+            The latest record of every planned trial.
         """
         with without_warnings():
             fail_stale_trials(self.study)
-        latest = self._latest()
-        compared = {pair_of(trial) for trial in latest if trial.phase is Phase.COMPARE}
-        search = self.plan.search_trials()
-        latest = self._add_missing(
-            [trial for trial in search if pair_of(trial) not in compared], latest, restart_failed
-        )
-        if all(latest[trial].state.is_finished() for trial in search):
-            scores = {trial: record.value for trial, record in latest.items() if record.value is not None}
-            comparison = self.plan.comparison_trials(self.plan.best_weights(scores))
-            latest = self._add_missing(comparison, latest, restart_failed)
-        return latest
+        latest, size = self._latest(), -1
+        while len(latest) != size:  # the end of a search may be followed by its extension, or by the comparison
+            size = len(latest)
+            scores = ended(latest)
+            search, comparison = (
+                self.plan.search_trials(scores),
+                self.plan.comparison_trials(self.plan.best_weights(scores)),
+            )
+            compared = {pair_of(trial) for trial in comparison if trial in latest}
+            missing = [trial for trial in search if pair_of(trial) not in compared]
+            if all(trial in scores for trial in search):
+                missing += comparison
+            latest = self._add_missing(missing, latest, restart_failed)
+            restart_failed = False
+        return self._planned(latest)
 
     def _add_missing(
         self, trials: list[Trial], latest: dict[Trial, FrozenTrial], restart_failed: bool

@@ -20,16 +20,18 @@ from time import perf_counter
 import torch
 
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.training_folds import search_dataset
 from detloss.experiments.script_trial import VARIABLE, ScriptTrial
 from detloss.experiments.training import process_guard
 from detloss.experiments.training.coco_files import PredictionsError, read_predictions, sizes_in_files, write_images
 from detloss.experiments.training.devices import Device
-from detloss.experiments.training.outcome import Outcome, Trial, TrialError
+from detloss.experiments.training.outcome import Outcome, Phase, Trial, TrialError
 from detloss.experiments.training.training_loop import OnProgress, outcome_of_predictions
 from detloss.experiments.training.workers import describe_exit
 
 TRIALS, TRIAL_FILE, LOG = "trials", "trial.json", "log.txt"
 TRAIN_FILE, VALIDATION_FILE = "train.json", "validation.json"
+SEARCH = "search"
 """Files of a comparison with a command, in its folder and in those of the trials."""
 
 WITHOUT_DATA = ("steps", "seed", "out", "box", "cls", "weight")
@@ -91,8 +93,19 @@ class Command:
     def prepare(self, dataset: Dataset) -> None:
         """Write the training and the validation images for the scripts."""
         if self.data is not None:
-            write_images(self.folder / TRAIN_FILE, dataset.train, dataset)
-            write_images(self.folder / VALIDATION_FILE, dataset.validation, dataset)
+            (self.folder / SEARCH).mkdir(exist_ok=True)
+            for folder, part in ((self.folder, dataset), (self.folder / SEARCH, search_dataset(dataset))):
+                write_images(folder / TRAIN_FILE, part.train, part)
+                write_images(folder / VALIDATION_FILE, part.validation, part)
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether the search is evaluated on training images that are held out.
+
+        A command with the placeholder {data} selects the images itself, and one without predictions its score.
+        """
+        fields = [field for word in split(self.train) for field in fields_of("train", word)]
+        return self.predictions is not None and "data" not in fields
 
     @property
     def digest(self) -> str:
@@ -123,9 +136,12 @@ class Command:
         Raises:
             TrialError: It failed, reached the time limit, or has no valid result.
         """
-        out = self.folder.resolve() / TRIALS / directory_of(trial)
+        folder = self.folder.resolve()
+        out = folder / TRIALS / directory_of(trial)
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir(parents=True)
+        if trial.phase is Phase.SEARCH and self.holds_out:
+            folder, dataset = folder / SEARCH, search_dataset(dataset)
         script = ScriptTrial(
             trial.box,
             trial.cls,
@@ -134,8 +150,8 @@ class Command:
             trial.steps,
             out,
             data=self.data,
-            train=self.data and self.folder.resolve() / TRAIN_FILE,
-            validation=self.data and self.folder.resolve() / VALIDATION_FILE,
+            train=self.data and folder / TRAIN_FILE,
+            validation=self.data and folder / VALIDATION_FILE,
             sizes=None if self.data is None else sizes_in_files(dataset.train),
         )
         (out / TRIAL_FILE).write_text(script.to_json(), encoding="utf-8")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.data.training_folds import search_dataset
 from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
 from detloss.experiments.training.detector_interface import Detector
 from detloss.experiments.training.detectors import DETECTORS, check_geometry, target_of
@@ -48,7 +49,7 @@ class DetectorError(Exception):
 def run_trial(
     trial: Trial, dataset: Dataset, *, device: Device = Device(), on_progress: OnProgress | None = None
 ) -> Outcome:
-    """Train a detector with the losses of a trial and evaluate it.
+    """Train a detector with the losses of a trial and evaluate it: in a search on training images that are held out.
 
     Trials with the same seed start from the same weights and see the same images in the same order, whatever their
     losses. The same trial on the same processor has the same outcome. The process is left with one torch thread.
@@ -66,8 +67,10 @@ def run_trial(
         ValueError: A loss is not in the catalog or of the wrong kind, or there is no such detector.
         FloatingPointError: A loss or its gradient is not finite.
     """
-    schedule = SnapshotSchedule(dataset, trial.steps) if trial.phase is Phase.COMPARE else None
     losses = losses_of(trial)
+    if trial.phase is Phase.SEARCH:
+        return train_and_evaluate(*losses, trial, search_dataset(dataset), device=device, on_progress=on_progress)
+    schedule = SnapshotSchedule(dataset, trial.steps)
     return train_and_evaluate(*losses, trial, dataset, device=device, on_progress=on_progress, schedule=schedule)
 
 

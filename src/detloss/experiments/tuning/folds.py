@@ -1,10 +1,9 @@
-"""Cross-validation folds, and the training of one candidate on all folds but one or on all training images."""
+"""Training of one candidate on all folds but one or on all training images."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from zlib import crc32
 
-from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.training_folds import fold_dataset
 from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.outcome import Outcome, Trial
@@ -40,30 +39,6 @@ class TuningTrial(Trial):
     def plain(self) -> Trial:
         """Return the attributes that every trial has."""
         return Trial(self.box, self.cls, self.weight, self.seed, self.steps, self.phase, self.detector, self.precision)
-
-
-def assign_folds(samples: Sequence[Sample], folds: int) -> list[int]:
-    """Assign images to folds, in turn, in the order of the checksums of their names.
-
-    The remainder of the checksum is not used, because it may already determine the validation set.
-    """
-    order = sorted(
-        range(len(samples)), key=lambda index: (crc32(samples[index].name.encode(errors="backslashreplace")), index)
-    )
-    members = [0] * len(samples)
-    for position, index in enumerate(order):
-        members[index] = position % folds
-    return members
-
-
-def fold_dataset(dataset: Dataset, fold: int, folds: int) -> Dataset:
-    """Select the training images of a data set: one fold for evaluation, the others for training."""
-    members = assign_folds(dataset.train, folds)
-    return replace(
-        dataset,
-        train=[sample for sample, member in zip(dataset.train, members) if member != fold],
-        validation=[sample for sample, member in zip(dataset.train, members) if member == fold],
-    )
 
 
 def check_folds(dataset: Dataset, folds: int) -> None:

@@ -13,10 +13,10 @@ from detloss.experiments.comparison.statistics import (
     draws_of_images,
 )
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.training_folds import assign_folds
 from detloss.experiments.training.average_precision import average_precisions
 from detloss.experiments.training.workers import Failed
 from detloss.experiments.tuning.candidates import Candidate, State
-from detloss.experiments.tuning.folds import assign_folds
 from detloss.experiments.tuning.search import Design, Validated
 from detloss.experiments.tuning.search_space import code_line
 

@@ -1,0 +1,50 @@
+"""Weight at which the box loss and the class loss have gradients of equal norm."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import islice
+
+import torch
+from torch import Tensor, nn
+
+from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.training.detectors import target_of
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import batch_indices, build, image_batch, losses_of
+
+BATCHES = 2
+
+
+def balanced_weight(trial: Trial, dataset: Dataset, device: str = "cpu") -> float:
+    """Measure the weight at which both losses of a trial have gradients of equal norm, at initialization.
+
+    The gradients are those in the parameters that both losses train, on a few batches.
+
+    Args:
+        trial: Losses and detector.
+        dataset: Its training images are used.
+        device: Where to compute.
+
+    Returns:
+        The weight. It is infinite if the box loss has no gradient, 0 if the class loss has none, and NaN if a gradient
+        is not finite.
+    """
+    model = build(*losses_of(trial), replace(trial, weight=1.0), dataset)
+    model.to(device)
+    model.train()
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    norms = torch.zeros(2, dtype=torch.float64)
+    for indices in islice(batch_indices(len(dataset.train), trial.seed), BATCHES):
+        batch = [dataset.train[index] for index in indices]
+        terms = model.loss(image_batch(batch, device), [target_of(sample, device) for sample in batch])
+        norms += shared_norms([terms["classification"], terms["box"]], parameters)
+    classification, box = norms
+    return (classification / box).item()
+
+
+def shared_norms(terms: Sequence[Tensor], parameters: Sequence[nn.Parameter]) -> Tensor:
+    """The norm of the gradient of each term in the parameters on which all terms depend."""
+    gradients = [torch.autograd.grad(term, parameters, retain_graph=True, allow_unused=True) for term in terms]
+    shared = [of_terms for of_terms in zip(*gradients) if all(gradient is not None for gradient in of_terms)]
+    norms = [torch.stack([gradient.double().norm() for gradient in of_term]).norm() for of_term in zip(*shared)]
+    return torch.stack(norms).cpu()
