@@ -77,6 +77,7 @@ def test_examples_of_function_and_module_agree(loss) -> None:
     assert function.splitlines()[-1] == module.splitlines()[-1]
     unit = "element" if loss.kind is Kind.REGRESSION else "row"
     assert f"excludes the last {unit}" in function
+    assert max(len(line) for line in f"{function}\n{module}".splitlines()) <= 3 + 88, "the width of a code block"
 
 
 def test_a_session_shows_the_output_of_expressions() -> None:
@@ -108,7 +109,7 @@ def test_a_formula_precedes_the_advice(introduction: str, present: bool) -> None
 @pytest.mark.parametrize("name", ["inner-siou", "focaler-ciou", "alpha-diou", "wise-inner-giou", "log_iou"])
 def test_the_code_of_a_composition_is_the_loss_of_that_name(name: str) -> None:
     loss = loss_named(name)
-    written = eval(code(loss), vars(detloss))
+    written = eval(code(loss), {name: getattr(detloss, name) for name in detloss.__all__})
     built = loss.build()
     assert written.options() == built.options()
     assert type(written) is type(getattr(built, "loss", built))

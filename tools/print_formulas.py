@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from detloss import formulas
-from detloss.formulas.axis_aligned import AXES, GENERATED, OPTIONAL, AxisDifferences, axis_aligned, measures_of_boxes
-from detloss.formulas.mask_sums import mask_derivatives, mask_parts
+from detloss.formulas.axis_aligned import (
+    AXES,
+    OPTIONAL,
+    AxisDifferences,
+    axis_aligned,
+    generated_measures,
+    measures_of_boxes,
+)
+from detloss.formulas.mask_sums import mask_derivatives, mask_parts, raised_logit
 from detloss.formulas.measures import INNER, AxisMeasures, AxisSlopes, PairMeasures, Slopes, needs
 from detloss.formulas.modifiers import INNER_RATIO, Modified
 from detloss.geometry import FORMATS
@@ -24,16 +31,15 @@ def programs() -> Iterator[Program]:
     """Every formula that a loop of the fused kernels calls."""
     for formula in (*formulas.REGRESSION, *formulas.BINARY, *formulas.SOFTMAX):
         yield straight(formula)
-    for formula in (mask_parts, mask_derivatives, *formulas.MASKS):
+    for formula in (raised_logit, mask_parts, mask_derivatives, *formulas.MASKS):
         yield straight(formula)
     yield from {formula.__name__: penalty(formula) for formula in formulas.PENALTIES}.values()
     for each in FORMATS.values():
         yield straight(each.differences_of)
         yield straight(each.derivatives_by)
     for dims in formulas.DIMENSIONS:
-        for end, optional in GENERATED.items():
-            if dims == 2 or not optional:
-                yield geometry(dims, f"axis_aligned_{dims}{end}", optional)
+        for end, optional in generated_measures(dims).items():
+            yield geometry(dims, f"axis_aligned_{dims}{end}", optional)
 
 
 def straight(formula: Callable[..., Any]) -> Program:
@@ -88,7 +94,7 @@ def padded(numbers: Sequence[Any], count: int) -> tuple[Any, ...]:
 def geometry(dims: int, name: str, optional: frozenset[str]) -> Program:
     """Axis-aligned boxes of so many axes, with the penalty and the format left open."""
     measures = measures_of_boxes(dims).difference(OPTIONAL) | optional
-    parameters = ("exchanged", *PARAMETERS) if optional >= AXES else ()
+    parameters = ("exchanged", *PARAMETERS) if "exchanged" in optional else ()
     inputs = tuple(f"{box}{k}" for box in ("pred", "target") for k in range(2 * dims))
 
     def penalty(m: Any, pair: PairMeasures, *parameters: Any) -> tuple[Any, Any, Slopes]:
@@ -99,9 +105,10 @@ def geometry(dims: int, name: str, optional: frozenset[str]) -> Program:
         has_inner_boxes = optional >= INNER
         if not has_inner_boxes:
             pair = pair._replace(inner_difference=pair.symmetric_difference, inner_intersection=pair.intersection)
-        measures = padded([*pair[:-1], *chain(*pair.axes)], len(MEASURES))
+        measures = padded([*pair[:-1], *chain(*(pair.axes or ()))], len(MEASURES))
         loss, similarity, *numbers = m.open("penalty", 2 + len(SLOPES), *measures, *parameters)
-        slopes = Slopes(*numbers[: len(Slopes._fields) - 1], grouped(AxisSlopes, numbers[len(Slopes._fields) - 1 :]))
+        own, axes = numbers[: len(Slopes._fields) - 1], numbers[len(Slopes._fields) - 1 :]
+        slopes = Slopes(*own, () if pair.axes is None else grouped(AxisSlopes, axes))
         if not has_inner_boxes:
             slopes = slopes.plus(Slopes(slopes.inner_difference, slopes.inner_intersection))
         return loss, similarity, slopes

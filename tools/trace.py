@@ -103,7 +103,8 @@ class Program:
 def traced(name: str, inputs: tuple[str, ...], formula: Callable[..., tuple[Any, ...]]) -> Program:
     """The program of `formula(m, *inputs)`, without the steps that no output needs."""
     trace = Trace()
-    outputs = tuple(formula(trace, *(Symbol(trace, each) for each in inputs)))
+    result = formula(trace, *(Symbol(trace, each) for each in inputs))
+    outputs = (result,) if isinstance(result, Symbol) else tuple(result)
     return Program(name, inputs, needed(tuple(trace.steps), outputs), outputs)
 
 

@@ -10,6 +10,8 @@ from detloss.catalog import Kind, Loss, Sizes
 SIZES = Sizes(image=(8.0, 6.0), objects=2.0)
 LOGITS = "pred = torch.tensor([[2., -1., 0.], [-3., 1., 2.], [0., 0., 0.]])"
 WEIGHT = "weight = torch.tensor([1.0, 0.5, 0.0])  # excludes the last row"
+ROW_WEIGHT = "weight = torch.tensor([[1.], [0.5], [0.]])  # one per row; excludes the last row"
+WIDTH = 88  # characters of a code block
 INPUTS: dict[Kind, tuple[str, str, str]] = {
     Kind.REGRESSION: (
         "pred = torch.tensor([0.5, -2.0, 30.0])",
@@ -29,17 +31,17 @@ INPUTS: dict[Kind, tuple[str, str, str]] = {
     Kind.SIGMOID: (
         LOGITS,
         "target = torch.tensor([0, 2, 3])  # 3 is background",
-        "weight = torch.tensor([[1.], [0.5], [0.]])  # one weight per row; excludes the last row",
+        ROW_WEIGHT,
     ),
     Kind.QUALITY: (
         LOGITS,
         "target = torch.tensor([0, 2, 3])  # 3 is background",
-        "weight = torch.tensor([[1.], [0.5], [0.]])  # one weight per row; excludes the last row",
+        ROW_WEIGHT,
     ),
     Kind.HEATMAP: (
         LOGITS,
         "target = torch.tensor([[1.0, 0.3, 0.0], [0.0, 0.6, 1.0], [0.0, 0.0, 0.0]])",
-        "weight = torch.tensor([[1.], [0.5], [0.]])  # one weight per row; excludes the last row",
+        ROW_WEIGHT,
     ),
     Kind.SOFTMAX: (LOGITS, "target = torch.tensor([0, 2, 1])", WEIGHT),
     Kind.DISTRIBUTION: (LOGITS, "target = torch.tensor([0.25, 1.5, 2.0])", WEIGHT),
@@ -82,5 +84,13 @@ class Session:
             output = StringIO()
             with redirect_stdout(output):
                 exec(compile(statement, "<example>", "single"), self.names)
-            lines += [f">>> {statement}", *output.getvalue().splitlines()]
+            lines += [*written(statement), *output.getvalue().splitlines()]
         return "\n".join([".. code-block:: pycon", "", *(f"   {line}" for line in lines)])
+
+
+def written(statement: str) -> list[str]:
+    """The lines of a statement in a session; the arguments of a call that is too wide are on their own line."""
+    if len(statement) + len(">>> ") <= WIDTH:
+        return [f">>> {statement}"]
+    function, arguments = statement.removesuffix(")").split("(", 1)
+    return [f">>> {function}(", f"...     {arguments}", "... )"]

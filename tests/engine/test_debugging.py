@@ -1,6 +1,7 @@
 """Diagnosis of invalid values: `doctor` reports the row, `validating` rejects it."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -52,6 +53,39 @@ def test_logits_targets_and_weights() -> None:
     assert text.startswith("l1_loss: the loss is nan at [1, 0]: weight[1, 0] holds inf\n")
     text = examined(lambda: detloss.l1_loss(torch.ones(2), torch.zeros(2), normalizer=torch.tensor(NAN)))
     assert "normalizer is nan" in text
+
+
+QUALITY_LOSSES = (
+    detloss.quality_focal_loss,
+    detloss.varifocal_loss,
+    detloss.matchability_aware_loss,
+    detloss.iou_aware_cross_entropy_loss,
+)
+
+
+@pytest.mark.parametrize("loss", QUALITY_LOSSES, ids=lambda loss: loss.__name__)
+def test_the_quality_of_a_positive(loss: Callable[..., torch.Tensor]) -> None:
+    logits, quality = torch.zeros(3, 2), torch.tensor([0.5, NAN, NAN])
+    text = examined(lambda: loss(logits, torch.tensor([0, 1, 2]), quality=quality))
+    assert text.splitlines() == [
+        f"{loss.__name__}: the loss is nan at [1, 1]: quality[1] holds nan",
+        "  logits[1, 1] = 0.0",
+        "  target[1] = 1",
+        "  quality[1] = nan",
+    ]
+    text = examined(lambda: loss(logits, torch.eye(3, 2), quality=quality[:, None].expand(3, 2)))
+    assert text.splitlines()[0] == f"{loss.__name__}: the loss is nan at [1, 1]: quality[1, 1] holds nan"
+    logits[2, 0] = NAN  # the quality of background is not read
+    text = examined(lambda: loss(logits, torch.tensor([0, 2, 2]), quality=quality))
+    assert text.splitlines()[0] == f"{loss.__name__}: the loss is nan at [2, 0]: logits[2, 0] holds nan"
+    assert "quality" not in "".join(text.splitlines()[1:])
+
+
+def test_a_quality_out_of_range() -> None:
+    quality = torch.tensor([-0.5])
+    text = examined(lambda: detloss.matchability_aware_loss(torch.zeros(1, 2), torch.tensor([0]), quality=quality))
+    assert text.splitlines()[0].endswith("at [0, 0]: quality[0] is not in [0, 1]")
+    assert text.splitlines()[-1] == "  quality[0] = -0.5"
 
 
 def test_a_value_above_the_dtype() -> None:

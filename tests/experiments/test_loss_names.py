@@ -143,6 +143,23 @@ def test_errors_name_the_prefix(text: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+IOU_LOSSES = "giou, diou, ciou, eiou, siou, mpdiou, "
+
+
+@pytest.mark.parametrize(
+    ("prefix", "losses"),
+    [
+        ("inner", f"iou, {IOU_LOSSES}wiou, shapeiou, piou"),
+        ("wise", f"iou, log_iou, {IOU_LOSSES}nwd, wiou, shapeiou, piou"),
+        ("focal", f"iou, log_iou, {IOU_LOSSES}nwd, wiou, shapeiou, piou"),
+    ],
+)
+def test_an_impossible_prefix_lists_the_losses_that_accept_it(prefix: str, losses: str) -> None:
+    with pytest.raises(LossNameError) as caught:
+        loss_named(f"{prefix}-l1")
+    assert str(caught.value) == f"{prefix}-l1: expected one of the losses {losses} after {prefix}-, got l1"
+
+
 def test_a_loss_of_another_kind_is_named_as_such() -> None:
     for text, losses, message in (
         ("focal:gamma=1", BOX_LOSSES, "'focal' is a loss of "),

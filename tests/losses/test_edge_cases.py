@@ -9,6 +9,8 @@ import torch
 
 import detloss
 from detloss.kernels import AVAILABLE
+from tests.oracle import masks
+from tests.oracle.ulp import derivative_error, value_error
 
 
 @pytest.fixture(autouse=True, params=AVAILABLE["cpu"])
@@ -173,6 +175,43 @@ def test_smooth_l1_at_its_corner_and_at_a_subnormal_beta() -> None:
     loss = detloss.smooth_l1_loss(pred, torch.zeros(1), beta=1e-39, weight=weight)
     by_weight = torch.autograd.grad(loss, weight, create_graph=True)[0]
     assert torch.autograd.grad(by_weight, pred)[0] == 1
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(0.5, 0.5), (0.3, 0.7), (0.5, 0.0)])
+@pytest.mark.parametrize(
+    ("dtype", "lowest", "highest"),
+    [
+        (torch.float32, -110.0, -90.0),
+        (torch.float32, -1.01e9, -1e9),
+        (torch.float64, -750.0, -720.0),
+        (torch.float64, -60.0, -70.0),
+    ],
+)
+def test_masks_whose_probabilities_underflow(
+    dtype: torch.dtype, lowest: float, highest: float, alpha: float, beta: float, seed: int
+) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    for elements in (1, 2, 5, 40):
+        for share in (0.0, 0.3):
+            logits = torch.empty(elements, dtype=torch.float64).uniform_(*sorted((lowest, highest)), generator=draw)
+            target = (torch.rand(elements, generator=draw) < share).to(dtype)
+            pred, given = logits.to(dtype).requires_grad_(), target.requires_grad_()
+            loss = detloss.tversky_loss(pred, given, alpha=alpha, beta=beta)
+            gradients = torch.autograd.grad(loss, (pred, given))
+            exact = masks.tversky(pred.tolist(), target.tolist(), alpha, beta)
+            assert value_error(loss.item(), exact.value, dtype) <= 6
+            for gradient, derivatives in zip(gradients, (exact.by_pred, exact.by_target), strict=True):
+                for got, derivative in zip(gradient.tolist(), derivatives, strict=True):
+                    assert derivative_error(got, derivative, dtype) <= 12
+
+
+@pytest.mark.parametrize("elements", [0, 3])
+def test_a_mask_without_any_probability_is_empty(elements: int) -> None:
+    logits = torch.full((2, elements), -math.inf, requires_grad=True)
+    loss = detloss.dice_loss(logits, torch.zeros_like(logits))
+    (gradient,) = torch.autograd.grad(loss, logits)
+    assert loss == 0
+    assert torch.equal(gradient, torch.zeros_like(logits))
 
 
 @pytest.mark.parametrize("backend", AVAILABLE["cpu"])

@@ -14,6 +14,7 @@ from detloss import AxisAligned, Cuboid, Overlap, Polygon, Polytope, Rotated
 from tests.definitions import boxes as definitions
 from tests.definitions.arithmetic import gradient
 from tests.support.loss_table import BOXES, Row
+from tests.support.marks import exhaustive_except
 
 IMAGE = (8.0, 6.0)
 LOSSES: dict[str, tuple[Callable[..., Tensor], Callable[..., object], dict[str, object]]] = {
@@ -54,7 +55,9 @@ def both(loss: Callable[..., Tensor], *rows: list[float], **options: object) -> 
 
 
 @pytest.mark.parametrize("backend", (detloss.backends()["cpu"] == "cpp" and ["cpp", "eager"]) or ["eager"])
-@pytest.mark.parametrize("modifiers", MODIFIERS, ids=str)
+@pytest.mark.parametrize(
+    "modifiers", exhaustive_except(MODIFIERS, lambda each: each not in ({"power": 0.5}, {"inner": 1.25})), ids=str
+)
 @every_loss
 def test_values_and_gradients_are_those_of_the_definition(name: str, modifiers: dict, backend: str) -> None:
     loss, definition, options = LOSSES[name]
@@ -168,7 +171,7 @@ def test_gradients_of_inner_shapes_are_difference_quotients(shape: str, modifier
     )
     function = detloss.generalized_iou_loss if geometry.dims == 2 else detloss.iou_loss
     loss = partial(function, geometry=geometry, overlap=Overlap(**modifiers))
-    assert torch.autograd.gradcheck(loss, (pred.requires_grad_(), target.requires_grad_()), atol=1e-6)
+    assert torch.autograd.gradcheck(loss, (pred.requires_grad_(), target.requires_grad_()), atol=1e-6, fast_mode=True)
 
 
 def test_inner_half_spaces_have_the_gradient_of_difference_quotients() -> None:

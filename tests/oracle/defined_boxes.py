@@ -71,6 +71,34 @@ def of_side_differences(pair: Pair) -> list[mpf]:
     return [2 * abs(quotient(quotient(d, span), span)) for d, span in zip(pair.differences, pair.spans)]
 
 
+def of_angles_and_shapes(pair: Pair, theta: float = 4.0) -> list[mpf]:
+    """SIoU: by center, angle, side of the enclosing box, and side; a rounding of an exponent has its size as a factor.
+
+    A shift of the centers is half the sum of the differences of two edges, which are terms as well.
+    """
+    shifts = [abs(shift) for shift in pair.shifts]
+    offsets = [max(abs(shift), abs(a) / 2, abs(b) / 2) for shift, a, b in zip(pair.shifts, pair.starts, pair.ends)]
+    gamma = 2 - quotient(2 * shifts[0] * shifts[1], pair.distance)
+    exponents = [gamma * quotient(shift, span) ** 2 for shift, span in zip(shifts, pair.spans)]
+    focus = sum(exponent * exp(-exponent) for exponent in exponents) / gamma
+    found = []
+    for k, (exponent, span) in enumerate(zip(exponents, pair.spans)):
+        by_center = gamma * (1 + exponent) * exp(-exponent) * quotient(quotient(offsets[k], span), span) / 2
+        by_angle = focus * quotient(offsets[1 - k], pair.distance) / 2
+        by_span = quotient(exponent * exp(-exponent), span)
+        found.append(max(by_center, by_angle, by_span, _of_shape(pair, k, theta)))
+    return found
+
+
+def _of_shape(pair: Pair, k: int, theta: float) -> mpf:
+    """Half the shape cost of SIoU by the shorter side of an axis."""
+    larger = max(pair.sides[k], pair.target_sides[k])
+    if larger <= 0:
+        return ZERO
+    decay = exp(-abs(pair.differences[k]) / larger)
+    return theta * (1 - decay) ** (theta - 1) * decay / larger / 2
+
+
 def of_corners(pair: Pair, image_size: Sequence[float]) -> list[mpf]:
     """MPDIoU: by both edges of an axis."""
     square = sum(mpf(length) ** 2 for length in image_size)
@@ -90,8 +118,9 @@ def of_edge_offsets(pair: Pair) -> list[mpf]:
     offset, edges = edge_offset(pair), 2 * len(pair.sides)
     if isinf(offset):
         return [ZERO for _ in pair.sides]
-    factor = 2 * offset * (1 + offset**2) * exp(-(offset**2)) / edges
-    sizes = zip(pair.starts, pair.ends, pair.target_sides)
+    sizes = list(zip(pair.starts, pair.ends, pair.target_sides))
+    size = sum(abs(quotient(abs(a) + abs(b), side)) for a, b, side in sizes) / edges  # inverted sides are negative
+    factor = 2 * size * (1 + abs(offset) * size) * exp(-(offset**2)) / edges
     return [
         factor * max(abs(quotient(1, side)), abs(quotient(quotient(abs(a) + abs(b), side), side)))
         for a, b, side in sizes

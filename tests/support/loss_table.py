@@ -23,6 +23,7 @@ from tests.oracle import classification, masks, quality, regression
 from tests.oracle.defined_boxes import (
     Defined,
     nothing,
+    of_angles_and_shapes,
     of_corners,
     of_edge_offsets,
     of_gaussians,
@@ -395,7 +396,7 @@ TABLE = (
         "siou",
         textbook.boxes,
         by_sides.scylla_iou,
-        Defined(definitions.siou, exact_boxes.diou),
+        Defined(definitions.siou, exact_boxes.diou, terms=of_angles_and_shapes),
         ((*OFFSET, [0.9181052479730968]), (SQUARE, SHIFTED, [0.9623035403284874])),
         bound="smooth",
         highest=2.2,

@@ -4,12 +4,13 @@
 that they would launch is compiled for an architecture and handed to the assembler.
 """
 
+import inspect
 import json
 import re
 import subprocess
 import tempfile
-from collections.abc import Collection, Iterator
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import torch
@@ -18,7 +19,7 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.runtime.jit import JITFunction
 
-from detloss.formulas import PENALTIES, elementwise, mask_sums, softmax
+from detloss.formulas import BINARY, MASKS, PENALTIES, REGRESSION, SOFTMAX, elementwise, penalties, softmax
 from detloss.geometry import AxisAligned
 from detloss.kernels.interface import (
     BinaryRequest,
@@ -53,44 +54,80 @@ class Absent:
         return 0
 
 
-def losses(dtype: torch.dtype) -> Iterator[tuple[str, Request, Tensor, Tensor, tuple[float | Tensor, ...]]]:
-    """Every kernel of weight, by the name of its loss."""
+class Loss(NamedTuple):
+    """A loss to build, with operands of the sizes and layouts that decide its code."""
+
+    name: str
+    request: Request
+    pred: Tensor
+    target: Tensor
+    parameters: tuple[float | Tensor, ...] = ()
+    needs_target_gradient: bool = False
+
+
+def losses(dtype: torch.dtype) -> Iterator[Loss]:
+    """Every formula, and every branch of the kernels that changes much of their code."""
+    yield from elementwise_losses(dtype)
+    yield from softmax_losses(dtype)
+    yield from box_losses(dtype)
+
+
+def parameter_names(formula: Callable[..., Any], operands: int) -> list[str]:
+    """The names of a formula's parameters, after the vocabulary and the operands."""
+    return list(inspect.signature(formula).parameters)[1 + operands :]
+
+
+def elementwise_losses(dtype: torch.dtype) -> Iterator[Loss]:
+    """Losses of elements and of masks; every quality has its own value."""
     numbers = torch.zeros(65536, dtype=dtype)
-    yield "l1", ElementwiseRequest(elementwise.l1), numbers, numbers, ()
-    yield "smooth_l1", ElementwiseRequest(elementwise.smooth_l1), numbers, numbers, (1.0,)
-    yield "charbonnier", ElementwiseRequest(elementwise.charbonnier), numbers, numbers, (1.0,)
-    yield "log_cosh", ElementwiseRequest(elementwise.log_cosh), numbers, numbers, ()
+    for formula in REGRESSION:
+        count = len(parameter_names(formula, operands=2))
+        yield Loss(formula.__name__, ElementwiseRequest(formula), numbers, numbers, (1.0,) * count)
     logits, classes = torch.zeros(4096, 80, dtype=dtype), torch.zeros(4096, dtype=torch.int64)
-    yield "bce", BinaryRequest(elementwise.binary_cross_entropy, None, 0.0), logits, logits, ()
-    focal = elementwise.sigmoid_focal, (0.25, 0.75, 2.0)
-    yield "focal", BinaryRequest(focal[0], None, 0.0), logits, logits, focal[1]
-    yield "focal, indices", BinaryRequest(focal[0], -1, 0.0), logits, classes, focal[1]
-    yield "ce", SoftmaxRequest(softmax.cross_entropy, -100, 0.0), logits, classes, (1.0,)
-    yield "soft ce", SoftmaxRequest(softmax.cross_entropy, -100, 0.0), logits, logits, (1.0,)
-    yield "softmax_focal", SoftmaxRequest(softmax.softmax_focal, -100, 0.0), logits, classes, (1.0, 2.0)
-    leading = 2.0
-    yield "poly", SoftmaxRequest(softmax.poly_softmax_focal, -100, 0.0), logits, classes, (1.0, 2.0, leading)
-    offset = torch.zeros(80)
-    adjusted = SoftmaxRequest(softmax.cross_entropy, -100, 0.0, is_adjusted=True)
-    yield "adjusted ce", adjusted, logits, classes, (1.0, offset, offset)
-    values, bins = torch.zeros(65536, 33, dtype=dtype), torch.arange(33.0)
-    between = DistributionRequest(softmax.cross_entropy, excess=True)
-    yield "dfl", between, values[:, :17].contiguous(), values[:, 0].contiguous(), ()
-    yield "dfl, bins", between, values, values[:, 0].contiguous(), (bins,)
-    many = torch.zeros(16, 32000, dtype=dtype)
-    yield "ce, 32000 classes", SoftmaxRequest(softmax.cross_entropy, -100, 0.0), many, classes[:16], (1.0,)
-    yield (
-        "focal, several steps",
-        BinaryRequest(focal[0], None, 0.0),
-        *[torch.zeros(2**17, 80, dtype=dtype)] * 2,
-        focal[1],
-    )
+    for formula in BINARY:
+        parameters = tuple(logits if name == "quality" else 1.0 for name in parameter_names(formula, operands=4))
+        yield Loss(formula.__name__, BinaryRequest(formula, None, 0.0), logits, logits, parameters)
+    focal, many = elementwise.sigmoid_focal, torch.zeros(2**17, 80, dtype=dtype)
+    yield Loss("sigmoid_focal, indices", BinaryRequest(focal, -1, 0.0), logits, classes, (1.0, 1.0, 1.0))
+    yield Loss("sigmoid_focal, several steps", BinaryRequest(focal, None, 0.0), many, many, (1.0, 1.0, 1.0))
     masks = torch.zeros(300, 12544, dtype=dtype)
-    yield "dice", MaskRequest(mask_sums.tversky), masks, masks, (0.5, 0.5)
+    for formula in MASKS:
+        yield Loss(formula.__name__, MaskRequest(formula), masks, masks, (1.0, 1.0), needs_target_gradient=True)
+
+
+def softmax_losses(dtype: torch.dtype) -> Iterator[Loss]:
+    """Losses of rows of logits; the first parameter of a softmax loss is the class weight."""
+    logits, classes = torch.zeros(4096, 80, dtype=dtype), torch.zeros(4096, dtype=torch.int64)
+    for formula in SOFTMAX:
+        parameters = (1.0,) * (1 + len(parameter_names(formula, operands=3)))
+        yield Loss(formula.__name__, SoftmaxRequest(formula, -100, 0.0), logits, classes, parameters)
+    request = SoftmaxRequest(softmax.cross_entropy, -100, 0.0)
+    yield Loss("cross_entropy, soft targets", request, logits, logits, (1.0,), needs_target_gradient=True)
+    offset = torch.zeros(80)
+    yield Loss("cross_entropy, adjusted", request._replace(is_adjusted=True), logits, classes, (1.0, offset, offset))
+    yield Loss("cross_entropy, 21 classes", request, logits[:, :21].contiguous(), classes, (1.0,))
+    many = torch.zeros(16, 32000, dtype=dtype)
+    yield Loss("cross_entropy, 32000 classes", request, many, classes[:16], (1.0,))
+    between, values = DistributionRequest(softmax.cross_entropy, excess=True), logits[:, 0].contiguous()
+    for count in (16, 17):
+        bins = logits[:, :count].contiguous()
+        yield Loss(f"distribution_focal, {count} bins", between, bins, values)
+        yield Loss(f"distribution_focal, values of {count} bins", between, bins, values, (torch.arange(float(count)),))
+
+
+def box_losses(dtype: torch.dtype) -> Iterator[Loss]:
+    """Losses of pairs of boxes; of two modified penalties of one name, the one with inner boxes, which has more code."""
     boxes = torch.zeros(65536, 4, dtype=dtype)
-    for penalty in PENALTIES:
-        request = BoxRequest(penalty, AxisAligned(), measure=False)
-        yield penalty.__name__, request, boxes, boxes, ()
+    for name, penalty in {penalty.__name__: penalty for penalty in PENALTIES}.items():
+        yield Loss(name, BoxRequest(penalty, AxisAligned(), measure=False), boxes, boxes)
+    request = BoxRequest(penalties.complete_iou, AxisAligned("cxcywh"), measure=False)
+    yield Loss("complete_iou, both gradients", request, boxes, boxes, needs_target_gradient=True)
+    request = BoxRequest(penalties.minimum_points_distance_iou, AxisAligned(), measure=False)
+    yield Loss("minimum_points_distance_iou, length per box", request, boxes, boxes, (boxes[:, 0],))
+    for dims in (1, 3):
+        rows = torch.zeros(65536, 2 * dims, dtype=dtype)
+        request = BoxRequest(penalties.generalized_iou, AxisAligned(dims=dims), measure=False)
+        yield Loss(f"generalized_iou, {dims} dimensions", request, rows, rows)
 
 
 def assembled(name: str, kernel: Any, architecture: int) -> dict[str, Any]:
@@ -125,14 +162,15 @@ def built(architecture: int, dtype: torch.dtype, wanted: Collection[str]) -> Ite
     triton.runtime.driver.set_active(Absent(architecture))
     seen: list[Any] = []
     with patch.object(JITFunction, "run", stopped):
-        for name, request, pred, target, parameters in losses(dtype):
-            if name in wanted:
-                call = Call(pred, target, None, None, parameters, request, "mean")
-                value, d_pred, *_ = launch.evaluate(call, True, False)
+        for loss in losses(dtype):
+            if loss.name in wanted:
+                call = Call(loss.pred, loss.target, None, None, loss.parameters, loss.request, "mean")
+                value, d_pred, *_ = launch.evaluate(call, True, loss.needs_target_gradient)
+                assert d_pred is not None
                 launch.scaled(d_pred, value)
             for kernel in launched:
                 if kernel not in seen:
-                    yield assembled(f"{name} {dtype}", kernel, architecture)
+                    yield assembled(f"{loss.name} {dtype}", kernel, architecture)
             seen += launched
             launched.clear()
         numbers = torch.zeros(16)
@@ -141,10 +179,13 @@ def built(architecture: int, dtype: torch.dtype, wanted: Collection[str]) -> Ite
 
 
 if __name__ == "__main__":
-    every = [name for name, *_ in losses(torch.float32)]
+    every = [loss.name for loss in losses(torch.float32)]
     for plan in (
         *((architecture, torch.float32, every) for architecture in (80, 90, 100)),
-        *((90, dtype, ("smooth_l1", "focal", "ce", "complete_iou")) for dtype in (torch.float64, torch.bfloat16)),
+        *(
+            (90, dtype, ("smooth_l1", "sigmoid_focal", "cross_entropy", "complete_iou"))
+            for dtype in (torch.float64, torch.bfloat16)
+        ),
     ):
         for result in built(*plan):
             print(json.dumps(result))

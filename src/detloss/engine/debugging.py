@@ -1,6 +1,7 @@
 """Debugging of non-finite losses and validation of inputs: `doctor` and `validating`."""
 
 import contextlib
+import inspect
 import math
 import warnings
 from collections.abc import Iterator
@@ -232,7 +233,8 @@ def report(call: Call, what: str, at: tuple[int, ...] | None, otherwise: str) ->
     """Raise or warn with the function, the row, its inputs and those of them that explain the fault."""
     culprits, inputs = [], []
     pred, target = call.pred, call.target
-    for operand, tensor in zip((*call.operand_names, "weight"), (pred, target, call.weight)):
+    operands = pred, target, call.weight, None if at is None else quality_at(call, at)
+    for operand, tensor in zip((*call.operand_names, "weight", "quality"), operands):
         if tensor is None or at is None:
             continue
         if operand == "weight":
@@ -247,6 +249,8 @@ def report(call: Call, what: str, at: tuple[int, ...] | None, otherwise: str) ->
         )
         if broken.numel():
             culprits.append(f"{checks.element(operand, index)} holds {broken.flatten()[0].item()}")
+        elif operand == "quality" and not 0 <= entry.item() <= 1:
+            culprits.append(f"{checks.element(operand, index)} is not in [0, 1]")
         if operand == call.operand_names[1] and call.has_indices and isinstance(call.request, ClassRequest):
             last = call.request.last_index(pred)
             if not 0 <= entry.item() <= last:
@@ -258,3 +262,14 @@ def report(call: Call, what: str, at: tuple[int, ...] | None, otherwise: str) ->
         warnings.warn(message, RuntimeWarning, stacklevel=2)
     else:
         raise NonFiniteLossError(message)
+
+
+def quality_at(call: Call, at: tuple[int, ...]) -> Tensor | None:
+    """The qualities of a call in the shape of its target; None if its loss reads none, as for background."""
+    if "quality" not in inspect.signature(call.request.formula).parameters:
+        return None
+    quality = call.parameters[0]
+    is_positive = call.target[at[:-1]] == at[-1] if call.has_indices else call.target[at] != 0
+    if not isinstance(quality, Tensor) or not is_positive:
+        return None
+    return quality.squeeze(-1) if call.has_indices else quality

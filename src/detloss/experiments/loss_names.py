@@ -100,9 +100,10 @@ def modifiers_named(words: Sequence[str], loss: Loss) -> list[Modifier]:
             raise LossNameError(f"No such prefix: {word!r}{similar} There are: {known}.")
         if words.count(word) > 1:
             raise LossNameError(f"{name}: expected every prefix once, got {word!r} twice")
-        if not can_follow(loss, MODIFIERS_BY_NAME[word]):
-            composable = ", ".join(each.name for each in BOX_LOSSES.values() if has_overlap(each))
-            raise LossNameError(f"{name}: expected one of the losses {composable} after {word}-, got {loss.name}")
+        modifier = MODIFIERS_BY_NAME[word]
+        if not can_follow(loss, modifier):
+            possible = ", ".join(each.name for each in BOX_LOSSES.values() if can_follow(each, modifier))
+            raise LossNameError(f"{name}: expected one of the losses {possible} after {word}-, got {loss.name}")
     return [modifier for modifier in MODIFIERS if modifier.name in words]
 
 

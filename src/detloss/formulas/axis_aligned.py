@@ -213,8 +213,10 @@ def derivatives_by_edges(m, axis, inside, outside):
 ANGLE, AXES = frozenset({"aspect_angle"}), frozenset({"unit", "exchanged", "axes", "plane"})
 OPTIONAL = ANGLE | AXES | INNER  # measures that cost every penalty something
 
-# The optional measures of the generated code, by the end of its name; with `AXES` it passes parameters to the penalty.
+# The optional measures of the generated code, by the end of its name; with `exchanged` it passes parameters.
 GENERATED = {"": frozenset[str](), "_with_angle": ANGLE, "_with_axes": AXES, "_with_inner_boxes": ANGLE | AXES | INNER}
+# In one and three dimensions, where the measures of single axes have no generated code.
+GENERATED_BEYOND_THE_PLANE = {"": frozenset[str](), "_with_inner_boxes": INNER | {"unit", "exchanged"}}
 
 
 def measures_of_boxes(dims: int) -> frozenset[str]:
@@ -222,13 +224,15 @@ def measures_of_boxes(dims: int) -> frozenset[str]:
     return EVERY_GEOMETRY | OPTIONAL if dims == 2 else EVERY_GEOMETRY | OPTIONAL - ANGLE - {"plane"}
 
 
-def generated_for(dims: int, measures: frozenset[str], has_parameters: bool) -> str | None:
-    """The name of the generated code for boxes of so many axes and a penalty that reads these measures, if there is.
+def generated_measures(dims: int) -> dict[str, frozenset[str]]:
+    """The optional measures of the generated code for boxes of so many axes, by the end of its name."""
+    return GENERATED if dims == 2 else GENERATED_BEYOND_THE_PLANE
 
-    Two dimensions have all of it; in others, code of penalties without optional measures and parameters is enough.
-    """
-    least = (measures & OPTIONAL) | (AXES if has_parameters else set())
-    ends = [end for end, optional in GENERATED.items() if least <= optional and (dims == 2 or not optional)]
+
+def generated_for(dims: int, measures: frozenset[str], has_parameters: bool) -> str | None:
+    """The name of the generated code for boxes of so many axes and a penalty that reads these measures, if there is."""
+    least = (measures & OPTIONAL) | ({"exchanged"} if has_parameters else set())
+    ends = [end for end, optional in generated_measures(dims).items() if least <= optional]
     return f"axis_aligned_{dims}{ends[0]}" if ends else None
 
 

@@ -3,9 +3,22 @@
 With the probability p of an element and its target t, the sums are those of p t (shared), p (1 - t) (excess) and
 (1 - p) t (missing). A loss is a function of these three; its derivatives are returned times the total, because the
 inverse of a tiny total is infinite.
+
+Without errors that count in (1 - p) t, the loss has only ratios of probabilities, which must not underflow: the logits
+of such a row are raised by a constant if all of them are very low.
 """
 
 from detloss.formulas.elementwise import unnormalized_probabilities
+
+
+def raised_logit(m, logit, highest, missing, top):
+    """The logit, less the highest of its row and plus `top` where that is below 2 top and no target is missing.
+
+    The probability of a logit below `top` is its exponential. All differences of logits below 2 top are exact, as far
+    as their exponentials are normal numbers, for the top of -32 in float32 and -256 in float64.
+    """
+    is_low = (missing == 0.0) & (highest < 2.0 * top) & (highest - highest == 0.0)
+    return m.where(is_low, (logit - highest) + top, logit)
 
 
 def mask_parts(m, logit, target):

@@ -136,11 +136,11 @@ def edge_offset(m, pair):
         share = m.where(m.absolute(share) > farthest, farthest, share)
         parts.append((axis, side, share))
         total = total + share
-    slope = 2.0 * total * m.exp(-total * total)
-    slopes = []
+    exponent, slopes = -total * total, []
+    value, slope = -m.expm1(exponent), 2.0 * total * m.exp(exponent)
     for axis, side, share in parts:
         start, end = m.sign(axis.start), m.sign(axis.end)
         per_side = m.quotient(slope, side)
         by_edge, by_target = per_edge * per_side, m.where(pair.exchanged == 1.0, share * per_side, 0.0 * share)
         slopes.append(AxisSlopes(shift=(start + end) * by_edge, side=0.5 * (end - start) * by_edge - by_target))
-    return -m.expm1(-total * total), Slopes(axes=tuple(slopes))
+    return value, Slopes(axes=tuple(slopes))

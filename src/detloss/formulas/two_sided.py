@@ -75,8 +75,8 @@ def matchability_aware(m, logit, positive, negative, keep, quality, gamma, alpha
     """Huang et al., DEIM (2025): p^gamma of negatives is constant."""
     label, score = positive > 0.0, m.weighted(positive, quality)
     p, _, tail = unnormalized_probabilities(m, logit)
-    power = m.constant(m.power(m.where(label, score, p / (1.0 + tail)), gamma))
     rest = -m.expm1(m.weighted(gamma, m.log(m.where(label, score, 1.0))))
+    power = m.constant(m.power(m.where(label, score, p / (1.0 + tail)), gamma))
     entropy = soft_entropy(m, logit, m.where(label, power, positive), m.where(label, rest, negative))
     return weighted_entropy(m, entropy, m.where(label, 1.0, alpha * power))
 

@@ -30,7 +30,7 @@ def efficient_iou_loss(
     .. math:: L = 1 - \mathrm{IoU} + \rho^2 / c^2 + \sum_k (w_k - w'_k)^2 / C_k^2
 
     with :math:`w_k` and :math:`w'_k` the sides, :math:`C_k` the sides of the smallest enclosing box, c its diagonal and
-    :math:`\rho` the distance of the centers; :math:`0 \leq L < 4` in two dimensions
+    :math:`\rho` the distance of the centers; :math:`0 \leq L < 3.25` in two dimensions
 
     When to choose it: the sides of objects matter. In contrast to `complete_iou_loss`, which compares the aspect ratios
     alone, each side has a gradient of its own. A different loss, Extended IoU, has the same abbreviation in some

@@ -22,7 +22,7 @@ def memory(call: Call) -> Tensor:
     return torch.cat([torch.empty(0, dtype=torch.uint8).set_(storage) for storage in storages])
 
 
-@pytest.mark.parametrize("calls", quick_and_exhaustive(300, 2000))
+@pytest.mark.parametrize("calls", quick_and_exhaustive(150, 2000))
 @pytest.mark.parametrize("kind", KINDS)
 def test_random_calls(kind: str, calls: int, seed: int) -> None:
     for k in range(calls):

@@ -9,7 +9,7 @@ from tests.battery.sample import DTYPES, FRACTIONS, exceeded, sampled
 from tests.support.marks import quick_and_exhaustive
 
 SHOWN = 20
-QUICK = 0.3  # of the sample, in make test
+QUICK = 0.2  # of the sample, in make test
 
 pytestmark = pytest.mark.filterwarnings("ignore:All-NaN slice")  # from numpy, for padded rows
 

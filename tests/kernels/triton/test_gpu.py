@@ -8,12 +8,13 @@ import torch
 
 from benchmarks import cases
 from detloss.kernels.triton import launch
+from tests.support.marks import quick_and_exhaustive
 from tools import gpu
 
 pytestmark = pytest.mark.filterwarnings("ignore:All-NaN slice")  # from numpy, for padded rows
 
 
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("every", quick_and_exhaustive(10, 1))
 def test_interpreted_kernels_pass_every_part(
     every: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

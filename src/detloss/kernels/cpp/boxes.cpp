@@ -8,19 +8,25 @@ namespace {
 template <class Penalty, class... Each>
 constexpr bool is_one_of = (std::is_same_v<Penalty, Each> || ...);
 
+// Penalties with parameters share a loop, which calls them.
+template <bool inner_boxes, int dimensions, class S, class Penalty>
+constexpr PairBlocks<S> called_blocks() {
+    constexpr auto* block = pair_block<Called<inner_boxes>, dimensions, true, S>;
+    return {{block, block}, penalize<typename Penalty::Function, Lanes<S>>};
+}
+
 // In two dimensions the first losses have their own loops, and all others share two; in one and three, where compile time
-// matters more than speed, all losses share them. No loop: a measure or parameters without generated code.
+// matters more than speed, all losses share them. No loop: a measure without generated code.
 template <int dimensions, class S, class Penalty>
 constexpr PairBlocks<S> blocks_of() {
     if constexpr (dimensions != 2) {
         if constexpr (Any::includes<Penalty, Lanes<S>>) return pair_blocks<Any, dimensions, S>;
-        else return {};
+        else if constexpr (Penalty::uses_aspect_angle || Penalty::uses_axes || Penalty::uses_plane) return {};
+        else return called_blocks<true, dimensions, S, Penalty>();
     } else if constexpr (is_one_of<Penalty, iou, log_iou, generalized_iou, distance_iou, complete_iou>) {
         return pair_blocks<Penalty, dimensions, S>;
     } else {
-        constexpr bool inner_boxes = Penalty::uses_inner_difference || Penalty::uses_aspect_angle;
-        constexpr auto* block = pair_block<Called<inner_boxes>, dimensions, true, S>;
-        return {{block, block}, penalize<typename Penalty::Function, Lanes<S>>};
+        return called_blocks<Penalty::uses_inner_difference || Penalty::uses_aspect_angle, dimensions, S, Penalty>();
     }
 }
 

@@ -31,6 +31,17 @@ MaskSums mask_sums(const S* logits, const S* target, const Cover<Lanes<S>>& cove
     return {sums[0].total(), sums[1].total(), sums[2].total()};
 }
 
+// Copies a row of logits, raised if they are so low that their probabilities underflow.
+template <class S>
+void raise(const S* logits, S* raised, const Cover<Lanes<S>>& cover, double missing) {
+    using L = Lanes<S>;
+    const L highest = *std::max_element(logits, logits + cover.classes);
+    if (raised != logits) std::copy_n(logits, std::max<int64_t>(cover.classes, L::count), raised);
+    cover.replace(raised, [&](int64_t, L logit) INLINED {
+        return std::get<0>(raised_logit::of(logit, highest, L(missing), L(std::is_same_v<S, double> ? -256.0 : -32.0)));
+    });
+}
+
 // One loop serves all formulas, which are called once per row.
 template <class S>
 Status masks(const Task& task, ParallelFor parallel_for, MaskFormula* formula) {
@@ -53,7 +64,13 @@ Status masks(const Task& task, ParallelFor parallel_for, MaskFormula* formula) {
         const Cover<L> cover(elements);
         for (int64_t row = 0; row < count; ++row) {
             const S *z = logits + row * pitch, *y = target + row * pitch;
-            const MaskOutcome outcome = formula(mask_sums(z, y, cover), task);
+            MaskSums sums = mask_sums(z, y, cover);
+            if (const double missing = task.constants[1] * sums[2]; missing == 0.0) {
+                S* const raised = rows_at(0) + row * pitch;
+                raise(z, raised, cover, missing);
+                sums = mask_sums(z = raised, y, cover);
+            }
+            const MaskOutcome outcome = formula(sums, task);
             const S own = weight ? weight[row] : S(1);
             value[row] = own == S(0) ? S(0) : own * S(outcome[0]);
             if (!d_pred) continue;

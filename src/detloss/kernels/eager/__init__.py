@@ -14,7 +14,7 @@ from torch import Tensor
 
 from detloss.formulas.axis_aligned import axis_aligned
 from detloss.formulas.gaussians import gaussian
-from detloss.formulas.mask_sums import mask_derivatives, mask_parts
+from detloss.formulas.mask_sums import mask_derivatives, mask_parts, raised_logit
 from detloss.geometry import FORMATS
 from detloss.kernels.class_sharding import LocalClasses, ShardedClasses
 from detloss.kernels.eager import convex, primitives
@@ -185,8 +185,13 @@ def _(
 ) -> Entries:
     exact = accumulator(pred)
     logits, mask = pred.to(exact), target.to(exact)
+    options = [parameter.to(exact) for parameter in parameters]
+    rows = logits.detach() if pred.shape[-1] else logits.new_zeros(*pred.shape[:-1], 1)  # amax needs an element
+    highest = rows.amax(-1, keepdim=True)
+    counted = options[1] * mask.detach().sum(-1, keepdim=True)
+    logits = raised_logit(primitives, logits, highest, counted, -256.0 if exact == torch.float64 else -32.0)
     sums = (part.sum(-1, keepdim=True) for part in mask_parts(primitives, logits, mask))
-    value, *slopes = request.formula(primitives, *sums, *(parameter.to(exact) for parameter in parameters))
+    value, *slopes = request.formula(primitives, *sums, *options)
     d_pred, d_target = mask_derivatives(primitives, logits, mask, *slopes)
     dtype = pred.dtype
     return Entries(value.squeeze(-1).to(dtype), d_pred.to(dtype), d_target.to(dtype) if needs_target_gradient else None)

@@ -109,7 +109,7 @@ def pairs(
     parameter4: tl.float64,
     parameter5: tl.float64,
     parameter6: tl.float64,
-    inputs: tl.constexpr,
+    arity: tl.constexpr,
     geometry: tl.constexpr,
     penalty: tl.constexpr,
     differences_of: tl.constexpr,
@@ -124,7 +124,7 @@ def pairs(
 ):
     """Losses and derivatives of pairs; expanded operands have strides of 0 along rows or columns.
 
-    `inputs` is the number of inputs of the geometry beside the rows: 0, or the order of both rows and the parameters.
+    A geometry has `arity` parameters; before them, if there are any, it takes 1 if the target is its first row, else 0.
     """
     total = number(divisor, divisors, dtype)
     lanes, partial = tl.arange(0, block), tl.zeros((block,), dtype)
@@ -145,16 +145,28 @@ def pairs(
             numbers(parameter5, parameters[5], at, inside, dtype),
             numbers(parameter6, parameters[6], at, inside, dtype),
         )
-        given = (number(0.0, None, dtype), *options)  # the first: whether the operands are exchanged
+        order = (number(0.0, None, dtype),)
         results = geometry(
-            penalty, differences_of, derivatives_by, *of_pred[:width], *of_target[:width], *given[:inputs]
+            penalty,
+            differences_of,
+            derivatives_by,
+            *of_pred[:width],
+            *of_target[:width],
+            *order[:arity],
+            *options[:arity],
         )
         if d_pred is not None:
             store_slopes(results[2:], d_pred, at, inside, factor, total, measure, mean, width, padded)
         if d_target is not None:
-            given = (number(1.0, None, dtype), *options)
+            order = (number(1.0, None, dtype),)
             swapped = geometry(
-                penalty, differences_of, derivatives_by, *of_target[:width], *of_pred[:width], *given[:inputs]
+                penalty,
+                differences_of,
+                derivatives_by,
+                *of_target[:width],
+                *of_pred[:width],
+                *order[:arity],
+                *options[:arity],
             )
             store_slopes(swapped[2:], d_target, at, inside, factor, total, measure, mean, width, padded)
         loss = weighted(factor, results[1] if measure else results[0])

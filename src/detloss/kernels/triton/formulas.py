@@ -596,18 +596,18 @@ def matchability_aware(logit, positive, negative, keep, quality, gamma, alpha):
     v5 = exp(v4)
     v6 = logit >= 0.0
     v7 = where(v6, 1.0, v5)
-    v10 = 1.0 + v5
-    v11 = divide(v7, v10)
-    v12 = where(v0, v1, v11)
-    v13 = power(v12, gamma)
-    v14 = constant(v13)
-    v15 = where(v0, v1, 1.0)
-    v16 = log(v15)
-    v17 = weighted(gamma, v16)
-    v18 = expm1(v17)
-    v19 = -v18
-    v20 = where(v0, v14, positive)
-    v21 = where(v0, v19, negative)
+    v10 = where(v0, v1, 1.0)
+    v11 = log(v10)
+    v12 = weighted(gamma, v11)
+    v13 = expm1(v12)
+    v14 = -v13
+    v15 = 1.0 + v5
+    v16 = divide(v7, v15)
+    v17 = where(v0, v1, v16)
+    v18 = power(v17, gamma)
+    v19 = constant(v18)
+    v20 = where(v0, v19, positive)
+    v21 = where(v0, v14, negative)
     v30 = logit >= 0.0
     v31 = -logit
     v32 = where(v30, v31, logit)
@@ -631,7 +631,7 @@ def matchability_aware(logit, positive, negative, keep, quality, gamma, alpha):
     v50 = v48 - v49
     v51 = 1.0 + v33
     v52 = divide(v50, v51)
-    v62 = alpha * v14
+    v62 = alpha * v19
     v63 = where(v0, 1.0, v62)
     v64 = weighted(v63, v47)
     v65 = weighted(v63, v52)
@@ -991,6 +991,21 @@ def poly_softmax_focal(nll, probability, complement, gamma, leading):
     v54 = v50 + v53
     v55 = v47 * v54
     return v51, v55
+
+
+@triton.jit
+def raised_logit(logit, highest, missing, top):
+    v0 = missing == 0.0
+    v1 = 2.0 * top
+    v2 = highest < v1
+    v3 = v0 & v2
+    v4 = highest - highest
+    v5 = v4 == 0.0
+    v6 = v3 & v5
+    v7 = logit - highest
+    v8 = v7 + top
+    v9 = where(v6, v8, logit)
+    return v9
 
 
 @triton.jit
@@ -1720,57 +1735,55 @@ def powerful_iou(
     v27 = v26 > 64.0
     v28 = where(v27, 64.0, v25)
     v29 = v14 + v28
-    v30 = 2.0 * v29
-    v31 = -v29
-    v32 = v31 * v29
-    v33 = exp(v32)
-    v34 = v30 * v33
-    v35 = sign(start0)
-    v36 = sign(end0)
-    v37 = quotient(v34, v4)
-    v38 = 0.25 * v37
-    v39 = exchanged == 1.0
-    v40 = v13 * v37
-    v41 = 0.0 * v13
-    v42 = where(v39, v40, v41)
-    v43 = v35 + v36
-    v44 = v43 * v38
-    v45 = v36 - v35
-    v46 = 0.5 * v45
-    v47 = v46 * v38
-    v48 = v47 - v42
-    v49 = sign(start1)
-    v50 = sign(end1)
-    v51 = quotient(v34, v19)
-    v52 = 0.25 * v51
-    v53 = exchanged == 1.0
-    v54 = v28 * v51
-    v55 = 0.0 * v28
-    v56 = where(v53, v54, v55)
-    v57 = v49 + v50
-    v58 = v57 * v52
-    v59 = v50 - v49
-    v60 = 0.5 * v59
-    v61 = v60 * v52
-    v62 = v61 - v56
-    v63 = -v29
-    v64 = v63 * v29
-    v65 = expm1(v64)
-    v66 = -v65
-    v67 = symmetric_difference + intersection
-    v68 = quotient(intersection, v67)
-    v69 = v67 == 0.0
-    v70 = quotient(symmetric_difference, v67)
-    v71 = where(v69, distinct, v70)
-    v72 = v67 == 0.0
-    v73 = 1.0 - distinct
-    v74 = where(v72, v73, v68)
-    v75 = quotient(v68, v67)
-    v76 = quotient(v71, v67)
-    v77 = -v76
-    v78 = v71 + v66
-    v79 = v74 - v66
-    return v78, v79, v75, v77, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v44, v48, 0.0, v58, v62, 0.0
+    v30 = -v29
+    v31 = v30 * v29
+    v32 = expm1(v31)
+    v33 = -v32
+    v34 = 2.0 * v29
+    v35 = exp(v31)
+    v36 = v34 * v35
+    v37 = sign(start0)
+    v38 = sign(end0)
+    v39 = quotient(v36, v4)
+    v40 = 0.25 * v39
+    v41 = exchanged == 1.0
+    v42 = v13 * v39
+    v43 = 0.0 * v13
+    v44 = where(v41, v42, v43)
+    v45 = v37 + v38
+    v46 = v45 * v40
+    v47 = v38 - v37
+    v48 = 0.5 * v47
+    v49 = v48 * v40
+    v50 = v49 - v44
+    v51 = sign(start1)
+    v52 = sign(end1)
+    v53 = quotient(v36, v19)
+    v54 = 0.25 * v53
+    v55 = exchanged == 1.0
+    v56 = v28 * v53
+    v57 = 0.0 * v28
+    v58 = where(v55, v56, v57)
+    v59 = v51 + v52
+    v60 = v59 * v54
+    v61 = v52 - v51
+    v62 = 0.5 * v61
+    v63 = v62 * v54
+    v64 = v63 - v58
+    v65 = symmetric_difference + intersection
+    v66 = quotient(intersection, v65)
+    v67 = v65 == 0.0
+    v68 = quotient(symmetric_difference, v65)
+    v69 = where(v67, distinct, v68)
+    v70 = v65 == 0.0
+    v71 = 1.0 - distinct
+    v72 = where(v70, v71, v66)
+    v73 = quotient(v66, v65)
+    v74 = quotient(v69, v65)
+    v75 = -v74
+    v76 = v69 + v33
+    v77 = v72 - v33
+    return v76, v77, v73, v75, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v46, v50, 0.0, v60, v64, 0.0
 
 
 @triton.jit
@@ -3220,113 +3233,111 @@ def modified_powerful_iou(
     v27 = v26 > 64.0
     v28 = where(v27, 64.0, v25)
     v29 = v14 + v28
-    v30 = 2.0 * v29
-    v31 = -v29
-    v32 = v31 * v29
-    v33 = exp(v32)
-    v34 = v30 * v33
-    v35 = sign(start0)
-    v36 = sign(end0)
-    v37 = quotient(v34, v4)
-    v38 = 0.25 * v37
-    v39 = exchanged == 1.0
-    v40 = v13 * v37
-    v41 = 0.0 * v13
-    v42 = where(v39, v40, v41)
-    v43 = v35 + v36
-    v44 = v43 * v38
-    v45 = v36 - v35
-    v46 = 0.5 * v45
-    v47 = v46 * v38
-    v48 = v47 - v42
-    v49 = sign(start1)
-    v50 = sign(end1)
-    v51 = quotient(v34, v19)
-    v52 = 0.25 * v51
-    v53 = exchanged == 1.0
-    v54 = v28 * v51
-    v55 = 0.0 * v28
-    v56 = where(v53, v54, v55)
-    v57 = v49 + v50
-    v58 = v57 * v52
-    v59 = v50 - v49
-    v60 = 0.5 * v59
-    v61 = v60 * v52
-    v62 = v61 - v56
-    v63 = -v29
-    v64 = v63 * v29
-    v65 = expm1(v64)
-    v66 = -v65
-    v67 = inner_difference + inner_intersection
-    v68 = quotient(inner_intersection, v67)
-    v69 = v67 == 0.0
-    v70 = quotient(inner_difference, v67)
-    v71 = where(v69, distinct, v70)
-    v72 = v67 == 0.0
-    v73 = 1.0 - distinct
-    v74 = where(v72, v73, v68)
-    v75 = quotient(v68, v67)
-    v76 = quotient(v71, v67)
-    v77 = -v76
-    v78 = v71 - parameter2
+    v30 = -v29
+    v31 = v30 * v29
+    v32 = expm1(v31)
+    v33 = -v32
+    v34 = 2.0 * v29
+    v35 = exp(v31)
+    v36 = v34 * v35
+    v37 = sign(start0)
+    v38 = sign(end0)
+    v39 = quotient(v36, v4)
+    v40 = 0.25 * v39
+    v41 = exchanged == 1.0
+    v42 = v13 * v39
+    v43 = 0.0 * v13
+    v44 = where(v41, v42, v43)
+    v45 = v37 + v38
+    v46 = v45 * v40
+    v47 = v38 - v37
+    v48 = 0.5 * v47
+    v49 = v48 * v40
+    v50 = v49 - v44
+    v51 = sign(start1)
+    v52 = sign(end1)
+    v53 = quotient(v36, v19)
+    v54 = 0.25 * v53
+    v55 = exchanged == 1.0
+    v56 = v28 * v53
+    v57 = 0.0 * v28
+    v58 = where(v55, v56, v57)
+    v59 = v51 + v52
+    v60 = v59 * v54
+    v61 = v52 - v51
+    v62 = 0.5 * v61
+    v63 = v62 * v54
+    v64 = v63 - v58
+    v65 = inner_difference + inner_intersection
+    v66 = quotient(inner_intersection, v65)
+    v67 = v65 == 0.0
+    v68 = quotient(inner_difference, v65)
+    v69 = where(v67, distinct, v68)
+    v70 = v65 == 0.0
+    v71 = 1.0 - distinct
+    v72 = where(v70, v71, v66)
+    v73 = quotient(v66, v65)
+    v74 = quotient(v69, v65)
+    v75 = -v74
+    v76 = v69 - parameter2
+    v77 = quotient(v76, parameter3)
+    v78 = v72 - parameter1
     v79 = quotient(v78, parameter3)
-    v80 = v74 - parameter1
-    v81 = quotient(v80, parameter3)
-    v82 = v79 > 1.0
-    v83 = relu(v79)
-    v84 = where(v82, 1.0, v83)
-    v85 = parameter3 == 1.0
-    v86 = v79 > 0.0
-    v87 = v81 > 0.0
-    v88 = v86 & v87
-    v89 = inverse(parameter3)
-    v90 = where(v88, v89, 0.0)
-    v91 = where(v85, 1.0, v90)
-    v92 = v81 > 1.0
-    v93 = relu(v81)
-    v94 = where(v92, 1.0, v93)
-    v95 = parameter0 == 1.0
-    v96 = where(v95, 1.0, 0.0)
-    v97 = v94 == 0.0
-    v98 = v94 == 0.0
-    v99 = where(v98, 1.0, v94)
-    v100 = parameter0 - 1.0
-    v101 = power(v99, v100)
-    v102 = where(v97, v96, v101)
-    v103 = v94 > 0.5
-    v104 = 0.0 * v84
-    v105 = where(v103, v84, v104)
-    v106 = -v105
-    v107 = log1p(v106)
-    v108 = parameter0 * v107
-    v109 = expm1(v108)
-    v110 = -v109
-    v111 = v94 * v102
-    v112 = 1.0 - v111
-    v113 = where(v103, v110, v112)
-    v114 = parameter0 == 1.0
-    v115 = where(v114, v84, v113)
-    v116 = parameter0 * v102
-    v117 = v91 * v116
-    v118 = v75 * v117
-    v119 = v77 * v117
-    v120 = parameter0 == 1.0
-    v121 = where(v120, 1.0, 0.0)
-    v122 = v66 == 0.0
-    v123 = v66 == 0.0
-    v124 = where(v123, 1.0, v66)
-    v125 = parameter0 - 1.0
-    v126 = power(v124, v125)
-    v127 = where(v122, v121, v126)
-    v128 = v66 * v127
-    v129 = v115 + v128
-    v130 = parameter0 * v127
-    v131 = v44 * v130
-    v132 = v48 * v130
-    v133 = v58 * v130
-    v134 = v62 * v130
-    v135 = 1.0 - v129
-    return v129, v135, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v118, v119, v131, v132, 0.0, v133, v134, 0.0
+    v80 = v77 > 1.0
+    v81 = relu(v77)
+    v82 = where(v80, 1.0, v81)
+    v83 = parameter3 == 1.0
+    v84 = v77 > 0.0
+    v85 = v79 > 0.0
+    v86 = v84 & v85
+    v87 = inverse(parameter3)
+    v88 = where(v86, v87, 0.0)
+    v89 = where(v83, 1.0, v88)
+    v90 = v79 > 1.0
+    v91 = relu(v79)
+    v92 = where(v90, 1.0, v91)
+    v93 = parameter0 == 1.0
+    v94 = where(v93, 1.0, 0.0)
+    v95 = v92 == 0.0
+    v96 = v92 == 0.0
+    v97 = where(v96, 1.0, v92)
+    v98 = parameter0 - 1.0
+    v99 = power(v97, v98)
+    v100 = where(v95, v94, v99)
+    v101 = v92 > 0.5
+    v102 = 0.0 * v82
+    v103 = where(v101, v82, v102)
+    v104 = -v103
+    v105 = log1p(v104)
+    v106 = parameter0 * v105
+    v107 = expm1(v106)
+    v108 = -v107
+    v109 = v92 * v100
+    v110 = 1.0 - v109
+    v111 = where(v101, v108, v110)
+    v112 = parameter0 == 1.0
+    v113 = where(v112, v82, v111)
+    v114 = parameter0 * v100
+    v115 = v89 * v114
+    v116 = v73 * v115
+    v117 = v75 * v115
+    v118 = parameter0 == 1.0
+    v119 = where(v118, 1.0, 0.0)
+    v120 = v33 == 0.0
+    v121 = v33 == 0.0
+    v122 = where(v121, 1.0, v33)
+    v123 = parameter0 - 1.0
+    v124 = power(v122, v123)
+    v125 = where(v120, v119, v124)
+    v126 = v33 * v125
+    v127 = v113 + v126
+    v128 = parameter0 * v125
+    v129 = v46 * v128
+    v130 = v50 * v128
+    v131 = v60 * v128
+    v132 = v64 * v128
+    v133 = 1.0 - v127
+    return v127, v133, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, v116, v117, v129, v130, 0.0, v131, v132, 0.0
 
 
 @triton.jit
@@ -3561,6 +3572,258 @@ def axis_aligned_1(
     v110 = v75_0 + v15
     v111 = v75_1 + v15
     return v110, v111, v107, v109
+
+
+@triton.jit
+def axis_aligned_1_with_inner_boxes(
+    penalty: tl.constexpr,
+    differences_of: tl.constexpr,
+    derivatives_by: tl.constexpr,
+    pred0,
+    pred1,
+    target0,
+    target1,
+    exchanged,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = absolute(pred0)
+    v1 = absolute(pred1)
+    v2 = maximum(v0, v1)
+    v3 = absolute(target0)
+    v4 = maximum(v2, v3)
+    v5 = absolute(target1)
+    v6 = maximum(v4, v5)
+    v7 = scale(v6, 1)
+    v8 = pred0 * v7
+    v9 = pred1 * v7
+    v10 = target0 * v7
+    v11 = target1 * v7
+    v12 = v8 + v9
+    v13 = v12 + v10
+    v14 = v13 + v11
+    v15 = 0.0 * v14
+    v16 = pred0 * v7
+    v17 = pred1 * v7
+    v18 = target0 * v7
+    v19 = target1 * v7
+    v20_0, v20_1, v20_2, v20_3, v20_4, v20_5, _v20_6 = differences_of(v16, v17, v18, v19)
+    v21 = relu(v20_2)
+    v22 = relu(v20_3)
+    v23 = minimum(v20_2, v20_3)
+    v24 = minimum(v20_4, v20_5)
+    v25 = minimum(v23, v24)
+    v26 = -v20_0
+    v27 = relu(v26)
+    v28 = relu(v20_1)
+    v29 = v27 + v28
+    v30 = minimum(v29, v21)
+    v31 = relu(v20_0)
+    v32 = -v20_1
+    v33 = relu(v32)
+    v34 = v31 + v33
+    v35 = minimum(v34, v22)
+    v36 = -v25
+    v37 = relu(v36)
+    v38 = absolute(v20_2)
+    v39 = absolute(v20_3)
+    v40 = maximum(v38, v39)
+    v41 = absolute(v20_4)
+    v42 = absolute(v20_5)
+    v43 = maximum(v41, v42)
+    v44 = absolute(v20_0)
+    v45 = absolute(v20_1)
+    v46 = maximum(v44, v45)
+    v47 = maximum(v43, v46)
+    v48 = maximum(v40, v47)
+    v49 = v25 > 0.0
+    v50 = v25 == 0.0
+    v51 = v20_2 == 0.0
+    v52 = v50 & v51
+    v53 = v49 | v52
+    v54 = relu(v25)
+    v57 = v20_2 >= 0.0
+    v58 = v20_3 >= 0.0
+    v59 = v57 & v58
+    v60 = v20_0 == 0.0
+    v61 = v20_1 == 0.0
+    v62 = v60 & v61
+    v63 = v30 + v35
+    v64 = v20_0 + v20_1
+    v65 = 0.5 * v64
+    v66 = v48 - v63
+    v67 = where(v59, v37, v66)
+    v68 = v65 * v65
+    v69 = 0.0 + v68
+    v70 = v48 * v48
+    v71 = 0.0 + v70
+    v72 = 1.0 + parameter4
+    v73 = 0.5 * v72
+    v74 = 1.0 - parameter4
+    v75 = 0.5 * v74
+    v76 = v20_0 + v20_1
+    v77 = 0.5 * v76
+    v78 = 0.5 * parameter4
+    v79 = v20_2 + v20_3
+    v80 = v78 * v79
+    v81 = v73 * v20_0
+    v82 = v75 * v20_1
+    v83 = v81 + v82
+    v84 = v75 * v20_0
+    v85 = v73 * v20_1
+    v86 = v84 + v85
+    v87 = parameter4 * v20_2
+    v88 = parameter4 * v20_3
+    v89 = v80 + v77
+    v90 = v80 - v77
+    v92 = relu(v87)
+    v93 = relu(v88)
+    v94 = minimum(v87, v88)
+    v95 = minimum(v89, v90)
+    v96 = minimum(v94, v95)
+    v97 = -v83
+    v98 = relu(v97)
+    v99 = relu(v86)
+    v100 = v98 + v99
+    v101 = minimum(v100, v92)
+    v102 = relu(v83)
+    v103 = -v86
+    v104 = relu(v103)
+    v105 = v102 + v104
+    v106 = minimum(v105, v93)
+    v120 = v96 > 0.0
+    v121 = v96 == 0.0
+    v122 = v87 == 0.0
+    v123 = v121 & v122
+    v124 = v120 | v123
+    v125 = relu(v96)
+    v128 = v101 + v106
+    v129 = v59 & v62
+    v130 = 0.0 * v7
+    v131 = where(v129, v130, 1.0)
+    (
+        v132_0,
+        v132_1,
+        v132_2,
+        v132_3,
+        v132_4,
+        v132_5,
+        v132_6,
+        v132_7,
+        v132_8,
+        v132_9,
+        _v132_10,
+        _v132_11,
+        _v132_12,
+        _v132_13,
+        _v132_14,
+        _v132_15,
+    ) = penalty(
+        v63,
+        v54,
+        v131,
+        v67,
+        v69,
+        v71,
+        0.0,
+        v128,
+        v125,
+        v7,
+        exchanged,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        parameter0,
+        parameter1,
+        parameter2,
+        parameter3,
+        parameter4,
+        parameter5,
+        parameter6,
+    )
+    v133 = 2.0 * v132_6
+    v134 = v133 * v48
+    v135 = where(v53, 1.0, 0.0)
+    v136 = where(v53, 0.0, 1.0)
+    v137 = v136 - v135
+    v138 = v132_2 * v137
+    v139 = v132_3 * v135
+    v140 = v138 + v139
+    v141 = v132_2 * 1.0
+    v142 = v132_4 * v136
+    v143 = v140 - v142
+    v144 = v132_4 * 0.0
+    v145 = v141 + v144
+    v146 = v145 + v134
+    v147 = v143 + v146
+    v148 = 0.5 * v147
+    v149 = v20_0 > 0.0
+    v150 = v20_0 == 0.0
+    v151 = where(v150, v148, v146)
+    v152 = where(v149, v143, v151)
+    v153 = v20_1 < 0.0
+    v154 = v20_1 == 0.0
+    v155 = where(v154, v148, v146)
+    v156 = where(v153, v143, v155)
+    v157 = -v152
+    v158 = where(v124, 1.0, 0.0)
+    v159 = where(v124, 0.0, 1.0)
+    v160 = v159 - v158
+    v161 = v132_8 * v160
+    v162 = v132_9 * v158
+    v163 = v161 + v162
+    v164 = v132_8 * 1.0
+    v165 = v163 + v164
+    v166 = 0.5 * v165
+    v167 = v83 > 0.0
+    v168 = v83 == 0.0
+    v169 = where(v168, v166, v164)
+    v170 = where(v167, v163, v169)
+    v171 = v86 < 0.0
+    v172 = v86 == 0.0
+    v173 = where(v172, v166, v164)
+    v174 = where(v171, v163, v173)
+    v175 = -v170
+    v176 = 1.0 + parameter4
+    v177 = 0.5 * v176
+    v178 = 1.0 - parameter4
+    v179 = 0.5 * v178
+    v180 = v177 * v175
+    v181 = v179 * v174
+    v182 = v180 + v181
+    v183 = v179 * v175
+    v184 = v177 * v174
+    v185 = v183 + v184
+    v186 = v157 + v182
+    v187 = v156 + v185
+    v188 = where(v59, v186, 0.0)
+    v189 = where(v59, v187, 0.0)
+    v190 = v132_5 * v65
+    v191 = v132_7 * 0.0
+    v192_0, v192_1 = derivatives_by(v188, v189, v190, v191)
+    v193 = v192_0 * v7
+    v194 = v193 + v15
+    v195 = v192_1 * v7
+    v196 = v195 + v15
+    v197 = v132_0 + v15
+    v198 = v132_1 + v15
+    return v197, v198, v194, v196
 
 
 @triton.jit
@@ -5293,3 +5556,707 @@ def axis_aligned_3(
     v435 = v263_0 + v47
     v436 = v263_1 + v47
     return v435, v436, v318, v375, v432, v320, v377, v434
+
+
+@triton.jit
+def axis_aligned_3_with_inner_boxes(
+    penalty: tl.constexpr,
+    differences_of: tl.constexpr,
+    derivatives_by: tl.constexpr,
+    pred0,
+    pred1,
+    pred2,
+    pred3,
+    pred4,
+    pred5,
+    target0,
+    target1,
+    target2,
+    target3,
+    target4,
+    target5,
+    exchanged,
+    parameter0,
+    parameter1,
+    parameter2,
+    parameter3,
+    parameter4,
+    parameter5,
+    parameter6,
+):
+    v0 = absolute(pred0)
+    v1 = absolute(pred3)
+    v2 = maximum(v0, v1)
+    v3 = absolute(pred1)
+    v4 = maximum(v2, v3)
+    v5 = absolute(pred4)
+    v6 = maximum(v4, v5)
+    v7 = absolute(pred2)
+    v8 = maximum(v6, v7)
+    v9 = absolute(pred5)
+    v10 = maximum(v8, v9)
+    v11 = absolute(target0)
+    v12 = maximum(v10, v11)
+    v13 = absolute(target3)
+    v14 = maximum(v12, v13)
+    v15 = absolute(target1)
+    v16 = maximum(v14, v15)
+    v17 = absolute(target4)
+    v18 = maximum(v16, v17)
+    v19 = absolute(target2)
+    v20 = maximum(v18, v19)
+    v21 = absolute(target5)
+    v22 = maximum(v20, v21)
+    v23 = scale(v22, 3)
+    v24 = pred0 * v23
+    v25 = pred3 * v23
+    v26 = pred1 * v23
+    v27 = pred4 * v23
+    v28 = pred2 * v23
+    v29 = pred5 * v23
+    v30 = target0 * v23
+    v31 = target3 * v23
+    v32 = target1 * v23
+    v33 = target4 * v23
+    v34 = target2 * v23
+    v35 = target5 * v23
+    v36 = v24 + v25
+    v37 = v36 + v26
+    v38 = v37 + v27
+    v39 = v38 + v28
+    v40 = v39 + v29
+    v41 = v40 + v30
+    v42 = v41 + v31
+    v43 = v42 + v32
+    v44 = v43 + v33
+    v45 = v44 + v34
+    v46 = v45 + v35
+    v47 = 0.0 * v46
+    v48 = pred0 * v23
+    v49 = pred3 * v23
+    v50 = target0 * v23
+    v51 = target3 * v23
+    v52_0, v52_1, v52_2, v52_3, v52_4, v52_5, _v52_6 = differences_of(v48, v49, v50, v51)
+    v53 = pred1 * v23
+    v54 = pred4 * v23
+    v55 = target1 * v23
+    v56 = target4 * v23
+    v57_0, v57_1, v57_2, v57_3, v57_4, v57_5, _v57_6 = differences_of(v53, v54, v55, v56)
+    v58 = pred2 * v23
+    v59 = pred5 * v23
+    v60 = target2 * v23
+    v61 = target5 * v23
+    v62_0, v62_1, v62_2, v62_3, v62_4, v62_5, _v62_6 = differences_of(v58, v59, v60, v61)
+    v63 = relu(v52_2)
+    v64 = relu(v52_3)
+    v65 = minimum(v52_2, v52_3)
+    v66 = minimum(v52_4, v52_5)
+    v67 = minimum(v65, v66)
+    v68 = -v52_0
+    v69 = relu(v68)
+    v70 = relu(v52_1)
+    v71 = v69 + v70
+    v72 = minimum(v71, v63)
+    v73 = relu(v52_0)
+    v74 = -v52_1
+    v75 = relu(v74)
+    v76 = v73 + v75
+    v77 = minimum(v76, v64)
+    v78 = -v67
+    v79 = relu(v78)
+    v80 = absolute(v52_2)
+    v81 = absolute(v52_3)
+    v82 = maximum(v80, v81)
+    v83 = absolute(v52_4)
+    v84 = absolute(v52_5)
+    v85 = maximum(v83, v84)
+    v86 = absolute(v52_0)
+    v87 = absolute(v52_1)
+    v88 = maximum(v86, v87)
+    v89 = maximum(v85, v88)
+    v90 = maximum(v82, v89)
+    v91 = v67 > 0.0
+    v92 = v67 == 0.0
+    v93 = v52_2 == 0.0
+    v94 = v92 & v93
+    v95 = v91 | v94
+    v96 = relu(v67)
+    v97 = v77 + v79
+    v98 = v72 + v79
+    v99 = relu(v57_2)
+    v100 = relu(v57_3)
+    v101 = minimum(v57_2, v57_3)
+    v102 = minimum(v57_4, v57_5)
+    v103 = minimum(v101, v102)
+    v104 = -v57_0
+    v105 = relu(v104)
+    v106 = relu(v57_1)
+    v107 = v105 + v106
+    v108 = minimum(v107, v99)
+    v109 = relu(v57_0)
+    v110 = -v57_1
+    v111 = relu(v110)
+    v112 = v109 + v111
+    v113 = minimum(v112, v100)
+    v114 = -v103
+    v115 = relu(v114)
+    v116 = absolute(v57_2)
+    v117 = absolute(v57_3)
+    v118 = maximum(v116, v117)
+    v119 = absolute(v57_4)
+    v120 = absolute(v57_5)
+    v121 = maximum(v119, v120)
+    v122 = absolute(v57_0)
+    v123 = absolute(v57_1)
+    v124 = maximum(v122, v123)
+    v125 = maximum(v121, v124)
+    v126 = maximum(v118, v125)
+    v127 = v103 > 0.0
+    v128 = v103 == 0.0
+    v129 = v57_2 == 0.0
+    v130 = v128 & v129
+    v131 = v127 | v130
+    v132 = relu(v103)
+    v133 = v113 + v115
+    v134 = v108 + v115
+    v135 = relu(v62_2)
+    v136 = relu(v62_3)
+    v137 = minimum(v62_2, v62_3)
+    v138 = minimum(v62_4, v62_5)
+    v139 = minimum(v137, v138)
+    v140 = -v62_0
+    v141 = relu(v140)
+    v142 = relu(v62_1)
+    v143 = v141 + v142
+    v144 = minimum(v143, v135)
+    v145 = relu(v62_0)
+    v146 = -v62_1
+    v147 = relu(v146)
+    v148 = v145 + v147
+    v149 = minimum(v148, v136)
+    v150 = -v139
+    v151 = relu(v150)
+    v152 = absolute(v62_2)
+    v153 = absolute(v62_3)
+    v154 = maximum(v152, v153)
+    v155 = absolute(v62_4)
+    v156 = absolute(v62_5)
+    v157 = maximum(v155, v156)
+    v158 = absolute(v62_0)
+    v159 = absolute(v62_1)
+    v160 = maximum(v158, v159)
+    v161 = maximum(v157, v160)
+    v162 = maximum(v154, v161)
+    v163 = v139 > 0.0
+    v164 = v139 == 0.0
+    v165 = v62_2 == 0.0
+    v166 = v164 & v165
+    v167 = v163 | v166
+    v168 = relu(v139)
+    v169 = v149 + v151
+    v171 = v52_2 >= 0.0
+    v172 = v52_3 >= 0.0
+    v173 = v171 & v172
+    v174 = v57_2 >= 0.0
+    v175 = v57_3 >= 0.0
+    v176 = v174 & v175
+    v177 = v62_2 >= 0.0
+    v178 = v62_3 >= 0.0
+    v179 = v177 & v178
+    v180 = v173 & v176
+    v181 = v180 & v179
+    v182 = v52_0 == 0.0
+    v183 = v52_1 == 0.0
+    v184 = v182 & v183
+    v185 = v57_0 == 0.0
+    v186 = v57_1 == 0.0
+    v187 = v185 & v186
+    v188 = v62_0 == 0.0
+    v189 = v62_1 == 0.0
+    v190 = v188 & v189
+    v191 = v184 & v187
+    v192 = v191 & v190
+    v193 = v63 * v99
+    v194 = v64 * v100
+    v195 = v90 * v126
+    v196 = v63 * v108
+    v197 = v72 * v132
+    v198 = v196 + v197
+    v199 = v64 * v113
+    v200 = v77 * v132
+    v201 = v199 + v200
+    v202 = v96 * v132
+    v203 = v97 * v108
+    v204 = v98 * v113
+    v205 = v203 + v204
+    v206 = v79 * v132
+    v207 = v90 * v115
+    v208 = v206 + v207
+    v209 = v205 + v208
+    v210 = v90 * v133
+    v211 = v97 * v99
+    v212 = v210 + v211
+    v213 = v90 * v134
+    v214 = v98 * v100
+    v215 = v213 + v214
+    v218 = v195 * v162
+    v219 = v193 * v144
+    v220 = v198 * v168
+    v221 = v219 + v220
+    v222 = v194 * v149
+    v223 = v201 * v168
+    v224 = v222 + v223
+    v225 = v202 * v168
+    v226 = v212 * v144
+    v227 = v215 * v149
+    v228 = v226 + v227
+    v229 = v209 * v168
+    v230 = v195 * v151
+    v231 = v229 + v230
+    v232 = v228 + v231
+    v239 = v221 + v224
+    v240 = v52_0 + v52_1
+    v241 = 0.5 * v240
+    v242 = v57_0 + v57_1
+    v243 = 0.5 * v242
+    v244 = v62_0 + v62_1
+    v245 = 0.5 * v244
+    v246 = v218 - v239
+    v247 = where(v181, v232, v246)
+    v248 = v241 * v241
+    v249 = 0.0 + v248
+    v250 = v243 * v243
+    v251 = v249 + v250
+    v252 = v245 * v245
+    v253 = v251 + v252
+    v254 = v90 * v90
+    v255 = 0.0 + v254
+    v256 = v126 * v126
+    v257 = v255 + v256
+    v258 = v162 * v162
+    v259 = v257 + v258
+    v260 = 1.0 + parameter4
+    v261 = 0.5 * v260
+    v262 = 1.0 - parameter4
+    v263 = 0.5 * v262
+    v264 = v52_0 + v52_1
+    v265 = 0.5 * v264
+    v266 = 0.5 * parameter4
+    v267 = v52_2 + v52_3
+    v268 = v266 * v267
+    v269 = v261 * v52_0
+    v270 = v263 * v52_1
+    v271 = v269 + v270
+    v272 = v263 * v52_0
+    v273 = v261 * v52_1
+    v274 = v272 + v273
+    v275 = parameter4 * v52_2
+    v276 = parameter4 * v52_3
+    v277 = v268 + v265
+    v278 = v268 - v265
+    v280 = 1.0 + parameter4
+    v281 = 0.5 * v280
+    v282 = 1.0 - parameter4
+    v283 = 0.5 * v282
+    v284 = v57_0 + v57_1
+    v285 = 0.5 * v284
+    v286 = 0.5 * parameter4
+    v287 = v57_2 + v57_3
+    v288 = v286 * v287
+    v289 = v281 * v57_0
+    v290 = v283 * v57_1
+    v291 = v289 + v290
+    v292 = v283 * v57_0
+    v293 = v281 * v57_1
+    v294 = v292 + v293
+    v295 = parameter4 * v57_2
+    v296 = parameter4 * v57_3
+    v297 = v288 + v285
+    v298 = v288 - v285
+    v300 = 1.0 + parameter4
+    v301 = 0.5 * v300
+    v302 = 1.0 - parameter4
+    v303 = 0.5 * v302
+    v304 = v62_0 + v62_1
+    v305 = 0.5 * v304
+    v306 = 0.5 * parameter4
+    v307 = v62_2 + v62_3
+    v308 = v306 * v307
+    v309 = v301 * v62_0
+    v310 = v303 * v62_1
+    v311 = v309 + v310
+    v312 = v303 * v62_0
+    v313 = v301 * v62_1
+    v314 = v312 + v313
+    v315 = parameter4 * v62_2
+    v316 = parameter4 * v62_3
+    v317 = v308 + v305
+    v318 = v308 - v305
+    v320 = relu(v275)
+    v321 = relu(v276)
+    v322 = minimum(v275, v276)
+    v323 = minimum(v277, v278)
+    v324 = minimum(v322, v323)
+    v325 = -v271
+    v326 = relu(v325)
+    v327 = relu(v274)
+    v328 = v326 + v327
+    v329 = minimum(v328, v320)
+    v330 = relu(v271)
+    v331 = -v274
+    v332 = relu(v331)
+    v333 = v330 + v332
+    v334 = minimum(v333, v321)
+    v348 = v324 > 0.0
+    v349 = v324 == 0.0
+    v350 = v275 == 0.0
+    v351 = v349 & v350
+    v352 = v348 | v351
+    v353 = relu(v324)
+    v356 = relu(v295)
+    v357 = relu(v296)
+    v358 = minimum(v295, v296)
+    v359 = minimum(v297, v298)
+    v360 = minimum(v358, v359)
+    v361 = -v291
+    v362 = relu(v361)
+    v363 = relu(v294)
+    v364 = v362 + v363
+    v365 = minimum(v364, v356)
+    v366 = relu(v291)
+    v367 = -v294
+    v368 = relu(v367)
+    v369 = v366 + v368
+    v370 = minimum(v369, v357)
+    v384 = v360 > 0.0
+    v385 = v360 == 0.0
+    v386 = v295 == 0.0
+    v387 = v385 & v386
+    v388 = v384 | v387
+    v389 = relu(v360)
+    v392 = relu(v315)
+    v393 = relu(v316)
+    v394 = minimum(v315, v316)
+    v395 = minimum(v317, v318)
+    v396 = minimum(v394, v395)
+    v397 = -v311
+    v398 = relu(v397)
+    v399 = relu(v314)
+    v400 = v398 + v399
+    v401 = minimum(v400, v392)
+    v402 = relu(v311)
+    v403 = -v314
+    v404 = relu(v403)
+    v405 = v402 + v404
+    v406 = minimum(v405, v393)
+    v420 = v396 > 0.0
+    v421 = v396 == 0.0
+    v422 = v315 == 0.0
+    v423 = v421 & v422
+    v424 = v420 | v423
+    v425 = relu(v396)
+    v428 = v320 * v356
+    v429 = v321 * v357
+    v431 = v320 * v365
+    v432 = v329 * v389
+    v433 = v431 + v432
+    v434 = v321 * v370
+    v435 = v334 * v389
+    v436 = v434 + v435
+    v437 = v353 * v389
+    v454 = v428 * v401
+    v455 = v433 * v425
+    v456 = v454 + v455
+    v457 = v429 * v406
+    v458 = v436 * v425
+    v459 = v457 + v458
+    v460 = v437 * v425
+    v474 = v456 + v459
+    v475 = v181 & v192
+    v476 = 0.0 * v23
+    v477 = where(v475, v476, 1.0)
+    (
+        v478_0,
+        v478_1,
+        v478_2,
+        v478_3,
+        v478_4,
+        v478_5,
+        v478_6,
+        v478_7,
+        v478_8,
+        v478_9,
+        _v478_10,
+        _v478_11,
+        _v478_12,
+        _v478_13,
+        _v478_14,
+        _v478_15,
+    ) = penalty(
+        v239,
+        v225,
+        v477,
+        v247,
+        v253,
+        v259,
+        0.0,
+        v474,
+        v460,
+        v23,
+        exchanged,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        parameter0,
+        parameter1,
+        parameter2,
+        parameter3,
+        parameter4,
+        parameter5,
+        parameter6,
+    )
+    v479 = 2.0 * v478_6
+    v480 = v479 * v90
+    v481 = v99 * v135
+    v484 = v99 * v144
+    v485 = v108 * v168
+    v486 = v484 + v485
+    v490 = v132 * v168
+    v498 = v126 * v169
+    v499 = v133 * v135
+    v500 = v498 + v499
+    v504 = where(v95, v490, 0.0)
+    v505 = where(v95, v486, v481)
+    v506 = v505 - v504
+    v507 = v478_2 * v506
+    v508 = v478_3 * v504
+    v509 = v507 + v508
+    v510 = v478_2 * v481
+    v511 = v478_4 * v505
+    v512 = v509 - v511
+    v513 = v478_4 * v500
+    v514 = v510 + v513
+    v515 = v514 + v480
+    v516 = v512 + v515
+    v517 = 0.5 * v516
+    v518 = v52_0 > 0.0
+    v519 = v52_0 == 0.0
+    v520 = where(v519, v517, v515)
+    v521 = where(v518, v512, v520)
+    v522 = v52_1 < 0.0
+    v523 = v52_1 == 0.0
+    v524 = where(v523, v517, v515)
+    v525 = where(v522, v512, v524)
+    v526 = -v521
+    v527 = v356 * v392
+    v530 = v356 * v401
+    v531 = v365 * v425
+    v532 = v530 + v531
+    v536 = v389 * v425
+    v550 = where(v352, v536, 0.0)
+    v551 = where(v352, v532, v527)
+    v552 = v551 - v550
+    v553 = v478_8 * v552
+    v554 = v478_9 * v550
+    v555 = v553 + v554
+    v556 = v478_8 * v527
+    v557 = v555 + v556
+    v558 = 0.5 * v557
+    v559 = v271 > 0.0
+    v560 = v271 == 0.0
+    v561 = where(v560, v558, v556)
+    v562 = where(v559, v555, v561)
+    v563 = v274 < 0.0
+    v564 = v274 == 0.0
+    v565 = where(v564, v558, v556)
+    v566 = where(v563, v555, v565)
+    v567 = -v562
+    v568 = 1.0 + parameter4
+    v569 = 0.5 * v568
+    v570 = 1.0 - parameter4
+    v571 = 0.5 * v570
+    v572 = v569 * v567
+    v573 = v571 * v566
+    v574 = v572 + v573
+    v575 = v571 * v567
+    v576 = v569 * v566
+    v577 = v575 + v576
+    v578 = v526 + v574
+    v579 = v525 + v577
+    v580 = where(v181, v578, 0.0)
+    v581 = where(v181, v579, 0.0)
+    v582 = v478_5 * v241
+    v583 = v478_7 * 0.0
+    v584_0, v584_1 = derivatives_by(v580, v581, v582, v583)
+    v585 = v584_0 * v23
+    v586 = v585 + v47
+    v587 = v584_1 * v23
+    v588 = v587 + v47
+    v589 = 2.0 * v478_6
+    v590 = v589 * v126
+    v591 = v63 * v135
+    v594 = v63 * v144
+    v595 = v72 * v168
+    v596 = v594 + v595
+    v600 = v96 * v168
+    v608 = v90 * v169
+    v609 = v97 * v135
+    v610 = v608 + v609
+    v614 = where(v131, v600, 0.0)
+    v615 = where(v131, v596, v591)
+    v616 = v615 - v614
+    v617 = v478_2 * v616
+    v618 = v478_3 * v614
+    v619 = v617 + v618
+    v620 = v478_2 * v591
+    v621 = v478_4 * v615
+    v622 = v619 - v621
+    v623 = v478_4 * v610
+    v624 = v620 + v623
+    v625 = v624 + v590
+    v626 = v622 + v625
+    v627 = 0.5 * v626
+    v628 = v57_0 > 0.0
+    v629 = v57_0 == 0.0
+    v630 = where(v629, v627, v625)
+    v631 = where(v628, v622, v630)
+    v632 = v57_1 < 0.0
+    v633 = v57_1 == 0.0
+    v634 = where(v633, v627, v625)
+    v635 = where(v632, v622, v634)
+    v636 = -v631
+    v637 = v320 * v392
+    v640 = v320 * v401
+    v641 = v329 * v425
+    v642 = v640 + v641
+    v646 = v353 * v425
+    v660 = where(v388, v646, 0.0)
+    v661 = where(v388, v642, v637)
+    v662 = v661 - v660
+    v663 = v478_8 * v662
+    v664 = v478_9 * v660
+    v665 = v663 + v664
+    v666 = v478_8 * v637
+    v667 = v665 + v666
+    v668 = 0.5 * v667
+    v669 = v291 > 0.0
+    v670 = v291 == 0.0
+    v671 = where(v670, v668, v666)
+    v672 = where(v669, v665, v671)
+    v673 = v294 < 0.0
+    v674 = v294 == 0.0
+    v675 = where(v674, v668, v666)
+    v676 = where(v673, v665, v675)
+    v677 = -v672
+    v678 = 1.0 + parameter4
+    v679 = 0.5 * v678
+    v680 = 1.0 - parameter4
+    v681 = 0.5 * v680
+    v682 = v679 * v677
+    v683 = v681 * v676
+    v684 = v682 + v683
+    v685 = v681 * v677
+    v686 = v679 * v676
+    v687 = v685 + v686
+    v688 = v636 + v684
+    v689 = v635 + v687
+    v690 = where(v181, v688, 0.0)
+    v691 = where(v181, v689, 0.0)
+    v692 = v478_5 * v243
+    v693 = v478_7 * 0.0
+    v694_0, v694_1 = derivatives_by(v690, v691, v692, v693)
+    v695 = v694_0 * v23
+    v696 = v695 + v47
+    v697 = v694_1 * v23
+    v698 = v697 + v47
+    v699 = 2.0 * v478_6
+    v700 = v699 * v162
+    v701 = v63 * v99
+    v704 = v63 * v108
+    v705 = v72 * v132
+    v706 = v704 + v705
+    v710 = v96 * v132
+    v718 = v90 * v133
+    v719 = v97 * v99
+    v720 = v718 + v719
+    v724 = where(v167, v710, 0.0)
+    v725 = where(v167, v706, v701)
+    v726 = v725 - v724
+    v727 = v478_2 * v726
+    v728 = v478_3 * v724
+    v729 = v727 + v728
+    v730 = v478_2 * v701
+    v731 = v478_4 * v725
+    v732 = v729 - v731
+    v733 = v478_4 * v720
+    v734 = v730 + v733
+    v735 = v734 + v700
+    v736 = v732 + v735
+    v737 = 0.5 * v736
+    v738 = v62_0 > 0.0
+    v739 = v62_0 == 0.0
+    v740 = where(v739, v737, v735)
+    v741 = where(v738, v732, v740)
+    v742 = v62_1 < 0.0
+    v743 = v62_1 == 0.0
+    v744 = where(v743, v737, v735)
+    v745 = where(v742, v732, v744)
+    v746 = -v741
+    v747 = v320 * v356
+    v750 = v320 * v365
+    v751 = v329 * v389
+    v752 = v750 + v751
+    v756 = v353 * v389
+    v770 = where(v424, v756, 0.0)
+    v771 = where(v424, v752, v747)
+    v772 = v771 - v770
+    v773 = v478_8 * v772
+    v774 = v478_9 * v770
+    v775 = v773 + v774
+    v776 = v478_8 * v747
+    v777 = v775 + v776
+    v778 = 0.5 * v777
+    v779 = v311 > 0.0
+    v780 = v311 == 0.0
+    v781 = where(v780, v778, v776)
+    v782 = where(v779, v775, v781)
+    v783 = v314 < 0.0
+    v784 = v314 == 0.0
+    v785 = where(v784, v778, v776)
+    v786 = where(v783, v775, v785)
+    v787 = -v782
+    v788 = 1.0 + parameter4
+    v789 = 0.5 * v788
+    v790 = 1.0 - parameter4
+    v791 = 0.5 * v790
+    v792 = v789 * v787
+    v793 = v791 * v786
+    v794 = v792 + v793
+    v795 = v791 * v787
+    v796 = v789 * v786
+    v797 = v795 + v796
+    v798 = v746 + v794
+    v799 = v745 + v797
+    v800 = where(v181, v798, 0.0)
+    v801 = where(v181, v799, 0.0)
+    v802 = v478_5 * v245
+    v803 = v478_7 * 0.0
+    v804_0, v804_1 = derivatives_by(v800, v801, v802, v803)
+    v805 = v804_0 * v23
+    v806 = v805 + v47
+    v807 = v804_1 * v23
+    v808 = v807 + v47
+    v809 = v478_0 + v47
+    v810 = v478_1 + v47
+    return v809, v810, v586, v696, v806, v588, v698, v808

@@ -38,6 +38,7 @@ SCALE_BLOCK = 1024  # elements that a program counts or scales
 LARGEST_TILE = 4096  # classes of a row that is loaded at once
 MASK_TILE = 1024  # of a row: three sums are kept per element
 LOGITS_PER_WARP = 256  # eight per thread: the work per row is repeated by few threads
+ALIGNED = 4  # logits that a thread loads at once; else it has one logit per row, and registers for the work of few rows
 
 
 def serves(call: Call) -> bool:
@@ -219,7 +220,7 @@ def softmax_plan(
     whole = classes <= LARGEST_TILE
     tile = triton.next_power_of_2(classes) if whole else LARGEST_TILE
     warps = max(1, tile // LOGITS_PER_WARP)
-    block = warps * LOGITS_PER_WARP // tile
+    block = max(1, LOGITS_PER_WARP // tile // (2 if classes % ALIGNED else 1))
     padded = [*parameters, *[Scalar(0.0)] * (3 - len(parameters))]
     arguments = {
         "pred": call.pred.contiguous(),
@@ -289,7 +290,7 @@ def box_plan(call: Call, request: BoxRequest, weights: Sequence[Tensor], paramet
         "target_column": target.column,
         "parameters": tuple(None if each.memory is None else each.memory.expand(shape).contiguous() for each in padded),
         **{f"parameter{k}": each.value for k, each in enumerate(padded)},
-        "inputs": 1 + len(padded) if request.passes_parameters else 0,
+        "arity": len(padded) if request.passes_parameters else 0,
         "geometry": getattr(formulas, str(request.generated_code)),
         "penalty": getattr(formulas, request.formula.__name__),
         "differences_of": getattr(formulas, box_format.differences_of.__name__),

@@ -12,8 +12,34 @@ from detloss.kernels.triton.blocks import (
     reduced_derivative,
     store_or_add,
 )
-from detloss.kernels.triton.device_primitives import weighted
-from detloss.kernels.triton.formulas import mask_derivatives, mask_parts
+from detloss.kernels.triton.device_primitives import maximum, weighted
+from detloss.kernels.triton.formulas import mask_derivatives, mask_parts, raised_logit
+
+
+@triton.jit
+def top_of(dtype: tl.constexpr):
+    """The highest logit of a raised row."""
+    return -256.0 if dtype == tl.float64 else -32.0
+
+
+@triton.jit
+def sums_of_rows(pred, target, lanes, inside, elements, highest, missing, dtype: tl.constexpr, tile: tl.constexpr):
+    """The three sums of the rows of a block, and their highest logits; `highest` and `missing` raise logits."""
+    columns_of_tile = tl.arange(0, tile)[None, :]
+    zeros = tl.zeros((lanes.shape[0], tile), dtype)
+    shared, excess, absent, top = zeros, zeros, zeros, zeros - float("inf")
+    for begin in range(0, elements, tile):
+        column = begin + columns_of_tile
+        here = inside[:, None] & (column < elements)
+        at = lanes[:, None] * elements + column
+        z = tl.load(pred + at, mask=here, other=-float("inf")).to(dtype)
+        y = tl.load(target + at, mask=here, other=0.0).to(dtype)
+        top = maximum(top, z)
+        in_both, in_pred, in_target = mask_parts(raised_logit(z, highest[:, None], missing[:, None], top_of(dtype)), y)
+        shared += tl.where(here, in_both, 0.0)
+        excess += tl.where(here, in_pred, 0.0)
+        absent += tl.where(here, in_target, 0.0)
+    return tl.sum(shared, 1), tl.sum(excess, 1), tl.sum(absent, 1), tl.max(top, 1)
 
 
 @triton.jit
@@ -56,30 +82,23 @@ def masks(
         entry, inside = start + lanes, lanes < count - start
         row, row_column = place(start, lanes, columns)
         factor = numbers(weight, weights, row * weight_row + row_column * weight_column, inside, dtype)
-        shared, excess, missing = (
-            tl.zeros((block, tile), dtype),
-            tl.zeros((block, tile), dtype),
-            tl.zeros((block, tile), dtype),
+        nothing = tl.zeros((block,), dtype)
+        shared, excess, missing, highest = sums_of_rows(
+            pred + corner, target + corner, lanes, inside, elements, nothing, nothing + 1.0, dtype, tile
         )
-        for begin in range(0, elements, tile):
-            column = begin + columns_of_tile
-            here = inside[:, None] & (column < elements)
-            at = corner + (lanes[:, None] * elements + column)
-            z = tl.load(pred + at, mask=here, other=0.0).to(dtype)
-            y = tl.load(target + at, mask=here, other=0.0).to(dtype)
-            in_both, in_pred, in_target = mask_parts(z, y)
-            shared += tl.where(here, in_both, 0.0)
-            excess += tl.where(here, in_pred, 0.0)
-            missing += tl.where(here, in_target, 0.0)
-        loss, size, by_shared, by_excess, by_missing = formula(
-            tl.sum(shared, 1), tl.sum(excess, 1), tl.sum(missing, 1), alpha, beta
-        )
+        counted = beta * missing
+        if tl.min(tl.abs(counted)) == 0.0:
+            shared, excess, missing, highest = sums_of_rows(
+                pred + corner, target + corner, lanes, inside, elements, highest, counted, dtype, tile
+            )
+        loss, size, by_shared, by_excess, by_missing = formula(shared, excess, missing, alpha, beta)
         if d_pred is not None or d_target is not None:
             for begin in range(0, elements, tile):
                 column = begin + columns_of_tile
                 here = inside[:, None] & (column < elements)
                 at = corner + (lanes[:, None] * elements + column)
                 z = tl.load(pred + at, mask=here, other=0.0).to(dtype)
+                z = raised_logit(z, highest[:, None], counted[:, None], top_of(dtype))
                 y = tl.load(target + at, mask=here, other=0.0).to(dtype)
                 by_pred, by_target = mask_derivatives(
                     z, y, size[:, None], by_shared[:, None], by_excess[:, None], by_missing[:, None]

@@ -179,22 +179,24 @@ def rows(
         elif between:
             value_of_row = tl.load(target + entry, mask=inside, other=0.0).to(dtype)
             first_bin, share, next_share = shares_of_bins(value_of_row, bins, classes, columns_of_tile, inside, dtype)
-            of_first = lanes * classes + first_bin
-            its_logit = tl.load(pred + corner + of_first, mask=inside, other=0.0).to(dtype)
-            next_logit = tl.load(pred + corner + (of_first + 1), mask=inside, other=0.0).to(dtype)
+            shares, both_bins = tl.join(share, next_share), first_bin[:, None] + tl.arange(0, 2)[None, :]
+            its_logits = tl.load(pred + corner + (at + both_bins), mask=inside_rows, other=0.0).to(dtype)
             nll, probability, complement = probabilities(
-                its_logit, its_logit, top, top, rest, first_bin == top_column, False
+                its_logits,
+                its_logits,
+                top[:, None],
+                top[:, None],
+                rest[:, None],
+                both_bins == top_column[:, None],
+                False,
             )
-            next_nll, next_probability, next_complement = probabilities(
-                next_logit, next_logit, top, top, rest, first_bin + 1 == top_column, False
-            )
-            loss = weighted_nll(share, nll, its_logit, top) + weighted_nll(next_share, next_nll, next_logit, top)
+            loss = tl.sum(weighted_nll(shares, nll, its_logits, top[:, None]), 1)
             if excess:
-                loss += weighted(share, log(tl.where(share == 0.0, 1.0, share)))
-                loss += weighted(next_share, log(tl.where(next_share == 0.0, 1.0, next_share)))
+                own, of_next = tl.split(weighted(shares, log(tl.where(shares == 0.0, 1.0, shares))))
+                loss += own
+                loss += of_next
             d_row = reduced_derivative(tl.where(share == share, 1.0, share), factor, total, mean)
-            d_first = probability * next_share - complement * share
-            d_second = next_probability * share - next_complement * next_share
+            d_first, d_second = tl.split(probability * tl.join(next_share, share) - complement * shares)
             if d_pred is not None:
                 for begin in range(0, end, tile):
                     column = begin + columns_of_tile
