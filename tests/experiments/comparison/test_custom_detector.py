@@ -18,11 +18,12 @@ Call = tuple[str, float, int, int]
 
 
 def trainer(calls: list[Call]):
-    """A training that is best at weight .5, with an offset per seed."""
+    """A training that is best at weight .5, with an offset per seed and a scatter."""
 
     def train(loss: str, weight: float, seed: int, steps: int) -> float:
         calls.append((loss, weight, seed, steps))
-        return {"good": 0.5, "bad": 0.3}[loss] + 0.1 * seed - abs(weight - 0.5)
+        scatter = 1e-3 * (seed % 3) if loss == "good" else 0.0
+        return {"good": 0.5, "bad": 0.3}[loss] + scatter - abs(weight - 0.5)
 
     return train
 
@@ -33,11 +34,13 @@ def test_weights_are_searched_and_every_loss_is_trained_on_every_seed() -> None:
     search = [(loss, weight, 3, 3) for loss in ("bad", "good") for weight in (0.25, 0.5, 1.0, 2.0, 4.0)]
     assert calls == search + [(loss, 0.5, seed, 10) for seed in (3, 4) for loss in ("bad", "good")]
     assert [standing.name for standing in found.standings] == ["other", "one"]
-    assert found["other"].scores == pytest.approx({3: 0.8, 4: 0.9})
-    assert found["other"].mean == pytest.approx(0.85)
+    assert found["other"].scores == pytest.approx({3: 0.5, 4: 0.501})
+    assert found["other"].mean == pytest.approx(0.5005)
     assert (found["other"].verdict, found["one"].verdict) == (Verdict.BETTER, None)
     assert found["other"].difference is not None
-    assert found["other"].difference.mean == pytest.approx(0.2)
+    assert found["other"].difference.mean == pytest.approx(0.2005)
+    assert (found["other"].regret, [standing.name for standing in found.best]) == (0.0, ["other"])
+    assert found["one"].regret > 0.2
 
 
 def test_given_weights_and_baseline() -> None:
@@ -45,9 +48,9 @@ def test_given_weights_and_baseline() -> None:
     losses = {"one": "bad", "other": "good"}
     found = compare(trainer(calls), losses, weights={"one": 1, "other": 0.25}, baseline="other")
     assert {call[:2] for call in calls} == {("bad", 1.0), ("good", 0.25)}
-    assert len(calls) == 6
+    assert len(calls) == 2 * 5
     assert (found["one"].verdict, found["one"].weight) == (Verdict.WORSE, 1.0)
-    assert str(found).splitlines()[0].split() == ["loss", "weight", "mean", "difference", "verdict"]
+    assert str(found).splitlines()[0].split() == ["loss", "weight", "mean", "difference", "regret", "verdict"]
 
 
 def test_one_seed_is_not_distinguishable() -> None:
@@ -69,10 +72,10 @@ def test_finished_trainings_are_kept_and_the_same_call_continues(tmp_path: Path)
     with pytest.raises(KeyboardInterrupt):
         compare(interrupted, losses, weights=weights, storage=storage)
     found = compare(train, losses, weights=weights, storage=storage)
-    assert len(calls) == len(set(calls)) == 6, "nothing is trained twice"
+    assert len(calls) == len(set(calls)) == 10, "nothing is trained twice"
     assert found["other"].verdict is Verdict.BETTER
     assert compare(train, losses, weights=weights, storage=storage) == found
-    assert len(calls) == 6
+    assert len(calls) == 10
 
 
 def test_a_training_that_takes_longer_than_the_grace_is_left_alone(

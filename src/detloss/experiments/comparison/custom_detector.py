@@ -11,7 +11,7 @@ from threading import Event, Thread
 from time import perf_counter, sleep
 from typing import TypeVar
 
-from detloss.experiments.comparison.plan import Pair, Plan, weight_grid
+from detloss.experiments.comparison.plan import MATTERS, Pair, Plan, default_seeds, weight_grid
 from detloss.experiments.comparison.ranking import Ranking, rank
 from detloss.experiments.comparison.store import StorageError, TrialStore
 from detloss.experiments.training.outcome import Outcome, Trial
@@ -24,17 +24,19 @@ Loss = TypeVar("Loss")
 def compare(
     train: Callable[[Loss, float, int, int], float],
     losses: Mapping[str, Loss],
-    seeds: Sequence[int] = (0, 1, 2),
+    seeds: Sequence[int] | None = None,
     weights: Mapping[str, float] | None = None,
     *,
     steps: int = 1200,
     baseline: str | None = None,
     storage: str | None = None,
+    matters: float = MATTERS,
 ) -> Ranking:
     """Compare losses in a detector of your own.
 
     First each loss is trained at five weights between 0.25 and 4, on the first seed for a quarter of the steps, and the
-    best weight is kept. Then each loss is trained on every seed. Differences from the baseline are paired by seed.
+    best weight is kept. Then each loss is trained on every seed. The variance over the seeds is pooled over all losses,
+    and the intervals of all differences from the baseline hold together.
 
     When to choose it: where ``detloss compare`` cannot train your model or read your data. With the same seed,
     ``train`` should start from the same weights and see the same data in the same order, so that only the loss differs.
@@ -43,16 +45,20 @@ def compare(
         train: Called as ``train(loss, weight, seed, steps)``; returns the score of the trained detector on data that it
             was not trained on, higher is better.
         losses: The losses by name; the values are passed to ``train`` unchanged.
-        seeds: Seeds of the comparison; a difference can be detected with two or more.
+        seeds: Seeds of the comparison; a difference can be detected with two or more. None: five for two losses,
+            otherwise three.
         weights: The weight of every loss; None: the weights are searched.
         steps: Passed to ``train``; in the search a quarter of it, rounded up.
         baseline: The loss that the others are compared with; None: the first.
         storage: Database of the finished trainings, sqlite:///FILE or postgresql://...: the same call continues an
             interrupted comparison, and processes or machines that make the same call share the trainings. Changes of
             ``train`` are not detected: use another storage for them. None: nothing is kept.
+        matters: Difference of scores below which two losses are equal in practice.
 
     Returns:
-        The losses by descending mean score, each with scores, mean, difference with its interval, and verdict.
+        The losses by descending mean score, each with scores, mean, difference with its interval, verdict, and regret:
+        the upper bound of the score that is lost by choosing this loss instead of the best one. ``best`` has the losses
+        that may be the best.
 
     Raises:
         ValueError: There is no loss, no seed or a repeated one, a weight is missing or not above 0, steps are below 1,
@@ -60,23 +66,25 @@ def compare(
         detloss.experiments.comparison.store.StorageError: The database cannot be used.
 
     Edge cases:
-        With one seed, every verdict is "not distinguishable". Exceptions of ``train`` are raised, and finished
-        trainings are kept.
+        With one seed, or if all differences are the same on all seeds, the variance over the seeds is unknown, and
+        every verdict is "not distinguishable". Exceptions of ``train`` are raised, and finished trainings are kept.
 
     Example:
         >>> from detloss.experiments import compare
         >>> def train(quality, weight, seed, steps):
-        ...     return quality + 0.01 * seed
+        ...     return quality + 0.01 * ((seed + 10 * quality) % 3)
         >>> found = compare(train, {"giou": 0.4, "l2": 0.3}, weights={"giou": 1.0, "l2": 0.2})
         >>> print(found)
-        loss  weight  mean    difference                  verdict
-        giou  1       0.4100                              baseline
-        l2    0.2     0.3100  -0.1000 [-0.1000, -0.1000]  worse
+        loss  weight  mean    difference                  regret  verdict
+        giou  1       0.4120                              0.0000  baseline
+        l2    0.2     0.3080  -0.1040 [-0.1207, -0.0873]  0.1167  worse
 
     Sources:
-        Student, The Probable Error of a Mean (1908), https://doi.org/10.2307/2331554
+        Dunnett, A Multiple Comparison Procedure for Comparing Several Treatments with a Control (1955),
+        https://doi.org/10.1080/01621459.1955.10501294; Hsu, Constrained Simultaneous Confidence Intervals for Multiple
+        Comparisons with the Best (1984), https://doi.org/10.1214/aos/1176346732
     """
-    plan = plan_for(losses, seeds, weights, steps)
+    plan = plan_for(losses, range(default_seeds(len(losses))) if seeds is None else seeds, weights, steps)
     reference = next(iter(losses)) if baseline is None else baseline
     if reference not in losses:
         raise ValueError(f"baseline: expected one of {', '.join(losses)}, got {reference!r}")
@@ -97,7 +105,7 @@ def compare(
                     raise StorageError(f"{error}; the score {outcome.score} of {trial} was not stored") from error
         finally:
             store.close()
-        return rank(store.results(), Pair(reference))
+        return rank(store.results(), Pair(reference), matters=matters)
 
 
 def plan_for(losses: Mapping[str, Loss], seeds: Sequence[int], weights: Mapping[str, float] | None, steps: int) -> Plan:

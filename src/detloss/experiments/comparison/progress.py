@@ -70,7 +70,7 @@ def say_plan(
 ) -> None:
     """Print the plan of a comparison and its estimated duration."""
     plan, done = results.plan, results.outcomes
-    lines = [*remarks, f"plan: {plan_in_words(plan)}"]
+    lines = [f"plan: {plan_in_words(plan)}", *remarks]
     if done:
         lines.append(f"finished earlier or by other processes: {len(done)} of {counted(plan.trial_count, 'trial')}")
     seconds = estimated_seconds(plan, done, dataset, groups) if results.missing else None
@@ -106,7 +106,9 @@ def print_ranking(console: Console, ranking: Ranking) -> None:
     unwrapped = Console(file=console.file, width=UNWRAPPED)
     (console if console.is_terminal else unwrapped).print("", ranking.table("AP", digits=3, ranges=True), sep="\n")
     print_line(
-        console, f"AP: mean (lowest–highest over the seeds); difference from {ranking.baseline}: mean [95 % interval]\n"
+        console,
+        f"AP: mean (lowest–highest over the seeds); difference from {ranking.baseline}: mean [95 % interval, for all"
+        " pairs together]; regret: upper bound of the AP lost by choosing this pair instead of the best\n",
     )
 
 

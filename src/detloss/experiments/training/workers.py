@@ -70,6 +70,11 @@ class Failed:
     details: str = ""
     died: bool = False
 
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss or its gradient was not finite."""
+        return self.reason.startswith(FloatingPointError.__name__)
+
 
 Event = Started | Advanced | Finished | Failed
 

@@ -4,7 +4,7 @@ import platform
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version
-from math import isnan
+from math import inf, isnan
 from pathlib import Path
 from threading import Condition, Thread
 from time import perf_counter
@@ -119,6 +119,7 @@ def write_page(
         training_losses=charts.training_losses(standings, styles),
         breakdowns=breakdowns(ranking, dataset) if standings else [],
         min_images=MIN_IMAGES,
+        infinity=inf,
         positives=positives([outcome.trial for standing in standings for outcome in standing.outcomes], dataset),
         ap_over_steps=charts.ap_over_steps(standings, styles),
         strips=strips,
