@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 import detloss
 from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
-from detloss.experiments.comparison.plan import ComparisonSettings, Pair, Plan
+from detloss.experiments.comparison.plan import MATTERS, ComparisonSettings, Pair, Plan, default_seeds
 from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 from detloss.experiments.losses_command import losses_command
 from detloss.experiments.simulation.simulate_command import simulate
@@ -97,7 +96,12 @@ def main() -> None:
     help=f"Class losses, separated by commas: {', '.join(CLASS_LOSSES)}.",
 )
 @cli_options.detector
-@click.option("--seeds", type=click.IntRange(min=1), default=3, help="Number of seeds, each a trial of every pair.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    show_default="5 for two pairs, else 3",
+    help="Number of seeds, each a trial of every pair.",
+)
 @click.option("--first-seed", type=click.IntRange(min=0), default=0, help="First of the consecutive seeds.")
 @click.option("--steps", type=click.IntRange(min=1), default=1200, help="Training steps of every trial.")
 @click.option(
@@ -115,6 +119,13 @@ def main() -> None:
     metavar="BOX+CLS",
     show_default="the first pair",
     help="Pair that the others are compared with; one loss is enough if a single pair has it.",
+)
+@click.option(
+    "--matters",
+    type=click.FloatRange(min=0),
+    metavar="AP",
+    default=MATTERS,
+    help="Pairs whose difference is surely smaller are equal.",
 )
 @cli_options.precision
 @cli_options.jobs("Trials")
@@ -143,12 +154,13 @@ def compare(
     boxes: tuple[Loss, ...],
     classes: tuple[Loss, ...],
     detector: str,
-    seeds: int,
+    seeds: int | None,
     first_seed: int,
     steps: int,
     quick: bool,
     weights: Mapping[Pair, float] | None,
     baseline: str | None,
+    matters: float,
     precision: str,
     jobs: int | None,
     devices_per_trial: int,
@@ -177,7 +189,8 @@ def compare(
     with reported_errors():
         command = cli_options.user_command(ctx, out, jobs)
     if quick:
-        seeds, steps = quick_settings(ctx, seeds, steps)
+        seeds, steps = quick_settings(seeds, steps)
+    seeds = seeds or default_seeds(len(boxes) * len(classes))
     plan = Plan(
         {
             Pair(box.name, cls.name): cli_options.weights_to_try(box, cls, weights, searched=not quick)
@@ -198,7 +211,7 @@ def compare(
             cli_options.check_losses_of_command(boxes, classes, data)
             groups = devices.command_groups(jobs, devices_per_trial)
         detector_options = {"detector": detector, "precision": precision, "size": size or "as the reader chooses"}
-        options: dict[str, str | int] = {
+        options: dict[str, str | int | float] = {
             "data": str(data or ("none" if command else "digit scenes")),
             "box": ", ".join(loss.name for loss in boxes),
             "cls": ", ".join(loss.name for loss in classes),
@@ -208,6 +221,7 @@ def compare(
             "steps": steps,
             "weights": "searched" if plan.searched else "given" if weights else "listed",
             "baseline": str(reference),
+            "matters": matters,
             "jobs": len(groups),
             "devices per trial": devices_per_trial,
             "storage": redacted(storage or folder.study),
@@ -216,15 +230,15 @@ def compare(
         if plan.searched and (command is None or command.holds_out):
             options["weights"] = "searched on held-out training images"
         trainer = None if command is None else command.name
-        settings = ComparisonSettings(ctx.obj, path, size, scenes, reference, quick, options, trainer)
+        settings = ComparisonSettings(ctx.obj, path, size, scenes, reference, quick, options, matters, trainer)
         session = Session(Console(), plan, settings, folder, command)
         comparison, code = session.compare(storage, groups, overwrite=overwrite)
     end(ctx, comparison, folder, code)
 
 
-def quick_settings(ctx: click.Context, seeds: int, steps: int) -> tuple[int, int]:
+def quick_settings(seeds: int | None, steps: int) -> tuple[int, int]:
     """The seeds and the steps of a first look."""
-    if seeds != 1 and ctx.get_parameter_source("seeds") is ParameterSource.COMMANDLINE:
+    if seeds not in (None, 1):
         raise click.BadParameter(f"expected 1 with --quick, got {seeds}", param_hint="--seeds")
     return 1, max(steps // 2, 1)
 

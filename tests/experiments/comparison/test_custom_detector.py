@@ -28,11 +28,12 @@ Call = tuple[str, float, int, int]
 
 
 def trainer(calls: list[Call]):
-    """A training that is best at weight .5, with an offset per seed."""
+    """A training that is best at weight .5, with an offset per seed and a scatter."""
 
     def train(loss: str, weight: float, seed: int, steps: int) -> float:
         calls.append((loss, weight, seed, steps))
-        return {"good": 0.5, "bad": 0.3}[loss] + 0.1 * seed - abs(weight - 0.5)
+        scatter = 1e-3 * (seed % 3) if loss == "good" else 0.0
+        return {"good": 0.5, "bad": 0.3}[loss] + scatter - abs(weight - 0.5)
 
     return train
 
@@ -43,11 +44,13 @@ def test_weights_are_searched_and_every_loss_is_trained_on_every_seed() -> None:
     search = [(loss, weight, 3, 3) for loss in ("bad", "good") for weight in (0.25, 0.5, 1.0, 2.0, 4.0)]
     assert calls == search + [(loss, 0.5, seed, 10) for seed in (3, 4) for loss in ("bad", "good")]
     assert [standing.name for standing in found.standings] == ["other", "one"]
-    assert found["other"].scores == pytest.approx({3: 0.8, 4: 0.9})
-    assert found["other"].mean == pytest.approx(0.85)
+    assert found["other"].scores == pytest.approx({3: 0.5, 4: 0.501})
+    assert found["other"].mean == pytest.approx(0.5005)
     assert (found["other"].verdict, found["one"].verdict) == (Verdict.BETTER, None)
     assert found["other"].difference is not None
-    assert found["other"].difference.mean == pytest.approx(0.2)
+    assert found["other"].difference.mean == pytest.approx(0.2005)
+    assert (found["other"].regret, [standing.name for standing in found.best]) == (0.0, ["other"])
+    assert found["one"].regret > 0.2
 
 
 def test_given_weights_and_baseline() -> None:
@@ -55,9 +58,9 @@ def test_given_weights_and_baseline() -> None:
     losses = {"one": "bad", "other": "good"}
     found = compare(trainer(calls), losses, weights={"one": 1, "other": 0.25}, baseline="other")
     assert {call[:2] for call in calls} == {("bad", 1.0), ("good", 0.25)}
-    assert len(calls) == 10
+    assert len(calls) == 2 * 5
     assert (found["one"].verdict, found["one"].weight) == (Verdict.WORSE, 1.0)
-    assert str(found).splitlines()[0].split() == ["loss", "weight", "mean", "difference", "verdict"]
+    assert str(found).splitlines()[0].split() == ["loss", "weight", "mean", "difference", "regret", "verdict"]
 
 
 def test_one_seed_is_not_distinguishable() -> None:
@@ -290,7 +293,7 @@ def test_a_folder_has_results_and_a_report(tmp_path: Path, capsys: pytest.Captur
     assert "AP50" not in page
     compare(**arguments, weights={"one": 1, "other": 1}, out=tmp_path)
     assert len(calls) == 4
-    assert found["other"].mean == pytest.approx(0.05)
+    assert found["other"].mean == pytest.approx(0.0005)
 
 
 def test_an_invalid_storage_is_rejected() -> None:

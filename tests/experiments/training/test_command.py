@@ -154,7 +154,7 @@ def test_no_process_is_left(tmp_path: Path, then: str, limit: float | None) -> N
     if limit is None:
         assert run(command).score == 1
     else:
-        with pytest.raises(TrialError, match="the command reached the time limit of 1 seconds"):
+        with pytest.raises(TrialError, match="the command reached the time limit of 1 second$"):
             run(command)
     await_end(int((tmp_path / "trials" / directory_of(TRIAL) / "child").read_text()))
 
@@ -208,7 +208,11 @@ def test_the_environment_has_the_devices_and_the_threads(tmp_path: Path, monkeyp
     [
         ("", {}, "train: expected a command, got none"),
         ("python 'a", {}, "train: expected a command, got python 'a: No closing quotation"),
-        ("no-such-program x", {}, "train: expected a command, got no-such-program, which is not found"),
+        (
+            "no-such-program x",
+            {},
+            "train: expected a program as the first word, got no-such-program, which is not found",
+        ),
         (f"{sys.executable} {{epochs}}", {}, r"train: expected one of the placeholders {data}, .*, got {epochs}"),
         (f"{sys.executable} {{}}", {}, r"train: expected one of the placeholders .*, got {}"),
         (f"{sys.executable} {{", {}, r"train: expected placeholders such as {out}, and {{ for a brace, got {"),

@@ -16,7 +16,7 @@ import torch
 from rich.console import Console
 
 from detloss.experiments.comparison.output import Folder
-from detloss.experiments.comparison.plan import ComparisonSettings, Pair, Plan, weight_grid
+from detloss.experiments.comparison.plan import MATTERS, ComparisonSettings, Pair, Plan, default_seeds, weight_grid
 from detloss.experiments.comparison.ranking import Ranking
 from detloss.experiments.comparison.session import Session
 from detloss.experiments.data.dataset import Dataset
@@ -40,13 +40,14 @@ def compare(
     version: str | None = None,
     jobs: int = 1,
     devices: Sequence[str] | None = None,
-    matters: float = 0.01,
+    matters: float = MATTERS,
     out: str | Path | None = None,
 ) -> Ranking:
     """Compare losses in your own detector.
 
     First each loss is trained at five weights between 0.25 and 4, on the first seed for a quarter of the steps, and the
-    best weight is kept. Then each loss is trained on every seed. Differences from the baseline are paired by seed.
+    best weight is kept. Then each loss is trained on every seed. The variance over the seeds is pooled over all losses,
+    and the intervals of all differences from the baseline hold together.
 
     When to choose it: your training is a Python function. ``detloss compare --train`` starts a training script instead
     and evaluates its predictions. With the same seed, ``train`` should start from the same weights and see the same
@@ -72,11 +73,13 @@ def compare(
             picklable.
         devices: Names of GPUs such as cuda:1, assigned to the trainings in turn as the current device, "cuda". None:
             with several jobs, all GPUs.
-        matters: Smallest difference that matters; smaller ones are equal.
+        matters: Difference of scores below which two losses are equal in practice.
         out: Folder for progress in the terminal, results.jsonl and report.html.
 
     Returns:
-        The losses by descending mean score, each with scores, mean, difference with its interval, and verdict.
+        The losses by descending mean score, each with scores, mean, difference with its interval, verdict, and regret:
+        the upper bound of the score that is lost by choosing this loss instead of the best one. ``best`` has the losses
+        that may be the best.
 
     Raises:
         ValueError: There is no loss, no seed or a repeated one, a weight is missing or not above 0, steps or jobs are
@@ -85,20 +88,23 @@ def compare(
 
     Edge cases:
         If ``train`` raises an exception or returns a number that is not finite, the training has failed and the others
-        continue; the printed result names it. With one seed, every verdict is "not distinguishable".
+        continue; the printed result names it. With one seed, or if all differences are the same on all seeds, the
+        variance over the seeds is unknown, and every verdict is "not distinguishable".
 
     Example:
         >>> from detloss.experiments import compare
         >>> def train(quality, weight, seed, steps):
-        ...     return quality + 0.01 * seed
+        ...     return quality + 0.01 * ((seed + 10 * quality) % 3)
         >>> found = compare(train, {"giou": 0.4, "l2": 0.3}, weights={"giou": 1.0, "l2": 0.2})
         >>> print(found)
-        loss  weight  mean    difference                  verdict
-        giou  1       0.4100                              baseline
-        l2    0.2     0.3100  -0.1000 [-0.1000, -0.1000]  worse
+        loss  weight  mean    difference                  regret  verdict
+        giou  1       0.4120                              0.0000  baseline
+        l2    0.2     0.3080  -0.1040 [-0.1207, -0.0873]  0.1167  worse
 
     Sources:
-        Student, The Probable Error of a Mean (1908), https://doi.org/10.2307/2331554
+        Dunnett, A Multiple Comparison Procedure for Comparing Several Treatments with a Control (1955),
+        https://doi.org/10.1080/01621459.1955.10501294; Hsu, Constrained Simultaneous Confidence Intervals for Multiple
+        Comparisons with the Best (1984), https://doi.org/10.1214/aos/1176346732
     """
     plan = plan_for(losses, seeds, weights, steps, detector_name(train, version))
     reference = next(iter(losses)) if baseline is None else baseline
@@ -114,7 +120,8 @@ def compare(
         scenes=None,
         baseline=Pair(reference),
         quick=False,
-        options={"losses": ", ".join(losses), "seeds": len(plan.seeds), "steps": steps, "jobs": jobs},
+        options={"losses": ", ".join(losses), "seeds": len(plan.seeds), "steps": steps, "matters": matters},
+        matters=matters,
         trainer=f"the function {function.name}",
     )
     groups = groups_of(jobs, devices)
@@ -143,7 +150,7 @@ def plan_for(
     if not losses:
         raise ValueError("losses: expected at least one, got none")
     if seeds is None:
-        seeds = range(5 if len(losses) == 2 else 3)
+        seeds = range(default_seeds(len(losses)))
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds: expected at least one, without repetition, got {list(seeds)}")
     if steps < 1:

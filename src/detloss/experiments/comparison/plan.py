@@ -13,6 +13,7 @@ from detloss.experiments.training.outcome import Phase, Trial
 FACTORS = (0.5, 1.0, 2.0, 4.0, 8.0)  # weights of a search, relative to the starting weight
 SEARCH_FRACTION = 8  # a trial of the search has an eighth of the steps
 SEARCH_SEEDS = (1_000_000, 1_000_001)  # no seeds of a comparison, however many it gets
+MATTERS = 0.01  # difference of scores below which two pairs are equal in practice, by default
 
 Ended = Mapping[Trial, float | None]
 """Scores of the trials that have ended; None if a trial failed."""
@@ -31,6 +32,11 @@ class Pair(NamedTuple):
 def pair_of(trial: Trial) -> Pair:
     """The losses of a trial."""
     return Pair(trial.box, trial.cls)
+
+
+def default_seeds(pairs: int) -> int:
+    """Number of seeds if none is given: two pairs have few degrees of freedom."""
+    return 5 if pairs == 2 else 3
 
 
 def weight_grid(start: float) -> tuple[float, ...]:
@@ -200,6 +206,7 @@ class ComparisonSettings:
         baseline: The pair that the others are compared with.
         quick: Whether it is a quick look.
         options: Options of the command by name.
+        matters: Difference of AP below which two pairs are equal in practice.
         trainer: What trains the detector, in words: the command or function of the user; None: detloss.
     """
 
@@ -209,7 +216,8 @@ class ComparisonSettings:
     scenes: str | None
     baseline: Pair
     quick: bool
-    options: Mapping[str, str | int]
+    options: Mapping[str, str | int | float]
+    matters: float = MATTERS
     trainer: str | None = None
 
     def load_data(self) -> Dataset:

@@ -33,6 +33,11 @@ def trial_name(trial: Trial) -> str:
     return f"{pair_of(trial)}{weight}, seed {trial.seed}"
 
 
+def scored(outcome: Outcome) -> str:
+    """The result of a trial in words."""
+    return f"{'score' if outcome.evaluation is None else 'AP'} {outcome.score:.3f}"
+
+
 def plan_in_words(plan: Plan) -> str:
     """A plan as a sentence."""
     search = plan.search_trials({})
@@ -74,7 +79,7 @@ def say_plan(
 ) -> None:
     """Print the plan of a comparison and its estimated duration."""
     plan, done = results.plan, len(results.outcomes)
-    lines = [*remarks, f"plan: {plan_in_words(plan)}"]
+    lines = [f"plan: {plan_in_words(plan)}", *remarks]
     if done:
         lines.append(f"finished earlier or by other processes: {done} of {counted(results.trial_count, 'trial')}")
     seconds = estimated_seconds(results, dataset, groups, plan.precision) if results.missing else None
@@ -113,9 +118,14 @@ def search_remarks(results: Results) -> list[str]:
 def print_ranking(console: Console, ranking: Ranking) -> None:
     """Print the ranking as a table; only a terminal wraps it."""
     unwrapped = Console(file=console.file, width=UNWRAPPED)
-    (console if console.is_terminal else unwrapped).print("", ranking.table("AP", digits=3, ranges=True), sep="\n")
+    (console if console.is_terminal else unwrapped).print(
+        "", ranking.table(ranking.measure, digits=3, ranges=True), sep="\n"
+    )
     print_line(
-        console, f"AP: mean (lowest–highest over the seeds); difference from {ranking.baseline}: mean [95 % interval]\n"
+        console,
+        f"{ranking.measure}: mean (lowest–highest over the seeds); difference from {ranking.baseline}: mean [95 %"
+        f" interval, for all pairs together]; regret: upper bound of the {ranking.measure} lost by choosing this pair"
+        " instead of the best\n",
     )
 
 
@@ -151,9 +161,9 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
                     self.bars.update(self.running[trial], description=f"{trial_name(trial)}, AP {snapshot.ap:.3f}")
                 self.count(trial, step)
             case Finished(outcome):
-                self.end(outcome.trial, f"AP {outcome.score:.3f}, {outcome.seconds:.0f} s")
+                self.end(outcome.trial, f"{scored(outcome)}, {outcome.seconds:.0f} s")
             case Received(outcome):
-                self.end(outcome.trial, f"AP {outcome.score:.3f}, from another process")
+                self.end(outcome.trial, f"{scored(outcome)}, from another process")
             case Failed(trial, reason):
                 self.end(trial, f"failed: {reason}")
             case Restarted(failure):

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 
 import detloss
-from detloss.experiments.comparison.findings import findings
+from detloss.experiments.comparison.findings import expected_precision, findings
 from detloss.experiments.comparison.output import STUDY, Folder, FolderError
 from detloss.experiments.comparison.plan import ComparisonSettings, Plan
 from detloss.experiments.comparison.progress import (
@@ -86,7 +86,10 @@ class Session:
         comparison = self.begin(storage, overwrite=overwrite)
         if self.trainer is not None:
             self.trainer.prepare(self.dataset)
-        say_plan(self.console, comparison, self.dataset, groups, remarks_on(self.settings))
+        remarks = remarks_on(self.settings)
+        if self.dataset.validation:  # the scatter of other scores than AP is unknown
+            remarks += expected_precision(self.plan, self.rank(comparison))
+        say_plan(self.console, comparison, self.dataset, groups, remarks)
         print_line(self.console, f"report: {self.folder.report}, which is updated while trials run")
         code = 0
         with LivePage(self.write_running) as page:
@@ -119,7 +122,15 @@ class Session:
 
     def rank(self, results: Results) -> Ranking:
         """Rank the pairs."""
-        return rank(results.outcomes, self.settings.baseline, self.bootstrap, results.failures)
+        settings = self.settings
+        return rank(
+            results.outcomes,
+            settings.baseline,
+            self.bootstrap,
+            results.failures,
+            matters=settings.matters,
+            fits=results.plan.fits(results.ended),
+        )
 
     def conclude(self, results: Results) -> None:
         """Print the findings and write the report; the answer is printed last, even if writing fails."""
@@ -130,6 +141,7 @@ class Session:
         for line in (*details, *remarks_on(self.settings, results)):
             print_line(self.console, line)
         try:
+            self.folder.write_standings(ranking.to_json())
             write_page(self.folder.report, results, ranking, self.dataset, self.settings)
             print_line(self.console, f"report: {self.folder.report}")
         finally:

@@ -103,6 +103,16 @@ class WeightFit:
             return rounded_weight(float(np.clip(self.top, *self.exponents[[0, -1]])))
         return max(self.means, key=lambda weight: (self.means[weight], -abs(log2(weight) - self.center)))
 
+    def curve(self, points: int = 33) -> list[tuple[float, float]]:
+        """The parabola as weights and scores, for a chart; empty if it has no maximum."""
+        if not self.has_maximum:
+            return []
+        parabola = np.polynomial.Polynomial([0.0, *self.parabola[0]])
+        at_trials = parabola(np.array([log2(weight) for weight, _ in self.scores]) - self.center)
+        mean = np.mean(list(self.scores.values())) - at_trials.mean()
+        exponents = np.linspace(*self.exponents[[0, -1]], points)
+        return list(zip((2**exponents).tolist(), (mean + parabola(exponents - self.center)).tolist()))
+
     @property
     def at_end(self) -> bool:
         """Whether the selected weight is the lowest or the highest of the search."""

@@ -19,6 +19,7 @@ from time import perf_counter
 
 import torch
 
+from detloss.experiments.console import duration
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.data.training_folds import search_dataset
 from detloss.experiments.script_trial import VARIABLE, ScriptTrial
@@ -87,8 +88,8 @@ class Command:
                     raise CommandError(f"{option}: expected DATA for the placeholder {{{field}}}, got none")
             if option == "predictions" and "out" not in fields:
                 raise CommandError(f"predictions: expected a path with {{out}}, got {self.predictions}")
-        if "{" not in words[0] and shutil.which(words[0]) is None:
-            raise CommandError(f"train: expected a command, got {words[0]}, which is not found")
+        if shutil.which(words[0]) is None:
+            raise CommandError(f"train: expected a program as the first word, got {words[0]}, which is not found")
 
     def prepare(self, dataset: Dataset) -> None:
         """Write the training and the validation images for the scripts."""
@@ -120,12 +121,12 @@ class Command:
     @property
     def name(self) -> str:
         """The command without its options."""
-        words = takewhile(lambda word: not word.startswith("-") and "{" not in word, split(self.train))
-        return f"the command {shlex.join(words)}"
+        program, *words = takewhile(lambda word: not word.startswith("-") and "{" not in word, split(self.train))
+        return f"the command {shlex.join([os.path.basename(program), *words])}"
 
     def options(self) -> dict[str, str]:
         """The settings that the report lists."""
-        limit = "none" if self.time_limit is None else f"{self.time_limit:g} seconds"
+        limit = "none" if self.time_limit is None else duration(self.time_limit)
         return {"train": self.train, "predictions": self.predictions or "none", "time limit": limit}
 
     def __call__(
@@ -197,7 +198,7 @@ class Command:
                         for found in filter(None, map(PROGRESS.match, lines)):
                             advance(int(found[1]))
         if code and self.time_limit is not None and perf_counter() - start >= self.time_limit:
-            raise TrialError(f"the command reached the time limit of {self.time_limit:g} seconds", end_of(file))
+            raise TrialError(f"the command reached the time limit of {duration(self.time_limit)}", end_of(file))
         if code:
             raise TrialError(f"the command {describe_exit(code)}", end_of(file))
 

@@ -1,7 +1,7 @@
 """Program between a worker and the command of a trial, which ends the command and all its processes.
 
-It ends them when the command has exited, at the time limit, at SIGTERM, and when its standard input closes, which
-happens however the worker ends. It runs as a script and imports nothing of detloss, so that it starts at once.
+It ends them when the command has exited, at the time limit, at SIGHUP and SIGTERM, and when its standard input closes,
+which happens however the worker ends. It runs as a script and imports nothing of detloss, so that it starts at once.
 """
 
 import os
@@ -24,7 +24,9 @@ def guard(time_limit: float | None, command: list[str]) -> int:
         sys.stdin.buffer.read()
         end()
 
-    signal.signal(signal.SIGTERM, end)
+    for number in (signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as by nohup
+            signal.signal(number, end)
     threading.Thread(target=end_with_worker, daemon=True).start()
     with suppress(subprocess.TimeoutExpired):
         process.wait(time_limit)

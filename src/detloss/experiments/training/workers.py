@@ -77,6 +77,11 @@ class Failed:
     details: str = ""
     died: bool = False
 
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss or its gradient was not finite."""
+        return self.reason.startswith(FloatingPointError.__name__)
+
 
 def failure_of(trial: Trial, error: Exception) -> Failed:
     """The failure of a trial by an exception, with its traceback if that is in the code of a trial."""

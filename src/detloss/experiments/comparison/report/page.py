@@ -4,7 +4,7 @@ import platform
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version
-from math import isnan
+from math import inf, isnan
 from pathlib import Path
 from threading import Condition, Thread
 from time import perf_counter
@@ -96,7 +96,6 @@ def write_page(
     standings = ranking.standings
     styles = charts.series_styles([str(pair) for pair in results.plan.weights])
     evaluated = bool(standings) and all(standing.evaluations for standing in standings)
-    measure = "AP" if evaluated or not standings else "score"
     labels = [label for sample in dataset.validation for label in sample.labels.tolist()]
     objects = np.bincount(labels, minlength=len(dataset.class_names))
     images, snapshots = ExampleImages(dataset), snapshots_by_pair(results)
@@ -113,7 +112,7 @@ def write_page(
     )
     page = environment.get_template("page.html.j2").render(
         title=title_of(results.plan, dataset, settings),
-        measure=measure,
+        measure=ranking.measure,
         ranking=ranking,
         standings=standings,
         baseline=ranking.baseline,
@@ -126,13 +125,14 @@ def write_page(
         colors=charts.COLORS,
         styles=styles,
         legend_keys={name: charts.legend_key(series) for name, series in styles.items()},
-        scores_by_seed=charts.scores_by_seed(standings, styles, measure) if standings else "",
+        scores_by_seed=charts.scores_by_seed(standings, styles, ranking.measure) if standings else "",
         evaluated=evaluated,
         interval_of_images=all(one.evaluation or one.image_scores for each in standings for one in each.outcomes),
         precision_recall=charts.precision_recall(standings, objects, styles) if evaluated else "",
         training_losses=charts.training_losses([one for one in standings if one.outcomes[0].curve], styles),
         breakdowns=breakdowns(ranking, dataset) if evaluated else [],
         min_images=MIN_IMAGES,
+        infinity=inf,
         positives=positives([outcome.trial for standing in standings for outcome in standing.outcomes], dataset),
         ap_over_steps=charts.ap_over_steps(standings, styles),
         strips=strips,
