@@ -1,6 +1,6 @@
 """Plan of a comparison: its settings, and its trials in two phases."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -146,6 +146,20 @@ class Plan:
         """List one trial of every pair."""
         first = {pair: weights[0] for pair, weights in self.weights.items()}
         return self.comparison_trials(first)[: len(first)]
+
+    def due(self, ended: Ended, known: Container[Trial]) -> list[Trial]:
+        """List the trials that can start, or have started: the comparison follows when the whole search has ended.
+
+        Failed trials of a search are not repeated once its pair is compared, because its weight would change.
+
+        Args:
+            ended: Trials of either phase.
+            known: All trials that have been started, or wait.
+        """
+        search, comparison = self.search_trials(ended), self.comparison_trials(self.best_weights(ended))
+        compared = {pair_of(trial) for trial in comparison if trial in known}
+        due = [trial for trial in search if pair_of(trial) not in compared]
+        return due + comparison if all(trial in ended for trial in search) else due
 
     def step_count(self, ended: Ended) -> int:
         """Number of training steps in both phases."""

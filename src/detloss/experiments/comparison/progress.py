@@ -19,7 +19,7 @@ from detloss.experiments.console import counted, duration, print_line, progress_
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.devices import Device, DeviceGroup
-from detloss.experiments.training.outcome import Phase, Trial
+from detloss.experiments.training.outcome import Outcome, Phase, Trial
 from detloss.experiments.training.training_loop import measure_speed
 from detloss.experiments.training.workers import Advanced, Failed, Finished, Started
 

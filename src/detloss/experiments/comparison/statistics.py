@@ -157,7 +157,7 @@ class Estimate:
 
         The weight was selected by a search. More seeds of the comparison do not show whether it is the best.
         """
-        drawn = np.random.default_rng(BOOTSTRAP_SEED).normal(size=self.by_images.shape) * errors
+        drawn = np.random.default_rng(RANDOM_SEED).normal(size=self.by_images.shape) * errors
         return replace(self, by_images=self.by_images + drawn - drawn.mean(axis=0))
 
     def planned(self, seeds: int) -> Self:

@@ -7,7 +7,7 @@ trial where the queue is empty.
 """
 
 import warnings
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import wraps
@@ -351,43 +351,37 @@ class TrialStore:
     def _enqueue(self, *, restart_failed: bool = False) -> dict[Trial, FrozenTrial]:
         """Add waiting records of new trials, of trials whose process died and, if requested, of all failed trials.
 
-        The comparison is enqueued when no trial of the search is open. Pairs that are compared at the weight of their
-        search keep it: failed trials of their search are not repeated.
-
         Returns:
             The latest record of every planned trial.
         """
         with without_warnings():
             fail_stale_trials(self.study)
-        latest, size = self._latest(), -1
-        while len(latest) != size:  # the end of a search may be followed by its extension, or by the comparison
-            size = len(latest)
-            scores = ended(latest)
-            search, comparison = (
-                self.plan.search_trials(scores),
-                self.plan.comparison_trials(self.plan.best_weights(scores)),
-            )
-            compared = {pair_of(trial) for trial in comparison if trial in latest}
-            missing = [trial for trial in search if pair_of(trial) not in compared]
-            if all(trial in scores for trial in search):
-                missing += comparison
-            latest = self._add_missing(missing, latest, restart_failed)
-            restart_failed = False
+        latest = self._latest()
+        while due := self._due(latest, restart_failed=restart_failed):
+            for trial, attempt in due.items():
+                self._add(trial, attempt=attempt)
+            latest, restart_failed = self._latest(), False
         return self._planned(latest)
 
-    def _add_missing(
-        self, trials: list[Trial], latest: dict[Trial, FrozenTrial], restart_failed: bool
-    ) -> dict[Trial, FrozenTrial]:
-        """Add a record of each trial that has none, or a failed one that is to be repeated, and return the latest."""
-        attempts = {}
-        for trial in trials:
-            record = latest.get(trial)
-            if record is None or (record.state == TrialState.FAIL and restart_failed):
-                attempts[trial] = 1
-            elif record.state == TrialState.FAIL and record.user_attrs.get("died", True):
-                attempt = record.user_attrs["attempt"]
-                if attempt < MAX_ATTEMPTS:
-                    attempts[trial] = attempt + 1
-        for trial, attempt in attempts.items():
-            self._add(trial, attempt=attempt)
-        return self._latest() if attempts else latest
+    def _due(self, latest: Mapping[Trial, FrozenTrial], *, restart_failed: bool = False) -> dict[Trial, int]:
+        """Find new trials, trials whose process died and, if requested, all failed trials, with their attempts.
+
+        Those that are repeated come first: the result of a search is known when they have ended.
+        """
+        planned = self.plan.due(ended(latest), latest)
+        repeated = attempts([trial for trial in planned if trial in latest], latest, restart_failed)
+        return repeated or attempts(planned, latest, restart_failed)
+
+
+def attempts(trials: Iterable[Trial], latest: Mapping[Trial, FrozenTrial], restart_failed: bool) -> dict[Trial, int]:
+    """Number the next attempt of each trial that has no record, or a failed one that is to be repeated."""
+    due = {}
+    for trial in trials:
+        record = latest.get(trial)
+        if record is None or (record.state == TrialState.FAIL and restart_failed):
+            due[trial] = 1
+        elif record.state == TrialState.FAIL and record.user_attrs.get("died", True):
+            attempt = record.user_attrs["attempt"]
+            if attempt < MAX_ATTEMPTS:
+                due[trial] = attempt + 1
+    return due
