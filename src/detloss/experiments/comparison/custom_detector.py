@@ -45,9 +45,10 @@ def compare(
 ) -> Ranking:
     """Compare losses in your own detector.
 
-    First each loss is trained at five weights between 0.25 and 4, on the first seed for a quarter of the steps, and the
-    best weight is kept. Then each loss is trained on every seed. The variance over the seeds is pooled over all losses,
-    and the intervals of all differences from the baseline hold together.
+    First each loss is trained at five weights between 0.5 and 8, on two further seeds for an eighth of the steps. A
+    parabola over the logarithm of the weight selects the weight; where its top lies beyond these, up to two more are
+    tried. Then each loss is trained on every seed. The variance over the seeds is pooled over all losses, and the
+    intervals of all differences from the baseline hold together.
 
     When to choose it: your training is a Python function. ``detloss compare --train`` starts a training script instead
     and evaluates its predictions. With the same seed, ``train`` should start from the same weights and see the same
@@ -60,10 +61,10 @@ def compare(
         losses: The losses by name; the values are passed to ``train`` unchanged.
         seeds: Seeds of the comparison; None: five for two losses, otherwise three.
         weights: The weight of every loss, or several weights to search; None: five weights are searched.
-        steps: Passed to ``train``; in the search a quarter of it, rounded up.
+        steps: Passed to ``train``; in the search an eighth of it, rounded up.
         baseline: The loss that the others are compared with; None: the first.
         storage: Database of the finished trainings, sqlite:///FILE or postgresql://...: the same call continues an
-            interrupted comparison, and processes or machines that make the same call share the trainings. None: a file
+            interrupted comparison, a call with more losses, seeds or other weights trains only what is missing, and processes or machines that make the same call share the trainings. None: a file
             in ``out``; without ``out``, nothing is kept.
         version: A version of everything that the scores depend on beside the other arguments, such as the data.
             Trainings of another version, or with another source of ``train`` as far as Python can read it, are not
