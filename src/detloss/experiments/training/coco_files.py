@@ -67,7 +67,9 @@ def write_images(file: Path, samples: Sequence[Sample], dataset: Dataset) -> Non
                 }
             )
     categories = [{"id": one, "name": name} for one, name in zip(ids, dataset.class_names)]
-    file.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    part = file.with_suffix(".part")  # scripts of another command in this folder may read the file
+    part.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    part.replace(file)
 
 
 def read_predictions(file: Path, dataset: Dataset) -> list[Prediction]:
