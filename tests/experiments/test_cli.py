@@ -58,17 +58,18 @@ def test_compare_finds_weights_trains_every_pair_and_reports(quick: None, tmp_pa
         "excluded: labels/<7>.json, annotation 12: box (4, 4, 4, 9) has no area",
         "plan: 10 trials of 2 steps to select the weights, then 4 trials of 8 steps: 2 pairs on 2 seeds",
     ]
-    assert lines[3].startswith("estimate: about ")
+    assert lines[3].startswith("precision: with 2 seeds, differences of 0.0")
+    assert lines[4].startswith("estimate: about ")
     assert "[1/14] smooth_l1 + focal, weight 0.25, seed 5: AP 0.400, 3 s" in lines
     for number, (box, seed) in enumerate([("smooth_l1", 5), ("giou", 5), ("smooth_l1", 6), ("giou", 6)], start=11):
         assert f"[{number}/14] {box} + focal, seed {seed}: AP 0.400, 3 s" in lines
     assert "Weights selected by the search" in result.output
     assert "may lie beyond it: smooth_l1 + focal, giou + focal." in result.output, "of equals the first is chosen"
-    assert lines[4] == f"report: {tmp_path / 'report.html'}, which is updated while trials run"
+    assert lines[5] == f"report: {tmp_path / 'report.html'}, which is updated while trials run"
     assert lines[-2] == f"report: {tmp_path / 'report.html'}"
     assert lines[-1] == (
-        "giou + focal is not distinguishable from smooth_l1 + focal: AP +0.000 [+0.000, +0.000] over 2 seeds;"
-        " more seeds cannot show a difference this small on these validation images."
+        "Any of smooth_l1 + focal and giou + focal may be the best: their differences are the same on all seeds, so the"
+        " variance over the seeds is unknown."
     )
     assert [record["phase"] for record in records_of(tmp_path)] == ["search"] * 10 + ["compare"] * 4
     page = (tmp_path / "report.html").read_text()
@@ -452,4 +453,5 @@ def test_real_trials_on_real_files(tmp_path: Path) -> None:
         ("ciou", "weighted_ce", 2, "bfloat16"),
     }
     assert all(0 <= record["ap"] <= record["ap50"] <= 1 for record in records)
-    assert "Which losses are best on data?" in (out / "report.html").read_text()
+    title = "Losses in unitbox from random weights on data, images of 32 pixels, 2 steps"
+    assert f"<h1>{title}</h1>" in (out / "report.html").read_text()

@@ -1,7 +1,6 @@
 """Workers without processes, for tests of the code that handles their events."""
 
 from collections.abc import Callable, Iterator, Sequence
-from traceback import format_exc, format_exception_only
 from types import TracebackType
 from typing import Self
 
@@ -12,8 +11,8 @@ from detloss.experiments.training.snapshots import Snapshot
 from detloss.experiments.training.workers import (
     Advanced,
     Event,
-    Failed,
     Finished,
+    failure_of,
 )
 
 
@@ -55,4 +54,4 @@ class Inline:
             yield from advances
             yield Finished(outcome)
         except Exception as error:
-            yield Failed(trial, "".join(format_exception_only(error)).strip(), format_exc())
+            yield failure_of(trial, error)

@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 import detloss
 from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
-from detloss.experiments.comparison.plan import ComparisonSettings, Pair, Plan
+from detloss.experiments.comparison.plan import MATTERS, ComparisonSettings, Pair, Plan, default_seeds
 from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 from detloss.experiments.losses_command import losses_command
 from detloss.experiments.simulation.simulate_command import simulate
@@ -56,12 +55,13 @@ def reported_errors() -> Iterator[None]:
     from detloss.experiments.comparison.store import StorageError
     from detloss.experiments.console import printable
     from detloss.experiments.data.dataset import DatasetError
+    from detloss.experiments.training.command import CommandError
     from detloss.experiments.training.devices import DevicesError
     from detloss.experiments.training.training_loop import DetectorError
 
     try:
         yield
-    except (DetectorError, DevicesError) as error:
+    except (CommandError, DetectorError, DevicesError) as error:
         raise click.UsageError(f"--{error}") from error
     except (OSError, DatasetError, FolderError, StorageError) as error:
         raise click.ClickException(printable(str(error))) from error
@@ -96,7 +96,12 @@ def main() -> None:
     help=f"Class losses, separated by commas: {', '.join(CLASS_LOSSES)}.",
 )
 @cli_options.detector
-@click.option("--seeds", type=click.IntRange(min=1), default=3, help="Number of seeds, each a trial of every pair.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(min=1),
+    show_default="5 for two pairs, else 3",
+    help="Number of seeds, each a trial of every pair.",
+)
 @click.option("--first-seed", type=click.IntRange(min=0), default=0, help="First of the consecutive seeds.")
 @click.option("--steps", type=click.IntRange(min=1), default=1200, help="Training steps of every trial.")
 @click.option(
@@ -115,9 +120,19 @@ def main() -> None:
     show_default="the first pair",
     help="Pair that the others are compared with; one loss is enough if a single pair has it.",
 )
+@click.option(
+    "--matters",
+    type=click.FloatRange(min=0),
+    metavar="AP",
+    default=MATTERS,
+    help="Pairs whose difference is surely smaller are equal.",
+)
 @cli_options.precision
 @cli_options.jobs("Trials")
 @cli_options.devices_per_trial
+@cli_options.train
+@cli_options.predictions
+@cli_options.time_limit
 @cli_options.size
 @cli_options.scenes
 @click.option(
@@ -139,15 +154,19 @@ def compare(
     boxes: tuple[Loss, ...],
     classes: tuple[Loss, ...],
     detector: str,
-    seeds: int,
+    seeds: int | None,
     first_seed: int,
     steps: int,
     quick: bool,
     weights: Mapping[Pair, float] | None,
     baseline: str | None,
+    matters: float,
     precision: str,
     jobs: int | None,
     devices_per_trial: int,
+    train: str | None,
+    predictions: str | None,
+    time_limit: float | None,
     size: int | None,
     scenes: str | None,
     out: Path,
@@ -155,6 +174,8 @@ def compare(
     overwrite: bool,
 ) -> None:
     """Train a detector on DATA with every pair of a box loss and a class loss, and report the best.
+
+    The detector is one of --detector, or that of your own training script: --train.
 
     DATA is COCO json, Pascal VOC xml, YOLO txt or a folder of them; by default, generated scenes of handwritten digits.
     """
@@ -165,8 +186,11 @@ def compare(
     from detloss.experiments.comparison.session import Session
     from detloss.experiments.training import devices
 
+    with reported_errors():
+        command = cli_options.user_command(ctx, out, jobs)
     if quick:
-        seeds, steps = quick_settings(ctx, seeds, steps)
+        seeds, steps = quick_settings(seeds, steps)
+    seeds = seeds or default_seeds(len(boxes) * len(classes))
     plan = Plan(
         {
             Pair(box.name, cls.name): cli_options.weights_to_try(box, cls, weights, searched=not quick)
@@ -175,38 +199,44 @@ def compare(
         },
         seeds=range(first_seed, first_seed + seeds),
         steps=steps,
-        detector=detector,
+        detector=detector if command is None else f"command {command.digest}",
         precision=precision,
     )
     reference, folder = cli_options.baseline_named(list(plan.weights), baseline), Folder(out)
     with reported_errors():
-        cli_options.check_losses(boxes, classes, detector, data, scenes)
-        groups = devices.device_groups(jobs, devices_per_trial)
-        options: dict[str, str | int] = {
-            "data": str(data or "digit scenes"),
+        if command is None:
+            cli_options.check_losses(boxes, classes, detector, data, scenes)
+            groups = devices.device_groups(jobs, devices_per_trial)
+        else:
+            cli_options.check_losses_of_command(boxes, classes, data)
+            groups = devices.command_groups(jobs, devices_per_trial)
+        detector_options = {"detector": detector, "precision": precision, "size": size or "as the reader chooses"}
+        options: dict[str, str | int | float] = {
+            "data": str(data or ("none" if command else "digit scenes")),
             "box": ", ".join(loss.name for loss in boxes),
             "cls": ", ".join(loss.name for loss in classes),
-            "detector": detector,
+            **(command.options() if command else detector_options),
             "seeds": seeds,
             "first seed": first_seed,
             "steps": steps,
             "weights": "searched" if plan.search_trials() else "given" if weights else "listed",
             "baseline": str(reference),
-            "precision": precision,
+            "matters": matters,
             "jobs": len(groups),
             "devices per trial": devices_per_trial,
-            "size": size or "as the reader chooses",
             "storage": redacted(storage or folder.study),
         }
         path = None if data is None else str(data.resolve())
-        settings = ComparisonSettings(ctx.obj, path, size, scenes, reference, quick, options)
-        comparison, code = Session(Console(), plan, settings, folder).compare(storage, groups, overwrite=overwrite)
+        trainer = None if command is None else command.name
+        settings = ComparisonSettings(ctx.obj, path, size, scenes, reference, quick, options, matters, trainer)
+        session = Session(Console(), plan, settings, folder, command)
+        comparison, code = session.compare(storage, groups, overwrite=overwrite)
     end(ctx, comparison, folder, code)
 
 
-def quick_settings(ctx: click.Context, seeds: int, steps: int) -> tuple[int, int]:
+def quick_settings(seeds: int | None, steps: int) -> tuple[int, int]:
     """The seeds and the steps of a first look."""
-    if seeds != 1 and ctx.get_parameter_source("seeds") is ParameterSource.COMMANDLINE:
+    if seeds not in (None, 1):
         raise click.BadParameter(f"expected 1 with --quick, got {seeds}", param_hint="--seeds")
     return 1, max(steps // 2, 1)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from detloss.catalog import Loss
 from detloss.experiments.comparison.plan import Pair, weight_grid
@@ -16,11 +17,13 @@ from detloss.experiments.loss_names import (
     ALL_LOSSES,
     BOX_LOSSES,
     CLASS_LOSSES,
+    EXAMPLE_SIZES,
     ROTATED_BOX_LOSSES,
     LossNameError,
     loss_named,
     losses_named,
 )
+from detloss.experiments.training.command import Command, CommandError
 from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.training_loop import BATCH, PRECISIONS, check_trials
@@ -50,6 +53,22 @@ devices_per_trial = click.option(
     type=click.IntRange(min=1, max=BATCH),
     default=1,
     help="GPUs, or processes on a CPU, that share every batch of a training; requires detloss[fabric].",
+)
+
+
+train = click.option(
+    "--train",
+    metavar="COMMAND",
+    help="Command that trains your detector for one trial, with placeholders such as {data}, {steps} and {out}.",
+)
+predictions = click.option(
+    "--predictions",
+    metavar="FILE",
+    help="Predictions of --train on the validation images as COCO results, such as '{out}/predictions.json'. Without "
+    'it, the last line that the command prints is its score: {"score": 0.42}.',
+)
+time_limit = click.option(
+    "--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES", help="Limit of a trial of --train."
 )
 
 
@@ -133,6 +152,54 @@ def baseline_named(pairs: Sequence[Pair], text: str | None) -> Pair:
             param_hint="--baseline",
         )
     return found[0]
+
+
+def user_command(context: click.Context, out: Path, jobs: int | None) -> Command | None:
+    """The command of the user that trains the detector, if there is one.
+
+    Raises:
+        CommandError: It cannot be used, or not with these options.
+    """
+    options = context.params
+    given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if options["train"] is None:
+        for name in sorted(given & {"predictions", "time_limit"}):
+            raise CommandError(f"{name.replace('_', '-')}: expected --train beside it, got none")
+        return None
+    for name in sorted(given & {"detector", "size", "scenes", "precision"}):
+        raise CommandError(f"{name}: expected none with --train, whose command decides, got {options[name]}")
+    if "steps" not in given:
+        raise CommandError(
+            "steps: expected a number with --train, in the unit of its command, such as epochs, got none"
+        )
+    minutes, data = options["time_limit"], options["data"]
+    command = Command(
+        options["train"],
+        options["predictions"],
+        out,
+        data and data.resolve(),
+        time_limit=minutes and 60 * minutes,
+        jobs=jobs or 1,
+    )
+    command.check()
+    return command
+
+
+def check_losses_of_command(boxes: Sequence[Loss], classes: Sequence[Loss], data: Path | None) -> None:
+    """Check that losses can be built without the detector.
+
+    Raises:
+        CommandError: A loss cannot.
+    """
+    for loss in boxes:
+        if data is None and loss.from_sizes is not None:
+            (option,) = loss.from_sizes(EXAMPLE_SIZES)
+            if option not in loss.options:
+                raise CommandError(f"box: expected DATA or {loss.name}:{option}=... for {loss.name}, got none")
+    for loss in classes:
+        if loss.from_counts is not None:
+            usable = ", ".join(one.name for one in CLASS_LOSSES.values() if one.from_counts is None)
+            raise CommandError(f"cls: expected one of {usable} with --train, got {loss.name}, which needs the detector")
 
 
 def check_losses(

@@ -4,121 +4,164 @@ from itertools import product
 
 import numpy as np
 import pytest
-from scipy import stats
 
-from detloss.experiments.comparison.findings import findings
-from detloss.experiments.comparison.plan import Pair, Plan
-from detloss.experiments.comparison.ranking import Bootstrap, rank
+from detloss.experiments.comparison.findings import answer, expected_precision, findings
+from detloss.experiments.comparison.plan import Pair, Plan, default_seeds
+from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
 from detloss.experiments.comparison.runner import Results
-from detloss.experiments.comparison.statistics import Difference
+from detloss.experiments.comparison.statistics import DRAWS
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.workers import Failed
 from tests.support.trials import outcome_of, small_dataset
 
 L1 = Pair("l1", "focal")
-FAILED = None
+FAILED, DIVERGED = "RuntimeError: out of memory", "FloatingPointError: step 1"
+WOBBLE = np.array([0.0, 0.001, -0.001])
 
 
-def found(baseline: Pair = L1, seeds: int | None = None, **scores: list[float | None]) -> list[str]:
-    """The findings for pairs with focal loss and these AP, one per seed; `seeds` may plan more."""
+def found(
+    baseline: Pair = L1, seeds: int | None = None, matters: float = 0.01, **scores: list[float | str]
+) -> list[str]:
+    """The findings for pairs with focal loss and these AP, one per seed, or reasons of failure; `seeds` may be more."""
     planned = seeds or max(map(len, scores.values()))
     plan = Plan({Pair(box, "focal"): (1.0,) for box in scores}, range(planned), steps=2)
     outcomes, failures = [], []
     for (box, aps), seed in product(scores.items(), range(planned)):
         trial = Trial(box, "focal", 1.0, seed, steps=2)
-        if seed < len(aps) and aps[seed] is FAILED:
-            failures.append(Failed(trial, "FloatingPointError: step 1"))
-        elif seed < len(aps):
-            outcomes.append(outcome_of(trial, aps[seed]))
-    results = Results(plan, outcomes, failures)
-    return findings(rank(outcomes, baseline, Bootstrap(small_dataset()), failures), results)
+        result = aps[seed] if seed < len(aps) else None
+        if isinstance(result, str):
+            failures.append(Failed(trial, result))
+        elif result is not None:
+            outcomes.append(outcome_of(trial, float(result)))
+    ranking = rank(outcomes, baseline, Bootstrap(small_dataset()), failures, matters=matters)
+    return findings(ranking, Results(plan, outcomes, failures))
 
 
-def test_the_finding_names_the_difference_its_interval_and_the_seeds() -> None:
-    answer, *details = found(l1=[0.30, 0.40], giou=[0.35, 0.45])
-    assert answer == "giou + focal is better than l1 + focal: AP +0.050 [+0.050, +0.050] over 2 seeds."
-    assert details[0] == "The highest mean AP is 0.400, of giou + focal."
-    assert found(l1=[0.35, 0.45], giou=[0.30, 0.40])[0].startswith("giou + focal is worse than l1 + focal: AP -0.050 [")
+def test_a_single_best_pair_is_named() -> None:
+    [sentence, parts] = found(l1=[0.30, 0.31], giou=[0.45, 0.46], ciou=[0.20, 0.2001])
+    assert sentence == "Use giou + focal: no other pair is better (95 % confidence), and its mean AP is 0.455."
+    assert parts.startswith("Seeds contribute at most ±0.0")
+    assert parts.endswith(" AP are detected with a probability of 80 %.")
 
 
-def test_an_indistinguishable_pair_has_an_estimate_of_the_seeds_needed() -> None:
-    differences = np.array([0.02, 0.05, 0.01, -0.01])
-    answer = found(l1=[0.3] * 4, giou=list(0.3 + differences))[0]
-    assert answer.startswith("giou + focal is not distinguishable from l1 + focal: AP +0.018 [-0.0")
-    mean, scatter = differences.mean(), differences.std(ddof=1)
-    enough = next(n for n in range(5, 100) if stats.t(n - 1).ppf(0.975) * scatter / n**0.5 < mean)
-    assert answer.endswith(f"over 4 seeds; about {enough} seeds might show a difference of this size.")
-
-
-@pytest.mark.parametrize(
-    ("mean", "by_images", "needed"),
-    [(0.1, 0.0, 4), (0.1, 0.08, 5), (0.1, 0.1, None), (0.0, 0.0, None), (-0.1, 0.0, 4), (0.001, 0.0, None)],
-)
-def test_more_seeds_do_not_help_against_the_images(mean: float, by_images: float, needed: int | None) -> None:
-    assert Difference(mean, -1, 1, 3, scatter=0.04, by_images=by_images).seeds_to_detect == needed
-
-
-def test_a_difference_too_small_for_the_images_is_reported_as_such() -> None:
-    answer = found(l1=[0.3, 0.31, 0.3], giou=[0.3, 0.3, 0.31])[0]
-    assert answer.endswith("over 3 seeds; more seeds cannot show a difference this small on these validation images.")
-
-
-def test_several_pairs_are_one_sentence() -> None:
-    answer, *details = found(l1=[0.30, 0.40], giou=[0.35, 0.45], ciou=[0.20, 0.30], iou=[0.31, 0.35], diou=[0.45, 0.29])
-    assert answer.startswith(
-        "Compared with l1 + focal over 2 seeds, giou + focal (AP +0.050 [+0.050, +0.050]) is better,"
+def test_pairs_that_may_be_the_best_are_named_with_their_regrets() -> None:
+    wide = found(l1=[0.40, 0.41, 0.42], giou=[0.41, 0.42, 0.43])[0]
+    assert wide == (  # one-sided t with 4 degrees of freedom: 2.13 * 0.01 * sqrt(2 / 3) = 0.0174
+        "Use giou + focal, which is at most 0.007 AP below the best: l1 + focal (0.027) may also be the best"
+        " (95 % confidence); about 18 seeds would detect a difference of 0.01 AP."
     )
-    assert " ciou + focal (AP -0.100 [" in answer
-    assert "]) is worse and diou + focal (AP +0.020 [" in answer
-    assert answer.endswith("]) are not distinguishable.")
-    assert answer.count(". ") == 0
-    assert details[0] == "The highest mean AP is 0.400, of giou + focal."
-
-
-def test_a_pair_with_a_failed_seed_is_not_better() -> None:
-    answer, detail, *_ = found(l1=[0.400, 0.402, 0.398], giou=[0.430, FAILED, 0.4285])
-    assert answer == (
-        "giou + focal cannot be called better than l1 + focal, because it failed on 1 of 3 seeds:"
-        " AP +0.030 [+0.027, +0.033] of giou + focal over the 2 seeds that both finished."
+    assert found(l1=[0.40, 0.41, 0.42], giou=[0.41, 0.42, 0.43], matters=0)[0].endswith("(95 % confidence).")
+    assert (
+        "; even 100 seeds would hardly detect a difference of 0.001 AP."
+        in (found(l1=[0.40, 0.41, 0.42], giou=[0.41, 0.42, 0.43], matters=0.001)[0])
     )
-    assert detail.startswith("giou + focal failed on 1 of 3 seeds")
 
 
-def test_a_pair_is_not_worse_than_a_baseline_with_a_failed_seed() -> None:
-    answer = found(l1=[0.430, FAILED, 0.430], giou=[0.400, 0.402, 0.400])[0]
-    assert answer.startswith("l1 + focal cannot be called better than giou + focal, because it failed on 1 of 3 seeds")
+def test_a_choice_that_does_not_matter() -> None:
+    sentence = found(l1=0.4 + WOBBLE, giou=0.4003 - WOBBLE, ciou=0.4001 + WOBBLE / 2)[0]
+    assert sentence.startswith("Use any of giou + focal, ciou + focal and l1 + focal: the choice costs at most 0.00")
+    assert sentence.endswith(" AP (95 % confidence), less than the 0.01 that matter.")
 
 
-def test_a_failed_seed_does_not_excuse_a_pair_that_is_worse() -> None:
-    answer = found(l1=[0.430, 0.431, 0.430], giou=[0.400, FAILED, 0.400])[0]
-    assert answer.startswith("giou + focal is worse than l1 + focal: AP -0.030")
-    assert answer.endswith("over 2 seeds.")
+def test_a_difference_too_small_for_the_images_needs_more_images() -> None:
+    scores = {(box, seed): 0.4 + 0.001 * seed * (box == "l1") for box in ("l1", "giou") for seed in range(5)}
+    outcomes = [outcome_of(Trial(box, "focal", 1.0, seed, 2), ap) for (box, seed), ap in scores.items()]
+    drawn = {box: np.random.default_rng(row).normal(0.4, 0.01, DRAWS) for row, box in enumerate(("l1", "giou"))}
+    ranking = rank(outcomes, L1, lambda outcome: drawn[outcome.trial.box])
+    # The images alone need 2.8 * 0.01 * sqrt(2) = 0.04, and twice as many images as that because of the seeds.
+    assert answer(ranking).endswith(
+        " times as many validation images and 5 seeds would detect a difference of 0.01 AP."
+    )
+    factor = float(answer(ranking).rpartition(" times")[0].split()[-1])
+    assert factor == pytest.approx(2 * 0.0396**2 / 0.01**2, rel=0.1)
+    [*_, parts] = findings(ranking, Results(Plan({L1: (1.0,)}, range(5), 2), outcomes, []))
+    assert ", validation images ±0.02" in parts
 
 
-def test_a_failed_seed_among_several_pairs() -> None:
-    answer = found(l1=[0.40, 0.40, 0.40], giou=[0.43, FAILED, 0.43], ciou=[0.45, 0.45, 0.45])[0]
-    assert answer.startswith("Compared with l1 + focal over 2 to 3 seeds, ciou + focal (AP +0.050")
-    assert answer.endswith("is better and giou + focal (AP +0.030 [+0.030, +0.030]) is not distinguishable.")
+def test_a_failed_seed_is_named_and_does_not_favor_its_pair() -> None:
+    sentence, named, *_ = found(l1=0.40 + WOBBLE, giou=[0.430, FAILED, 0.4285])
+    assert sentence.startswith("Use l1 + focal, which is at most 0.03")
+    assert ": giou + focal (0.000) may also be the best" in sentence
+    assert named == (
+        "giou + focal failed on 1 of 3 seeds: seed 1, where its score is unknown, so it is not called better than another"
+        " pair."
+    )
+    both = found(l1=[0.40, 0.41, FAILED], giou=[0.43, FAILED, 0.4285])[0]
+    assert both == (
+        "Any of giou + focal and l1 + focal may be the best: giou + focal failed on a seed, and its score there is"
+        " unknown."
+    )
+
+
+def test_a_diverged_seed_is_named_and_excludes_its_pair() -> None:
+    sentence, named, *_ = found(l1=0.40 + WOBBLE, giou=[0.430, 0.4285, DIVERGED])
+    assert sentence.startswith("Use l1 + focal: no other pair that never diverged is better (95 % confidence)")
+    assert named == (
+        "giou + focal diverged on 1 of 3 seeds: seed 2, so it is neither better than another pair nor the best."
+    )
+    named = found(l1=[0.4, DIVERGED, DIVERGED], giou=[0.43, DIVERGED, 0.4])
+    assert named[0] == "No pair of losses can be recommended, because each diverged on a seed."
+    assert named[2].startswith("l1 + focal diverged on 2 of 3 seeds: seeds 1 and 2, so")
 
 
 def test_a_pair_that_failed_on_every_seed_is_named() -> None:
-    answer, detail, *_ = found(l1=[0.40, 0.40], giou=[FAILED, FAILED])
-    assert answer.startswith("Nothing can be compared with l1 + focal: giou + focal has no result")
-    assert detail.startswith("giou + focal failed on 2 of 2 seeds")
-    assert found(l1=[FAILED, FAILED], giou=[0.4, 0.4])[0].startswith(
-        "Nothing can be compared with l1 + focal: l1 + focal has no result"
-    )
+    sentence, named, *_ = found(l1=[0.40, 0.41], giou=[DIVERGED, FAILED])
+    assert sentence.startswith("Use l1 + focal: no other pair that never diverged is better")
+    assert named.startswith("giou + focal diverged on 1 of 2 seeds: seed 0, ")
+    assert found(l1=[FAILED], giou=[FAILED])[0] == "No pair of losses has a result, because every trial failed."
 
 
 def test_unfinished_trials_are_reported_first() -> None:
-    answer = found(l1=[0.30, 0.40], giou=[0.35, 0.45], seeds=3)[0]
-    assert answer.startswith("With 4 of 6 trials finished: giou + focal is better than l1 + focal")
+    sentence = found(l1=[0.30, 0.31], giou=[0.45, 0.46], seeds=3)[0]
+    assert sentence.startswith("With 4 of 6 trials finished: Use giou + focal: no other pair is better")
     assert found(l1=[], giou=[], seeds=3) == ["No trial of the comparison has finished yet."]
 
 
-def test_one_seed_and_one_pair() -> None:
+def test_without_scatter_over_the_seeds_nothing_is_certain() -> None:
     assert found(l1=[0.3], giou=[0.5])[0] == (
-        "Not distinguishable: one seed cannot separate a difference from chance, and at least three are needed"
-        " (difference in AP from l1 + focal: giou + focal +0.200)."
+        "Any of giou + focal and l1 + focal may be the best: one seed cannot separate a difference from chance, and at"
+        " least three are needed."
+    )
+    sentence, remark = found(l1=[0.3, 0.3], giou=[0.5, 0.5])
+    assert sentence.endswith("their differences are the same on all seeds, so the variance over the seeds is unknown.")
+    assert remark == (
+        "All seeds gave the same score with giou + focal and l1 + focal: the training may not depend on the seed."
     )
     assert found(l1=[0.3, 0.4])[0] == "l1 + focal has a mean AP of 0.350 (0.300–0.400) over 2 seeds."
+
+
+def test_main_effects_are_sentences() -> None:
+    pairs = [Pair(box, cls) for box in ("l1", "giou") for cls in ("ce", "focal")]
+    outcomes = [
+        outcome_of(Trial(*pair, 1.0, seed, 2), 0.4 + 0.1 * (pair.box == "giou") + WOBBLE[seed] * WOBBLE[row % 3] * 1e3)
+        for row, pair in enumerate(pairs)
+        for seed in range(3)
+    ]
+    ranking = rank(outcomes, pairs[0], matters=0.01)
+    *_, boxes, classes = findings(ranking, Results(Plan(dict.fromkeys(pairs, (1.0,)), range(3), 2), outcomes, []))
+    assert boxes.startswith("Mean over the class losses, compared with l1: giou +0.100 [+0.0")
+    assert boxes.endswith("] (better).")
+    assert classes.startswith("Mean over the box losses, compared with ce: focal ")
+    assert classes.endswith("] (equal).")
+
+
+def plan_of(pairs: int, seeds: int) -> Plan:
+    return Plan({Pair(f"loss{number}", "focal"): (1.0,) for number in range(pairs)}, range(seeds), steps=2)
+
+
+def test_the_precision_is_stated_before_a_run() -> None:
+    [line] = expected_precision(plan_of(2, 5))  # by the noncentral t distribution: 0.0321, and 0.0201 with 11 seeds
+    assert line == (
+        "precision: with 5 seeds, differences of 0.032 AP are detected with a probability of 80 %; 0.02 requires about"
+        " 10 seeds and 0.01 requires about 31 seeds (assuming a standard deviation of 0.0135 AP over the seeds)"
+    )
+    assert "with 1 seed, no difference is detected" in expected_precision(plan_of(2, 1))[0]
+    assert expected_precision(plan_of(1, 3)) == []
+    known = rank([outcome_of(Trial(f"loss{row}", "focal", 1.0, seed, 2), 0.4 + 1e-4 * WOBBLE[seed] * row) for row in (0, 1) for seed in range(3)], Pair("loss0", "focal"))  # fmt: skip
+    assert "differences of 0.000 AP" in expected_precision(plan_of(2, 5), known)[0]
+    assert expected_precision(plan_of(2, 5), known)[0].endswith("(by the results so far)")
+    assert expected_precision(plan_of(2, 5), Ranking((), L1)) == [line]
+
+
+def test_default_number_of_seeds() -> None:
+    assert [default_seeds(pairs) for pairs in (1, 2, 3, 8)] == [3, 5, 3, 3]

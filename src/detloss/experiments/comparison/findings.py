@@ -1,118 +1,156 @@
 """Findings of a comparison as sentences, the answer first."""
 
 from collections.abc import Sequence
+from itertools import groupby
+from math import isfinite
 
-from detloss.experiments.comparison.plan import pair_of
+from detloss.experiments.comparison.plan import Plan
 from detloss.experiments.comparison.ranking import Ranking, Standing
 from detloss.experiments.comparison.runner import Results
-from detloss.experiments.comparison.statistics import MAX_SEEDS, Difference, Verdict
+from detloss.experiments.comparison.statistics import MAX_SEEDS, POWER, Estimate
 from detloss.experiments.console import counted
-from detloss.experiments.training.outcome import Phase
+
+ASSUMED_SCATTER = 0.0135  # standard deviation of AP over the seeds, of losses on digit scenes and blood cells
+PLANNED_DIFFERENCES = (0.02, 0.01)  # before a run, the number of seeds that detect them is stated
 
 
 def findings(ranking: Ranking, results: Results) -> list[str]:
     """Write the findings: the answer in one sentence, then its details."""
-    standings = ranking.standings
-    if not standings:
+    if not (ranking.standings or ranking.unscored):
         return ["No trial of the comparison has finished yet."]
     progress = f"With {len(results.outcomes)} of {counted(results.plan.trial_count, 'trial')} finished: "
-    first = standings[0]
-    details = [
-        *failed_seeds(results),
-        f"The highest mean AP is {first.mean:.3f}, of {first.name}.",
-        *([advice] if len(standings) > 2 and (advice := seeds_needed(standings)) else []),
-    ]
-    if any(standing.difference and standing.difference.seeds > 1 for standing in standings):
-        details.append(
-            "In brackets: the 95 % interval of the mean difference, for other seeds and other images of the same kind."
-            " If losses do not differ, one in twenty is called better or worse by chance."
-        )
-    return [progress * bool(results.unfinished) + answer(ranking, results), *details]
-
-
-def answer(ranking: Ranking, results: Results) -> str:
-    """State which pair is best, in one sentence."""
-    standings, baseline = ranking.standings, ranking.baseline
-    others = [standing for standing in standings if standing.pair != baseline]
-    compared = [standing for standing in others if standing.difference is not None]
-    planned = len(results.plan.weights)
-    if planned == 1:
-        first = standings[0]
-        return f"{first.name} has a mean AP of {first.score:.3f} over {counted(len(first.outcomes), 'seed')}."
-    if not compared:
-        missing = baseline if len(others) == len(standings) else next(p for p in results.plan.weights if p != baseline)
-        return f"Nothing can be compared with {baseline}: {missing} has no result on a common seed."
-    if max(standing.difference.seeds for standing in compared if standing.difference) == 1:
-        differences = ", ".join(f"{one.name} {one.difference:.3f}" for one in compared)
-        return (
-            "Not distinguishable: one seed cannot separate a difference from chance, and at least three are needed"
-            f" (difference in AP from {baseline}: {differences})."
-        )
-    if len(compared) == 1 and planned == 2:
-        return answer_for_two(compared[0], ranking, results)
-    groups = []
-    for verdict in Verdict:
-        of_verdict = [standing for standing in compared if standing.verdict is verdict]
-        if of_verdict:
-            names = [f"{one.name} (AP {one.difference:.3f})" for one in of_verdict]
-            groups.append(f"{joined(names)} {'is' if len(names) == 1 else 'are'} {verdict}")
-    return f"Compared with {baseline} over {seeds_of(compared)}, {joined(groups)}."
-
-
-def answer_for_two(standing: Standing, ranking: Ranking, results: Results) -> str:
-    """The answer if there are two pairs."""
-    difference, baseline = standing.difference, ranking.baseline
-    assert difference is not None
-    if standing.verdict is not difference.verdict:  # a seed of the favored pair has failed
-        better, other = (standing.pair, baseline) if difference.mean > 0 else (baseline, standing.pair)
-        failed = sum(pair_of(failure.trial) == better for failure in results.failures)
-        return (
-            f"{better} cannot be called better than {other}, because it failed on {failed} of"
-            f" {counted(len(results.plan.seeds), 'seed')}: AP {difference:.3f} of {standing.name} over the"
-            f" {counted(difference.seeds, 'seed')} that both finished."
-        )
-    numbers = f"AP {difference:.3f} over {counted(difference.seeds, 'seed')}"
-    if standing.verdict is Verdict.NOT_DISTINGUISHABLE:
-        return f"{standing.name} is not distinguishable from {baseline}: {numbers}; {outlook(difference)}."
-    return f"{standing.name} is {standing.verdict} than {baseline}: {numbers}."
-
-
-def outlook(difference: Difference) -> str:
-    """State what would be needed to detect a difference."""
-    seeds = difference.seeds_to_detect
-    if seeds is not None:
-        return f"about {seeds} seeds might show a difference of this size"
-    if difference.by_images >= abs(difference.mean):
-        return "more seeds cannot show a difference this small on these validation images"
-    return f"even {MAX_SEEDS} seeds would hardly show a difference this small"
-
-
-def seeds_needed(standings: Sequence[Standing]) -> str:
-    """State how many seeds might decide each open comparison, if more than two pairs are compared."""
-    needed = [
-        f"{standing.name} about {seeds}"
-        for standing in standings
-        if standing.difference
-        and standing.verdict is standing.difference.verdict is Verdict.NOT_DISTINGUISHABLE
-        and (seeds := standing.difference.seeds_to_detect)
-    ]
-    return f"Seeds that might show differences of these sizes: {', '.join(needed)}." if needed else ""
-
-
-def failed_seeds(results: Results) -> list[str]:
-    """State on how many seeds each pair failed."""
-    failed = [pair_of(failure.trial) for failure in results.failures if failure.trial.phase is Phase.COMPARE]
     return [
-        f"{pair} failed on {failed.count(pair)} of {counted(len(results.plan.seeds), 'seed')}; the means exclude failed"
-        " seeds, so it is not called better than another pair."
-        for pair in dict.fromkeys(failed)
+        progress * bool(results.unfinished) + answer(ranking),
+        *failed_seeds(ranking, len(results.plan.seeds)),
+        *constant_scores(ranking.standings),
+        *precision(ranking),
+        *main_effects(ranking),
     ]
 
 
-def seeds_of(standings: Sequence[Standing]) -> str:
-    """The number of seeds over which pairs are compared with the baseline."""
-    numbers = sorted({standing.difference.seeds for standing in standings if standing.difference})
-    return counted(numbers[0], "seed") if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]} seeds"
+def answer(ranking: Ranking) -> str:
+    """State in one sentence which pairs may be the best, what each choice may cost, and what would decide."""
+    standings, best = ranking.standings, ranking.best
+    if not standings:
+        return "No pair of losses has a result, because every trial failed."
+    if len(standings) + len(ranking.unscored) == 1:
+        seeds = counted(len(standings[0].outcomes), "seed")
+        return f"{standings[0].name} has a mean {ranking.measure} of {standings[0].score:.3f} over {seeds}."
+    if not best:
+        return "No pair of losses can be recommended, because each diverged on a seed."
+    names = [standing.name for standing in best]
+    if len(best) == 1:
+        stable = " that never diverged" * any(one.diverged for one in (*standings, *ranking.unscored))
+        mean = f"its mean {ranking.measure} is {best[0].mean:.3f}"
+        return f"Use {names[0]}: no other pair{stable} is better (95 % confidence), and {mean}."
+    if not isfinite(best[0].regret):
+        return f"Any of {joined(names)} may be the best: {reason_of_no_intervals(standings)}."
+    if best[0].failed:
+        return f"Any of {joined(names)} may be the best: {names[0]} failed on a seed, and its score there is unknown."
+    if best[-1].regret <= ranking.matters and not any(standing.failed for standing in best):
+        return (
+            f"Use any of {joined(names)}: the choice costs at most {best[-1].regret:.3f}{ranking.unit}"
+            f" (95 % confidence), less than the {ranking.matters:g} that matter."
+        )
+    others = joined([f"{standing.name} ({standing.regret:.3f})" for standing in best[1:]])
+    return (
+        f"Use {names[0]}, which is at most {best[0].regret:.3f}{ranking.unit} below the best: {others} may also be"
+        f" the best (95 % confidence){decision(ranking)}."
+    )
+
+
+def reason_of_no_intervals(standings: Sequence[Standing]) -> str:
+    """State why the variance over the seeds is unknown."""
+    if max(len(standing.outcomes) for standing in standings) == 1:
+        return "one seed cannot separate a difference from chance, and at least three are needed"
+    return "their differences are the same on all seeds, so the variance over the seeds is unknown"
+
+
+def decision(ranking: Ranking) -> str:
+    """State what would detect a difference that matters."""
+    if not ranking.estimate or not ranking.matters:
+        return ""
+    seeds, factor = ranking.estimate.needed(ranking.matters, ranking.contrasts)
+    size = f"a difference of {ranking.matters:g}{ranking.unit}"
+    trained = max(len(standing.outcomes) for standing in ranking.standings)
+    if seeds is None:
+        return f"; even {MAX_SEEDS} seeds would hardly detect {size}"
+    if factor > 1:
+        images = f"about {factor:.0f} times as many validation images"
+        return f"; {images} and {max(seeds, trained)} seeds would detect {size}"
+    return f"; about {seeds} seeds would detect {size}" if seeds > trained else f"; {size} would probably be detected"
+
+
+def failed_seeds(ranking: Ranking, seeds: int) -> list[str]:
+    """Name the seeds on which pairs diverged or failed."""
+    lines = []
+    for standing in (*ranking.standings, *ranking.unscored):
+        unknown = [seed for seed in standing.failed if seed not in standing.diverged]
+        for verb, of_verb, result in (
+            ("diverged", standing.diverged, "so it is neither better than another pair nor the best"),
+            ("failed", unknown, "where its score is unknown, so it is not called better than another pair"),
+        ):
+            if of_verb:
+                named = f"seed{'s' * (len(of_verb) > 1)} {joined([str(seed) for seed in of_verb])}"
+                lines.append(
+                    f"{standing.name} {verb} on {len(of_verb)} of {counted(seeds, 'seed')}: {named}, {result}."
+                )
+    return lines
+
+
+def constant_scores(standings: Sequence[Standing]) -> list[str]:
+    """Name the pairs that had the same score on all seeds."""
+    names = [standing.name for standing in standings if len(standing.outcomes) > 1 and not standing.score.width]
+    if not names:
+        return []
+    return [f"All seeds gave the same score with {joined(names)}: the training may not depend on the seed."]
+
+
+def precision(ranking: Ranking) -> list[str]:
+    """State the parts of the intervals and the smallest difference that they show."""
+    seeds, images = ranking.parts
+    if not isfinite(seeds):
+        return []
+    parts = f"Seeds contribute at most ±{seeds:.3f} to the intervals"
+    if images:
+        parts += f", validation images ±{images:.3f}, which more seeds do not reduce"
+    return [f"{parts}; {detected(ranking.detectable, ranking.unit)}."]
+
+
+def detected(difference: float, unit: str = " AP") -> str:
+    """State a detectable difference."""
+    return f"differences of {difference:.3f}{unit} are detected with a probability of {100 * POWER:.0f} %"
+
+
+def main_effects(ranking: Ranking) -> list[str]:
+    """State the differences of box losses and of class losses, if they are crossed."""
+    lines = []
+    for (averaged, baseline), effects in groupby(ranking.main_effects, lambda one: (one.averaged, one.baseline)):
+        listed = [f"{one.loss} {one.difference:.3f} ({one.difference.verdict(ranking.matters)})" for one in effects]
+        lines.append(f"Mean over the {averaged}, compared with {baseline}: {joined(listed)}.")
+    return lines
+
+
+def expected_precision(plan: Plan, ranking: Ranking | None = None) -> list[str]:
+    """State before a run which difference it can detect, and how many seeds detect smaller ones.
+
+    Args:
+        plan: The plan.
+        ranking: Earlier results, from which the scatter over the seeds and the effect of the images are known.
+    """
+    pairs, seeds = len(plan.weights), len(plan.seeds)
+    if pairs == 1:
+        return []
+    known = ranking and ranking.estimate if ranking and len(ranking.standings) == pairs else None
+    scatter = Estimate.assumed(pairs, ASSUMED_SCATTER)
+    source = f"assuming a standard deviation of {ASSUMED_SCATTER} AP over the seeds"
+    if known and known.known:
+        scatter, source = known, "by the results so far"
+    contrasts = scatter.from_baseline(0)
+    numbers = [(size, scatter.seeds_to_detect(size, contrasts)) for size in PLANNED_DIFFERENCES]
+    required = joined([f"{size:g} requires {f'about {n}' if n else f'over {MAX_SEEDS}'} seeds" for size, n in numbers])
+    found = detected(scatter.planned(seeds).detectable(contrasts)) if seeds > 1 else "no difference is detected"
+    return [f"precision: with {counted(seeds, 'seed')}, {found}; {required} ({source})"]
 
 
 def joined(items: Sequence[str]) -> str:

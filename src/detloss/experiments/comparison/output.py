@@ -18,6 +18,7 @@ PLAN = "plan.json"
 SETTINGS = "settings.json"
 STUDY = "study.db"
 REPORT = "report.html"
+STANDINGS = "standings.json"
 UNDELIVERED = "undelivered-*.json"
 """Files of the folder."""
 
@@ -57,7 +58,7 @@ class Folder:
             OSError: The folder is not writable.
         """
         if overwrite:
-            for pattern in (RESULTS, PLAN, SETTINGS, REPORT, STUDY, UNDELIVERED):
+            for pattern in (RESULTS, PLAN, SETTINGS, REPORT, STANDINGS, STUDY, UNDELIVERED):
                 for file in [*self.path.glob(pattern), *self.path.glob(f"{pattern}.*.part")]:
                     file.unlink(missing_ok=True)
         file = self.path / PLAN
@@ -77,6 +78,10 @@ class Folder:
     def write_results(self, outcomes: Iterable[Outcome]) -> None:
         """Write results.jsonl."""
         write_atomic(self.results, "".join(f"{json.dumps(result_line(outcome))}\n" for outcome in outcomes))
+
+    def write_standings(self, standings: Mapping[str, Any]) -> None:
+        """Write standings.json."""
+        write_atomic(self.path / STANDINGS, json.dumps(standings, indent=1, allow_nan=False))
 
     def save_undelivered(self, outcome: Outcome) -> Path:
         """Save a result that the database did not accept."""

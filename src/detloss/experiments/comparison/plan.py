@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from detloss.experiments.data.dataset import Dataset, load
+from detloss.experiments.data.dataset import Dataset, load, no_images
 from detloss.experiments.training.outcome import Phase, Trial
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # weights of a search, relative to the listed weight
 SEARCH_FRACTION = 4  # a trial of the search has a quarter of the steps
+MATTERS = 0.01  # difference of scores below which two pairs are equal in practice, by default
 
 
 class Pair(NamedTuple):
@@ -25,6 +26,11 @@ class Pair(NamedTuple):
 def pair_of(trial: Trial) -> Pair:
     """The losses of a trial."""
     return Pair(trial.box, trial.cls)
+
+
+def default_seeds(pairs: int) -> int:
+    """Number of seeds if none is given: two pairs have few degrees of freedom."""
+    return 5 if pairs == 2 else 3
 
 
 def weight_grid(listed: float) -> tuple[float, ...]:
@@ -142,6 +148,8 @@ class ComparisonSettings:
         baseline: The pair that the others are compared with.
         quick: Whether it is a quick look.
         options: Options of the command by name.
+        matters: Difference of AP below which two pairs are equal in practice.
+        trainer: What trains the detector, in words: the command or function of the user; None: detloss.
     """
 
     command: str
@@ -150,10 +158,14 @@ class ComparisonSettings:
     scenes: str | None
     baseline: Pair
     quick: bool
-    options: Mapping[str, str | int]
+    options: Mapping[str, str | int | float]
+    matters: float = MATTERS
+    trainer: str | None = None
 
     def load_data(self) -> Dataset:
-        """Load the data set."""
+        """Load the data set; it is empty if the user's trainer does without."""
+        if self.trainer is not None and self.data is None:
+            return no_images()
         return load(None if self.data is None else Path(self.data), size=self.size, scenes=self.scenes)
 
     def with_data(self, data: Path) -> Self:

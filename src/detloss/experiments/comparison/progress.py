@@ -11,12 +11,13 @@ import torch
 from rich.console import Console
 from rich.progress import TaskID
 
-from detloss.experiments.comparison.plan import ComparisonSettings, Plan
+from detloss.experiments.comparison.plan import ComparisonSettings, Plan, pair_of
 from detloss.experiments.comparison.ranking import UNWRAPPED, Ranking
 from detloss.experiments.comparison.runner import Late, Received, Restarted, Results, RunEvent, Waiting
 from detloss.experiments.comparison.store import HEARTBEAT_TIMEOUT
 from detloss.experiments.console import counted, duration, print_line, progress_bars
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.devices import Device, DeviceGroup
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
 from detloss.experiments.training.training_loop import measure_speed
@@ -29,7 +30,12 @@ QUICK = "A quick look at one seed, with half the steps and the listed weights: i
 def trial_name(trial: Trial) -> str:
     """A trial in words."""
     weight = f", weight {trial.weight:g}" if trial.phase is Phase.SEARCH else ""
-    return f"{trial.box} + {trial.cls}{weight}, seed {trial.seed}"
+    return f"{pair_of(trial)}{weight}, seed {trial.seed}"
+
+
+def scored(outcome: Outcome) -> str:
+    """The result of a trial in words."""
+    return f"{'score' if outcome.evaluation is None else 'AP'} {outcome.score:.3f}"
 
 
 def plan_in_words(plan: Plan) -> str:
@@ -51,8 +57,10 @@ def estimated_seconds(
     """Estimate how long the rest of a plan takes on this machine alone, from a few steps of one pair.
 
     The start of a worker process is assumed to take as long as that of this process did. None: every pair raised
-    within these steps; the trials will report the error.
+    within these steps, which the trials will report, or a command or function of the user trains.
     """
+    if plan.detector not in DETECTORS:
+        return None
     startup = process_time()
     for trial in plan.sample_trials():
         with suppress(FloatingPointError):
@@ -70,7 +78,7 @@ def say_plan(
 ) -> None:
     """Print the plan of a comparison and its estimated duration."""
     plan, done = results.plan, results.outcomes
-    lines = [*remarks, f"plan: {plan_in_words(plan)}"]
+    lines = [f"plan: {plan_in_words(plan)}", *remarks]
     if done:
         lines.append(f"finished earlier or by other processes: {len(done)} of {counted(plan.trial_count, 'trial')}")
     seconds = estimated_seconds(plan, done, dataset, groups) if results.missing else None
@@ -104,9 +112,14 @@ def search_remarks(results: Results) -> list[str]:
 def print_ranking(console: Console, ranking: Ranking) -> None:
     """Print the ranking as a table; only a terminal wraps it."""
     unwrapped = Console(file=console.file, width=UNWRAPPED)
-    (console if console.is_terminal else unwrapped).print("", ranking.table("AP", digits=3, ranges=True), sep="\n")
+    (console if console.is_terminal else unwrapped).print(
+        "", ranking.table(ranking.measure, digits=3, ranges=True), sep="\n"
+    )
     print_line(
-        console, f"AP: mean (lowest–highest over the seeds); difference from {ranking.baseline}: mean [95 % interval]\n"
+        console,
+        f"{ranking.measure}: mean (lowest–highest over the seeds); difference from {ranking.baseline}: mean [95 %"
+        f" interval, for all pairs together]; regret: upper bound of the {ranking.measure} lost by choosing this pair"
+        " instead of the best\n",
     )
 
 
@@ -143,9 +156,9 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
                     self.bars.update(self.running[trial], description=f"{trial_name(trial)}, AP {snapshot.ap:.3f}")
                 self.count(trial, step)
             case Finished(outcome):
-                self.end(outcome.trial, f"AP {outcome.score:.3f}, {outcome.seconds:.0f} s")
+                self.end(outcome.trial, f"{scored(outcome)}, {outcome.seconds:.0f} s")
             case Received(outcome):
-                self.end(outcome.trial, f"AP {outcome.score:.3f}, from another process")
+                self.end(outcome.trial, f"{scored(outcome)}, from another process")
             case Failed(trial, reason):
                 self.end(trial, f"failed: {reason}")
             case Restarted(failure):

@@ -1,21 +1,20 @@
-"""Ranking of the pairs of losses: means and ranges over the seeds, and differences from the baseline."""
+"""Ranking of the pairs of losses: mean scores, differences from the baseline, and the pairs that may be the best."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import compress
+from math import inf, isfinite
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from detloss.experiments.comparison.plan import Pair, pair_of
-from detloss.experiments.comparison.statistics import (
-    Difference,
-    Verdict,
-    difference,
-    draws_of_images,
-)
+from detloss.experiments.comparison.plan import MATTERS, Pair, pair_of
+from detloss.experiments.comparison.statistics import Difference, Estimate, Verdict, draws_of_images, finite
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.average_precision import average_precisions
 from detloss.experiments.training.evaluation import Evaluation
@@ -57,17 +56,21 @@ class Standing:
         pair: The losses.
         weight: Weight of the box loss.
         outcomes: One per seed, in ascending order.
-        difference: From the score of the baseline; None for the baseline, and if no seed is finished for both.
+        difference: From the mean score of the baseline; None for the baseline, and if that has no score.
         verdict: Result of the comparison with the baseline; None if there is no difference.
+        regret: Upper bound of the score that is lost by choosing this pair instead of the best one.
         failed: Seeds that ended without a result.
+        diverged: Those of the failed seeds on which the loss or its gradient was not finite.
     """
 
     pair: Pair
     weight: float
     outcomes: Sequence[Outcome]
-    difference: Difference | None
+    difference: Difference | None = None
     verdict: Verdict | None = None
+    regret: float = inf
     failed: Sequence[int] = ()
+    diverged: Sequence[int] = ()
 
     @property
     def name(self) -> str:
@@ -90,6 +93,11 @@ class Standing:
         return self.score.mean
 
     @property
+    def always_diverged(self) -> bool:
+        """Whether every seed so far has diverged."""
+        return not self.outcomes and bool(self.diverged) and self.diverged == self.failed
+
+    @property
     def seconds(self) -> Summary:
         """Mean and range of the duration of a trial."""
         return Summary.of([outcome.seconds for outcome in self.outcomes])
@@ -103,6 +111,33 @@ class Standing:
         """Mean and range of one number of the evaluations."""
         return Summary.of([getattr(evaluation, number) for evaluation in self.evaluations])
 
+    def to_json(self) -> dict[str, Any]:
+        """Convert to an entry of standings.json."""
+        difference = self.difference
+        return {
+            "name": self.name,
+            "box": self.pair.box,
+            "cls": self.pair.cls,
+            "weight": self.weight,
+            "mean": self.mean if self.outcomes else None,
+            "seeds": len(self.outcomes),
+            "difference": difference and difference.mean,
+            "low": difference and finite(difference.low),
+            "high": difference and finite(difference.high),
+            "verdict": self.verdict,
+            "regret": finite(self.regret),
+        }
+
+
+@dataclass(frozen=True)
+class MainEffect:
+    """Difference of a loss from that of the baseline, averaged over the losses of the other kind."""
+
+    loss: str
+    baseline: str
+    averaged: str
+    difference: Difference
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -111,18 +146,72 @@ class Ranking:
     Attributes:
         standings: One per pair with a finished trial.
         baseline: The pair that the others are compared with.
+        best: The pairs that may be the best, by ascending regret, those with a failed seed last.
+        unscored: The pairs that have failed on every seed so far.
+        main_effects: Differences of box losses and of class losses, if they are crossed.
+        matters: Difference of scores below which two pairs are equal in practice.
+        estimate: Joint estimate of the mean scores, in the order of the standings.
+        failures: The trials that ended without a result, of either phase.
     """
 
     standings: Sequence[Standing]
     baseline: Pair
+    best: Sequence[Standing] = ()
+    unscored: Sequence[Standing] = ()
+    main_effects: Sequence[MainEffect] = ()
+    matters: float = MATTERS
+    estimate: Estimate | None = field(default=None, compare=False, repr=False)
+    failures: Sequence[Failed] = ()
+
+    @property
+    def measure(self) -> str:
+        """Name of the score: AP, unless the training of the user returned it."""
+        return "AP" if all(standing.evaluations for standing in self.standings) else "score"
+
+    @property
+    def unit(self) -> str:
+        """The name after a number; a score has none."""
+        return " AP" * (self.measure == "AP")
+
+    @cached_property
+    def contrasts(self) -> np.ndarray:
+        """The differences from the baseline, or from the first pair, as contrasts of the estimate."""
+        assert self.estimate is not None
+        pairs = [standing.pair for standing in self.standings]
+        return self.estimate.from_baseline(pairs.index(self.baseline) if self.baseline in pairs else 0)
+
+    @cached_property
+    def parts(self) -> tuple[float, float]:
+        """Half-widths of the widest interval if only the seeds vary, and if only the images vary."""
+        return self.estimate.parts(self.contrasts) if self.estimate and len(self.contrasts) else (inf, inf)
+
+    @cached_property
+    def detectable(self) -> float:
+        """The smallest difference from the baseline that is detected with a probability of 80 %."""
+        return self.estimate.detectable(self.contrasts) if self.estimate and len(self.contrasts) else inf
+
+    def seed_differences(self, standing: Standing) -> dict[int, float]:
+        """Differences of the scores from those of the baseline, by seed."""
+        scores = next((one.scores for one in self.standings if one.pair == self.baseline), {})
+        return {seed: score - scores[seed] for seed, score in standing.scores.items() if seed in scores}
+
+    def to_json(self) -> dict[str, Any]:
+        """Convert to the content of standings.json; an infinite or unknown number is null."""
+        seeds, images = self.parts
+        return {
+            "best": [standing.name for standing in self.best],
+            "pairs": [standing.to_json() for standing in (*self.standings, *self.unscored)],
+            "parts": {"seeds": finite(seeds), "images": finite(images) or None},
+            "detectable": finite(self.detectable),
+        }
 
     def __getitem__(self, name: str) -> Standing:
         """The standing of a pair by its name."""
         return {standing.name: standing for standing in self.standings}[name]
 
     def table(self, score: str, *, digits: int, ranges: bool = False) -> Table:
-        """Make a table with the mean score, on request with its range, the difference and the verdict of each pair."""
-        rows = [("loss", "weight", score, "difference", "verdict")]
+        """Make a table with the mean score, on request its range, the difference, regret and verdict of each pair."""
+        rows = [("loss", "weight", score, "difference", "regret", "verdict")]
         for standing in self.standings:
             rows.append(
                 (
@@ -130,6 +219,7 @@ class Ranking:
                     f"{standing.weight:g}",
                     f"{standing.score if ranges else standing.mean:.{digits}f}",
                     f"{standing.difference:.{digits}f}" if standing.difference else "",
+                    f"{standing.regret:.{digits}f}" if isfinite(standing.regret) else "",
                     "baseline" if standing.pair == self.baseline else standing.verdict or "",
                 )
             )
@@ -145,79 +235,157 @@ class Ranking:
         console = Console(width=UNWRAPPED)
         with console.capture() as capture:
             console.print(self.table("mean", digits=4))
-        return "\n".join(line.rstrip() for line in capture.get().splitlines())
+        failed = [f"{pair_of(one.trial)}, seed {one.trial.seed} failed: {one.reason}" for one in self.failures]
+        return "\n".join([*(line.rstrip() for line in capture.get().splitlines()), *failed])
 
 
 class Bootstrap:
-    """The AP of trials on the same bootstrap samples of the validation images, computed once per trial."""
+    """The scores of trials on the same bootstrap samples of the validation images, computed once per trial."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self.draws = draws_of_images(len(dataset.validation))
-        classes = len(dataset.class_names)
-        self.objects = np.stack([np.bincount(sample.labels, minlength=classes) for sample in dataset.validation])
+        self.dataset, self.images = dataset, len(dataset.validation)
         self.known: dict[Trial, np.ndarray] = {}
 
-    def __call__(self, trial: Trial, evaluation: Evaluation) -> np.ndarray:
-        """The AP of a trial on every sample."""
-        if trial not in self.known:
-            self.known[trial] = average_precisions(evaluation.matches, self.objects, self.draws)
-        return self.known[trial]
+    def __call__(self, outcome: Outcome) -> np.ndarray:
+        """The score of a trial on every sample: the AP, or the mean of the scores of the images."""
+        if outcome.trial not in self.known:
+            scores = outcome.image_scores
+            self.images = self.images or len(scores)
+            if outcome.evaluation is None and len(scores) != self.images:
+                raise ValueError(f"train: expected the scores of {self.images} images, as before, got {len(scores)}")
+            self.known[outcome.trial] = (
+                self.draws @ scores / self.images
+                if outcome.evaluation is None
+                else average_precisions(outcome.evaluation.matches, self.objects, self.draws)
+            )
+        return self.known[outcome.trial]
+
+    @cached_property
+    def draws(self) -> np.ndarray:
+        """How often each image is in each sample."""
+        return draws_of_images(self.images)
+
+    @cached_property
+    def objects(self) -> np.ndarray:
+        """Number of objects by image and class."""
+        classes = len(self.dataset.class_names)
+        return np.stack([np.bincount(sample.labels, minlength=classes) for sample in self.dataset.validation])
 
 
 def rank(
     outcomes: Iterable[Outcome],
     baseline: Pair,
-    bootstrap: Bootstrap | None = None,
+    bootstrap: Callable[[Outcome], np.ndarray] | None = None,
     failures: Iterable[Failed] = (),
+    *,
+    matters: float = MATTERS,
 ) -> Ranking:
-    """Group the outcomes of the comparison by pair, compare each pair with the baseline, and sort by mean score.
+    """Group the outcomes of the comparison by pair, compare the pairs, and sort them by mean score.
 
     Args:
         outcomes: Outcomes of either phase; those of the search are ignored.
         baseline: The pair that the others are compared with.
-        bootstrap: Bootstrap of the validation images; None: the intervals account for the seeds only.
+        bootstrap: Computes the scores of an outcome on bootstrap samples of the images, the same samples for all. None:
+            the intervals account for the seeds only.
         failures: Trials that ended without a result.
+        matters: Difference of scores below which two pairs are equal in practice.
     """
-    groups: dict[Pair, dict[int, Outcome]] = {}
+    failures = list(failures)
+    standings = standings_of(outcomes, failures)
+    scored = sorted((one for one in standings if one.outcomes), key=lambda standing: -standing.mean)
+    unscored = [one for one in standings if not one.outcomes]
+    reference = next((standing for standing in standings if standing.pair == baseline), None)
+
+    def compared(standing: Standing, difference: Difference | None = None, regret: float = inf) -> Standing:
+        other = None if reference is None or reference.pair == standing.pair else reference
+        verdict = verdict_of(standing, other, difference, matters) if other else None
+        return replace(standing, difference=difference, verdict=verdict, regret=regret)
+
+    unscored = [compared(standing) for standing in unscored]
+    if not scored:
+        return Ranking((), baseline, unscored=unscored, matters=matters, failures=failures)
+    estimate, pairs = estimate_of(scored, bootstrap), [standing.pair for standing in scored]
+    differences = estimate.differences_from(pairs, baseline) if baseline in pairs else {}
+    best, regrets = estimate.best(
+        np.array([not standing.diverged for standing in scored]), np.array([not standing.failed for standing in scored])
+    )
+    ranked = [compared(one, differences.get(one.pair), regret) for one, regret in zip(scored, regrets.tolist())]
+    return Ranking(
+        standings=ranked,
+        baseline=baseline,
+        best=sorted(compress(ranked, best), key=lambda one: (bool(one.failed), one.regret)),
+        unscored=unscored,
+        main_effects=[] if any(one.failed for one in standings) else main_effects(pairs, baseline, estimate),
+        matters=matters,
+        estimate=estimate,
+        failures=failures,
+    )
+
+
+def standings_of(outcomes: Iterable[Outcome], failures: Iterable[Failed]) -> list[Standing]:
+    """Group the trials of the comparison by pair, in ascending order of their seeds."""
+    finished: dict[Pair, list[Outcome]] = {}
     for outcome in sorted(outcomes, key=lambda outcome: outcome.trial.seed):
         if outcome.trial.phase is Phase.COMPARE:
-            groups.setdefault(pair_of(outcome.trial), {})[outcome.trial.seed] = outcome
-    failed: dict[Pair, list[int]] = {}
-    for trial in sorted((failure.trial for failure in failures), key=lambda trial: trial.seed):
-        if trial.phase is Phase.COMPARE:
-            failed.setdefault(pair_of(trial), []).append(trial.seed)
-    standings = []
-    for pair, group in groups.items():
-        difference = None if pair == baseline else paired_difference(group, groups.get(baseline, {}), bootstrap)
-        verdict = None if difference is None else verdict_of(difference, pair in failed, baseline in failed)
-        weight = next(iter(group.values())).trial.weight
-        standings.append(Standing(pair, weight, list(group.values()), difference, verdict, failed.get(pair, ())))
-    return Ranking(sorted(standings, key=lambda standing: -standing.mean), baseline)
+            finished.setdefault(pair_of(outcome.trial), []).append(outcome)
+    failed: dict[Pair, list[Failed]] = {}
+    for failure in sorted(failures, key=lambda failure: failure.trial.seed):
+        if failure.trial.phase is Phase.COMPARE:
+            failed.setdefault(pair_of(failure.trial), []).append(failure)
+    return [
+        Standing(
+            pair,
+            [*finished.get(pair, ()), *failed.get(pair, ())][0].trial.weight,
+            finished.get(pair, ()),
+            failed=[failure.trial.seed for failure in failed.get(pair, ())],
+            diverged=[failure.trial.seed for failure in failed.get(pair, ()) if failure.diverged],
+        )
+        for pair in {**finished, **failed}
+    ]
 
 
-def verdict_of(difference: Difference, failed: bool, baseline_failed: bool) -> Verdict:
-    """The verdict, unless it favors a pair with a failed seed, whose score is unknown."""
-    favored_failed = failed if difference.verdict is Verdict.BETTER else baseline_failed
-    return Verdict.NOT_DISTINGUISHABLE if favored_failed else difference.verdict
-
-
-def paired_difference(
-    group: Mapping[int, Outcome], baseline: Mapping[int, Outcome], bootstrap: Bootstrap | None
-) -> Difference | None:
-    """Compare the seeds that both pairs have finished."""
-    seeds = [seed for seed in group if seed in baseline]
-    if not seeds:
-        return None
-
-    def resampled(outcomes: Mapping[int, Outcome]) -> np.ndarray | None:
-        if bootstrap is None:
-            return None
-        of_seeds = [outcomes[seed] for seed in seeds]
-        return np.stack([bootstrap(one.trial, one.evaluation) for one in of_seeds if one.evaluation is not None])
-
-    return difference(
-        [group[seed].score for seed in seeds],
-        [baseline[seed].score for seed in seeds],
-        drawn_scores=resampled(group),
-        drawn_baseline=resampled(baseline),
+def estimate_of(standings: Sequence[Standing], bootstrap: Callable[[Outcome], np.ndarray] | None) -> Estimate:
+    """Estimate the mean scores of all pairs together."""
+    outcomes = [{outcome.trial.seed: outcome for outcome in standing.outcomes} for standing in standings]
+    scores = [standing.scores for standing in standings]
+    evaluated = all(one.evaluation or one.image_scores for of_pair in outcomes for one in of_pair.values())
+    if bootstrap is None or not evaluated:
+        return Estimate.of_seeds(scores)
+    return Estimate.of_seeds(
+        scores, [{seed: bootstrap(outcome) for seed, outcome in of_pair.items()} for of_pair in outcomes]
     )
+
+
+def verdict_of(standing: Standing, baseline: Standing, difference: Difference | None, matters: float) -> Verdict:
+    """The verdict, unless it favors a pair with a failed seed: that seed counts against its pair or is unknown."""
+    verdict = Verdict.NOT_DISTINGUISHABLE
+    if difference is not None:
+        verdict = difference.verdict(matters)
+    elif standing.always_diverged or baseline.always_diverged:
+        verdict = Verdict.WORSE if standing.always_diverged else Verdict.BETTER
+    favored = {
+        Verdict.BETTER: [standing],
+        Verdict.WORSE: [baseline],
+        Verdict.EQUAL: [standing, baseline],
+        Verdict.NOT_DISTINGUISHABLE: [],
+    }
+    return Verdict.NOT_DISTINGUISHABLE if any(one.failed for one in favored[verdict]) else verdict
+
+
+def main_effects(pairs: Sequence[Pair], baseline: Pair, estimate: Estimate) -> list[MainEffect]:
+    """Compare box losses over all class losses and class losses over all box losses, if all are crossed."""
+    boxes, classes = ({pair[kind] for pair in pairs} for kind in (0, 1))
+    if min(len(boxes), len(classes)) < 2 or len(pairs) < len(boxes) * len(classes) or baseline not in pairs:
+        return []
+    names, contrasts = [], []
+    for kind, averaged in enumerate(("class losses", "box losses")):
+        members = {pair[kind]: np.array([one[kind] == pair[kind] for one in pairs], float) for pair in pairs}
+        reference = baseline[kind]
+        for loss in members:
+            if loss == reference:
+                continue
+            names.append((loss, reference, averaged))
+            contrasts.append((members[loss] - members[reference]) / members[reference].sum())
+    found = estimate.differences(np.stack(contrasts))
+    effects = [MainEffect(*of_loss, difference) for of_loss, difference in zip(names, found)]
+    return sorted(effects, key=lambda effect: (effect.averaged == "box losses", -effect.difference.mean))

@@ -1,7 +1,7 @@
 """Execution of a comparison: trials shared by any number of processes, run in the workers of this one."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -10,6 +10,7 @@ from detloss.experiments.comparison.plan import Plan
 from detloss.experiments.comparison.store import StorageError, TrialStore
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.devices import DeviceGroup
+from detloss.experiments.training.in_process import InProcess
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.snapshots import Snapshot
 from detloss.experiments.training.training_loop import run_trial
@@ -147,6 +148,7 @@ class Comparison(Results):
         *,
         groups: Sequence[DeviceGroup],
         run_trial: TrialRunner = run_trial,
+        in_process: bool = False,
     ) -> Generator[RunEvent, None, None]:
         """Run the trials that no other process runs, until all are finished, and yield the events.
 
@@ -155,7 +157,8 @@ class Comparison(Results):
         Args:
             load: Loads the data; called once in every worker process, so it must be picklable.
             groups: Devices of each trial that runs at the same time, with one process and one torch thread per device.
-            run_trial: Trains and evaluates one trial; must be picklable.
+            run_trial: Trains and evaluates one trial; must be picklable for worker processes.
+            in_process: Whether trials run in this process, one at a time, rather than in worker processes.
 
         Yields:
             The events. Closing the iterator ends the workers and keeps the finished trials.
@@ -166,8 +169,13 @@ class Comparison(Results):
             OSError: The folder is not writable.
         """
         waiting = False
+        workers: Workers | InProcess
+        if in_process:
+            workers = InProcess(load, run_trial, groups, self.try_heartbeat, self.store.heartbeat_interval)
+        else:
+            workers = Workers(load, run_trial, groups)
         try:
-            with Workers(load, run_trial, groups) as workers:
+            with workers:
                 while open_trials := self.store.open_trials():
                     while workers.available and (trial := self.store.claim()):
                         waiting = False
@@ -184,7 +192,12 @@ class Comparison(Results):
         finally:
             self.store.close()
 
-    def events(self, workers: Workers) -> Iterator[RunEvent]:
+    def try_heartbeat(self) -> None:
+        """Record a heartbeat of the running trials; if the database does not answer, recording a result will raise."""
+        with suppress(StorageError):
+            self.store.heartbeat()
+
+    def events(self, workers: Workers | InProcess) -> Iterator[RunEvent]:
         """Yield the events of the workers until a trial has ended or the next heartbeat is due."""
         due = monotonic() + (POLL_INTERVAL if workers.available else self.store.heartbeat_interval)
         while (left := due - monotonic()) > 0:

@@ -1,15 +1,16 @@
 """One run of `detloss compare` or `detloss report`, with its terminal output."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from rich.console import Console
 
 import detloss
-from detloss.experiments.comparison.findings import findings
+from detloss.experiments.comparison.findings import expected_precision, findings
 from detloss.experiments.comparison.output import STUDY, Folder, FolderError
 from detloss.experiments.comparison.plan import ComparisonSettings, Plan
 from detloss.experiments.comparison.progress import (
@@ -23,10 +24,11 @@ from detloss.experiments.comparison.report.page import LivePage, write_page
 from detloss.experiments.comparison.runner import Comparison, Results, read_results
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.console import print_dataset, print_line
+from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.data.shared_memory import SharedDataset
 from detloss.experiments.training.devices import DeviceGroup
 from detloss.experiments.training.training_loop import check_trials
-from detloss.experiments.training.workers import Advanced, exit_code
+from detloss.experiments.training.workers import Advanced, Trainer, exit_code
 
 
 class Session:
@@ -37,34 +39,63 @@ class Session:
         plan: The trials.
         settings: The other settings.
         folder: Where results are written.
+        trainer: The user's command or function that trains the detector; None: detloss trains it.
     """
 
-    def __init__(self, console: Console, plan: Plan, settings: ComparisonSettings, folder: Folder) -> None:
+    def __init__(
+        self,
+        console: Console,
+        plan: Plan,
+        settings: ComparisonSettings,
+        folder: Folder,
+        trainer: Trainer | None = None,
+    ) -> None:
         self.console, self.plan, self.settings, self.folder = console, plan, settings, folder
+        self.trainer = trainer
         self.dataset = settings.load_data()
         self.bootstrap = Bootstrap(self.dataset)
 
-    def compare(self, storage: str | None, groups: Sequence[DeviceGroup], *, overwrite: bool) -> tuple[Comparison, int]:
+    def compare(
+        self,
+        storage: str | None,
+        groups: Sequence[DeviceGroup],
+        *,
+        overwrite: bool,
+        in_process: bool = False,
+    ) -> tuple[Comparison, int]:
         """Run every trial, then print the findings and write the report.
 
         Args:
             storage: Address of the database; None: a file in the folder.
             groups: Devices of each trial that runs at the same time.
             overwrite: Whether the results of an earlier run are deleted.
+            in_process: Whether trials run in this process, one at a time.
 
         Returns:
             The comparison, and the exit code: that of a signal if one interrupted the run, else 0.
         """
-        print_dataset(self.console, self.dataset)
-        check_trials(self.plan.sample_trials(), self.dataset)
+        load: Callable[[], Dataset] = self.settings.load_data
+        if self.dataset.validation:
+            print_dataset(self.console, self.dataset)
+            load = SharedDataset(self.dataset)
+        if self.trainer is None:
+            check_trials(self.plan.sample_trials(), self.dataset)
         comparison = self.begin(storage, overwrite=overwrite)
-        say_plan(self.console, comparison, self.dataset, groups, remarks_on(self.settings))
+        if self.trainer is not None:
+            self.trainer.prepare(self.dataset)
+        remarks = remarks_on(self.settings)
+        if self.dataset.validation:  # the scatter of other scores than AP is unknown
+            remarks += expected_precision(self.plan, self.rank(comparison))
+        say_plan(self.console, comparison, self.dataset, groups, remarks)
         print_line(self.console, f"report: {self.folder.report}, which is updated while trials run")
         code = 0
         with LivePage(self.write_running) as page:
             page.show(comparison.snapshot())
             display = ProgressDisplay(self.console, comparison.plan, comparison.outcomes)
-            with display, closing(comparison.run(SharedDataset(self.dataset), groups=groups)) as events:
+            run = comparison.run
+            if self.trainer is not None:
+                run = partial(run, run_trial=self.trainer, in_process=in_process)
+            with display, closing(run(load, groups=groups)) as events:
                 try:
                     for event in events:
                         display.show(event)
@@ -85,7 +116,8 @@ class Session:
 
     def rank(self, results: Results) -> Ranking:
         """Rank the pairs."""
-        return rank(results.outcomes, self.settings.baseline, self.bootstrap, results.failures)
+        settings = self.settings
+        return rank(results.outcomes, settings.baseline, self.bootstrap, results.failures, matters=settings.matters)
 
     def conclude(self, results: Results) -> None:
         """Print the findings and write the report; the answer is printed last, even if writing fails."""
@@ -96,6 +128,7 @@ class Session:
         for line in (*details, *remarks_on(self.settings, results)):
             print_line(self.console, line)
         try:
+            self.folder.write_standings(ranking.to_json())
             write_page(self.folder.report, results, ranking, self.dataset, self.settings)
             print_line(self.console, f"report: {self.folder.report}")
         finally:

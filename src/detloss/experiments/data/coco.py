@@ -93,9 +93,10 @@ def read_file(tree: FileTree, file: Path, subset: Subset | None, listing: Listin
         add_annotations(file, content, rows, name_of_category, listing)
         new_names = dict.fromkeys([*listing.class_names, *name_of_category.values()])
         listing.class_names = tuple(new_names)
+        listing.class_ids = {name: identity for identity, name in name_of_category.items()} | listing.class_ids
     listing.images += [
-        AnnotatedImage(row.file, file, tuple(row.annotations), subset, row.declared_size)
-        for row in rows.values()
+        AnnotatedImage(row.file, file, tuple(row.annotations), subset, row.declared_size, identity)
+        for identity, row in rows.items()
         if row.file is not None
     ]
 

@@ -1,6 +1,6 @@
 """Data set of a comparison: loading, checking and resizing of images and boxes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -43,6 +43,8 @@ class Sample:
         boxes: Rows of the data set's geometry in pixels of `image`, (n, 4) or (n, 5) float32; all have an area.
         labels: Indices into the data set's class names, (n,) int64.
         file: The image file, which may be larger than `image`; None for generated scenes.
+        file_size: Width and height of the upright image in the file; None for generated scenes.
+        id: The image's id in a COCO file; None in other formats.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Sample:
     boxes: np.ndarray
     labels: np.ndarray
     file: Path | None = None
+    file_size: tuple[int, int] | None = None
+    id: int | str | None = None
 
     @property
     def sides(self) -> np.ndarray:
@@ -71,6 +75,7 @@ class Dataset:
         problems: Everything that was excluded, with file, row and reason.
         split: The rule of the split and the sizes, as a sentence.
         geometry: Of the boxes: corners x1, y1, x2, y2, or rotated cx, cy, w, h, angle.
+        class_ids: The ids of the classes in COCO files by name; empty in other formats.
     """
 
     name: str
@@ -80,6 +85,7 @@ class Dataset:
     problems: list[Problem]
     split: str
     geometry: detloss.AxisAligned | detloss.Rotated = field(default_factory=detloss.AxisAligned)
+    class_ids: Mapping[str, int | str] = field(default_factory=dict)
 
     def fingerprint(self) -> str:
         """A short hash of names, sizes, boxes and classes; pixels are left out, because they vary with the decoder."""
@@ -139,7 +145,13 @@ def load(path: Path | None, *, size: int | None = None, scenes: str | None = Non
         validation=validation,
         problems=problems,
         split=well_formed("; ".join([split.rule, sizes(train, validation), *unused, *listing.remarks])) + ".",
+        class_ids={well_formed(name): identity for name, identity in listing.class_ids.items()},
     )
+
+
+def no_images() -> Dataset:
+    """Make an empty data set, for trials whose scores come from elsewhere."""
+    return Dataset("no data set", class_names=(), train=[], validation=[], problems=[], split="")
 
 
 def placeholder(path: Path | None, scenes: str | None) -> Dataset:
@@ -211,6 +223,8 @@ def make_sample(
         boxes=(np.array(boxes).reshape(-1, 4) * scale).astype(np.float32),
         labels=np.array(labels, dtype=np.int64),
         file=image.image,
+        file_size=size,
+        id=image.id,
     )
 
 

@@ -82,6 +82,7 @@ class AnnotatedImage:
         annotations: Its boxes; always empty if the subset is "test".
         subset: The subset that the data set assigns it to; None: not assigned.
         declared_size: Width and height in the annotation file.
+        id: Its id in the annotation file, where files have ids.
         unit: Whether boxes are in pixels or in fractions of the image's width and height.
     """
 
@@ -90,6 +91,7 @@ class AnnotatedImage:
     annotations: tuple[Annotation, ...] = ()
     subset: Subset | None = None
     declared_size: tuple[int, int] | None = None
+    id: int | str | None = None
     unit: Literal["pixels", "fractions"] = "pixels"
 
 
@@ -99,6 +101,7 @@ class Listing:
 
     Attributes:
         class_names: Names in the order of their labels.
+        class_ids: Ids of the classes by name, where files have ids; of several files, those of the first.
         images: Every image that has a row or a label file, of every subset.
         problems: What could not be read and is excluded.
         remarks: Clauses for the report about unusual parts that are kept.
@@ -107,6 +110,7 @@ class Listing:
     """
 
     class_names: tuple[str, ...] = ()
+    class_ids: dict[str, int | str] = field(default_factory=dict)
     images: list[AnnotatedImage] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)

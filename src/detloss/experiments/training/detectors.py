@@ -107,11 +107,15 @@ def sized(box: Loss, dataset: Dataset, unit: float = 1.0) -> Loss:
     """Set the options of a box loss that are lengths, in units of so many pixels: the image and the mean object."""
     if box.from_sizes is None:
         return box
-    heights, widths, _ = zip(*(sample.image.shape for sample in dataset.train))
-    boxes = np.concatenate([sample.boxes for sample in dataset.train])
-    sides = boxes[:, 2:4] if dataset.geometry == detloss.Rotated() else boxes[:, 2:] - boxes[:, :2]
-    objects = float(np.sqrt(sides.prod(axis=1)).mean())
-    return box.with_sizes(Sizes((max(widths) / unit, max(heights) / unit), objects / unit))
+    images = np.array([sample.image.shape[1::-1] for sample in dataset.train])
+    sides = np.concatenate([sample.sides for sample in dataset.train])
+    return box.with_sizes(sizes_of(images / unit, sides / unit))
+
+
+def sizes_of(images: np.ndarray, sides: np.ndarray) -> Sizes:
+    """The sizes of a data set from the widths and heights of its images, (n, 2), and of its objects, (m, 2)."""
+    width, height = images.max(axis=0).tolist()
+    return Sizes((width, height), float(np.sqrt(sides.prod(axis=1)).mean()))
 
 
 def check_geometry(box: Loss, detector: str, dataset: Dataset) -> None:

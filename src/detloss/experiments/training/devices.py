@@ -110,17 +110,18 @@ def all_devices() -> list[str]:
     return [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cpu"]
 
 
-def device_groups(jobs: int | None = None, size: int = 1) -> list[DeviceGroup]:
+def device_groups(jobs: int | None = None, size: int = 1, *, fabric: bool = True) -> list[DeviceGroup]:
     """Assign devices to the trials that run at the same time; GPUs are assigned round-robin.
 
     Args:
         jobs: Number of trials at the same time; None: as many as there are GPUs for, or CPU cores.
         size: Number of devices per trial; without a GPU, number of processes.
+        fabric: Whether Lightning Fabric connects the devices of a trial.
 
     Raises:
         DevicesError: There are too few GPUs, or Lightning Fabric, which connects the devices, is missing.
     """
-    if size > 1:
+    if size > 1 and fabric:
         try:
             import lightning_fabric  # noqa: F401
         except ModuleNotFoundError as error:
@@ -134,6 +135,19 @@ def device_groups(jobs: int | None = None, size: int = 1) -> list[DeviceGroup]:
         raise DevicesError(f"devices-per-trial: expected at most {len(devices)}, the GPUs of this machine, got {size}")
     groups = [tuple(devices[first : first + size]) for first in range(0, len(devices) - size + 1, size)]
     return [groups[job % len(groups)] for job in range(jobs or len(groups))]
+
+
+def command_groups(jobs: int | None, size: int) -> list[DeviceGroup]:
+    """Assign devices to commands, each of which uses all devices of its trial; without a GPU, one runs by default.
+
+    Raises:
+        DevicesError: There are too few GPUs.
+    """
+    if all_devices() != ["cpu"]:
+        return [(",".join(group),) for group in device_groups(jobs, size, fabric=False)]
+    if size > 1:
+        raise DevicesError(f"devices-per-trial: expected 1 without a GPU, got {size}")
+    return [("cpu",)] * (jobs or 1)
 
 
 def on_each(devices: DeviceGroup, work: Callable[..., None], *arguments: object) -> None:

@@ -54,18 +54,33 @@ class Trial:
         return cls(**{**settings, "phase": Phase(settings["phase"])})
 
 
+class TrialError(Exception):
+    """A trial failed for a reason outside of detloss.
+
+    Args:
+        reason: The error in one line.
+        details: More lines, such as the end of a log.
+    """
+
+    def __init__(self, reason: str, details: str = "") -> None:
+        super().__init__(reason)
+        self.details = details
+
+
 @dataclass(frozen=True)
 class Outcome:
     """Result of a trial.
 
     Attributes:
         trial: The trial.
-        score: COCO's average precision on the validation images; for a custom detector, what its training returned.
+        score: COCO's average precision on the validation images, or what the training of the user returned.
         seconds: Duration, from the first training step to the last validation image.
-        evaluation: Evaluation on the validation images; None for a custom detector.
+        evaluation: Evaluation on the validation images; None if the training of the user returned the score.
         predictions: By validation image, for some of them: the highest-scoring, as many as the image has objects.
         curve: Rows (step, classification loss, box loss); each loss is the mean since the previous row.
         snapshots: State of the detector at several steps; empty in a search.
+        image_scores: The scores of the validation images if the training of the user returned them; `score` is their
+            mean.
     """
 
     trial: Trial
@@ -75,6 +90,7 @@ class Outcome:
     predictions: Mapping[int, Prediction] = field(default_factory=dict)
     curve: Sequence[tuple[int, float, float]] = ()
     snapshots: Sequence[Snapshot] = ()
+    image_scores: Sequence[float] = ()
 
 
 def pack(outcome: Outcome) -> dict[str, Any]:
@@ -86,6 +102,7 @@ def pack(outcome: Outcome) -> dict[str, Any]:
         **packed_predictions("", list(outcome.predictions.items())),
         **packed_predictions("snapshot ", [item for one in outcome.snapshots for item in one.predictions.items()]),
     }
+    arrays["image scores"] = np.array(outcome.image_scores, np.float64)
     if evaluation is not None:
         arrays |= {f"matches {name}": getattr(evaluation.matches, name) for name in MATCHES}
         arrays["found"] = evaluation.found
@@ -119,6 +136,7 @@ def unpack(record: Mapping[str, Any]) -> Outcome:
                 Snapshot(int(step), ap, dict(islice(of_snapshots, int(images))))
                 for step, ap, images in arrays["snapshots"].tolist()
             ],
+            image_scores=tuple(arrays["image scores"].tolist()) if "image scores" in arrays else (),
         )
 
 

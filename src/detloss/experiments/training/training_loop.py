@@ -100,9 +100,17 @@ def train_and_evaluate(
     curve = train(model, dataset.train, trial, device, after_step)
     predictions = predict(model, dataset.validation, device.name)
     seconds = perf_counter() - start
-    evaluation = evaluate(predictions, dataset.validation, dataset.geometry)
     if schedule is not None:
         snapshots.append(schedule.snapshot(trial.steps, [predictions[image] for image in schedule.images]))
+    outcome = outcome_of_predictions(trial, predictions, dataset, seconds)
+    return replace(outcome, curve=curve, snapshots=snapshots)
+
+
+def outcome_of_predictions(
+    trial: Trial, predictions: Sequence[Prediction], dataset: Dataset, seconds: float
+) -> Outcome:
+    """Evaluate the predictions of the validation images, and keep those of some images."""
+    evaluation = evaluate(predictions, dataset.validation, dataset.geometry)
     with_objects = [image for image, sample in enumerate(dataset.validation) if len(sample.boxes)]
     return Outcome(
         trial,
@@ -113,8 +121,6 @@ def train_and_evaluate(
             image: highest_scoring(predictions[image], dataset.validation[image])
             for image in evenly_spaced(with_objects, KEPT_IMAGES)
         },
-        curve=curve,
-        snapshots=snapshots,
     )
 
 

@@ -3,12 +3,12 @@
 import os
 import signal
 import threading
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from traceback import format_exception, format_exception_only
 from types import FrameType, TracebackType
 from typing import Any, Protocol, Self
 
@@ -16,7 +16,7 @@ import torch
 
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.devices import Device, DeviceGroup, on_each, tie_to_parent
-from detloss.experiments.training.outcome import Outcome, Trial
+from detloss.experiments.training.outcome import Outcome, Trial, TrialError
 from detloss.experiments.training.snapshots import Snapshot
 from detloss.experiments.training.training_loop import OnProgress
 
@@ -29,6 +29,13 @@ class TrialRunner(Protocol):
     def __call__(
         self, trial: Trial, dataset: Dataset, *, device: Device, on_progress: OnProgress | None = None
     ) -> Outcome: ...
+
+
+class Trainer(TrialRunner, Protocol):
+    """Command or function of the user that trains and evaluates one trial."""
+
+    def prepare(self, dataset: Dataset) -> None:
+        """Prepare all trials, in the process that starts the workers."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,18 @@ class Failed:
     reason: str
     details: str = ""
     died: bool = False
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the loss or its gradient was not finite."""
+        return self.reason.startswith(FloatingPointError.__name__)
+
+
+def failure_of(trial: Trial, error: Exception) -> Failed:
+    """The failure of a trial by an exception, with its traceback if that is in the code of a trial."""
+    if isinstance(error, TrialError):
+        return Failed(trial, str(error), error.details)
+    return Failed(trial, "".join(format_exception_only(error)).strip(), "".join(format_exception(error)))
 
 
 Event = Started | Advanced | Finished | Failed
@@ -278,7 +297,6 @@ def run_and_report(
     try:
         send(Finished(run_trial(trial, dataset, device=device, on_progress=advance)))
     except Exception as error:  # any error ends the trial only; the other trials continue
-        reason = "".join(traceback.format_exception_only(error)).strip()
-        send(Failed(trial, reason, traceback.format_exc()))
+        send(failure_of(trial, error))
         if not device.survives(error):
             raise

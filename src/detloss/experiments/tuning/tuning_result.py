@@ -6,12 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from detloss.experiments.comparison.statistics import (
-    Difference,
-    Verdict,
-    difference,
-    draws_of_images,
-)
+from detloss.experiments.comparison.statistics import Difference, Estimate, Verdict, draws_of_images, finite
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.average_precision import average_precisions
 from detloss.experiments.training.workers import Failed
@@ -46,7 +41,7 @@ class Tuned:
     @property
     def verdict(self) -> Verdict:
         """Whether the best is better than the start, by the folds."""
-        return self.difference.verdict
+        return self.difference.verdict()
 
     @property
     def confirmed(self) -> bool:
@@ -91,7 +86,7 @@ class Tuned:
             "start": validated_record(self.start),
             "best": validated_record(self.best),
             "difference": self.difference.mean,
-            "interval": [self.difference.low, self.difference.high],
+            "interval": [finite(self.difference.low), finite(self.difference.high)],
             "verdict": self.verdict.value,
             "confirmed": self.confirmed,
             "line": self.line,
@@ -125,23 +120,27 @@ def best_of(candidates: Sequence[Candidate]) -> Candidate | None:
 def difference_over_folds(best: Candidate, start: Candidate, dataset: Dataset) -> Difference:
     """Compare two complete candidates by fold; the interval covers the choice of folds and images.
 
+    The training images of two folds overlap, for which the variance over the folds is corrected.
+
     All training images are resampled together. If each fold were resampled separately with the same seed, images in
     the same position of their folds would always be drawn together.
     """
-    draws = draws_of_images(len(dataset.train))
-    members = np.array(assign_folds(dataset.train, len(start.outcomes)))
+    if best.number == start.number:
+        return Difference(0.0, 0.0, 0.0)
+    draws, folds = draws_of_images(len(dataset.train)), len(start.outcomes)
+    members = np.array(assign_folds(dataset.train, folds))
     objects = np.stack([np.bincount(sample.labels, minlength=len(dataset.class_names)) for sample in dataset.train])
-    drawn_best, drawn_start = (
-        np.stack(
-            [
-                average_precisions(outcome.evaluation.matches, objects[members == fold], draws[:, members == fold])
-                for fold, outcome in enumerate(candidate.outcomes)
-                if outcome.evaluation is not None
-            ]
-        )
+    drawn = [
+        [
+            average_precisions(outcome.evaluation.matches, objects[members == fold], draws[:, members == fold])
+            for fold, outcome in enumerate(candidate.outcomes)
+            if outcome.evaluation is not None
+        ]
         for candidate in (best, start)
-    )
-    return difference(best.scores, start.scores, drawn_scores=drawn_best, drawn_baseline=drawn_start)
+    ]
+    estimate = Estimate.of(np.array([best.scores, start.scores]), np.array(drawn), overlap=1 / (folds - 1))
+    [difference] = estimate.differences(estimate.from_baseline(1))
+    return difference
 
 
 def fold_sizes(dataset: Dataset, folds: int) -> list[int]:

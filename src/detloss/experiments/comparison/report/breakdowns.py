@@ -7,12 +7,7 @@ import numpy as np
 
 from detloss.experiments.comparison.plan import Pair
 from detloss.experiments.comparison.ranking import Ranking, Standing, Summary
-from detloss.experiments.comparison.statistics import (
-    Difference,
-    Verdict,
-    difference,
-    draws_of_images,
-)
+from detloss.experiments.comparison.statistics import Difference, Estimate, Verdict, draws_of_images
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.training.average_precision import THRESHOLDS
 
@@ -90,7 +85,7 @@ class Group:
         return {
             name: difference
             for name, difference in self.differences.items()
-            if difference.verdict is not Verdict.NOT_DISTINGUISHABLE
+            if difference.verdict() is not Verdict.NOT_DISTINGUISHABLE
         }
 
 
@@ -115,9 +110,9 @@ class Breakdown:
         return float(min(low, 0.9)), float(max(high, min(low, 0.9) + 0.1))
 
     @property
-    def comparisons(self) -> int:
-        """Number of comparisons with the baseline."""
-        return sum(len(group.differences) for group in self.groups)
+    def compared(self) -> int:
+        """Number of groups in which pairs are compared with the baseline."""
+        return sum(bool(group.differences) for group in self.groups)
 
 
 def breakdowns(ranking: Ranking, dataset: Dataset) -> list[Breakdown]:
@@ -170,22 +165,13 @@ def compare_group(
             drawn.setdefault(standing.pair, {})[seed] = np.divide(
                 draws @ found_in_image, drawn_objects, out=np.full(len(draws), np.nan), where=drawn_objects > 0
             )
-    differences = {}
-    baseline_failed = any(standing.failed for standing in standings if standing.pair == baseline)
-    for standing in standings:
-        pair = standing.pair
-        if standing.failed or baseline_failed:
-            continue
-        seeds = [seed for seed in recalls[pair] if seed in recalls.get(baseline, {})]
-        if pair != baseline and seeds and np.count_nonzero(objects) >= MIN_IMAGES:
-            differences[standing.name] = difference(
-                [recalls[pair][seed] for seed in seeds],
-                [recalls[baseline][seed] for seed in seeds],
-                drawn_scores=np.stack([drawn[pair][seed] for seed in seeds]),
-                drawn_baseline=np.stack([drawn[baseline][seed] for seed in seeds]),
-            )
+    compared = [standing.pair for standing in standings if not standing.failed]
+    differences: dict[Pair, Difference] = {}
+    if baseline in compared and np.count_nonzero(objects) >= MIN_IMAGES:
+        estimate = Estimate.of_seeds([recalls[pair] for pair in compared], [drawn[pair] for pair in compared])
+        differences = estimate.differences_from(compared, baseline)
     summaries = {str(pair): Summary.of(list(values.values())) for pair, values in recalls.items()}
-    return Group(name, int(objects.sum()), summaries, differences)
+    return Group(name, int(objects.sum()), summaries, {str(pair): one for pair, one in differences.items()})
 
 
 def recall_per_object(found: np.ndarray) -> np.ndarray:

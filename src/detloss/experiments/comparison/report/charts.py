@@ -94,8 +94,8 @@ def legend_key(series: SeriesStyle) -> str:
         return svg(figure, None)
 
 
-def scores_by_seed(standings: Sequence[Standing], styles: Mapping[str, SeriesStyle]) -> str:
-    """Draw the AP of every pair: one point per seed and a bar at the mean."""
+def scores_by_seed(standings: Sequence[Standing], styles: Mapping[str, SeriesStyle], quantity: str = "AP") -> str:
+    """Draw the score of every pair: one point per seed and a bar at the mean."""
     with style():
         figure = Figure(figsize=(WIDTH, 0.55 + 0.42 * len(standings)))
         axes = figure.subplots()
@@ -107,11 +107,11 @@ def scores_by_seed(standings: Sequence[Standing], styles: Mapping[str, SeriesSty
             axes.annotate(
                 standing.name, (0, row), (0, 8), xycoords=("axes fraction", "data"), textcoords="offset points"
             )
-        axes.set(xlabel="AP (points: seeds, bar: mean)", ylim=(len(standings) - 0.5, -0.85))
+        axes.set(xlabel=f"{quantity} (points: seeds, bar: mean)", ylim=(len(standings) - 0.5, -0.85))
         axes.locator_params(axis="x", nbins=5)
         axes.yaxis.set_visible(False)
         axes.spines["left"].set_visible(False)
-        return svg(figure, "AP of every pair of losses by seed")
+        return svg(figure, f"{quantity} of every pair of losses by seed")
 
 
 def precision_at_recalls(matches: MatchedDetections, objects: np.ndarray) -> np.ndarray:

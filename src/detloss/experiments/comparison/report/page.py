@@ -4,7 +4,7 @@ import platform
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version
-from math import isnan
+from math import inf, isnan
 from pathlib import Path
 from threading import Condition, Thread
 from time import perf_counter
@@ -17,7 +17,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import detloss
 from detloss.experiments.comparison.findings import findings
 from detloss.experiments.comparison.output import write_atomic
-from detloss.experiments.comparison.plan import ComparisonSettings, pair_of
+from detloss.experiments.comparison.plan import ComparisonSettings, Plan, pair_of
 from detloss.experiments.comparison.progress import remarks_on, trial_name
 from detloss.experiments.comparison.ranking import Ranking
 from detloss.experiments.comparison.report import charts
@@ -65,6 +65,15 @@ def data_images(dataset: Dataset) -> list[int]:
     return evenly_spaced(with_objects, DATA_IMAGES)
 
 
+def title_of(plan: Plan, dataset: Dataset, settings: ComparisonSettings) -> str:
+    """State what is compared: the detector, its initial weights and the images; of a user's trainer, what is known."""
+    on_data = f" on {dataset.name}" if dataset.validation else ""
+    if settings.trainer is not None:
+        return f"Losses in {settings.trainer}{on_data}"
+    size = max(max(sample.image.shape[:2]) for sample in dataset.validation)
+    return f"Losses in {plan.detector} from random weights{on_data}, images of {size} pixels, {plan.steps} steps"
+
+
 def write_page(
     path: Path,
     results: Results,
@@ -86,9 +95,9 @@ def write_page(
     """
     standings = ranking.standings
     styles = charts.series_styles([str(pair) for pair in results.plan.weights])
-    objects = np.bincount(
-        np.concatenate([sample.labels for sample in dataset.validation]), minlength=len(dataset.class_names)
-    )
+    evaluated = bool(standings) and all(standing.evaluations for standing in standings)
+    labels = [label for sample in dataset.validation for label in sample.labels.tolist()]
+    objects = np.bincount(labels, minlength=len(dataset.class_names))
     images, snapshots = ExampleImages(dataset), snapshots_by_pair(results)
     order = list(dict.fromkeys([*[standing.name for standing in standings], *styles]))
     strips = images.strips({name: snapshots[name] for name in order if name in snapshots})
@@ -102,6 +111,8 @@ def write_page(
         finalize=lambda value: printable(value) if type(value) is str else value,
     )
     page = environment.get_template("page.html.j2").render(
+        title=title_of(results.plan, dataset, settings),
+        measure=ranking.measure,
         ranking=ranking,
         standings=standings,
         baseline=ranking.baseline,
@@ -114,16 +125,19 @@ def write_page(
         colors=charts.COLORS,
         styles=styles,
         legend_keys={name: charts.legend_key(series) for name, series in styles.items()},
-        scores_by_seed=charts.scores_by_seed(standings, styles) if standings else "",
-        precision_recall=charts.precision_recall(standings, objects, styles) if standings else "",
-        training_losses=charts.training_losses(standings, styles),
-        breakdowns=breakdowns(ranking, dataset) if standings else [],
+        scores_by_seed=charts.scores_by_seed(standings, styles, ranking.measure) if standings else "",
+        evaluated=evaluated,
+        interval_of_images=all(one.evaluation or one.image_scores for each in standings for one in each.outcomes),
+        precision_recall=charts.precision_recall(standings, objects, styles) if evaluated else "",
+        training_losses=charts.training_losses([one for one in standings if one.outcomes[0].curve], styles),
+        breakdowns=breakdowns(ranking, dataset) if evaluated else [],
         min_images=MIN_IMAGES,
+        infinity=inf,
         positives=positives([outcome.trial for standing in standings for outcome in standing.outcomes], dataset),
         ap_over_steps=charts.ap_over_steps(standings, styles),
         strips=strips,
         galleries=galleries,
-        sizes=[size for size in SIZES if not all(isnan(standing.summary(size).mean) for standing in standings)],
+        sizes=[one for one in SIZES if evaluated and not all(isnan(each.summary(one).mean) for each in standings)],
         data_views=[] if strips or galleries else [images.view(image, None) for image in data_images(dataset)],
         embedded_images=list(images.embedded.values()),
         settings=settings,

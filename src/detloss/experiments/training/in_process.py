@@ -1,0 +1,84 @@
+"""Trials in this process, one after another, in place of worker processes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from threading import Event as ThreadEvent
+from threading import Thread
+from time import sleep
+from types import TracebackType
+
+from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.training.devices import Device, DeviceGroup
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.workers import Event, Failed, Finished, TrialRunner, failure_of
+
+
+class InProcess(AbstractContextManager["InProcess"]):
+    """The interface of `Workers` for one trial at a time, which `wait` runs in this process.
+
+    Args:
+        load: Loads the data.
+        run_trial: Trains and evaluates one trial; it may be a closure.
+        groups: One device.
+        heartbeat: Called regularly, from another thread, while a trial runs.
+        interval: Seconds between the heartbeats.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Dataset],
+        run_trial: TrialRunner,
+        groups: Sequence[DeviceGroup],
+        heartbeat: Callable[[], None],
+        interval: float,
+    ) -> None:
+        self.dataset, self.run_trial = load(), run_trial
+        self.device = Device(groups[0][0])
+        self.heartbeat, self.interval = heartbeat, interval
+        self.busy: list[Trial] = []
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.busy.clear()
+
+    @property
+    def available(self) -> bool:
+        """Whether a trial can start."""
+        return not self.busy
+
+    def submit(self, trial: Trial) -> None:
+        """Take a trial, which the next call of `wait` runs."""
+        self.busy.append(trial)
+
+    def wait(self, seconds: float) -> list[Event]:
+        """Run the trial and return its result; without one, wait."""
+        if not self.busy:
+            sleep(seconds)
+            return []
+        with self.heartbeats():
+            return [self.result_of(self.busy.pop())]
+
+    def result_of(self, trial: Trial) -> Finished | Failed:
+        """Run a trial; an exception fails it."""
+        try:
+            return Finished(self.run_trial(trial, self.dataset, device=self.device))
+        except Exception as error:
+            return failure_of(trial, error)
+
+    @contextmanager
+    def heartbeats(self) -> Iterator[None]:
+        """Send heartbeats from a thread."""
+        ended = ThreadEvent()
+
+        def send() -> None:
+            while not ended.wait(self.interval):
+                self.heartbeat()
+
+        thread = Thread(target=send, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
