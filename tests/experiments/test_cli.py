@@ -106,6 +106,16 @@ def test_a_weight_may_be_that_of_one_pair(quick: None, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["giou", "l2+ce", "giou+focal"])
+def test_a_weight_of_a_loss_that_is_not_compared_is_an_error(name: str, tmp_path: Path) -> None:
+    words = ("compare", "--box", "l1,l2", "--cls", "focal", "--weights", f"l1=2,{name}=3", "--out", tmp_path / "out")
+    result = detloss_command(*words)
+    assert result.exit_code == 2
+    message = f"Invalid value for --weights: expected losses of the pairs l1+focal, l2+focal, got {name}"
+    assert message in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_quick_comparison_is_marked_as_unreliable(quick: None, tmp_path: Path) -> None:
     result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
     assert result.exit_code == 0, result.output

@@ -168,11 +168,7 @@ def compare(
     if quick:
         seeds, steps = quick_settings(ctx, seeds, steps)
     plan = Plan(
-        {
-            Pair(box.name, cls.name): cli_options.weights_to_try(box, cls, weights, searched=not quick)
-            for box in boxes
-            for cls in classes
-        },
+        cli_options.weights_to_try(boxes, classes, weights, searched=not quick),
         seeds=range(first_seed, first_seed + seeds),
         steps=steps,
         detector=detector,

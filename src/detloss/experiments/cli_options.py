@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -113,11 +114,22 @@ def weights_named(text: str | None) -> dict[Pair, float] | None:
     return weights
 
 
-def weights_to_try(box: Loss, cls: Loss, given: Mapping[Pair, float] | None, *, searched: bool) -> tuple[float, ...]:
-    """The weights of a box loss beside a class loss: a grid if they are searched, else one."""
-    if given is not None:
-        return (given.get(Pair(box.name, cls.name), given.get(Pair(box.name), box.weight)),)
-    return weight_grid(box.weight) if searched else (box.weight,)
+def weights_to_try(
+    boxes: Sequence[Loss], classes: Sequence[Loss], given: Mapping[Pair, float] | None, *, searched: bool
+) -> dict[Pair, tuple[float, ...]]:
+    """The weights of every pair of a box loss and a class loss: a grid if they are searched, else one."""
+    weights: dict[Pair, tuple[float, ...]] = {}
+    for box, cls in product(boxes, classes):
+        listed = weight_grid(box.weight) if searched and given is None else (box.weight,)
+        named = [given[pair] for pair in (Pair(box.name, cls.name), Pair(box.name)) if given and pair in given]
+        weights[Pair(box.name, cls.name)] = (named[0],) if named else listed
+    for pair in given or ():
+        if pair not in weights and pair not in {Pair(box) for box, _ in weights}:
+            compared = ", ".join("+".join(pair) for pair in weights)
+            raise click.BadParameter(
+                f"expected losses of the pairs {compared}, got {'+'.join(filter(None, pair))}", param_hint="--weights"
+            )
+    return weights
 
 
 def baseline_named(pairs: Sequence[Pair], text: str | None) -> Pair:
