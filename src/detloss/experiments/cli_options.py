@@ -22,9 +22,10 @@ from detloss.experiments.loss_names import (
     loss_named,
     losses_named,
 )
+from detloss.experiments.training.batches import BATCH
 from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.outcome import Trial
-from detloss.experiments.training.training_loop import BATCH, PRECISIONS, check_trials
+from detloss.experiments.training.training_loop import PRECISIONS, check_trials
 
 PLUS = re.compile(r"\+(?=\s*[a-zA-Z])")
 """Separates the losses of a pair; in giou+focal:gamma=1e+2 that is the first sign only."""
@@ -40,6 +41,19 @@ scenes = click.option(
 )
 detector = click.option("--detector", type=click.Choice(list(DETECTORS)), default="unitbox", help="Detector to train.")
 size = click.option("--size", type=click.IntRange(min=1), help="Longer side of every image in pixels.  [default: 160]")
+group = click.option(
+    "--group",
+    metavar="REGEX",
+    help="Part of the paths of images that stay on one side of the split, such as the frames of a video: video_[0-9]+.",
+)
+augment = click.option(
+    "--augment", is_flag=True, help="Flip, scale and crop training images at random, alike for all losses of a seed."
+)
+cache = click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for resized images, which later commands reuse.  [default: in the user's folder for caches]",
+)
 precision = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),

@@ -29,7 +29,7 @@ def test_without_images_it_is_the_interval_of_the_paired_t_test(seeds: int, seed
 def test_where_seeds_agree_it_is_the_bootstrap_of_the_images(seed: int) -> None:
     images = 200
     quality = np.random.default_rng(seed).normal(0.1, 1.0, images)
-    moved = draws_of_images(images) @ quality / images
+    moved = draws_of_images(np.arange(images)) @ quality / images
     found = difference(
         [quality.mean()] * 3,
         [0.0] * 3,
@@ -48,7 +48,7 @@ def fraction_not_distinguishable(
     """Simulate two equal losses; the standard deviations are those over images, seeds, and both."""
     random = np.random.default_rng(seed)
     count = 60
-    draws = draws_of_images(count)[:200]
+    draws = draws_of_images(np.arange(count))[:200]
     count_not_distinguishable = 0
     for _ in range(runs):
         scores = random.normal(0, images, count) + random.normal(0, by_seed, (seeds, 1))
@@ -112,7 +112,7 @@ def test_scores_come_in_pairs(scores: list[float], baseline: list[float]) -> Non
 
 
 def test_draws_are_of_as_many_images_and_always_the_same() -> None:
-    draws = draws_of_images(30)
+    draws = draws_of_images(np.arange(30))
     assert draws.shape == (DRAWS, 30)
     assert set(draws.sum(axis=1).tolist()) == {30}
-    np.testing.assert_array_equal(draws, draws_of_images(30))
+    np.testing.assert_array_equal(draws, draws_of_images(np.arange(30)))

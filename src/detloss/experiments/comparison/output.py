@@ -1,9 +1,12 @@
 """Folder of a comparison: its plan and settings, one line per result, and results that the database did not accept."""
 
+import csv
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import astuple, fields
+from io import StringIO
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,8 @@ from uuid import uuid4
 from zipfile import BadZipFile
 
 from detloss.experiments.comparison.plan import ComparisonSettings, pair_of
+from detloss.experiments.console import printable
+from detloss.experiments.data.dataset import Problem
 from detloss.experiments.training.outcome import EVALUATED, Outcome, pack, unpack
 
 RESULTS = "results.jsonl"
@@ -18,6 +23,7 @@ PLAN = "plan.json"
 SETTINGS = "settings.json"
 STUDY = "study.db"
 REPORT = "report.html"
+PROBLEMS = "problems.csv"
 UNDELIVERED = "undelivered-*.json"
 """Files of the folder."""
 
@@ -57,7 +63,7 @@ class Folder:
             OSError: The folder is not writable.
         """
         if overwrite:
-            for pattern in (RESULTS, PLAN, SETTINGS, REPORT, STUDY, UNDELIVERED):
+            for pattern in (RESULTS, PLAN, SETTINGS, REPORT, PROBLEMS, STUDY, UNDELIVERED):
                 for file in [*self.path.glob(pattern), *self.path.glob(f"{pattern}.*.part")]:
                     file.unlink(missing_ok=True)
         file = self.path / PLAN
@@ -77,6 +83,14 @@ class Folder:
     def write_results(self, outcomes: Iterable[Outcome]) -> None:
         """Write results.jsonl."""
         write_atomic(self.results, "".join(f"{json.dumps(result_line(outcome))}\n" for outcome in outcomes))
+
+    def write_problems(self, problems: Iterable[Problem]) -> None:
+        """Write problems.csv, with everything that was excluded from the data."""
+        table = StringIO()
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow(field.name for field in fields(Problem))
+        rows.writerows(map(printable, astuple(problem)) for problem in problems)
+        write_atomic(self.path / PROBLEMS, table.getvalue())
 
     def save_undelivered(self, outcome: Outcome) -> Path:
         """Save a result that the database did not accept."""

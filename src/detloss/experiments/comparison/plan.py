@@ -1,6 +1,6 @@
 """Plan of a comparison: its settings, and its trials in two phases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -142,6 +142,8 @@ class ComparisonSettings:
         baseline: The pair that the others are compared with.
         quick: Whether it is a quick look.
         options: Options of the command by name.
+        group: Pattern of the images that stay together; None: every image is alone.
+        augment: Whether training images are augmented.
     """
 
     command: str
@@ -151,10 +153,20 @@ class ComparisonSettings:
     baseline: Pair
     quick: bool
     options: Mapping[str, str | int]
+    group: str | None = None
+    augment: bool = False
 
-    def load_data(self) -> Dataset:
-        """Load the data set."""
-        return load(None if self.data is None else Path(self.data), size=self.size, scenes=self.scenes)
+    def load_data(self, cache: Path | None, announce: Callable[[str], None]) -> Dataset:
+        """Load the data set; the arguments are those of `load`."""
+        return load(
+            None if self.data is None else Path(self.data),
+            size=self.size,
+            scenes=self.scenes,
+            group=self.group,
+            augment=self.augment,
+            cache=cache,
+            announce=announce,
+        )
 
     def with_data(self, data: Path) -> Self:
         """The same settings for a data set that has been moved."""

@@ -17,6 +17,7 @@ from detloss.experiments.comparison.statistics import (
     draws_of_images,
 )
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.samples import group_numbers
 from detloss.experiments.training.average_precision import average_precisions
 from detloss.experiments.training.evaluation import Evaluation
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
@@ -152,7 +153,7 @@ class Bootstrap:
     """The AP of trials on the same bootstrap samples of the validation images, computed once per trial."""
 
     def __init__(self, dataset: Dataset) -> None:
-        self.draws = draws_of_images(len(dataset.validation))
+        self.draws = draws_of_images(group_numbers(dataset.validation))
         classes = len(dataset.class_names)
         self.objects = np.stack([np.bincount(sample.labels, minlength=classes) for sample in dataset.validation])
         self.known: dict[Trial, np.ndarray] = {}

@@ -3,7 +3,9 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -23,7 +25,7 @@ from detloss.experiments.comparison.report.page import LivePage, write_page
 from detloss.experiments.comparison.runner import Comparison, Results, read_results
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.console import print_dataset, print_line
-from detloss.experiments.data.shared_memory import SharedDataset
+from detloss.experiments.data.dataset import SharedDataset
 from detloss.experiments.training.devices import DeviceGroup
 from detloss.experiments.training.training_loop import check_trials
 from detloss.experiments.training.workers import Advanced, exit_code
@@ -37,11 +39,14 @@ class Session:
         plan: The trials.
         settings: The other settings.
         folder: Where results are written.
+        cache: Folder for resized images; None: in the user's folder for caches.
     """
 
-    def __init__(self, console: Console, plan: Plan, settings: ComparisonSettings, folder: Folder) -> None:
+    def __init__(
+        self, console: Console, plan: Plan, settings: ComparisonSettings, folder: Folder, cache: Path | None
+    ) -> None:
         self.console, self.plan, self.settings, self.folder = console, plan, settings, folder
-        self.dataset = settings.load_data()
+        self.dataset = settings.load_data(cache, partial(print_line, console))
         self.bootstrap = Bootstrap(self.dataset)
 
     def compare(self, storage: str | None, groups: Sequence[DeviceGroup], *, overwrite: bool) -> tuple[Comparison, int]:
@@ -80,6 +85,7 @@ class Session:
         identity = self.plan.to_json() | {"data": self.dataset.fingerprint(), "detloss": detloss.__version__}
         self.folder.begin(identity, overwrite=overwrite)
         self.folder.write_settings(self.settings)
+        self.folder.write_problems(self.dataset.problems)
         store = TrialStore(storage or self.folder.study, study_name(identity), self.plan, overwrite=overwrite)
         return Comparison(self.plan, store, self.folder)
 
@@ -111,7 +117,9 @@ def study_name(identity: Mapping[str, Any]) -> str:
     return f"detloss compare {sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
-def write_report(console: Console, folder: Folder, settings: ComparisonSettings, storage: str | None) -> Results:
+def write_report(
+    console: Console, folder: Folder, settings: ComparisonSettings, storage: str | None, cache: Path | None
+) -> Results:
     """Write the report of a comparison that has ended, or that is running elsewhere, from its finished trials.
 
     Args:
@@ -119,6 +127,7 @@ def write_report(console: Console, folder: Folder, settings: ComparisonSettings,
         folder: Folder of the comparison.
         settings: Settings of the comparison.
         storage: Address of the database; None: a file in the folder.
+        cache: Folder for resized images; None: in the user's folder for caches.
 
     Raises:
         FolderError: There is no comparison in the folder, or the data have changed.
@@ -130,7 +139,7 @@ def write_report(console: Console, folder: Folder, settings: ComparisonSettings,
         address = settings.options.get("storage")
         raise FolderError(f"{folder.path}: found no {STUDY} in it: give the --storage of the comparison, {address}")
     results = read_results(folder, storage or folder.study, study_name(identity), plan)
-    session = Session(console, plan, settings, folder)
+    session = Session(console, plan, settings, folder, cache)
     found = session.dataset.fingerprint()
     if found != identity["data"]:
         data = settings.data or session.dataset.name

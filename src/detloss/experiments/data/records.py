@@ -83,6 +83,7 @@ class AnnotatedImage:
         subset: The subset that the data set assigns it to; None: not assigned.
         declared_size: Width and height in the annotation file.
         unit: Whether boxes are in pixels or in fractions of the image's width and height.
+        group: Name of the images that stay together, such as the frames of a video; "" if it is alone.
     """
 
     image: Path
@@ -91,6 +92,7 @@ class AnnotatedImage:
     subset: Subset | None = None
     declared_size: tuple[int, int] | None = None
     unit: Literal["pixels", "fractions"] = "pixels"
+    group: str = ""
 
 
 @dataclass
@@ -98,6 +100,7 @@ class Listing:
     """A data set as its files have it.
 
     Attributes:
+        root: The folder of the data set.
         class_names: Names in the order of their labels.
         images: Every image that has a row or a label file, of every subset.
         problems: What could not be read and is excluded.
@@ -106,6 +109,7 @@ class Listing:
         found: A description of the folder if there are no images.
     """
 
+    root: Path
     class_names: tuple[str, ...] = ()
     images: list[AnnotatedImage] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)

@@ -13,6 +13,7 @@ from detloss.experiments.comparison.statistics import (
     draws_of_images,
 )
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.samples import group_numbers
 from detloss.experiments.training.average_precision import average_precisions
 from detloss.experiments.training.workers import Failed
 from detloss.experiments.tuning.candidates import Candidate, State
@@ -128,7 +129,7 @@ def difference_over_folds(best: Candidate, start: Candidate, dataset: Dataset) -
     All training images are resampled together. If each fold were resampled separately with the same seed, images in
     the same position of their folds would always be drawn together.
     """
-    draws = draws_of_images(len(dataset.train))
+    draws = draws_of_images(group_numbers(dataset.train))
     members = np.array(assign_folds(dataset.train, len(start.outcomes)))
     objects = np.stack([np.bincount(sample.labels, minlength=len(dataset.class_names)) for sample in dataset.train])
     drawn_best, drawn_start = (
