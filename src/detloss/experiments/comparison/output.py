@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
 from io import StringIO
@@ -84,8 +84,10 @@ class Folder:
         """Write results.jsonl."""
         write_atomic(self.results, "".join(f"{json.dumps(result_line(outcome))}\n" for outcome in outcomes))
 
-    def write_problems(self, problems: Iterable[Problem]) -> None:
-        """Write problems.csv, with everything that was excluded from the data."""
+    def write_problems(self, problems: Sequence[Problem]) -> None:
+        """Write problems.csv, with everything that was excluded from the data, if anything was."""
+        if not problems:
+            return
         table = StringIO()
         rows = csv.writer(table, lineterminator="\n")
         rows.writerow(field.name for field in fields(Problem))
