@@ -135,6 +135,9 @@ def main() -> None:
 @cli_options.time_limit
 @cli_options.size
 @cli_options.scenes
+@cli_options.group
+@cli_options.augment
+@cli_options.cache
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -169,6 +172,9 @@ def compare(
     time_limit: float | None,
     size: int | None,
     scenes: str | None,
+    group: str | None,
+    augment: bool,
+    cache: Path | None,
     out: Path,
     storage: str | None,
     overwrite: bool,
@@ -192,11 +198,7 @@ def compare(
         seeds, steps = quick_settings(seeds, steps)
     seeds = seeds or default_seeds(len(boxes) * len(classes))
     plan = Plan(
-        {
-            Pair(box.name, cls.name): cli_options.weights_to_try(box, cls, weights, searched=not quick)
-            for box in boxes
-            for cls in classes
-        },
+        cli_options.weights_to_try(boxes, classes, weights, searched=not quick),
         seeds=range(first_seed, first_seed + seeds),
         steps=steps,
         detector=detector if command is None else f"command {command.digest}",
@@ -224,12 +226,17 @@ def compare(
             "matters": matters,
             "jobs": len(groups),
             "devices per trial": devices_per_trial,
+            "size": size or "as the reader chooses",
+            "group": group or "none",
+            "augment": "yes" if augment else "no",
             "storage": redacted(storage or folder.study),
         }
         path = None if data is None else str(data.resolve())
         trainer = None if command is None else command.name
-        settings = ComparisonSettings(ctx.obj, path, size, scenes, reference, quick, options, matters, trainer)
-        session = Session(Console(), plan, settings, folder, command)
+        settings = ComparisonSettings(
+            ctx.obj, path, size, scenes, reference, quick, options, matters, trainer, group, augment
+        )
+        session = Session(Console(), plan, settings, folder, cache, command)
         comparison, code = session.compare(storage, groups, overwrite=overwrite)
     end(ctx, comparison, folder, code)
 
@@ -262,7 +269,8 @@ def end(ctx: click.Context, results: "Results", folder: "Folder", code: int) -> 
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="New path of data that were moved.")
 @click.option("--storage", metavar="URL", help="Database of the trials, if it is not in the folder.")
-def write_report(folder: Path, data: Path | None, storage: str | None) -> None:
+@cli_options.cache
+def write_report(folder: Path, data: Path | None, storage: str | None, cache: Path | None) -> None:
     """Write the report of the comparison in FOLDER from its finished trials, without training.
 
     FOLDER is the --out of a detloss compare that was interrupted or is still running.
@@ -276,7 +284,7 @@ def write_report(folder: Path, data: Path | None, storage: str | None) -> None:
         output = Folder(folder)
         output.plan()  # so that the error for a folder without a comparison names it
         settings = output.settings()
-        session.write_report(Console(), output, settings if data is None else settings.with_data(data), storage)
+        session.write_report(Console(), output, settings if data is None else settings.with_data(data), storage, cache)
 
 
 @main.command("show", short_help="Plot losses.")

@@ -1,9 +1,12 @@
 """Folder of a comparison: its plan and settings, one line per result, and results that the database did not accept."""
 
+import csv
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple, fields
+from io import StringIO
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,8 @@ from uuid import uuid4
 from zipfile import BadZipFile
 
 from detloss.experiments.comparison.plan import ComparisonSettings, pair_of
+from detloss.experiments.console import printable
+from detloss.experiments.data.dataset import Problem
 from detloss.experiments.training.outcome import EVALUATED, Outcome, pack, unpack
 
 RESULTS = "results.jsonl"
@@ -19,6 +24,7 @@ SETTINGS = "settings.json"
 STUDY = "study.db"
 REPORT = "report.html"
 STANDINGS = "standings.json"
+PROBLEMS = "problems.csv"
 UNDELIVERED = "undelivered-*.json"
 """Files of the folder."""
 
@@ -58,7 +64,7 @@ class Folder:
             OSError: The folder is not writable.
         """
         if overwrite:
-            for pattern in (RESULTS, PLAN, SETTINGS, REPORT, STANDINGS, STUDY, UNDELIVERED):
+            for pattern in (RESULTS, PLAN, SETTINGS, REPORT, STANDINGS, PROBLEMS, STUDY, UNDELIVERED):
                 for file in [*self.path.glob(pattern), *self.path.glob(f"{pattern}.*.part")]:
                     file.unlink(missing_ok=True)
         file = self.path / PLAN
@@ -82,6 +88,16 @@ class Folder:
     def write_standings(self, standings: Mapping[str, Any]) -> None:
         """Write standings.json."""
         write_atomic(self.path / STANDINGS, json.dumps(standings, indent=1, allow_nan=False))
+
+    def write_problems(self, problems: Sequence[Problem]) -> None:
+        """Write problems.csv, with everything that was excluded from the data, if anything was."""
+        if not problems:
+            return
+        table = StringIO()
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow(field.name for field in fields(Problem))
+        rows.writerows(map(printable, astuple(problem)) for problem in problems)
+        write_atomic(self.path / PROBLEMS, table.getvalue())
 
     def save_undelivered(self, outcome: Outcome) -> Path:
         """Save a result that the database did not accept."""

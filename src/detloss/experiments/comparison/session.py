@@ -1,10 +1,11 @@
 """One run of `detloss compare` or `detloss report`, with its terminal output."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -24,8 +25,7 @@ from detloss.experiments.comparison.report.page import LivePage, write_page
 from detloss.experiments.comparison.runner import Comparison, Results, read_results
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.console import print_dataset, print_line
-from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.data.shared_memory import SharedDataset
+from detloss.experiments.data.dataset import SharedDataset
 from detloss.experiments.training.devices import DeviceGroup
 from detloss.experiments.training.training_loop import check_trials
 from detloss.experiments.training.workers import Advanced, Trainer, exit_code
@@ -39,6 +39,7 @@ class Session:
         plan: The trials.
         settings: The other settings.
         folder: Where results are written.
+        cache: Folder for resized images; None: in the user's folder for caches.
         trainer: The user's command or function that trains the detector; None: detloss trains it.
     """
 
@@ -48,11 +49,12 @@ class Session:
         plan: Plan,
         settings: ComparisonSettings,
         folder: Folder,
+        cache: Path | None = None,
         trainer: Trainer | None = None,
     ) -> None:
         self.console, self.plan, self.settings, self.folder = console, plan, settings, folder
         self.trainer = trainer
-        self.dataset = settings.load_data()
+        self.dataset = settings.load_data(cache, partial(print_line, console))
         self.bootstrap = Bootstrap(self.dataset)
 
     def compare(
@@ -74,10 +76,8 @@ class Session:
         Returns:
             The comparison, and the exit code: that of a signal if one interrupted the run, else 0.
         """
-        load: Callable[[], Dataset] = self.settings.load_data
         if self.dataset.validation:
             print_dataset(self.console, self.dataset)
-            load = SharedDataset(self.dataset)
         if self.trainer is None:
             check_trials(self.plan.sample_trials(), self.dataset)
         comparison = self.begin(storage, overwrite=overwrite)
@@ -95,7 +95,7 @@ class Session:
             run = comparison.run
             if self.trainer is not None:
                 run = partial(run, run_trial=self.trainer, in_process=in_process)
-            with display, closing(run(load, groups=groups)) as events:
+            with display, closing(run(SharedDataset(self.dataset), groups=groups)) as events:
                 try:
                     for event in events:
                         display.show(event)
@@ -111,6 +111,7 @@ class Session:
         identity = self.plan.to_json() | {"data": self.dataset.fingerprint(), "detloss": detloss.__version__}
         self.folder.begin(identity, overwrite=overwrite)
         self.folder.write_settings(self.settings)
+        self.folder.write_problems(self.dataset.problems)
         store = TrialStore(storage or self.folder.study, study_name(identity), self.plan, overwrite=overwrite)
         return Comparison(self.plan, store, self.folder)
 
@@ -144,7 +145,9 @@ def study_name(identity: Mapping[str, Any]) -> str:
     return f"detloss compare {sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
-def write_report(console: Console, folder: Folder, settings: ComparisonSettings, storage: str | None) -> Results:
+def write_report(
+    console: Console, folder: Folder, settings: ComparisonSettings, storage: str | None, cache: Path | None
+) -> Results:
     """Write the report of a comparison that has ended, or that is running elsewhere, from its finished trials.
 
     Args:
@@ -152,6 +155,7 @@ def write_report(console: Console, folder: Folder, settings: ComparisonSettings,
         folder: Folder of the comparison.
         settings: Settings of the comparison.
         storage: Address of the database; None: a file in the folder.
+        cache: Folder for resized images; None: in the user's folder for caches.
 
     Raises:
         FolderError: There is no comparison in the folder, or the data have changed.
@@ -163,7 +167,7 @@ def write_report(console: Console, folder: Folder, settings: ComparisonSettings,
         address = settings.options.get("storage")
         raise FolderError(f"{folder.path}: found no {STUDY} in it: give the --storage of the comparison, {address}")
     results = read_results(folder, storage or folder.study, study_name(identity), plan)
-    session = Session(console, plan, settings, folder)
+    session = Session(console, plan, settings, folder, cache)
     found = session.dataset.fingerprint()
     if found != identity["data"]:
         data = settings.data or session.dataset.name

@@ -1,21 +1,21 @@
 """Training and evaluation of one trial."""
 
 import ctypes
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from time import perf_counter
 from typing import Protocol, get_args
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
+from detloss.experiments.training.batches import same_size_batches, to_network, training_batches
 from detloss.experiments.training.detector_interface import Detector
-from detloss.experiments.training.detectors import DETECTORS, check_geometry, target_of
+from detloss.experiments.training.detectors import DETECTORS, check_geometry
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Prediction, evaluate
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
@@ -23,7 +23,6 @@ from detloss.experiments.training.snapshots import Snapshot, SnapshotSchedule, e
 from detloss.types import Precision
 
 # The same settings for all losses, so that a comparison compares nothing else.
-BATCH = 16
 WEIGHT_DECAY = 0.05
 WARM_UP = 0.3  # fraction of the steps in which the learning rate rises
 MAX_GRADIENT_NORM = 10.0
@@ -97,7 +96,7 @@ def train_and_evaluate(
         if on_progress is not None:
             on_progress(step, *new)
 
-    curve = train(model, dataset.train, trial, device, after_step)
+    curve = train(model, dataset, trial, device, after_step)
     predictions = predict(model, dataset.validation, device.name)
     seconds = perf_counter() - start
     if schedule is not None:
@@ -130,11 +129,11 @@ def measure_speed(trial: Trial, dataset: Dataset, device: Device) -> tuple[float
     model = build(*losses_of(trial), trial, dataset)
     model.to(device.name)
     times: list[float] = []
-    train(model, dataset.train, replace(trial, steps=TIMED_STEPS), device, lambda step: times.append(perf_counter()))
+    train(model, dataset, replace(trial, steps=TIMED_STEPS), device, lambda step: times.append(perf_counter()))
+    batches = same_size_batches(dataset.validation).indices
     start = perf_counter()
-    predict(model, dataset.validation[:BATCH], device.name)
-    validation_batches = -(-len(dataset.validation) // BATCH)
-    return (times[-1] - times[0]) / (TIMED_STEPS - 1), (perf_counter() - start) * validation_batches
+    predict(model, [dataset.validation[index] for index in batches[0]], device.name)
+    return (times[-1] - times[0]) / (TIMED_STEPS - 1), (perf_counter() - start) * len(batches)
 
 
 def prepare_process() -> None:
@@ -179,7 +178,7 @@ def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> Detector:
 
 
 def train(
-    model: Detector, samples: Sequence[Sample], trial: Trial, device: Device, on_step: Callable[[int], None]
+    model: Detector, dataset: Dataset, trial: Trial, device: Device, on_step: Callable[[int], None]
 ) -> list[tuple[int, float, float]]:
     """Train the model and return the curve of its losses."""
     loss_function = device.loss_function(model)
@@ -192,11 +191,12 @@ def train(
     curve: list[tuple[int, float, float]] = []
     recent: list[Tensor] = []
     model.train()
-    for step, indices in zip(range(1, trial.steps + 1), batch_indices(len(samples), trial.seed)):
-        batch = [samples[index] for index in indices]
-        images = image_batch(batch, device.name)[device.shard]
+    batches = training_batches(dataset.train, trial.seed, trial.steps, augment=dataset.augment)
+    for step, (pixels, targets) in enumerate(batches.on(device.name), start=1):
+        images = to_network(pixels[device.shard], device.name)
+        moved = [{name: value.to(device.name) for name, value in target.items()} for target in targets[device.shard]]
         with precision:
-            terms = loss_function(images, [target_of(sample, device.name) for sample in batch[device.shard]])
+            terms = loss_function(images, moved)
         optimizer.zero_grad()
         torch.autograd.backward(terms["classification"] + terms["box"])
         norm = nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
@@ -214,34 +214,13 @@ def train(
     return curve
 
 
-def batch_indices(samples: int, seed: int) -> Iterator[list[int]]:
-    """Yield the indices of each batch, endlessly; each epoch is a random permutation of the samples."""
-    generator = torch.Generator().manual_seed(seed)
-    remaining: list[int] = []
-    while True:
-        while len(remaining) < BATCH:
-            remaining += torch.randperm(samples, generator=generator).tolist()
-        yield remaining[:BATCH]
-        del remaining[:BATCH]
-
-
-def image_batch(samples: Sequence[Sample], device: str) -> Tensor:
-    """Stack images to a batch in [0, 1], padded with black to the largest."""
-    height = max(sample.image.shape[0] for sample in samples)
-    width = max(sample.image.shape[1] for sample in samples)
-    pixels = np.zeros((len(samples), height, width, 3), np.uint8)
-    for image, sample in zip(pixels, samples):
-        image[: sample.image.shape[0], : sample.image.shape[1]] = sample.image
-    channels_last = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)  # the faster layout for convolutions
-    return channels_last / 255
-
-
 def predict(model: Detector, samples: Sequence[Sample], device: str) -> list[Prediction]:
-    """Predict images, batch by batch."""
+    """Predict images in batches of the same size."""
     model.eval()
-    predictions: list[Prediction] = []
-    for first in range(0, len(samples), BATCH):
-        for found in model.predict(image_batch(samples[first : first + BATCH], device)):
+    batches = same_size_batches(samples)
+    predictions: dict[int, Prediction] = {}
+    for indices, (pixels, _) in zip(batches.indices, batches.on(device)):
+        for index, found in zip(indices, model.predict(to_network(pixels, device)), strict=True):
             boxes, scores, labels = (found[key].cpu().numpy() for key in ("boxes", "scores", "labels"))
-            predictions.append(Prediction(boxes, scores, labels))
-    return predictions
+            predictions[index] = Prediction(boxes, scores, labels)
+    return [predictions[index] for index in range(len(samples))]
