@@ -16,7 +16,7 @@ from detloss.experiments.comparison.plan import ComparisonSettings, Pair, Plan
 from detloss.experiments.comparison.ranking import Bootstrap, rank
 from detloss.experiments.comparison.report.page import write_page
 from detloss.experiments.comparison.runner import Comparison, Results, RunEvent
-from detloss.experiments.comparison.store import TrialStore
+from detloss.experiments.comparison.store import HEARTBEAT, TrialStore
 from detloss.experiments.data.dataset import Dataset, Problem, Sample
 from detloss.experiments.training.devices import Device, DeviceGroup
 from detloss.experiments.training.evaluation import Prediction, evaluate
@@ -132,16 +132,16 @@ def score_of(trial: Trial) -> float:
 
 
 def expire_heartbeats(study: Path) -> None:
-    """Move the last heartbeats of all trials in an SQLite file to yesterday."""
+    """Move the last heartbeats of all trials in an SQLite file to 1970."""
     with closing(sqlite3.connect(study)) as database, database:
-        database.execute("UPDATE trial_heartbeats SET heartbeat = datetime(heartbeat, '-1 day')")
+        database.execute("UPDATE trial_system_attributes SET value_json = '1' WHERE key = ?", (HEARTBEAT,))
 
 
 def await_heartbeat(study: Path) -> None:
-    """Return when a trial has had a heartbeat since yesterday."""
+    """Return when a trial has had a heartbeat since 1970."""
     with closing(sqlite3.connect(study)) as database:
         while not database.execute(
-            "SELECT max(heartbeat) > datetime('now', '-1 hour') FROM trial_heartbeats"
+            "SELECT max(CAST(value_json AS REAL)) > 1 FROM trial_system_attributes WHERE key = ?", (HEARTBEAT,)
         ).fetchone()[0]:
             time.sleep(0.01)
 

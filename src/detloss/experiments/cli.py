@@ -53,17 +53,18 @@ class RecordedCommand(click.Command):
 def reported_errors() -> Iterator[None]:
     """Convert errors that users can correct to error messages."""
     from detloss.experiments.comparison.output import FolderError
-    from detloss.experiments.comparison.store import StorageError
+    from detloss.experiments.comparison.shared_storage import StorageError
     from detloss.experiments.console import printable
     from detloss.experiments.data.dataset import DatasetError
     from detloss.experiments.training.devices import DevicesError
     from detloss.experiments.training.training_loop import DetectorError
+    from detloss.experiments.training.workers import WorkersError
 
     try:
         yield
     except (DetectorError, DevicesError) as error:
         raise click.UsageError(f"--{error}") from error
-    except (OSError, DatasetError, FolderError, StorageError) as error:
+    except (OSError, DatasetError, FolderError, StorageError, WorkersError) as error:
         raise click.ClickException(printable(str(error))) from error
 
 

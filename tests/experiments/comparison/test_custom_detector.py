@@ -10,8 +10,9 @@ import pytest
 
 from detloss.experiments import compare
 from detloss.experiments.comparison import custom_detector
+from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.statistics import Verdict
-from detloss.experiments.comparison.store import StorageError, TrialStore
+from detloss.experiments.comparison.store import TrialStore
 from tests.support.trials import await_heartbeat, expire_heartbeats
 
 Call = tuple[str, float, int, int]

@@ -1,19 +1,18 @@
 """Comparison of losses in a custom detector, by a training function of the user."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from math import inf, isfinite, nan
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event, Thread
 from time import perf_counter, sleep
 from typing import TypeVar
 
 from detloss.experiments.comparison.plan import Pair, Plan, weight_grid
 from detloss.experiments.comparison.ranking import Ranking, rank
-from detloss.experiments.comparison.store import StorageError, TrialStore
+from detloss.experiments.comparison.shared_storage import StorageError
+from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.training.outcome import Outcome, Trial
 
 DETECTOR = "custom"  # in the plan
@@ -89,7 +88,7 @@ def compare(
                 if trial is None:
                     sleep(POLL_INTERVAL)  # other processes run the rest
                     continue
-                with heartbeats(store):
+                with store.heartbeats():
                     outcome = run(trial, train, losses[trial.box])
                 try:
                     store.finish(outcome)
@@ -125,22 +124,3 @@ def run(trial: Trial, train: Callable[[Loss, float, int, int], float], loss: Los
     if not isfinite(score):
         raise ValueError(f"train: expected a finite number for {trial.box}, got {score}")
     return Outcome(trial, score, perf_counter() - start)
-
-
-@contextmanager
-def heartbeats(store: TrialStore) -> Iterator[None]:
-    """Send heartbeats from a thread while the training function of the user runs."""
-    ended = Event()
-
-    def send() -> None:
-        while not ended.wait(store.heartbeat_interval):
-            with suppress(StorageError):  # if the database still does not answer at the end, `finish` raises
-                store.heartbeat()
-
-    thread = Thread(target=send, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()

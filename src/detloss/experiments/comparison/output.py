@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 from zipfile import BadZipFile
 
+from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.plan import ComparisonSettings, pair_of
 from detloss.experiments.training.outcome import EVALUATED, Outcome, pack, unpack
 
@@ -56,6 +57,12 @@ class Folder:
             FolderError: There are results of another comparison; nothing is changed.
             OSError: The folder is not writable.
         """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with folder_lock(self.path):  # of two commands that start together, the second finds the plan of the first
+            self.check_or_write(plan, overwrite=overwrite)
+
+    def check_or_write(self, plan: Mapping[str, Any], *, overwrite: bool) -> None:
+        """Compare the plan with that in the folder, or write it there."""
         if overwrite:
             for pattern in (RESULTS, PLAN, SETTINGS, REPORT, STUDY, UNDELIVERED):
                 for file in [*self.path.glob(pattern), *self.path.glob(f"{pattern}.*.part")]:
@@ -71,7 +78,6 @@ class Folder:
         elif self.results.exists():
             raise FolderError(f"{self.results} contains the results of an earlier run without a {PLAN}: {remedy}")
         else:
-            self.path.mkdir(parents=True, exist_ok=True)
             write_atomic(file, json.dumps(plan, indent=1))
 
     def write_results(self, outcomes: Iterable[Outcome]) -> None:

@@ -129,11 +129,19 @@ def device_groups(jobs: int | None = None, size: int = 1) -> list[DeviceGroup]:
             ) from error
     devices = all_devices()
     if devices == ["cpu"]:
-        return [("cpu",) * size] * (jobs or max((os.cpu_count() or 1) // size, 1))
+        return [("cpu",) * size] * (jobs or max(cpu_count() // size, 1))
     if size > len(devices):
         raise DevicesError(f"devices-per-trial: expected at most {len(devices)}, the GPUs of this machine, got {size}")
     groups = [tuple(devices[first : first + size]) for first in range(0, len(devices) - size + 1, size)]
     return [groups[job % len(groups)] for job in range(jobs or len(groups))]
+
+
+def cpu_count() -> int:
+    """Number of CPU cores that this process may use: containers, batch systems and `taskset` restrict them."""
+    import joblib
+
+    count: int = joblib.cpu_count()
+    return count
 
 
 def on_each(devices: DeviceGroup, work: Callable[..., None], *arguments: object) -> None:

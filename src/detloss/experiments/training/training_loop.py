@@ -36,7 +36,10 @@ KEPT_IMAGES = 48  # validation images whose predictions are kept, for the report
 
 
 class OnProgress(Protocol):
-    """Callback after every step, with the number of steps done and the snapshot if one was made."""
+    """Callback after every step, with the number of steps done and the snapshot if one was made.
+
+    It is also called during the evaluation: a trial without a call for ten minutes counts as hung.
+    """
 
     def __call__(self, step: int, snapshot: Snapshot | None = None) -> None: ...
 
@@ -98,7 +101,7 @@ def train_and_evaluate(
             on_progress(step, *new)
 
     curve = train(model, dataset.train, trial, device, after_step)
-    predictions = predict(model, dataset.validation, device.name)
+    predictions = predict(model, dataset.validation, device.name, on_batch=lambda: after_step(trial.steps))
     seconds = perf_counter() - start
     evaluation = evaluate(predictions, dataset.validation, dataset.geometry)
     if schedule is not None:
@@ -230,7 +233,9 @@ def image_batch(samples: Sequence[Sample], device: str) -> Tensor:
     return channels_last / 255
 
 
-def predict(model: Detector, samples: Sequence[Sample], device: str) -> list[Prediction]:
+def predict(
+    model: Detector, samples: Sequence[Sample], device: str, on_batch: Callable[[], None] | None = None
+) -> list[Prediction]:
     """Predict images, batch by batch."""
     model.eval()
     predictions: list[Prediction] = []
@@ -238,4 +243,6 @@ def predict(model: Detector, samples: Sequence[Sample], device: str) -> list[Pre
         for found in model.predict(image_batch(samples[first : first + BATCH], device)):
             boxes, scores, labels = (found[key].cpu().numpy() for key in ("boxes", "scores", "labels"))
             predictions.append(Prediction(boxes, scores, labels))
+        if on_batch is not None:
+            on_batch()
     return predictions
