@@ -67,11 +67,11 @@ def quick_trial(trial: Trial, dataset: Dataset, *, device: Device, on_progress: 
 
 
 def run_here(
-    comparison: Comparison, load: Callable[[], Dataset], *, groups: Sequence[DeviceGroup]
+    comparison: Comparison, load: Callable[[], Dataset], *, groups: Sequence[DeviceGroup], take: int | None = None
 ) -> Iterator[RunEvent]:
     """`Comparison.run` with `quick_trial`, in this process."""
     dataset = load()
-    while trial := comparison.store.claim():
+    while (take is None or len(comparison.outcomes) < take) and (trial := comparison.store.claim()):
         yield Started(trial)
         try:
             outcome = quick_trial(trial, dataset, device=Device())

@@ -144,7 +144,7 @@ def test_a_process_has_one_connection_and_waits_for_the_lock_of_its_study_only(s
         store.heartbeat()
         assert len(store.open_trials()) == 2
     query = text("SELECT count(*) FROM pg_stat_activity WHERE datname = 'connections'")
-    with stores[0].shared.backend.engine.connect() as connection:
+    with stores[0].shared.engine.connect() as connection:
         assert connection.execute(query).scalar() == 3
     for store in stores:
         store.close()
@@ -153,9 +153,7 @@ def test_a_process_has_one_connection_and_waits_for_the_lock_of_its_study_only(s
 def test_an_operation_takes_few_statements(server: Any) -> None:
     store = TrialStore(url_of(server, "statements"), "a study", SEARCHED)
     statements: list[str] = []
-    event.listen(
-        store.shared.backend.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2])
-    )
+    event.listen(store.shared.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
 
     def count(operation: Callable[[], object]) -> int:
         statements.clear()

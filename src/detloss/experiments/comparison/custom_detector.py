@@ -56,7 +56,7 @@ def compare(
     Raises:
         ValueError: There is no loss, no seed or a repeated one, a weight is missing or not above 0, steps are below 1,
             there is no such baseline, or ``train`` returned something other than a finite number.
-        detloss.experiments.comparison.store.StorageError: The database cannot be used.
+        detloss.experiments.comparison.shared_storage.StorageError: The database cannot be used.
 
     Edge cases:
         With one seed, every verdict is "not distinguishable". Exceptions of ``train`` are raised, and finished

@@ -18,8 +18,10 @@ RESULTS = "results.jsonl"
 PLAN = "plan.json"
 SETTINGS = "settings.json"
 STUDY = "study.db"
+JOURNAL = "study.log"
 REPORT = "report.html"
 UNDELIVERED = "undelivered-*.json"
+CHECKPOINTS = "checkpoints"
 """Files of the folder."""
 
 TRIAL_COLUMNS = ("box", "cls", "weight", "seed", "phase", "steps", "detector", "precision")
@@ -40,11 +42,23 @@ class Folder:
         self.path = path
         self.results = path / RESULTS
         self.report = path / REPORT
+        self.journal = path / JOURNAL
+        self.checkpoints = path / CHECKPOINTS
 
     @property
     def study(self) -> str:
-        """Default address of the database."""
-        return f"sqlite:///{self.path / STUDY}"
+        """Default address of the database: the journal of a cluster if there is one, else an SQLite file."""
+        return str(self.journal.resolve()) if self.journal.exists() else f"sqlite:///{self.path / STUDY}"
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether there is a comparison in the folder."""
+        return (self.path / PLAN).exists()
+
+    @property
+    def has_study(self) -> bool:
+        """Whether the database is in the folder."""
+        return self.journal.exists() or (self.path / STUDY).exists()
 
     def begin(self, plan: Mapping[str, Any], *, overwrite: bool) -> None:
         """Use the folder for a new comparison, or continue an interrupted one.
@@ -64,7 +78,7 @@ class Folder:
     def check_or_write(self, plan: Mapping[str, Any], *, overwrite: bool) -> None:
         """Compare the plan with that in the folder, or write it there."""
         if overwrite:
-            for pattern in (RESULTS, PLAN, SETTINGS, REPORT, STUDY, UNDELIVERED):
+            for pattern in (RESULTS, PLAN, SETTINGS, REPORT, STUDY, JOURNAL, UNDELIVERED, f"{CHECKPOINTS}/*"):
                 for file in [*self.path.glob(pattern), *self.path.glob(f"{pattern}.*.part")]:
                     file.unlink(missing_ok=True)
         file = self.path / PLAN

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 
 from detloss.experiments.comparison.output import Folder
@@ -10,10 +11,10 @@ from detloss.experiments.comparison.plan import Plan
 from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.training import training_loop
 from detloss.experiments.training.devices import DeviceGroup
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.snapshots import Snapshot
-from detloss.experiments.training.training_loop import run_trial
 from detloss.experiments.training.workers import (
     Advanced,
     Event,
@@ -156,7 +157,7 @@ class Comparison(Results):
         load: Callable[[], Dataset],
         *,
         groups: Sequence[DeviceGroup],
-        run_trial: TrialRunner = run_trial,
+        run_trial: TrialRunner | None = None,
         take: int | None = None,
     ) -> Generator[RunEvent, None, None]:
         """Run the trials that no other process runs, until all are finished, and yield the events.
@@ -166,7 +167,8 @@ class Comparison(Results):
         Args:
             load: Loads the data; called once in every worker process, so it must be picklable.
             groups: Devices of each trial that runs at the same time, with one process and one torch thread per device.
-            run_trial: Trains and evaluates one trial; must be picklable.
+            run_trial: Trains and evaluates one trial; must be picklable. None: that of detloss, with checkpoints in the
+                folder.
             take: Trials to start at most, without waiting for one; None: all, and those of other processes end first.
 
         Yields:
@@ -177,9 +179,10 @@ class Comparison(Results):
                 recorded when the comparison is continued.
             OSError: The folder is not writable.
         """
+        runner = run_trial or partial(training_loop.run_trial, checkpoints=self.folder.checkpoints)
         waiting, taken, pause = False, 0, POLL_INTERVAL
         try:
-            with self.store.heartbeats(), Workers(load, run_trial, groups) as workers:
+            with self.store.heartbeats(), Workers(load, runner, groups) as workers:
                 while True:
                     claim = workers.available and (take is None or taken < take)
                     turn = self.store.turn(self.known, claim=claim)

@@ -118,33 +118,30 @@ class DatabaseStorage(SharedStorage):
     backend: Any = None
 
     def open(self) -> None:
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         try:
-            self.opening = create_engine(self.url, poolclass=NullPool)
+            self.engine = create_engine(self.url, **self.connections)
         except (ArgumentError, ImportError) as error:
             raise StorageError(f"storage: {self.address} needs detloss[postgresql] ({error})") from error
         address = self.url.render_as_string(hide_password=False).replace("{", "{{").replace("}", "}}")
-        complete = inspect(self.opening).has_table(LAST_TABLE)
-        with nullcontext() if complete else self.lock_of_database():
+        complete = inspect(self.engine).has_table(LAST_TABLE)
+        with nullcontext() if complete else self.locked(""):
             try:
-                self.backend = RDBStorage(address, dict(self.connections), skip_table_creation=complete)
+                backend = RDBStorage(address, dict(self.connections), skip_table_creation=complete)
             except RuntimeError as error:
                 found = f"got those of another version ({cause_of(error)})"
                 raise StorageError(
                     f"storage: expected {self.address} to have the tables of Optuna {optuna.__version__}, {found}"
                 ) from error
+        self.engine.dispose()
+        self.engine, self.backend = backend.engine, backend
         self.reset()
-
-    @abstractmethod
-    def lock_of_database(self) -> AbstractContextManager[None]:
-        """Hold a lock while tables are created."""
 
     def reset(self) -> None:
         if self.backend is not None:
             self.storage = get_storage(self.backend)  # with an empty cache
 
     def close(self) -> None:
-        self.backend.engine.dispose()
+        self.engine.dispose()
 
 
 class SqliteStorage(DatabaseStorage):
@@ -154,9 +151,6 @@ class SqliteStorage(DatabaseStorage):
 
     def locked(self, study: str) -> AbstractContextManager[None]:
         return folder_lock(Path(str(self.url.database)).parent)
-
-    def lock_of_database(self) -> AbstractContextManager[None]:
-        return self.locked("")
 
 
 class PostgresqlStorage(DatabaseStorage):
@@ -169,7 +163,17 @@ class PostgresqlStorage(DatabaseStorage):
 
     @contextmanager
     def locked(self, study: str) -> Iterator[None]:
-        with self.transaction_with_lock(self.backend.engine, study) as connection:
+        key = int.from_bytes(sha256(f"detloss {study}".encode()).digest()[:8], "big", signed=True)
+        with self.engine.begin() as connection:
+            # The second limit ends the transaction of a holder whose machine has left the network.
+            limits = ("lock_timeout", "idle_in_transaction_session_timeout")
+            settings = ", ".join(f"set_config('{limit}', '{LOCK_TIMEOUT}s', true)" for limit in limits)
+            connection.execute(text(f"SELECT {settings}"))
+            # Behind PgBouncer, the lock of a session would outlast the client.
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+            if self.backend is None:
+                yield
+                return
             session = self.backend.scoped_session
             session.remove()
             session(bind=connection, join_transaction_mode="rollback_only")
@@ -177,24 +181,6 @@ class PostgresqlStorage(DatabaseStorage):
                 yield
             finally:
                 session.remove()
-
-    @contextmanager
-    def lock_of_database(self) -> Iterator[None]:
-        with self.transaction_with_lock(self.opening, ""):
-            yield
-
-    @contextmanager
-    def transaction_with_lock(self, engine: Any, name: str) -> Iterator[Any]:
-        """Begin a transaction that holds a lock; behind PgBouncer, locks of sessions would outlast the client."""
-        key = int.from_bytes(sha256(f"detloss {name}".encode()).digest()[:8], "big", signed=True)
-        timeout = {"timeout": f"{LOCK_TIMEOUT}s"}
-        with engine.begin() as connection:
-            # The second limit ends the transaction of a holder whose machine has left the network.
-            limits = ("lock_timeout", "idle_in_transaction_session_timeout")
-            settings = ", ".join(f"set_config('{limit}', :timeout, true)" for limit in limits)
-            connection.execute(text(f"SELECT {settings}"), timeout)
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
-            yield connection
 
     def now(self) -> float:
         with self.backend.scoped_session() as session:  # within `locked`, on its connection
@@ -258,30 +244,21 @@ KINDS: dict[str, type[SharedStorage]] = {
 }
 
 
-def shared_storage(address: str) -> SharedStorage:
-    """Make the storage with this address.
-
-    Raises:
-        StorageError: The address is invalid.
-    """
-    try:
-        url = parse_address(address)
-    except AddressError as error:
-        raise StorageError(str(error)) from None
-    return KINDS[url.get_backend_name()](url)
-
-
 def opened_storage(address: str, reconnect_timeout: float = RECONNECT_TIMEOUT) -> SharedStorage:
     """Open a storage at once or not at all, unless its server is busy.
 
     Raises:
-        StorageError: There is no such database, or it is not writable.
+        StorageError: The address is invalid, there is no such database, or it is not writable.
     """
-    shared, deadline = shared_storage(address), monotonic() + reconnect_timeout
-    while True:
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        url = parse_address(address)
+    except AddressError as error:
+        raise StorageError(str(error)) from None
+    shared, deadline = KINDS[url.get_backend_name()](url), monotonic() + reconnect_timeout
+    while shared.storage is None:
         try:
             shared.repeated(shared.open)
-            break
         except StorageError as error:
             if monotonic() >= deadline or not any(part in str(error) for part in BUSY_SERVER):
                 raise

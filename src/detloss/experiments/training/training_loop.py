@@ -4,6 +4,7 @@ import ctypes
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import Protocol, get_args
 
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
+from detloss.experiments.training.checkpoints import Checkpoint
 from detloss.experiments.training.detector_interface import Detector
 from detloss.experiments.training.detectors import DETECTORS, check_geometry, target_of
 from detloss.experiments.training.devices import Device
@@ -49,7 +51,12 @@ class DetectorError(Exception):
 
 
 def run_trial(
-    trial: Trial, dataset: Dataset, *, device: Device = Device(), on_progress: OnProgress | None = None
+    trial: Trial,
+    dataset: Dataset,
+    *,
+    device: Device = Device(),
+    on_progress: OnProgress | None = None,
+    checkpoints: Path | None = None,
 ) -> Outcome:
     """Train a detector with the losses of a trial and evaluate it.
 
@@ -61,6 +68,7 @@ def run_trial(
         dataset: Training and validation images.
         device: Device to train on.
         on_progress: Called after every step.
+        checkpoints: Folder of checkpoints, from which an interrupted trial continues; None: there are none.
 
     Returns:
         The outcome.
@@ -71,7 +79,12 @@ def run_trial(
     """
     schedule = SnapshotSchedule(dataset, trial.steps) if trial.phase is Phase.COMPARE else None
     losses = losses_of(trial)
-    return train_and_evaluate(*losses, trial, dataset, device=device, on_progress=on_progress, schedule=schedule)
+    checkpoint = Checkpoint(trial, checkpoints)
+    outcome = train_and_evaluate(
+        *losses, trial, dataset, device=device, on_progress=on_progress, schedule=schedule, checkpoint=checkpoint
+    )
+    checkpoint.remove()
+    return outcome
 
 
 def train_and_evaluate(
@@ -83,29 +96,29 @@ def train_and_evaluate(
     device: Device,
     on_progress: OnProgress | None,
     schedule: SnapshotSchedule | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Run a trial with these losses, whose options may differ from the catalog's, and make snapshots."""
     prepare_process()
-    start = perf_counter()
+    state = checkpoint or Checkpoint(trial)
     model = build(box, cls, trial, dataset)
     model.to(device.name)
-    snapshots: list[Snapshot] = []
 
     def after_step(step: int) -> None:
         new: list[Snapshot] = []
         if schedule is not None and step in schedule.steps[:-1]:
             new.append(schedule.snapshot(step, predict(model, schedule.samples, device.name)))
             model.train()
-        snapshots.extend(new)
+        state.snapshots.extend(new)
         if on_progress is not None:
             on_progress(step, *new)
 
-    curve = train(model, dataset.train, trial, device, after_step)
+    curve = train(model, dataset.train, trial, device, after_step, state)
     predictions = predict(model, dataset.validation, device.name, on_batch=lambda: after_step(trial.steps))
-    seconds = perf_counter() - start
+    seconds = state.seconds
     evaluation = evaluate(predictions, dataset.validation, dataset.geometry)
     if schedule is not None:
-        snapshots.append(schedule.snapshot(trial.steps, [predictions[image] for image in schedule.images]))
+        state.snapshots.append(schedule.snapshot(trial.steps, [predictions[image] for image in schedule.images]))
     with_objects = [image for image, sample in enumerate(dataset.validation) if len(sample.boxes)]
     return Outcome(
         trial,
@@ -117,7 +130,7 @@ def train_and_evaluate(
             for image in evenly_spaced(with_objects, KEPT_IMAGES)
         },
         curve=curve,
-        snapshots=snapshots,
+        snapshots=state.snapshots,
     )
 
 
@@ -176,9 +189,14 @@ def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> Detector:
 
 
 def train(
-    model: Detector, samples: Sequence[Sample], trial: Trial, device: Device, on_step: Callable[[int], None]
+    model: Detector,
+    samples: Sequence[Sample],
+    trial: Trial,
+    device: Device,
+    on_step: Callable[[int], None],
+    checkpoint: Checkpoint | None = None,
 ) -> list[tuple[int, float, float]]:
-    """Train the model and return the curve of its losses."""
+    """Train the model, from a checkpoint if there is one, and return the curve of its losses."""
     loss_function = device.loss_function(model)
     kind = torch.device(device.name).type
     precision = torch.autocast(kind, torch.bfloat16) if trial.precision == "bfloat16" else nullcontext()
@@ -186,10 +204,13 @@ def train(
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=WEIGHT_DECAY, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=trial.steps, pct_start=WARM_UP)
     interval = -(-trial.steps // POINTS_OF_CURVE)  # steps between two points of the curve
-    curve: list[tuple[int, float, float]] = []
-    recent: list[Tensor] = []
+    state = checkpoint or Checkpoint(trial)
+    state.restore(model, optimizer, schedule)
+    curve, recent = state.curve, state.recent
     model.train()
     for step, indices in zip(range(1, trial.steps + 1), batch_indices(len(samples), trial.seed)):
+        if step <= state.step:
+            continue
         batch = [samples[index] for index in indices]
         images = image_batch(batch, device.name)[device.shard]
         with precision:
@@ -208,6 +229,8 @@ def train(
             curve.append((step, classification, box))
             recent.clear()
         on_step(step)
+        if device.is_main:
+            state.save_if_due(step, model, optimizer, schedule)
     return curve
 
 
