@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partialmethod
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,9 @@ from PIL import Image
 import detloss
 from detloss.experiments.cli import main
 from detloss.experiments.comparison import plan, progress, runner
-from detloss.experiments.comparison.runner import Comparison
 from detloss.experiments.data.dataset import Dataset, DatasetError, Problem
 from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
+from detloss.experiments.training import training_loop
 from detloss.experiments.tuning import tune_command
 from tests.support.inline_workers import Inline
 from tests.support.marks import exhaustive_except
@@ -39,7 +38,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials that train nothing, on two small images."""
     monkeypatch.setattr(plan, "load", read_small)
     monkeypatch.setattr(runner, "Workers", Inline)
-    monkeypatch.setattr(Comparison, "run", partialmethod(Comparison.run, run_trial=quick_trial))
+    monkeypatch.setattr(training_loop, "run_trial", quick_trial)
 
 
 def detloss_command(*words: str | Path) -> Result:

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from detloss.catalog import Loss
+from detloss.experiments.comparison.launch import STORAGE_VARIABLE
 from detloss.experiments.comparison.plan import Pair, weight_grid
 from detloss.experiments.data.dataset import placeholder
 from detloss.experiments.data.digit_scenes import STYLES
@@ -95,6 +96,25 @@ def jobs(what: str) -> Decorator:
         show_default="one per GPU, else one per core",
         help=f"{what} that run at a time, each in a process with one thread; GPUs are assigned in turn.",
     )
+
+
+def storage(use: str) -> Decorator:
+    """The option for the database of the trials."""
+    return click.option(
+        "--storage",
+        metavar="URL",
+        envvar=STORAGE_VARIABLE,
+        help=f"Database of the trials, also from the environment variable {STORAGE_VARIABLE}. {use}",
+    )
+
+
+def key_values(text: str | None) -> dict[str, str]:
+    """Parse NAME=VALUE,...; values may contain colons and brackets."""
+    pairs = [part.partition("=") for part in (text or "").split(",") if part]
+    for name, equals, value in pairs:
+        if not name or not equals or not value:
+            raise click.BadParameter(f"expected NAME=VALUE,..., got {text!r}")
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 from zipfile import BadZipFile
 
+from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.plan import ComparisonSettings, pair_of
 from detloss.experiments.console import printable
 from detloss.experiments.data.dataset import Problem
@@ -22,10 +23,12 @@ RESULTS = "results.jsonl"
 PLAN = "plan.json"
 SETTINGS = "settings.json"
 STUDY = "study.db"
+JOURNAL = "study.log"
 REPORT = "report.html"
 STANDINGS = "standings.json"
 PROBLEMS = "problems.csv"
 UNDELIVERED = "undelivered-*.json"
+CHECKPOINTS = "checkpoints"
 """Files of the folder."""
 
 TRIAL_COLUMNS = ("box", "cls", "weight", "seed", "phase", "steps", "detector", "precision")
@@ -46,11 +49,23 @@ class Folder:
         self.path = path
         self.results = path / RESULTS
         self.report = path / REPORT
+        self.journal = path / JOURNAL
+        self.checkpoints = path / CHECKPOINTS
 
     @property
     def study(self) -> str:
-        """Default address of the database."""
-        return f"sqlite:///{self.path / STUDY}"
+        """Default address of the database: the journal of a cluster if there is one, else an SQLite file."""
+        return str(self.journal.resolve()) if self.journal.exists() else f"sqlite:///{self.path / STUDY}"
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether there is a comparison in the folder."""
+        return (self.path / PLAN).exists()
+
+    @property
+    def has_study(self) -> bool:
+        """Whether the database is in the folder."""
+        return self.journal.exists() or (self.path / STUDY).exists()
 
     def begin(self, plan: Mapping[str, Any], *, overwrite: bool) -> None:
         """Use the folder for a new comparison, or continue an interrupted one.
@@ -63,8 +78,15 @@ class Folder:
             FolderError: There are results of another comparison; nothing is changed.
             OSError: The folder is not writable.
         """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with folder_lock(self.path):  # of two commands that start together, the second finds the plan of the first
+            self.check_or_write(plan, overwrite=overwrite)
+
+    def check_or_write(self, plan: Mapping[str, Any], *, overwrite: bool) -> None:
+        """Compare the plan with that in the folder, or write it there."""
         if overwrite:
-            for pattern in (RESULTS, PLAN, SETTINGS, REPORT, STANDINGS, PROBLEMS, STUDY, UNDELIVERED):
+            patterns = (RESULTS, PLAN, SETTINGS, REPORT, STANDINGS, PROBLEMS, STUDY, JOURNAL, UNDELIVERED)
+            for pattern in (*patterns, f"{CHECKPOINTS}/*"):
                 for file in [*self.path.glob(pattern), *self.path.glob(f"{pattern}.*.part")]:
                     file.unlink(missing_ok=True)
         file = self.path / PLAN
@@ -78,7 +100,6 @@ class Folder:
         elif self.results.exists():
             raise FolderError(f"{self.results} contains the results of an earlier run without a {PLAN}: {remedy}")
         else:
-            self.path.mkdir(parents=True, exist_ok=True)
             write_atomic(file, json.dumps(plan, indent=1))
 
     def write_results(self, outcomes: Iterable[Outcome]) -> None:

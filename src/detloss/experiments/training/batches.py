@@ -45,12 +45,13 @@ class Batches(TorchDataset[tuple[Tensor, Targets]]):
                 images, targets = zip(*map(augmented, images, targets))
         return padded(images), targets
 
-    def on(self, device: str) -> Iterator[tuple[Tensor, Targets]]:
-        """Iterate over the batches, prepared ahead for a GPU."""
+    def on(self, device: str, first: int = 0) -> Iterator[tuple[Tensor, Targets]]:
+        """Iterate over the batches from number `first`, prepared ahead for a GPU."""
         on_gpu = torch.device(device).type == "cuda"
         loader = DataLoader(
             self,
             batch_size=None,
+            sampler=range(first, len(self)),
             num_workers=LOADERS if on_gpu else 0,
             pin_memory=on_gpu,
             collate_fn=unchanged,

@@ -4,16 +4,18 @@ import ctypes
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import Protocol, get_args
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
 from detloss.experiments.training.batches import same_size_batches, to_network, training_batches
+from detloss.experiments.training.checkpoints import Checkpoint
 from detloss.experiments.training.detector_interface import Detector
 from detloss.experiments.training.detectors import DETECTORS, check_geometry
 from detloss.experiments.training.devices import Device
@@ -35,7 +37,10 @@ KEPT_IMAGES = 48  # validation images whose predictions are kept, for the report
 
 
 class OnProgress(Protocol):
-    """Callback after every step, with the number of steps done and the snapshot if one was made."""
+    """Callback after every step, with the number of steps done and the snapshot if one was made.
+
+    It is also called during the evaluation: a trial without a call for ten minutes counts as hung.
+    """
 
     def __call__(self, step: int, snapshot: Snapshot | None = None) -> None: ...
 
@@ -45,7 +50,12 @@ class DetectorError(Exception):
 
 
 def run_trial(
-    trial: Trial, dataset: Dataset, *, device: Device = Device(), on_progress: OnProgress | None = None
+    trial: Trial,
+    dataset: Dataset,
+    *,
+    device: Device = Device(),
+    on_progress: OnProgress | None = None,
+    checkpoints: Path | None = None,
 ) -> Outcome:
     """Train a detector with the losses of a trial and evaluate it.
 
@@ -57,6 +67,7 @@ def run_trial(
         dataset: Training and validation images.
         device: Device to train on.
         on_progress: Called after every step.
+        checkpoints: Folder of checkpoints, from which an interrupted trial continues; None: there are none.
 
     Returns:
         The outcome.
@@ -67,7 +78,12 @@ def run_trial(
     """
     schedule = SnapshotSchedule(dataset, trial.steps) if trial.phase is Phase.COMPARE else None
     losses = losses_of(trial)
-    return train_and_evaluate(*losses, trial, dataset, device=device, on_progress=on_progress, schedule=schedule)
+    checkpoint = Checkpoint(trial, checkpoints)
+    outcome = train_and_evaluate(
+        *losses, trial, dataset, device=device, on_progress=on_progress, schedule=schedule, checkpoint=checkpoint
+    )
+    checkpoint.remove()
+    return outcome
 
 
 def train_and_evaluate(
@@ -79,30 +95,30 @@ def train_and_evaluate(
     device: Device,
     on_progress: OnProgress | None,
     schedule: SnapshotSchedule | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Run a trial with these losses, whose options may differ from the catalog's, and make snapshots."""
     prepare_process()
-    start = perf_counter()
+    state = checkpoint or Checkpoint(trial)
     model = build(box, cls, trial, dataset)
     model.to(device.name)
-    snapshots: list[Snapshot] = []
 
     def after_step(step: int) -> None:
         new: list[Snapshot] = []
         if schedule is not None and step in schedule.steps[:-1]:
             new.append(schedule.snapshot(step, predict(model, schedule.samples, device.name)))
             model.train()
-        snapshots.extend(new)
+        state.snapshots.extend(new)
         if on_progress is not None:
             on_progress(step, *new)
 
-    curve = train(model, dataset, trial, device, after_step)
-    predictions = predict(model, dataset.validation, device.name)
-    seconds = perf_counter() - start
+    curve = train(model, dataset, trial, device, after_step, state)
+    predictions = predict(model, dataset.validation, device.name, on_batch=lambda: after_step(trial.steps))
+    seconds = state.seconds
     if schedule is not None:
-        snapshots.append(schedule.snapshot(trial.steps, [predictions[image] for image in schedule.images]))
+        state.snapshots.append(schedule.snapshot(trial.steps, [predictions[image] for image in schedule.images]))
     outcome = outcome_of_predictions(trial, predictions, dataset, seconds)
-    return replace(outcome, curve=curve, snapshots=snapshots)
+    return replace(outcome, curve=curve, snapshots=state.snapshots)
 
 
 def outcome_of_predictions(
@@ -178,9 +194,14 @@ def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> Detector:
 
 
 def train(
-    model: Detector, dataset: Dataset, trial: Trial, device: Device, on_step: Callable[[int], None]
+    model: Detector,
+    dataset: Dataset,
+    trial: Trial,
+    device: Device,
+    on_step: Callable[[int], None],
+    checkpoint: Checkpoint | None = None,
 ) -> list[tuple[int, float, float]]:
-    """Train the model and return the curve of its losses."""
+    """Train the model, from a checkpoint if there is one, and return the curve of its losses."""
     loss_function = device.loss_function(model)
     kind = torch.device(device.name).type
     precision = torch.autocast(kind, torch.bfloat16) if trial.precision == "bfloat16" else nullcontext()
@@ -188,11 +209,12 @@ def train(
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=WEIGHT_DECAY, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=trial.steps, pct_start=WARM_UP)
     interval = -(-trial.steps // POINTS_OF_CURVE)  # steps between two points of the curve
-    curve: list[tuple[int, float, float]] = []
-    recent: list[Tensor] = []
+    state = checkpoint or Checkpoint(trial)
+    state.restore(model, optimizer, schedule)
+    curve, recent = state.curve, state.recent
     model.train()
     batches = training_batches(dataset.train, trial.seed, trial.steps, augment=dataset.augment)
-    for step, (pixels, targets) in enumerate(batches.on(device.name), start=1):
+    for step, (pixels, targets) in enumerate(batches.on(device.name, first=state.step), start=state.step + 1):
         images = to_network(pixels[device.shard], device.name)
         moved = [{name: value.to(device.name) for name, value in target.items()} for target in targets[device.shard]]
         with precision:
@@ -211,10 +233,14 @@ def train(
             curve.append((step, classification, box))
             recent.clear()
         on_step(step)
+        if device.is_main:
+            state.save_if_due(step, model, optimizer, schedule)
     return curve
 
 
-def predict(model: Detector, samples: Sequence[Sample], device: str) -> list[Prediction]:
+def predict(
+    model: Detector, samples: Sequence[Sample], device: str, on_batch: Callable[[], None] | None = None
+) -> list[Prediction]:
     """Predict images in batches of the same size."""
     model.eval()
     batches = same_size_batches(samples)
@@ -223,4 +249,6 @@ def predict(model: Detector, samples: Sequence[Sample], device: str) -> list[Pre
         for index, found in zip(indices, model.predict(to_network(pixels, device)), strict=True):
             boxes, scores, labels = (found[key].cpu().numpy() for key in ("boxes", "scores", "labels"))
             predictions[index] = Prediction(boxes, scores, labels)
+        if on_batch is not None:
+            on_batch()
     return [predictions[index] for index in range(len(samples))]
