@@ -4,7 +4,7 @@
 
 Prints the time of reading the data set, and for each worker the time until it has received the data set and the memory
 after it has made batches of all images. RSS counts the pages of the file that the process has mapped; PSS divides them
-among the processes. Only the memory of its own cannot be reclaimed by the system.
+among the processes. Only private memory cannot be reclaimed by the system.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from detloss.experiments.training.batches import same_size_batches
 
 
 def memory() -> str:
-    """RSS, PSS and the part that is not of files, in MB."""
+    """RSS, PSS and the private memory of this process."""
     rows = dict(line.split(":", 1) for line in Path("/proc/self/smaps_rollup").read_text().splitlines()[1:])
-    names = {"Rss": "RSS", "Pss": "PSS", "Anonymous": "of its own"}
-    return ", ".join(f"{label} {int(rows[name].split()[0]) / 1000:.0f} MB" for name, label in names.items())
+    names = {"Rss": "RSS", "Pss": "PSS", "Anonymous": "private"}
+    return ", ".join(f"{label} {1024 * int(rows[name].split()[0]) / 1e6:.0f} MB" for name, label in names.items())
 
 
 def work(load: SharedDataset, started: float, finished: Barrier) -> None:

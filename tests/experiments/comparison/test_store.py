@@ -308,7 +308,7 @@ def test_processes_that_start_together_share_the_trials(tmp_path: Path) -> None:
         ("sqlite://", "storage: expected sqlite:///FILE, FILE.log or postgresql://.*, got one without a database"),
         (
             "sqlite:////nowhere/at/all/study.db",
-            "storage: expected sqlite:////nowhere/at/all/study.db to answer, got .*No such file",
+            "storage: expected sqlite:////nowhere/at/all/study.db to answer, got unable to open database file",
         ),
         (
             "postgresql://me:secret@127.0.0.1:1/base",

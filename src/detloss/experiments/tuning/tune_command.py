@@ -139,7 +139,8 @@ def tune(
     for name, kind in ((RECORD, "numbers"), (PLOT, "plot")):
         print_line(console, f"{kind}: {out / name}")
     for failure in tuned.failures:
-        click.echo(f"\n{failure.trial} failed: {failure.reason}\n{failure.details}".rstrip(), err=True)
+        report = f"\n{failure.trial} failed: {failure.reason}\n{failure.details}".rstrip()
+        click.echo(printable(report), err=True)
     if tuned.failures:
         raise click.ClickException(
             f"{len(tuned.failures)} of {trials} candidates failed; the same command resumes them."
