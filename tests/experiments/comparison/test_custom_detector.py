@@ -18,8 +18,9 @@ from detloss.experiments.comparison import custom_detector, session
 from detloss.experiments.comparison.custom_detector import Function, TrainFunction
 from detloss.experiments.comparison.plan import Pair
 from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
+from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.statistics import Verdict
-from detloss.experiments.comparison.store import StorageError, TrialStore
+from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.data.dataset import no_images
 from detloss.experiments.training.outcome import Trial
 from tests.support.trials import await_heartbeat, expire_heartbeats

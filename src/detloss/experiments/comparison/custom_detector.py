@@ -19,7 +19,7 @@ from detloss.experiments.comparison.output import Folder
 from detloss.experiments.comparison.plan import MATTERS, ComparisonSettings, Pair, Plan, default_seeds, weight_grid
 from detloss.experiments.comparison.ranking import Ranking
 from detloss.experiments.comparison.session import Session
-from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.dataset import Dataset, SharedDataset
 from detloss.experiments.training.devices import Device, DeviceGroup, device_groups
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import OnProgress
@@ -84,7 +84,7 @@ def compare(
     Raises:
         ValueError: There is no loss, no seed or a repeated one, a weight is missing or not above 0, steps or jobs are
             below 1, there is no such baseline, or ``train`` cannot be pickled for several jobs.
-        detloss.experiments.comparison.store.StorageError: The database cannot be used.
+        detloss.experiments.comparison.shared_storage.StorageError: The database cannot be used.
 
     Edge cases:
         If ``train`` raises an exception or returns a number that is not finite, the training has failed and the others
@@ -126,11 +126,12 @@ def compare(
     )
     groups = groups_of(jobs, devices)
     with TemporaryDirectory() as temporary:
-        session = Session(Console(), plan, settings, Folder(Path(out or temporary)), function)
+        session = Session(Console(), plan, settings, Folder(Path(out or temporary)), trainer=function)
         if out is None:
             comparison = session.begin(storage, overwrite=False)
             function.prepare(session.dataset)
-            for _ in comparison.run(settings.load_data, groups=groups, run_trial=function, in_process=jobs == 1):
+            dataset = SharedDataset(session.dataset)
+            for _ in comparison.run(dataset, groups=groups, run_trial=function, in_process=jobs == 1):
                 pass
         else:
             comparison, code = session.compare(storage, groups, overwrite=False, in_process=jobs == 1)

@@ -1,15 +1,17 @@
 """One run of `detloss compare` or `detloss report`, with its terminal output."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 import detloss
+from detloss.experiments.comparison.database import redacted
 from detloss.experiments.comparison.findings import expected_precision, findings
 from detloss.experiments.comparison.output import STUDY, Folder, FolderError
 from detloss.experiments.comparison.plan import ComparisonSettings, Plan
@@ -22,10 +24,10 @@ from detloss.experiments.comparison.progress import (
 from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
 from detloss.experiments.comparison.report.page import LivePage, write_page
 from detloss.experiments.comparison.runner import Comparison, Results, read_results
+from detloss.experiments.comparison.shared_storage import StorageError, recorded_studies
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.console import print_dataset, print_line
-from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.data.shared_memory import SharedDataset
+from detloss.experiments.data.dataset import SharedDataset
 from detloss.experiments.training.devices import DeviceGroup
 from detloss.experiments.training.training_loop import check_trials
 from detloss.experiments.training.workers import Advanced, Trainer, exit_code
@@ -39,6 +41,7 @@ class Session:
         plan: The trials.
         settings: The other settings.
         folder: Where results are written.
+        cache: Folder for resized images; None: in the user's folder for caches.
         trainer: The user's command or function that trains the detector; None: detloss trains it.
     """
 
@@ -48,11 +51,12 @@ class Session:
         plan: Plan,
         settings: ComparisonSettings,
         folder: Folder,
+        cache: Path | None = None,
         trainer: Trainer | None = None,
     ) -> None:
         self.console, self.plan, self.settings, self.folder = console, plan, settings, folder
         self.trainer = trainer
-        self.dataset = settings.load_data()
+        self.dataset = settings.load_data(cache, partial(print_line, console))
         self.bootstrap = Bootstrap(self.dataset)
 
     def compare(
@@ -62,6 +66,7 @@ class Session:
         *,
         overwrite: bool,
         in_process: bool = False,
+        take: int | None = None,
     ) -> tuple[Comparison, int]:
         """Run every trial, then print the findings and write the report.
 
@@ -70,14 +75,13 @@ class Session:
             groups: Devices of each trial that runs at the same time.
             overwrite: Whether the results of an earlier run are deleted.
             in_process: Whether trials run in this process, one at a time.
+            take: Number of trials to run at most, without waiting for those of other processes; None: all.
 
         Returns:
             The comparison, and the exit code: that of a signal if one interrupted the run, else 0.
         """
-        load: Callable[[], Dataset] = self.settings.load_data
         if self.dataset.validation:
             print_dataset(self.console, self.dataset)
-            load = SharedDataset(self.dataset)
         if self.trainer is None:
             check_trials(self.plan.sample_trials(), self.dataset)
         comparison = self.begin(storage, overwrite=overwrite)
@@ -92,10 +96,10 @@ class Session:
         with LivePage(self.write_running) as page:
             page.show(comparison.snapshot())
             display = ProgressDisplay(self.console, comparison.plan, comparison.outcomes)
-            run = comparison.run
-            if self.trainer is not None:
-                run = partial(run, run_trial=self.trainer, in_process=in_process)
-            with display, closing(run(load, groups=groups)) as events:
+            run = comparison.run(
+                SharedDataset(self.dataset), groups=groups, run_trial=self.trainer, in_process=in_process, take=take
+            )
+            with display, closing(run) as events:
                 try:
                     for event in events:
                         display.show(event)
@@ -111,7 +115,9 @@ class Session:
         identity = self.plan.to_json() | {"data": self.dataset.fingerprint(), "detloss": detloss.__version__}
         self.folder.begin(identity, overwrite=overwrite)
         self.folder.write_settings(self.settings)
+        self.folder.write_problems(self.dataset.problems)
         store = TrialStore(storage or self.folder.study, study_name(identity), self.plan, overwrite=overwrite)
+        store.describe({"plan": identity, "settings": self.settings.to_json()})
         return Comparison(self.plan, store, self.folder)
 
     def rank(self, results: Results) -> Ranking:
@@ -144,7 +150,31 @@ def study_name(identity: Mapping[str, Any]) -> str:
     return f"detloss compare {sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
-def write_report(console: Console, folder: Folder, settings: ComparisonSettings, storage: str | None) -> Results:
+def restore_folder(folder: Folder, storage: str, name: str | None) -> None:
+    """Make the folder of a comparison from its study.
+
+    Args:
+        folder: A new or empty folder.
+        storage: Address of the database.
+        name: Name of the study, if the database has several.
+
+    Raises:
+        StorageError: The database cannot be read, or does not have one such study.
+    """
+    studies = recorded_studies(storage)
+    if name is None and len(studies) == 1:
+        [name] = studies
+    if name not in studies:
+        expected = "one comparison" if name is None else f"the study {name!r}"
+        found = ", ".join(f"{study!r}" for study in studies) or "none"
+        raise StorageError(f"storage: expected {expected} in {redacted(storage)}, found {found}: select one by --study")
+    folder.begin(studies[name]["plan"], overwrite=False)
+    folder.write_settings(ComparisonSettings.from_json(studies[name]["settings"]))
+
+
+def write_report(
+    console: Console, folder: Folder, settings: ComparisonSettings, storage: str | None, cache: Path | None
+) -> Results:
     """Write the report of a comparison that has ended, or that is running elsewhere, from its finished trials.
 
     Args:
@@ -152,6 +182,7 @@ def write_report(console: Console, folder: Folder, settings: ComparisonSettings,
         folder: Folder of the comparison.
         settings: Settings of the comparison.
         storage: Address of the database; None: a file in the folder.
+        cache: Folder for resized images; None: in the user's folder for caches.
 
     Raises:
         FolderError: There is no comparison in the folder, or the data have changed.
@@ -159,11 +190,11 @@ def write_report(console: Console, folder: Folder, settings: ComparisonSettings,
     """
     identity = folder.plan()
     plan = Plan.from_json(identity)
-    if storage is None and not (folder.path / STUDY).exists():
+    if storage is None and not folder.has_study:
         address = settings.options.get("storage")
         raise FolderError(f"{folder.path}: found no {STUDY} in it: give the --storage of the comparison, {address}")
     results = read_results(folder, storage or folder.study, study_name(identity), plan)
-    session = Session(console, plan, settings, folder)
+    session = Session(console, plan, settings, folder, cache)
     found = session.dataset.fingerprint()
     if found != identity["data"]:
         data = settings.data or session.dataset.name
