@@ -27,7 +27,7 @@ BY_BOTH = 0.003  # the same, due to images and seeds together
 SIZE = "losses in the set"
 COLUMNS = ("false verdict", "interval missed", "best missed", "regret exceeded", SIZE, "power")
 CANDIDATES, STARTS, FOLDS = 20, 2, 3  # of a tuning
-DRAWS = draws_of_images(IMAGES).T / IMAGES
+DRAWS = draws_of_images(np.arange(IMAGES)).T / IMAGES
 EVALUATION = Evaluation(nan, nan, nan, nan, nan, nan, MatchedDetections.none(), np.zeros(0, np.uint16))
 
 

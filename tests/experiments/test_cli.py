@@ -1,12 +1,13 @@
 """Command `detloss`: options, output, errors, and exit codes."""
 
+import csv
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from functools import partialmethod
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,16 +19,16 @@ from PIL import Image
 import detloss
 from detloss.experiments.cli import main
 from detloss.experiments.comparison import plan, progress, runner
-from detloss.experiments.comparison.runner import Comparison
-from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.dataset import Dataset, DatasetError, Problem
 from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
+from detloss.experiments.training import training_loop
 from detloss.experiments.tuning import tune_command
 from tests.support.inline_workers import Inline
 from tests.support.marks import exhaustive_except
 from tests.support.trials import quick_trial, small_dataset
 
 
-def read_small(path: Path | None, *, size: int | None, scenes: str | None) -> Dataset:
+def read_small(path: Path | None, **options: object) -> Dataset:
     """What `load` is replaced by; workers import it too."""
     return small_dataset()
 
@@ -37,7 +38,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trials that train nothing, on two small images."""
     monkeypatch.setattr(plan, "load", read_small)
     monkeypatch.setattr(runner, "Workers", Inline)
-    monkeypatch.setattr(Comparison, "run", partialmethod(Comparison.run, run_trial=quick_trial))
+    monkeypatch.setattr(training_loop, "run_trial", quick_trial)
 
 
 def detloss_command(*words: str | Path) -> Result:
@@ -105,6 +106,61 @@ def test_a_weight_may_be_that_of_one_pair(quick: None, tmp_path: Path) -> None:
         ("giou", "ce"): 4,
         ("giou", "bce"): 2.5,
     }
+
+
+def read_faulty(path: Path | None, **options: object) -> Dataset:
+    """A data set with many problems and a warning."""
+    problems = [Problem("cells.json", f"row {number}", "has, no\x1b area") for number in range(50)]
+    return replace(small_dataset(), problems=problems, warnings=["copies\x1b"])
+
+
+def test_the_first_problems_are_printed_and_a_file_has_all(
+    quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(plan, "load", read_faulty)
+    result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    lines = [line for line in result.output.splitlines() if line.startswith("excluded: ")]
+    assert lines[0] == r"excluded: cells.json, row 0: has, no\x1b area"
+    assert lines[20:] == ["excluded: 50 in all, which problems.csv in the output folder lists"]
+    assert r"warning: copies\x1b" in result.output.splitlines()
+    with (tmp_path / "problems.csv").open() as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["file", "row", "message"]
+    assert rows[1:] == [["cells.json", f"row {number}", r"has, no\x1b area"] for number in range(50)]
+    page = (tmp_path / "report.html").read_text()
+    assert "50 problems were found" in page
+    assert page.count("<td>cells.json</td>") == 20
+    assert "The others are in problems.csv beside this page." in page
+    assert r"<strong>Warning:</strong> copies\x1b" in page
+
+
+@pytest.mark.parametrize("command", ["compare", "tune"])
+def test_options_of_the_data(command: str, quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given: list[dict[str, object]] = []
+
+    def record(path: Path | None, **options: object) -> Dataset:
+        given.append({name: options[name] for name in ("group", "augment", "cache", "size")})
+        raise DatasetError("enough")
+
+    monkeypatch.setattr(plan, "load", record)
+    monkeypatch.setattr(tune_command, "load", record)
+    for words in ((), ("--group", "a[0-9]", "--augment", "--cache", tmp_path / "cache", "--size", 50)):
+        assert "Error: enough" in detloss_command(command, tmp_path, *words, "--out", tmp_path / "out").output
+    assert given == [
+        {"group": None, "augment": False, "cache": None, "size": None},
+        {"group": "a[0-9]", "augment": True, "cache": tmp_path / "cache", "size": 50},
+    ]
+
+
+@pytest.mark.parametrize("name", ["giou", "l2+ce", "giou+focal"])
+def test_a_weight_of_a_loss_that_is_not_compared_is_an_error(name: str, tmp_path: Path) -> None:
+    words = ("compare", "--box", "l1,l2", "--cls", "focal", "--weights", f"l1=2,{name}=3", "--out", tmp_path / "out")
+    result = detloss_command(*words)
+    assert result.exit_code == 2
+    message = f"Invalid value for --weights: expected losses of the pairs l1+focal, l2+focal, got {name}"
+    assert message in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_quick_comparison_is_marked_as_unreliable(quick: None, tmp_path: Path) -> None:
@@ -282,6 +338,7 @@ def test_data_that_cannot_be_used_is_explained_and_nothing_is_removed(tmp_path: 
 INTERRUPTIBLE = """
 import signal
 import sys
+from dataclasses import replace
 from functools import partialmethod
 from detloss.experiments import cli
 from detloss.experiments.comparison import plan

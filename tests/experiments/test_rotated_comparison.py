@@ -28,7 +28,7 @@ BOXES = [
 ]
 
 
-def few_scenes(path: Path | None = None, *, size: int | None = None, scenes: str | None = "rotated") -> Dataset:
+def few_scenes(path: Path | None = None, *, scenes: str | None = "rotated", **options: object) -> Dataset:
     """What `load` is replaced by; workers import it too."""
     if scenes != "rotated":
         return small_dataset()

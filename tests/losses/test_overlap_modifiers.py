@@ -11,6 +11,7 @@ from torch import Tensor
 
 import detloss
 from detloss import AxisAligned, Cuboid, Overlap, Polygon, Polytope, Rotated
+from detloss.kernels import AVAILABLE
 from tests.definitions import boxes as definitions
 from tests.definitions.arithmetic import gradient
 from tests.support.loss_table import BOXES, Row
@@ -45,6 +46,7 @@ PAIRS = (
     ([0.0, 0.0, 2.0, 3.0], [0.0, 1.0, 2.0, 2.5]),
 )
 every_loss = pytest.mark.parametrize("name", LOSSES)
+every_backend = pytest.mark.parametrize("backend", AVAILABLE["cpu"])
 
 
 def both(loss: Callable[..., Tensor], *rows: list[float], **options: object) -> tuple[Tensor, Tensor, Tensor]:
@@ -54,7 +56,7 @@ def both(loss: Callable[..., Tensor], *rows: list[float], **options: object) -> 
     return value.detach()[0], *(slope[0] for slope in torch.autograd.grad(value.sum(), (pred, target)))
 
 
-@pytest.mark.parametrize("backend", (detloss.backends()["cpu"] == "cpp" and ["cpp", "eager"]) or ["eager"])
+@every_backend
 @pytest.mark.parametrize(
     "modifiers", exhaustive_except(MODIFIERS, lambda each: each not in ({"power": 0.5}, {"inner": 1.25})), ids=str
 )
@@ -71,6 +73,17 @@ def test_values_and_gradients_are_those_of_the_definition(name: str, modifiers: 
             for k, slope in enumerate(slopes):
                 expected = [float(x) for x in gradient(definition, *given, by=k, **options, **modifiers)]
                 assert slope.tolist() == pytest.approx(expected, rel=1e-11, abs=1e-12)
+
+
+@every_backend
+@pytest.mark.parametrize(
+    ("target", "expected"), [([3.5, 1.5, 6.0, 4.0], 1.0), ([0.125, 0.0, 4.0, 2.0], 0.0)], ids=["below", "above"]
+)
+def test_an_overlap_outside_the_interval_has_no_gradient(target: list[float], expected: float, backend: str) -> None:
+    with detloss.use_backend(backend):
+        value, *slopes = both(detloss.iou_loss, [0.0, 0.0, 4.0, 2.0], target, overlap=Overlap(interval=(0.1, 0.75)))
+    assert value.item() == expected
+    assert not any(slope.any() for slope in slopes)
 
 
 @pytest.mark.parametrize("row", [row for row in BOXES if row.name in LOSSES], ids=lambda row: row.name)

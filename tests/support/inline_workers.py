@@ -20,7 +20,11 @@ class Inline:
     """`Workers` without processes: each call of `wait` runs one trial in this process."""
 
     def __init__(
-        self, load: Callable[[], Dataset], run_trial: Callable[..., Outcome], groups: Sequence[DeviceGroup]
+        self,
+        load: Callable[[], Dataset],
+        run_trial: Callable[..., Outcome],
+        groups: Sequence[DeviceGroup],
+        stall_timeout: float = 0.0,
     ) -> None:
         self.dataset, self.run_trial, self.jobs = load(), run_trial, len(groups)
         self.busy: list[Trial] = []

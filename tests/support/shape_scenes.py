@@ -6,8 +6,8 @@ from torch import Tensor
 
 from detloss.catalog import LOSSES, Loss
 from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.training.batches import padded, to_network
 from detloss.experiments.training.detectors import target_of
-from detloss.experiments.training.training_loop import image_batch
 
 ROWS: dict[str, Loss] = {loss.name: loss for loss in LOSSES}
 CLASS_NAMES = ("square", "bar", "never seen")
@@ -31,7 +31,9 @@ def scenes(seed: int, count: int = 2, height: int = 64, width: int = 64) -> Data
 
 def batch(dataset: Dataset) -> tuple[Tensor, list[dict[str, Tensor]]]:
     """All images of a data set."""
-    return image_batch(dataset.train, "cpu"), [target_of(sample) for sample in dataset.train]
+    return to_network(padded([sample.image for sample in dataset.train]), "cpu"), [
+        target_of(sample) for sample in dataset.train
+    ]
 
 
 def losses_while_training(detector: torch.nn.Module, dataset: Dataset, steps: int) -> list[float]:

@@ -16,7 +16,7 @@ from detloss.experiments.comparison.plan import ComparisonSettings, Pair, Plan
 from detloss.experiments.comparison.ranking import Bootstrap, rank
 from detloss.experiments.comparison.report.page import write_page
 from detloss.experiments.comparison.runner import Comparison, Results, RunEvent
-from detloss.experiments.comparison.store import TrialStore
+from detloss.experiments.comparison.store import HEARTBEAT, TrialStore
 from detloss.experiments.data.dataset import Dataset, Problem, Sample
 from detloss.experiments.training.devices import Device, DeviceGroup
 from detloss.experiments.training.evaluation import Prediction, evaluate
@@ -53,7 +53,14 @@ def outcome_of(trial: Trial, ap: float = 0.4) -> Outcome:
     return Outcome(trial, ap, 3.0, replace(evaluation, **numbers), {0: prediction, 1: prediction}, curve)
 
 
-def quick_trial(trial: Trial, dataset: Dataset, *, device: Device, on_progress: OnProgress | None = None) -> Outcome:
+def quick_trial(
+    trial: Trial,
+    dataset: Dataset,
+    *,
+    device: Device,
+    on_progress: OnProgress | None = None,
+    checkpoints: Path | None = None,
+) -> Outcome:
     """Train nothing; seed 13 raises, seed 99 kills its process."""
     assert device.name == "cpu" or device.name.startswith("cuda:")
     assert dataset.train
@@ -67,11 +74,17 @@ def quick_trial(trial: Trial, dataset: Dataset, *, device: Device, on_progress: 
 
 
 def run_here(
-    comparison: Comparison, load: Callable[[], Dataset], *, groups: Sequence[DeviceGroup]
+    comparison: Comparison,
+    load: Callable[[], Dataset],
+    *,
+    groups: Sequence[DeviceGroup],
+    run_trial: None = None,
+    in_process: bool = False,
+    take: int | None = None,
 ) -> Iterator[RunEvent]:
     """`Comparison.run` with `quick_trial`, in this process."""
     dataset = load()
-    while trial := comparison.store.claim():
+    while (take is None or len(comparison.outcomes) < take) and (trial := comparison.store.claim()):
         yield Started(trial)
         try:
             outcome = quick_trial(trial, dataset, device=Device())
@@ -132,16 +145,16 @@ def score_of(trial: Trial) -> float:
 
 
 def expire_heartbeats(study: Path) -> None:
-    """Move the last heartbeats of all trials in an SQLite file to yesterday."""
+    """Move the last heartbeats of all trials in an SQLite file to 1970."""
     with closing(sqlite3.connect(study)) as database, database:
-        database.execute("UPDATE trial_heartbeats SET heartbeat = datetime(heartbeat, '-1 day')")
+        database.execute("UPDATE trial_system_attributes SET value_json = '1' WHERE key = ?", (HEARTBEAT,))
 
 
 def await_heartbeat(study: Path) -> None:
-    """Return when a trial has had a heartbeat since yesterday."""
+    """Return when a trial has had a heartbeat since 1970."""
     with closing(sqlite3.connect(study)) as database:
         while not database.execute(
-            "SELECT max(heartbeat) > datetime('now', '-1 hour') FROM trial_heartbeats"
+            "SELECT max(CAST(value_json AS REAL)) > 1 FROM trial_system_attributes WHERE key = ?", (HEARTBEAT,)
         ).fetchone()[0]:
             time.sleep(0.01)
 

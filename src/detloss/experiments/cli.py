@@ -19,6 +19,7 @@ import click
 import detloss
 from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
+from detloss.experiments.comparison.launch import CLUSTERS
 from detloss.experiments.comparison.plan import MATTERS, ComparisonSettings, Pair, Plan, default_seeds
 from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 from detloss.experiments.losses_command import losses_command
@@ -30,14 +31,19 @@ if TYPE_CHECKING:
     from detloss.experiments.comparison.runner import Results
 
 SYNTAX = "Options follow a name after colons: focal:alpha=none:gamma=1.5."
+ARGUMENTS = "detloss.arguments"  # of the command, in the context
 PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 
 
 class RecordedCommand(click.Command):
-    """A command that stores its command line, without the password of a database, in the `obj` of its context."""
+    """A command that stores its command line, without the password of a database, in the `obj` of its context.
+
+    An address from the environment is not in it.
+    """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         typed = list(args)
+        ctx.meta[ARGUMENTS] = list(args)
         rest = super().parse_args(ctx, args)
         storage = ctx.params.get("storage")
         if storage:
@@ -51,19 +57,21 @@ class RecordedCommand(click.Command):
 @contextmanager
 def reported_errors() -> Iterator[None]:
     """Convert errors that users can correct to error messages."""
+    from detloss.experiments.comparison.launch import LaunchError
     from detloss.experiments.comparison.output import FolderError
-    from detloss.experiments.comparison.store import StorageError
+    from detloss.experiments.comparison.shared_storage import StorageError
     from detloss.experiments.console import printable
     from detloss.experiments.data.dataset import DatasetError
     from detloss.experiments.training.command import CommandError
     from detloss.experiments.training.devices import DevicesError
     from detloss.experiments.training.training_loop import DetectorError
+    from detloss.experiments.training.workers import WorkersError
 
     try:
         yield
-    except (CommandError, DetectorError, DevicesError) as error:
+    except (CommandError, DetectorError, DevicesError, LaunchError) as error:
         raise click.UsageError(f"--{error}") from error
-    except (OSError, DatasetError, FolderError, StorageError) as error:
+    except (OSError, DatasetError, FolderError, StorageError, WorkersError) as error:
         raise click.ClickException(printable(str(error))) from error
 
 
@@ -135,16 +143,31 @@ def main() -> None:
 @cli_options.time_limit
 @cli_options.size
 @cli_options.scenes
+@cli_options.group
+@cli_options.augment
+@cli_options.cache
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("out/compare"),
     help="Output folder; the same command continues an interrupted comparison.",
 )
+@cli_options.storage(
+    "Trials are shared through it: postgresql://..., or FILE.log on a shared file system.  [default: SQLite in --out]"
+)
+@click.option("--take", type=click.IntRange(min=1), help="Run this many trials, wait for no other process, and exit.")
 @click.option(
-    "--storage",
-    metavar="URL",
-    help="Database of the trials; postgresql://... shares them between machines.  [default: SQLite in --out]",
+    "--launch",
+    type=click.Choice(CLUSTERS),
+    help="Submit jobs that run the command, through submitit; requires detloss[cluster]. local: processes of this "
+    "machine, to try it.  [default storage: study.log in --out]",
+)
+@click.option("--agents", type=click.IntRange(min=1), default=1, help="Number of jobs with --launch.")
+@click.option(
+    "--slurm",
+    callback=lambda ctx, param, text: cli_options.key_values(text),
+    metavar="NAME=VALUE,...",
+    help="Parameters of the jobs: partition, time in minutes, gpus_per_node, cpus_per_task and others of sbatch.",
 )
 @click.option("--overwrite", is_flag=True, help="Remove earlier results from the folder and the database.")
 @click.pass_context
@@ -169,8 +192,15 @@ def compare(
     time_limit: float | None,
     size: int | None,
     scenes: str | None,
+    group: str | None,
+    augment: bool,
+    cache: Path | None,
     out: Path,
     storage: str | None,
+    take: int | None,
+    launch: str | None,
+    agents: int,
+    slurm: Mapping[str, str],
     overwrite: bool,
 ) -> None:
     """Train a detector on DATA with every pair of a box loss and a class loss, and report the best.
@@ -192,11 +222,7 @@ def compare(
         seeds, steps = quick_settings(seeds, steps)
     seeds = seeds or default_seeds(len(boxes) * len(classes))
     plan = Plan(
-        {
-            Pair(box.name, cls.name): cli_options.weights_to_try(box, cls, weights, searched=not quick)
-            for box in boxes
-            for cls in classes
-        },
+        cli_options.weights_to_try(boxes, classes, weights, searched=not quick),
         seeds=range(first_seed, first_seed + seeds),
         steps=steps,
         detector=detector if command is None else f"command {command.digest}",
@@ -206,10 +232,12 @@ def compare(
     with reported_errors():
         if command is None:
             cli_options.check_losses(boxes, classes, detector, data, scenes)
-            groups = devices.device_groups(jobs, devices_per_trial)
         else:
             cli_options.check_losses_of_command(boxes, classes, data)
-            groups = devices.command_groups(jobs, devices_per_trial)
+        if launch is not None:
+            launch_agents(ctx, launch, storage, folder, agents, slurm, overwrite=overwrite)
+            return
+        groups = (devices.command_groups if command else devices.device_groups)(jobs, devices_per_trial)
         detector_options = {"detector": detector, "precision": precision, "size": size or "as the reader chooses"}
         options: dict[str, str | int | float] = {
             "data": str(data or ("none" if command else "digit scenes")),
@@ -224,16 +252,41 @@ def compare(
             "matters": matters,
             "jobs": len(groups),
             "devices per trial": devices_per_trial,
+            "group": group or "none",
+            "augment": "yes" if augment else "no",
             "storage": redacted(storage or folder.study),
         }
         path = None if data is None else str(data.resolve())
         if plan.searched and (command is None or command.holds_out):
             options["weights"] = "searched on held-out training images"
         trainer = None if command is None else command.name
-        settings = ComparisonSettings(ctx.obj, path, size, scenes, reference, quick, options, matters, trainer)
-        session = Session(Console(), plan, settings, folder, command)
-        comparison, code = session.compare(storage, groups, overwrite=overwrite)
-    end(ctx, comparison, folder, code)
+        settings = ComparisonSettings(
+            ctx.obj, path, size, scenes, reference, quick, options, matters, trainer, group, augment
+        )
+        session = Session(Console(), plan, settings, folder, cache, command)
+        comparison, code = session.compare(storage, groups, overwrite=overwrite, take=take)
+    end(ctx, comparison, folder, code, waited=take is None)
+
+
+def launch_agents(
+    ctx: click.Context,
+    cluster: str,
+    storage: str | None,
+    folder: "Folder",
+    agents: int,
+    parameters: Mapping[str, str],
+    *,
+    overwrite: bool,
+) -> None:
+    """Submit jobs that run the command, and print how to follow them."""
+    from detloss.experiments.comparison.launch import launch
+
+    if overwrite:
+        raise click.UsageError("--overwrite: expected without --launch, whose jobs would remove the results of others")
+    folder.path.mkdir(parents=True, exist_ok=True)
+    logs, shared = folder.path / "agents", storage or str(folder.journal.resolve())
+    jobs = launch(cluster, ctx.meta[ARGUMENTS], shared, logs, agents, parameters)
+    click.echo(f"jobs: {', '.join(jobs)}, with logs in {logs}\nreport at any time: detloss report {folder.path}")
 
 
 def quick_settings(seeds: int | None, steps: int) -> tuple[int, int]:
@@ -243,12 +296,15 @@ def quick_settings(seeds: int | None, steps: int) -> tuple[int, int]:
     return 1, max(steps // 2, 1)
 
 
-def end(ctx: click.Context, results: "Results", folder: "Folder", code: int) -> None:
+def end(ctx: click.Context, results: "Results", folder: "Folder", code: int, *, waited: bool) -> None:
     """Exit with an error if a trial is missing; `code` is not 0 if the command was interrupted."""
     from detloss.experiments.comparison.progress import trial_name
     from detloss.experiments.console import printable
 
     missing, planned = results.missing, results.trial_count
+    if not waited and results.unfinished:
+        click.echo(f"{results.unfinished} of {planned} trials are left to other processes.")
+        missing -= results.unfinished
     kept = f"finished trials are kept in {folder.path}"
     if code:
         click.echo(printable(f"Interrupted: {missing} of {planned} trials are not finished; {kept}."), err=True)
@@ -261,13 +317,16 @@ def end(ctx: click.Context, results: "Results", folder: "Folder", code: int) -> 
 
 
 @main.command("report", short_help="Write the report of an unfinished comparison.")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("out/compare"))
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="New path of data that were moved.")
-@click.option("--storage", metavar="URL", help="Database of the trials, if it is not in the folder.")
-def write_report(folder: Path, data: Path | None, storage: str | None) -> None:
+@cli_options.storage("Needed if it is not in the folder. With it alone, the folder is made.")
+@click.option("--study", metavar="NAME", help="Study in the storage, if that has several.")
+@cli_options.cache
+def write_report(folder: Path, data: Path | None, storage: str | None, study: str | None, cache: Path | None) -> None:
     """Write the report of the comparison in FOLDER from its finished trials, without training.
 
-    FOLDER is the --out of a detloss compare that was interrupted or is still running.
+    FOLDER is the --out of a detloss compare that was interrupted or is still running, or a new folder for the report of
+    a comparison in a shared --storage; out/compare by default.
     """
     from rich.console import Console
 
@@ -276,9 +335,11 @@ def write_report(folder: Path, data: Path | None, storage: str | None) -> None:
 
     with reported_errors():
         output = Folder(folder)
+        if storage is not None and not output.has_plan:
+            session.restore_folder(output, storage, study)
         output.plan()  # so that the error for a folder without a comparison names it
         settings = output.settings()
-        session.write_report(Console(), output, settings if data is None else settings.with_data(data), storage)
+        session.write_report(Console(), output, settings if data is None else settings.with_data(data), storage, cache)
 
 
 @main.command("show", short_help="Plot losses.")

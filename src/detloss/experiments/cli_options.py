@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from detloss.catalog import Loss
+from detloss.experiments.comparison.launch import STORAGE_VARIABLE
 from detloss.experiments.comparison.plan import Pair, weight_grid
 from detloss.experiments.data.dataset import placeholder
 from detloss.experiments.data.digit_scenes import STYLES
@@ -23,10 +25,11 @@ from detloss.experiments.loss_names import (
     loss_named,
     losses_named,
 )
+from detloss.experiments.training.batches import BATCH
 from detloss.experiments.training.command import Command, CommandError
 from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.outcome import Trial
-from detloss.experiments.training.training_loop import BATCH, PRECISIONS, check_trials
+from detloss.experiments.training.training_loop import PRECISIONS, check_trials
 
 PLUS = re.compile(r"\+(?=\s*[a-zA-Z])")
 """Separates the losses of a pair; in giou+focal:gamma=1e+2 that is the first sign only."""
@@ -42,6 +45,19 @@ scenes = click.option(
 )
 detector = click.option("--detector", type=click.Choice(list(DETECTORS)), default="unitbox", help="Detector to train.")
 size = click.option("--size", type=click.IntRange(min=1), help="Longer side of every image in pixels.  [default: 160]")
+group = click.option(
+    "--group",
+    metavar="REGEX",
+    help="Part of the paths of images that stay on one side of the split, such as the frames of a video: video_[0-9]+.",
+)
+augment = click.option(
+    "--augment", is_flag=True, help="Flip, scale and crop training images at random, alike for all losses of a seed."
+)
+cache = click.option(
+    "--cache",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for resized images, which later commands reuse.  [default: in the user's folder for caches]",
+)
 precision = click.option(
     "--precision",
     type=click.Choice(PRECISIONS),
@@ -80,6 +96,25 @@ def jobs(what: str) -> Decorator:
         show_default="one per GPU, else one per core",
         help=f"{what} that run at a time, each in a process with one thread; GPUs are assigned in turn.",
     )
+
+
+def storage(use: str) -> Decorator:
+    """The option for the database of the trials."""
+    return click.option(
+        "--storage",
+        metavar="URL",
+        envvar=STORAGE_VARIABLE,
+        help=f"Database of the trials, also from the environment variable {STORAGE_VARIABLE}. {use}",
+    )
+
+
+def key_values(text: str | None) -> dict[str, str]:
+    """Parse NAME=VALUE,...; values may contain colons and brackets."""
+    pairs = [part.partition("=") for part in (text or "").split(",") if part]
+    for name, equals, value in pairs:
+        if not name or not equals or not value:
+            raise click.BadParameter(f"expected NAME=VALUE,..., got {text!r}")
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 @contextmanager
@@ -132,11 +167,22 @@ def weights_named(text: str | None) -> dict[Pair, float] | None:
     return weights
 
 
-def weights_to_try(box: Loss, cls: Loss, given: Mapping[Pair, float] | None, *, searched: bool) -> tuple[float, ...]:
-    """The weights of a box loss beside a class loss: a grid if they are searched, else one."""
-    if given is not None:
-        return (given.get(Pair(box.name, cls.name), given.get(Pair(box.name), box.weight)),)
-    return weight_grid(box.weight) if searched else (box.weight,)
+def weights_to_try(
+    boxes: Sequence[Loss], classes: Sequence[Loss], given: Mapping[Pair, float] | None, *, searched: bool
+) -> dict[Pair, tuple[float, ...]]:
+    """The weights of every pair of a box loss and a class loss: a grid if they are searched, else one."""
+    weights: dict[Pair, tuple[float, ...]] = {}
+    for box, cls in product(boxes, classes):
+        listed = weight_grid(box.weight) if searched and given is None else (box.weight,)
+        named = [given[pair] for pair in (Pair(box.name, cls.name), Pair(box.name)) if given and pair in given]
+        weights[Pair(box.name, cls.name)] = (named[0],) if named else listed
+    for pair in given or ():
+        if pair not in weights and pair not in {Pair(box) for box, _ in weights}:
+            compared = ", ".join("+".join(pair) for pair in weights)
+            raise click.BadParameter(
+                f"expected losses of the pairs {compared}, got {'+'.join(filter(None, pair))}", param_hint="--weights"
+            )
+    return weights
 
 
 def baseline_named(pairs: Sequence[Pair], text: str | None) -> Pair:

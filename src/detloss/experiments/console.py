@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.dataset import LISTED_PROBLEMS, Dataset
 
 
 def printable(text: str) -> str:
@@ -39,10 +39,14 @@ def print_line(console: Console, line: str) -> None:
 
 
 def print_dataset(console: Console, dataset: Dataset) -> None:
-    """Print the data set, its split and everything that was excluded."""
+    """Print the data set, its split, the first of everything that was excluded, and the warnings."""
     print_line(console, f"{dataset.name}: {dataset.split}")
-    for problem in dataset.problems:
+    for problem in dataset.problems[:LISTED_PROBLEMS]:
         print_line(console, f"excluded: {problem.file}, {problem.row}: {problem.message}")
+    if len(dataset.problems) > LISTED_PROBLEMS:
+        print_line(console, f"excluded: {len(dataset.problems)} in all, which problems.csv in the output folder lists")
+    for warning in dataset.warnings:
+        print_line(console, f"warning: {warning}")
 
 
 def counted(number: int, thing: str) -> str:

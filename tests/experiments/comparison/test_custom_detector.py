@@ -18,8 +18,9 @@ from detloss.experiments.comparison import custom_detector, session
 from detloss.experiments.comparison.custom_detector import Function, TrainFunction
 from detloss.experiments.comparison.plan import Pair
 from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
+from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.statistics import Verdict
-from detloss.experiments.comparison.store import StorageError, TrialStore
+from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.data.dataset import no_images
 from detloss.experiments.training.outcome import Trial
 from tests.support.trials import await_heartbeat, expire_heartbeats
@@ -187,6 +188,7 @@ def test_a_failure_in_one_of_several_processes(tmp_path: Path) -> None:
         ({"weights": {"one": (1, 1)}}, r"weights: expected .* several different ones, got \(1, 1\)"),
         ({"weights": {"one": ()}}, r"weights: expected .*, got \(\)"),
         ({"jobs": 0}, "jobs: expected at least 1, got 0"),
+        ({"devices": []}, "devices: expected at least one, got none"),
         (
             {"jobs": 2},
             "train: expected a function at the top level of a module and losses that can be pickled, for jobs",

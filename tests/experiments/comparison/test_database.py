@@ -29,6 +29,9 @@ SECRET = "CANARY"
         ("mysql://me:CANARY@host/base", "***"),
         ("sqlite:////home/me/study.db", "sqlite:////home/me/study.db"),
         ("postgresql://me@host/base", "postgresql://me@host/base"),
+        ("shared/study.log", "journal:///shared/study.log"),
+        ("/shared/study.log", "journal:////shared/study.log"),
+        ("journal:///shared/study", "journal:///shared/study"),
     ],
 )  # fmt: skip
 def test_an_address_is_shown_without_its_password(address: str, expected: str) -> None:
@@ -47,7 +50,7 @@ def test_an_address_is_shown_without_its_password(address: str, expected: str) -
     ],
 )
 def test_an_invalid_address_is_rejected_without_repeating_it(address: str, message: str) -> None:
-    with pytest.raises(AddressError, match="storage: expected sqlite:///FILE or postgresql://") as caught:
+    with pytest.raises(AddressError, match="storage: expected sqlite:///FILE, FILE.log or postgresql://") as caught:
         parse_address(address)
     assert message in str(caught.value)
     assert SECRET not in str(caught.value)

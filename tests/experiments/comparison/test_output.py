@@ -2,6 +2,8 @@
 
 import errno
 import json
+import subprocess
+import sys
 from pathlib import Path
 from uuid import UUID
 
@@ -65,7 +67,7 @@ def test_the_same_plan_is_continued_and_others_are_rejected(tmp_path: Path) -> N
     (folder.path / "report.html.123.part").write_text("left by a process that was killed")
     folder.save_undelivered(outcomes_of(1)[0])
     folder.begin(PLAN | {"steps": 4}, overwrite=True)
-    assert sorted(path.name for path in folder.path.iterdir()) == ["notes.part", "notes.txt", "plan.json"]
+    assert sorted(path.name for path in folder.path.iterdir()) == [".lock", "notes.part", "notes.txt", "plan.json"]
 
 
 def test_results_without_a_plan_are_rejected(tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ def test_results_without_a_plan_are_rejected(tmp_path: Path) -> None:
         FolderError, match=r"results\.jsonl contains the results of an earlier run.*--out, or --overwrite"
     ):
         Folder(tmp_path).begin(PLAN, overwrite=False)
-    assert [path.name for path in tmp_path.iterdir()] == ["results.jsonl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "results.jsonl"]
 
 
 def test_results_that_the_database_did_not_accept_are_saved_and_read(tmp_path: Path) -> None:
@@ -112,3 +114,41 @@ def test_a_damaged_plan_is_rejected(content: str, found: str, tmp_path: Path) ->
     (tmp_path / "plan.json").write_text(content)
     with pytest.raises(FolderError, match=rf"plan\.json: expected the plan of a comparison.*{found}"):
         Folder(tmp_path).begin(PLAN, overwrite=False)
+
+
+PLAN_WRITER = """
+import json, sys
+from pathlib import Path
+from detloss.experiments.comparison.output import Folder, FolderError
+steps, path = int(sys.argv[1]), Path(sys.argv[2])
+print("ready", flush=True)
+for round in range(200):
+    if not sys.stdin.readline():
+        break
+    try:
+        Folder(path / str(round)).begin({"steps": steps}, overwrite=False)
+        print("used", flush=True)
+    except FolderError:
+        print("rejected", flush=True)
+"""
+
+
+@pytest.mark.exhaustive
+def test_of_two_commands_that_start_together_one_is_rejected(tmp_path: Path) -> None:
+    commands = [
+        subprocess.Popen(
+            [sys.executable, "-c", PLAN_WRITER, str(steps), tmp_path],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+        )
+        for steps in (20, 30)
+    ]  # fmt: skip
+    assert [command.stdout.readline() for command in commands] == ["ready\n"] * 2
+    for round in range(200):
+        for command in commands:
+            command.stdin.write("\n")
+        found = [command.stdout.readline().strip() for command in commands]
+        assert sorted(found) == ["rejected", "used"]
+        plan = json.loads((tmp_path / str(round) / "plan.json").read_text())
+        assert plan == {"steps": 20 if found[0] == "used" else 30}
+    for command in commands:
+        command.communicate()

@@ -6,15 +6,19 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Timer
 from typing import Any
 
 import optuna
 import pytest
+from sqlalchemy import create_engine, event, make_url, text
+from sqlalchemy.pool import NullPool
 
-from detloss.experiments.comparison.store import StorageError, TrialStore
+from detloss.experiments.comparison.shared_storage import StorageError
+from detloss.experiments.comparison.store import TrialStore
 from tests.support.trials import (
     SEARCHED,
     fixed_plan,
@@ -110,3 +114,72 @@ def test_a_server_that_goes_away_is_named_and_nothing_finished_is_lost(server: A
     found = store.results()
     assert [(outcome.trial, outcome.score) for outcome in found] == [(first, score_of(first)), (second, 0.25)]
     store.close()
+
+
+def test_time_zones_of_machines_do_not_matter(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = url_of(server, "zones")
+    monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    east = TrialStore(url, "a study", fixed_plan(0))
+    monkeypatch.setenv("PGTZ", "America/New_York")
+    west, other = (TrialStore(url, "a study", fixed_plan(0)) for _ in range(2))
+    trial = west.claim()
+    assert trial is not None
+    assert east.claim() is None
+    west.heartbeat()
+    assert east.claim() is None
+    west.shared.now = lambda: 1.0  # type: ignore[method-assign]
+    west.heartbeat()
+    assert other.claim() == trial
+    for store in (east, west, other):
+        store.close()
+
+
+def test_a_process_has_one_connection_and_waits_for_the_lock_of_its_study_only(server: Any) -> None:
+    url = url_of(server, "connections")
+    stores = [TrialStore(url, name, fixed_plan(0, 1)) for name in ("one", "one", "other")]
+    with stores[0].shared.locked("one"):
+        assert stores[2].claim() is not None
+    for store in stores:
+        assert store.claim() is not None
+        store.heartbeat()
+        assert len(store.open_trials()) == 2
+    query = text("SELECT count(*) FROM pg_stat_activity WHERE datname = 'connections'")
+    with stores[0].shared.engine.connect() as connection:
+        assert connection.execute(query).scalar() == 3
+    for store in stores:
+        store.close()
+
+
+def test_an_operation_takes_few_statements(server: Any) -> None:
+    store = TrialStore(url_of(server, "statements"), "a study", SEARCHED)
+    statements: list[str] = []
+    event.listen(store.shared.engine, "before_cursor_execute", lambda *arguments: statements.append(arguments[2]))
+
+    def count(operation: Callable[[], object]) -> int:
+        statements.clear()
+        operation()
+        return len(statements)
+
+    counts = [count(operation) for operation in (store.claim, store.heartbeat, store.open_trials, store.results)]
+    counts.append(count(lambda: store.finish(outcome_of(SEARCHED.search_trials({})[0]))))
+    assert counts == [
+        pytest.approx(count, abs=2) for count in (25, 3, 9, 9, 20)
+    ]  # of 45, 7, 41, 12 with a lock for each
+    store.close()
+
+
+@pytest.mark.exhaustive
+def test_an_opening_waits_for_a_server_without_free_connections(server: Any) -> None:
+    url = make_url(url_of(server, "crowded"))
+    server.psql("CREATE ROLE few LOGIN CONNECTION LIMIT 3; GRANT ALL ON DATABASE crowded TO few")
+    server.psql("ALTER DATABASE crowded OWNER TO few")
+    few = url.set(username="few").render_as_string(hide_password=False)
+    crowd = [create_engine(few, poolclass=NullPool).connect() for _ in range(3)]
+    with pytest.raises(StorageError, match="too many connections"):
+        TrialStore(few, "a study", fixed_plan(0), reconnect_timeout=0.0)
+    timer = Timer(0.5, lambda: [connection.close() for connection in crowd])
+    timer.start()
+    store = TrialStore(few, "a study", fixed_plan(0), reconnect_timeout=60.0)
+    assert store.claim() is not None
+    store.close()
+    timer.join()

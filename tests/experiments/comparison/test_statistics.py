@@ -101,7 +101,7 @@ def test_where_seeds_hardly_differ_it_is_the_bootstrap_of_the_images(seed: int) 
     images = 200
     quality = np.random.default_rng(seed).normal(0.1, 1.0, images)
     scores = np.array([[0.0] * 3, [quality.mean()] * 3]) + np.random.default_rng(seed).normal(0, 1e-6, (2, 3))
-    moved = draws_of_images(images) @ quality / images
+    moved = draws_of_images(np.arange(images)) @ quality / images
     [found] = from_first(scores, np.stack([np.zeros((3, DRAWS)), np.tile(moved, (3, 1))]))
     error = quality.std() / np.sqrt(images)
     assert width_of(found) == pytest.approx(1.96 * error, rel=0.1)
@@ -223,7 +223,7 @@ def test_text_of_a_difference() -> None:
 
 
 def test_draws_are_of_as_many_images_and_always_the_same() -> None:
-    draws = draws_of_images(30)
+    draws = draws_of_images(np.arange(30))
     assert draws.shape == (DRAWS, 30)
     assert set(draws.sum(axis=1).tolist()) == {30}
-    np.testing.assert_array_equal(draws, draws_of_images(30))
+    np.testing.assert_array_equal(draws, draws_of_images(np.arange(30)))

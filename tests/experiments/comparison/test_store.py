@@ -4,6 +4,7 @@ import sqlite3
 import subprocess
 import sys
 from collections import Counter
+from contextlib import closing
 from dataclasses import asdict, replace
 from math import log2
 from pathlib import Path
@@ -15,7 +16,8 @@ from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvalu
 from sqlalchemy.exc import OperationalError
 
 from detloss.experiments.comparison.plan import Pair, Plan
-from detloss.experiments.comparison.store import MAX_ATTEMPTS, StorageError, TrialStore
+from detloss.experiments.comparison.shared_storage import StorageError
+from detloss.experiments.comparison.store import MAX_ATTEMPTS, TrialStore
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.workers import Failed
 from tests.support.trials import (
@@ -138,11 +140,78 @@ def test_the_failure_of_a_stalled_process_does_not_end_the_restarted_trial(tmp_p
     assert heir.failures() == []
 
 
-def test_an_interrupted_process_releases_its_trials(tmp_path: Path) -> None:
-    one, other = opened(tmp_path, fixed_plan(0)), opened(tmp_path, fixed_plan(0))
-    trial = one.claim()
-    one.close()
-    assert other.claim() == trial
+def test_an_interrupted_process_releases_its_trial_as_often_as_it_happens(tmp_path: Path) -> None:
+    for _ in range(MAX_ATTEMPTS + 1):
+        one = opened(tmp_path, fixed_plan(0))
+        assert one.claim() is not None
+        one.close()
+    other = opened(tmp_path, fixed_plan(0))
+    assert other.claim() is not None
+    assert other.failures() == []
+
+
+def test_a_process_does_not_declare_its_own_trial_dead(tmp_path: Path) -> None:
+    store = opened(tmp_path, fixed_plan(0))
+    trial = store.claim()
+    expire_heartbeats(tmp_path / "study.db")  # as after a suspension, before the next heartbeat
+    assert store.claim() is None
+    assert store.open_trials() == [trial]
+
+
+def test_a_process_that_was_suspended_looks_twice_before_it_declares_others_dead(tmp_path: Path) -> None:
+    holder, store = opened(tmp_path, fixed_plan(0)), opened(tmp_path, fixed_plan(0))
+    trial = holder.claim()
+    expire_heartbeats(tmp_path / "study.db")
+    store.looked -= 60  # seconds in which a laptop slept, with the process of the holder
+    assert store.claim() is None
+    assert store.claim() == trial
+
+
+def test_trials_of_other_programs_are_ignored(tmp_path: Path) -> None:
+    store = opened(tmp_path, fixed_plan(0))
+    study = optuna.load_study(study_name="a study", storage=url_of(tmp_path))
+    study.add_trial(optuna.create_trial(value=1.0))
+    trial = store.claim()
+    study.ask()
+    assert store.open_trials() == [trial]
+    assert store.finish(outcome_of(trial))
+    assert [outcome.trial for outcome in opened(tmp_path, fixed_plan(0)).results()] == [trial]
+
+
+def test_a_waiting_trial_that_another_program_took_is_restarted(tmp_path: Path) -> None:
+    store = opened(tmp_path, fixed_plan(0))
+    optuna.load_study(study_name="a study", storage=url_of(tmp_path)).ask()
+    assert store.claim() is not None
+
+
+@pytest.mark.parametrize("value", ['{"trial": 1}', "{}", "null", '"text"'])
+@pytest.mark.parametrize("key", ["outcome", "trial"])
+def test_a_damaged_record_is_named(key: str, value: str, tmp_path: Path) -> None:
+    store = opened(tmp_path, fixed_plan(0))
+    assert store.finish(outcome_of(claimed(store)[0]))
+    with closing(sqlite3.connect(tmp_path / "study.db")) as database, database:
+        database.execute("UPDATE trial_user_attributes SET value_json = ? WHERE key = ?", (value, key))
+    with pytest.raises(
+        StorageError, match="expected a trial of detloss as number 0 of the study 'a study' in .*, got a damaged"
+    ):
+        opened(tmp_path, fixed_plan(0)).results()
+
+
+def test_tables_of_another_version_of_optuna_are_named(tmp_path: Path) -> None:
+    opened(tmp_path, fixed_plan(0))
+    with closing(sqlite3.connect(tmp_path / "study.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'v2.6.0.a'")
+    with pytest.raises(StorageError, match=r"study.db to have the tables of Optuna .*, got those of another version"):
+        opened(tmp_path, fixed_plan(0))
+
+
+def test_heartbeats_and_idle_processes_do_not_wait_for_the_lock(tmp_path: Path) -> None:
+    busy, idle = opened(tmp_path, fixed_plan(0)), opened(tmp_path, fixed_plan(0))
+    trial = busy.claim()
+    expire_heartbeats(tmp_path / "study.db")
+    with busy.shared.locked("a study"):
+        busy.heartbeat()
+        assert idle.turn(claim=True).open == [trial]
 
 
 def test_a_pair_whose_search_failed_is_searched_again_when_the_command_is_repeated(tmp_path: Path) -> None:
@@ -192,11 +261,12 @@ def test_a_trial_of_a_failed_claim_has_no_heartbeats(tmp_path: Path, monkeypatch
     store = opened(tmp_path, fixed_plan(0, 1), reconnect_timeout=5.0)
     start, started = store._start, []
 
-    def broken(number: int) -> None:
-        start(number)
+    def broken(number: int) -> bool:
         started.append(number)
+        result = start(number)
         if len(started) == 1:
             raise LOST
+        return result
 
     monkeypatch.setattr(store, "_start", broken)
     trial = store.claim()
@@ -231,12 +301,15 @@ def test_processes_that_start_together_share_the_trials(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("study.db", "storage: expected sqlite:///FILE or postgresql://.*, got an address that cannot be parsed"),
-        ("mysql://me@here/base", "storage: expected sqlite:///FILE or postgresql://.*, got one of 'mysql'"),
-        ("sqlite://", "storage: expected sqlite:///FILE or postgresql://.*, got one without a database"),
+        (
+            "study.db",
+            "storage: expected sqlite:///FILE, FILE.log or postgresql://.*, got an address that cannot be parsed",
+        ),
+        ("mysql://me@here/base", "storage: expected sqlite:///FILE, FILE.log or postgresql://.*, got one of 'mysql'"),
+        ("sqlite://", "storage: expected sqlite:///FILE, FILE.log or postgresql://.*, got one without a database"),
         (
             "sqlite:////nowhere/at/all/study.db",
-            "storage: expected sqlite:////nowhere/at/all/study.db to answer, got .*No such file",
+            "storage: expected sqlite:////nowhere/at/all/study.db to answer, got unable to open database file",
         ),
         (
             "postgresql://me:secret@127.0.0.1:1/base",
@@ -273,16 +346,16 @@ def test_a_database_may_come_back_within_the_timeout(tmp_path: Path) -> None:
 
 def test_an_operation_is_repeated_until_the_database_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = opened(tmp_path, fixed_plan(0), reconnect_timeout=5.0)
-    tries = []
+    read, tries = store._latest, []
 
-    def unsure(number: int) -> None:
-        tries.append(number)
+    def unsure() -> dict:
+        tries.append(read())
         if len(tries) == 1:
             raise LOST
+        return tries[-1]
 
-    store.claim()
-    monkeypatch.setattr(store.storage, "record_heartbeat", unsure)
-    store.heartbeat()
+    monkeypatch.setattr(store, "_latest", unsure)
+    assert store.results() == []
     assert len(tries) == 2
 
 

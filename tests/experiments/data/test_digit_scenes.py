@@ -109,22 +109,33 @@ def test_scenes_and_data_exclude_each_other(tmp_path: Path) -> None:
         load(None, size=80, scenes="sparse")
 
 
-def test_the_fingerprint_depends_on_names_sizes_boxes_and_classes() -> None:
+def test_augmentation_needs_axis_aligned_boxes_and_torchvision(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DatasetError, match="augment: expected axis-aligned boxes, got rotated scenes"):
+        load(None, scenes="rotated", augment=True)
+    monkeypatch.setattr("detloss.experiments.data.dataset.find_spec", lambda name: None)
+    with pytest.raises(DatasetError, match=r"augment: expected the package torchvision, found none: pip install"):
+        load(None, augment=True)
+
+
+def test_the_fingerprint_depends_on_pixels_sizes_boxes_and_classes() -> None:
     dataset = small_dataset()
     first, second = dataset.train
     others = [
         replace(dataset, class_names=("cat", "cow")),
         replace(dataset, train=[second, first]),
         replace(dataset, validation=[first]),
-        replace(dataset, train=[replace(first, name="other.png"), second]),
+        replace(dataset, train=[first], validation=[second, *dataset.validation]),
         replace(dataset, train=[replace(first, boxes=first.boxes + 0.5), second]),
         replace(dataset, train=[replace(first, labels=first.labels[::-1]), second]),
-        replace(dataset, train=[replace(first, image=first.image[:29]), second]),
+        replace(dataset, train=[replace(first, pixels=first.image[:29]), second]),
+        replace(dataset, train=[replace(first, pixels=255 - first.image), second]),
+        replace(dataset, augment=True),
     ]
     prints = [candidate.fingerprint() for candidate in (dataset, *others)]
-    assert len(set(prints)) == 8
-    pixels = replace(dataset, train=[replace(first, image=255 - first.image), second], name="elsewhere")
-    assert pixels.fingerprint() == dataset.fingerprint() == small_dataset().fingerprint()
+    assert len(set(prints)) == 10
+    assert prints[-1] == f"{prints[0]} augmented"
+    renamed = replace(dataset, train=[replace(first, name="other.png"), second], name="elsewhere")
+    assert renamed.fingerprint() == dataset.fingerprint() == small_dataset().fingerprint()
 
 
 def test_digits_hardly_cover_each_other() -> None:

@@ -1,5 +1,6 @@
 """Image files: conversion to upright RGB, and errors for broken ones."""
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -125,7 +126,8 @@ def test_a_reduced_decoding_equals_that_of_all_pixels(
     exif[ORIENTATION] = orientation
     photograph(*size).save(tmp_path / f"photo.{kind}", exif=exif, quality=95)
     full = read_image(tmp_path / f"photo.{kind}")
-    small, upright = read_resized_image(tmp_path / f"photo.{kind}", 160)
+    small, upright, digest = read_resized_image(tmp_path / f"photo.{kind}", 160)
+    assert digest == hashlib.sha256((tmp_path / f"photo.{kind}").read_bytes()).hexdigest()
     assert upright == full.size == (size if orientation == 1 else size[::-1])
     wanted = np.asarray(full.resize(small.size, Image.Resampling.LANCZOS), dtype=float)
     assert np.abs(np.asarray(small) - wanted).mean() < 1

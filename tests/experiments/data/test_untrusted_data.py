@@ -101,6 +101,8 @@ def test_pipes_folders_devices_and_loops_are_ignored(layout: str, tmp_path: Path
         (tmp_path / place).mkdir()
     (tmp_path / "device.json").symlink_to("/dev/zero")
     (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "root").symlink_to("/")
+    (tmp_path / "parent").symlink_to(tmp_path.parent)
     (tmp_path / "loop.json").symlink_to("loop.json")
     (tmp_path / "images" / "loop.png").symlink_to("loop.png")
     (tmp_path / "images" / "gone.png").symlink_to("nowhere.png")
@@ -163,6 +165,20 @@ def test_a_long_path(key: str, tmp_path: Path) -> None:
         load(tmp_path)
     assert f"expected a folder or a list of images in the data set's folder, got '{'x' * 199}" in str(caught.value)
     assert len(str(caught.value)) < 2000
+
+
+@pytest.mark.parametrize("layout", ["coco: one file, images", "yolo: images, labels"])
+def test_many_class_names_take_no_quadratic_time(layout: str, tmp_path: Path) -> None:
+    UNDIVIDED[layout](tmp_path)
+    count = 100_000
+    if layout.startswith("coco"):
+        content = json.loads((tmp_path / "cells.json").read_text())
+        content["categories"] += [{"id": 1000 + number, "name": f"class {number}"} for number in range(count)]
+        (tmp_path / "cells.json").write_text(json.dumps(content))
+    else:
+        names = ["cell", "egg", *(f"class {number}" for number in range(count))]
+        write(tmp_path, {"classes.txt": "\n".join(names)})
+    assert len(load(tmp_path, size=40).class_names) == count + 2
 
 
 def test_file_names_that_are_not_utf_8(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """Trials that a command trains: placeholders, environment, result, log, time limit, and the end of its processes."""
 
 import json
-import os
 import shlex
 import signal
 import subprocess
@@ -13,7 +12,7 @@ import pytest
 
 from detloss.experiments.data.dataset import Dataset, load, no_images
 from detloss.experiments.training.command import Command, CommandError, directory_of
-from detloss.experiments.training.devices import Device
+from detloss.experiments.training.devices import Device, cpu_count
 from detloss.experiments.training.outcome import Outcome, Trial, TrialError
 from tests.support.datasets import Picture, write_yolo
 
@@ -185,7 +184,7 @@ def test_a_command_ends_with_its_worker(tmp_path: Path, number: int) -> None:
 
 def test_the_environment_has_the_devices_and_the_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = "import json, os; print(json.dumps(dict(os.environ))); print('{\"score\": 1}')"
-    command = command_of(tmp_path, program, jobs=os.cpu_count() or 1)
+    command = command_of(tmp_path, program, jobs=cpu_count())
 
     def environment(device: str) -> dict[str, str]:
         run(command, device=Device(device))

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.training import devices
 from detloss.experiments.training.devices import Device, DevicesError, device_groups
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import run_trial
@@ -33,12 +34,22 @@ def gpus(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
 
 def test_without_a_gpu_trials_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus(monkeypatch, 0)
-    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    monkeypatch.setattr(devices, "cpu_count", lambda: 6)
     assert device_groups() == [("cpu",)] * 6
     assert device_groups(2) == [("cpu",)] * 2
     assert device_groups(size=4) == [("cpu",) * 4]
     assert device_groups(size=8) == [("cpu",) * 8], "at least one trial runs"
     assert device_groups(3, 2) == [("cpu", "cpu")] * 3
+
+
+def test_only_the_cores_that_this_process_may_use_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpus(monkeypatch, 0)
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert device_groups() == [("cpu",)]
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def test_gpus_are_grouped_and_assigned_round_robin(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import pickle
 from dataclasses import replace
-from itertools import chain, count
+from itertools import count
 
 import numpy as np
 import pytest
@@ -16,13 +16,7 @@ from detloss.experiments.training.detectors import cells_per_class
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Evaluation
 from detloss.experiments.training.outcome import Outcome, Trial
-from detloss.experiments.training.training_loop import (
-    batch_indices,
-    build,
-    image_batch,
-    measure_speed,
-    run_trial,
-)
+from detloss.experiments.training.training_loop import build, measure_speed, predict, run_trial
 
 BOXES = [loss.name for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX) and loss.from_sizes is None]
 CLASSES = [loss.name for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.QUALITY, Kind.SOFTMAX)]
@@ -89,7 +83,8 @@ def test_training_finds_the_shapes(dataset: Dataset) -> None:
 def test_an_outcome_is_complete_and_can_be_pickled(dataset: Dataset) -> None:
     steps: list[int] = []
     outcome = run_trial(replace(TRIAL, steps=125), dataset, on_progress=lambda step, snapshot=None: steps.append(step))
-    assert steps == list(range(1, 126))
+    assert steps[:125] == list(range(1, 126))
+    assert steps[125:] == [125], "one batch of validation images: a long evaluation reports too"
     assert outcome.curve[-1][0] == 125
     assert 40 <= len(outcome.curve) <= 61
     assert outcome.seconds > 0
@@ -100,24 +95,36 @@ def test_an_outcome_is_complete_and_can_be_pickled(dataset: Dataset) -> None:
     assert pickle.loads(pickle.dumps(outcome)).score == outcome.score
 
 
-def test_every_epoch_is_a_permutation_of_the_samples() -> None:
-    stream = batch_indices(24, seed=1)
-    three = [next(stream) for _ in range(3)]
-    assert [len(batch) for batch in three] == [16] * 3
-    drawn = [*chain.from_iterable(three)]
-    assert sorted(drawn[:24]) == sorted(drawn[24:]) == list(range(24))
-    assert drawn[:24] != drawn[24:]
+def test_an_image_is_predicted_without_padding_beside_larger_ones() -> None:
+    class WholeImage(torch.nn.Module):
+        """Detects one object, as large as the image that it is given."""
+
+        def predict(self, images: torch.Tensor) -> list[dict[str, torch.Tensor]]:
+            box = torch.tensor([[0.0, 0.0, images.shape[3], images.shape[2]]])
+            return [{"boxes": box, "scores": torch.ones(1), "labels": torch.zeros(1, dtype=torch.int64)}] * len(images)
+
+    sizes = [(40, 160), (160, 160), (40, 160), (20, 30)] * 9
+    samples = [
+        Sample(f"{number}", np.zeros((*size, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+        for number, size in enumerate(sizes)
+    ]
+    found = predict(WholeImage(), samples, "cpu")  # type: ignore[arg-type]
+    assert [prediction.boxes.tolist() for prediction in found] == [[[0, 0, width, height]] for height, width in sizes]
 
 
-def test_images_of_a_batch_are_padded_with_black(dataset: Dataset) -> None:
-    images = image_batch(dataset.train[:4], "cpu")
-    assert (images.shape, images.dtype) == ((4, 3, 40, 40), torch.float32)
-    assert images.is_contiguous(memory_format=torch.channels_last)
-    for image, sample in zip(images, dataset.train[:4]):
-        height, width, _ = sample.image.shape
-        expected = torch.from_numpy(sample.image.astype(np.float32) / 255).permute(2, 0, 1)
-        torch.testing.assert_close(image[:, :height, :width], expected)
-        assert not image[:, height:].any()
+def test_all_losses_of_a_seed_have_the_same_augmentation(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[list[float]] = []
+
+    def to_network(pixels: torch.Tensor, device: str) -> torch.Tensor:
+        batches[-1].append(pixels.double().sum().item())
+        return batches_to_network(pixels, device)
+
+    batches_to_network = training_loop.to_network
+    monkeypatch.setattr(training_loop, "to_network", to_network)
+    for augment, trial in ((True, TRIAL), (True, replace(TRIAL, box="l1", cls="ce")), (False, TRIAL)):
+        batches.append([])
+        run_trial(trial, replace(dataset, augment=augment))
+    assert batches[0] == batches[1] != batches[2]
 
 
 def test_cells_are_counted_by_class() -> None:
@@ -178,9 +185,9 @@ def test_the_speed_is_that_of_a_step_and_of_all_images(dataset: Dataset, monkeyp
     monkeypatch.setattr(
         training_loop, "perf_counter", count().__next__
     )  # a second passes between two readings of the clock
-    assert measure_speed(TRIAL, dataset, Device()) == (1, 1)
+    assert measure_speed(TRIAL, dataset, Device()) == (1, 2), "a batch of each of two sizes"
     many = replace(dataset, validation=dataset.validation * 100)
-    assert measure_speed(TRIAL, many, Device()) == (1, 25), "25 batches instead of one"
+    assert measure_speed(TRIAL, many, Device()) == (1, 26), "two sizes of 13 batches each instead of one"
 
 
 def test_ap_is_evaluated_by_size(dataset: Dataset) -> None:

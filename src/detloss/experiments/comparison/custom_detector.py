@@ -19,7 +19,7 @@ from detloss.experiments.comparison.output import Folder
 from detloss.experiments.comparison.plan import MATTERS, ComparisonSettings, Pair, Plan, default_seeds, weight_grid
 from detloss.experiments.comparison.ranking import Ranking
 from detloss.experiments.comparison.session import Session
-from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.dataset import Dataset, SharedDataset
 from detloss.experiments.training.devices import Device, DeviceGroup, device_groups
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import OnProgress
@@ -64,8 +64,9 @@ def compare(
         steps: Passed to ``train``; in the search an eighth of it, rounded up.
         baseline: The loss that the others are compared with; None: the first.
         storage: Database of the finished trainings, sqlite:///FILE or postgresql://...: the same call continues an
-            interrupted comparison, a call with more losses, seeds or other weights trains only what is missing, and processes or machines that make the same call share the trainings. None: a file
-            in ``out``; without ``out``, nothing is kept.
+            interrupted comparison, a call with more losses or seeds or with other weights trains only what is missing,
+            and processes or machines that make the same call share the trainings. None: a file in ``out``; without
+            ``out``, nothing is kept.
         version: A version of everything that the scores depend on beside the other arguments, such as the data.
             Trainings of another version, or with another source of ``train`` as far as Python can read it, are not
             reused.
@@ -85,7 +86,7 @@ def compare(
     Raises:
         ValueError: There is no loss, no seed or a repeated one, a weight is missing or not above 0, steps or jobs are
             below 1, there is no such baseline, or ``train`` cannot be pickled for several jobs.
-        detloss.experiments.comparison.store.StorageError: The database cannot be used.
+        detloss.experiments.comparison.shared_storage.StorageError: The database cannot be used.
 
     Edge cases:
         If ``train`` raises an exception or returns a number that is not finite, the training has failed and the others
@@ -127,11 +128,12 @@ def compare(
     )
     groups = groups_of(jobs, devices)
     with TemporaryDirectory() as temporary:
-        session = Session(Console(), plan, settings, Folder(Path(out or temporary)), function)
+        session = Session(Console(), plan, settings, Folder(Path(out or temporary)), trainer=function)
         if out is None:
             comparison = session.begin(storage, overwrite=False)
             function.prepare(session.dataset)
-            for _ in comparison.run(settings.load_data, groups=groups, run_trial=function, in_process=jobs == 1):
+            dataset = SharedDataset(session.dataset)
+            for _ in comparison.run(dataset, groups=groups, run_trial=function, in_process=jobs == 1):
                 pass
         else:
             comparison, code = session.compare(storage, groups, overwrite=False, in_process=jobs == 1)
@@ -183,6 +185,8 @@ def detector_name(train: TrainFunction[Loss], version: str | None) -> str:
 def groups_of(jobs: int, devices: Sequence[str] | None) -> list[DeviceGroup]:
     """The device of each training that runs at the same time; a single training chooses its device itself."""
     if devices is not None:
+        if not devices:
+            raise ValueError("devices: expected at least one, got none")
         return [(devices[job % len(devices)],) for job in range(jobs)]
     return device_groups(jobs) if jobs > 1 else [("cpu",)]
 

@@ -1,22 +1,21 @@
-"""Databases of a comparison: addresses without their passwords, and a lock for all processes that share one."""
+"""Addresses of databases, without their passwords, and the lock of a folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from zlib import crc32
 
 from filelock import FileLock
-from sqlalchemy import URL, Engine, make_url, text
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 HIDDEN = "***"
 PUBLIC_OPTIONS = {"host", "hostaddr", "port", "user", "dbname", "sslmode", "connect_timeout", "application_name"}
 """Options in the query of an address that are shown; any other may contain a password."""
 
-EXPECTED = "storage: expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+KINDS = ("sqlite", "postgresql", "journal")
+EXPECTED = "storage: expected sqlite:///FILE, FILE.log or postgresql://USER:PASSWORD@HOST/DATABASE"
 LOCK_FILE = ".lock"
 LOCK_TIMEOUT = 120  # seconds; the lock is held for milliseconds
-ADVISORY_LOCK = crc32(b"detloss compare")
 
 
 class AddressError(ValueError):
@@ -24,17 +23,19 @@ class AddressError(ValueError):
 
 
 def parse_address(address: str) -> URL:
-    """Parse the address of an SQLite file or a PostgreSQL database.
+    """Parse the address of an SQLite file, a PostgreSQL database or a journal, which may be a path ending in .log.
 
     Raises:
-        AddressError: It is neither.
+        AddressError: It is none of them.
     """
+    if address.endswith(".log") and "://" not in address:
+        return URL.create("journal", database=address)
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
         raise AddressError(f"{EXPECTED}, got an address that cannot be parsed") from None
     kind = url.get_backend_name()
-    if kind not in ("sqlite", "postgresql"):
+    if kind not in KINDS:
         raise AddressError(f"{EXPECTED}, got one of {kind!r}")
     if url.database in (None, "", ":memory:"):
         raise AddressError(f"{EXPECTED}, got one without a database")
@@ -66,29 +67,6 @@ def secrets_in(url: URL) -> set[str]:
         if name not in PUBLIC_OPTIONS:
             values += [value] if isinstance(value, str) else value
     return {str(value) for value in values if value}
-
-
-@contextmanager
-def database_lock(engine: Engine) -> Iterator[None]:
-    """Hold the lock of a database, which is released if its holder dies.
-
-    Machines can share a PostgreSQL database, so the server holds its lock. The lock of an SQLite file is that of its
-    folder.
-
-    Raises:
-        sqlalchemy.exc.SQLAlchemyError: PostgreSQL does not answer.
-        OSError: The folder is not writable, or the lock was not released in time.
-    """
-    if engine.dialect.name == "postgresql":
-        with engine.begin() as connection:
-            connection.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'"))
-            # The server terminates a holder whose machine has left the network.
-            connection.execute(text(f"SET LOCAL idle_in_transaction_session_timeout = '{LOCK_TIMEOUT}s'"))
-            connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": ADVISORY_LOCK})
-            yield
-    else:
-        with folder_lock(Path(str(engine.url.database)).parent):
-            yield
 
 
 @contextmanager

@@ -1,25 +1,34 @@
 """Folder of a comparison: its plan and settings, one line per result, and results that the database did not accept."""
 
+import csv
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple, fields
+from io import StringIO
 from math import isnan
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 from zipfile import BadZipFile
 
+from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.plan import ComparisonSettings, pair_of
+from detloss.experiments.console import printable
+from detloss.experiments.data.dataset import Problem
 from detloss.experiments.training.outcome import EVALUATED, Outcome, pack, unpack
 
 RESULTS = "results.jsonl"
 PLAN = "plan.json"
 SETTINGS = "settings.json"
 STUDY = "study.db"
+JOURNAL = "study.log"
 REPORT = "report.html"
 STANDINGS = "standings.json"
+PROBLEMS = "problems.csv"
 UNDELIVERED = "undelivered-*.json"
+CHECKPOINTS = "checkpoints"
 """Files of the folder."""
 
 TRIAL_COLUMNS = ("box", "cls", "weight", "seed", "phase", "steps", "detector", "precision")
@@ -40,11 +49,23 @@ class Folder:
         self.path = path
         self.results = path / RESULTS
         self.report = path / REPORT
+        self.journal = path / JOURNAL
+        self.checkpoints = path / CHECKPOINTS
 
     @property
     def study(self) -> str:
-        """Default address of the database."""
-        return f"sqlite:///{self.path / STUDY}"
+        """Default address of the database: the journal of a cluster if there is one, else an SQLite file."""
+        return str(self.journal.resolve()) if self.journal.exists() else f"sqlite:///{self.path / STUDY}"
+
+    @property
+    def has_plan(self) -> bool:
+        """Whether there is a comparison in the folder."""
+        return (self.path / PLAN).exists()
+
+    @property
+    def has_study(self) -> bool:
+        """Whether the database is in the folder."""
+        return self.journal.exists() or (self.path / STUDY).exists()
 
     def begin(self, identity: Mapping[str, Any], plan: Mapping[str, Any] = {}, *, overwrite: bool) -> None:
         """Use the folder for a new comparison, or continue an earlier one with the same plan or another.
@@ -58,8 +79,15 @@ class Folder:
             FolderError: There are results of another comparison; nothing is changed.
             OSError: The folder is not writable.
         """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with folder_lock(self.path):  # of two commands that start together, the second finds the plan of the first
+            self.check_and_write(identity, plan, overwrite=overwrite)
+
+    def check_and_write(self, identity: Mapping[str, Any], plan: Mapping[str, Any], *, overwrite: bool) -> None:
+        """Compare the identity with that in the folder, and write it there with the plan."""
         if overwrite:
-            for pattern in (RESULTS, PLAN, SETTINGS, REPORT, STANDINGS, STUDY, UNDELIVERED):
+            patterns = (RESULTS, PLAN, SETTINGS, REPORT, STANDINGS, PROBLEMS, STUDY, JOURNAL, UNDELIVERED)
+            for pattern in (*patterns, f"{CHECKPOINTS}/*"):
                 for file in [*self.path.glob(pattern), *self.path.glob(f"{pattern}.*.part")]:
                     file.unlink(missing_ok=True)
         file = self.path / PLAN
@@ -72,7 +100,6 @@ class Folder:
                     raise FolderError(f"{self.path} contains the results of another comparison ({change}): {remedy}")
         elif self.results.exists():
             raise FolderError(f"{self.results} contains the results of an earlier run without a {PLAN}: {remedy}")
-        self.path.mkdir(parents=True, exist_ok=True)
         write_atomic(file, json.dumps({**identity, **plan}, indent=1))
 
     def write_results(self, outcomes: Iterable[Outcome]) -> None:
@@ -82,6 +109,16 @@ class Folder:
     def write_standings(self, standings: Mapping[str, Any]) -> None:
         """Write standings.json."""
         write_atomic(self.path / STANDINGS, json.dumps(standings, indent=1, allow_nan=False))
+
+    def write_problems(self, problems: Sequence[Problem]) -> None:
+        """Write problems.csv, with everything that was excluded from the data, if anything was."""
+        if not problems:
+            return
+        table = StringIO()
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow(field.name for field in fields(Problem))
+        rows.writerows(map(printable, astuple(problem)) for problem in problems)
+        write_atomic(self.path / PROBLEMS, table.getvalue())
 
     def save_undelivered(self, outcome: Outcome) -> Path:
         """Save a result that the database did not accept."""

@@ -1,6 +1,6 @@
 """Plan of a comparison: its settings, and its trials in two phases."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -222,6 +222,8 @@ class ComparisonSettings:
         options: Options of the command by name.
         matters: Difference of AP below which two pairs are equal in practice.
         trainer: What trains the detector, in words: the command or function of the user; None: detloss.
+        group: Pattern of the images that stay together; None: every image is alone.
+        augment: Whether training images are augmented.
     """
 
     command: str
@@ -233,12 +235,22 @@ class ComparisonSettings:
     options: Mapping[str, str | int | float]
     matters: float = MATTERS
     trainer: str | None = None
+    group: str | None = None
+    augment: bool = False
 
-    def load_data(self) -> Dataset:
-        """Load the data set; it is empty if the user's trainer does without."""
+    def load_data(self, cache: Path | None, announce: Callable[[str], None]) -> Dataset:
+        """Load the data set, empty if the user's trainer does without; the arguments are those of `load`."""
         if self.trainer is not None and self.data is None:
             return no_images()
-        return load(None if self.data is None else Path(self.data), size=self.size, scenes=self.scenes)
+        return load(
+            None if self.data is None else Path(self.data),
+            size=self.size,
+            scenes=self.scenes,
+            group=self.group,
+            augment=self.augment,
+            cache=cache,
+            announce=announce,
+        )
 
     def with_data(self, data: Path) -> Self:
         """The same settings for a data set that has been moved."""

@@ -17,6 +17,7 @@ from detloss.experiments.comparison.plan import MATTERS, Pair, pair_of
 from detloss.experiments.comparison.statistics import Difference, Estimate, Verdict, draws_of_images, finite
 from detloss.experiments.comparison.weight_fit import WeightFit
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.samples import group_numbers
 from detloss.experiments.training.average_precision import average_precisions
 from detloss.experiments.training.evaluation import Evaluation
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
@@ -264,7 +265,9 @@ class Bootstrap:
     @cached_property
     def draws(self) -> np.ndarray:
         """How often each image is in each sample."""
-        return draws_of_images(self.images)
+        return draws_of_images(
+            group_numbers(self.dataset.validation) if self.dataset.validation else np.arange(self.images)
+        )
 
     @cached_property
     def objects(self) -> np.ndarray:

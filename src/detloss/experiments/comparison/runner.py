@@ -1,20 +1,24 @@
 """Execution of a comparison: trials shared by any number of processes, run in the workers of this one."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
+from math import inf
 from time import monotonic
 
 from detloss.experiments.comparison.output import Folder
 from detloss.experiments.comparison.plan import Plan
-from detloss.experiments.comparison.store import StorageError, TrialStore
+from detloss.experiments.comparison.shared_storage import StorageError
+from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.training import training_loop
 from detloss.experiments.training.devices import DeviceGroup
 from detloss.experiments.training.in_process import InProcess
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.snapshots import Snapshot
-from detloss.experiments.training.training_loop import run_trial
 from detloss.experiments.training.workers import (
+    STALL_TIMEOUT,
     Advanced,
     Event,
     Failed,
@@ -24,7 +28,8 @@ from detloss.experiments.training.workers import (
     Workers,
 )
 
-POLL_INTERVAL = 1.0  # seconds between two attempts to claim a trial for an idle worker
+POLL_INTERVAL = 1.0  # seconds until an idle worker looks for a trial again; then twice as long, and so on
+LOOK_INTERVAL = 5.0  # seconds between two looks at the database at most
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,15 @@ class Comparison(Results):
 
     def receive(self) -> list[Outcome]:
         """Read results that are new in the database, write results.jsonl and return the new results."""
-        new = self.store.results({outcome.trial for outcome in self.outcomes})
+        return self.keep(self.store.results(self.known))
+
+    @property
+    def known(self) -> set[Trial]:
+        """The trials whose results this process has."""
+        return {outcome.trial for outcome in self.outcomes}
+
+    def keep(self, new: list[Outcome]) -> list[Outcome]:
+        """Add results, and write results.jsonl if there are any."""
         self.outcomes.extend(new)
         if new:
             self.folder.write_results(self.outcomes)
@@ -163,8 +176,9 @@ class Comparison(Results):
         load: Callable[[], Dataset],
         *,
         groups: Sequence[DeviceGroup],
-        run_trial: TrialRunner = run_trial,
+        run_trial: TrialRunner | None = None,
         in_process: bool = False,
+        take: int | None = None,
     ) -> Generator[RunEvent, None, None]:
         """Run the trials that no other process runs, until all are finished, and yield the events.
 
@@ -173,8 +187,10 @@ class Comparison(Results):
         Args:
             load: Loads the data; called once in every worker process, so it must be picklable.
             groups: Devices of each trial that runs at the same time, with one process and one torch thread per device.
-            run_trial: Trains and evaluates one trial; must be picklable for worker processes.
+            run_trial: Trains and evaluates one trial, without a limit of time; must be picklable for worker processes.
+                None: that of detloss, with checkpoints in the folder.
             in_process: Whether trials run in this process, one at a time, rather than in worker processes.
+            take: Trials to start at most, without waiting for one; None: all, and those of other processes end first.
 
         Yields:
             The events. Closing the iterator ends the workers and keeps the finished trials.
@@ -184,38 +200,39 @@ class Comparison(Results):
                 recorded when the comparison is continued.
             OSError: The folder is not writable.
         """
-        waiting = False
+        runner = run_trial or partial(training_loop.run_trial, checkpoints=self.folder.checkpoints)
         workers: Workers | InProcess
         if in_process:
-            workers = InProcess(load, run_trial, groups, self.try_heartbeat, self.store.heartbeat_interval)
-        else:
-            workers = Workers(load, run_trial, groups)
+            workers = InProcess(load, runner, groups)
+        else:  # the trainer of a user may report no step
+            workers = Workers(load, runner, groups, STALL_TIMEOUT if run_trial is None else inf)
+        waiting, taken, pause = False, 0, POLL_INTERVAL
         try:
-            with workers:
-                while open_trials := self.store.open_trials():
-                    while workers.available and (trial := self.store.claim()):
-                        waiting = False
-                        workers.submit(trial)
-                        yield Started(trial)
+            with self.store.heartbeats(), workers:
+                while True:
+                    claim = workers.available and (take is None or taken < take)
+                    turn = self.store.turn(self.known, claim=claim)
+                    yield from map(Received, self.keep(turn.outcomes))
+                    if turn.claimed is not None:
+                        waiting, taken, pause = False, taken + 1, POLL_INTERVAL
+                        workers.submit(turn.claimed)
+                        yield Started(turn.claimed)
+                        continue
+                    if not turn.open or (take is not None and not workers.busy):
+                        break
                     if not workers.busy and not waiting:
                         waiting = True
-                        yield Waiting(open_trials)
-                    yield from self.events(workers)
-                    self.store.heartbeat()
-                    yield from map(Received, self.receive())
+                        yield Waiting(turn.open)
+                    yield from self.events(workers, pause if claim else LOOK_INTERVAL)
+                    pause = min(2 * pause, LOOK_INTERVAL)
             yield from map(Received, self.receive())
             self.failures = self.store.failures()
         finally:
             self.store.close()
 
-    def try_heartbeat(self) -> None:
-        """Record a heartbeat of the running trials; if the database does not answer, recording a result will raise."""
-        with suppress(StorageError):
-            self.store.heartbeat()
-
-    def events(self, workers: Workers | InProcess) -> Iterator[RunEvent]:
-        """Yield the events of the workers until a trial has ended or the next heartbeat is due."""
-        due = monotonic() + (POLL_INTERVAL if workers.available else self.store.heartbeat_interval)
+    def events(self, workers: Workers | InProcess, pause: float) -> Iterator[RunEvent]:
+        """Yield the events of the workers until a trial has ended, for `pause` seconds at most."""
+        due = monotonic() + pause
         while (left := due - monotonic()) > 0:
             for event in workers.wait(left):
                 self.record_snapshot(event)

@@ -1,15 +1,17 @@
 """One run of `detloss compare` or `detloss report`, with its terminal output."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 
 import torch
 from rich.console import Console
 
 import detloss
+from detloss.experiments.comparison.database import redacted
 from detloss.experiments.comparison.findings import expected_precision, findings
 from detloss.experiments.comparison.output import STUDY, Folder, FolderError
 from detloss.experiments.comparison.plan import ComparisonSettings, Plan
@@ -22,11 +24,11 @@ from detloss.experiments.comparison.progress import (
 from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
 from detloss.experiments.comparison.report.page import LivePage, write_page
 from detloss.experiments.comparison.runner import Comparison, Results, read_results
+from detloss.experiments.comparison.shared_storage import StorageError, recorded_studies
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.comparison.weight_search import check_search, with_balanced_grids
 from detloss.experiments.console import print_dataset, print_line
-from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.data.shared_memory import SharedDataset
+from detloss.experiments.data.dataset import Dataset, SharedDataset
 from detloss.experiments.training.devices import DeviceGroup
 from detloss.experiments.training.training_loop import check_trials
 from detloss.experiments.training.workers import Advanced, Trainer, exit_code
@@ -40,6 +42,7 @@ class Session:
         plan: The trials.
         settings: The other settings.
         folder: Where results are written.
+        cache: Folder for resized images; None: in the user's folder for caches.
         trainer: The user's command or function that trains the detector; None: detloss trains it.
     """
 
@@ -49,11 +52,12 @@ class Session:
         plan: Plan,
         settings: ComparisonSettings,
         folder: Folder,
+        cache: Path | None = None,
         trainer: Trainer | None = None,
     ) -> None:
         self.console, self.plan, self.settings, self.folder = console, plan, settings, folder
         self.trainer = trainer
-        self.dataset = settings.load_data()
+        self.dataset = settings.load_data(cache, partial(print_line, console))
         self.bootstrap = Bootstrap(self.dataset)
 
     def compare(
@@ -63,6 +67,7 @@ class Session:
         *,
         overwrite: bool,
         in_process: bool = False,
+        take: int | None = None,
     ) -> tuple[Comparison, int]:
         """Run every trial, then print the findings and write the report.
 
@@ -71,15 +76,14 @@ class Session:
             groups: Devices of each trial that runs at the same time.
             overwrite: Whether the results of an earlier run are deleted.
             in_process: Whether trials run in this process, one at a time.
+            take: Number of trials to run at most, without waiting for those of other processes; None: all.
 
         Returns:
             The comparison, and the exit code: that of a signal if one interrupted the run, else 0.
         """
-        load: Callable[[], Dataset] = self.settings.load_data
         if self.dataset.validation:
             print_dataset(self.console, self.dataset)
             check_search(self.plan, self.dataset)
-            load = SharedDataset(self.dataset)
         if self.trainer is None:
             check_trials(self.plan.sample_trials(), self.dataset)
             self.plan = with_balanced_grids(self.plan, self.dataset, groups[0][0])
@@ -95,10 +99,10 @@ class Session:
         with LivePage(self.write_running) as page:
             page.show(comparison.snapshot())
             display = ProgressDisplay(self.console, comparison)
-            run = comparison.run
-            if self.trainer is not None:
-                run = partial(run, run_trial=self.trainer, in_process=in_process)
-            with display, closing(run(load, groups=groups)) as events:
+            run = comparison.run(
+                SharedDataset(self.dataset), groups=groups, run_trial=self.trainer, in_process=in_process, take=take
+            )
+            with display, closing(run) as events:
                 try:
                     for event in events:
                         display.show(event)
@@ -114,10 +118,12 @@ class Session:
         identity = identity_of(self.plan, self.dataset)
         self.folder.begin(identity, self.plan.to_json(), overwrite=overwrite)
         self.folder.write_settings(self.settings)
+        self.folder.write_problems(self.dataset.problems)
         store = TrialStore(storage or self.folder.study, study_name(identity), self.plan, overwrite=overwrite)
         if store.plan != self.plan:
             self.plan = store.plan
             self.folder.begin(identity, self.plan.to_json(), overwrite=False)
+        store.describe({"plan": identity | self.plan.to_json(), "settings": self.settings.to_json()})
         return Comparison(self.plan, store, self.folder)
 
     def rank(self, results: Results) -> Ranking:
@@ -163,7 +169,31 @@ def study_name(identity: Mapping[str, str]) -> str:
     return f"detloss compare {sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]}"
 
 
-def write_report(console: Console, folder: Folder, settings: ComparisonSettings, storage: str | None) -> Results:
+def restore_folder(folder: Folder, storage: str, name: str | None) -> None:
+    """Make the folder of a comparison from its study.
+
+    Args:
+        folder: A new or empty folder.
+        storage: Address of the database.
+        name: Name of the study, if the database has several.
+
+    Raises:
+        StorageError: The database cannot be read, or does not have one such study.
+    """
+    studies = recorded_studies(storage)
+    if name is None and len(studies) == 1:
+        [name] = studies
+    if name not in studies:
+        expected = "one comparison" if name is None else f"the study {name!r}"
+        found = ", ".join(f"{study!r}" for study in studies) or "none"
+        raise StorageError(f"storage: expected {expected} in {redacted(storage)}, found {found}: select one by --study")
+    folder.begin(studies[name]["plan"], overwrite=False)
+    folder.write_settings(ComparisonSettings.from_json(studies[name]["settings"]))
+
+
+def write_report(
+    console: Console, folder: Folder, settings: ComparisonSettings, storage: str | None, cache: Path | None
+) -> Results:
     """Write the report of a comparison that has ended, or that is running elsewhere, from its finished trials.
 
     Args:
@@ -171,6 +201,7 @@ def write_report(console: Console, folder: Folder, settings: ComparisonSettings,
         folder: Folder of the comparison.
         settings: Settings of the comparison.
         storage: Address of the database; None: a file in the folder.
+        cache: Folder for resized images; None: in the user's folder for caches.
 
     Raises:
         FolderError: There is no comparison in the folder, or the data have changed.
@@ -178,12 +209,12 @@ def write_report(console: Console, folder: Folder, settings: ComparisonSettings,
     """
     recorded = folder.plan()
     plan = Plan.from_json(recorded)
-    if storage is None and not (folder.path / STUDY).exists():
+    if storage is None and not folder.has_study:
         address = settings.options.get("storage")
         raise FolderError(f"{folder.path}: found no {STUDY} in it: give the --storage of the comparison, {address}")
     identity = {name: value for name, value in recorded.items() if name not in plan.to_json()}
     results = read_results(folder, storage or folder.study, study_name(identity), plan)
-    session = Session(console, plan, settings, folder)
+    session = Session(console, plan, settings, folder, cache)
     found = session.dataset.fingerprint()
     if found != identity["data"]:
         data = settings.data or session.dataset.name

@@ -65,10 +65,20 @@ def finite(number: float) -> float | None:
     return number if isfinite(number) else None
 
 
-def draws_of_images(images: int) -> np.ndarray:
-    """Draw bootstrap samples of the images; (draws, images): how often each image is drawn."""
+def draws_of_images(groups: np.ndarray) -> np.ndarray:
+    """Draw bootstrap samples of groups of images.
+
+    Args:
+        groups: (images,): the number of the group of each image, from 0 without gaps; images of a group are drawn
+            together.
+
+    Returns:
+        (draws, images): how often each image is drawn.
+    """
     random = np.random.default_rng(RANDOM_SEED)
-    return random.multinomial(images, np.full(images, 1 / images), size=DRAWS)
+    count = int(groups.max()) + 1
+    drawn: np.ndarray = random.multinomial(count, np.full(count, 1 / count), size=DRAWS)[:, groups]
+    return drawn
 
 
 @lru_cache(maxsize=4)

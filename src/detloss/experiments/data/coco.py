@@ -53,7 +53,7 @@ def detect(tree: FileTree) -> Iterator[Path]:
 
 def read(tree: FileTree, source: Path | None = None) -> Listing:
     """Read one json file, or all of a folder; if some name train and val, only those that name a subset."""
-    listing = Listing()
+    listing = Listing(tree.root)
     files = [source] if source else [file for file in detect(tree) if tree.dataset_root(file.parent) == tree.root]
     subset_of_file = {file: subset_of(file.stem) or tree.subset(file) for file in files}
     if has_split(subset_of_file.values()):
@@ -87,7 +87,7 @@ def read_file(tree: FileTree, file: Path, subset: Subset | None, listing: Listin
         listing.exclude(file, WHOLE_FILE, f"is not readable as json: {error}")
         return
     # Of a test set only the names of the images are needed, to exclude them.
-    rows = image_rows(tree, file, subset, content, Listing() if subset == "test" else listing)
+    rows = image_rows(tree, file, subset, content, Listing(tree.root) if subset == "test" else listing)
     if subset != "test":
         name_of_category = read_categories(file, content, listing)
         add_annotations(file, content, rows, name_of_category, listing)

@@ -1,66 +1,36 @@
 """Data set of a comparison: loading, checking and resizing of images and boxes."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import os
+import pickle
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from importlib.util import find_spec
+from mmap import ACCESS_READ, mmap
+from multiprocessing.reduction import DupFd
 from pathlib import Path
-from typing import Literal
+from tempfile import TemporaryFile
+from typing import Any, Literal
+from weakref import finalize
 
 import numpy as np
 
 import detloss
 from detloss.experiments.data import formats
 from detloss.experiments.data.digit_scenes import STYLES, Style, compose
-from detloss.experiments.data.images import ImageError, read_resized_image
-from detloss.experiments.data.records import (
-    WHOLE_FILE,
-    AnnotatedImage,
-    Box,
-    DatasetError,
-    Listing,
-    Problem,
-    box_problem,
-    well_formed,
-)
+from detloss.experiments.data.image_cache import decode
+from detloss.experiments.data.records import DatasetError, Listing, Problem, well_formed
+from detloss.experiments.data.samples import Sample, copies, make_samples
 from detloss.experiments.data.split import Split, split_images
 
-__all__ = ["Dataset", "DatasetError", "Problem", "Sample", "load", "placeholder"]
+__all__ = ["Dataset", "DatasetError", "Problem", "Sample", "SharedDataset", "load", "placeholder"]
 
 LONGER_SIDE = 160
 TRAIN_SCENES = 2000
 VALIDATION_SCENES = 400
-LISTED_PROBLEMS = 10
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One image with its objects.
-
-    Attributes:
-        name: The image's file name.
-        image: Pixels (height, width, 3), uint8.
-        boxes: Rows of the data set's geometry in pixels of `image`, (n, 4) or (n, 5) float32; all have an area.
-        labels: Indices into the data set's class names, (n,) int64.
-        file: The image file, which may be larger than `image`; None for generated scenes.
-        file_size: Width and height of the upright image in the file; None for generated scenes.
-        id: The image's id in a COCO file; None in other formats.
-    """
-
-    name: str
-    image: np.ndarray
-    boxes: np.ndarray
-    labels: np.ndarray
-    file: Path | None = None
-    file_size: tuple[int, int] | None = None
-    id: int | str | None = None
-
-    @property
-    def sides(self) -> np.ndarray:
-        """Widths and heights of the boxes in pixels, of rotated ones along their own sides; (n, 2) float64."""
-        rotated = self.boxes.shape[1] == 5
-        sides = self.boxes[:, 2:4] if rotated else self.boxes[:, 2:] - self.boxes[:, :2]
-        return sides.astype(np.float64)
+LISTED_PROBLEMS = 20
+LONGEST_TEXT = 500  # characters of a problem
 
 
 @dataclass(frozen=True)
@@ -76,6 +46,8 @@ class Dataset:
         split: The rule of the split and the sizes, as a sentence.
         geometry: Of the boxes: corners x1, y1, x2, y2, or rotated cx, cy, w, h, angle.
         class_ids: The ids of the classes in COCO files by name; empty in other formats.
+        warnings: Properties of the data that make results unreliable.
+        augment: Whether training images are flipped, scaled and cropped at random.
     """
 
     name: str
@@ -86,23 +58,72 @@ class Dataset:
     split: str
     geometry: detloss.AxisAligned | detloss.Rotated = field(default_factory=detloss.AxisAligned)
     class_ids: Mapping[str, int | str] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    augment: bool = False
 
     def fingerprint(self) -> str:
-        """A short hash of names, sizes, boxes and classes; pixels are left out, because they vary with the decoder."""
+        """A short hash of the image files, the sizes, boxes and classes, and whether images are augmented.
+
+        Resized pixels are left out, because they vary with the decoder.
+        """
         digest = sha256(repr(self.class_names).encode())
         for samples in (self.train, self.validation):
+            digest.update(repr(len(samples)).encode())
             for sample in samples:
-                digest.update(repr((sample.name, sample.image.shape, sample.labels.tolist())).encode())
+                digest.update(repr((sample.identity, sample.pixels.shape, sample.labels.tolist())).encode())
                 digest.update(sample.boxes.astype("<f4").tobytes())
-        return digest.hexdigest()[:16]
+        return digest.hexdigest()[:16] + " augmented" * self.augment
 
 
-def load(path: Path | None, *, size: int | None = None, scenes: str | None = None) -> Dataset:
+class SharedDataset:
+    """A data set for worker processes. Calling it returns the data set.
+
+    Workers read it from an unlinked temporary file: through a pipe, the start of each would wait for the one before.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        with TemporaryFile() as file:
+            pickle.dump(dataset, file)
+            file.flush()
+            self.hold(os.dup(file.fileno()))
+
+    def hold(self, descriptor: int) -> None:
+        """Keep the file open for the lifetime of this object."""
+        self.descriptor = descriptor
+        finalize(self, os.close, descriptor)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"descriptor": DupFd(self.descriptor)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.hold(state["descriptor"].detach())
+
+    def __call__(self) -> Dataset:
+        """Return the data set."""
+        with mmap(self.descriptor, 0, access=ACCESS_READ) as content:
+            dataset: Dataset = pickle.loads(content)
+        return dataset
+
+
+def quiet(line: str) -> None:
+    """Announce nothing."""
+
+
+def load(
+    path: Path | None,
+    *,
+    size: int | None = None,
+    scenes: str | None = None,
+    group: str | None = None,
+    augment: bool = False,
+    cache: Path | None = None,
+    announce: Callable[[str], None] = quiet,
+) -> Dataset:
     """Read a data set, check it, split it and resize its images.
 
     The format, COCO json, Pascal VOC xml or YOLO txt, is detected. A row that cannot be trained on is excluded and
     listed in `problems`; nothing is repaired. Images are resized to a longer side of `size` pixels, and their boxes
-    with them.
+    with them. Resized images are kept in a file, which all processes map and later calls read.
 
     Args:
         path: A folder, a COCO json file or YOLO's data.yaml; None for scenes generated from the digits and photographs
@@ -111,27 +132,48 @@ def load(path: Path | None, *, size: int | None = None, scenes: str | None = Non
         scenes: Style of the scenes: "digits" (the default), 64 x 64 pixels with one to five digits; "boxes", the same
             with all digits of one class; "sparse", 128 x 128 with one or two small digits; or "rotated", 64 x 64 with
             one to five rotated digits of one class and rotated boxes.
+        group: Regular expression. Images stay on one side of the split whose paths agree in its groups, or in all of
+            its match if it has no groups: "video_[0-9]+" for the frames of videos. Not for generated scenes.
+        augment: Whether training images are flipped, scaled and cropped at random; not for rotated boxes.
+        cache: Folder for resized images; None: in the user's folder for caches.
+        announce: Called with the size and the place of the resized images before they are read.
 
     Returns:
         The data set, with at least one image and one box for training and for validation.
 
     Raises:
-        DatasetError: It is no data set of these formats, or has no images or no boxes for training or for validation.
+        DatasetError: It is no data set of these formats, or has no images or no boxes for training or for validation;
+            an argument is invalid; or the resized images cannot be stored.
     """
+    if augment and find_spec("torchvision") is None:
+        raise DatasetError("augment: expected the package torchvision, found none: pip install 'detloss[torchvision]'")
     if path is None:
         if size is not None:
             raise DatasetError(f"size: expected none for generated scenes, whose size is fixed, got {size}")
-        return generated_scenes(STYLES["digits" if scenes is None else scenes])
+        if group is not None:
+            raise DatasetError(f"group: expected none for generated scenes, got {group!r}")
+        return generated_scenes(STYLES["digits" if scenes is None else scenes], augment=augment)
     if scenes is not None:
         raise DatasetError(f"scenes: expected none for the data {path}, got {scenes!r}")
     longer_side = LONGER_SIDE if size is None else size
     if longer_side < 1:
         raise DatasetError(f"size: expected at least one pixel, got {size}")
+    try:
+        pattern = None if group is None else re.compile(group)
+    except re.error as error:
+        raise DatasetError(f"group: expected a regular expression, got {group!r} ({error})") from error
     listing = formats.read(path)
-    split = split_images(listing)
+    split = split_images(listing, pattern)
     problems = [*listing.problems, *split.problems]
-    train = read_samples(split.train, listing.class_names, longer_side, problems)
-    validation = read_samples(split.validation, listing.class_names, longer_side, problems)
+    images = [*split.train, *split.validation]
+    pixels = decode([image.image for image in images], longer_side, cache, announce) if images else []
+    train, validation = (
+        make_samples(part, pixels_of_part, listing.class_names, problems)
+        for part, pixels_of_part in (
+            (split.train, pixels[: len(split.train)]),
+            (split.validation, pixels[len(split.train) :]),
+        )
+    )
     problems = presentable(path if path.is_dir() else path.parent, problems)
     for samples, purpose in ((train, "training"), (validation, "validation")):
         if not any(len(sample.boxes) for sample in samples):
@@ -146,6 +188,8 @@ def load(path: Path | None, *, size: int | None = None, scenes: str | None = Non
         problems=problems,
         split=well_formed("; ".join([split.rule, sizes(train, validation), *unused, *listing.remarks])) + ".",
         class_ids={well_formed(name): identity for name, identity in listing.class_ids.items()},
+        warnings=copies(train, validation),
+        augment=augment,
     )
 
 
@@ -174,77 +218,23 @@ def placeholder(path: Path | None, scenes: str | None) -> Dataset:
     )
 
 
-def read_samples(
-    images: Sequence[AnnotatedImage], class_names: tuple[str, ...], longer_side: int, problems: list[Problem]
-) -> list[Sample]:
-    """Read and check images; what is excluded is added to the problems."""
-    label_of = {name: label for label, name in enumerate(class_names)}
-    samples = []
-    with ThreadPoolExecutor() as threads:  # Pillow decodes and resizes without Python's lock
-        for image, result in zip(images, threads.map(lambda image: read_pixels(image, longer_side), images)):
-            if isinstance(result, Problem):
-                problems.append(result)
-            else:
-                samples.append(make_sample(image, *result, label_of, problems))
-    return samples
-
-
-def read_pixels(image: AnnotatedImage, longer_side: int) -> tuple[np.ndarray, tuple[int, int]] | Problem:
-    """The pixels of a resized image and its original size, or its problem."""
-    try:
-        pixels, size = read_resized_image(image.image, longer_side)
-    except ImageError as error:
-        return Problem(str(image.image), WHOLE_FILE, str(error))
-    if image.declared_size in (None, size):
-        return np.array(pixels), size
-    declared, width, height = "{} x {}".format(*image.declared_size), *size
-    message = f"expected {declared} pixels as annotated, got an upright image of {width} x {height}"
-    return Problem(str(image.source), f"size of {image.image.name}", message)
-
-
-def make_sample(
-    image: AnnotatedImage, pixels: np.ndarray, size: tuple[int, int], label_of: dict[str, int], problems: list[Problem]
-) -> Sample:
-    """Combine an image with its valid boxes, resized as it was."""
-    boxes, labels = [], []
-    for annotation in image.annotations:
-        box = annotation.box if image.unit == "pixels" else scaled(annotation.box, *size)
-        problem = box_problem(box, *size)
-        if problem is None:
-            boxes.append(box)
-            labels.append(label_of[annotation.class_name])
-        else:
-            problems.append(Problem(str(image.source), annotation.row, problem))
-    height, width, _ = pixels.shape
-    scale = np.array([width, height] * 2) / np.array(size * 2)
-    return Sample(
-        name=well_formed(image.image.name),
-        image=pixels,
-        boxes=(np.array(boxes).reshape(-1, 4) * scale).astype(np.float32),
-        labels=np.array(labels, dtype=np.int64),
-        file=image.image,
-        file_size=size,
-        id=image.id,
-    )
-
-
-def scaled(fractions: Box, width: int, height: int) -> Box:
-    """Convert a box from fractions of the image to pixels."""
-    x1, y1, x2, y2 = fractions
-    return x1 * width, y1 * height, x2 * width, y2 * height
-
-
 def presentable(folder: Path, problems: Iterable[Problem]) -> list[Problem]:
-    """List each problem once, with its file relative to the folder of the data set, in printable characters."""
+    """List each problem once, with its file relative to the folder of the data set, in short and printable texts."""
     return [
         Problem(
-            well_formed(file.relative_to(folder).as_posix() if file.is_relative_to(folder) else problem.file),
-            well_formed(problem.row),
-            well_formed(problem.message),
+            presentable_text(file.relative_to(folder).as_posix() if file.is_relative_to(folder) else problem.file),
+            presentable_text(problem.row),
+            presentable_text(problem.message),
         )
         for problem in dict.fromkeys(problems)
         for file in [Path(problem.file)]
     ]
+
+
+def presentable_text(text: str) -> str:
+    """A text that every encoding has, shortened if it is very long."""
+    text = well_formed(text)
+    return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]}..."
 
 
 def explanation(listing: Listing, split: Split) -> str:
@@ -275,8 +265,10 @@ def sizes(train: list[Sample], validation: list[Sample]) -> str:
     )
 
 
-def generated_scenes(style: Style) -> Dataset:
+def generated_scenes(style: Style, *, augment: bool) -> Dataset:
     """Generate the training and validation scenes of a style."""
+    if augment and style.rotated:
+        raise DatasetError("augment: expected axis-aligned boxes, got rotated scenes")
     train = scene_samples("train", TRAIN_SCENES, style)
     validation = scene_samples("validation", VALIDATION_SCENES, style)
     return Dataset(
@@ -287,6 +279,7 @@ def generated_scenes(style: Style) -> Dataset:
         problems=[],
         split=f"By the writers of the digits; {sizes(train, validation)}.",
         geometry=detloss.Rotated() if style.rotated else detloss.AxisAligned(),
+        augment=augment,
     )
 
 

@@ -209,11 +209,15 @@ def is_image_folder(folder: Path) -> bool:
 
 
 def walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """List every folder with the names of its files; a folder with several links is listed once."""
+    """List every folder with the names of its files.
+
+    A folder with several links is listed once. A link to a folder that contains the root is ignored.
+    """
+    above = {str(folder) for folder in root.resolve().parents}
     visited = set()
     for path, folders, files in os.walk(root, followlinks=True):
         real = os.path.realpath(path)
-        if real in visited:
+        if real in visited or real in above:
             folders.clear()
             continue
         visited.add(real)

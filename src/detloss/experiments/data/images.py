@@ -2,6 +2,10 @@
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import file_digest
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +23,8 @@ EXIF_ORIENTATION = 0x0112
 TRANSPOSED = frozenset({5, 6, 7, 8})  # orientations that swap width and height
 # A coarse, much faster step first reduces the image to at least this multiple of its final size.
 REDUCING_GAP = 2.0
+# Pillow rejects images of more than 179 million pixels; this many have at most 716 MB without compression.
+MAX_IMAGE_BYTES = 2**30
 
 
 def read_image(file: Path) -> Image.Image:
@@ -31,17 +37,38 @@ def read_image(file: Path) -> Image.Image:
     Raises:
         ImageError: There is no such file, or its pixels cannot be read.
     """
-    return upright(file, None)[0]
+    with opened(file) as (_, image):
+        return upright(image)
 
 
-def read_resized_image(file: Path, longer_side: int) -> tuple[Image.Image, tuple[int, int]]:
-    """Read an image file, resize its longer side, and return the upright size that it had.
+def read_resized_image(file: Path, longer_side: int) -> tuple[Image.Image, tuple[int, int], str]:
+    """Read an image file and resize its longer side.
+
+    Returns:
+        The image, the upright size of the file, and the SHA-256 of the file.
 
     Raises:
         ImageError: There is no such file, or its pixels cannot be read.
     """
-    image, size = upright(file, longer_side)
-    return image.resize(resized(size, longer_side), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP), size
+    with opened(file) as (stream, image):
+        position = stream.tell()
+        stream.seek(0)
+        digest = file_digest(stream, "sha256").hexdigest()
+        stream.seek(position)
+        size = upright_size(image)
+        reduce_decoding(image, longer_side)
+        shown = upright(image)
+    return shown.resize(resized(size, longer_side), Image.Resampling.LANCZOS, reducing_gap=REDUCING_GAP), size, digest
+
+
+def resized_pixels(file: Path, longer_side: int) -> int:
+    """The number of pixels of a resized image, from the header of its file.
+
+    Raises:
+        ImageError: There is no such file, or it has no header of an image.
+    """
+    with opened(file) as (_, image):
+        return math.prod(resized(image.size, longer_side))
 
 
 def resized(size: tuple[int, int], longer_side: int) -> tuple[int, int]:
@@ -51,24 +78,39 @@ def resized(size: tuple[int, int], longer_side: int) -> tuple[int, int]:
     return width, height
 
 
-def upright(file: Path, longer_side: int | None) -> tuple[Image.Image, tuple[int, int]]:
-    """Read the upright image and its size; if a smaller one suffices, a JPEG is decoded at 1/2 to 1/8 of its size."""
+@contextmanager
+def opened(file: Path) -> Iterator[tuple[BufferedReader, Image.Image]]:
+    """Open an image file, without decoding it."""
     if not os.path.isfile(file):
         raise ImageError("image is not a regular file" if os.path.lexists(file) else "image is missing")
     try:
-        with open_with_pillow(file, formats=FORMATS) as image:
-            size = image.size
-            if longer_side is not None:
-                width, height = (math.ceil(side * REDUCING_GAP) for side in resized(size, longer_side))
-                possible = (n for n in (8, 4, 2) if size[0] >= n * width and size[1] >= n * height)
-                scale = next((n for n in possible if size[0] % n == size[1] % n == 0), 1)
-                image.draft(None, (size[0] // scale, size[1] // scale))
-            image.load()
-            if image.getexif().get(EXIF_ORIENTATION) in TRANSPOSED:
-                size = size[::-1]
-            return rgb(ImageOps.exif_transpose(image)), size
+        if (size := os.path.getsize(file)) > MAX_IMAGE_BYTES:
+            raise ImageError(f"expected at most {MAX_IMAGE_BYTES} bytes, got {size}")
+        with file.open("rb") as stream, open_with_pillow(stream, formats=FORMATS) as image:
+            yield stream, image
     except Exception as error:  # Pillow's decoders raise nearly anything for a broken file
         raise ImageError(f"image cannot be read: {error}") from error
+
+
+def upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height after the rotation by the EXIF orientation."""
+    width, height = image.size
+    return (height, width) if image.getexif().get(EXIF_ORIENTATION) in TRANSPOSED else (width, height)
+
+
+def reduce_decoding(image: Image.Image, longer_side: int) -> None:
+    """Decode a JPEG at 1/2, 1/4 or 1/8 of its size, if that suffices for a longer side."""
+    width, height = image.size
+    least = [math.ceil(side * REDUCING_GAP) for side in resized(image.size, longer_side)]
+    possible = (n for n in (8, 4, 2) if width >= n * least[0] and height >= n * least[1])
+    scale = next((n for n in possible if width % n == height % n == 0), 1)
+    image.draft(None, (width // scale, height // scale))
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """Decode an opened image and rotate it upright."""
+    image.load()
+    return rgb(ImageOps.exif_transpose(image))
 
 
 def rgb(image: Image.Image) -> Image.Image:

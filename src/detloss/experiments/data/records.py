@@ -84,6 +84,7 @@ class AnnotatedImage:
         declared_size: Width and height in the annotation file.
         id: Its id in the annotation file, where files have ids.
         unit: Whether boxes are in pixels or in fractions of the image's width and height.
+        group: Name of the images that stay together, such as the frames of a video; "" if it is alone.
     """
 
     image: Path
@@ -93,6 +94,7 @@ class AnnotatedImage:
     declared_size: tuple[int, int] | None = None
     id: int | str | None = None
     unit: Literal["pixels", "fractions"] = "pixels"
+    group: str = ""
 
 
 @dataclass
@@ -100,6 +102,7 @@ class Listing:
     """A data set as its files have it.
 
     Attributes:
+        root: The folder of the data set.
         class_names: Names in the order of their labels.
         class_ids: Ids of the classes by name, where files have ids; of several files, those of the first.
         images: Every image that has a row or a label file, of every subset.
@@ -109,6 +112,7 @@ class Listing:
         found: A description of the folder if there are no images.
     """
 
+    root: Path
     class_names: tuple[str, ...] = ()
     class_ids: dict[str, int | str] = field(default_factory=dict)
     images: list[AnnotatedImage] = field(default_factory=list)

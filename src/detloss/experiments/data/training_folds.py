@@ -5,23 +5,22 @@ from dataclasses import replace
 from zlib import crc32
 
 from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.data.samples import group_numbers
 
 SEARCH_FOLDS = 5
 """Folds of a search for weights, which is evaluated on the first of them."""
 
 
 def assign_folds(samples: Sequence[Sample], folds: int) -> list[int]:
-    """Assign images to folds, in turn, in the order of the checksums of their names.
+    """Assign groups of images to folds, in turn, in the order of the checksums of their names.
 
     The remainder of the checksum is not used, because it may already determine the validation set.
     """
-    order = sorted(
-        range(len(samples)), key=lambda index: (crc32(samples[index].name.encode(errors="backslashreplace")), index)
-    )
-    members = [0] * len(samples)
-    for position, index in enumerate(order):
-        members[index] = position % folds
-    return members
+    groups = group_numbers(samples)
+    names = {number: sample.group or sample.name for number, sample in zip(groups.tolist(), samples)}
+    order = sorted(names, key=lambda number: (crc32(names[number].encode(errors="backslashreplace")), number))
+    fold_of = {number: position % folds for position, number in enumerate(order)}
+    return [fold_of[number] for number in groups.tolist()]
 
 
 def fold_dataset(dataset: Dataset, fold: int, folds: int) -> Dataset:

@@ -54,7 +54,7 @@ def detect(tree: FileTree) -> Iterator[Path]:
 
 def read(tree: FileTree, source: Path | None = None) -> Listing:
     """Read all Pascal VOC xml of a folder."""
-    listing = Listing()
+    listing = Listing(tree.root)
     folders = {file.parent for file in detect(tree) if tree.dataset_root(file.parent) == tree.root}
     all_files = [file for file in tree.regular(".xml") if file.parent in folders]
     files = listed_files(tree, all_files, listing)

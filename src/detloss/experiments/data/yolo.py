@@ -78,7 +78,7 @@ def detect(tree: FileTree) -> Iterator[Path]:
 
 def read(tree: FileTree, source: Path | None = None) -> Listing:
     """Read a folder of images and labels, or the one that a data.yaml describes."""
-    listing = Listing()
+    listing = Listing(tree.root)
     settings = read_settings(tree, source, listing)
     texts = [file for file in tree.regular(".txt") if file.name not in OTHER_TEXTS]
     label_files: dict[Path, list[Path]] = defaultdict(list)
@@ -183,8 +183,9 @@ def images_by_folder(tree: FileTree, label_files: Collection[Path], listing: Lis
 
 def prefer_labels(tree: FileTree, files: list[Path]) -> list[Path]:
     """The label files of an image; of several, those in a folder named labels."""
-    in_labels = [file for file in files if "labels" in tree.relative(file.parent).lower().split("/")]
-    return in_labels if len(files) > 1 and in_labels else files
+    if len(files) < 2:
+        return files
+    return [file for file in files if "labels" in tree.relative(file.parent).lower().split("/")] or files
 
 
 def read_labels(file: Path, class_names: dict[int, str] | None, listing: Listing) -> tuple[Annotation, ...] | None:

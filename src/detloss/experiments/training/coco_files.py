@@ -1,9 +1,11 @@
 """COCO files for training scripts: the images of a data set, and the predictions of a script."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any, TypeGuard
+from uuid import uuid4
 
 import numpy as np
 
@@ -67,7 +69,9 @@ def write_images(file: Path, samples: Sequence[Sample], dataset: Dataset) -> Non
                 }
             )
     categories = [{"id": one, "name": name} for one, name in zip(ids, dataset.class_names)]
-    file.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    part = file.with_suffix(f".{uuid4().hex[:8]}.part")  # scripts of another process may be reading the file
+    part.write_text(json.dumps({"images": images, "annotations": annotations, "categories": categories}))
+    os.replace(part, file)
 
 
 def read_predictions(file: Path, dataset: Dataset) -> list[Prediction]:

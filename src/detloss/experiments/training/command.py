@@ -25,7 +25,7 @@ from detloss.experiments.data.training_folds import search_dataset
 from detloss.experiments.script_trial import VARIABLE, ScriptTrial
 from detloss.experiments.training import process_guard
 from detloss.experiments.training.coco_files import PredictionsError, read_predictions, sizes_in_files, write_images
-from detloss.experiments.training.devices import Device
+from detloss.experiments.training.devices import Device, cpu_count
 from detloss.experiments.training.outcome import Outcome, Phase, Trial, TrialError
 from detloss.experiments.training.training_loop import OnProgress, outcome_of_predictions
 from detloss.experiments.training.workers import describe_exit
@@ -162,7 +162,7 @@ class Command:
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", VARIABLE: str(out / TRIAL_FILE)}
         environment |= visible_devices(device)
         if self.jobs > 1 and device.name == "cpu":
-            environment.setdefault("OMP_NUM_THREADS", str(max((os.cpu_count() or 1) // self.jobs, 1)))
+            environment.setdefault("OMP_NUM_THREADS", str(max(cpu_count() // self.jobs, 1)))
 
         def advance(step: int) -> None:
             if on_progress is not None:

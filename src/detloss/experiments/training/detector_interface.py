@@ -29,6 +29,12 @@ class Detector(Protocol):
     def eval(self) -> object:
         """Switch to evaluation mode."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the parameters and the buffers."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> object:
+        """Set the parameters and the buffers."""
+
     def to(self, device: str) -> object:
         """Move to a device, in place."""
 

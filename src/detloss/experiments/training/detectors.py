@@ -107,7 +107,7 @@ def sized(box: Loss, dataset: Dataset, unit: float = 1.0) -> Loss:
     """Set the options of a box loss that are lengths, in units of so many pixels: the image and the mean object."""
     if box.from_sizes is None:
         return box
-    images = np.array([sample.image.shape[1::-1] for sample in dataset.train])
+    images = np.array([sample.pixels.shape[1::-1] for sample in dataset.train])
     sides = np.concatenate([sample.sides for sample in dataset.train])
     return box.with_sizes(sizes_of(images / unit, sides / unit))
 
@@ -147,7 +147,7 @@ def cell_labels(model: UnitBox | RotatedUnitBox, samples: Sequence[Sample]) -> l
     """Assign labels to the cells of each image, in batches of images of the same size."""
     by_shape: dict[tuple[int, int], list[int]] = defaultdict(list)
     for index, sample in enumerate(samples):
-        height, width, _ = sample.image.shape
+        height, width, _ = sample.pixels.shape
         by_shape[-(-height // model.stride), -(-width // model.stride)].append(index)
     labels: dict[int, Tensor] = {}
     for shape, indices in by_shape.items():
@@ -158,7 +158,6 @@ def cell_labels(model: UnitBox | RotatedUnitBox, samples: Sequence[Sample]) -> l
     return [labels[index] for index in range(len(samples))]
 
 
-def target_of(sample: Sample, device: str = "cpu") -> dict[str, Tensor]:
+def target_of(sample: Sample) -> dict[str, Tensor]:
     """Convert the boxes and labels of a sample to tensors."""
-    boxes, labels = torch.from_numpy(sample.boxes), torch.from_numpy(sample.labels)
-    return {"boxes": boxes.to(device), "labels": labels.to(device)}
+    return {"boxes": torch.from_numpy(sample.boxes), "labels": torch.from_numpy(sample.labels)}

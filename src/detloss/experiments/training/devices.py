@@ -130,7 +130,7 @@ def device_groups(jobs: int | None = None, size: int = 1, *, fabric: bool = True
             ) from error
     devices = all_devices()
     if devices == ["cpu"]:
-        return [("cpu",) * size] * (jobs or max((os.cpu_count() or 1) // size, 1))
+        return [("cpu",) * size] * (jobs or max(cpu_count() // size, 1))
     if size > len(devices):
         raise DevicesError(f"devices-per-trial: expected at most {len(devices)}, the GPUs of this machine, got {size}")
     groups = [tuple(devices[first : first + size]) for first in range(0, len(devices) - size + 1, size)]
@@ -148,6 +148,14 @@ def command_groups(jobs: int | None, size: int) -> list[DeviceGroup]:
     if size > 1:
         raise DevicesError(f"devices-per-trial: expected 1 without a GPU, got {size}")
     return [("cpu",)] * (jobs or 1)
+
+
+def cpu_count() -> int:
+    """Number of CPU cores that this process may use: containers, batch systems and `taskset` restrict them."""
+    import joblib
+
+    count: int = joblib.cpu_count()
+    return count
 
 
 def on_each(devices: DeviceGroup, work: Callable[..., None], *arguments: object) -> None:

@@ -101,7 +101,7 @@ def evaluate(
     objects: list[dict[str, Any]] = []
     detections: list[dict[str, Any]] = []
     for image, (prediction, sample) in enumerate(zip(predictions, samples), start=1):
-        height, width = sample.image.shape[:2]
+        height, width = sample.pixels.shape[:2]
         scale = sqrt(COCO_PIXELS / (height * width))
         images.append({"id": image, "height": height * scale, "width": width * scale})
         for box, label in zip(coco_boxes(sample.boxes, scale, geometry), sample.labels.tolist()):

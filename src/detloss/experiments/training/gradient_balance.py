@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import islice
 
 import torch
 from torch import Tensor, nn
 
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training.detectors import target_of
+from detloss.experiments.training.batches import to_network, training_batches
 from detloss.experiments.training.outcome import Trial
-from detloss.experiments.training.training_loop import batch_indices, build, image_batch, losses_of
+from detloss.experiments.training.training_loop import build, losses_of
 
 BATCHES = 2
 
@@ -34,9 +33,9 @@ def balanced_weight(trial: Trial, dataset: Dataset, device: str = "cpu") -> floa
     model.train()
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     norms = torch.zeros(2, dtype=torch.float64)
-    for indices in islice(batch_indices(len(dataset.train), trial.seed), BATCHES):
-        batch = [dataset.train[index] for index in indices]
-        terms = model.loss(image_batch(batch, device), [target_of(sample, device) for sample in batch])
+    for pixels, targets in training_batches(dataset.train, trial.seed, BATCHES, augment=dataset.augment).on("cpu"):
+        moved = [{name: value.to(device) for name, value in target.items()} for target in targets]
+        terms = model.loss(to_network(pixels, device), moved)
         norms += shared_norms([terms["classification"], terms["box"]], parameters)
     classification, box = norms
     return (classification / box).item()

@@ -1,9 +1,7 @@
 """Trials in this process, one after another, in place of worker processes."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from threading import Event as ThreadEvent
-from threading import Thread
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from time import sleep
 from types import TracebackType
 
@@ -20,8 +18,6 @@ class InProcess(AbstractContextManager["InProcess"]):
         load: Loads the data.
         run_trial: Trains and evaluates one trial; it may be a closure.
         groups: One device.
-        heartbeat: Called regularly, from another thread, while a trial runs.
-        interval: Seconds between the heartbeats.
     """
 
     def __init__(
@@ -29,12 +25,9 @@ class InProcess(AbstractContextManager["InProcess"]):
         load: Callable[[], Dataset],
         run_trial: TrialRunner,
         groups: Sequence[DeviceGroup],
-        heartbeat: Callable[[], None],
-        interval: float,
     ) -> None:
         self.dataset, self.run_trial = load(), run_trial
         self.device = Device(groups[0][0])
-        self.heartbeat, self.interval = heartbeat, interval
         self.busy: list[Trial] = []
 
     def __exit__(
@@ -56,8 +49,7 @@ class InProcess(AbstractContextManager["InProcess"]):
         if not self.busy:
             sleep(seconds)
             return []
-        with self.heartbeats():
-            return [self.result_of(self.busy.pop())]
+        return [self.result_of(self.busy.pop())]
 
     def result_of(self, trial: Trial) -> Finished | Failed:
         """Run a trial; an exception fails it."""
@@ -65,20 +57,3 @@ class InProcess(AbstractContextManager["InProcess"]):
             return Finished(self.run_trial(trial, self.dataset, device=self.device))
         except Exception as error:
             return failure_of(trial, error)
-
-    @contextmanager
-    def heartbeats(self) -> Iterator[None]:
-        """Send heartbeats from a thread."""
-        ended = ThreadEvent()
-
-        def send() -> None:
-            while not ended.wait(self.interval):
-                self.heartbeat()
-
-        thread = Thread(target=send, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()

@@ -1,22 +1,24 @@
 """Training and evaluation of one trial."""
 
 import ctypes
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from time import perf_counter
 from typing import Protocol, get_args
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.data.training_folds import search_dataset
 from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
+from detloss.experiments.training.batches import same_size_batches, to_network, training_batches
+from detloss.experiments.training.checkpoints import Checkpoint
 from detloss.experiments.training.detector_interface import Detector
-from detloss.experiments.training.detectors import DETECTORS, check_geometry, target_of
+from detloss.experiments.training.detectors import DETECTORS, check_geometry
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Prediction, evaluate
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
@@ -24,7 +26,6 @@ from detloss.experiments.training.snapshots import Snapshot, SnapshotSchedule, e
 from detloss.types import Precision
 
 # The same settings for all losses, so that a comparison compares nothing else.
-BATCH = 16
 WEIGHT_DECAY = 0.05
 WARM_UP = 0.3  # fraction of the steps in which the learning rate rises
 MAX_GRADIENT_NORM = 10.0
@@ -37,7 +38,10 @@ KEPT_IMAGES = 48  # validation images whose predictions are kept, for the report
 
 
 class OnProgress(Protocol):
-    """Callback after every step, with the number of steps done and the snapshot if one was made."""
+    """Callback after every step, with the number of steps done and the snapshot if one was made.
+
+    It is also called during the evaluation: a trial without a call for ten minutes counts as hung.
+    """
 
     def __call__(self, step: int, snapshot: Snapshot | None = None) -> None: ...
 
@@ -47,7 +51,12 @@ class DetectorError(Exception):
 
 
 def run_trial(
-    trial: Trial, dataset: Dataset, *, device: Device = Device(), on_progress: OnProgress | None = None
+    trial: Trial,
+    dataset: Dataset,
+    *,
+    device: Device = Device(),
+    on_progress: OnProgress | None = None,
+    checkpoints: Path | None = None,
 ) -> Outcome:
     """Train a detector with the losses of a trial and evaluate it: in a search on training images that are held out.
 
@@ -59,6 +68,7 @@ def run_trial(
         dataset: Training and validation images.
         device: Device to train on.
         on_progress: Called after every step.
+        checkpoints: Folder of checkpoints, from which an interrupted trial continues; None: there are none.
 
     Returns:
         The outcome.
@@ -68,10 +78,19 @@ def run_trial(
         FloatingPointError: A loss or its gradient is not finite.
     """
     losses = losses_of(trial)
-    if trial.phase is Phase.SEARCH:
-        return train_and_evaluate(*losses, trial, search_dataset(dataset), device=device, on_progress=on_progress)
-    schedule = SnapshotSchedule(dataset, trial.steps)
-    return train_and_evaluate(*losses, trial, dataset, device=device, on_progress=on_progress, schedule=schedule)
+    search = trial.phase is Phase.SEARCH
+    checkpoint = Checkpoint(trial, checkpoints)
+    outcome = train_and_evaluate(
+        *losses,
+        trial,
+        search_dataset(dataset) if search else dataset,
+        device=device,
+        on_progress=on_progress,
+        schedule=None if search else SnapshotSchedule(dataset, trial.steps),
+        checkpoint=checkpoint,
+    )
+    checkpoint.remove()
+    return outcome
 
 
 def train_and_evaluate(
@@ -83,30 +102,30 @@ def train_and_evaluate(
     device: Device,
     on_progress: OnProgress | None,
     schedule: SnapshotSchedule | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Outcome:
     """Run a trial with these losses, whose options may differ from the catalog's, and make snapshots."""
     prepare_process()
-    start = perf_counter()
+    state = checkpoint or Checkpoint(trial)
     model = build(box, cls, trial, dataset)
     model.to(device.name)
-    snapshots: list[Snapshot] = []
 
     def after_step(step: int) -> None:
         new: list[Snapshot] = []
         if schedule is not None and step in schedule.steps[:-1]:
             new.append(schedule.snapshot(step, predict(model, schedule.samples, device.name)))
             model.train()
-        snapshots.extend(new)
+        state.snapshots.extend(new)
         if on_progress is not None:
             on_progress(step, *new)
 
-    curve = train(model, dataset.train, trial, device, after_step)
-    predictions = predict(model, dataset.validation, device.name)
-    seconds = perf_counter() - start
+    curve = train(model, dataset, trial, device, after_step, state)
+    predictions = predict(model, dataset.validation, device.name, on_batch=lambda: after_step(trial.steps))
+    seconds = state.seconds
     if schedule is not None:
-        snapshots.append(schedule.snapshot(trial.steps, [predictions[image] for image in schedule.images]))
+        state.snapshots.append(schedule.snapshot(trial.steps, [predictions[image] for image in schedule.images]))
     outcome = outcome_of_predictions(trial, predictions, dataset, seconds)
-    return replace(outcome, curve=curve, snapshots=snapshots)
+    return replace(outcome, curve=curve, snapshots=state.snapshots)
 
 
 def outcome_of_predictions(
@@ -133,11 +152,11 @@ def measure_speed(trial: Trial, dataset: Dataset, device: Device) -> tuple[float
     model = build(*losses_of(trial), trial, dataset)
     model.to(device.name)
     times: list[float] = []
-    train(model, dataset.train, replace(trial, steps=TIMED_STEPS), device, lambda step: times.append(perf_counter()))
+    train(model, dataset, replace(trial, steps=TIMED_STEPS), device, lambda step: times.append(perf_counter()))
+    batches = same_size_batches(dataset.validation).indices
     start = perf_counter()
-    predict(model, dataset.validation[:BATCH], device.name)
-    validation_batches = -(-len(dataset.validation) // BATCH)
-    return (times[-1] - times[0]) / (TIMED_STEPS - 1), (perf_counter() - start) * validation_batches
+    predict(model, [dataset.validation[index] for index in batches[0]], device.name)
+    return (times[-1] - times[0]) / (TIMED_STEPS - 1), (perf_counter() - start) * len(batches)
 
 
 def prepare_process() -> None:
@@ -182,9 +201,14 @@ def build(box: Loss, cls: Loss, trial: Trial, dataset: Dataset) -> Detector:
 
 
 def train(
-    model: Detector, samples: Sequence[Sample], trial: Trial, device: Device, on_step: Callable[[int], None]
+    model: Detector,
+    dataset: Dataset,
+    trial: Trial,
+    device: Device,
+    on_step: Callable[[int], None],
+    checkpoint: Checkpoint | None = None,
 ) -> list[tuple[int, float, float]]:
-    """Train the model and return the curve of its losses."""
+    """Train the model, from a checkpoint if there is one, and return the curve of its losses."""
     loss_function = device.loss_function(model)
     kind = torch.device(device.name).type
     precision = torch.autocast(kind, torch.bfloat16) if trial.precision == "bfloat16" else nullcontext()
@@ -192,14 +216,16 @@ def train(
     optimizer = torch.optim.AdamW(model.parameters(), rate, weight_decay=WEIGHT_DECAY, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=trial.steps, pct_start=WARM_UP)
     interval = -(-trial.steps // POINTS_OF_CURVE)  # steps between two points of the curve
-    curve: list[tuple[int, float, float]] = []
-    recent: list[Tensor] = []
+    state = checkpoint or Checkpoint(trial)
+    state.restore(model, optimizer, schedule)
+    curve, recent = state.curve, state.recent
     model.train()
-    for step, indices in zip(range(1, trial.steps + 1), batch_indices(len(samples), trial.seed)):
-        batch = [samples[index] for index in indices]
-        images = image_batch(batch, device.name)[device.shard]
+    batches = training_batches(dataset.train, trial.seed, trial.steps, augment=dataset.augment)
+    for step, (pixels, targets) in enumerate(batches.on(device.name, first=state.step), start=state.step + 1):
+        images = to_network(pixels[device.shard], device.name)
+        moved = [{name: value.to(device.name) for name, value in target.items()} for target in targets[device.shard]]
         with precision:
-            terms = loss_function(images, [target_of(sample, device.name) for sample in batch[device.shard]])
+            terms = loss_function(images, moved)
         optimizer.zero_grad()
         torch.autograd.backward(terms["classification"] + terms["box"])
         norm = nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
@@ -214,37 +240,22 @@ def train(
             curve.append((step, classification, box))
             recent.clear()
         on_step(step)
+        if device.is_main:
+            state.save_if_due(step, model, optimizer, schedule)
     return curve
 
 
-def batch_indices(samples: int, seed: int) -> Iterator[list[int]]:
-    """Yield the indices of each batch, endlessly; each epoch is a random permutation of the samples."""
-    generator = torch.Generator().manual_seed(seed)
-    remaining: list[int] = []
-    while True:
-        while len(remaining) < BATCH:
-            remaining += torch.randperm(samples, generator=generator).tolist()
-        yield remaining[:BATCH]
-        del remaining[:BATCH]
-
-
-def image_batch(samples: Sequence[Sample], device: str) -> Tensor:
-    """Stack images to a batch in [0, 1], padded with black to the largest."""
-    height = max(sample.image.shape[0] for sample in samples)
-    width = max(sample.image.shape[1] for sample in samples)
-    pixels = np.zeros((len(samples), height, width, 3), np.uint8)
-    for image, sample in zip(pixels, samples):
-        image[: sample.image.shape[0], : sample.image.shape[1]] = sample.image
-    channels_last = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2)  # the faster layout for convolutions
-    return channels_last / 255
-
-
-def predict(model: Detector, samples: Sequence[Sample], device: str) -> list[Prediction]:
-    """Predict images, batch by batch."""
+def predict(
+    model: Detector, samples: Sequence[Sample], device: str, on_batch: Callable[[], None] | None = None
+) -> list[Prediction]:
+    """Predict images in batches of the same size."""
     model.eval()
-    predictions: list[Prediction] = []
-    for first in range(0, len(samples), BATCH):
-        for found in model.predict(image_batch(samples[first : first + BATCH], device)):
+    batches = same_size_batches(samples)
+    predictions: dict[int, Prediction] = {}
+    for indices, (pixels, _) in zip(batches.indices, batches.on(device)):
+        for index, found in zip(indices, model.predict(to_network(pixels, device)), strict=True):
             boxes, scores, labels = (found[key].cpu().numpy() for key in ("boxes", "scores", "labels"))
-            predictions.append(Prediction(boxes, scores, labels))
-    return predictions
+            predictions[index] = Prediction(boxes, scores, labels)
+        if on_batch is not None:
+            on_batch()
+    return [predictions[index] for index in range(len(samples))]

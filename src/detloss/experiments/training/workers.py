@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from time import monotonic
 from traceback import format_exception, format_exception_only
 from types import FrameType, TracebackType
 from typing import Any, Protocol, Self
@@ -21,6 +22,15 @@ from detloss.experiments.training.snapshots import Snapshot
 from detloss.experiments.training.training_loop import OnProgress
 
 EXIT_TIMEOUT = 5.0  # seconds for an idle process to exit by itself
+STALL_TIMEOUT = 600.0  # seconds without an event of a trial after which its process counts as hung
+SIGNAL_DELAY = 0.2  # seconds between the death of a worker and the arrival of the signal that ended both
+
+
+MAIN_GUARD = "its messages are above; a script that starts workers needs `if __name__ == '__main__':`"
+
+
+class WorkersError(Exception):
+    """No worker process can start."""
 
 
 class TrialRunner(Protocol):
@@ -46,8 +56,13 @@ class Started:
 
 
 @dataclass(frozen=True)
+class Loaded:
+    """A worker has loaded the data."""
+
+
+@dataclass(frozen=True)
 class Advanced:
-    """A trial finished a training step, at some of them with a snapshot."""
+    """A trial finished a training step, at some of them with a snapshot, or a part of its evaluation."""
 
     trial: Trial
     step: int
@@ -94,17 +109,18 @@ Event = Started | Advanced | Finished | Failed
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, with which batch systems, Docker and `timeout` end a process."""
+    """SIGTERM, with which batch systems, Docker and `timeout` end a process, or SIGUSR2, with which SLURM warns it."""
 
 
 SIGNAL_DEFAULTS: dict[signal.Signals, Any] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,
+    signal.SIGUSR2: signal.SIG_DFL,
 }
 
 
 class Interrupts(AbstractContextManager["Interrupts"]):
-    """Handler that defers SIGINT and SIGTERM until `check`; `reader` becomes readable when a signal arrives.
+    """Handler that defers SIGINT, SIGTERM and SIGUSR2 until `check`; `reader` becomes readable when a signal arrives.
 
     An exception raised at an arbitrary point could be lost in a destructor, or leave a started process unrecorded. A
     second signal raises immediately. Signals with another handler are left alone, and outside the main thread none is
@@ -146,7 +162,7 @@ class Interrupts(AbstractContextManager["Interrupts"]):
     def check(self) -> None:
         """Raise KeyboardInterrupt or Terminated if a signal was received."""
         if self.received is not None:
-            raise Terminated if self.received == signal.SIGTERM else KeyboardInterrupt
+            raise KeyboardInterrupt if self.received == signal.SIGINT else Terminated
 
 
 def exit_code(interruption: KeyboardInterrupt) -> int:
@@ -168,18 +184,24 @@ class Worker:
 
     def submit(self, trial: Trial) -> None:
         """Send a trial to the process."""
-        self.trial = trial
+        self.trial, self.silence = trial, 0.0
         with suppress(OSError):  # `receive` reports a dead worker
             self.connection.send(trial)
 
-    def receive(self) -> Event:
+    def receive(self) -> Event | Loaded:
         """Wait for the next event."""
+        self.silence = 0.0
         try:
-            event: Event = self.connection.recv()
+            event: Event | Loaded = self.connection.recv()
         except (EOFError, OSError):
-            self.process.join()
+            self.stop(EXIT_TIMEOUT)
             return Failed(self.trial, f"its worker process {describe_exit(self.process.exitcode)}", died=True)
         return event
+
+    def give_up(self) -> Failed:
+        """End a process that is hung or suspended."""
+        self.stop()
+        return Failed(self.trial, f"its worker process reported nothing for {self.silence:.0f} seconds", died=True)
 
     def stop(self, timeout: float = 0.0) -> None:
         """End the process, by force if it has not exited within `timeout` seconds."""
@@ -201,12 +223,19 @@ def describe_exit(code: int | None) -> str:
 class Workers(AbstractContextManager["Workers"]):
     """One process per group of devices, started on demand; leaving the context ends them.
 
-    A trial that raises, or whose worker dies, is reported as failed, and the others continue. Within the context,
-    SIGINT and SIGTERM raise in `wait` only.
+    A trial that raises, or whose worker dies or reports nothing for a while, is reported as failed, and the others
+    continue. Within the context, SIGINT and SIGTERM raise in `wait` only.
     """
 
-    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, groups: Sequence[DeviceGroup]) -> None:
-        self.load, self.run_trial = load, run_trial
+    def __init__(
+        self,
+        load: Callable[[], Dataset],
+        run_trial: TrialRunner,
+        groups: Sequence[DeviceGroup],
+        stall_timeout: float = STALL_TIMEOUT,
+    ) -> None:
+        self.load, self.run_trial, self.stall_timeout = load, run_trial, stall_timeout
+        self.loaded = False
         self.free = list(reversed(groups))
         self.busy: list[Worker] = []
         self.idle: list[Worker] = []
@@ -243,12 +272,29 @@ class Workers(AbstractContextManager["Workers"]):
 
         Raises:
             KeyboardInterrupt: SIGINT or SIGTERM, now or since the last call.
+            WorkersError: A worker ended before any had loaded the data.
         """
-        ready = wait([self.interrupts.reader, *(worker.connection for worker in self.busy)], timeout=max(seconds, 0.0))
+        start, limit = monotonic(), max(seconds, 0.0)
+        ready = wait([self.interrupts.reader, *(worker.connection for worker in self.busy)], timeout=limit)
+        waited = min(monotonic() - start, limit)  # without the time in which this process was suspended
         self.interrupts.check()
-        events = []
-        for worker in [worker for worker in self.busy if worker.connection in ready]:
-            event = worker.receive()
+        events: list[Event] = []
+        for worker in list(self.busy):
+            if worker.connection in ready:
+                event = worker.receive()
+            else:
+                worker.silence += waited
+                if worker.silence <= self.stall_timeout:
+                    continue
+                event = worker.give_up()
+            if isinstance(event, Loaded):
+                self.loaded = True
+                continue
+            if isinstance(event, Failed) and event.died:
+                wait([self.interrupts.reader], timeout=SIGNAL_DELAY)
+                self.interrupts.check()
+                if not self.loaded:
+                    raise WorkersError(f"{event.reason} before it had loaded the data: {MAIN_GUARD}")
             events.append(event)
             if not isinstance(event, Advanced):
                 self.busy.remove(worker)
@@ -270,6 +316,8 @@ def run_trials(device: Device, connection: Connection, load: Callable[[], Datase
     """Run one trial after another; several devices run each trial together."""
     torch.set_num_threads(1)
     dataset = load()
+    if device.is_main:
+        connection.send(Loaded())
     while trial := device.broadcast(next_trial(connection) if device.is_main else None):
         run_and_report(device, connection, trial, dataset, run_trial)
 

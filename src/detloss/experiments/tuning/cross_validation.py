@@ -12,8 +12,7 @@ from filelock import Timeout
 import detloss
 from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import Folder, FolderError, write_atomic
-from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.data.shared_memory import SharedDataset
+from detloss.experiments.data.dataset import Dataset, SharedDataset
 from detloss.experiments.training.detectors import cells_per_class, unitbox_of
 from detloss.experiments.training.devices import device_groups
 from detloss.experiments.training.outcome import Outcome
@@ -195,6 +194,7 @@ def study_in(out: Path, design: Design, dataset: Dataset, *, overwrite: bool) ->
         folder = Folder(out)
         settings = design.settings() | {"data": dataset.fingerprint(), "detloss": detloss.__version__}
         folder.begin(settings, overwrite=overwrite)
+        folder.write_problems(dataset.problems)
         if overwrite:
             for name in (RECORD, PLOT):
                 (out / name).unlink(missing_ok=True)

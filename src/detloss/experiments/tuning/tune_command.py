@@ -44,6 +44,9 @@ from detloss.types import DetectorName, Precision
 @cli_options.devices_per_trial
 @cli_options.size
 @cli_options.scenes
+@cli_options.group
+@cli_options.augment
+@cli_options.cache
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -68,6 +71,9 @@ def tune(
     devices_per_trial: int,
     size: int | None,
     scenes: str | None,
+    group: str | None,
+    augment: bool,
+    cache: Path | None,
     out: Path,
     overwrite: bool,
 ) -> None:
@@ -94,7 +100,16 @@ def tune(
         groups = devices.device_groups(jobs, devices_per_trial)
         with TuningDisplay(console, groups) as display:
             tuned = run(
-                partial(load, data, size=size, scenes=scenes),
+                partial(
+                    load,
+                    data,
+                    size=size,
+                    scenes=scenes,
+                    group=group,
+                    augment=augment,
+                    cache=cache,
+                    announce=partial(print_line, console),
+                ),
                 box=box.name,
                 cls=cls.name,
                 over=over,
@@ -124,7 +139,8 @@ def tune(
     for name, kind in ((RECORD, "numbers"), (PLOT, "plot")):
         print_line(console, f"{kind}: {out / name}")
     for failure in tuned.failures:
-        click.echo(f"\n{failure.trial} failed: {failure.reason}\n{failure.details}".rstrip(), err=True)
+        report = f"\n{failure.trial} failed: {failure.reason}\n{failure.details}".rstrip()
+        click.echo(printable(report), err=True)
     if tuned.failures:
         raise click.ClickException(
             f"{len(tuned.failures)} of {trials} candidates failed; the same command resumes them."

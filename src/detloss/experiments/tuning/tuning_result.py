@@ -8,6 +8,7 @@ import numpy as np
 
 from detloss.experiments.comparison.statistics import Difference, Estimate, Verdict, draws_of_images, finite
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.samples import group_numbers
 from detloss.experiments.data.training_folds import assign_folds
 from detloss.experiments.training.average_precision import average_precisions
 from detloss.experiments.training.workers import Failed
@@ -127,7 +128,7 @@ def difference_over_folds(best: Candidate, start: Candidate, dataset: Dataset) -
     """
     if best.number == start.number:
         return Difference(0.0, 0.0, 0.0)
-    draws, folds = draws_of_images(len(dataset.train)), len(start.outcomes)
+    draws, folds = draws_of_images(group_numbers(dataset.train)), len(start.outcomes)
     members = np.array(assign_folds(dataset.train, folds))
     objects = np.stack([np.bincount(sample.labels, minlength=len(dataset.class_names)) for sample in dataset.train])
     drawn = [

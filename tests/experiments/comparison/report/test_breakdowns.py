@@ -231,7 +231,7 @@ def test_positives_are_those_of_an_instrumented_training(seed: int) -> None:
         assert isinstance(model, nn.Module)
         model.normalizer = recorder = RecordingNormalizer(model.normalizer)
         model.register_forward_hook(lambda _, inputs, plane: cells.append(plane[:, 0].numel()))
-        train(model, dataset.train, trial, Device(), lambda step: None)
+        train(model, dataset, trial, Device(), lambda step: None)
         counts += recorder.counts[1::2]  # first the objects, then the positive cells
         values += recorder.values[1::2]
     found = positives([*trials, replace(trials[0], box="l1")], dataset)

@@ -141,7 +141,7 @@ def test_a_damaged_undelivered_result_is_an_error_with_a_remedy(finished: Path, 
     assert detloss(*WORDS, "--out", finished).exit_code == 0
 
 
-def read_strange(path: Path | None, *, size: int | None, scenes: str | None) -> Dataset:
+def read_strange(path: Path | None, **options: object) -> Dataset:
     """Names as an archive or an attacker may bring them: not UTF-8, and with commands for the terminal."""
     data = small_dataset()
     samples = [type(sample)(f"{sample.name}\udcff", *list(vars(sample).values())[1:]) for sample in data.validation]

@@ -9,6 +9,7 @@ from detloss.experiments.comparison.plan import Pair
 from detloss.experiments.comparison.ranking import Ranking, Standing, Summary
 from detloss.experiments.comparison.statistics import Difference, Estimate, Verdict, draws_of_images
 from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.data.samples import group_numbers
 from detloss.experiments.training.average_precision import THRESHOLDS
 
 MIN_IMAGES = 10  # with an object of a group; a bootstrap of fewer images is meaningless
@@ -34,7 +35,7 @@ class Grouping:
 def fraction_of_image(sample: Sample) -> np.ndarray:
     """The area of each object as a fraction of its image."""
     width, height = sample.sides.T
-    image_height, image_width = sample.image.shape[:2]
+    image_height, image_width = sample.pixels.shape[:2]
     fraction: np.ndarray = width * height / (image_height * image_width)
     return fraction
 
@@ -117,7 +118,7 @@ class Breakdown:
 
 def breakdowns(ranking: Ranking, dataset: Dataset) -> list[Breakdown]:
     """Compare the pairs group by group."""
-    draws = draws_of_images(len(dataset.validation))
+    draws = draws_of_images(group_numbers(dataset.validation))
     return [breakdown(grouping, ranking, dataset, draws) for grouping in GROUPINGS]
 
 

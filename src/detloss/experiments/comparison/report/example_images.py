@@ -81,7 +81,7 @@ class EmbeddedImage:
 
 def embedded_image(sample: Sample, id: str) -> EmbeddedImage:
     """Encode a validation image, from its file if that still exists."""
-    height, width, _ = sample.image.shape
+    height, width, _ = sample.pixels.shape
     picture = Image.fromarray(sample.image)
     if sample.file is not None:
         with suppress(ImageError):

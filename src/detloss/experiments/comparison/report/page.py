@@ -26,7 +26,7 @@ from detloss.experiments.comparison.report.example_images import ExampleImages
 from detloss.experiments.comparison.report.positives import positives
 from detloss.experiments.comparison.runner import Results
 from detloss.experiments.console import printable
-from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.dataset import LISTED_PROBLEMS, Dataset
 from detloss.experiments.training.snapshots import Snapshot, evenly_spaced
 
 PACKAGES = ("torch", "numpy", "faster-coco-eval")
@@ -122,6 +122,7 @@ def write_page(
         trial_name=trial_name,
         refresh=REFRESH if running else None,
         dataset=dataset,
+        listed_problems=LISTED_PROBLEMS,
         colors=charts.COLORS,
         styles=styles,
         legend_keys={name: charts.legend_key(series) for name, series in styles.items()},

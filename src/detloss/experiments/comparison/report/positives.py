@@ -10,9 +10,9 @@ from itertools import islice
 import numpy as np
 
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.training.batches import batch_indices
 from detloss.experiments.training.detectors import cell_labels, unitbox_of
 from detloss.experiments.training.outcome import Trial
-from detloss.experiments.training.training_loop import batch_indices
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,13 @@ class Positives:
 
 
 def positives(trials: Iterable[Trial], dataset: Dataset) -> Positives | None:
-    """Count the cells in trials of UnitBox; None for other detectors, which do their own label assignment."""
+    """Count the cells in trials of UnitBox; None for other detectors, which do their own label assignment, and if
+    images are augmented."""
     runs = sorted({(trial.detector, trial.seed, trial.steps) for trial in trials})
-    if {detector for detector, _, _ in runs} != {"unitbox"}:
+    if dataset.augment or {detector for detector, _, _ in runs} != {"unitbox"}:
         return None
     model = unitbox_of(dataset)()
-    sizes = np.array([sample.image.shape[:2] for sample in dataset.train])
+    sizes = np.array([sample.pixels.shape[:2] for sample in dataset.train])
     shapes = -(-sizes // model.stride)
     labels = cell_labels(model, dataset.train)
     positive_cells = np.array([int((of_image < model.num_classes).sum()) for of_image in labels])
