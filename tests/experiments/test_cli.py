@@ -57,32 +57,32 @@ def test_compare_finds_weights_trains_every_pair_and_reports(quick: None, tmp_pa
     assert lines[:3] == [
         "two & a half: Every fifth image; 2 and 2 images.",
         "excluded: labels/<7>.json, annotation 12: box (4, 4, 4, 9) has no area",
-        "plan: 10 trials of 2 steps to select the weights, then 4 trials of 8 steps: 2 pairs on 2 seeds",
+        "plan: 20 or more trials of 1 step to select the weights, then 4 trials of 8 steps: 2 pairs on 2 seeds",
     ]
     assert lines[3].startswith("precision: with 2 seeds, differences of 0.0")
     assert lines[4].startswith("estimate: about ")
-    assert "[1/14] smooth_l1 + focal, weight 0.25, seed 5: AP 0.400, 3 s" in lines
-    for number, (box, seed) in enumerate([("smooth_l1", 5), ("giou", 5), ("smooth_l1", 6), ("giou", 6)], start=11):
-        assert f"[{number}/14] {box} + focal, seed {seed}: AP 0.400, 3 s" in lines
+    assert re.search(r"\[1/24\] smooth_l1 \+ focal, weight [0-9.]+, seed 1000000: AP 0\.400, 3 s", result.output)
+    for number, (box, seed) in enumerate([("smooth_l1", 5), ("giou", 5), ("smooth_l1", 6), ("giou", 6)], start=21):
+        assert f"[{number}/24] {box} + focal, seed {seed}: AP 0.400, 3 s" in lines
     assert "Weights selected by the search" in result.output
-    assert "may lie beyond it: smooth_l1 + focal, giou + focal." in result.output, "of equals the first is chosen"
+    assert "no maximum over the weight: smooth_l1 + focal, giou + focal." in result.output, "all scores are equal"
     assert lines[5] == f"report: {tmp_path / 'report.html'}, which is updated while trials run"
     assert lines[-2] == f"report: {tmp_path / 'report.html'}"
     assert lines[-1] == (
         "Any of smooth_l1 + focal and giou + focal may be the best: their differences are the same on all seeds, so the"
         " variance over the seeds is unknown."
     )
-    assert [record["phase"] for record in records_of(tmp_path)] == ["search"] * 10 + ["compare"] * 4
+    assert [record["phase"] for record in records_of(tmp_path)] == ["search"] * 20 + ["compare"] * 4
     page = (tmp_path / "report.html").read_text()
     assert "detloss compare --seeds 2 --first-seed 5 --steps 8 --jobs 1" in page
     assert "not distinguishable" in page
 
     again = detloss_command(*words)
     assert again.exit_code == 0, again.output
-    assert "finished earlier or by other processes: 14 of 14 trials" in again.output
+    assert "finished earlier or by other processes: 24 of 24 trials" in again.output
     assert "estimate" not in again.output
     assert "[" not in "".join(line for line in again.output.splitlines() if "seed 5: AP" in line)
-    assert len(records_of(tmp_path)) == 14, "nothing is run twice"
+    assert len(records_of(tmp_path)) == 24, "nothing is run twice"
 
 
 def test_given_weights_replace_the_search(quick: None, tmp_path: Path) -> None:
@@ -252,10 +252,20 @@ def test_results_are_overwritten_only_on_request(quick: None, tmp_path: Path) ->
     assert (tmp_path / "results.jsonl").read_text() == "precious\n"
     assert detloss_command(*words, "--steps", 3, "--overwrite").exit_code == 0
     assert "precious" not in (tmp_path / "results.jsonl").read_text()
-    other = detloss_command(*words, "--steps", 4)
+    other = detloss_command(*words, "--steps", 3, "--precision", "bfloat16")
     assert other.exit_code == 1
-    assert "steps: expected 3 as in the earlier run, got 4" in other.output
+    assert "precision: expected float32 as in the earlier run, got bfloat16" in other.output
     assert len(records_of(tmp_path)) == 1
+
+
+def test_a_comparison_grows(quick: None, tmp_path: Path) -> None:
+    words = ("compare", "--weights", "giou=1", "--steps", 3, "--jobs", 1, "--out", tmp_path)
+    assert detloss_command(*words, "--box", "l1,giou", "--seeds", 2).exit_code == 0
+    for boxes, seeds, finished, number in (("l1,giou", 3, 4, 6), ("l1,giou,ciou", 3, 6, 9), ("giou,ciou", 2, 4, 4)):
+        result = detloss_command(*words, "--box", boxes, "--seeds", seeds)
+        assert result.exit_code == 0, result.output
+        assert f"finished earlier or by other processes: {finished} of {number} trials" in result.output
+        assert len(records_of(tmp_path)) == number
 
 
 def test_a_torn_line_is_repaired(quick: None, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 from detloss.experiments import compare
 from detloss.experiments.comparison import custom_detector, session
 from detloss.experiments.comparison.custom_detector import Function, TrainFunction
-from detloss.experiments.comparison.plan import Pair
+from detloss.experiments.comparison.plan import SEARCH_SEEDS, Pair
 from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
 from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.statistics import Verdict
@@ -41,9 +42,14 @@ def trainer(calls: list[Call]):
 
 def test_weights_are_searched_and_every_loss_is_trained_on_every_seed() -> None:
     calls: list[Call] = []
-    found = compare(trainer(calls), {"one": "bad", "other": "good"}, seeds=(3, 4), steps=10)
-    search = [(loss, weight, 3, 3) for loss in ("bad", "good") for weight in (0.25, 0.5, 1.0, 2.0, 4.0)]
-    assert calls == search + [(loss, 0.5, seed, 10) for seed in (3, 4) for loss in ("bad", "good")]
+
+    def train(loss: str, weight: float, seed: int, steps: int) -> float:
+        calls.append((loss, weight, seed, steps))
+        return trainer([])(loss, 0.5, seed, steps) - 0.1 * math.log2(weight / 2) ** 2
+
+    found = compare(train, {"one": "bad", "other": "good"}, seeds=(3, 4), steps=10)
+    search = product(("bad", "good"), (0.5, 1.0, 2.0, 4.0, 8.0), SEARCH_SEEDS, (2,))
+    assert calls == [*search, *((loss, 2.0, seed, 10) for seed in (3, 4) for loss in ("bad", "good"))]
     assert [standing.name for standing in found.standings] == ["other", "one"]
     assert found["other"].scores == pytest.approx({3: 0.5, 4: 0.501})
     assert found["other"].mean == pytest.approx(0.5005)
@@ -262,8 +268,8 @@ def test_scores_of_images_widen_the_interval() -> None:
 def test_several_weights_are_searched() -> None:
     calls: list[Call] = []
     found = compare(trainer(calls), {"one": "good"}, seeds=[0], weights={"one": [0.1, 0.4, 3]}, steps=4)
-    assert [call[1] for call in calls] == [0.1, 0.4, 3, 0.4]
-    assert found["one"].weight == 0.4
+    assert [call[1] for call in calls] == [0.1, 0.1, 0.4, 0.4, 3, 3, 0.25]
+    assert found["one"].weight == 0.25, "the top of the parabola through the three scores is at 0.26"
 
 
 def score_of_process(loss: float, weight: float, seed: int, steps: int) -> float:

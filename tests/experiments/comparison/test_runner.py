@@ -138,15 +138,13 @@ def test_a_second_result_is_late(inline: None, tmp_path: Path) -> None:
 
 def test_a_search_selects_the_weights(inline: None, tmp_path: Path) -> None:
     pair = Pair("giou", "focal")
-    comparison = begin_comparison(tmp_path, Plan({pair: (1.0, 2.0, 4.0)}, seeds=(0, 1), steps=8))
+    comparison = begin_comparison(tmp_path, Plan({pair: (0.5, 1.0, 2.0, 4.0)}, seeds=(0, 1), steps=8))
     for _ in comparison.run(small_dataset, groups=device_groups(2), run_trial=scored_trial):  # it is best at weight 2
         pass
     records = records_of(tmp_path)
-    assert [(record["phase"], record["steps"]) for record in records] == [("search", 2)] * 3 + [("compare", 8)] * 2
-    assert sorted(record["weight"] for record in records[:3]) == [1, 2, 4]
-    assert [(record["seed"], record["weight"]) for record in sorted(records[3:], key=lambda row: row["seed"])] == [
-        (0, 2), (1, 2)
-    ]  # fmt: skip
+    assert [(record["phase"], record["steps"]) for record in records] == [("search", 1)] * 8 + [("compare", 8)] * 2
+    assert sorted(record["weight"] for record in records[:8]) == [0.5, 0.5, 1, 1, 2, 2, 4, 4]
+    assert sorted((record["seed"], record["weight"]) for record in records[8:]) == [(0, 1.26), (1, 1.26)]
 
 
 def test_results_are_written_from_the_database(inline: None, tmp_path: Path) -> None:

@@ -73,8 +73,10 @@ def test_a_failed_trial_is_reported_and_not_restarted(tmp_path: Path) -> None:
 
 
 def outcomes_in(folder: Folder) -> list[Outcome]:
-    identity = folder.plan()
-    return read_results(folder, folder.study, session.study_name(identity), Plan.from_json(identity)).outcomes
+    recorded = folder.plan()
+    plan = Plan.from_json(recorded)
+    name = session.study_name({key: value for key, value in recorded.items() if key not in plan.to_json()})
+    return read_results(folder, folder.study, name, plan).outcomes
 
 
 def test_a_result_that_the_database_did_not_accept_is_in_the_report(finished: Path) -> None:
