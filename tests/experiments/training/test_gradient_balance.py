@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from detloss.experiments.data.dataset import load
 from detloss.experiments.training.gradient_balance import balanced_weight, shared_norms
 from detloss.experiments.training.outcome import Trial
+from tests.support.tuning_trials import small_scenes
 
 
 def test_the_norms_are_those_of_the_parameters_that_both_terms_train() -> None:
@@ -17,7 +17,7 @@ def test_the_norms_are_those_of_the_parameters_that_both_terms_train() -> None:
 
 def test_the_weight_follows_the_scale_of_the_losses() -> None:
     """Squared errors of boxes and their absolute values have other gradients; a constant factor scales the weight."""
-    data = load(None)
+    data = small_scenes()
     weight = balanced_weight(Trial("giou", "focal", 5.0, 0, 1), data)
     assert weight == balanced_weight(Trial("giou", "focal", 1.0, 0, 1), data), "the weight of the trial has no effect"
     quarter = balanced_weight(Trial("giou", "focal:alpha=none", 1.0, 0, 1), data)
@@ -38,4 +38,4 @@ class TwoTerms(nn.Module):
 
 def test_at_the_weight_both_norms_are_equal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("detloss.experiments.training.gradient_balance.build", lambda *arguments: TwoTerms())
-    assert balanced_weight(Trial("giou", "focal", 1.0, 0, 1), load(None)) == pytest.approx(4)
+    assert balanced_weight(Trial("giou", "focal", 1.0, 0, 1), small_scenes()) == pytest.approx(4)
