@@ -16,6 +16,7 @@ from scipy import stats
 from detloss.experiments.comparison.plan import Pair
 from detloss.experiments.comparison.ranking import Bootstrap, Standing, rank
 from detloss.experiments.comparison.statistics import Verdict
+from detloss.experiments.comparison.weight_fit import WeightFit
 from detloss.experiments.training.evaluation import evaluate
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
 from detloss.experiments.training.workers import Failed
@@ -46,6 +47,25 @@ def test_pairs_are_ordered_by_the_mean_of_their_comparison() -> None:
     assert (ap.mean, ap.lowest, ap.highest, ap.width) == pytest.approx((0.41, 0.40, 0.42, 0.02))
     assert f"{ap:.3f}" == "0.410 (0.400–0.420)"
     assert table[1].summary("ap50").mean == pytest.approx(0.61)
+
+
+def test_the_uncertainty_of_a_searched_weight_widens_the_interval() -> None:
+    outcomes = outcomes_of(l1=[0.40, 0.41, 0.42], giou=[0.43, 0.44, 0.46])
+    search = WeightFit(
+        {(w, seed): 0.01 * (seed - 0.5) * w - 0.01 * (w - 2.5) ** 2 for w in range(1, 5) for seed in (0, 1)}
+    )
+    given, searched = rank(outcomes, L1), rank(outcomes, L1, fits={L1: search, Pair("ciou", "focal"): search})
+    contrast = np.array([[1.0, -1.0]])
+    assert given.estimate is not None
+    assert searched.estimate is not None
+    assert search.uncertainty > 0
+    assert searched.estimate.standard_errors(contrast)[1] == pytest.approx(search.uncertainty, rel=0.1)
+    assert given.estimate.standard_errors(contrast)[1] == 0
+    narrow, wide = (ranking["giou + focal"].difference for ranking in (given, searched))
+    assert narrow is not None
+    assert wide is not None
+    assert wide.mean == narrow.mean
+    assert wide.low < narrow.low < narrow.high < wide.high
 
 
 def test_differences_are_those_of_an_additive_model_of_pairs_and_seeds() -> None:

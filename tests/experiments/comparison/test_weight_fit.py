@@ -26,6 +26,13 @@ def test_the_top_is_rounded_to_a_third_of_an_octave(exponent: float) -> None:
     assert fit.uncertainty == pytest.approx(0, abs=1e-9)
 
 
+def test_the_curve_is_the_mean_of_the_seeds() -> None:
+    curve = WeightFit(scores_of(0.5)).curve(points=5)
+    assert [weight for weight, _ in curve] == pytest.approx(GRID)
+    assert [score for _, score in curve] == pytest.approx([0.41 - 0.01 * (log2(w) - 0.5) ** 2 for w in GRID])
+    assert WeightFit(scores_of(0.5, curvature=-0.01)).curve() == []
+
+
 def test_rounded_weights_have_few_digits() -> None:
     assert [rounded_weight(exponent) for exponent in (-1, -0.3, 0, 0.35, 1.05)] == [0.5, 0.7937, 1, 1.26, 2]
 
