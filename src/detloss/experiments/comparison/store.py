@@ -1,9 +1,9 @@
 """Trials of a comparison in an Optuna study that any number of processes and machines share.
 
-The study is the only record of the results. Optuna's trials, parameters and states are used as they are; a lock around
-operations that change trials adds what Optuna does not guarantee: on SQLite its queue may assign one trial to two
-processes, and enqueueing from two machines is not atomic. Heartbeats are attributes of the trials, written without the
-lock: Optuna's own exist only in databases, in the local time of each client.
+The study is the only record of the results. Optuna's trials, parameters and states are used; a lock around operations
+that change trials adds what Optuna does not guarantee: on SQLite its queue may assign one trial to two processes, and
+enqueueing from two machines is not atomic. Heartbeats are attributes of the trials, written without the lock: those of
+Optuna exist in databases only, in the local time of each client.
 """
 
 import time
@@ -29,7 +29,7 @@ from detloss.experiments.comparison.shared_storage import (
     StorageError,
     opened_storage,
 )
-from detloss.experiments.comparison.study_parameters import distributions_of, ended, parameters_of
+from detloss.experiments.comparison.study_parameters import any_waiting, distributions_of, ended, parameters_of
 from detloss.experiments.training.outcome import Outcome, Trial, pack, unpack
 from detloss.experiments.training.workers import Failed
 
@@ -107,7 +107,7 @@ class TrialStore:
         self.name, self.plan, self.distributions = name, plan, distributions_of(plan)
         self.heartbeat_interval, self.heartbeat_timeout = heartbeat_interval, heartbeat_timeout
         self.claimed: dict[Trial, int] = {}
-        self.looked = time.time()
+        self.looked, self.waiting = time.time(), True  # whether more trials may wait
         self.shared = opened_storage(url, reconnect_timeout)
         self._open(overwrite, read_only)
 
@@ -131,8 +131,7 @@ class TrialStore:
                 self.storage.set_study_user_attr(self.study_id, "identity", uuid4().hex)
             self.identity = self._identity()
             if not read_only:
-                # The first process sets the weights of a search: measurements of other machines may differ by rounding.
-                grids = self.storage.get_study_user_attrs(self.study_id).get("grids", {})
+                grids = self.storage.get_study_user_attrs(self.study_id).get("grids", {})  # of the first process
                 self.plan = self.plan.with_grids(grids)
                 self.distributions = distributions_of(self.plan)
                 self.storage.set_study_user_attr(self.study_id, "grids", grids | self.plan.grids)
@@ -157,14 +156,15 @@ class TrialStore:
         now = time.time()
         watched = now - self.looked < self.heartbeat_timeout  # else this process was suspended, and perhaps the others
         self.looked, claimed = now, None
-        latest = self._latest()
-        waiting = any(record.state == TrialState.WAITING for record in self._planned(latest).values())
-        if (claim and waiting) or (watched and self._dead(latest)) or self._due(latest):
+        latest = {} if claim and self.waiting else self._latest()
+        waits = claim and any_waiting(self._planned(latest))
+        if not latest or waits or (watched and self._dead(latest)) or self._due(latest):
             with self.shared.locked(self.name):
                 latest = self._enqueue(watched=watched)
                 claimed = self._start_next(self._planned(latest)) if claim else None
             if claimed is not None:  # recorded after the operation, so that a failed claim sends no heartbeats
                 self.claimed[claimed] = latest[claimed]._trial_id
+        self.waiting = claimed is not None
         planned = self._planned(latest)
         unfinished = [trial for trial, record in planned.items() if not record.state.is_finished()]
         return Turn(claimed, unfinished, self._outcomes(planned, known))

@@ -1,4 +1,4 @@
-"""Losses and settings of trials as parameters for Optuna's dashboard, plots and importances, and their scores."""
+"""Losses and settings of trials as parameters for Optuna's dashboard, plots and importances, and their states."""
 
 from collections.abc import Container, Mapping
 from contextlib import suppress
@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from detloss.experiments.comparison.plan import SEARCH_SEEDS, Pair, Plan, pair_of
 from detloss.experiments.loss_names import ALL_LOSSES, modifier_combinations
@@ -41,6 +41,11 @@ def parameters_of(trial: Trial, distributions: Container[str]) -> dict[str, Any]
 def ended(latest: Mapping[Trial, FrozenTrial]) -> dict[Trial, float | None]:
     """The scores of the trials that have ended, from their latest records; None if a trial failed."""
     return {trial: record.value for trial, record in latest.items() if record.state.is_finished()}
+
+
+def any_waiting(latest: Mapping[Trial, FrozenTrial]) -> bool:
+    """Whether a trial is waiting."""
+    return any(record.state == TrialState.WAITING for record in latest.values())
 
 
 def distributions_of(plan: Plan) -> dict[str, BaseDistribution]:
