@@ -218,7 +218,7 @@ def test_bfloat16_is_named_where_it_helps(
     faster: float, printed: bool, quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     times = {"float32": 600.0, "bfloat16": 600.0 * faster}
-    monkeypatch.setattr(progress, "estimated_seconds", lambda plan, *rest: times[plan.precision])
+    monkeypatch.setattr(progress, "estimated_seconds", lambda results, dataset, groups, precision: times[precision])
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
     assert result.exit_code == 0, result.output

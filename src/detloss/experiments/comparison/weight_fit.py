@@ -110,7 +110,7 @@ class WeightFit:
         parabola = np.polynomial.Polynomial([0.0, *self.parabola[0]])
         at_trials = parabola(np.array([log2(weight) for weight, _ in self.scores]) - self.center)
         mean = np.mean(list(self.scores.values())) - at_trials.mean()
-        exponents = np.linspace(*self.exponents[[0, -1]], points)
+        exponents = np.linspace(self.exponents[0], self.exponents[-1], points)
         return list(zip((2**exponents).tolist(), (mean + parabola(exponents - self.center)).tolist()))
 
     @property

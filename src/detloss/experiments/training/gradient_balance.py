@@ -38,7 +38,7 @@ def balanced_weight(trial: Trial, dataset: Dataset, device: str = "cpu") -> floa
         terms = model.loss(to_network(pixels, device), moved)
         norms += shared_norms([terms["classification"], terms["box"]], parameters)
     classification, box = norms
-    return (classification / box).item()
+    return float(classification / box)
 
 
 def shared_norms(terms: Sequence[Tensor], parameters: Sequence[nn.Parameter]) -> Tensor:

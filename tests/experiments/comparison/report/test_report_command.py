@@ -115,7 +115,7 @@ def test_damaged_settings_are_an_error(finished: Path, content: str) -> None:
 
 def test_a_database_without_the_comparison_is_an_error(finished: Path) -> None:
     plan = json.loads((finished / "plan.json").read_text())
-    (finished / "plan.json").write_text(json.dumps(plan | {"steps": 4}))
+    (finished / "plan.json").write_text(json.dumps(plan | {"detector": "fcos"}))
     result = detloss("report", finished)
     assert result.exit_code == 1
     assert "storage: expected the study 'detloss compare " in result.output
