@@ -188,6 +188,7 @@ def test_a_failure_in_one_of_several_processes(tmp_path: Path) -> None:
         ({"weights": {"one": (1, 1)}}, r"weights: expected .* several different ones, got \(1, 1\)"),
         ({"weights": {"one": ()}}, r"weights: expected .*, got \(\)"),
         ({"jobs": 0}, "jobs: expected at least 1, got 0"),
+        ({"devices": []}, "devices: expected at least one, got none"),
         (
             {"jobs": 2},
             "train: expected a function at the top level of a module and losses that can be pickled, for jobs",

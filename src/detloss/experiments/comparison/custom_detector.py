@@ -183,6 +183,8 @@ def detector_name(train: TrainFunction[Loss], version: str | None) -> str:
 def groups_of(jobs: int, devices: Sequence[str] | None) -> list[DeviceGroup]:
     """The device of each training that runs at the same time; a single training chooses its device itself."""
     if devices is not None:
+        if not devices:
+            raise ValueError("devices: expected at least one, got none")
         return [(devices[job % len(devices)],) for job in range(jobs)]
     return device_groups(jobs) if jobs > 1 else [("cpu",)]
 
