@@ -15,6 +15,7 @@ import pytest
 
 from detloss.experiments.data import image_cache
 from detloss.experiments.data.dataset import Dataset, DatasetError, SharedDataset, load
+from detloss.experiments.data.images import ImageError, read_resized_image
 from tests.support.datasets import PAIR, Picture, write_coco
 from tests.support.trials import small_dataset
 
@@ -121,6 +122,24 @@ def test_broken_images_are_remembered(folder: Path, tmp_path: Path) -> None:
     problems = [read(dataset, tmp_path / "cache")[0].problems for _ in range(2)]
     assert problems[0] == problems[1]
     assert [problem.file for problem in problems[0]] == ["train/text.png"]
+
+
+def test_an_error_that_has_passed_is_not_remembered(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_disk(file: Path, longer_side: int) -> object:
+        if file.name == "two.png":
+            raise ImageError("image cannot be read: Input/output error")
+        return read_resized_image(file, longer_side)
+
+    expected, _ = read(folder, tmp_path / "elsewhere")
+    with monkeypatch.context() as patch:
+        patch.setattr(image_cache, "read_resized_image", broken_disk)
+        with pytest.raises(DatasetError, match="no images for validation"):
+            read(folder, tmp_path / "cache")
+    found, announced = read(folder, tmp_path / "cache")
+    assert announced == ["images: decoding 2 into 1.8 kB"]
+    assert found.fingerprint() == expected.fingerprint()
 
 
 def sums(shared: SharedDataset) -> list[int]:

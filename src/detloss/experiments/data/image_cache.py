@@ -88,12 +88,12 @@ def decode(
     """
     root = user_cache_path("detloss") if folder is None else folder.resolve()
     target = root / f"images-{longer_side}-{identity(files, longer_side)}"
-    rows = read_index(target)
+    rows = read_index(target, files, longer_side)
     if rows is None:
         try:
             root.mkdir(parents=True, exist_ok=True)
             with FileLock(f"{target}.lock"):  # another process may decode the same images
-                rows = read_index(target) or build(files, longer_side, target, announce)
+                rows = read_index(target, files, longer_side) or build(files, longer_side, target, announce)
         except OSError as error:
             reason = error.strerror or error
             raise DatasetError(
@@ -104,14 +104,16 @@ def decode(
     return [ImageError(row) if isinstance(row, str) else decoded_image(target / PIXELS, *row) for row in rows]
 
 
-def read_index(target: Path) -> list[Any] | None:
-    """Read the rows of the index; None if there is no complete cache."""
-    with suppress(OSError, ValueError):
+def read_index(target: Path, files: Sequence[Path], longer_side: int) -> list[Any] | None:
+    """Read the rows of the index; None if there is no complete cache, or an image with an error can be read now."""
+    try:
         index = json.loads((target / INDEX).read_text(encoding="utf-8"))
-        if index["bytes"] == (target / PIXELS).stat().st_size:
-            rows: list[Any] = index["images"]
-            return rows
-    return None
+        is_complete = index["bytes"] == (target / PIXELS).stat().st_size
+    except (OSError, ValueError):
+        return None
+    rows: list[Any] = index["images"]
+    failed = [file for file, row in zip(files, rows, strict=True) if isinstance(row, str)]
+    return rows if is_complete and all(isinstance(decoded(file, longer_side), str) for file in failed) else None
 
 
 def decoded_image(file: Path, offset: int, shape: Sequence[int], size: Sequence[int], digest: str) -> DecodedImage:

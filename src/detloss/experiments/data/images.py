@@ -9,7 +9,7 @@ from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from PIL.Image import open as open_with_pillow  # ultralytics replaces Image.open by one that installs packages
 
 
@@ -88,6 +88,8 @@ def opened(file: Path) -> Iterator[tuple[BufferedReader, Image.Image]]:
             raise ImageError(f"expected at most {MAX_IMAGE_BYTES} bytes, got {size}")
         with file.open("rb") as stream, open_with_pillow(stream, formats=FORMATS) as image:
             yield stream, image
+    except UnidentifiedImageError as error:
+        raise ImageError(f"image cannot be read: expected one of {', '.join(FORMATS)}, got another format") from error
     except Exception as error:  # Pillow's decoders raise nearly anything for a broken file
         raise ImageError(f"image cannot be read: {error}") from error
 
