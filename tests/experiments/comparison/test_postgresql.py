@@ -163,7 +163,7 @@ def test_an_operation_takes_few_statements(server: Any) -> None:
     counts = [count(operation) for operation in (store.claim, store.heartbeat, store.open_trials, store.results)]
     counts.append(count(lambda: store.finish(outcome_of(SEARCHED.search_trials()[0]))))
     assert counts == [
-        pytest.approx(count, abs=2) for count in (25, 3, 9, 9, 20)
+        pytest.approx(count, abs=2) for count in (16, 3, 9, 9, 20)
     ]  # of 45, 7, 41, 12 with a lock for each
     store.close()
 

@@ -207,6 +207,7 @@ def test_tables_of_another_version_of_optuna_are_named(tmp_path: Path) -> None:
 def test_heartbeats_and_idle_processes_do_not_wait_for_the_lock(tmp_path: Path) -> None:
     busy, idle = opened(tmp_path, fixed_plan(0)), opened(tmp_path, fixed_plan(0))
     trial = busy.claim()
+    assert idle.claim() is None
     expire_heartbeats(tmp_path / "study.db")
     with busy.shared.locked("a study"):
         busy.heartbeat()

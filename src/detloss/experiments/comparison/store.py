@@ -107,7 +107,7 @@ class TrialStore:
         self.name, self.plan, self.distributions = name, plan, distributions_of(plan)
         self.heartbeat_interval, self.heartbeat_timeout = heartbeat_interval, heartbeat_timeout
         self.claimed: dict[Trial, int] = {}
-        self.looked = time.time()
+        self.looked, self.waiting = time.time(), True  # whether more trials may wait
         self.shared = opened_storage(url, reconnect_timeout)
         self._open(overwrite, read_only)
 
@@ -152,14 +152,14 @@ class TrialStore:
         now = time.time()
         watched = now - self.looked < self.heartbeat_timeout  # else this process was suspended, and perhaps the others
         self.looked, claimed = now, None
-        latest = self._latest()
-        waiting = any(record.state == TrialState.WAITING for record in latest.values())
-        if (claim and waiting) or (watched and self._dead(latest)) or self._due(latest):
+        latest = {} if claim and self.waiting else self._latest()
+        if not latest or (watched and self._dead(latest)) or self._due(latest) or (claim and any_waiting(latest)):
             with self.shared.locked(self.name):
                 latest = self._enqueue(watched=watched)
                 claimed = self._start_next(latest) if claim else None
             if claimed is not None:  # recorded after the operation, so that a failed claim sends no heartbeats
                 self.claimed[claimed] = latest[claimed]._trial_id
+        self.waiting = claimed is not None
         unfinished = [trial for trial, record in latest.items() if not record.state.is_finished()]
         return Turn(claimed, unfinished, self._outcomes(latest, known))
 
@@ -377,6 +377,11 @@ class TrialStore:
             return due
         scores = {trial: record.value for trial, record in latest.items() if record.value is not None}
         return attempts(self.plan.comparison_trials(self.plan.best_weights(scores)), latest, restart_failed)
+
+
+def any_waiting(latest: Mapping[Trial, FrozenTrial]) -> bool:
+    """Whether a trial is waiting."""
+    return any(record.state == TrialState.WAITING for record in latest.values())
 
 
 def attempts(trials: Iterable[Trial], latest: Mapping[Trial, FrozenTrial], restart_failed: bool) -> dict[Trial, int]:
