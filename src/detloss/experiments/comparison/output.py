@@ -83,7 +83,7 @@ class Folder:
             self.check_or_write(plan, overwrite=overwrite)
 
     def check_or_write(self, plan: Mapping[str, Any], *, overwrite: bool) -> None:
-        """Compare the plan with that in the folder, or write it there."""
+        """As `begin`, for a caller that holds the lock of the existing folder."""
         if overwrite:
             patterns = (RESULTS, PLAN, SETTINGS, REPORT, STANDINGS, PROBLEMS, STUDY, JOURNAL, UNDELIVERED)
             for pattern in (*patterns, f"{CHECKPOINTS}/*"):
