@@ -21,8 +21,8 @@ from tests.support.damage import damage
 from tests.support.dataset_layouts import DIVIDED, UNDIVIDED
 from tests.support.datasets import Picture, write_coco, write_voc, write_yolo
 
-SECONDS = 10  # of the processor
-WAIT = 60  # seconds in all
+SECONDS = 30  # of the processor
+WAIT = 180  # seconds in all
 MEMORY = 3 * 2**30  # bytes beyond those that the process has mapped
 LONGEST = 20_000  # characters of a message
 VARIANTS = 200 if "DETLOSS_TEST_SEED" in os.environ else 10  # data sets per format, with consecutive seeds

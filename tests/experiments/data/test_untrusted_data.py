@@ -134,6 +134,10 @@ def test_files_that_are_too_large_are_not_read(tmp_path: Path) -> None:
     sparse(tmp_path / "yolo" / "c.txt", 2**40)
     message = "excluded with its image: is not readable as text: expected at most 67108864 bytes, got 1099511627776"
     assert problems_of(tmp_path / "yolo") == {("c.txt", "whole file"): message}
+    UNDIVIDED["yolo: images, labels"](tmp_path / "settings")
+    (tmp_path / "settings" / "data.yaml").write_text(f"names: [cell, egg]  # {'x' * 2**18}")
+    message = "is not readable as yaml: expected at most 262144 bytes, got 262166"
+    assert problems_of(tmp_path / "settings") == {("data.yaml", "whole file"): message}
     (tmp_path / "coco").mkdir()
     sparse(tmp_path / "coco" / "instances_train.json", 2**40)
     with pytest.raises(

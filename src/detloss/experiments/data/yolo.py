@@ -41,6 +41,7 @@ OTHER_TEXTS = {"train.txt", "val.txt", "valid.txt", "test.txt", *NAME_FILES}
 # Keys of the subsets in data.yaml, and by Darknet's convention the names of their lists of images.
 SUBSET_KEYS: dict[str, Subset] = {"train": "train", "val": "validation", "valid": "validation", "test": "test"}
 
+MAX_YAML_BYTES = 2**18  # PyYAML takes ten seconds for a hundred thousand values; that of LVIS has 25 kB
 HEAD_BYTES = 4096  # of a text file, which show whether it has labels
 MAX_EMPTY_FILES = 20  # files of a folder to inspect: those of images without objects are empty
 
@@ -276,7 +277,7 @@ def has_names(file: Path) -> bool:
 def read_mapping(file: Path, listing: Listing) -> dict[str, Any]:
     """Read a yaml file, every value as text: a class may be named "no"."""
     try:
-        content = yaml.load(contents_of(file), Loader=yaml.BaseLoader)
+        content = yaml.load(contents_of(file, MAX_YAML_BYTES), Loader=yaml.BaseLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         listing.exclude(file, WHOLE_FILE, f"is not readable as yaml: {error}")
         return {}
