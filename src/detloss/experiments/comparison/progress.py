@@ -168,7 +168,7 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
                 self.clear(trial)
                 print_line(self.console, f"{trial_name(trial)}: another process finished first; its result is kept")
             case Waiting(trials):
-                rule = f"trials without a heartbeat for {HEARTBEAT_TIMEOUT} seconds are restarted"
+                rule = f"trials without a heartbeat for {HEARTBEAT_TIMEOUT:g} seconds are restarted"
                 print_line(self.console, f"waiting for {counted(len(trials), 'trial')} of other processes; {rule}")
 
     def count(self, trial: Trial, steps: int) -> None:

@@ -199,5 +199,6 @@ def write_report(
     if found != identity["data"]:
         data = settings.data or session.dataset.name
         raise FolderError(f"{data}: expected the data of the comparison, {identity['data']}, got other data, {found}")
+    folder.write_results(results.outcomes)  # of agents that share the folder, a slow one may have written it last
     session.conclude(results)
     return results
