@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from detloss.experiments.cli import main
-from detloss.experiments.comparison import runner
+from detloss.experiments.comparison import launch, runner
 from tests.experiments.training.test_command import await_end
 from tests.support.datasets import Picture, write_yolo
 from tests.support.inline_workers import Inline
@@ -77,6 +77,22 @@ def test_scores_need_no_data(train: str, tmp_path: Path) -> None:
     report = CliRunner().invoke(main, ["report", str(tmp_path / "out")])
     assert report.exit_code == 0, report.output
     assert (tmp_path / "out" / "report.html").read_text() == page
+
+
+def test_agents_share_the_trials_of_a_command(train: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words, submitted = ("--train", train, "--steps", 4, "--seeds", 1), []
+    monkeypatch.setattr(launch, "launch", lambda cluster, arguments, *rest: submitted.append(arguments) or ["7"])
+    result = compare(tmp_path, *words, "--launch", "local")
+    assert result.exit_code == 0, result.output
+    [arguments] = submitted
+    assert arguments[:3] == ["--train", train, "--steps"]
+    assert not (tmp_path / "out" / "plan.json").exists()
+    taken = compare(tmp_path, *words, "--take", 1)
+    assert taken.exit_code == 0, taken.output
+    assert "1 of 2 trials are left to other processes." in taken.output
+    assert len(list((tmp_path / "out" / "trials").iterdir())) == 1
+    assert "left to" not in compare(tmp_path, *words).output
+    assert len((tmp_path / "out" / "results.jsonl").read_text().splitlines()) == 2
 
 
 @pytest.mark.parametrize(

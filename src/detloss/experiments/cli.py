@@ -133,7 +133,7 @@ def main() -> None:
     type=click.FloatRange(min=0),
     metavar="AP",
     default=MATTERS,
-    help="Pairs whose difference is surely smaller are equal.",
+    help="Difference in AP that matters; pairs that differ by less are equal.",
 )
 @cli_options.precision
 @cli_options.jobs("Trials")

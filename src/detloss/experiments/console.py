@@ -1,9 +1,12 @@
 """Terminal output: escaped lines, progress bars, and numbers in words."""
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING
 
 from detloss.experiments.data.dataset import LISTED_PROBLEMS, Dataset
+
+if TYPE_CHECKING:  # worker processes and usage errors need no terminal
+    from rich.console import Console
+    from rich.progress import Progress
 
 
 def printable(text: str) -> str:
@@ -18,8 +21,10 @@ def printable(text: str) -> str:
     )
 
 
-def progress_bars(console: Console, *, transient: bool = False) -> Progress:
+def progress_bars(console: "Console", *, transient: bool = False) -> "Progress":
     """Progress bars with the remaining time, in a terminal; every task has a `unit`."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -33,12 +38,12 @@ def progress_bars(console: Console, *, transient: bool = False) -> Progress:
     )
 
 
-def print_line(console: Console, line: str) -> None:
+def print_line(console: "Console", line: str) -> None:
     """Print a line, with control characters escaped."""
     console.print(printable(line), markup=False, highlight=False, soft_wrap=True)
 
 
-def print_dataset(console: Console, dataset: Dataset) -> None:
+def print_dataset(console: "Console", dataset: Dataset) -> None:
     """Print the data set, its split, the first of everything that was excluded, and the warnings."""
     print_line(console, f"{dataset.name}: {dataset.split}")
     for problem in dataset.problems[:LISTED_PROBLEMS]:

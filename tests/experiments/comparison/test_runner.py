@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from functools import partial
+from math import inf
 from pathlib import Path
 from threading import Thread
 
@@ -19,9 +20,11 @@ from detloss.experiments.comparison.plan import Pair, Plan
 from detloss.experiments.comparison.runner import Late, Received, Restarted, Waiting
 from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.store import MAX_ATTEMPTS
+from detloss.experiments.training import training_loop
 from detloss.experiments.training.devices import device_groups
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.workers import (
+    STALL_TIMEOUT,
     Advanced,
     Failed,
     Finished,
@@ -51,6 +54,21 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def records_of(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+
+
+def test_only_trials_of_detloss_have_a_limit_without_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[float] = []
+
+    class Noted(Inline):
+        def __init__(self, *arguments: object) -> None:
+            limits.append(arguments[3])
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(runner, "Workers", Noted)
+    monkeypatch.setattr(training_loop, "run_trial", quick_trial)
+    for folder, options in ((tmp_path / "ours", {}), (tmp_path / "theirs", {"run_trial": quick_trial})):
+        list(begin_comparison(folder, fixed_plan(0)).run(small_dataset, groups=device_groups(1), **options))
+    assert limits == [STALL_TIMEOUT, inf]
 
 
 def test_finished_trials_are_kept_if_others_raise_or_die(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Statistics of a comparison against Student's and Dunnett's intervals, published tables, and hand-computed cases."""
 
+from dataclasses import replace
 from math import inf, sqrt
 
 import numpy as np
@@ -154,6 +155,8 @@ def test_more_images_are_needed_where_seeds_are_not_enough() -> None:
     assert factor == pytest.approx(2 * (2.8 * 0.01 * sqrt(2) / 0.03) ** 2, rel=0.1)
     assert seeds is not None
     assert 2 < seeds < MAX_SEEDS
+    few = replace(estimate, by_images=estimate.by_images / 1000)
+    assert few.needed(0.0005, contrasts) == (None, 1.0), "more images do not help where the seeds are the problem"
 
 
 def test_the_best_of_two_by_hand() -> None:

@@ -20,7 +20,7 @@ TRIAL = Trial("wise-giou", "focal", 1.0, seed=3, steps=12)
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    """Bright squares on noise."""
+    """Bright squares on noise, augmented differently in every batch."""
     random = np.random.default_rng(0)
     samples = []
     for number in range(24):
@@ -29,7 +29,7 @@ def dataset() -> Dataset:
         image[y : y + 14, x : x + 14] = 250
         boxes = np.array([[x, y, x + 14, y + 14]], np.float32)
         samples.append(Sample(f"{number}.png", image, boxes, np.zeros(1, np.int64)))
-    return Dataset("squares", ("square",), samples[:16], samples[16:], [], "")
+    return Dataset("squares", ("square",), samples[:16], samples[16:], [], "", augment=True)
 
 
 class InterruptedError(Exception):

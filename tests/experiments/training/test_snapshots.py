@@ -74,8 +74,8 @@ def test_snapshots_change_nothing_and_the_last_has_the_final_predictions() -> No
     assert alone.snapshots == []
     assert [snapshot.step for snapshot in watched.snapshots] == [1, 2, 4, 6]
     assert [(step, snapshot is not None) for step, snapshot in progress] == [
-        (1, True), (2, True), (3, False), (4, True), (5, False), (6, False)
-    ]  # fmt: skip
+        (1, True), (2, True), (3, False), (4, True), (5, False), (6, False), (6, False)
+    ], "the last is of the evaluation"  # fmt: skip
     last = watched.snapshots[-1]
     assert list(last.predictions) == SnapshotSchedule(data, 6).shown
     assert list(watched.predictions) == [0, 1, 3, 4, 5, 6, 7, 8, 9], "images with objects"

@@ -84,7 +84,7 @@ def test_an_outcome_is_complete_and_can_be_pickled(dataset: Dataset) -> None:
     steps: list[int] = []
     outcome = run_trial(replace(TRIAL, steps=125), dataset, on_progress=lambda step, snapshot=None: steps.append(step))
     assert steps[:125] == list(range(1, 126))
-    assert steps[125:] == [125], "one batch of validation images: a long evaluation reports too"
+    assert steps[125:] == [125, 125], "a batch of validation images of each size: a long evaluation reports too"
     assert outcome.curve[-1][0] == 125
     assert 40 <= len(outcome.curve) <= 61
     assert outcome.seconds > 0

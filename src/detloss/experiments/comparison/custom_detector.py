@@ -63,10 +63,10 @@ def compare(
         weights: The weight of every loss, or several weights to search; None: five weights are searched.
         steps: Passed to ``train``; in the search an eighth of it, rounded up.
         baseline: The loss that the others are compared with; None: the first.
-        storage: Database of the finished trainings, sqlite:///FILE or postgresql://...: the same call continues an
-            interrupted comparison, a call with more losses or seeds or with other weights trains only what is missing,
-            and processes or machines that make the same call share the trainings. None: a file in ``out``; without
-            ``out``, nothing is kept.
+        storage: Database of the finished trainings, sqlite:///FILE, postgresql://... or FILE.log on a shared file
+            system: the same call continues an interrupted comparison, a call with more losses or seeds or with other
+            weights trains only what is missing, and processes or machines that make the same call share the trainings.
+            None: a file in ``out``; without ``out``, nothing is kept.
         version: A version of everything that the scores depend on beside the other arguments, such as the data.
             Trainings of another version, or with another source of ``train`` as far as Python can read it, are not
             reused.

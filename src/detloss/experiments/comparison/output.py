@@ -81,10 +81,10 @@ class Folder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         with folder_lock(self.path):  # of two commands that start together, the second finds the plan of the first
-            self.check_and_write(identity, plan, overwrite=overwrite)
+            self.check_or_write(identity, plan, overwrite=overwrite)
 
-    def check_and_write(self, identity: Mapping[str, Any], plan: Mapping[str, Any], *, overwrite: bool) -> None:
-        """Compare the identity with that in the folder, and write it there with the plan."""
+    def check_or_write(self, identity: Mapping[str, Any], plan: Mapping[str, Any] = {}, *, overwrite: bool) -> None:
+        """As `begin`, for a caller that holds the lock of the existing folder."""
         if overwrite:
             patterns = (RESULTS, PLAN, SETTINGS, REPORT, STANDINGS, PROBLEMS, STUDY, JOURNAL, UNDELIVERED)
             for pattern in (*patterns, f"{CHECKPOINTS}/*"):

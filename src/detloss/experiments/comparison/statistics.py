@@ -258,8 +258,9 @@ class Estimate:
     def needed(self, difference: float, contrasts: np.ndarray) -> tuple[int | None, float]:
         """Approximate number of seeds, and if they are not enough factor of the images, that detect a difference."""
         seeds, factor = self.seeds_to_detect(difference, contrasts), 1.0
-        if seeds is None and (floor := self.images_only.detectable(contrasts)) > 0:
-            factor = 2 * (floor / difference) ** 2  # the images are then half of the variance
+        if seeds is None:
+            floor = self.images_only.detectable(contrasts)
+            factor = max(2 * (floor / difference) ** 2, 1.0)  # the images are then half of the variance
             fewer = replace(self, by_images=self.by_images / sqrt(factor))
             seeds = fewer.seeds_to_detect(difference, contrasts)
         return seeds, factor

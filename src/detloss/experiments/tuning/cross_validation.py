@@ -193,7 +193,7 @@ def study_in(out: Path, design: Design, dataset: Dataset, *, overwrite: bool) ->
             raise FolderError(f"{out} is in use by another command: wait for it, or choose another --out") from error
         folder = Folder(out)
         settings = design.settings() | {"data": dataset.fingerprint(), "detloss": detloss.__version__}
-        folder.begin(settings, overwrite=overwrite)
+        folder.check_or_write(settings, overwrite=overwrite)
         folder.write_problems(dataset.problems)
         if overwrite:
             for name in (RECORD, PLOT):
