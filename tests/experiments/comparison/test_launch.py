@@ -57,6 +57,7 @@ def test_agents_run_a_number_of_trials_and_the_report_is_made_from_the_storage(
     assert detloss("report", tmp_path / "new").exit_code == 0
 
 
+@pytest.mark.exhaustive
 def test_a_report_from_a_storage_with_several_comparisons_needs_a_name(quick: None, tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path / 'shared.db'}"
     for steps in (3, 4):

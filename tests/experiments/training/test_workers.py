@@ -34,6 +34,7 @@ def next_event(team: Workers, seconds: float = 600) -> Event:
             return event
 
 
+@pytest.mark.exhaustive
 def test_gpus_are_assigned_round_robin_and_that_of_a_dead_worker_is_reused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with Workers(small_dataset, quick_trial, device_groups(3)) as team:
