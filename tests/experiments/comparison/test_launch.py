@@ -39,6 +39,7 @@ def results_in(folder: Path) -> int:
     return len((folder / "results.jsonl").read_text().splitlines())
 
 
+@pytest.mark.exhaustive
 def test_agents_run_a_number_of_trials_and_the_report_is_made_from_the_storage(
     quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_result_is_on_disk_before_its_event(inline: None, tmp_path: Path) -> N
             assert records_of(tmp_path)[0]["seed"] == 4
 
 
+@pytest.mark.exhaustive
 def test_closing_the_run_ends_its_workers_and_the_next_run_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,6 +146,7 @@ def sums(shared: SharedDataset) -> list[int]:
     return [int(image.sum()) for image in pixels_of(shared())]
 
 
+@pytest.mark.exhaustive
 def test_other_processes_have_the_same_images(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stored, _ = read(folder, tmp_path / "cache", size=400)
     assert len(pickle.dumps(stored)) < 5000 < sum(image.size for image in pixels_of(stored))

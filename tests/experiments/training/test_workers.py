@@ -124,6 +124,7 @@ def test_an_interrupt_is_deferred_until_wait(team: Workers) -> None:
     assert team.busy[0].process.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.exhaustive
 def test_an_interrupt_ends_a_wait(team: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     ready: list[object] = []
 
