@@ -30,6 +30,7 @@ def pixels_of(load: Callable[[], Dataset]) -> list[np.ndarray]:
     return copies
 
 
+@pytest.mark.exhaustive
 def test_another_process_has_the_same_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     dataset = several_sizes()
