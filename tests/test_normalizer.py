@@ -74,6 +74,7 @@ def work(rank: int, seed: int) -> dict[str, Any]:
     }
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_two_processes_equal_one(tmp_path: Path, seed: int) -> None:
     results = on_two_ranks(work, seed, folder=tmp_path)

@@ -11,10 +11,10 @@ from typing import Any
 from detloss import formulas
 from detloss.formulas.axis_aligned import (
     AXES,
+    GENERATED,
     OPTIONAL,
     AxisDifferences,
     axis_aligned,
-    generated_measures,
     measures_of_boxes,
 )
 from detloss.formulas.mask_sums import mask_derivatives, mask_parts, raised_logit
@@ -37,8 +37,8 @@ def programs() -> Iterator[Program]:
     for each in FORMATS.values():
         yield straight(each.differences_of)
         yield straight(each.derivatives_by)
-    for dims in formulas.DIMENSIONS:
-        for end, optional in generated_measures(dims).items():
+    for dims, by_end in GENERATED.items():
+        for end, optional in by_end.items():
             yield geometry(dims, f"axis_aligned_{dims}{end}", optional)
 
 

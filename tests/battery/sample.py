@@ -1,6 +1,7 @@
 """Samples of the battery for slow kernels: compiled on a GPU, or interpreted."""
 
 from collections.abc import Iterable
+from math import ceil
 from random import Random
 
 import torch
@@ -21,9 +22,11 @@ DTYPES = (torch.float64, torch.float32, torch.bfloat16)
 
 
 def sampled(group: str, dtype: torch.dtype, seed: int, fraction: float) -> list[Case]:
-    """A fraction of the families of a group, each with all of its losses, which share their exact results."""
-    cases = GROUPS[group](Random(seed), dtype)
-    return [case for case in cases if Random(f"{seed} {case.family}").random() < fraction]
+    """A fraction of the families of a group, at least one, with all of their losses, which share their exact results."""
+    cases = list(GROUPS[group](Random(seed), dtype))
+    families = sorted({case.family for case in cases}, key=lambda family: Random(f"{seed} {family}").random())
+    chosen = families[: ceil(fraction * len(families))]
+    return [case for case in cases if case.family in chosen]
 
 
 def exceeded(case: Case, errors: Iterable[Error]) -> list[Error]:

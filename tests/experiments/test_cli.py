@@ -163,6 +163,7 @@ def test_a_weight_of_a_loss_that_is_not_compared_is_an_error(name: str, tmp_path
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.exhaustive
 def test_a_quick_comparison_is_marked_as_unreliable(quick: None, tmp_path: Path) -> None:
     result = detloss_command("compare", "--quick", "--steps", 8, "--jobs", 1, "--out", tmp_path)
     assert result.exit_code == 0, result.output
@@ -180,6 +181,7 @@ def test_a_quick_comparison_is_marked_as_unreliable(quick: None, tmp_path: Path)
     assert "expected 1 with --quick, got 3" in refused.output
 
 
+@pytest.mark.exhaustive
 def test_variants_of_a_loss_are_separate_pairs(quick: None, tmp_path: Path) -> None:
     words = ("--box", "GIoU:enclosing=hull", "--cls", "focal,Focal:gamma=1.50:alpha=None", "--seeds", 2, "--steps", 3)
     weights = "giou:enclosing=hull=2,giou:enclosing=hull+focal:gamma=1.5:alpha=none=4"

@@ -42,10 +42,9 @@ from detloss.formulas.penalties import (
 from detloss.formulas.softmax import SOFTMAX
 from detloss.formulas.two_sided import QUALITY
 
-__all__ = ["BINARY", "DIMENSIONS", "MASKS", "PENALTIES", "REGRESSION", "SOFTMAX"]
+__all__ = ["BINARY", "MASKS", "PENALTIES", "REGRESSION", "SOFTMAX"]
 
 BINARY = (*elementwise.BINARY, *QUALITY)
-DIMENSIONS = (1, 2, 3)  # of axis-aligned boxes with generated code
 
 MODIFIABLE = (
     iou,

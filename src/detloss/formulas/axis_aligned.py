@@ -213,10 +213,11 @@ def derivatives_by_edges(m, axis, inside, outside):
 ANGLE, AXES = frozenset({"aspect_angle"}), frozenset({"unit", "exchanged", "axes", "plane"})
 OPTIONAL = ANGLE | AXES | INNER  # measures that cost every penalty something
 
-# The optional measures of the generated code, by the end of its name; with `exchanged` it passes parameters.
-GENERATED = {"": frozenset[str](), "_with_angle": ANGLE, "_with_axes": AXES, "_with_inner_boxes": ANGLE | AXES | INNER}
-# In one and three dimensions, where the measures of single axes have no generated code.
-GENERATED_BEYOND_THE_PLANE = {"": frozenset[str](), "_with_inner_boxes": INNER | {"unit", "exchanged"}}
+# The optional measures of the generated code, by number of axes and end of its name; with `exchanged` it passes
+# parameters to the penalty. The measures of single axes have generated code in two dimensions only.
+_WITHOUT_AXES = {"": frozenset[str](), "_with_inner_boxes": INNER | {"unit", "exchanged"}}
+_ALL = {"": frozenset[str](), "_with_angle": ANGLE, "_with_axes": AXES, "_with_inner_boxes": ANGLE | AXES | INNER}
+GENERATED = {1: _WITHOUT_AXES, 2: _ALL, 3: _WITHOUT_AXES}
 
 
 def measures_of_boxes(dims: int) -> frozenset[str]:
@@ -224,15 +225,10 @@ def measures_of_boxes(dims: int) -> frozenset[str]:
     return EVERY_GEOMETRY | OPTIONAL if dims == 2 else EVERY_GEOMETRY | OPTIONAL - ANGLE - {"plane"}
 
 
-def generated_measures(dims: int) -> dict[str, frozenset[str]]:
-    """The optional measures of the generated code for boxes of so many axes, by the end of its name."""
-    return GENERATED if dims == 2 else GENERATED_BEYOND_THE_PLANE
-
-
 def generated_for(dims: int, measures: frozenset[str], has_parameters: bool) -> str | None:
     """The name of the generated code for boxes of so many axes and a penalty that reads these measures, if there is."""
     least = (measures & OPTIONAL) | ({"exchanged"} if has_parameters else set())
-    ends = [end for end, optional in generated_measures(dims).items() if least <= optional]
+    ends = [end for end, optional in GENERATED.get(dims, {}).items() if least <= optional]
     return f"axis_aligned_{dims}{ends[0]}" if ends else None
 
 

@@ -4,15 +4,15 @@ With the probability p of an element and its target t, the sums are those of p t
 (1 - p) t (missing). A loss is a function of these three; its derivatives are returned times the total, because the
 inverse of a tiny total is infinite.
 
-Without errors that count in (1 - p) t, the loss has only ratios of probabilities, which must not underflow: the logits
-of such a row are raised by a constant if all of them are very low.
+If no missing part counts, the loss depends on ratios of probabilities alone, which must not underflow: if all logits of
+such a row are very low, a constant is added to them.
 """
 
 from detloss.formulas.elementwise import unnormalized_probabilities
 
 
 def raised_logit(m, logit, highest, missing, top):
-    """The logit, less the highest of its row and plus `top` where that is below 2 top and no target is missing.
+    """The logit, shifted so that the highest of its row is `top` if that is below 2 top and `missing` is 0.
 
     The probability of a logit below `top` is its exponential. All differences of logits below 2 top are exact, as far
     as their exponentials are normal numbers, for the top of -32 in float32 and -256 in float64.

@@ -192,9 +192,8 @@ def formula_number(request: Request) -> int | None:
     generated = GENERATED.get(type(request), ())
     if request.formula not in generated:
         return None
-    if isinstance(request, BoxRequest):
-        is_generated = request.geometry.dims in formulas.DIMENSIONS and request.generated_code is not None
-        return generated.index(request.formula) if is_generated else None
+    if isinstance(request, BoxRequest) and request.generated_code is None:
+        return None
     return generated.index(request.formula)
 
 

@@ -56,6 +56,7 @@ def test_an_invalid_address_is_rejected_without_repeating_it(address: str, messa
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.exhaustive
 def test_the_lock_of_a_killed_process_is_released(tmp_path: Path) -> None:
     program = (
         "import signal, sys; from pathlib import Path; from detloss.experiments.comparison.database import folder_lock\n"

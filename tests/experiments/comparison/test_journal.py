@@ -76,6 +76,7 @@ def test_a_file_that_is_no_journal_is_named_and_not_changed(tmp_path: Path) -> N
         TrialStore(str(tmp_path / "missing" / "study.log"), "a study", fixed_plan(0))
 
 
+@pytest.mark.exhaustive
 def test_the_lock_of_a_suspended_process_is_taken_over_and_its_trial_is_not_run_twice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,7 @@ def results_in(folder: Path) -> int:
     return len((folder / "results.jsonl").read_text().splitlines())
 
 
+@pytest.mark.exhaustive
 def test_agents_run_a_number_of_trials_and_the_report_is_made_from_the_storage(
     quick: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,6 +58,7 @@ def test_agents_run_a_number_of_trials_and_the_report_is_made_from_the_storage(
     assert detloss("report", tmp_path / "new").exit_code == 0
 
 
+@pytest.mark.exhaustive
 def test_a_report_from_a_storage_with_several_comparisons_needs_a_name(quick: None, tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path / 'shared.db'}"
     for steps in (3, 4):

@@ -71,6 +71,7 @@ def test_only_trials_of_detloss_have_a_limit_without_progress(tmp_path: Path, mo
     assert limits == [STALL_TIMEOUT, inf]
 
 
+@pytest.mark.exhaustive
 def test_finished_trials_are_kept_if_others_raise_or_die(tmp_path: Path) -> None:
     comparison, notes = begin_comparison(tmp_path, fixed_plan(0, 13, 99, 1, 2)), tmp_path / "notes"
     events = list(comparison.run(partial(load_and_note, notes), groups=device_groups(2), run_trial=quick_trial))
@@ -116,6 +117,7 @@ def test_a_result_is_on_disk_before_its_event(inline: None, tmp_path: Path) -> N
             assert records_of(tmp_path)[0]["seed"] == 4
 
 
+@pytest.mark.exhaustive
 def test_closing_the_run_ends_its_workers_and_the_next_run_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

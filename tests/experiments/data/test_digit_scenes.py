@@ -74,6 +74,7 @@ def test_scenes_have_the_documented_variety() -> None:
     assert np.ptp(np.log2(np.percentile(width / height, [5, 95]))) > 1
 
 
+@pytest.mark.exhaustive
 def test_sparse_scenes_have_few_positive_cells() -> None:
     """With rare objects, a class loss has more than 99 cells of background per positive cell."""
     dataset = load(None, scenes="sparse")
@@ -93,6 +94,7 @@ def test_sparse_scenes_have_few_positive_cells() -> None:
     assert all(np.array_equal(one.image, other.image) for one, other in zip(dataset.train[:20], again.train))
 
 
+@pytest.mark.exhaustive
 def test_scenes_of_one_class_differ_from_digits_in_their_labels_alone() -> None:
     digits, boxes = load(None), load(None, scenes="boxes")
     assert (boxes.name, boxes.class_names) == ("digit scenes of one class", ("digit",))

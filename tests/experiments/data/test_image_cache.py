@@ -146,12 +146,14 @@ def sums(shared: SharedDataset) -> list[int]:
     return [int(image.sum()) for image in pixels_of(shared())]
 
 
+@pytest.mark.exhaustive
 def test_other_processes_have_the_same_images(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    (tmp_path / "temporary").mkdir()
     stored, _ = read(folder, tmp_path / "cache", size=400)
     assert len(pickle.dumps(stored)) < 5000 < sum(image.size for image in pixels_of(stored))
-    shared = [SharedDataset(stored), SharedDataset(small_dataset())]
+    (tmp_path / "temporary").mkdir()
+    with monkeypatch.context() as patch:  # multiprocessing would keep the folder for its sockets
+        patch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+        shared = [SharedDataset(stored), SharedDataset(small_dataset())]
     assert not list((tmp_path / "temporary").iterdir())
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         theirs = [pool.submit(sums, one).result() for one in (*shared, *shared)]

@@ -55,6 +55,7 @@ def test_ink_is_rotated_from_x_toward_y(seed: int) -> None:
         assert abs(center - complex(spot[0] - 15, spot[1] - 10) * np.exp(1j * angle)) < 0.05
 
 
+@pytest.mark.exhaustive
 def test_angles_are_uniform() -> None:
     boxes = np.concatenate([scene.boxes for part in PARTS for scene in digit_scenes.compose(600, part, STYLE)])
     assert len(boxes) > 2000
@@ -85,6 +86,7 @@ def test_the_data_set() -> None:
         assert (sample.boxes[:, :2] + reach <= 64 + 1e-4).all()
 
 
+@pytest.mark.exhaustive
 def test_scenes_are_upright_by_default() -> None:
     dataset = load(None)
     assert dataset.geometry == detloss.AxisAligned()

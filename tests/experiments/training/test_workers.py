@@ -34,6 +34,7 @@ def next_event(team: Workers, seconds: float = 600) -> Event:
             return event
 
 
+@pytest.mark.exhaustive
 def test_gpus_are_assigned_round_robin_and_that_of_a_dead_worker_is_reused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     with Workers(small_dataset, quick_trial, device_groups(3)) as team:
@@ -123,6 +124,7 @@ def test_an_interrupt_is_deferred_until_wait(team: Workers) -> None:
     assert team.busy[0].process.exitcode == -signal.SIGKILL
 
 
+@pytest.mark.exhaustive
 def test_an_interrupt_ends_a_wait(team: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     ready: list[object] = []
 

@@ -239,6 +239,7 @@ def test_a_result_whose_process_died_before_the_study_knew_it_counts(
     assert surface.calls == alone.calls
 
 
+@pytest.mark.exhaustive
 def test_a_late_start_is_not_dropped(tmp_path: Path) -> None:
     surface = Surface(hopeless=lambda trial: trial.candidate == 0)
     found = tuned(surface, trials=8, out=tmp_path)
@@ -249,6 +250,7 @@ def test_a_late_start_is_not_dropped(tmp_path: Path) -> None:
     assert late.state is State.COMPLETE
 
 
+@pytest.mark.exhaustive
 def test_more_candidates_extend_the_search(tmp_path: Path) -> None:
     surface = Surface()
     tuned(surface, out=tmp_path, trials=4)

@@ -14,7 +14,7 @@ from tools import gpu
 pytestmark = pytest.mark.filterwarnings("ignore:All-NaN slice")  # from numpy, for padded rows
 
 
-@pytest.mark.parametrize("every", quick_and_exhaustive(10, 1))
+@pytest.mark.parametrize("every", quick_and_exhaustive(20, 1))
 def test_interpreted_kernels_pass_every_part(
     every: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

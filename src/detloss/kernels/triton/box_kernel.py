@@ -124,7 +124,8 @@ def pairs(
 ):
     """Losses and derivatives of pairs; expanded operands have strides of 0 along rows or columns.
 
-    A geometry has `arity` parameters; before them, if there are any, it takes 1 if the target is its first row, else 0.
+    `arity` is the number of parameters of the geometry. Unless it is 0, they follow a number that is 1 if the operands
+    are exchanged, else 0.
     """
     total = number(divisor, divisors, dtype)
     lanes, partial = tl.arange(0, block), tl.zeros((block,), dtype)

@@ -38,7 +38,7 @@ SCALE_BLOCK = 1024  # elements that a program counts or scales
 LARGEST_TILE = 4096  # classes of a row that is loaded at once
 MASK_TILE = 1024  # of a row: three sums are kept per element
 LOGITS_PER_WARP = 256  # eight per thread: the work per row is repeated by few threads
-ALIGNED = 4  # logits that a thread loads at once; else it has one logit per row, and registers for the work of few rows
+ALIGNED = 4  # logits of a load; a thread has more rows of other lengths, and registers for half as many
 
 
 def serves(call: Call) -> bool:
