@@ -215,6 +215,7 @@ def test_losses_are_checked_before_data_are_read(command: str, monkeypatch: pyte
     assert "got 'ce:label_smoothing=0.1'" in " ".join(result.output.split())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("faster", "printed"), [(0.7, True), (0.9, False)])
 def test_bfloat16_is_named_where_it_helps(
     faster: float, printed: bool, quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

@@ -24,7 +24,7 @@ from detloss.experiments.tuning.cross_validation import tune
 from detloss.experiments.tuning.folds import TuningTrial, check_folds, run_tuning_trial
 from detloss.experiments.tuning.search import Ended, TrainingError, TuningEvent
 from detloss.experiments.tuning.search_space import TuningError
-from tests.support.marks import exhaustive_except
+from tests.support.marks import exhaustive_except, quick_and_exhaustive
 from tests.support.trials import begin_comparison, fixed_plan
 from tests.support.tuning_trials import (
     IMAGES,
@@ -200,7 +200,7 @@ def test_an_interrupted_search_continues_without_repetition_to_the_same_result(a
     assert surface.calls == alone.calls
 
 
-@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize("number", quick_and_exhaustive(3, 0))
 def test_a_candidate_whose_process_died_during_the_proposal_gets_its_missing_settings(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

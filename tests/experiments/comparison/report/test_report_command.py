@@ -80,6 +80,7 @@ def outcomes_in(folder: Folder) -> list[Outcome]:
     return read_results(folder, folder.study, name, plan).outcomes
 
 
+@pytest.mark.exhaustive
 def test_a_result_that_the_database_did_not_accept_is_in_the_report(finished: Path) -> None:
     folder = Folder(finished)
     outcome = outcomes_in(folder)[0]
