@@ -102,7 +102,7 @@ def axis_of_differences(ranking: Ranking) -> list[float]:
         if standing.difference:
             ends += [standing.difference.low, standing.difference.high, *ranking.seed_differences(standing).values()]
     shown = [end for end in ends if isfinite(end)]
-    return [round(tick, 10) for tick in MaxNLocator(5).tick_values(min(shown), max(shown)).tolist()]
+    return [round(float(tick), 10) for tick in MaxNLocator(5).tick_values(min(shown), max(shown))]
 
 
 def ap_over_weight(fits: Mapping[Pair, WeightFit], styles: Mapping[str, SeriesStyle], quantity: str) -> list[str]:
