@@ -92,7 +92,7 @@ def test_given_weights_replace_the_search(quick: None, tmp_path: Path) -> None:
     assert "plan: 3 trials of 3 steps: 3 pairs on 1 seed" in result.output
     weights = {record["box"]: (record["weight"], record["phase"]) for record in records_of(tmp_path)}
     assert weights == {"l2": (0.2, "compare"), "giou": (2.5, "compare"), "l1": (0.5, "compare")}
-    assert "difference from giou + focal" in (tmp_path / "report.html").read_text()
+    assert "Difference from giou + focal" in (tmp_path / "report.html").read_text()
     assert "one seed cannot separate a difference from chance" in result.output
 
 
@@ -193,7 +193,7 @@ def test_variants_of_a_loss_are_separate_pairs(quick: None, tmp_path: Path) -> N
         ("giou:enclosing=hull", "focal"): 2,
         ("giou:enclosing=hull", "focal:alpha=none:gamma=1.5"): 4,
     }
-    assert "difference from giou:enclosing=hull + focal:alpha=none:gamma=1.5" in (tmp_path / "report.html").read_text()
+    assert "Difference from giou:enclosing=hull + focal:alpha=none:gamma=1.5" in (tmp_path / "report.html").read_text()
     again = detloss_command("compare", *words)
     assert "finished earlier or by other processes: 4 of 4 trials" in again.output
     report = detloss_command("report", tmp_path)

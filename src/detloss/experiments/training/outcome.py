@@ -81,6 +81,7 @@ class Outcome:
         snapshots: State of the detector at several steps; empty in a search.
         image_scores: The scores of the validation images if the training of the user returned them; `score` is their
             mean.
+        errors: AP50 that each type of error costs, by the types of TIDE; empty if it is unknown.
     """
 
     trial: Trial
@@ -91,6 +92,7 @@ class Outcome:
     curve: Sequence[tuple[int, float, float]] = ()
     snapshots: Sequence[Snapshot] = ()
     image_scores: Sequence[float] = ()
+    errors: Mapping[str, float] = field(default_factory=dict)
 
 
 def pack(outcome: Outcome) -> dict[str, Any]:
@@ -113,6 +115,7 @@ def pack(outcome: Outcome) -> dict[str, Any]:
         "score": outcome.score,
         "seconds": outcome.seconds,
         "evaluation": evaluation and {name: getattr(evaluation, name) for name in EVALUATED},
+        "errors": dict(outcome.errors),
         "arrays": b64encode(buffer.getvalue()).decode("ascii"),
     }
 
@@ -137,6 +140,7 @@ def unpack(record: Mapping[str, Any]) -> Outcome:
                 for step, ap, images in arrays["snapshots"].tolist()
             ],
             image_scores=tuple(arrays["image scores"].tolist()) if "image scores" in arrays else (),
+            errors=record.get("errors", {}),
         )
 
 

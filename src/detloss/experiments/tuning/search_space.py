@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
 from math import exp, floor, inf, log, log10
-from typing import Any
 
 from scipy.special import expit, logit  # type: ignore[import-untyped]
 
 import detloss
 from detloss.catalog import Loss
+from detloss.experiments.loss_names import python_code
 
 WEIGHT = "weight"
 WEIGHT_FACTOR = 8.0  # the weight is searched from 1/8 of the listed one to 8 times it
@@ -178,19 +178,14 @@ def with_settings(box: Loss, cls: Loss, settings: Settings) -> tuple[Loss, Loss]
 
 def code_line(box: Loss, cls: Loss, settings: Settings) -> str:
     """Write Python code that constructs the tuned losses, and sets the weight if it was tuned."""
-    statements, remarks = [], []
+    statements = []
     tuned_box, tuned_cls = with_settings(box, cls, settings)
     for variable, loss, tuned in (("class_loss", cls, tuned_cls), ("box_loss", box, tuned_box)):
         if any(option.name in settings for option in tunable_options(loss)):
-            options: dict[str, Any] = {**tuned.options, **tuned.overlap_options}
-            arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
-            statements.append(
-                f"{variable} = detloss.{loss.module.__name__}({arguments})".replace("=Overlap", "=detloss.Overlap")
-            )
-            remarks += [f"{each.name}-: {described(each.options)}" for each in tuned.modifiers if each.focus]
+            statements.append(f"{variable} = {python_code(tuned)}")
     if WEIGHT in settings:
         statements.append(f"box_weight = {settings[WEIGHT]!r}")
-    return "  # ".join(filter(None, ["; ".join(statements), "; ".join(remarks)]))
+    return "; ".join(statements)
 
 
 def described(settings: Settings) -> str:
