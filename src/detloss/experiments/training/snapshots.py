@@ -67,9 +67,17 @@ def shown_images(samples: Sequence[Sample], images: Sequence[int]) -> list[int]:
 
 
 def highest_scoring(prediction: Prediction, sample: Sample) -> Prediction:
-    """Keep as many predictions as the image has objects, those with the highest scores.
+    """Keep as many predictions as the image has objects, those with the highest scores, with rounded numbers.
 
     Scores of different losses are not comparable, so a threshold would favor one of them.
     """
     best = np.argsort(-prediction.scores, kind="stable")[: len(sample.boxes)]
-    return Prediction(*(column[best] for column in prediction))
+    boxes, scores, labels = (column[best] for column in prediction)
+    return Prediction(shortened(boxes), shortened(scores), labels)
+
+
+def shortened(numbers: np.ndarray) -> np.ndarray:
+    """Round to 11 bits, the precision of float16, so that the numbers compress to half their size."""
+    mantissa, exponent = np.frexp(numbers)
+    rounded: np.ndarray = np.ldexp(np.round(mantissa * 2048) / 2048, exponent)
+    return rounded
