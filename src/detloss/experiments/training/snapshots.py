@@ -10,7 +10,7 @@ from detloss.experiments.training.evaluation import Prediction, evaluate
 
 FRACTIONS = (0.05, 0.1, 0.2, 0.4, 0.7, 1.0)  # of the steps
 MOST_IMAGES = 100
-STEPS_PER_IMAGE = 10  # fewer images in a short training, so that snapshots take two or three percent of its time
+STEPS_PER_IMAGE = 25  # fewer images in a short training, so that snapshots take about four percent of its time
 SHOWN_IMAGES = 4  # images whose predictions are kept
 MOST_OBJECTS = 8  # in an image whose predictions are kept, where there are enough such images
 

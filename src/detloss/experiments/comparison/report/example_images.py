@@ -8,6 +8,7 @@ from enum import Enum
 from io import BytesIO
 from math import cos, degrees, radians, sin
 from statistics import fmean, median
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -130,8 +131,7 @@ def drawn_box(box: np.ndarray, label: str, status: BoxStatus) -> DrawnBox:
     return DrawnBox(x1, y1, max(x2 - x1, 0.0), max(y2 - y1, 0.0), label, status)
 
 
-@dataclass(frozen=True)
-class ImageView:
+class ImageView(NamedTuple):
     """An image with ground truth and predictions of a pair."""
 
     image: EmbeddedImage
@@ -148,27 +148,15 @@ class ImageView:
         return hits_in(self.boxes)
 
 
-@dataclass(frozen=True)
-class Gallery:
-    """Views of the same images for every pair.
-
-    Attributes:
-        title: How the images are selected.
-        rows: For every image, the view of each pair by name.
-    """
+class Gallery(NamedTuple):
+    """How images are selected, and for each of them the view of each pair by name."""
 
     title: str
     rows: Sequence[Mapping[str, ImageView]]
 
 
-@dataclass(frozen=True)
-class Strip:
-    """Predictions in one image during training.
-
-    Attributes:
-        image: The image.
-        views: For each pair by name, the steps and the view after each.
-    """
+class Strip(NamedTuple):
+    """An image, and for each pair by name the steps of its training and the view after each."""
 
     image: EmbeddedImage
     views: Mapping[str, Sequence[tuple[int, ImageView]]]
