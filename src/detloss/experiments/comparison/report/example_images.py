@@ -115,9 +115,9 @@ def drawn_boxes(
     boxes, _, labels = highest_scoring(prediction, sample)
     rows = (torch.as_tensor(part) for part in (boxes, sample.boxes))
     overlaps = detloss.iou(*rows, geometry=geometry, pairwise=True).numpy()
-    objects = assign(np.where(labels[:, None] == sample.labels, overlaps, 0.0))[:, 0]
-    of_objects = np.where(np.isin(np.arange(len(sample.boxes)), objects), BoxStatus.FOUND, BoxStatus.MISSED)
-    of_predictions = np.where(objects >= 0, BoxStatus.TRUE_POSITIVE, BoxStatus.FALSE_POSITIVE)
+    matched = assign(np.where(labels[:, None] == sample.labels, overlaps, 0.0))[:, 0].tolist()
+    of_objects = [BoxStatus.FOUND if index in matched else BoxStatus.MISSED for index in range(len(sample.boxes))]
+    of_predictions = [BoxStatus.TRUE_POSITIVE if index >= 0 else BoxStatus.FALSE_POSITIVE for index in matched]
     drawn = [*zip(sample.boxes, sample.labels, of_objects), *zip(boxes, labels, of_predictions)]
     return [drawn_box(box, class_names[label], status) for box, label, status in drawn]
 
