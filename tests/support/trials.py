@@ -60,6 +60,7 @@ def quick_trial(
     device: Device,
     on_progress: OnProgress | None = None,
     checkpoints: Path | None = None,
+    weights: Path | None = None,
 ) -> Outcome:
     """Train nothing; seed 13 raises, seed 99 kills its process."""
     assert device.name == "cpu" or device.name.startswith("cuda:")

@@ -21,6 +21,7 @@ from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
 from detloss.experiments.comparison.launch import CLUSTERS
 from detloss.experiments.comparison.plan import MATTERS, ComparisonSettings, Pair, Plan, default_seeds
+from detloss.experiments.comparison.tracking import TRACKERS, TrackingError, tracker_named
 from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 from detloss.experiments.losses_command import losses_command
 from detloss.experiments.simulation.simulate_command import simulate
@@ -69,7 +70,7 @@ def reported_errors() -> Iterator[None]:
 
     try:
         yield
-    except (CommandError, DetectorError, DevicesError, LaunchError) as error:
+    except (CommandError, DetectorError, DevicesError, LaunchError, TrackingError) as error:
         raise click.UsageError(f"--{error}") from error
     except (OSError, DatasetError, FolderError, StorageError, WorkersError) as error:
         raise click.ClickException(printable(str(error))) from error
@@ -169,6 +170,11 @@ def main() -> None:
     metavar="NAME=VALUE,...",
     help="Parameters of the jobs: partition, time in minutes, gpus_per_node, cpus_per_task and others of sbatch.",
 )
+@click.option(
+    "--log",
+    type=click.Choice(list(TRACKERS)),
+    help="Log every trial that this process finishes, with its package: parameters, AP over the steps, final AP.",
+)
 @click.option("--overwrite", is_flag=True, help="Remove earlier results from the folder and the database.")
 @click.pass_context
 def compare(
@@ -201,6 +207,7 @@ def compare(
     launch: str | None,
     agents: int,
     slurm: Mapping[str, str],
+    log: str | None,
     overwrite: bool,
 ) -> None:
     """Train a detector on DATA with every pair of a box loss and a class loss, and report the best.
@@ -234,6 +241,7 @@ def compare(
             cli_options.check_losses(boxes, classes, detector, data, scenes)
         else:
             cli_options.check_losses_of_command(boxes, classes, data)
+        tracker = None if log is None else tracker_named(log, out)
         if launch is not None:
             launch_agents(ctx, launch, storage, folder, agents, slurm, overwrite=overwrite)
             return
@@ -263,7 +271,7 @@ def compare(
         settings = ComparisonSettings(
             ctx.obj, path, size, scenes, reference, quick, options, matters, trainer, group, augment
         )
-        session = Session(Console(), plan, settings, folder, cache, command)
+        session = Session(Console(), plan, settings, folder, cache, command, tracker)
         comparison, code = session.compare(storage, groups, overwrite=overwrite, take=take)
     end(ctx, comparison, folder, code, waited=take is None)
 

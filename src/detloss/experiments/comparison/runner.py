@@ -164,6 +164,7 @@ class Comparison(Results):
         self.outcomes.extend(new)
         if new:
             self.folder.write_results(self.outcomes)
+            self.folder.keep_weights(self.outcomes)
         return new
 
     def snapshot(self) -> Results:
@@ -200,7 +201,8 @@ class Comparison(Results):
                 recorded when the comparison is continued.
             OSError: The folder is not writable.
         """
-        runner = run_trial or partial(training_loop.run_trial, checkpoints=self.folder.checkpoints)
+        folder = self.folder
+        runner = run_trial or partial(training_loop.run_trial, checkpoints=folder.checkpoints, weights=folder.weights)
         workers: Workers | InProcess
         if in_process:
             workers = InProcess(load, runner, groups)

@@ -20,18 +20,21 @@ from detloss.experiments.comparison.progress import (
     print_ranking,
     remarks_on,
     say_plan,
+    trial_name,
 )
 from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
 from detloss.experiments.comparison.report.page import LivePage, write_page
 from detloss.experiments.comparison.runner import Comparison, Results, read_results
 from detloss.experiments.comparison.shared_storage import StorageError, recorded_studies
 from detloss.experiments.comparison.store import TrialStore
+from detloss.experiments.comparison.tracking import Tracker
 from detloss.experiments.comparison.weight_search import check_search, with_balanced_grids
 from detloss.experiments.console import print_dataset, print_line
 from detloss.experiments.data.dataset import Dataset, SharedDataset
 from detloss.experiments.training.devices import DeviceGroup
+from detloss.experiments.training.outcome import Outcome
 from detloss.experiments.training.training_loop import check_trials
-from detloss.experiments.training.workers import Advanced, Trainer, exit_code
+from detloss.experiments.training.workers import Advanced, Finished, Trainer, exit_code
 
 
 class Session:
@@ -44,6 +47,7 @@ class Session:
         folder: Where results are written.
         cache: Folder for resized images; None: in the user's folder for caches.
         trainer: The user's command or function that trains the detector; None: detloss trains it.
+        tracker: Where the trials that finish in this process are logged; None: nowhere.
     """
 
     def __init__(
@@ -54,9 +58,10 @@ class Session:
         folder: Folder,
         cache: Path | None = None,
         trainer: Trainer | None = None,
+        tracker: Tracker | None = None,
     ) -> None:
         self.console, self.plan, self.settings, self.folder = console, plan, settings, folder
-        self.trainer = trainer
+        self.trainer, self.tracker = trainer, tracker
         self.dataset = settings.load_data(cache, partial(print_line, console))
         self.bootstrap = Bootstrap(self.dataset)
 
@@ -106,12 +111,22 @@ class Session:
                 try:
                     for event in events:
                         display.show(event)
+                        if isinstance(event, Finished):
+                            self.track(event.outcome)
                         if not isinstance(event, Advanced) or event.snapshot is not None:
                             page.show(comparison.snapshot())
                 except KeyboardInterrupt as interruption:
                     code = exit_code(interruption)
         self.conclude(comparison)
         return comparison, code
+
+    def track(self, outcome: Outcome) -> None:
+        """Log a finished trial; an error of the tracker is printed, and the comparison continues."""
+        try:
+            if self.tracker is not None:
+                self.tracker(outcome)
+        except Exception as error:  # a server may not answer; the result is in the database
+            print_line(self.console, f"--log: {trial_name(outcome.trial)} was not logged: {error}")
 
     def begin(self, storage: str | None, *, overwrite: bool) -> Comparison:
         """Open the folder and the database, with the results that they already contain."""
@@ -150,6 +165,9 @@ class Session:
             self.folder.write_standings(ranking.to_json())
             write_page(self.folder.report, results, ranking, self.dataset, self.settings)
             print_line(self.console, f"report: {self.folder.report}")
+            best = self.folder.write_best_weights(ranking.best[0].outcomes if ranking.best else ())
+            if best is not None:
+                print_line(self.console, f"weights of {trial_name(best.trial)}: {self.folder.best_weights}")
         finally:
             print_line(self.console, answer)
 

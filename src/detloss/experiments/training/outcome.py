@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from io import BytesIO
 from itertools import islice
+from math import isnan
 from typing import Any, Self
 
 import numpy as np
@@ -94,6 +95,11 @@ class Outcome:
     image_scores: Sequence[float] = ()
     errors: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def ap_curve(self) -> list[tuple[int, float]]:
+        """Pairs of a step and the AP after it, on a subset of the validation images; empty if that has no object."""
+        return [(one.step, one.ap) for one in self.snapshots if not isnan(one.ap)]
+
 
 def pack(outcome: Outcome) -> dict[str, Any]:
     """Convert an outcome to JSON: numbers as they are, arrays as one compressed text."""
@@ -115,6 +121,7 @@ def pack(outcome: Outcome) -> dict[str, Any]:
         "score": outcome.score,
         "seconds": outcome.seconds,
         "evaluation": evaluation and {name: getattr(evaluation, name) for name in EVALUATED},
+        "curve": outcome.ap_curve,  # for readers of the database; `unpack` reads it from the arrays
         "errors": dict(outcome.errors),
         "arrays": b64encode(buffer.getvalue()).decode("ascii"),
     }
