@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -20,7 +20,7 @@ import detloss
 from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
 from detloss.experiments.comparison.launch import CLUSTERS
-from detloss.experiments.comparison.plan import MATTERS, ComparisonSettings, Pair, Plan, default_seeds
+from detloss.experiments.comparison.plan import MATTERS, ROUNDS, ComparisonSettings, Pair, Plan, default_seeds
 from detloss.experiments.comparison.tracking import TRACKERS, TrackingError, tracker_named
 from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 from detloss.experiments.losses_command import losses_command
@@ -107,9 +107,16 @@ def main() -> None:
 @cli_options.detector
 @click.option(
     "--seeds",
-    type=click.IntRange(min=1),
+    callback=lambda ctx, param, text: cli_options.seeds_named(text),
+    metavar="NUMBER|auto",
     show_default="5 for two pairs, else 3",
-    help="Number of seeds, each a trial of every pair.",
+    help="Number of seeds, each a trial of every pair; auto: rounds of "
+    f"{', '.join(map(str, ROUNDS))} seeds for the pairs that may be the best, until the comparison is decided.",
+)
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Time for the trials: none is started that would end later. The same command continues.",
 )
 @click.option("--first-seed", type=click.IntRange(min=0), default=0, help="First of the consecutive seeds.")
 @click.option("--steps", type=click.IntRange(min=1), default=1200, help="Training steps of every trial.")
@@ -183,7 +190,8 @@ def compare(
     boxes: tuple[Loss, ...],
     classes: tuple[Loss, ...],
     detector: str,
-    seeds: int | None,
+    seeds: int | Literal["auto"] | None,
+    hours: float | None,
     first_seed: int,
     steps: int,
     quick: bool,
@@ -227,13 +235,15 @@ def compare(
         command = cli_options.user_command(ctx, out, jobs)
     if quick:
         seeds, steps = quick_settings(seeds, steps)
-    seeds = seeds or default_seeds(len(boxes) * len(classes))
+    auto = seeds == "auto"
+    count = seeds if isinstance(seeds, int) else default_seeds(len(boxes) * len(classes), auto=auto)
     plan = Plan(
         cli_options.weights_to_try(boxes, classes, weights, searched=not quick),
-        seeds=range(first_seed, first_seed + seeds),
+        seeds=range(first_seed, first_seed + count),
         steps=steps,
         detector=detector if command is None else f"command {command.digest}",
         precision=precision,
+        auto=auto,
     )
     reference, folder = cli_options.baseline_named(list(plan.weights), baseline), Folder(out)
     with reported_errors():
@@ -252,7 +262,8 @@ def compare(
             "box": ", ".join(loss.name for loss in boxes),
             "cls": ", ".join(loss.name for loss in classes),
             **(command.options() if command else detector_options),
-            "seeds": seeds,
+            "seeds": "auto" if auto else count,
+            "hours": hours or "no limit",
             "first seed": first_seed,
             "steps": steps,
             "weights": "searched" if plan.searched else "given" if weights else "listed",
@@ -272,8 +283,8 @@ def compare(
             ctx.obj, path, size, scenes, reference, quick, options, matters, trainer, group, augment
         )
         session = Session(Console(), plan, settings, folder, cache, command, tracker)
-        comparison, code = session.compare(storage, groups, overwrite=overwrite, take=take)
-    end(ctx, comparison, folder, code, waited=take is None)
+        comparison, code = session.compare(storage, groups, overwrite=overwrite, take=take, hours=hours)
+    end(ctx, comparison, folder, code, waited=take is None and not comparison.out_of_time)
 
 
 def launch_agents(
@@ -297,7 +308,7 @@ def launch_agents(
     click.echo(f"jobs: {', '.join(jobs)}, with logs in {logs}\nreport at any time: detloss report {folder.path}")
 
 
-def quick_settings(seeds: int | None, steps: int) -> tuple[int, int]:
+def quick_settings(seeds: int | Literal["auto"] | None, steps: int) -> tuple[int, int]:
     """The seeds and the steps of a first look."""
     if seeds not in (None, 1):
         raise click.BadParameter(f"expected 1 with --quick, got {seeds}", param_hint="--seeds")
@@ -311,7 +322,8 @@ def end(ctx: click.Context, results: "Results", folder: "Folder", code: int, *, 
 
     missing, planned = results.missing, results.trial_count
     if not waited and results.unfinished:
-        click.echo(f"{results.unfinished} of {planned} trials are left to other processes.")
+        reason = ", because the time was used up" if results.out_of_time else " to other processes"
+        click.echo(f"{results.unfinished} of {planned} trials are left{reason}.")
         missing -= results.unfinished
     kept = f"finished trials are kept in {folder.path}"
     if code:

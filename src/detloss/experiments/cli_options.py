@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from click.core import ParameterSource
@@ -86,6 +86,15 @@ predictions = click.option(
 time_limit = click.option(
     "--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES", help="Limit of a trial of --train."
 )
+
+
+def seeds_named(text: str | None) -> int | Literal["auto"] | None:
+    """Parse the number of seeds, or auto."""
+    if text is None or text == "auto":
+        return "auto" if text else None
+    if not text.isdecimal() or int(text) < 1:
+        raise click.BadParameter(f"expected a number above 0 or auto, got {text!r}")
+    return int(text)
 
 
 def jobs(what: str) -> Decorator:

@@ -17,7 +17,8 @@ from sqlalchemy.exc import OperationalError
 
 from detloss.experiments.comparison.plan import Pair, Plan
 from detloss.experiments.comparison.shared_storage import StorageError
-from detloss.experiments.comparison.store import MAX_ATTEMPTS, TrialStore
+from detloss.experiments.comparison.store import TrialStore
+from detloss.experiments.comparison.study_parameters import MAX_ATTEMPTS
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.workers import Failed
 from tests.support.marks import exhaustive_except
@@ -215,7 +216,7 @@ def test_heartbeats_and_idle_processes_do_not_wait_for_the_lock(tmp_path: Path) 
     expire_heartbeats(tmp_path / "study.db")
     with busy.shared.locked("a study"):
         busy.heartbeat()
-        assert idle.turn(claim=True).open == [trial]
+        assert idle.turn(claim=lambda trial: True).open == [trial]
 
 
 def test_a_pair_whose_search_failed_is_searched_again_when_the_command_is_repeated(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 import detloss
+from detloss.experiments.comparison.bootstrap import Bootstrap
 from detloss.experiments.comparison.database import redacted
 from detloss.experiments.comparison.findings import expected_precision, findings
 from detloss.experiments.comparison.output import STUDY, Folder, FolderError
@@ -22,8 +23,9 @@ from detloss.experiments.comparison.progress import (
     say_plan,
     trial_name,
 )
-from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
+from detloss.experiments.comparison.ranking import Ranking, rank
 from detloss.experiments.comparison.report.page import LivePage, write_page
+from detloss.experiments.comparison.rounds import confidence_of, next_plan
 from detloss.experiments.comparison.runner import Comparison, Results, read_results
 from detloss.experiments.comparison.shared_storage import StorageError, recorded_studies
 from detloss.experiments.comparison.store import TrialStore
@@ -64,6 +66,7 @@ class Session:
         self.trainer, self.tracker = trainer, tracker
         self.dataset = settings.load_data(cache, partial(print_line, console))
         self.bootstrap = Bootstrap(self.dataset)
+        self.next_plan = partial(next_plan, rank=self.rank)
 
     def compare(
         self,
@@ -73,6 +76,7 @@ class Session:
         overwrite: bool,
         in_process: bool = False,
         take: int | None = None,
+        hours: float | None = None,
     ) -> tuple[Comparison, int]:
         """Run every trial, then print the findings and write the report.
 
@@ -82,6 +86,7 @@ class Session:
             overwrite: Whether the results of an earlier run are deleted.
             in_process: Whether trials run in this process, one at a time.
             take: Number of trials to run at most, without waiting for those of other processes; None: all.
+            hours: Time for the trials; None: no limit.
 
         Returns:
             The comparison, and the exit code: that of a signal if one interrupted the run, else 0.
@@ -103,9 +108,9 @@ class Session:
         code = 0
         with LivePage(self.write_running) as page:
             page.show(comparison.snapshot())
-            display = ProgressDisplay(self.console, comparison)
+            display, load = ProgressDisplay(self.console, comparison), SharedDataset(self.dataset)
             run = comparison.run(
-                SharedDataset(self.dataset), groups=groups, run_trial=self.trainer, in_process=in_process, take=take
+                load, groups=groups, run_trial=self.trainer, in_process=in_process, take=take, hours=hours
             )
             with display, closing(run) as events:
                 try:
@@ -139,7 +144,7 @@ class Session:
             self.plan = store.plan
             self.folder.begin(identity, self.plan.to_json(), overwrite=False)
         store.describe({"plan": identity | self.plan.to_json(), "settings": self.settings.to_json()})
-        return Comparison(self.plan, store, self.folder)
+        return Comparison(self.plan, store, self.folder, self.next_plan)
 
     def rank(self, results: Results) -> Ranking:
         """Rank the pairs."""
@@ -151,6 +156,8 @@ class Session:
             results.failures,
             matters=settings.matters,
             fits=results.plan.fits(results.ended),
+            confidence=confidence_of(results.plan),
+            dropped=results.plan.dropped,
         )
 
     def conclude(self, results: Results) -> None:
@@ -237,6 +244,8 @@ def write_report(
     if found != identity["data"]:
         data = settings.data or session.dataset.name
         raise FolderError(f"{data}: expected the data of the comparison, {identity['data']}, got other data, {found}")
+    while (extended := session.next_plan(results)) is not None:
+        results = read_results(folder, storage or folder.study, study_name(identity), extended)
     folder.write_results(results.outcomes)  # of agents that share the folder, a slow one may have written it last
     session.conclude(results)
     return results
