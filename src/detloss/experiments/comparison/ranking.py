@@ -194,6 +194,11 @@ class Ranking:
         """The smallest difference from the baseline that is detected with a probability of 80 %."""
         return self.estimate.detectable(self.contrasts) if self.estimate and len(self.contrasts) else inf
 
+    def seed_differences(self, standing: Standing) -> dict[int, float]:
+        """Differences of the scores from those of the baseline, by seed."""
+        scores = next((one.scores for one in self.standings if one.pair == self.baseline), {})
+        return {seed: score - scores[seed] for seed, score in standing.scores.items() if seed in scores}
+
     def to_json(self) -> dict[str, Any]:
         """Convert to the content of standings.json; an infinite or unknown number is null."""
         seeds, images = self.parts
