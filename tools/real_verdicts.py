@@ -12,11 +12,11 @@ import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from math import sqrt
+from multiprocessing import get_context
 from pathlib import Path
 
-import joblib
 import numpy as np
 from scipy.stats import binomtest
 
@@ -91,10 +91,10 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     pages: list[Ranking] = []
-    with joblib.Parallel(n_jobs=given.jobs, batch_size=1) as parallel:
+    with get_context("spawn").Pool(given.jobs) as pool:
         for page in range(given.pages):
             trials = [trial_of(page, name, seed) for name in range(NAMES) for seed in range(SEEDS)]
-            pages.append(ranking_of(parallel(joblib.delayed(train)(trial, given.out) for trial in trials)))
+            pages.append(ranking_of(pool.map(partial(train, folder=given.out), trials, chunksize=1)))
             print(summary(pages), flush=True)
 
 
