@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
+from itertools import islice
 from math import sqrt
 from multiprocessing import get_context
 from pathlib import Path
@@ -90,11 +91,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("out/real_verdicts"), help="folder of the results")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
+    trials = [
+        trial_of(page, name, seed) for page in range(given.pages) for name in range(NAMES) for seed in range(SEEDS)
+    ]
     pages: list[Ranking] = []
     with get_context("spawn").Pool(given.jobs) as pool:
-        for page in range(given.pages):
-            trials = [trial_of(page, name, seed) for name in range(NAMES) for seed in range(SEEDS)]
-            pages.append(ranking_of(pool.map(partial(train, folder=given.out), trials, chunksize=1)))
+        outcomes = pool.imap(partial(train, folder=given.out), trials)
+        while of_page := list(islice(outcomes, NAMES * SEEDS)):
+            pages.append(ranking_of(of_page))
             print(summary(pages), flush=True)
 
 
