@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binomtest
 
+from detloss.experiments.comparison.bootstrap import Bootstrap
 from detloss.experiments.comparison.output import write_atomic
 from detloss.experiments.comparison.plan import Pair
-from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
+from detloss.experiments.comparison.ranking import Ranking, rank
 from detloss.experiments.comparison.statistics import Verdict
 from detloss.experiments.data.dataset import Dataset, load
 from detloss.experiments.training.devices import Device, cpu_count

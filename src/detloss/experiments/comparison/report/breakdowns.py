@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detloss.experiments.comparison.findings import joined
 from detloss.experiments.comparison.bootstrap import Bootstrap
+from detloss.experiments.comparison.findings import joined
 from detloss.experiments.comparison.ranking import Ranking, Summary
 from detloss.experiments.comparison.statistics import Difference, Estimate, Verdict
 from detloss.experiments.data.dataset import Dataset, Sample
