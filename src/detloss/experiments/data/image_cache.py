@@ -17,7 +17,6 @@ from typing import Any, BinaryIO
 import numpy as np
 from filelock import FileLock
 from platformdirs import user_cache_path
-from rich.filesize import decimal
 
 from detloss.experiments.data.images import ImageError, read_resized_image, resized_pixels
 from detloss.experiments.data.records import DatasetError
@@ -75,6 +74,8 @@ def decode(
     Raises:
         DatasetError: The folder is not writable, or has too little space.
     """
+    from rich.filesize import decimal  # usage errors and worker processes need none of it
+
     root = user_cache_path("detloss") if folder is None else folder.resolve()
     target = root / f"images-{longer_side}-{identity(files, longer_side)}"
     rows = read_index(target, files, longer_side)
@@ -128,6 +129,8 @@ def build(files: Sequence[Path], longer_side: int, target: Path, announce: Calla
     Raises:
         DatasetError: There is too little space.
     """
+    from rich.filesize import decimal
+
     part = target.with_name(f"{target.name}.part")
     for unfinished in (part, target):  # of a process that was killed
         shutil.rmtree(unfinished, ignore_errors=True)
