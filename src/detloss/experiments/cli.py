@@ -9,8 +9,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -21,7 +20,7 @@ from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
 from detloss.experiments.comparison.launch import CLUSTERS
 from detloss.experiments.comparison.plan import MATTERS, ROUNDS, ComparisonSettings, Pair, Plan, default_seeds
-from detloss.experiments.comparison.tracking import TRACKERS, TrackingError, tracker_named
+from detloss.experiments.comparison.tracking import TRACKERS, tracker_named
 from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 from detloss.experiments.losses_command import losses_command
 from detloss.experiments.simulation.simulate_command import simulate
@@ -53,27 +52,6 @@ class RecordedCommand(click.Command):
             typed = [word.replace(storage, redacted(storage)) for word in typed]
         ctx.obj = shlex.join([*ctx.command_path.split(), *typed])
         return rest
-
-
-@contextmanager
-def reported_errors() -> Iterator[None]:
-    """Convert errors that users can correct to error messages."""
-    from detloss.experiments.comparison.launch import LaunchError
-    from detloss.experiments.comparison.output import FolderError
-    from detloss.experiments.comparison.shared_storage import StorageError
-    from detloss.experiments.console import printable
-    from detloss.experiments.data.dataset import DatasetError
-    from detloss.experiments.training.command import CommandError
-    from detloss.experiments.training.devices import DevicesError
-    from detloss.experiments.training.training_loop import DetectorError
-    from detloss.experiments.training.workers import WorkersError
-
-    try:
-        yield
-    except (CommandError, DetectorError, DevicesError, LaunchError, TrackingError) as error:
-        raise click.UsageError(f"--{error}") from error
-    except (OSError, DatasetError, FolderError, StorageError, WorkersError) as error:
-        raise click.ClickException(printable(str(error))) from error
 
 
 @click.group("detloss", context_settings={"help_option_names": ["-h", "--help"]})
@@ -154,12 +132,7 @@ def main() -> None:
 @cli_options.group
 @cli_options.augment
 @cli_options.cache
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("out/compare"),
-    help="Output folder; the same command continues an interrupted comparison.",
-)
+@cli_options.out("out/compare", "Output folder; the same command continues an interrupted comparison.")
 @cli_options.storage(
     "Trials are shared through it: postgresql://..., or FILE.log on a shared file system.  [default: SQLite in --out]"
 )
@@ -231,7 +204,7 @@ def compare(
     from detloss.experiments.comparison.session import Session
     from detloss.experiments.training import devices
 
-    with reported_errors():
+    with cli_options.reported_errors():
         command = cli_options.user_command(ctx, out, jobs)
     if quick:
         seeds, steps = quick_settings(seeds, steps)
@@ -246,7 +219,7 @@ def compare(
         auto=auto,
     )
     reference, folder = cli_options.baseline_named(list(plan.weights), baseline), Folder(out)
-    with reported_errors():
+    with cli_options.reported_errors():
         if command is None:
             cli_options.check_losses(boxes, classes, detector, data, scenes)
         else:
@@ -353,7 +326,7 @@ def write_report(folder: Path, data: Path | None, storage: str | None, study: st
     from detloss.experiments.comparison import session
     from detloss.experiments.comparison.output import Folder
 
-    with reported_errors():
+    with cli_options.reported_errors():
         output = Folder(folder)
         if storage is not None and not output.has_plan:
             session.restore_folder(output, storage, study)

@@ -189,23 +189,13 @@ def written_arguments(options: Mapping[str, Any]) -> str:
 
 def value_of(text: str) -> float | int | bool | str | tuple[float | int, ...] | None:
     """Parse the value of an option."""
-    words = {"none": None, "true": True, "false": False}
-    if text in words:
-        return words[text]
-    numbers = [number_of(part) for part in text.split("/")]
-    if None in numbers:
-        return text
-    found = tuple(number for number in numbers if number is not None)
-    return found if len(found) > 1 else found[0]
-
-
-def number_of(text: str) -> float | int | None:
-    """Parse a number; None for other text."""
+    words: dict[str, bool | None] = {"none": None, "true": True, "false": False}
     try:
-        number = float(text)
+        numbers = tuple(map(float, text.split("/")))
     except ValueError:
-        return None
-    return int(number) if number.is_integer() else number
+        return words.get(text, text)
+    found = tuple(int(number) if number.is_integer() else number for number in numbers)
+    return found if len(found) > 1 else found[0]
 
 
 def written_value(value: object) -> str:

@@ -11,10 +11,12 @@ import numpy as np
 import optuna
 import pytest
 
+from detloss.experiments.comparison import weight_search
 from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import FolderError
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.data.training_folds import assign_folds, fold_dataset
+from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training import training_loop
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.outcome import Outcome
@@ -121,6 +123,21 @@ def test_the_first_candidates_are_the_start_settings_of_the_data() -> None:
     assert found.candidates[1].settings == {"alpha": 0.25, "gamma": 2.0}
     assert found.start.candidate.number == 1, "the better of the two"
     assert len({tuple(candidate.settings.items()) for candidate in found.candidates}) == 16
+
+
+def test_the_weight_also_starts_as_the_search_of_a_comparison_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[TuningTrial] = []
+    monkeypatch.setattr(weight_search, "balanced_weight", lambda trial, *others: started.append(trial) or 8.0)
+    found = tuned(Surface(), over=["gamma", "weight"], trials=4)
+    listed = loss_named("smooth_l1").weight
+    assert [one.settings["weight"] for one in found.candidates[:2]] == [
+        listed,
+        pytest.approx((8.0 * listed) ** 0.5, rel=0.13),  # rounded to a third of an octave
+    ]
+    assert all(one.state is State.COMPLETE for one in found.candidates[:2])
+    assert [(trial.box, trial.cls, trial.seed) for trial in started] == [("smooth_l1", "focal", 0)]
+    monkeypatch.setattr(weight_search, "balanced_weight", lambda *arguments: float("nan"))
+    assert tuned(Surface(), over=["weight"], trials=3).candidates[0].settings == {"weight": listed}
 
 
 def test_the_search_approaches_a_known_optimum_with_noise(seed: int) -> None:
@@ -271,7 +288,7 @@ def test_other_results_are_never_mixed(tmp_path: Path) -> None:
     surface = Surface()
     with pytest.raises(KeyboardInterrupt):
         tuned(surface, out=tmp_path, trials=3, steps=6, overwrite=True, on_event=interrupting(0))
-    assert not {"tune.json", "tune.png"} & {file.name for file in tmp_path.iterdir()}, "of the earlier run"
+    assert not {"tune.json", "report.html"} & {file.name for file in tmp_path.iterdir()}, "of the earlier run"
     assert len(surface.calls) == 1
     begin_comparison(tmp_path / "comparison", fixed_plan(0)).store.close()
     with pytest.raises(FolderError, match="contains the results of another comparison"):

@@ -196,13 +196,7 @@ def groups_of(jobs: int, devices: Sequence[str] | None) -> list[DeviceGroup]:
 
 @dataclass(frozen=True)
 class Function(Generic[Loss]):
-    """A training function of the user: a `Trainer`.
-
-    Attributes:
-        train: The function.
-        losses: The losses by name.
-        in_process: Whether it runs in this process.
-    """
+    """A training function of the user, as a `Trainer`."""
 
     train: TrainFunction[Loss]
     losses: Mapping[str, Loss]

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Condition, Thread
 from time import perf_counter
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -50,6 +50,19 @@ def versions() -> dict[str, str]:
         **{name: version(name) for name in PACKAGES},
         "system": platform.platform(),
     }
+
+
+def render(template: str, **values: Any) -> str:
+    """Render the template of a page."""
+    environment = Environment(
+        loader=PackageLoader("detloss.experiments", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    return environment.get_template(template).render(values)
 
 
 def snapshots_by_pair(results: Results) -> dict[str, Sequence[Snapshot]]:
@@ -106,15 +119,8 @@ def write_page(
     order = list(dict.fromkeys([*[standing.name for standing in standings], *styles]))
     strips = images.strips({name: snapshots[name] for name in order if name in snapshots})
     galleries = images.galleries(standings)
-    environment = Environment(
-        loader=PackageLoader("detloss.experiments.comparison", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )
-    page = environment.get_template("page.html.j2").render(
+    page = render(
+        "comparison/report/page.html.j2",
         title=title_of(results.plan, dataset, settings),
         measure=ranking.measure,
         ranking=ranking,
