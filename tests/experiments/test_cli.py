@@ -96,6 +96,7 @@ def test_given_weights_replace_the_search(quick: None, tmp_path: Path) -> None:
     assert "one seed cannot separate a difference from chance" in result.output
 
 
+@pytest.mark.exhaustive
 def test_a_weight_may_be_that_of_one_pair(quick: None, tmp_path: Path) -> None:
     words = ("--box", "l2,giou", "--cls", "ce,bce", "--weights", "giou+ce = 4, giou=2.5", "--seeds", 1, "--steps", 3)
     result = detloss_command("compare", *words, "--jobs", 1, "--out", tmp_path)
@@ -261,6 +262,7 @@ def test_results_are_overwritten_only_on_request(quick: None, tmp_path: Path) ->
     assert len(records_of(tmp_path)) == 1
 
 
+@pytest.mark.exhaustive
 def test_a_comparison_grows(quick: None, tmp_path: Path) -> None:
     words = ("compare", "--weights", "giou=1", "--steps", 3, "--jobs", 1, "--out", tmp_path)
     assert detloss_command(*words, "--box", "l1,giou", "--seeds", 2).exit_code == 0

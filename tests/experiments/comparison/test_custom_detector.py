@@ -326,6 +326,7 @@ def scattered(calls: list[tuple[str, int]]):
 SCATTERED = {"bad": "bad", "good": "good", "equal": "equal"}
 
 
+@pytest.mark.exhaustive
 def test_seeds_are_added_until_the_comparison_is_decided() -> None:
     calls: list[tuple[str, int]] = []
     found = compare(scattered(calls), SCATTERED, seeds="auto", weights=dict.fromkeys(SCATTERED, 1.0))

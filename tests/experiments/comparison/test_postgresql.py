@@ -117,6 +117,7 @@ def test_a_server_that_goes_away_is_named_and_nothing_finished_is_lost(server: A
     store.close()
 
 
+@pytest.mark.exhaustive
 def test_time_zones_of_machines_do_not_matter(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     url = url_of(server, "zones")
     monkeypatch.setenv("PGTZ", "Asia/Tokyo")

@@ -158,6 +158,7 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "LOOK_INTERVAL", 0.05)
 
 
+@pytest.mark.exhaustive
 def test_processes_agree_and_a_later_one_finds_the_same_rounds(inline: None, tmp_path: Path) -> None:
     started: list[Trial] = []
     comparisons: list[Comparison] = []

@@ -156,6 +156,7 @@ def test_a_second_result_is_late(inline: None, tmp_path: Path) -> None:
     assert [record["ap"] for record in records_of(tmp_path)] == [0.25]
 
 
+@pytest.mark.exhaustive
 def test_a_search_selects_the_weights(inline: None, tmp_path: Path) -> None:
     pair = Pair("giou", "focal")
     comparison = begin_comparison(tmp_path, Plan({pair: (0.5, 1.0, 2.0, 4.0)}, seeds=(0, 1), steps=8))

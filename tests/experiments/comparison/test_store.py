@@ -364,6 +364,7 @@ def test_an_operation_is_repeated_until_the_database_answers(tmp_path: Path, mon
     assert len(tries) == 2
 
 
+@pytest.mark.exhaustive
 def test_optuna_shows_the_settings_of_the_trials(tmp_path: Path) -> None:
     store = opened(tmp_path, SEARCHED)
     for trial in [*claimed(store), *claimed(store)]:

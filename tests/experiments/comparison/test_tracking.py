@@ -84,6 +84,7 @@ def compare_into(folder: Path, *words: str) -> Result:
     return CliRunner().invoke(main, command)
 
 
+@pytest.mark.exhaustive
 def test_a_comparison_logs_its_trials_and_saves_the_best_weights(compare: None, tmp_path: Path) -> None:
     result = compare_into(tmp_path, "--log", "tensorboard")
     assert result.exit_code == 0, result.output

@@ -302,6 +302,7 @@ def test_a_folder_is_used_by_one_process_at_a_time(tmp_path: Path) -> None:
     tuned(Surface(), out=tmp_path, trials=3)
 
 
+@pytest.mark.exhaustive
 def test_a_training_that_raises_excludes_its_candidate_until_the_next_call(tmp_path: Path) -> None:
     surface = Surface(slope=0.0, hopeless=lambda trial: (trial.candidate, trial.fold) in {(0, 0), (3, 1)})
     found = tuned(surface, trials=5, out=tmp_path)

@@ -128,6 +128,7 @@ def test_progress_bars_show_the_finished_fraction() -> None:
     assert 90 < shares[-1] <= 100, "the folds of the candidate that failed are missing"
 
 
+@pytest.mark.exhaustive
 def test_the_command_reports_failures(surface: Surface, tmp_path: Path) -> None:
     surface.hopeless = lambda trial: trial.candidate == 2
     result = invoke("--trials", 4, "--steps", 2, "--jobs", 1, "--out", tmp_path)
