@@ -24,9 +24,11 @@ from tests.support.trials import outcome_of, small_dataset
 PLAN = Plan({Pair("l1", "focal"): (1.0, 2.0, 4.0), Pair("giou", "focal"): (1.0, 2.0, 4.0)}, seeds=range(6), steps=8)
 NAME = "random faults"
 AGENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # torch continues an import of numpy that an exception interrupted
+from tests.support.random_faults import agent
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
-    from tests.support.random_faults import agent
     agent(*sys.argv[1:])
 except KeyboardInterrupt:
     sys.exit(1)
