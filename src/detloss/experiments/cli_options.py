@@ -15,6 +15,7 @@ from detloss.experiments.comparison.launch import STORAGE_VARIABLE
 from detloss.experiments.comparison.plan import Pair, weight_grid
 from detloss.experiments.data.dataset import placeholder
 from detloss.experiments.data.digit_scenes import STYLES
+from detloss.experiments.errors import OptionError, UserError
 from detloss.experiments.loss_names import (
     ALL_LOSSES,
     BOX_LOSSES,
@@ -26,7 +27,7 @@ from detloss.experiments.loss_names import (
     losses_named,
 )
 from detloss.experiments.training.batches import BATCH
-from detloss.experiments.training.command import Command, CommandError
+from detloss.experiments.training.command import Command
 from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.training_loop import PRECISIONS, check_trials
@@ -134,23 +135,13 @@ def key_values(text: str | None) -> dict[str, str]:
 @contextmanager
 def reported_errors() -> Iterator[None]:
     """Convert errors that users can correct to error messages."""
-    from detloss.experiments.comparison.launch import LaunchError
-    from detloss.experiments.comparison.output import FolderError
-    from detloss.experiments.comparison.shared_storage import StorageError
-    from detloss.experiments.comparison.tracking import TrackingError
     from detloss.experiments.console import printable
-    from detloss.experiments.data.dataset import DatasetError
-    from detloss.experiments.training.devices import DevicesError
-    from detloss.experiments.training.training_loop import DetectorError
-    from detloss.experiments.training.workers import WorkersError
-    from detloss.experiments.tuning.search import TrainingError
-    from detloss.experiments.tuning.search_space import TuningError
 
     try:
         yield
-    except (CommandError, DetectorError, DevicesError, LaunchError, TrackingError, TuningError) as error:
+    except OptionError as error:
         raise click.UsageError(f"--{error}") from error
-    except (OSError, DatasetError, FolderError, StorageError, TrainingError, WorkersError) as error:
+    except (OSError, UserError) as error:
         raise click.ClickException(printable(str(error))) from error
 
 
@@ -233,20 +224,18 @@ def user_command(context: click.Context, out: Path, jobs: int | None) -> Command
     """The command of the user that trains the detector, if there is one.
 
     Raises:
-        CommandError: It cannot be used, or not with these options.
+        OptionError: It cannot be used, or not with these options.
     """
     options = context.params
     given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if options["train"] is None:
         for name in sorted(given & {"predictions", "time_limit"}):
-            raise CommandError(f"{name.replace('_', '-')}: expected --train beside it, got none")
+            raise OptionError(f"{name.replace('_', '-')}: expected --train beside it, got none")
         return None
     for name in sorted(given & {"detector", "size", "scenes", "precision"}):
-        raise CommandError(f"{name}: expected none with --train, whose command decides, got {options[name]}")
+        raise OptionError(f"{name}: expected none with --train, whose command decides, got {options[name]}")
     if "steps" not in given:
-        raise CommandError(
-            "steps: expected a number with --train, in the unit of its command, such as epochs, got none"
-        )
+        raise OptionError("steps: expected a number with --train, in the unit of its command, such as epochs, got none")
     minutes, data = options["time_limit"], options["data"]
     command = Command(
         options["train"],
@@ -264,17 +253,17 @@ def check_losses_of_command(boxes: Sequence[Loss], classes: Sequence[Loss], data
     """Check that losses can be built without the detector.
 
     Raises:
-        CommandError: A loss cannot.
+        OptionError: A loss cannot.
     """
     for loss in boxes:
         if data is None and loss.from_sizes is not None:
             (option,) = loss.from_sizes(EXAMPLE_SIZES)
             if option not in loss.options:
-                raise CommandError(f"box: expected DATA or {loss.name}:{option}=... for {loss.name}, got none")
+                raise OptionError(f"box: expected DATA or {loss.name}:{option}=... for {loss.name}, got none")
     for loss in classes:
         if loss.from_counts is not None:
             usable = ", ".join(one.name for one in CLASS_LOSSES.values() if one.from_counts is None)
-            raise CommandError(f"cls: expected one of {usable} with --train, got {loss.name}, which needs the detector")
+            raise OptionError(f"cls: expected one of {usable} with --train, got {loss.name}, which needs the detector")
 
 
 def check_losses(
@@ -283,7 +272,7 @@ def check_losses(
     """Check that a detector supports losses, before any data are read.
 
     Raises:
-        DetectorError: It does not, or its package is missing.
+        OptionError: It does not, or its package is missing.
     """
     trials = [Trial(box.name, cls.name, box.weight, 0, 1, detector=detector) for box in boxes for cls in classes]
     check_trials(trials, placeholder(data, scenes))

@@ -18,6 +18,7 @@ from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.plan import ComparisonSettings, pair_of
 from detloss.experiments.console import printable
 from detloss.experiments.data.dataset import Problem
+from detloss.experiments.errors import UserError
 from detloss.experiments.training.checkpoints import file_of
 from detloss.experiments.training.outcome import EVALUATED, Outcome, Phase, pack, unpack
 
@@ -37,7 +38,7 @@ BEST_WEIGHTS = "best.safetensors"
 TRIAL_COLUMNS = ("box", "cls", "weight", "seed", "phase", "steps", "detector", "precision")
 
 
-class FolderError(Exception):
+class FolderError(UserError):
     """The folder contains something other than this comparison; the message gives a remedy."""
 
 

@@ -31,6 +31,7 @@ from detloss.experiments.comparison.database import (
     redacted_url,
     secrets_in,
 )
+from detloss.experiments.errors import UserError
 
 RECONNECT_TIMEOUT = 20.0  # seconds to wait for a database that does not answer
 LOCK_TIMEOUT = 120  # seconds; the lock is held for milliseconds
@@ -43,7 +44,7 @@ BUSY_SERVER = ("too many", "connection slots", "starting up")
 Result = TypeVar("Result")
 
 
-class StorageError(Exception):
+class StorageError(UserError):
     """The database of a study cannot be used; the message names it and the cause."""
 
 

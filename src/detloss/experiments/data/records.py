@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from detloss.experiments.errors import UserError
+
 Subset = Literal["train", "validation", "test"]
 Box = tuple[float, float, float, float]
 
@@ -33,7 +35,7 @@ ROUNDING = 1.0
 MIN_SIDE = 0.01
 
 
-class DatasetError(ValueError):
+class DatasetError(UserError, ValueError):
     """A data set that cannot be used."""
 
     def __init__(self, message: str) -> None:

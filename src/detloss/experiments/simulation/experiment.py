@@ -11,6 +11,7 @@ from torch import Tensor
 
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss, Sizes
+from detloss.experiments.errors import OptionError
 from detloss.experiments.simulation.published_step import TERMS, BoxPairs, published_gradient
 
 CENTER = 10.0  # center of every target, in x and in y
@@ -45,10 +46,6 @@ TotalLoss = Callable[[Tensor, Tensor], Tensor]
 
 Gradient = Callable[[Tensor, Tensor], Tensor]
 """The derivative of the total loss by the boxes, or a substitute for it: (n, 4)."""
-
-
-class SimulationError(ValueError):
-    """A simulation that is not possible."""
 
 
 def anchor_centers(count: int, seed: int) -> Tensor:
@@ -206,17 +203,17 @@ def simulate(
         advance: Called with a loss and the number of points that have been finished.
 
     Raises:
-        SimulationError: A loss has no such gradient, or the device is not available.
+        OptionError: A loss has no such gradient, or the device is not available.
     """
     for loss in losses:
         if not has_gradient(loss, gradient):
             names = ", ".join(each.name for each in losses_with(gradient))
-            raise SimulationError(
+            raise OptionError(
                 f"losses: expected some of {names} for the {gradient} gradient, "
                 f"got {loss.name}, a loss of {loss.kind.value}"
             )
     if device == "cuda" and not torch.cuda.is_available():
-        raise SimulationError("device: expected cpu, because torch finds no GPU, got cuda")
+        raise OptionError("device: expected cpu, because torch finds no GPU, got cuda")
     start = anchor_centers(points, seed)
     courses = [
         descend(loss, GRADIENTS[gradient](loss), start.to(device), advance=partial(advance, loss)) for loss in losses

@@ -22,6 +22,7 @@ import torch
 from detloss.experiments.console import duration
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.data.training_folds import search_dataset
+from detloss.experiments.errors import OptionError
 from detloss.experiments.script_trial import VARIABLE, ScriptTrial
 from detloss.experiments.training import process_guard
 from detloss.experiments.training.coco_files import PredictionsError, read_predictions, sizes_in_files, write_images
@@ -43,10 +44,6 @@ LINE_END = re.compile(rb"[\r\n]+")  # progress bars end a line by a carriage ret
 POLL_INTERVAL = 0.5  # seconds between two looks at the output
 LONGEST_LINE = 1 << 16  # bytes; of a longer one the end counts
 TAIL_LINES, TAIL_BYTES = 20, 1 << 14  # of the log, in the error of a failed trial
-
-
-class CommandError(Exception):
-    """The command cannot be used; the message names the option."""
 
 
 @dataclass(frozen=True)
@@ -73,23 +70,23 @@ class Command:
         """Check the placeholders and whether the program exists.
 
         Raises:
-            CommandError: One is unknown, or has no value because there is no data set.
+            OptionError: One is unknown, or has no value because there is no data set.
         """
         if self.predictions is not None and self.data is None:
-            raise CommandError("predictions: expected DATA to evaluate them, got none")
+            raise OptionError("predictions: expected DATA to evaluate them, got none")
         words = split(self.train)
         for option, texts in (("train", words), ("predictions", [self.predictions or "{out}"])):
             fields = [field for text in texts for field in fields_of(option, text)]
             for field in fields:
                 if field not in PLACEHOLDERS:
                     known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-                    raise CommandError(f"{option}: expected one of the placeholders {known}, got {{{field}}}")
+                    raise OptionError(f"{option}: expected one of the placeholders {known}, got {{{field}}}")
                 if self.data is None and field not in WITHOUT_DATA:
-                    raise CommandError(f"{option}: expected DATA for the placeholder {{{field}}}, got none")
+                    raise OptionError(f"{option}: expected DATA for the placeholder {{{field}}}, got none")
             if option == "predictions" and "out" not in fields:
-                raise CommandError(f"predictions: expected a path with {{out}}, got {self.predictions}")
+                raise OptionError(f"predictions: expected a path with {{out}}, got {self.predictions}")
         if shutil.which(words[0]) is None:
-            raise CommandError(f"train: expected a program as the first word, got {words[0]}, which is not found")
+            raise OptionError(f"train: expected a program as the first word, got {words[0]}, which is not found")
 
     def prepare(self, dataset: Dataset) -> None:
         """Write the training and the validation images for the scripts."""
@@ -208,9 +205,9 @@ def split(command: str) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise CommandError(f"train: expected a command, got {command}: {error}") from error
+        raise OptionError(f"train: expected a command, got {command}: {error}") from error
     if not words:
-        raise CommandError("train: expected a command, got none")
+        raise OptionError("train: expected a command, got none")
     return words
 
 
@@ -219,7 +216,7 @@ def fields_of(option: str, text: str) -> list[str]:
     try:
         return [field for _, field, _, _ in Formatter().parse(text) if field is not None]
     except ValueError as error:
-        raise CommandError(
+        raise OptionError(
             f"{option}: expected placeholders such as {{out}}, and {{{{ for a brace, got {text}"
         ) from error
 

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from detloss.experiments.errors import OptionError
 from detloss.experiments.training.detector_interface import Detector
 
 Value = TypeVar("Value")
@@ -24,10 +25,6 @@ COLLECTIVE_TIMEOUT = timedelta(days=365)  # idle processes wait for their next t
 
 for component in ("distributed", "rank_zero"):  # each process would log its start
     logging.getLogger(f"lightning_fabric.utilities.{component}").setLevel(logging.WARNING)
-
-
-class DevicesError(Exception):
-    """The requested devices are not available; the message names the option."""
 
 
 @dataclass(frozen=True)
@@ -109,20 +106,20 @@ def device_groups(jobs: int | None = None, size: int = 1, *, fabric: bool = True
         fabric: Whether Lightning Fabric connects the devices of a trial.
 
     Raises:
-        DevicesError: There are too few GPUs, or Lightning Fabric, which connects the devices, is missing.
+        OptionError: There are too few GPUs, or Lightning Fabric, which connects the devices, is missing.
     """
     if size > 1 and fabric:
         try:
             import lightning_fabric  # noqa: F401
         except ModuleNotFoundError as error:
-            raise DevicesError(
+            raise OptionError(
                 f"devices-per-trial: {size} need the package lightning-fabric, got none: pip install 'detloss[fabric]'"
             ) from error
     devices = all_devices()
     if devices == ["cpu"]:
         return [("cpu",) * size] * (jobs or max(cpu_count() // size, 1))
     if size > len(devices):
-        raise DevicesError(f"devices-per-trial: expected at most {len(devices)}, the GPUs of this machine, got {size}")
+        raise OptionError(f"devices-per-trial: expected at most {len(devices)}, the GPUs of this machine, got {size}")
     groups = [tuple(devices[first : first + size]) for first in range(0, len(devices) - size + 1, size)]
     return [groups[job % len(groups)] for job in range(jobs or len(groups))]
 
@@ -131,12 +128,12 @@ def command_groups(jobs: int | None, size: int) -> list[DeviceGroup]:
     """Assign devices to commands, each of which uses all devices of its trial; without a GPU, one runs by default.
 
     Raises:
-        DevicesError: There are too few GPUs.
+        OptionError: There are too few GPUs.
     """
     if all_devices() != ["cpu"]:
         return [(",".join(group),) for group in device_groups(jobs, size, fabric=False)]
     if size > 1:
-        raise DevicesError(f"devices-per-trial: expected 1 without a GPU, got {size}")
+        raise OptionError(f"devices-per-trial: expected 1 without a GPU, got {size}")
     return [("cpu",)] * (jobs or 1)
 
 

@@ -14,6 +14,7 @@ from torch import nn
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.data.training_folds import search_dataset
+from detloss.experiments.errors import OptionError
 from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
 from detloss.experiments.training.batches import same_size_batches, to_network, training_batches
 from detloss.experiments.training.checkpoints import Checkpoint, save_weights
@@ -45,10 +46,6 @@ class OnProgress(Protocol):
     """
 
     def __call__(self, step: int, snapshot: Snapshot | None = None) -> None: ...
-
-
-class DetectorError(Exception):
-    """The detector cannot be built with these losses, or its package is missing; the message names the option."""
 
 
 def run_trial(
@@ -180,13 +177,13 @@ def check_trials(trials: Iterable[Trial], dataset: Dataset) -> None:
     """Build the detector of each trial, so that errors appear before any training.
 
     Raises:
-        DetectorError: A detector cannot be built with the losses of a trial, or its package is missing.
+        OptionError: A detector cannot be built with the losses of a trial, or its package is missing.
     """
     for trial in trials:
         try:
             build(*losses_of(trial), trial, dataset)
         except (ValueError, ModuleNotFoundError) as error:
-            raise DetectorError(str(error)) from error
+            raise OptionError(str(error)) from error
 
 
 def losses_of(trial: Trial) -> tuple[Loss, Loss]:

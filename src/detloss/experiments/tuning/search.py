@@ -6,6 +6,7 @@ from typing import Any
 
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.errors import OptionError, UserError
 from detloss.experiments.loss_names import LossNameError, loss_named
 from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.outcome import Outcome, Trial
@@ -13,7 +14,7 @@ from detloss.experiments.training.training_loop import PRECISIONS
 from detloss.experiments.training.workers import Event, Failed, Finished, Started, Workers
 from detloss.experiments.tuning.candidates import Candidate, Candidates, State
 from detloss.experiments.tuning.folds import TuningTrial
-from detloss.experiments.tuning.search_space import WEIGHT, Parameter, TuningError
+from detloss.experiments.tuning.search_space import WEIGHT, Parameter
 
 POLL_SECONDS = 1.0
 
@@ -23,7 +24,7 @@ class Design:
     """The arguments of `tune`, with losses and parameters in place of their names.
 
     Raises:
-        TuningError: There is no such detector or precision, or a number is too small.
+        OptionError: There is no such detector or precision, or a number is too small.
     """
 
     box: Loss
@@ -41,10 +42,10 @@ class Design:
     def __post_init__(self) -> None:
         for name, choices in (("detector", DETECTORS), ("precision", PRECISIONS)):
             if (value := getattr(self, name)) not in choices:
-                raise TuningError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+                raise OptionError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
         for name, least in {"folds": 2, "trials": 2, "steps": 1, "seed": 0, "jobs": 1, "devices_per_trial": 1}.items():
             if (number := getattr(self, name)) < least:
-                raise TuningError(f"{name}: expected at least {least}, got {number}")
+                raise OptionError(f"{name}: expected at least {least}, got {number}")
 
     def untuned_trial(self) -> Trial:
         """A trial with the losses without tuning."""
@@ -81,12 +82,12 @@ def loss_argument(argument: str, text: str, losses: Mapping[str, Loss]) -> Loss:
     """Find the loss of an argument.
 
     Raises:
-        TuningError: There is no such loss or option.
+        OptionError: There is no such loss or option.
     """
     try:
         return loss_named(text, losses)
     except LossNameError as error:
-        raise TuningError(f"{argument}: {error}") from error
+        raise OptionError(f"{argument}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ class Validated:
     outcome: Outcome
 
 
-class TrainingError(Exception):
+class TrainingError(UserError):
     """A required training that failed."""
 
 

@@ -9,16 +9,13 @@ from scipy.special import expit, logit  # type: ignore[import-untyped]
 
 import detloss
 from detloss.catalog import Loss
+from detloss.experiments.errors import OptionError
 from detloss.experiments.loss_names import python_code
 
 WEIGHT = "weight"
 WEIGHT_FACTOR = 8.0  # the weight is searched from 1/8 of the listed one to 8 times it
 
 Settings = Mapping[str, float]  # values of the tuned parameters by name
-
-
-class TuningError(ValueError):
-    """Arguments that cannot be tuned."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,7 @@ def parameters_over(box: Loss, cls: Loss, over: Sequence[str] | None) -> list[Pa
         over: Names of parameters; None: all options of the class loss that its name does not set.
 
     Raises:
-        TuningError: The losses have no such parameter, or it is given twice, or there is none.
+        OptionError: The losses have no such parameter, or it is given twice, or there is none.
     """
     found = tunable_parameters(box, cls)
     if over is None:
@@ -118,9 +115,9 @@ def parameters_over(box: Loss, cls: Loss, over: Sequence[str] | None) -> list[Pa
     unknown = [name for name in over if name not in found]
     if unknown or not over:
         expected = f"expected some of {', '.join(found)}, the parameters of {box.name} and {cls.name}"
-        raise TuningError(f"over: {expected}, got {repr(unknown[0]) if unknown else 'none'}")
+        raise OptionError(f"over: {expected}, got {repr(unknown[0]) if unknown else 'none'}")
     if len(set(over)) < len(over):
-        raise TuningError(f"over: expected every parameter once, got {', '.join(over)}")
+        raise OptionError(f"over: expected every parameter once, got {', '.join(over)}")
     return [found[name] for name in over]
 
 
@@ -135,7 +132,7 @@ def start_settings(
         weight: Another start of the weight.
 
     Raises:
-        TuningError: The counts give no alpha between 0 and 1.
+        OptionError: The counts give no alpha between 0 and 1.
     """
     defaults = {parameter.name: parameter.default for parameter in parameters}
     starts: list[Settings] = [defaults]
@@ -144,7 +141,7 @@ def start_settings(
             positives, cells = sum(counts[:-1]), sum(counts)
             negatives = cells * (len(counts) - 1) - positives  # a cell has one element per class
             if not (positives and negatives):
-                raise TuningError(
+                raise OptionError(
                     f"over: expected cells with and without objects to tune alpha, got {positives:g} positive and "
                     f"{negatives:g} negative elements"
                 )
