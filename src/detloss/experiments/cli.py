@@ -93,7 +93,7 @@ def main() -> None:
 )
 @click.option(
     "--hours",
-    type=click.FloatRange(min=0, min_open=True),
+    type=cli_options.Number(min=0, min_open=True),
     help="Time for the trials: none is started that would end later. The same command continues.",
 )
 @click.option("--first-seed", type=click.IntRange(min=0), default=0, help="First of the consecutive seeds.")
@@ -116,7 +116,7 @@ def main() -> None:
 )
 @click.option(
     "--matters",
-    type=click.FloatRange(min=0),
+    type=cli_options.Number(min=0),
     metavar="AP",
     default=MATTERS,
     help="Difference in AP that matters; pairs that differ by less are equal.",

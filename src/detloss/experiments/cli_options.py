@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
+from math import isnan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,6 +37,17 @@ PLUS = re.compile(r"\+(?=\s*[a-zA-Z])")
 """Separates the losses of a pair; in giou+focal:gamma=1e+2 that is the first sign only."""
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Number(click.FloatRange):
+    """The type of an option whose value is a number in a range, and not NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
 
 data = click.argument("data", required=False, type=click.Path(exists=True, path_type=Path), is_eager=True)
 scenes = click.option(
@@ -85,7 +97,7 @@ predictions = click.option(
     'it, the last line that the command prints is its score: {"score": 0.42}.',
 )
 time_limit = click.option(
-    "--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES", help="Limit of a trial of --train."
+    "--time-limit", type=Number(min=0, min_open=True), metavar="MINUTES", help="Limit of a trial of --train."
 )
 
 

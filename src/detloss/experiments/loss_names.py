@@ -37,13 +37,9 @@ class LossNameError(ValueError):
 def loss_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> Loss:
     """Find a loss of the catalog, and set its prefixes and options; the case of letters is ignored.
 
-    Args:
-        text: ``name`` or ``prefix-name``, with any prefixes, each once, and ``:option=value`` for any options of the
-            loss and of the prefixes. Values are numbers, words, ``true``, ``false``, ``none``, or pairs ``0/0.95``.
-        losses: The losses to choose from, by their names.
-
-    Returns:
-        The row of the catalog; with prefixes and options, its name and its title list them in a fixed order.
+    The text is ``name`` or ``prefix-name``, with any prefixes, each once, and ``:option=value`` for any options of the
+    loss and of the prefixes. Values are numbers, words, ``true``, ``false``, ``none``, or pairs ``0/0.95``. Name and
+    title of the result list prefixes and options in a fixed order.
 
     Raises:
         LossNameError: There is no such loss, prefix or option, or the loss rejects a value.

@@ -84,14 +84,10 @@ def write(losses: Sequence[Loss], path: Path, *, rotated: bool = False) -> None:
 
 
 def draw(losses: Sequence[Loss], *, rotated: bool = False) -> Figure:
-    """Plot losses of numbers, of logits, or of boxes.
+    """Plot value and gradient of losses of numbers, of logits, or of boxes, and of these the descent direction.
 
-    Args:
-        losses: Losses with a common input; beside box losses, losses of numbers are those of the numbers of a box.
-        rotated: Whether to plot for rotated boxes; losses that have no others always are.
-
-    Returns:
-        Curves of value and gradient; for box losses also fields of the descent direction.
+    Beside box losses, losses of numbers are those of the numbers of a box. Losses that have no others are always
+    plotted for rotated boxes.
 
     Raises:
         PlotError: The losses have no common input, or are too many.

@@ -137,7 +137,7 @@ def test_a_training_that_takes_longer_than_the_grace_is_left_alone(
         other = store(storage, name, plan)
         expire_heartbeats(study)
         await_heartbeat(study)
-        taken.append(other.claim())
+        taken.append(other.turn(claim=bool).claimed)
         return 0.5
 
     compare(train, {"one": None}, seeds=(0,), weights={"one": 1.0}, steps=10, storage=storage)

@@ -52,14 +52,8 @@ def launch(
 ) -> list[str]:
     """Submit jobs that run `detloss compare` on a shared storage, and return their numbers.
 
-    Args:
-        cluster: One of `CLUSTERS`.
-        arguments: Arguments of the command; those of the launch are removed.
-        storage: Address of the storage, which all jobs reach.
-        folder: Folder of the logs.
-        agents: Number of jobs.
-        parameters: Parameters of submitit for SLURM, such as partition, time in minutes and gpus_per_node; others are
-            those of sbatch.
+    The arguments are those of the command, without those of the launch. Parameters are those of submitit for SLURM,
+    such as partition, time in minutes and gpus_per_node; others are those of sbatch. Logs are written to the folder.
 
     Raises:
         OptionError: submitit or SLURM is missing, or a parameter is invalid.

@@ -74,12 +74,7 @@ class Folder:
         return self.journal.exists() or (self.path / STUDY).exists()
 
     def begin(self, identity: Mapping[str, Any], plan: Mapping[str, Any] = {}, *, overwrite: bool) -> None:
-        """Use the folder for a new comparison, or continue an earlier one with the same plan or another.
-
-        Args:
-            identity: What all results have in common. It must equal the identity in the folder.
-            plan: What determines the trials.
-            overwrite: Delete the files of an earlier comparison first.
+        """Use the folder for a new comparison, or continue one of the same identity, with the same plan or another.
 
         Raises:
             FolderError: There are results of another comparison; nothing is changed.

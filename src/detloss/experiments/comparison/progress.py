@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from time import process_time
-from types import TracebackType
 from typing import Self
 
 import torch
@@ -149,9 +148,7 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
         self.bars.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.bars.stop()
 
     def show(self, event: RunEvent) -> None:

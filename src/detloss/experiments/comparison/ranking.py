@@ -307,23 +307,19 @@ def rank(
 
 def standings_of(outcomes: Iterable[Outcome], failures: Iterable[Failed]) -> list[Standing]:
     """Group the trials of the comparison by pair, in ascending order of their seeds."""
-    finished: dict[Pair, list[Outcome]] = {}
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.trial.seed):
-        if outcome.trial.phase is Phase.COMPARE:
-            finished.setdefault(pair_of(outcome.trial), []).append(outcome)
-    failed: dict[Pair, list[Failed]] = {}
-    for failure in sorted(failures, key=lambda failure: failure.trial.seed):
-        if failure.trial.phase is Phase.COMPARE:
-            failed.setdefault(pair_of(failure.trial), []).append(failure)
+    of_pairs: dict[Pair, list[Outcome | Failed]] = {}
+    for one in sorted([*outcomes, *failures], key=lambda one: one.trial.seed):
+        if one.trial.phase is Phase.COMPARE:
+            of_pairs.setdefault(pair_of(one.trial), []).append(one)
     return [
         Standing(
             pair,
-            [*finished.get(pair, ()), *failed.get(pair, ())][0].trial.weight,
-            finished.get(pair, ()),
-            failed=[failure.trial.seed for failure in failed.get(pair, ())],
-            diverged=[failure.trial.seed for failure in failed.get(pair, ()) if failure.diverged],
+            ended[0].trial.weight,
+            [one for one in ended if isinstance(one, Outcome)],
+            failed=[one.trial.seed for one in ended if isinstance(one, Failed)],
+            diverged=[one.trial.seed for one in ended if isinstance(one, Failed) and one.diverged],
         )
-        for pair in {**finished, **failed}
+        for pair, ended in of_pairs.items()
     ]
 
 

@@ -34,13 +34,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """Difference of two mean scores.
-
-    Attributes:
-        mean: The estimate.
-        low: Lower end of its interval; minus infinity if the variance over the seeds is unknown.
-        high: Upper end of its interval.
-    """
+    """Difference of two mean scores, with its interval, which is infinite if the variance over the seeds is unknown."""
 
     mean: float
     low: float
@@ -66,14 +60,9 @@ def finite(number: float) -> float | None:
 
 
 def draws_of_images(groups: np.ndarray) -> np.ndarray:
-    """Draw bootstrap samples of groups of images.
+    """Draw bootstrap samples: (draws, images), how often each image is drawn.
 
-    Args:
-        groups: (images,): the number of the group of each image, from 0 without gaps; images of a group are drawn
-            together.
-
-    Returns:
-        (draws, images): how often each image is drawn.
+    The groups of the images, whose members are drawn together, are numbered from 0 without gaps.
     """
     random = np.random.default_rng(RANDOM_SEED)
     count = int(groups.max()) + 1

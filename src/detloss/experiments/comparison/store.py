@@ -46,12 +46,9 @@ Result = TypeVar("Result")
 
 
 class Turn(NamedTuple):
-    """What one look at the study found.
+    """What one look at the study found: the trial that was started for this process, and new results in order.
 
-    Attributes:
-        claimed: The trial that was started for this process.
-        open: The trials that are waiting or running in any process; if there are none, the comparison has ended.
-        outcomes: Results that were not known, in the order of completion.
+    `open` are the trials that are waiting or running in any process; if there are none, the comparison has ended.
     """
 
     claimed: Trial | None
@@ -174,14 +171,6 @@ class TrialStore:
         planned = self._planned(latest)
         unfinished = [trial for trial, record in planned.items() if not record.state.is_finished()]
         return Turn(claimed, unfinished, self._outcomes(planned, known))
-
-    def claim(self) -> Trial | None:
-        """Start the next waiting trial, if there is one."""
-        return self.turn(claim=lambda trial: True).claimed
-
-    def open_trials(self) -> list[Trial]:
-        """List the trials that are waiting or running in any process; if there are none, the comparison has ended."""
-        return self.turn().open
 
     def heartbeat(self) -> None:
         """Record a heartbeat of the trials that this process runs."""

@@ -101,15 +101,8 @@ def compose(count: int, subset: Literal["train", "validation"], style: Style = S
 
     A scene is a crop of a photograph with a few digits. All classes are equally likely. Digits are between half and
     twice as wide as tall, brighter or darker than their background by a varying amount, and cover at most 15 % of
-    another digit's box; for rotated digits, of its axis-aligned bounding box.
-
-    Args:
-        count: Number of scenes.
-        subset: The two subsets share neither digits nor parts of a photograph.
-        style: Size of a scene, number and sizes of its digits.
-
-    Returns:
-        The scenes, one by one.
+    another digit's box; for rotated digits, of its axis-aligned bounding box. The two subsets share neither digits nor
+    parts of a photograph.
     """
     from sklearn.datasets import load_digits, load_sample_images  # takes a second, which worker processes do without
 

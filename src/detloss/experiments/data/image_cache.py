@@ -60,16 +60,8 @@ def decode(
     """Decode and resize images, unless the cache has them already.
 
     The cache is a folder named for the paths, sizes and modification times of the files. It is created completely or
-    not at all, by one process at a time.
-
-    Args:
-        files: The image files.
-        longer_side: Longer side of the resized images in pixels.
-        folder: Where the cache is; None: in the user's folder for caches.
-        announce: Called with its size and place before anything is decoded.
-
-    Returns:
-        The resized image of each file, or its error.
+    not at all, by one process at a time, in the user's folder for caches unless another is given. `announce` is called
+    with its size and place before anything is decoded.
 
     Raises:
         DatasetError: The folder is not writable, or has too little space.

@@ -53,13 +53,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class Annotation:
-    """A labeled box as its file has it.
+    """A labeled box at a position in a file, not checked: x1, y1, x2, y2 in the unit of its image.
 
-    Attributes:
-        row: Its position in the file.
-        class_name: One of the listing's `class_names`.
-        box: x1, y1, x2, y2 in the unit of the image's `unit`; not checked.
-        difficult: Whether it is marked as hard to recognize.
+    A difficult one is marked as hard to recognize.
     """
 
     row: str
@@ -141,15 +137,8 @@ def has_split(subsets: Iterable[Subset | None]) -> bool:
 def box_problem(box: Box, width: int, height: int) -> str | None:
     """Check whether a box can be trained on; one that cannot is excluded, never repaired.
 
-    Up to one pixel outside the image counts as rounding: such a box is valid and remains unchanged.
-
-    Args:
-        box: x1, y1, x2, y2 in pixels of the image.
-        width: Width of the image in pixels.
-        height: Height of the image in pixels.
-
-    Returns:
-        A description of the problem; None for a valid box.
+    Up to one pixel outside the image counts as rounding: such a box is valid and remains unchanged. Its numbers are
+    x1, y1, x2, y2 in pixels.
 
     Example:
         >>> box_problem((504, 337, 504, 337), 640, 480)

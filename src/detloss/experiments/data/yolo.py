@@ -51,13 +51,10 @@ Located = tuple[Path, Subset | None]
 
 @dataclass(frozen=True)
 class Settings:
-    """The description of a data set beside its labels.
+    """The description of a data set beside its labels, in a data.yaml or, without one, a folder.
 
-    Attributes:
-        file: The data.yaml, or the folder if there is none.
-        class_names: Names by the number in label files; None if there are none.
-        sources: Folders and lists of images as written, each with its subset.
-        base: The folder that sources are relative to.
+    Class names are by the number in label files. Sources are folders and lists of images as written, relative to the
+    base, each with its subset.
     """
 
     file: Path

@@ -56,13 +56,9 @@ def anchor_centers(count: int, seed: int) -> Tensor:
 
 
 def cases_at(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Combine every anchor at every point with every target.
+    """Combine every anchor at every point with every target: each (n * 343, 4) rows of center and sides.
 
-    Args:
-        points: (n, 2) centers of the anchors.
-
-    Returns:
-        Anchors and their targets, each (n * 343, 4) rows of center and sides; the cases of a point are adjacent.
+    The cases of a point are adjacent.
     """
     center = torch.tensor([[CENTER, CENTER]])
     anchors = torch.cat([sides_of(area) for area in ANCHOR_AREAS]).to(points)
@@ -192,15 +188,9 @@ def simulate(
     device: str = "cpu",
     advance: Callable[[Loss, int], object] = lambda loss, points: None,
 ) -> Simulation:
-    """Move boxes around their targets along the gradient of every loss.
+    """Move boxes, 343 cases at every point, along a gradient of every loss: a key of `GRADIENTS`.
 
-    Args:
-        losses: Rows of the catalog, losses of boxes or of their numbers.
-        gradient: A key of `GRADIENTS`.
-        points: Number of points at which boxes start, 343 cases each.
-        seed: Seed of the points.
-        device: ``"cpu"`` or ``"cuda"``.
-        advance: Called with a loss and the number of points that have been finished.
+    `advance` is called with a loss and the number of points that have been finished.
 
     Raises:
         OptionError: A loss has no such gradient, or the device is not available.

@@ -25,11 +25,6 @@ class MatchedDetections:
     labels: np.ndarray
     hits: np.ndarray
 
-    @classmethod
-    def none(cls) -> "MatchedDetections":
-        """No detections."""
-        return cls(np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0, np.uint16))
-
 
 Assignments = Mapping[tuple[int, int], np.ndarray]
 """Results of `assign` by image and class; those without objects are absent."""
@@ -63,13 +58,7 @@ def bits(flags: np.ndarray) -> np.ndarray:
 
 
 def match(scores: Sequence[np.ndarray], labels: Sequence[np.ndarray], assignments: Assignments) -> MatchedDetections:
-    """Collect the detections of all images.
-
-    Args:
-        scores: One array per image.
-        labels: One array per image.
-        assignments: The objects assigned to the detections.
-    """
+    """Collect the detections of all images, from the scores and labels of each."""
     found: dict[int, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
     for image, (image_scores, image_labels) in enumerate(zip(scores, labels)):
         for label in np.unique(image_labels).tolist():
@@ -78,8 +67,9 @@ def match(scores: Sequence[np.ndarray], labels: Sequence[np.ndarray], assignment
             if (image, label) in assignments:
                 hits = bits(assignments[image, label] >= 0)
             found.setdefault(label, []).append((highest, np.full(len(highest), image, np.int32), hits))
-    parts = [ranked(label, of_images) for label, of_images in sorted(found.items())]
-    return MatchedDetections(*map(np.concatenate, zip(*parts))) if parts else MatchedDetections.none()
+    nothing = np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0, np.uint16)
+    parts = [nothing, *(ranked(label, of_images) for label, of_images in sorted(found.items()))]
+    return MatchedDetections(*map(np.concatenate, zip(*parts)))
 
 
 def found_objects(labels: Sequence[np.ndarray], assignments: Assignments) -> np.ndarray:
@@ -107,7 +97,7 @@ def ranked(
 
 
 def average_precisions(matches: MatchedDetections, objects: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Compute COCO's AP of bootstrap samples of the images.
+    """Compute COCO's AP of bootstrap samples of the images, NaN without an object.
 
     Detections and objects of an image count as often as the image is drawn. Matching is done per image, so it does not
     depend on the sample.
@@ -116,9 +106,6 @@ def average_precisions(matches: MatchedDetections, objects: np.ndarray, draws: n
         matches: The detections.
         objects: (images, classes): number of objects.
         draws: (draws, images): how often each image is drawn; a row of ones is the original set.
-
-    Returns:
-        (draws,): mean over the thresholds and over the classes with an object in the sample; NaN if there is none.
     """
     drawn_objects = draws @ objects
     total = np.zeros(len(draws))

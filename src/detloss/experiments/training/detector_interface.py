@@ -1,42 +1,15 @@
 """Interface between trials and detectors: two loss terms, and predictions."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from detloss.catalog import LOSSES, Kind, Loss
+from detloss.detectors import RotatedUnitBox, UnitBox
 
 LossTerms = Mapping[str, Mapping[str, float]]
-
-
-class Detector(Protocol):
-    """A module that a trial can train."""
-
-    def loss(self, images: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
-        """Compute the weighted terms "classification" and "box"."""
-
-    def predict(self, images: Tensor) -> Sequence[Mapping[str, Tensor]]:
-        """Predict boxes, scores and labels of each image."""
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """Iterate over the trainable parameters."""
-
-    def train(self) -> object:
-        """Switch to training mode."""
-
-    def eval(self) -> object:
-        """Switch to evaluation mode."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the parameters and the buffers."""
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> object:
-        """Set the parameters and the buffers."""
-
-    def to(self, device: str) -> object:
-        """Move to a device, in place."""
 
 
 class FrameworkDetector(nn.Module):
@@ -60,18 +33,17 @@ class FrameworkDetector(nn.Module):
             for name, parts in self.terms.items()
         }
 
-    @torch.no_grad()
-    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
-        """Predict boxes in pixels within the image, scores and labels from 0; highest score first."""
-        return self.detections(images)
-
     def framework_losses(self, images: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
         """Compute the loss terms of the framework by name."""
         raise NotImplementedError
 
-    def detections(self, images: Tensor) -> list[dict[str, Tensor]]:
-        """Run the framework's inference, in the format of `predict`."""
+    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
+        """Predict boxes in pixels within the image, scores and labels from 0; highest score first."""
         raise NotImplementedError
+
+
+Detector = UnitBox | RotatedUnitBox | FrameworkDetector
+"""A module that a trial can train: it computes the weighted terms "classification" and "box", and predicts."""
 
 
 def loss_modules(box: Loss, cls: Loss, kinds: Sequence[Kind], reason: str) -> tuple[nn.Module, nn.Module]:

@@ -98,12 +98,9 @@ def all_devices() -> list[str]:
 
 
 def device_groups(jobs: int | None = None, size: int = 1, *, fabric: bool = True) -> list[DeviceGroup]:
-    """Assign devices to the trials that run at the same time; GPUs are assigned round-robin.
+    """Assign devices, or processes without a GPU, to each trial that runs at the same time; GPUs round-robin.
 
-    Args:
-        jobs: Number of trials at the same time; None: as many as there are GPUs for, or CPU cores.
-        size: Number of devices per trial; without a GPU, number of processes.
-        fabric: Whether Lightning Fabric connects the devices of a trial.
+    By default as many trials run as there are GPUs for, or CPU cores. `fabric`: Lightning Fabric connects the devices.
 
     Raises:
         OptionError: There are too few GPUs, or Lightning Fabric, which connects the devices, is missing.
@@ -176,12 +173,11 @@ def work_distributed(fabric: Any, work: Callable[..., None], arguments: Sequence
 
 def tie_to_parent() -> None:
     """Exit when the parent process exits for any reason, and leave Ctrl-C to the parent."""
+
+    def exit_with_parent() -> None:
+        if parent := parent_process():
+            parent.join()
+            os._exit(1)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the signal reaches the whole process group; the parent decides
     threading.Thread(target=exit_with_parent, daemon=True).start()
-
-
-def exit_with_parent() -> None:
-    """Exit as soon as the parent process has exited."""
-    if parent := parent_process():
-        parent.join()
-        os._exit(1)

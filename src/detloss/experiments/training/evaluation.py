@@ -69,21 +69,11 @@ def evaluate(
     """Compare predictions with the ground truth as COCO does, at most 100 per image.
 
     Every image is evaluated as if scaled to the area of 640 x 480 pixels. This does not change the IoU, and COCO's size
-    limits become fractions of the image.
-
-    Args:
-        predictions: One per sample, in the same order.
-        samples: The images with their ground-truth boxes; a sample may occur repeatedly, as in a bootstrap.
-        geometry: Format of the boxes. For rotated boxes, the IoU is that of the rotated rectangles.
-
-    Returns:
-        The evaluation.
+    limits become fractions of the image. Without detections, the precision is 0. A class without ground-truth boxes is
+    excluded from the mean. A sample may occur repeatedly, as in a bootstrap.
 
     Raises:
         ValueError: There are not as many predictions as samples.
-
-    Edge cases:
-        Without detections, the precision is 0. A class without ground-truth boxes is excluded from the mean.
 
     Example:
         >>> boxes, labels = np.array([[0, 0, 8, 8]], np.float32), np.array([0])
@@ -120,8 +110,9 @@ def evaluate(
 
     classes = sorted({row["category_id"] for row in objects + detections})
     categories = [{"id": label, "name": str(label)} for label in classes]
-    truth = COCO({"images": images, "annotations": objects, "categories": categories}, print_function=discard)
-    evaluator = COCOeval_faster(truth, truth.loadRes(detections), "bbox", print_function=discard)
+    content = {"images": images, "annotations": objects, "categories": categories}
+    truth = COCO(content, print_function=lambda *_: None)
+    evaluator = COCOeval_faster(truth, truth.loadRes(detections), "bbox", print_function=lambda *_: None)
     if geometry == detloss.Rotated():
         overlaps_of = rotated_overlaps(predictions, samples)
         # The rest of COCO's evaluation does not depend on the shape of the boxes.
@@ -160,7 +151,3 @@ def rotated_overlaps(predictions: Sequence[Prediction], samples: Sequence[Sample
             detections = order[prediction.labels[order] == label][:MOST_DETECTIONS]
             overlaps_of[image, label] = overlaps[np.ix_(detections, np.flatnonzero(sample.labels == label))]
     return overlaps_of
-
-
-def discard(*_: object) -> None:
-    """Print nothing."""

@@ -17,16 +17,8 @@ BATCHES = 2
 def balanced_weight(trial: Trial, dataset: Dataset, device: str = "cpu") -> float:
     """Measure the weight at which both losses of a trial have gradients of equal norm, at initialization.
 
-    The gradients are those in the parameters that both losses train, on a few batches.
-
-    Args:
-        trial: Losses and detector.
-        dataset: Its training images are used.
-        device: Where to compute.
-
-    Returns:
-        The weight. It is infinite if the box loss has no gradient, 0 if the class loss has none, and NaN if a gradient
-        is not finite.
+    The gradients are those in the parameters that both losses train, on a few batches of the training images. The
+    weight is infinite if the box loss has no gradient, 0 if the class loss has none, and NaN if one is not finite.
     """
     model = build(*losses_of(trial), replace(trial, weight=1.0), dataset)
     model.to(device)

@@ -56,12 +56,7 @@ class Trial:
 
 
 class TrialError(Exception):
-    """A trial failed for a reason outside of detloss.
-
-    Args:
-        reason: The error in one line.
-        details: More lines, such as the end of a log.
-    """
+    """A trial failed for a reason outside of detloss, with details such as the end of a log."""
 
     def __init__(self, reason: str, details: str = "") -> None:
         super().__init__(reason)

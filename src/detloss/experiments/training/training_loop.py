@@ -61,17 +61,7 @@ def run_trial(
 
     Trials with the same seed start from the same weights and see the same images in the same order, whatever their
     losses. The same trial on the same processor has the same outcome. The process is left with one torch thread.
-
-    Args:
-        trial: Losses, weight, seed, steps and detector.
-        dataset: Training and validation images.
-        device: Device to train on.
-        on_progress: Called after every step.
-        checkpoints: Folder of checkpoints, from which an interrupted trial continues; None: there are none.
-        weights: Folder in which the weights of the trained detector are saved, except in a search; None: they are not.
-
-    Returns:
-        The outcome.
+    `checkpoints` is a folder from which an interrupted trial continues; weights are not saved in a search.
 
     Raises:
         ValueError: A loss is not in the catalog or of the wrong kind, or there is no such detector.

@@ -81,11 +81,8 @@ class Finished:
 class Failed:
     """A trial raised, or its worker died.
 
-    Attributes:
-        trial: The trial.
-        reason: The error in one line.
-        details: The traceback, where there is one.
-        died: Whether the process of the trial died or was interrupted, so that the trial is restarted.
+    `reason` is the error in one line, `details` the traceback, where there is one. A trial that `died` was not at
+    fault: its process died or was interrupted, and it is restarted.
     """
 
     trial: Trial

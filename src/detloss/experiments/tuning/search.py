@@ -137,10 +137,7 @@ class Search:
         self.train(self.next_fold)
 
     def validate(self, chosen: Mapping[int, Candidate]) -> dict[int, Validated]:
-        """Train candidates on all training images and evaluate them on the validation images, unless that is done.
-
-        Args:
-            chosen: Complete candidates, by their numbers.
+        """Train complete candidates on all training images and evaluate them on the validation images, if not done.
 
         Raises:
             TrainingError: A training failed.

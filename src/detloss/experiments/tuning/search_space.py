@@ -20,15 +20,10 @@ Settings = Mapping[str, float]  # values of the tuned parameters by name
 
 @dataclass(frozen=True)
 class Scale:
-    """A scale on which a parameter is searched and plotted.
+    """A scale, by its name in matplotlib, on which a parameter is searched and plotted.
 
-    Attributes:
-        name: Name of the scale in matplotlib.
-        position: Maps a value to its position on the scale.
-        value: The inverse of ``position``.
-        low: Values are above this.
-        high: Values are below this.
-        magnitude: The distance from the nearest end of the scale, which determines the digits of a value.
+    `position` maps a value between `low` and `high`, exclusive, to its position; `value` is the inverse. `magnitude` is
+    the distance from the nearest end of the scale, which determines the digits of a value.
     """
 
     name: str
@@ -99,12 +94,7 @@ def tunable_parameters(box: Loss, cls: Loss) -> dict[str, Parameter]:
 
 
 def parameters_over(box: Loss, cls: Loss, over: Sequence[str] | None) -> list[Parameter]:
-    """Select the parameters to tune.
-
-    Args:
-        box: The box loss.
-        cls: The class loss.
-        over: Names of parameters; None: all options of the class loss that its name does not set.
+    """Select the parameters to tune by name; by default, all options of the class loss that its name does not set.
 
     Raises:
         OptionError: The losses have no such parameter, or it is given twice, or there is none.
@@ -126,10 +116,7 @@ def start_settings(
 ) -> list[Settings]:
     """Compute the settings without tuning: if alpha is tuned, that of the class counts; the defaults; and the weight.
 
-    Args:
-        parameters: The parameters to tune.
-        counts: Number of cells of each class, the background last.
-        weight: Another start of the weight.
+    `counts` are the numbers of cells of the classes, the background last.
 
     Raises:
         OptionError: The counts give no alpha between 0 and 1.

@@ -204,11 +204,8 @@ def by_group(grouping: Grouping, ranking: Ranking, dataset: Dataset, draws: np.n
 def recall(members: np.ndarray, images: np.ndarray, objects: np.ndarray, draws: np.ndarray) -> Measure:
     """The recall of the objects of a group.
 
-    Args:
-        members: (objects,) bool: whether each object of the validation images belongs to it.
-        images: (objects,): image of each object.
-        objects: (images,): number of its objects in each image.
-        draws: (draws, images): how often each image is drawn.
+    Of each object of the validation images, `members` states whether it belongs to the group, and `images` its image;
+    `objects` counts those of the group by image.
     """
     drawn_objects = draws @ objects
 
@@ -224,14 +221,7 @@ def recall(members: np.ndarray, images: np.ndarray, objects: np.ndarray, draws: 
 
 
 def compare_group(name: str, objects: np.ndarray | None, ranking: Ranking, measure: Measure) -> Group:
-    """Compare the pairs in one group.
-
-    Args:
-        name: Name of the group.
-        objects: (images,): number of its objects in each image; None: all.
-        ranking: The pairs.
-        measure: Computes the quantity.
-    """
+    """Compare the pairs in one group; `objects` counts its objects by image, if they are not all."""
     measured = {
         standing.pair: {outcome.trial.seed: measure(outcome) for outcome in standing.outcomes}
         for standing in ranking.standings

@@ -61,15 +61,10 @@ class DrawnBox:
 
 @dataclass(frozen=True)
 class EmbeddedImage:
-    """A validation image, encoded for the page.
+    """A validation image, encoded for the page, at a higher resolution than the evaluated one if its file has it.
 
-    Attributes:
-        id: Its id in the page.
-        name: Its file name.
-        width: Width in pixels of the evaluated image, which are the coordinates of the boxes.
-        height: Height in the same pixels.
-        url: The encoded image, at a higher resolution than the evaluated one if its file has it.
-        crowded: Whether it has too many objects for labels.
+    Width and height are in pixels of the evaluated image, which are the coordinates of the boxes; a crowded image has
+    too many objects for labels.
     """
 
     id: str

@@ -18,13 +18,10 @@ NOT_REPEATED = ("--seeds", "--quick", "--overwrite")
 
 @dataclass(frozen=True)
 class NextSteps:
-    """What to do after a comparison.
+    """The pair to use, at least until more is known, and what would decide between the best pairs.
 
-    Attributes:
-        best: The pair to use, at least until more is known.
-        code: Python code that uses it in a detector; empty if its losses are not those of detloss.
-        advice: What would decide between the best pairs; empty if nothing is left to decide.
-        command: The command that trains more seeds; empty if they would not decide.
+    `code` uses the pair in a detector; it is empty if the losses are not those of detloss. `advice` is empty if nothing
+    is left to decide, and `command`, which trains more seeds, if they would not decide.
     """
 
     best: Standing

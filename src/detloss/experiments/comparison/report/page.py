@@ -8,7 +8,6 @@ from math import inf, isnan
 from pathlib import Path
 from threading import Condition, Thread
 from time import perf_counter
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -29,7 +28,7 @@ from detloss.experiments.comparison.runner import Results
 from detloss.experiments.console import printable
 from detloss.experiments.data.dataset import LISTED_PROBLEMS, Dataset
 from detloss.experiments.loss_names import loss_named
-from detloss.experiments.training.snapshots import Snapshot, evenly_spaced
+from detloss.experiments.training.snapshots import Snapshot, SnapshotSchedule, evenly_spaced
 
 PACKAGES = ("torch", "numpy", "faster-coco-eval")
 """Packages whose versions may change the results."""
@@ -98,16 +97,7 @@ def write_page(
     *,
     running: bool = False,
 ) -> None:
-    """Write the page, completely or not at all.
-
-    Args:
-        path: The file.
-        results: The plan and its results.
-        ranking: Ranking of the pairs; empty before the first trial of the comparison has finished.
-        dataset: Training and validation images.
-        settings: Settings of the comparison.
-        running: Whether trials are running, so that the page reloads itself.
-    """
+    """Write the page, completely or not at all; while trials are running, it reloads itself."""
     standings = ranking.standings
     styles = charts.series_styles([str(pair) for pair in results.plan.weights])
     evaluated = bool(standings) and all(standing.evaluations for standing in standings)
@@ -151,6 +141,7 @@ def write_page(
         infinity=inf,
         positives=positives([outcome.trial for standing in standings for outcome in standing.outcomes], dataset),
         ap_over_steps=charts.ap_over_steps(standings, styles),
+        snapshot_images=len(SnapshotSchedule(dataset, results.plan.steps).images),
         strips=strips,
         galleries=galleries,
         sizes=[one for one in SIZES if evaluated and not all(isnan(each.summary(one).mean) for each in standings)],
@@ -180,9 +171,7 @@ class LivePage(AbstractContextManager["LivePage[State]"], Generic[State]):
         self.thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         with self.changed:
             self.ended = True
             self.changed.notify()
