@@ -9,10 +9,10 @@ from collections import Counter
 from math import log2
 from pathlib import Path
 
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.output import Folder
 from detloss.experiments.comparison.plan import Pair, Plan
 from detloss.experiments.comparison.runner import Comparison
-from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.devices import Device

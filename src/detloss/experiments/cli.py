@@ -10,6 +10,7 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -207,7 +208,9 @@ def compare(
     with cli_options.reported_errors():
         command = cli_options.user_command(ctx, out, jobs)
     if quick:
-        seeds, steps = quick_settings(seeds, steps)
+        if seeds not in (None, 1):
+            raise click.BadParameter(f"expected 1 with --quick, got {seeds}", param_hint="--seeds")
+        seeds, steps = 1, max(steps // 2, 1)
     auto = seeds == "auto"
     count = seeds if isinstance(seeds, int) else default_seeds(len(boxes) * len(classes), auto=auto)
     plan = Plan(
@@ -281,13 +284,6 @@ def launch_agents(
     click.echo(f"jobs: {', '.join(jobs)}, with logs in {logs}\nreport at any time: detloss report {folder.path}")
 
 
-def quick_settings(seeds: int | Literal["auto"] | None, steps: int) -> tuple[int, int]:
-    """The seeds and the steps of a first look."""
-    if seeds not in (None, 1):
-        raise click.BadParameter(f"expected 1 with --quick, got {seeds}", param_hint="--seeds")
-    return 1, max(steps // 2, 1)
-
-
 def end(ctx: click.Context, results: "Results", folder: "Folder", code: int, *, waited: bool) -> None:
     """Exit with an error if a trial is missing; `code` is not 0 if the command was interrupted."""
     from detloss.experiments.comparison.progress import trial_name
@@ -332,7 +328,9 @@ def write_report(folder: Path, data: Path | None, storage: str | None, study: st
             session.restore_folder(output, storage, study)
         output.plan()  # so that the error for a folder without a comparison names it
         settings = output.settings()
-        session.write_report(Console(), output, settings if data is None else settings.with_data(data), storage, cache)
+        if data is not None:
+            settings = replace(settings, data=str(data.resolve()))
+        session.write_report(Console(), output, settings, storage, cache)
 
 
 @main.command("show", short_help="Plot losses.")

@@ -20,9 +20,9 @@ from detloss.experiments.cli import main
 from detloss.experiments.comparison import custom_detector, session
 from detloss.experiments.comparison.bootstrap import Bootstrap
 from detloss.experiments.comparison.custom_detector import Function, TrainFunction
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.plan import SEARCH_SEEDS, Pair
 from detloss.experiments.comparison.ranking import Ranking, rank
-from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.statistics import Verdict
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.data.dataset import no_images

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from detloss.experiments.comparison.shared_storage import JournalFile, StorageError, recorded_studies
+from detloss.experiments.comparison.database import StorageError
+from detloss.experiments.comparison.shared_storage import JournalFile, recorded_studies
 from detloss.experiments.comparison.store import HEARTBEAT_TIMEOUT, TrialStore
 from tests.support.trials import SEARCHED, fixed_plan, outcome_of, score_of
 

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
 
-from detloss.experiments.comparison.shared_storage import StorageError
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.store import TrialStore
 from tests.support.trials import (
     SEARCHED,

@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from detloss.experiments.comparison import runner
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.plan import Pair, Plan
 from detloss.experiments.comparison.runner import Late, Received, Restarted, Waiting
-from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.study_parameters import MAX_ATTEMPTS
 from detloss.experiments.training import training_loop
 from detloss.experiments.training.devices import device_groups

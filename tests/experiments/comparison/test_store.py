@@ -15,8 +15,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 from sqlalchemy.exc import OperationalError
 
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.plan import Pair, Plan
-from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.comparison.study_parameters import MAX_ATTEMPTS
 from detloss.experiments.training.outcome import Trial

@@ -94,7 +94,7 @@ class Folder:
         file = self.path / PLAN
         remedy = "use another --out, or --overwrite"
         if file.exists():
-            earlier, current = read_plan(file), json.loads(json.dumps(identity))
+            earlier, current = self.plan(), json.loads(json.dumps(identity))
             for name in current:
                 if earlier.get(name) != current.get(name):
                     change = f"{name}: expected {earlier.get(name)} as in the earlier run, got {current.get(name)}"
@@ -174,12 +174,18 @@ class Folder:
         """Read the identity and the plan.
 
         Raises:
-            FolderError: There is no comparison in the folder.
+            FolderError: There is no comparison in the folder, or the file is damaged.
         """
         file = self.path / PLAN
         if not file.exists():
             raise FolderError(f"{self.path}: expected the folder of a comparison, found no {PLAN} in it")
-        return read_plan(file)
+        try:
+            plan = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise FolderError(f"{file}: expected the plan of a comparison as JSON, got {error}") from error
+        if not isinstance(plan, dict):
+            raise FolderError(f"{file}: expected the plan of a comparison, got {type(plan).__name__}")
+        return plan
 
     def settings(self) -> ComparisonSettings:
         """Read the settings of the comparison.
@@ -200,17 +206,6 @@ class Folder:
 def by_score(outcome: Outcome) -> tuple[float, int]:
     """The order of the trials of a pair."""
     return outcome.score, outcome.trial.seed
-
-
-def read_plan(file: Path) -> dict[str, Any]:
-    """Read plan.json."""
-    try:
-        plan = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FolderError(f"{file}: expected the plan of a comparison as JSON, got {error}") from error
-    if not isinstance(plan, dict):
-        raise FolderError(f"{file}: expected the plan of a comparison, got {type(plan).__name__}")
-    return plan
 
 
 def result_line(outcome: Outcome) -> dict[str, Any]:

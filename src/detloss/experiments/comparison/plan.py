@@ -119,11 +119,7 @@ class Plan:
         }
 
     def best_weights(self, ended: Ended) -> dict[Pair, float]:
-        """The weight of every pair that has one: the fixed one, or that of the search.
-
-        Args:
-            ended: Trials of either phase.
-        """
+        """The weight of every pair that has one: the fixed one, or that of the search."""
         searched = {pair: fit.weight for pair, fit in self.fits(ended).items()}
         fixed = {pair: weights[0] for pair, weights in self.weights.items() if len(weights) == 1}
         return {pair: (fixed | searched)[pair] for pair in self.weights if pair in fixed or pair in searched}
@@ -165,11 +161,8 @@ class Plan:
     def due(self, ended: Ended, known: Container[Trial]) -> list[Trial]:
         """List the trials that can start, or have started: the comparison follows when the whole search has ended.
 
-        Failed trials of a search are not repeated once its pair is compared, because its weight would change.
-
-        Args:
-            ended: Trials of either phase.
-            known: All trials that have been started, or wait.
+        Failed trials of a search are not repeated once its pair is compared, because its weight would change. `known`
+        are all trials that have been started, or wait.
         """
         search, comparison = self.search_trials(ended), self.comparison_trials(self.best_weights(ended))
         compared = {pair_of(trial) for trial in comparison if trial in known}
@@ -267,10 +260,6 @@ class ComparisonSettings:
             cache=cache,
             announce=announce,
         )
-
-    def with_data(self, data: Path) -> Self:
-        """The same settings for a data set that has been moved."""
-        return replace(self, data=str(data.resolve()))
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON."""

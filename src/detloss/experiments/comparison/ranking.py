@@ -308,7 +308,8 @@ def rank(
 def standings_of(outcomes: Iterable[Outcome], failures: Iterable[Failed]) -> list[Standing]:
     """Group the trials of the comparison by pair, in ascending order of their seeds."""
     of_pairs: dict[Pair, list[Outcome | Failed]] = {}
-    for one in sorted([*outcomes, *failures], key=lambda one: one.trial.seed):
+    trials: list[Outcome | Failed] = [*outcomes, *failures]
+    for one in sorted(trials, key=lambda one: one.trial.seed):
         if one.trial.phase is Phase.COMPARE:
             of_pairs.setdefault(pair_of(one.trial), []).append(one)
     return [

@@ -8,9 +8,9 @@ from math import inf
 from statistics import fmean
 from time import monotonic
 
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.output import Folder
 from detloss.experiments.comparison.plan import Plan
-from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training import training_loop

@@ -12,7 +12,7 @@ from rich.console import Console
 
 import detloss
 from detloss.experiments.comparison.bootstrap import Bootstrap
-from detloss.experiments.comparison.database import redacted
+from detloss.experiments.comparison.database import StorageError, redacted
 from detloss.experiments.comparison.findings import expected_precision, findings
 from detloss.experiments.comparison.output import STUDY, Folder, FolderError
 from detloss.experiments.comparison.plan import ComparisonSettings, Plan
@@ -27,7 +27,7 @@ from detloss.experiments.comparison.ranking import Ranking, rank
 from detloss.experiments.comparison.report.page import LivePage, write_page
 from detloss.experiments.comparison.rounds import confidence_of, next_plan
 from detloss.experiments.comparison.runner import Comparison, Results, read_results
-from detloss.experiments.comparison.shared_storage import StorageError, recorded_studies
+from detloss.experiments.comparison.shared_storage import recorded_studies
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.comparison.tracking import Tracker
 from detloss.experiments.comparison.weight_search import check_search, with_balanced_grids

@@ -25,13 +25,12 @@ from sqlalchemy.pool import NullPool
 
 from detloss.experiments.comparison.database import (
     HIDDEN,
-    AddressError,
+    StorageError,
     folder_lock,
     parse_address,
     redacted_url,
     secrets_in,
 )
-from detloss.experiments.errors import UserError
 
 RECONNECT_TIMEOUT = 20.0  # seconds to wait for a database that does not answer
 LOCK_TIMEOUT = 120  # seconds; the lock is held for milliseconds
@@ -44,10 +43,6 @@ BUSY_SERVER = ("too many", "connection slots", "starting up")
 Result = TypeVar("Result")
 
 
-class StorageError(UserError):
-    """The database of a study cannot be used; the message names it and the cause."""
-
-
 def cause_of(error: BaseException) -> str:
     """The first line of the message of a database."""
     while error.__cause__ is not None:
@@ -56,13 +51,7 @@ def cause_of(error: BaseException) -> str:
 
 
 class SharedStorage(ABC):
-    """Storage that several processes use.
-
-    Attributes:
-        address: The address without its passwords.
-        storage: The storage in Optuna.
-        reconnect_timeout: Seconds to wait for a database that does not answer.
-    """
+    """Storage that several processes use; `storage` is that of Optuna, and `address` contains no password."""
 
     def __init__(self, url: URL) -> None:
         self.url, self.address, self.secrets = url, redacted_url(url), secrets_in(url)
@@ -252,10 +241,7 @@ def opened_storage(address: str, reconnect_timeout: float = RECONNECT_TIMEOUT) -
         StorageError: The address is invalid, there is no such database, or it is not writable.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        url = parse_address(address)
-    except AddressError as error:
-        raise StorageError(str(error)) from None
+    url = parse_address(address)
     shared, deadline = KINDS[url.get_backend_name()](url), monotonic() + reconnect_timeout
     while shared.storage is None:
         try:

@@ -260,14 +260,11 @@ class Estimate:
         """Compare every loss with the best (Hsu, 1984; Edwards and Hsu, 1983).
 
         With the confidence, the best loss is among those that may be best and no loss is further below it than its
-        regret.
-
-        Args:
-            candidates: (losses,) bool: the losses that may be best.
-            references: (losses,) bool: the candidates that can show that another loss is not the best.
+        regret, which is infinite if it is unknown. `references` are the candidates that can show that another loss is
+        not the best.
 
         Returns:
-            (losses,) bool: the losses that may be best; and (losses,): their regrets, infinite if they are unknown.
+            (losses,) bool: the losses that may be best; and (losses,): their regrets.
         """
         regrets, best = np.where(candidates, 0.0, inf), candidates.copy()
         indices = np.flatnonzero(candidates)

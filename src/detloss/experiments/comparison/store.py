@@ -22,13 +22,9 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.plan import Plan
-from detloss.experiments.comparison.shared_storage import (
-    DATABASE_ERRORS,
-    RECONNECT_TIMEOUT,
-    StorageError,
-    opened_storage,
-)
+from detloss.experiments.comparison.shared_storage import DATABASE_ERRORS, RECONNECT_TIMEOUT, opened_storage
 from detloss.experiments.comparison.study_parameters import attempts, distributions_of, ended, parameters_of
 from detloss.experiments.training.outcome import Outcome, Trial, pack, unpack
 from detloss.experiments.training.workers import Failed
@@ -74,15 +70,8 @@ class TrialStore:
     Optuna has one record per attempt of a trial. Only the latest counts, and only a failed one is followed by another,
     so a trial is waiting, running, complete or failed.
 
-    Args:
-        url: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.
-        name: Name of the study, the same for all processes that share it and different for every plan.
-        plan: The trials.
-        overwrite: Whether an existing study of this name is deleted.
-        read_only: Whether the study is only read: it must exist, and none of its trials is restarted.
-        heartbeat_interval: Seconds between the heartbeats of a trial.
-        heartbeat_timeout: Seconds without a heartbeat after which the process of a trial counts as dead.
-        reconnect_timeout: Seconds to wait for a database that does not answer.
+    The name of the study is the same for all processes that share it. If it is only read, it must exist, and none of
+    its trials is restarted. The process of a trial without a heartbeat for `heartbeat_timeout` seconds counts as dead.
 
     Raises:
         StorageError: There is no such database, or it is not writable.
@@ -151,10 +140,7 @@ class TrialStore:
         """Look at the study, restart trials whose process died, and start the next waiting trial if requested.
 
         Trials of the comparison wait until the search has ended. Where nothing is to be changed, the lock is not taken.
-
-        Args:
-            known: Trials whose results are not returned.
-            claim: Tells whether a trial may start in this process; None: none may.
+        Results of `known` trials are not returned; `claim` tells whether a trial may start in this process.
         """
         now = time.time()
         watched = now - self.looked < self.heartbeat_timeout  # else this process was suspended, and perhaps the others

@@ -33,16 +33,10 @@ MIN_INK = 0.25  # fainter ink would leave edges of a box without a changed pixel
 
 @dataclass(frozen=True)
 class Style:
-    """The style of scenes.
+    """The style of scenes, with the name of a data set of such scenes; lengths are in pixels.
 
-    Attributes:
-        name: Name of a data set of such scenes.
-        side: Side of the image in pixels.
-        max_digits: A scene has at least one digit and at most this many.
-        min_height: Minimum height of a digit in pixels, before it is cropped to its ink.
-        max_height: Maximum height, and maximum width.
-        class_names: Classes of the digits: the digits themselves, or only "digit".
-        rotated: Whether every digit is rotated, by a random angle.
+    The height of a digit is that before it is cropped to its ink; its maximum is also that of the width. Rotated digits
+    have random angles.
     """
 
     name: str

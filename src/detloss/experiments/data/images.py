@@ -62,11 +62,7 @@ def read_resized_image(file: Path, longer_side: int) -> tuple[Image.Image, tuple
 
 
 def resized_pixels(file: Path, longer_side: int) -> int:
-    """The number of pixels of a resized image, from the header of its file.
-
-    Raises:
-        ImageError: There is no such file, or it has no header of an image.
-    """
+    """The number of pixels of a resized image, from the header of its file; ImageError if it has none."""
     with opened(file) as (_, image):
         return math.prod(resized(image.size, longer_side))
 

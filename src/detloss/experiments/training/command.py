@@ -50,13 +50,8 @@ TAIL_LINES, TAIL_BYTES = 20, 1 << 14  # of the log, in the error of a failed tri
 class Command:
     """A command that trains a detector with the losses of a trial: a `TrialRunner`.
 
-    Attributes:
-        train: The command with placeholders.
-        predictions: The file of its predictions with placeholders; None: the last line of its output has its score.
-        folder: Folder of the comparison.
-        data: Path of the data set, if there is one.
-        time_limit: Seconds after which a trial fails; None: no limit.
-        jobs: Number of trials at the same time, which share the cores of a CPU.
+    The command and the file of its predictions have placeholders; without predictions, the last line of its output has
+    its score. A trial fails after a time limit in seconds. Trials at the same time, `jobs`, share the cores of a CPU.
     """
 
     train: str

@@ -98,12 +98,7 @@ def sizes_of(images: np.ndarray, sides: np.ndarray) -> Sizes:
 
 
 def check_geometry(box: Loss, detector: str, dataset: Dataset) -> None:
-    """Check that the box loss and the detector support the boxes of the data.
-
-    Raises:
-        ValueError: A loss for rotated boxes with axis-aligned data, or a detector without rotated boxes with rotated
-            data.
-    """
+    """Raise ValueError if the box loss or the detector does not support the boxes of the data."""
     rotated = dataset.geometry == detloss.Rotated()
     if box.kind is Kind.ROTATED and not rotated:
         raise ValueError(f"box: expected a loss for axis-aligned boxes for {dataset.name}, got {box.name!r}")

@@ -20,7 +20,6 @@ from detloss.experiments.training.detector_interface import Detector
 Value = TypeVar("Value")
 DeviceGroup = tuple[str, ...]  # devices of one trial, by their names in torch
 
-LOSS_METHOD = "loss"
 COLLECTIVE_TIMEOUT = timedelta(days=365)  # idle processes wait for their next trial without a limit
 
 for component in ("distributed", "rank_zero"):  # each process would log its start
@@ -83,8 +82,8 @@ class DistributedDevice(Device):
 
     def loss_function(self, model: Detector) -> Callable[..., Any]:
         parallel = self.fabric.setup_module(model)
-        parallel.mark_forward_method(LOSS_METHOD)
-        loss: Callable[..., Any] = getattr(parallel, LOSS_METHOD)
+        parallel.mark_forward_method("loss")
+        loss: Callable[..., Any] = parallel.loss
         return loss
 
     def mean(self, value: Tensor) -> Tensor:

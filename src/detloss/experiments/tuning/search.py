@@ -66,16 +66,8 @@ class Design:
 
     def settings(self) -> dict[str, Any]:
         """Return what determines the outcome of a candidate, as JSON."""
-        return {
-            "detector": self.detector,
-            "precision": self.precision,
-            "box": self.box.name,
-            "cls": self.cls.name,
-            "over": [parameter.name for parameter in self.parameters],
-            "folds": self.folds,
-            "seed": self.seed,
-            "steps": self.steps,
-        }
+        losses = {"box": self.box.name, "cls": self.cls.name, "over": [one.name for one in self.parameters]}
+        return {name: getattr(self, name) for name in ("detector", "precision", "folds", "seed", "steps")} | losses
 
 
 def loss_argument(argument: str, text: str, losses: Mapping[str, Loss]) -> Loss:

@@ -31,14 +31,10 @@ Measure = Callable[[Outcome], np.ndarray]
 
 @dataclass(frozen=True)
 class Grouping:
-    """Groups of objects by a property.
+    """Groups of objects by a property, which `measure` computes for each object of a sample.
 
-    Attributes:
-        title: The property.
-        phrase: The recall of one group, as part of a sentence.
-        measure: Computes the property of each object of a sample.
-        limits: Upper limits of all groups but the last, inclusive.
-        names: Names of the groups, one more than limits.
+    `limits` are the upper limits of all groups but the last, inclusive. `phrase` is the recall of one group, as part of
+    a sentence.
     """
 
     title: str
@@ -68,14 +64,10 @@ GROUPINGS = (
 
 @dataclass(frozen=True)
 class Group:
-    """A quantity of all pairs in one group of objects, or of one class or type of error.
+    """A quantity of all pairs in one group of objects, or of one class or type of error, by the names of the pairs.
 
-    Attributes:
-        name: Name of the group.
-        objects: Number of objects in the validation images; None: of all.
-        values: The quantity of every pair by name.
-        differences: Differences from the baseline, of pairs that can be compared with it; empty if too few images have
-            such an object.
+    Differences from the baseline are those of pairs that can be compared with it; there are none if too few images have
+    such an object.
     """
 
     name: str
@@ -95,13 +87,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """The groups of a property that have objects.
+    """The groups of a property that have objects, in the order of the report.
 
-    Attributes:
-        title: Quantity and property.
-        phrase: The quantity in one group, as part of a sentence.
-        groups: In the order of the report.
-        lost: Whether the quantity is a loss of AP50, so that less is better.
+    `phrase` is the quantity in one group as part of a sentence. Less is better if AP50 is `lost`.
     """
 
     title: str

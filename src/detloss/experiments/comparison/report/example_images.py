@@ -99,10 +99,7 @@ def drawn_boxes(
 
     Scores of different losses are not comparable, so there is no threshold: as many predictions are drawn as there are
     ground-truth boxes, by descending score. A prediction is correct if its class is right and its IoU with an unmatched
-    ground-truth box is at least .5.
-
-    Returns:
-        The ground-truth boxes, then the predictions; without a prediction, the ground truth alone.
+    ground-truth box is at least .5. Ground-truth boxes come first; without a prediction, they are alone.
     """
     if prediction is None:
         objects = zip(sample.boxes, sample.labels)

@@ -73,12 +73,6 @@ def snapshots_by_pair(results: Results) -> dict[str, Sequence[Snapshot]]:
     return of_pairs
 
 
-def data_images(dataset: Dataset) -> list[int]:
-    """Select a few validation images with objects."""
-    with_objects = [image for image, sample in enumerate(dataset.validation) if len(sample.boxes)]
-    return evenly_spaced(with_objects, DATA_IMAGES)
-
-
 def title_of(plan: Plan, dataset: Dataset, settings: ComparisonSettings) -> str:
     """State what is compared: the detector, its initial weights and the images; of a user's trainer, what is known."""
     on_data = f" on {dataset.name}" if dataset.validation else ""
@@ -109,6 +103,7 @@ def write_page(
     order = list(dict.fromkeys([*[standing.name for standing in standings], *styles]))
     strips = images.strips({name: snapshots[name] for name in order if name in snapshots})
     galleries = images.galleries(standings)
+    shown = evenly_spaced([image for image, one in enumerate(dataset.validation) if len(one.boxes)], DATA_IMAGES)
     page = render(
         "comparison/report/page.html.j2",
         title=title_of(results.plan, dataset, settings),
@@ -145,7 +140,7 @@ def write_page(
         strips=strips,
         galleries=galleries,
         sizes=[one for one in SIZES if evaluated and not all(isnan(each.summary(one).mean) for each in standings)],
-        data_views=[] if strips or galleries else [images.view(image, None) for image in data_images(dataset)],
+        data_views=[] if strips or galleries else [images.view(image, None) for image in shown],
         embedded_images=list(images.embedded.values()),
         settings=settings,
         versions=versions(),
