@@ -5,7 +5,7 @@ import pytest
 
 from detloss.experiments.data.dataset import Sample
 from detloss.experiments.training import average_precision
-from detloss.experiments.training.average_precision import assign, average_precisions, match
+from detloss.experiments.training.average_precision import MatchedDetections, assign, average_precisions
 from detloss.experiments.training.evaluation import Prediction, evaluate
 
 CLASSES = 3
@@ -61,7 +61,7 @@ def test_blocks_of_draws_make_no_difference(seed: int, monkeypatch: pytest.Monke
 
 def test_a_draw_without_objects_is_unknown_and_one_without_detections_zero() -> None:
     objects = np.array([[1], [0]])
-    found = average_precisions(match([], [], {}), objects, np.array([[0, 2], [1, 1]]))
+    found = average_precisions(MatchedDetections.none(), objects, np.array([[0, 2], [1, 1]]))
     np.testing.assert_array_equal(found, [np.nan, 0])
 
 

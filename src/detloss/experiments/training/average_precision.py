@@ -25,6 +25,11 @@ class MatchedDetections:
     labels: np.ndarray
     hits: np.ndarray
 
+    @classmethod
+    def none(cls) -> "MatchedDetections":
+        """No detections."""
+        return cls(np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0, np.uint16))
+
 
 Assignments = Mapping[tuple[int, int], np.ndarray]
 """Results of `assign` by image and class; those without objects are absent."""
@@ -67,9 +72,8 @@ def match(scores: Sequence[np.ndarray], labels: Sequence[np.ndarray], assignment
             if (image, label) in assignments:
                 hits = bits(assignments[image, label] >= 0)
             found.setdefault(label, []).append((highest, np.full(len(highest), image, np.int32), hits))
-    nothing = np.zeros(0, np.int32), np.zeros(0, np.int16), np.zeros(0, np.uint16)
-    parts = [nothing, *(ranked(label, of_images) for label, of_images in sorted(found.items()))]
-    return MatchedDetections(*map(np.concatenate, zip(*parts)))
+    parts = [ranked(label, of_images) for label, of_images in sorted(found.items())]
+    return MatchedDetections(*map(np.concatenate, zip(*parts))) if parts else MatchedDetections.none()
 
 
 def found_objects(labels: Sequence[np.ndarray], assignments: Assignments) -> np.ndarray:
