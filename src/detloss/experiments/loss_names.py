@@ -111,12 +111,8 @@ def modifier_combinations() -> list[str]:
 
 def can_follow(loss: Loss, modifier: Modifier) -> bool:
     """Whether a modifier can modify a loss: every focusing weight any loss of boxes, the others its overlap."""
-    return loss.kind is Kind.BOX and (modifier.focus is not None or has_overlap(loss))
-
-
-def has_overlap(loss: Loss) -> bool:
-    """Whether the IoU of a loss can be modified."""
-    return "overlap" in inspect.signature(loss.function).parameters and loss.options.get("form") != "log"
+    has_overlap = "overlap" in inspect.signature(loss.function).parameters and loss.options.get("form") != "log"
+    return loss.kind is Kind.BOX and (modifier.focus is not None or has_overlap)
 
 
 def losses_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> tuple[Loss, ...]:

@@ -16,13 +16,7 @@ from detloss.experiments.comparison.database import StorageError, redacted
 from detloss.experiments.comparison.findings import expected_precision, findings
 from detloss.experiments.comparison.output import STUDY, Folder, FolderError
 from detloss.experiments.comparison.plan import ComparisonSettings, Plan
-from detloss.experiments.comparison.progress import (
-    ProgressDisplay,
-    print_ranking,
-    remarks_on,
-    say_plan,
-    trial_name,
-)
+from detloss.experiments.comparison.progress import ProgressDisplay, print_ranking, remarks_on, say_plan, trial_name
 from detloss.experiments.comparison.ranking import Ranking, rank
 from detloss.experiments.comparison.report.page import LivePage, write_page
 from detloss.experiments.comparison.rounds import confidence_of, next_plan

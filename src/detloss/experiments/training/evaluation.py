@@ -97,11 +97,8 @@ def evaluate(
         for box, label in zip(coco_boxes(sample.boxes, scale, geometry), sample.labels.tolist()):
             annotation = {"id": len(objects) + 1, "image_id": image, "category_id": label, "bbox": box}
             objects.append(annotation | {"area": box[2] * box[3], "iscrowd": 0})
-        detected = zip(
-            coco_boxes(prediction.boxes, scale, geometry),
-            prediction.labels.tolist(),
-            prediction.scores.tolist(),
-        )
+        boxes = coco_boxes(prediction.boxes, scale, geometry)
+        detected = zip(boxes, prediction.labels.tolist(), prediction.scores.tolist())
         detections.extend(
             {"image_id": image, "category_id": label, "bbox": box, "score": score} for box, label, score in detected
         )

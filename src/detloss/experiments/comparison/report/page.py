@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version
 from math import inf, isnan
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Event, Thread
 from time import perf_counter
 from typing import Any, Generic, Self, TypeVar
 
@@ -157,9 +157,7 @@ class LivePage(AbstractContextManager["LivePage[State]"], Generic[State]):
 
     def __init__(self, write: Callable[[State], None]) -> None:
         self.write = write
-        self.changed = Condition()
-        self.latest: State | None = None
-        self.ended = False
+        self.changed, self.ended = Event(), Event()
         self.thread = Thread(target=self.work)
 
     def __enter__(self) -> Self:
@@ -167,28 +165,20 @@ class LivePage(AbstractContextManager["LivePage[State]"], Generic[State]):
         return self
 
     def __exit__(self, *error: object) -> None:
-        with self.changed:
-            self.ended = True
-            self.changed.notify()
+        self.ended.set()
+        self.changed.set()
         self.thread.join()
 
     def show(self, state: State) -> None:
         """Write this state as soon as possible, unless a later one replaces it."""
-        with self.changed:
-            self.latest = state
-            self.changed.notify()
+        self.latest = state
+        self.changed.set()
 
     def work(self) -> None:
         """Write states until the end; one that is still waiting then is left to the final page."""
-        while True:
-            with self.changed:
-                self.changed.wait_for(lambda: self.ended or self.latest is not None)
-                state, self.latest = self.latest, None
-            if state is None or self.ended:
-                return
+        while self.changed.wait() and not self.ended.is_set():
+            self.changed.clear()
             start = perf_counter()
             with suppress(Exception):
-                self.write(state)
-            pause = (perf_counter() - start) * (1 / WRITING_TIME - 1)
-            with self.changed:
-                self.changed.wait_for(lambda: self.ended, timeout=pause)
+                self.write(self.latest)
+            self.ended.wait((perf_counter() - start) * (1 / WRITING_TIME - 1))
