@@ -14,8 +14,7 @@ import pytest
 from detloss.experiments.comparison import weight_search
 from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import FolderError
-from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.data.training_folds import assign_folds, fold_dataset
+from detloss.experiments.data.dataset import Dataset, assign_folds, fold_dataset
 from detloss.experiments.errors import OptionError
 from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training import training_loop

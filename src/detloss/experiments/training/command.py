@@ -20,8 +20,7 @@ from time import perf_counter
 import torch
 
 from detloss.experiments.console import duration
-from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.data.training_folds import search_dataset
+from detloss.experiments.data.dataset import Dataset, search_dataset
 from detloss.experiments.errors import OptionError
 from detloss.experiments.script_trial import VARIABLE, ScriptTrial
 from detloss.experiments.training import process_guard

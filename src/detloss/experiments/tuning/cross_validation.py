@@ -12,8 +12,7 @@ import detloss
 from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import Folder, FolderError, write_atomic
 from detloss.experiments.comparison.weight_search import starting_weight
-from detloss.experiments.data.dataset import Dataset, SharedDataset
-from detloss.experiments.data.training_folds import assign_folds
+from detloss.experiments.data.dataset import Dataset, SharedDataset, assign_folds
 from detloss.experiments.errors import OptionError
 from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
 from detloss.experiments.training.detectors import cells_per_class, unitbox_of

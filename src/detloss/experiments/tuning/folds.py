@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.data.training_folds import fold_dataset
+from detloss.experiments.data.dataset import Dataset, fold_dataset
 from detloss.experiments.errors import OptionError
 from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training.devices import Device

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from detloss.experiments.comparison.statistics import Difference, Estimate, Verdict, draws_of_images, finite
-from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.dataset import Dataset, assign_folds
 from detloss.experiments.data.samples import group_numbers
-from detloss.experiments.data.training_folds import assign_folds
 from detloss.experiments.training.average_precision import average_precisions
 from detloss.experiments.training.workers import Failed
 from detloss.experiments.tuning.candidates import Candidate, State
