@@ -19,7 +19,7 @@ from torch import Tensor
 
 import detloss
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.training.detectors import Detector
+from detloss.experiments.training.detector_interface import Detector
 from detloss.experiments.training.outcome import Outcome, Trial, pack, unpack
 from detloss.experiments.training.snapshots import Snapshot
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from detloss.experiments.errors import OptionError
-from detloss.experiments.training.detectors import Detector
+from detloss.experiments.training.detector_interface import Detector
 
 Value = TypeVar("Value")
 DeviceGroup = tuple[str, ...]  # devices of one trial, by their names in torch

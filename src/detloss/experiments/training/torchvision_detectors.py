@@ -14,7 +14,7 @@ from torchvision.ops import MultiScaleRoIAlign
 
 from detloss.catalog import Kind, Loss
 from detloss.detectors.backbone import SmallPyramid, convolution
-from detloss.experiments.training.detectors import FrameworkDetector, LossTerms, loss_modules
+from detloss.experiments.training.detector_interface import FrameworkDetector, LossTerms, loss_modules
 from detloss.integrations.adapt import ONE_VS_REST
 from detloss.integrations.torchvision import use_losses
 

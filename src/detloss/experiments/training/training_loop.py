@@ -17,7 +17,8 @@ from detloss.experiments.errors import OptionError
 from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
 from detloss.experiments.training.batches import same_size_batches, to_network, training_batches
 from detloss.experiments.training.checkpoints import Checkpoint, save_weights
-from detloss.experiments.training.detectors import DETECTORS, Detector, check_geometry
+from detloss.experiments.training.detector_interface import Detector
+from detloss.experiments.training.detectors import DETECTORS, check_geometry
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.error_types import errors_by_type
 from detloss.experiments.training.evaluation import Prediction, evaluate

@@ -11,7 +11,7 @@ from ultralytics.nn.tasks import DetectionModel, yaml_model_load
 from ultralytics.utils.nms import non_max_suppression
 
 from detloss.catalog import Loss
-from detloss.experiments.training.detectors import FrameworkDetector, loss_modules
+from detloss.experiments.training.detector_interface import FrameworkDetector, loss_modules
 from detloss.integrations.adapt import ONE_VS_REST
 from detloss.integrations.ultralytics import use_losses
 
