@@ -233,11 +233,7 @@ def baseline_named(pairs: Sequence[Pair], text: str | None) -> Pair:
 
 
 def user_command(context: click.Context, out: Path, jobs: int | None) -> Command | None:
-    """The command of the user that trains the detector, if there is one.
-
-    Raises:
-        OptionError: It cannot be used, or not with these options.
-    """
+    """The command of the user that trains the detector, if there is one; raise an OptionError if it cannot be used."""
     options = context.params
     given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if options["train"] is None:
@@ -262,11 +258,7 @@ def user_command(context: click.Context, out: Path, jobs: int | None) -> Command
 
 
 def check_losses_of_command(boxes: Sequence[Loss], classes: Sequence[Loss], data: Path | None) -> None:
-    """Check that losses can be built without the detector.
-
-    Raises:
-        OptionError: A loss cannot.
-    """
+    """Raise an OptionError if a loss cannot be built without the detector."""
     for loss in boxes:
         if data is None and loss.from_sizes is not None:
             (option,) = loss.from_sizes(EXAMPLE_SIZES)
@@ -281,10 +273,6 @@ def check_losses_of_command(boxes: Sequence[Loss], classes: Sequence[Loss], data
 def check_losses(
     boxes: Sequence[Loss], classes: Sequence[Loss], detector: str, data: Path | None, scenes: str | None
 ) -> None:
-    """Check that a detector supports losses, before any data are read.
-
-    Raises:
-        OptionError: It does not, or its package is missing.
-    """
+    """Raise an OptionError if a detector does not support the losses, before any data are read."""
     trials = [Trial(box.name, cls.name, box.weight, 0, 1, detector=detector) for box in boxes for cls in classes]
     check_trials(trials, placeholder(data, scenes))

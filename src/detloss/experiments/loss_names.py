@@ -116,11 +116,7 @@ def can_follow(loss: Loss, modifier: Modifier) -> bool:
 
 
 def losses_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> tuple[Loss, ...]:
-    """Find the losses of a list separated by commas.
-
-    Raises:
-        LossNameError: A loss does not exist, or occurs twice.
-    """
+    """Find the losses of a list separated by commas; raise a LossNameError if one does not exist, or occurs twice."""
     found: list[Loss] = []
     for part in text.split(","):
         loss = loss_named(part, losses)

@@ -208,11 +208,7 @@ class Function(Generic[Loss]):
         return str(getattr(self.train, "__qualname__", type(self.train).__name__))
 
     def prepare(self, dataset: Dataset) -> None:
-        """Check whether other processes can receive the function.
-
-        Raises:
-            ValueError: They cannot.
-        """
+        """Raise a ValueError if other processes cannot receive the function."""
         if not self.in_process:
             try:
                 pickle.dumps(self)

@@ -25,11 +25,7 @@ class StorageError(UserError):
 
 
 def parse_address(address: str) -> URL:
-    """Parse the address of an SQLite file, a PostgreSQL database or a journal, which may be a path ending in .log.
-
-    Raises:
-        StorageError: It is none of them.
-    """
+    """Parse the address of an SQLite file, a PostgreSQL database or a journal, which may be a path ending in .log."""
     if address.endswith(".log") and "://" not in address:
         return URL.create("journal", database=address)
     try:

@@ -152,11 +152,7 @@ class Folder:
         return file
 
     def undelivered(self) -> dict[Path, Outcome]:
-        """Read the results that the database did not accept.
-
-        Raises:
-            FolderError: A file is damaged.
-        """
+        """Read the results that the database did not accept; raise a FolderError if a file is damaged."""
         outcomes = {}
         for file in sorted(self.path.glob(UNDELIVERED)):
             try:
@@ -171,11 +167,7 @@ class Folder:
         write_atomic(self.path / SETTINGS, json.dumps(settings.to_json(), indent=1))
 
     def plan(self) -> dict[str, Any]:
-        """Read the identity and the plan.
-
-        Raises:
-            FolderError: There is no comparison in the folder, or the file is damaged.
-        """
+        """Read the identity and the plan; raise a FolderError if there are none, or if they are damaged."""
         file = self.path / PLAN
         if not file.exists():
             raise FolderError(f"{self.path}: expected the folder of a comparison, found no {PLAN} in it")
@@ -188,11 +180,7 @@ class Folder:
         return plan
 
     def settings(self) -> ComparisonSettings:
-        """Read the settings of the comparison.
-
-        Raises:
-            FolderError: There are none, or the file is damaged.
-        """
+        """Read the settings of the comparison; raise a FolderError if there are none, or if they are damaged."""
         file = self.path / SETTINGS
         try:
             return ComparisonSettings.from_json(json.loads(file.read_text(encoding="utf-8")))

@@ -255,11 +255,7 @@ def opened_storage(address: str, reconnect_timeout: float = RECONNECT_TIMEOUT) -
 
 
 def recorded_studies(address: str) -> dict[str, dict[str, Any]]:
-    """Find the comparisons in a storage, with their plans and settings, by the names of their studies.
-
-    Raises:
-        StorageError: There is no such database.
-    """
+    """Find the comparisons in a storage, with their plans and settings, by the names of their studies."""
     shared = opened_storage(address)
     studies = shared.repeated(shared.storage.get_all_studies)
     shared.close()

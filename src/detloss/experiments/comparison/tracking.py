@@ -62,11 +62,7 @@ TRACKERS: Mapping[str, Callable[[Path, Outcome], None]] = MappingProxyType(
 
 
 def tracker_named(name: str, folder: Path) -> Tracker:
-    """Select the function that logs the trials of a comparison.
-
-    Raises:
-        OptionError: Its package is missing.
-    """
+    """Select the function that logs the trials of a comparison; raise an OptionError without its package."""
     if find_spec(name) is None:
         raise OptionError(f"log: expected the package {name}, got none: pip install {name}")
     return partial(TRACKERS[name], folder)

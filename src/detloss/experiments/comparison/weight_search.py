@@ -18,11 +18,7 @@ BATCHES = 2  # on which gradients are measured
 
 
 def check_search(plan: Plan, dataset: Dataset) -> None:
-    """Check that the search has boxes for training and for the evaluation.
-
-    Raises:
-        DatasetError: It has none.
-    """
+    """Raise a DatasetError if the search has no boxes for training or for the evaluation."""
     part = search_dataset(dataset)
     for purpose, samples in (("training", part.train), ("evaluation", part.validation)):
         if plan.searched and not any(len(sample.boxes) for sample in samples):

@@ -163,11 +163,7 @@ def box_problem(box: Box, width: int, height: int) -> str | None:
 
 
 def contents_of(file: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
-    """Read a regular file of limited size.
-
-    Raises:
-        OSError: It is larger, not a regular file, or cannot be opened.
-    """
+    """Read a regular file of limited size; raise an OSError for any other."""
     if not os.path.isfile(file):
         raise OSError("it is missing or not a regular file")
     if (size := os.path.getsize(file)) > max_bytes:
@@ -186,11 +182,7 @@ def lines_of(file: Path) -> list[str]:
 
 
 def listed_names(file: Path) -> list[str]:
-    """Read the lines of a list of images.
-
-    Raises:
-        DatasetError: It cannot be read.
-    """
+    """Read the lines of a list of images; raise a DatasetError if it cannot be read."""
     try:
         return lines_of(file)
     except (OSError, UnicodeDecodeError) as error:

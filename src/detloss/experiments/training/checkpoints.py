@@ -80,11 +80,7 @@ class Checkpoint:
         return perf_counter() - self.start
 
     def restore(self, model: Detector, optimizer: torch.optim.Optimizer, schedule: Any) -> None:
-        """Continue from the file, if there is one.
-
-        Raises:
-            ValueError: The file is damaged.
-        """
+        """Continue from the file, if there is one; raise a ValueError if it is damaged."""
         if self.file is None or not self.file.exists():
             return
         try:

@@ -61,11 +61,7 @@ class Command:
     jobs: int = 1
 
     def check(self) -> None:
-        """Check the placeholders and whether the program exists.
-
-        Raises:
-            OptionError: One is unknown, or has no value because there is no data set.
-        """
+        """Raise an OptionError if a placeholder is unknown or has no value, or if the program does not exist."""
         if self.predictions is not None and self.data is None:
             raise OptionError("predictions: expected DATA to evaluate them, got none")
         words = split(self.train)
@@ -123,11 +119,7 @@ class Command:
     def __call__(
         self, trial: Trial, dataset: Dataset, *, device: Device = Device(), on_progress: OnProgress | None = None
     ) -> Outcome:
-        """Run the command and evaluate the result.
-
-        Raises:
-            TrialError: It failed, reached the time limit, or has no valid result.
-        """
+        """Run the command and evaluate the result; raise a TrialError if it fails, is late or has no valid result."""
         folder = self.folder.resolve()
         out = folder / TRIALS / directory_of(trial)
         shutil.rmtree(out, ignore_errors=True)

@@ -47,11 +47,7 @@ Detector = UnitBox | RotatedUnitBox | FrameworkDetector
 
 
 def loss_modules(box: Loss, cls: Loss, kinds: Sequence[Kind], reason: str) -> tuple[nn.Module, nn.Module]:
-    """Make the box loss and the class loss of a trial.
-
-    Raises:
-        ValueError: The class loss is not of the kinds that the detector can use.
-    """
+    """Make the box loss and the class loss of a trial, which has to be of a kind that the detector can use."""
     if cls.kind not in kinds or cls.from_counts is not None:
         usable = [loss.name for loss in LOSSES if loss.kind in kinds and loss.from_counts is None]
         raise ValueError(f"cls: expected one of {', '.join(usable)}, because {reason}; got {cls.name!r}")

@@ -121,11 +121,7 @@ def device_groups(jobs: int | None = None, size: int = 1, *, fabric: bool = True
 
 
 def command_groups(jobs: int | None, size: int) -> list[DeviceGroup]:
-    """Assign devices to commands, each of which uses all devices of its trial; without a GPU, one runs by default.
-
-    Raises:
-        OptionError: There are too few GPUs.
-    """
+    """Assign devices to commands, each of which uses all devices of its trial; without a GPU, one runs by default."""
     if all_devices() != ["cpu"]:
         return [(",".join(group),) for group in device_groups(jobs, size, fabric=False)]
     if size > 1:

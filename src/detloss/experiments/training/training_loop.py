@@ -163,11 +163,7 @@ def prepare_process() -> None:
 
 
 def check_trials(trials: Iterable[Trial], dataset: Dataset) -> None:
-    """Build the detector of each trial, so that errors appear before any training.
-
-    Raises:
-        OptionError: A detector cannot be built with the losses of a trial, or its package is missing.
-    """
+    """Build the detector of each trial, so that an OptionError is raised before any training."""
     for trial in trials:
         try:
             build(*losses_of(trial), trial, dataset)

@@ -30,11 +30,7 @@ class TuningTrial(Trial):
 
 
 def check_folds(dataset: Dataset, folds: int) -> None:
-    """Reject folds without boxes.
-
-    Raises:
-        OptionError: A fold has no box, or is the only one that has.
-    """
+    """Raise an OptionError if a fold has no box, or is the only one that has."""
     for fold in range(folds):
         part = fold_dataset(dataset, fold, folds)
         for purpose, samples in (("training", part.train), ("evaluation", part.validation)):

@@ -71,11 +71,7 @@ class Design:
 
 
 def loss_argument(argument: str, text: str, losses: Mapping[str, Loss]) -> Loss:
-    """Find the loss of an argument.
-
-    Raises:
-        OptionError: There is no such loss or option.
-    """
+    """Find the loss of an argument, or raise an OptionError that names the argument."""
     try:
         return loss_named(text, losses)
     except LossNameError as error:
