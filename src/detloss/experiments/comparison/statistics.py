@@ -86,22 +86,14 @@ class Estimate:
     The errors are those of the choice of seeds, which have a multivariate t distribution with the pooled variance, plus
     those of the choice of images, which are a bootstrap. Variance that is due to images and seeds together is in both,
     so intervals err on the wide side.
-
-    Attributes:
-        means: (losses,): least-squares means.
-        scatter: Standard deviation of a score over the seeds, pooled over the losses; NaN if it is unknown.
-        freedom: Degrees of freedom of the scatter.
-        variances: (losses, losses): covariance matrix of the means for a scatter of 1.
-        by_images: (draws, losses): deviation of the means on bootstrap samples of the images.
-        confidence: Probability that simultaneous intervals hold together.
     """
 
-    means: np.ndarray
-    scatter: float
-    freedom: int
-    variances: np.ndarray
-    by_images: np.ndarray
-    confidence: float = CONFIDENCE
+    means: np.ndarray  # (losses,): least-squares means
+    scatter: float  # standard deviation of a score over the seeds, pooled over the losses; NaN if it is unknown
+    freedom: int  # degrees of freedom of the scatter
+    variances: np.ndarray  # (losses, losses): covariance matrix of the means for a scatter of 1
+    by_images: np.ndarray  # (draws, losses): deviation of the means on bootstrap samples of the images
+    confidence: float = CONFIDENCE  # probability that simultaneous intervals hold together
 
     @classmethod
     def of(cls, scores: np.ndarray, drawn: np.ndarray | None = None, *, overlap: float = 0.0) -> Self:

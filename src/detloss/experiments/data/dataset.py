@@ -37,31 +37,20 @@ SEARCH_FOLDS = 5  # folds of a search for weights, which is evaluated on the fir
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and validation images, and what was excluded.
+    """Training and validation images, and what was excluded."""
 
-    Attributes:
-        name: The name of its folder or file, or of the generated scenes.
-        class_names: Names in the order of the labels.
-        train: Training samples.
-        validation: Validation samples; no image is in both.
-        problems: Everything that was excluded, with file, row and reason.
-        split: The rule of the split and the sizes, as a sentence.
-        geometry: Of the boxes: corners x1, y1, x2, y2, or rotated cx, cy, w, h, angle.
-        class_ids: The ids of the classes in COCO files by name; empty in other formats.
-        warnings: Properties of the data that make results unreliable.
-        augment: Whether training images are flipped, scaled and cropped at random.
-    """
-
-    name: str
-    class_names: tuple[str, ...]
+    name: str  # the name of its folder or file, or of the generated scenes
+    class_names: tuple[str, ...]  # names in the order of the labels
     train: list[Sample]
-    validation: list[Sample]
-    problems: list[Problem]
-    split: str
+    validation: list[Sample]  # validation samples; no image is in both
+    problems: list[Problem]  # everything that was excluded, with file, row and reason
+    split: str  # the rule of the split and the sizes, as a sentence
+    # of the boxes: corners x1, y1, x2, y2, or rotated cx, cy, w, h, angle
     geometry: detloss.AxisAligned | detloss.Rotated = field(default_factory=detloss.AxisAligned)
+    # the ids of the classes in COCO files by name; empty in other formats
     class_ids: Mapping[str, int | str] = field(default_factory=dict)
-    warnings: Sequence[str] = ()
-    augment: bool = False
+    warnings: Sequence[str] = ()  # properties of the data that make results unreliable
+    augment: bool = False  # whether training images are flipped, scaled and cropped at random
 
     def fingerprint(self) -> str:
         """A short hash of the image files, the sizes, boxes and classes, and whether images are augmented.

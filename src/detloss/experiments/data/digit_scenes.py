@@ -61,18 +61,13 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Scene:
-    """A generated image.
+    """A generated image."""
 
-    Attributes:
-        image: Pixels (side, side, 3), uint8.
-        boxes: x1, y1, x2, y2 in pixels, tight around the ink, (n, 4) float32 with n >= 1. In a rotated style cx, cy, w,
-            h in pixels and the angle in radians, tight around the ink before its rotation, (n, 5).
-        labels: Indices into the style's class names, (n,) int64.
-    """
-
-    image: np.ndarray
+    image: np.ndarray  # pixels (side, side, 3), uint8
+    # x1, y1, x2, y2 in pixels, tight around the ink, (n, 4) float32 with n >= 1. In a rotated style cx, cy, w, h in
+    # pixels and the angle in radians, tight around the ink before its rotation, (n, 5)
     boxes: np.ndarray
-    labels: np.ndarray
+    labels: np.ndarray  # indices into the style's class names, (n,) int64
 
 
 @dataclass(frozen=True)

@@ -66,52 +66,33 @@ class Annotation:
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """An image file with its labeled boxes; neither has been checked.
-
-    Attributes:
-        image: The image file.
-        source: The file with the boxes.
-        annotations: Its boxes; always empty if the subset is "test".
-        subset: The subset that the data set assigns it to; None: not assigned.
-        declared_size: Width and height in the annotation file.
-        id: Its id in the annotation file, where files have ids.
-        unit: Whether boxes are in pixels or in fractions of the image's width and height.
-        group: Name of the images that stay together, such as the frames of a video; "" if it is alone.
-    """
+    """An image file with its labeled boxes; neither has been checked."""
 
     image: Path
-    source: Path
-    annotations: tuple[Annotation, ...] = ()
-    subset: Subset | None = None
-    declared_size: tuple[int, int] | None = None
-    id: int | str | None = None
+    source: Path  # the file with the boxes
+    annotations: tuple[Annotation, ...] = ()  # its boxes; always empty if the subset is "test"
+    subset: Subset | None = None  # the subset that the data set assigns it to; None: not assigned
+    declared_size: tuple[int, int] | None = None  # width and height in the annotation file
+    id: int | str | None = None  # its id in the annotation file, where files have ids
+    # whether boxes are in pixels or in fractions of the image's width and height
     unit: Literal["pixels", "fractions"] = "pixels"
-    group: str = ""
+    group: str = ""  # name of the images that stay together, such as the frames of a video; "" if it is alone
 
 
 @dataclass
 class Listing:
-    """A data set as its files have it.
-
-    Attributes:
-        root: The folder of the data set.
-        class_names: Names in the order of their labels.
-        class_ids: Ids of the classes by name, where files have ids; of several files, those of the first.
-        images: Every image that has a row or a label file, of every subset.
-        problems: What could not be read and is excluded.
-        remarks: Clauses for the report about unusual parts that are kept.
-        split_rule: The files or folders that separate training from validation, "" if none do.
-        found: A description of the folder if there are no images.
-    """
+    """A data set as its files have it."""
 
     root: Path
-    class_names: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()  # names in the order of their labels
+    # ids of the classes by name, where files have ids; of several files, those of the first
     class_ids: dict[str, int | str] = field(default_factory=dict)
+    # every image that has a row or a label file, of every subset
     images: list[AnnotatedImage] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    split_rule: str = ""
-    found: str = ""
+    problems: list[Problem] = field(default_factory=list)  # what could not be read and is excluded
+    remarks: list[str] = field(default_factory=list)  # clauses for the report about unusual parts that are kept
+    split_rule: str = ""  # the files or folders that separate training from validation, "" if none do
+    found: str = ""  # A description of the folder if there are no images
 
     def exclude(self, file: Path, row: str, message: str) -> None:
         """Record an excluded part."""

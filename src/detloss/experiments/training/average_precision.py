@@ -13,17 +13,11 @@ MOST_DETECTIONS = 100  # of one class in one image, as COCO counts
 
 @dataclass(frozen=True)
 class MatchedDetections:
-    """The detections that affect the AP: of each class, by descending score, all up to the last true positive.
+    """The detections that affect the AP: of each class, by descending score, all up to the last true positive."""
 
-    Attributes:
-        images: (n,) int32: index of the validation image.
-        labels: (n,) int16: class.
-        hits: (n,) uint16: bit t is set if the detection matches an object at IoU .50 + .05 t.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    hits: np.ndarray
+    images: np.ndarray  # (n,) int32: index of the validation image
+    labels: np.ndarray  # (n,) int16: class
+    hits: np.ndarray  # (n,) uint16: bit t is set if the detection matches an object at IoU .50 + .05 t
 
     @classmethod
     def none(cls) -> "MatchedDetections":

@@ -23,42 +23,25 @@ COCO_PIXELS = 640 * 480
 
 
 class Prediction(NamedTuple):
-    """The detections in one image.
+    """The detections in one image."""
 
-    Attributes:
-        boxes: (n, 4) float32: corners x1, y1, x2, y2 in pixels; or (n, 5): rotated boxes cx, cy, w, h, angle.
-        scores: (n,) float32.
-        labels: (n,) int64: indices into the data set's class names.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    labels: np.ndarray
+    boxes: np.ndarray  # (n, 4) float32: corners x1, y1, x2, y2 in pixels; or (n, 5): rotated boxes cx, cy, w, h, angle
+    scores: np.ndarray  # (n,) float32
+    labels: np.ndarray  # (n,) int64: indices into the data set's class names
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Average precisions in [0, 1], NaN where there is no object, and the matching behind them.
+    """Average precisions in [0, 1], NaN where there is no object, and the matching behind them."""
 
-    Attributes:
-        ap: Mean over IoU thresholds .50, .55, ..., .95 and over the classes that occur.
-        ap50: AP at IoU .50.
-        ap75: AP at IoU .75.
-        small: AP of objects below 1/300 of their image: 32 x 32 pixels in 640 x 480.
-        medium: AP of objects in between.
-        large: AP of objects above 3 % of their image: 96 x 96 pixels in 640 x 480.
-        matches: The detections with the thresholds at which each matches an object.
-        found: (objects,) uint16, image by image: bit t is set if the object is detected at IoU .50 + .05 t.
-    """
-
-    ap: float
+    ap: float  # mean over IoU thresholds .50, .55, ..., .95 and over the classes that occur
     ap50: float
     ap75: float
-    small: float
-    medium: float
-    large: float
-    matches: MatchedDetections
-    found: np.ndarray
+    small: float  # AP of objects below 1/300 of their image: 32 x 32 pixels in 640 x 480
+    medium: float  # AP of objects in between
+    large: float  # AP of objects above 3 % of their image: 96 x 96 pixels in 640 x 480
+    matches: MatchedDetections  # the detections with the thresholds at which each matches an object
+    found: np.ndarray  # (objects,) uint16, image by image: bit t is set if the object is detected at IoU .50 + .05 t
 
 
 def evaluate(
