@@ -69,11 +69,7 @@ def secrets_in(url: URL) -> set[str]:
 
 @contextmanager
 def folder_lock(folder: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
-    """Hold the lock of an existing folder.
-
-    Raises:
-        OSError: The folder does not exist or is not writable; filelock.Timeout if another process holds the lock.
-    """
+    """Hold the lock of an existing, writable folder; raise filelock.Timeout if another process holds it."""
     folder.stat()  # FileLock would create the folder
     with FileLock(folder / LOCK_FILE, timeout=timeout):
         yield

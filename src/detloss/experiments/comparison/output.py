@@ -43,11 +43,7 @@ class FolderError(UserError):
 
 
 class Folder:
-    """Files of a comparison.
-
-    Args:
-        path: Created if it does not exist.
-    """
+    """Files of a comparison."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -299,11 +299,7 @@ class Comparison(Results):
                 self.running.pop(trial, None)
 
     def record(self, outcome: Outcome) -> list[RunEvent]:
-        """Record a result, and return its event and those of results that other processes recorded meanwhile.
-
-        Raises:
-            StorageError: The database did not accept it; the result is saved in the folder.
-        """
+        """Record a result, or save one that the database does not accept; return its event and those of others."""
         try:
             first = self.store.finish(outcome)
         except StorageError as error:

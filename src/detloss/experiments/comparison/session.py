@@ -175,11 +175,7 @@ def study_name(identity: Mapping[str, str]) -> str:
 
 
 def restore_folder(folder: Folder, storage: str, name: str | None) -> None:
-    """Make the folder of a comparison from its study; the name is needed if the database has several.
-
-    Raises:
-        StorageError: The database cannot be read, or does not have one such study.
-    """
+    """Make the folder of a comparison from its study; raise a StorageError if the database needs a name of one."""
     studies = recorded_studies(storage)
     if name is None and len(studies) == 1:
         [name] = studies

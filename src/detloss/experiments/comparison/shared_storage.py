@@ -82,11 +82,7 @@ class SharedStorage(ABC):
         """Close the connections."""
 
     def repeated(self, operation: Callable[[], Result]) -> Result:
-        """Repeat an operation for a while if the database does not answer.
-
-        Raises:
-            StorageError: It still does not.
-        """
+        """Repeat an operation for a while if the database does not answer, then raise a StorageError."""
         deadline = monotonic() + self.reconnect_timeout
         while True:
             try:
@@ -235,11 +231,7 @@ KINDS: dict[str, type[SharedStorage]] = {
 
 
 def opened_storage(address: str, reconnect_timeout: float = RECONNECT_TIMEOUT) -> SharedStorage:
-    """Open a storage at once or not at all, unless its server is busy.
-
-    Raises:
-        StorageError: The address is invalid, there is no such database, or it is not writable.
-    """
+    """Open a storage at once or raise a StorageError, unless its server is busy."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     url = parse_address(address)
     shared, deadline = KINDS[url.get_backend_name()](url), monotonic() + reconnect_timeout

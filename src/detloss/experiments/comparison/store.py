@@ -330,11 +330,7 @@ class TrialStore:
         return number
 
     def _enqueue(self, *, restart_failed: bool = False, watched: bool = True) -> dict[Trial, FrozenTrial]:
-        """End the trials of dead processes, and add waiting records of trials that are due.
-
-        Returns:
-            The latest record of every trial.
-        """
+        """End the trials of dead processes, add waiting records of due trials, and return all latest records."""
         latest = self._latest()
         dead = self._dead(latest) if watched else []
         for record in dead:

@@ -116,11 +116,7 @@ def identity(files: Sequence[Path], longer_side: int) -> str:
 
 
 def build(files: Sequence[Path], longer_side: int, target: Path, announce: Callable[[str], object]) -> list[Any]:
-    """Decode images into a new folder, and return the rows of its index.
-
-    Raises:
-        DatasetError: There is too little space.
-    """
+    """Decode images into a new folder, if it has the space, and return the rows of its index."""
     from rich.filesize import decimal
 
     part = target.with_name(f"{target.name}.part")

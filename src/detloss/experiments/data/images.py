@@ -42,14 +42,7 @@ def read_image(file: Path) -> Image.Image:
 
 
 def read_resized_image(file: Path, longer_side: int) -> tuple[Image.Image, tuple[int, int], str]:
-    """Read an image file and resize its longer side.
-
-    Returns:
-        The image, the upright size of the file, and the SHA-256 of the file.
-
-    Raises:
-        ImageError: There is no such file, or its pixels cannot be read.
-    """
+    """Read an image file as `read_image` and resize its longer side; return also its upright size and its SHA-256."""
     with opened(file) as (stream, image):
         position = stream.tell()
         stream.seek(0)

@@ -92,7 +92,7 @@ class Listing:
     problems: list[Problem] = field(default_factory=list)  # what could not be read and is excluded
     remarks: list[str] = field(default_factory=list)  # clauses for the report about unusual parts that are kept
     split_rule: str = ""  # the files or folders that separate training from validation, "" if none do
-    found: str = ""  # A description of the folder if there are no images
+    found: str = ""  # a description of the folder if there are no images
 
     def exclude(self, file: Path, row: str, message: str) -> None:
         """Record an excluded part."""
@@ -100,11 +100,7 @@ class Listing:
 
 
 def subset_of(name: str) -> Subset | None:
-    """Find the subset that the name of a file or folder refers to: "instances_train2017" is for training.
-
-    Returns:
-        None if the name refers to no subset, or to more than one.
-    """
+    """Find the only subset that the name of a file or folder refers to: "instances_train2017" is for training."""
     words = re.findall("[a-z]+", name.lower())
     subsets = {SUBSET_WORDS[word] for word in words if word in SUBSET_WORDS}
     return subsets.pop() if len(subsets) == 1 else None
@@ -153,12 +149,7 @@ def contents_of(file: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
 
 
 def lines_of(file: Path) -> list[str]:
-    """Read the lines of a UTF-8 text file, with any line ends and with or without a byte order mark.
-
-    Raises:
-        OSError: It cannot be read.
-        UnicodeDecodeError: It is not UTF-8.
-    """
+    """Read the lines of a UTF-8 text file, with any line ends and with or without a byte order mark."""
     return [line.strip() for line in contents_of(file).decode("utf-8-sig").splitlines()]
 
 

@@ -227,11 +227,7 @@ def settings_files(tree: FileTree) -> list[Path]:
 
 
 def read_settings(tree: FileTree, source: Path | None, listing: Listing) -> Settings:
-    """Read a data.yaml, or the one of a folder, and the files of names and lists beside it.
-
-    Raises:
-        DatasetError: The folder has more than one data.yaml, or files of class names that differ.
-    """
+    """Read a data.yaml, or the only one of a folder, and the files of names and lists beside it."""
     files = (
         [source] if source else [file for file in settings_files(tree) if tree.dataset_root(file.parent) == tree.root]
     )

@@ -190,10 +190,8 @@ def simulate(
 ) -> Simulation:
     """Move boxes, 343 cases at every point, along a gradient of every loss: a key of `GRADIENTS`.
 
-    `advance` is called with a loss and the number of points that have been finished.
-
-    Raises:
-        OptionError: A loss has no such gradient, or the device is not available.
+    `advance` is called with a loss and the number of points that have been finished. A loss that has no such gradient
+    is an OptionError.
     """
     for loss in losses:
         if not has_gradient(loss, gradient):

@@ -15,9 +15,7 @@ LossTerms = Mapping[str, Mapping[str, float]]
 class FrameworkDetector(nn.Module):
     """A network of another framework with the interface of a detector.
 
-    Attributes:
-        network: The network of the framework.
-        terms: What "classification" and "box" consist of: terms of the framework by name, with their factors.
+    "classification" and "box" consist of terms of the framework by name, with their factors.
     """
 
     def __init__(self, network: nn.Module, terms: LossTerms) -> None:

@@ -21,11 +21,7 @@ POLL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Design:
-    """The arguments of `tune`, with losses and parameters in place of their names.
-
-    Raises:
-        OptionError: There is no such detector or precision, or a number is too small.
-    """
+    """The arguments of `tune`, with losses and parameters in place of their names, and checked."""
 
     box: Loss
     cls: Loss
@@ -125,11 +121,7 @@ class Search:
         self.train(self.next_fold)
 
     def validate(self, chosen: Mapping[int, Candidate]) -> dict[int, Validated]:
-        """Train complete candidates on all training images and evaluate them on the validation images, if not done.
-
-        Raises:
-            TrainingError: A training failed.
-        """
+        """Train complete candidates on all training images and evaluate them on the validation images, if not done."""
         validated = self.candidates.validated
         trials = [self.design.trial(one, None) for number, one in chosen.items() if validated(number) is None]
         self.train(lambda: trials.pop(0) if trials else None)

@@ -94,11 +94,7 @@ def tunable_parameters(box: Loss, cls: Loss) -> dict[str, Parameter]:
 
 
 def parameters_over(box: Loss, cls: Loss, over: Sequence[str] | None) -> list[Parameter]:
-    """Select the parameters to tune by name; by default, all options of the class loss that its name does not set.
-
-    Raises:
-        OptionError: The losses have no such parameter, or it is given twice, or there is none.
-    """
+    """Select the parameters to tune by name; by default, all options of the class loss that its name does not set."""
     found = tunable_parameters(box, cls)
     if over is None:
         over = [option.name for option in tunable_options(cls) if option.name not in cls.options]
@@ -116,10 +112,7 @@ def start_settings(
 ) -> list[Settings]:
     """Compute the settings without tuning: if alpha is tuned, that of the class counts; the defaults; and the weight.
 
-    `counts` are the numbers of cells of the classes, the background last.
-
-    Raises:
-        OptionError: The counts give no alpha between 0 and 1.
+    `counts` are the numbers of cells of the classes, the background last; they have to give an alpha between 0 and 1.
     """
     defaults = {parameter.name: parameter.default for parameter in parameters}
     starts: list[Settings] = [defaults]

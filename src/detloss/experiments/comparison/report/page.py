@@ -149,11 +149,7 @@ def write_page(
 
 
 class LivePage(AbstractContextManager["LivePage[State]"], Generic[State]):
-    """Writes the latest state in a thread of its own; leaving the context ends the thread.
-
-    Args:
-        write: Writes a state. Its errors are ignored, because writing the final page raises them again.
-    """
+    """Writes the latest state in a thread; errors are ignored, because writing the final page raises them again."""
 
     def __init__(self, write: Callable[[State], None]) -> None:
         self.write = write
