@@ -75,8 +75,8 @@ RunEvent = Event | Received | Restarted | Late | Waiting | RoundStarted
 class Results:
     """Results of a plan so far, in the order in which this process received them, and failures, of both phases.
 
-    `running` has the snapshots of the trials that run in this process. It was `out_of_time` if the trials that are left
-    did not fit into its time.
+    `running` has the snapshots of the trials that run in this process, and `out_of_time` states whether those that are
+    left did not fit into its time.
     """
 
     plan: Plan

@@ -175,7 +175,7 @@ def study_name(identity: Mapping[str, str]) -> str:
 
 
 def restore_folder(folder: Folder, storage: str, name: str | None) -> None:
-    """Make the folder of a comparison from its study; raise a StorageError if the database needs a name of one."""
+    """Make the folder of a comparison from its study, which the name selects if the database has several."""
     studies = recorded_studies(storage)
     if name is None and len(studies) == 1:
         [name] = studies

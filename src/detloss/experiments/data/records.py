@@ -74,8 +74,7 @@ class AnnotatedImage:
     subset: Subset | None = None  # the subset that the data set assigns it to; None: not assigned
     declared_size: tuple[int, int] | None = None  # width and height in the annotation file
     id: int | str | None = None  # its id in the annotation file, where files have ids
-    # whether boxes are in pixels or in fractions of the image's width and height
-    unit: Literal["pixels", "fractions"] = "pixels"
+    unit: Literal["pixels", "fractions"] = "pixels"  # of the boxes
     group: str = ""  # name of the images that stay together, such as the frames of a video; "" if it is alone
 
 
