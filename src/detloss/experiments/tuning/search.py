@@ -63,7 +63,8 @@ class Design:
     def settings(self) -> dict[str, Any]:
         """Return what determines the outcome of a candidate, as JSON."""
         losses = {"box": self.box.name, "cls": self.cls.name, "over": [one.name for one in self.parameters]}
-        return {name: getattr(self, name) for name in ("detector", "precision", "folds", "seed", "steps")} | losses
+        numbers = {name: getattr(self, name) for name in ("folds", "seed", "steps")}
+        return {"detector": self.detector, "precision": self.precision} | losses | numbers
 
 
 def loss_argument(argument: str, text: str, losses: Mapping[str, Loss]) -> Loss:
