@@ -19,7 +19,7 @@ import click
 import detloss
 from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
-from detloss.experiments.comparison.launch import CLUSTERS
+from detloss.experiments.comparison.cluster_jobs import CLUSTERS
 from detloss.experiments.comparison.plan import MATTERS, ROUNDS, ComparisonSettings, Pair, Plan, default_seeds
 from detloss.experiments.comparison.tracking import TRACKERS, tracker_named
 from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
@@ -274,7 +274,7 @@ def launch_agents(
     overwrite: bool,
 ) -> None:
     """Submit jobs that run the command, and print how to follow them."""
-    from detloss.experiments.comparison.launch import launch
+    from detloss.experiments.comparison.cluster_jobs import launch
 
     if overwrite:
         raise click.UsageError("--overwrite: expected without --launch, whose jobs would remove the results of others")

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from detloss.catalog import Loss
-from detloss.experiments.comparison.launch import STORAGE_VARIABLE
+from detloss.experiments.comparison.cluster_jobs import STORAGE_VARIABLE
 from detloss.experiments.comparison.plan import Pair, weight_grid
 from detloss.experiments.data.dataset import placeholder
 from detloss.experiments.data.digit_scenes import STYLES

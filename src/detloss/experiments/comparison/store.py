@@ -146,15 +146,15 @@ class TrialStore:
         watched = now - self.looked < self.heartbeat_timeout  # else this process was suspended, and perhaps the others
         self.looked, claimed = now, None
         latest = {} if claim and self.waiting else self._latest()
-        waits = claim and any(record.state == TrialState.WAITING for record in self._planned(latest).values())
+        planned = self._planned(latest)
+        waits = claim and any(record.state == TrialState.WAITING for record in planned.values())
         if not latest or waits or (watched and self._dead(latest)) or self._due(latest):
             with self.shared.locked(self.name):
-                latest = self._enqueue(watched=watched)
-                claimed = self._start_next(self._planned(latest), claim) if claim else None
+                planned = self._planned(self._enqueue(watched=watched))
+                claimed = self._start_next(planned, claim) if claim else None
             if claimed is not None:  # recorded after the operation, so that a failed claim sends no heartbeats
-                self.claimed[claimed] = latest[claimed]._trial_id
+                self.claimed[claimed] = planned[claimed]._trial_id
         self.waiting = claimed is not None
-        planned = self._planned(latest)
         unfinished = [trial for trial, record in planned.items() if not record.state.is_finished()]
         return Turn(claimed, unfinished, self._outcomes(planned, known))
 
@@ -304,9 +304,9 @@ class TrialStore:
             return identity
         return None
 
-    def _start_next(self, latest: Mapping[Trial, FrozenTrial], allowed: Callable[[Trial], bool]) -> Trial | None:
+    def _start_next(self, planned: Mapping[Trial, FrozenTrial], allowed: Callable[[Trial], bool]) -> Trial | None:
         """Start the first waiting trial that may start."""
-        for trial, record in latest.items():
+        for trial, record in planned.items():
             if record.state == TrialState.WAITING and allowed(trial) and self._start(record._trial_id):
                 return trial
         return None

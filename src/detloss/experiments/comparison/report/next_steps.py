@@ -36,7 +36,7 @@ def next_steps(ranking: Ranking, results: Results, dataset: Dataset, settings: C
         return None
     best, *others = ranking.best
     code, trained = code_of(best, dataset), len(results.plan.seeds)
-    if max(one.regret for one in ranking.best) <= ranking.matters or not others or not ranking.estimate:
+    if ranking.equal or not others or not ranking.estimate:
         return NextSteps(best, code)
     if not ranking.estimate.known:
         seeds = default_seeds(len(results.plan.weights))

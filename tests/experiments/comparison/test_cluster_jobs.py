@@ -14,7 +14,7 @@ from PIL import Image
 
 from detloss.experiments.cli import main
 from detloss.experiments.comparison import plan, progress
-from detloss.experiments.comparison.launch import launch, without_options
+from detloss.experiments.comparison.cluster_jobs import launch, without_options
 from detloss.experiments.comparison.runner import Comparison
 from detloss.experiments.errors import OptionError
 from tests.experiments.test_cli import read_small
