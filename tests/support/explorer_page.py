@@ -1,18 +1,16 @@
 """The explorer in Debian's Chromium, and its arithmetic on tensors."""
 
 import base64
+import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from playwright.sync_api import Browser, Page, sync_playwright
 from torch import Tensor
-
-from detloss.explorer.page import write
 
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 ROWS = """([text, width, source]) => {
@@ -24,26 +22,31 @@ ROWS = """([text, width, source]) => {
 
 
 @contextmanager
-def browser() -> Iterator[Browser]:
+def launched_browser() -> Iterator[Browser]:
     """Chromium without a window."""
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(ARGUMENTS))
-        yield opened
-        opened.close()
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=list(ARGUMENTS))
+        yield browser
+        browser.close()
 
 
 @contextmanager
-def opened_page(fragment: str = "", **context: Any) -> Iterator[Page]:
-    """The page in a browser, without errors; `context` are options of the browser's context."""
-    with TemporaryDirectory() as folder, browser() as opened:
-        path = Path(folder, "explorer.html")
-        write(path)
-        page = opened.new_context(**context).new_page()
-        errors: list[object] = []
-        page.on("pageerror", lambda error: errors.append(error))
-        page.goto(f"{path.as_uri()}{fragment}")
-        yield page
-        assert errors == []
+def opened(browser: Browser, path: Path, fragment: str = "", **context: Any) -> Iterator[Page]:
+    """The page in a context of its own with these options; an error of a script fails the test."""
+    session = browser.new_context(**context)
+    page = session.new_page()
+    errors: list[object] = []
+    page.on("pageerror", lambda error: errors.append(error))
+    page.goto(f"{path.as_uri()}{fragment}")
+    drawn(page)
+    yield page
+    session.close()
+    assert errors == []
+
+
+def drawn(page: Page) -> None:
+    """Wait until the page has drawn all changes."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
 def rows_of(page: Page, source: str, operands: Tensor) -> Tensor:
@@ -51,3 +54,11 @@ def rows_of(page: Page, source: str, operands: Tensor) -> Tensor:
     text = base64.b64encode(operands.to(torch.float64).contiguous().numpy().tobytes()).decode()
     found = base64.b64decode(page.evaluate(ROWS, [text, operands.shape[-1], source]))
     return torch.frombuffer(bytearray(found), dtype=torch.float64).view(len(operands), -1)
+
+
+def loss_rows(page: Page, kind: str, name: str, operands: Tensor, options: Mapping[str, Any]) -> Tensor:
+    """The values and derivatives of a loss by the page's `detloss`; the operands are two halves of every row."""
+    half = operands.shape[-1] // 2
+    pred, target = ("r[0]", "r[1]") if half == 1 else (f"r.slice(0, {half})", f"r.slice({half})")
+    call = f"detloss.{kind}({json.dumps(name)}, {pred}, {target}, {json.dumps(options)})"
+    return rows_of(page, f"(r) => {{ const {{ loss, gradient }} = {call}; return [loss].concat(gradient) }}", operands)

@@ -29,7 +29,9 @@ OMITTED = {
     Kind.DISTRIBUTION: "a loss of a distribution over bins, not of classes",
     Kind.ROTATED: "a loss of rotated boxes, whose geometry is not generated in JavaScript",
 }
-FORMULA = re.compile(r"^\s*\.\. math::(?: (?P<line>.+)|\n\n(?P<block>(?:\s{3,}.+\n)+))|:math:`(?P<inline>L = [^`]+)`", re.M)
+FORMULA = re.compile(
+    r"^\s*\.\. math::(?: (?P<line>.+)|\n\n(?P<block>(?:\s{3,}.+\n)+))|:math:`(?P<inline>L = [^`]+)`", re.M
+)
 
 
 def page_losses() -> list[dict[str, Any]]:

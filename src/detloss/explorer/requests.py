@@ -18,7 +18,17 @@ from detloss.catalog import Kind, Loss
 from detloss.formulas import MODIFIED
 from detloss.kernels.interface import BinaryRequest, BoxRequest, Call, ElementwiseRequest, SoftmaxRequest, needs_of
 
-SET_BY_PAGE = {"form", "enclosing", "geometry", "overlap", "weight", "reduction", "normalizer", "ignore_index", "quality"}
+SET_BY_PAGE = {
+    "form",
+    "enclosing",
+    "geometry",
+    "overlap",
+    "weight",
+    "reduction",
+    "normalizer",
+    "ignore_index",
+    "quality",
+}
 PER_CLASS = {"class_weight", "logit_offset", "margin"}  # of softmax losses
 OPERANDS = {ElementwiseRequest: 3, BinaryRequest: 5, SoftmaxRequest: 4, BoxRequest: 2}
 """Number of arguments of a formula before its parameters: the primitives and the operands."""

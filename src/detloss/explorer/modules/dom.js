@@ -30,8 +30,12 @@ export function shown(x, digits = 3) {
   if (!Number.isFinite(x)) return x < 0 ? '−∞' : '∞';
   const size = Math.abs(x);
   if (size === 0) return '0';
-  const text = size >= 1e4 || size < 1e-3 ? size.toExponential(1).replace('e', ' e') : size.toPrecision(digits);
-  return (x < 0 ? '−' : '') + text.replace('e-', 'e−').replace('e+', 'e');
+  const [text, exponent] = (size >= 1e4 || size < 1e-3 ? size.toExponential(1) : size.toPrecision(digits)).split('e');
+  return (x < 0 ? '−' : '') + text + (exponent ? ` × 10${raised(exponent)}` : '');
+}
+
+function raised(exponent) {
+  return [...exponent.replace('+', '')].map((sign) => (sign === '-' ? '⁻' : '⁰¹²³⁴⁵⁶⁷⁸⁹'[sign])).join('');
 }
 
 // A number as short as possible.

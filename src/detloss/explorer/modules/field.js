@@ -1,8 +1,8 @@
 // The field: the selected loss and its descent for predictions of many positions, or of many sizes.
 
-import { BY_NAME, CANVAS } from './catalog.js';
+import { BY_NAME, CANVAS, NAMES } from './catalog.js';
 import { arrow, arrowLength, middle, optionsOf, pointIn, rectangle } from './boxes.js';
-import { bounded, find, rounded, shown, svg } from './dom.js';
+import { bounded, element, find, rounded, shown, svg } from './dom.js';
 import { boxFunction } from './losses.js';
 import { state, update, watch } from './state.js';
 import { text, titleOf } from './texts.js';
@@ -85,11 +85,14 @@ function draw() {
     svg('circle', { class: 'mark', cx: mark[0], cy: mark[1], r: 0.3 }),
   );
   const title = titleOf(BY_NAME.get(state.loss));
+  const here = boxFunction(state.loss, optionsOf(state.loss))(pred, target);
+  const [dx, dy] = derivatives(here).map((each) => shown(each));
+  find('#field-mark').textContent = text(`field.${field}.mark`, { value: shown(here[0]), dx, dy });
   find('#field').setAttribute('aria-label', text('field.canvas', { title }));
   find('#field-caption').textContent = [text(`field.${field}.caption`), highest > CEILING ? text('field.capped', { value: CEILING }) : ''].join(' ');
   find('#field-low').textContent = shown(low);
   find('#field-high').textContent = shown(high);
-  find('#field-title').textContent = title;
+  find('#field-loss').value = state.loss;
   for (const button of document.querySelectorAll('#field-modes button')) button.setAttribute('aria-pressed', String(button.value === field));
   performance.measure('field', { start: started });
 }
@@ -101,6 +104,9 @@ function follow(event) {
 }
 
 export function startField() {
+  const select = find('#field-loss');
+  select.addEventListener('change', () => update({ loss: select.value }));
+  watch([], () => select.replaceChildren(...NAMES.box.map((name) => element('option', { value: name }, titleOf(BY_NAME.get(name))))));
   document.body.append(probe);
   probe.hidden = true;
   const heat = find('#heat');

@@ -141,7 +141,14 @@ function softmax(logits, rounding) {
   ]);
 }
 
+// The sum of numbers, with the rounding errors added last (Neumaier).
 function sum(numbers) {
-  return numbers.reduce((total, each) => total + each, 0);
+  let total = 0;
+  let lost = 0;
+  for (const each of numbers) {
+    const next = total + each;
+    lost += Math.abs(total) >= Math.abs(each) ? total - next + each : each - next + total;
+    total = next;
+  }
+  return lost === lost ? total + lost : total;
 }
-

@@ -17,6 +17,8 @@ const optionsOf = (name) => state.options[name] ?? {};
 
 function draw() {
   const errors = Array.from({ length: POINTS }, (_, k) => LIMIT * ((2 * k) / (POINTS - 1) - 1));
+  errors.splice((POINTS + 1) / 2, 0, 1e-9); // a slope may jump at 0
+  errors.splice((POINTS - 1) / 2, 0, -1e-9);
   const curves = state.numbers.map((name) => [name, errors.map((error) => [error, numberFunction(name, optionsOf(name))(error, 0)])]);
   const x = { low: -LIMIT, high: LIMIT, label: text('numbers.error') };
   for (const [chart, part, ceiling] of [['#number-value', 0, 6], ['#number-slope', 1, 3]]) {

@@ -1,12 +1,12 @@
 // The primitives of the formulas for numbers; those of `Math` have the names of the vocabulary.
 
 const {
-  abs: absolute, atan2: angle, exp, expm1, log, log1p, log1p: log1p_of_fraction, max: maximum, min: minimum, pow: power,
+  abs: absolute, atan2: angle, exp, expm1, log, log1p, log1p: log1p_of_fraction, pow: power,
   sign, sqrt: square_root,
 } = Math;
 
 export {
-  absolute, angle, exp, expm1, log, log1p, log1p_of_fraction, maximum, minimum, power, sign, square_root,
+  absolute, angle, exp, expm1, log, log1p, log1p_of_fraction, power, sign, square_root,
 };
 
 const float = new Float64Array(1);
@@ -16,8 +16,18 @@ export function where(condition, value, otherwise) {
   return condition ? value : otherwise;
 }
 
+// The primitives below keep the sign of a zero as torch does.
+
 export function relu(x) {
-  return maximum(x, 0);
+  return x < 0 ? 0 : x;
+}
+
+export function maximum(a, b) {
+  return a > b || a !== a ? a : b;
+}
+
+export function minimum(a, b) {
+  return a < b || a !== a ? a : b;
 }
 
 export function constant(x) {
@@ -51,8 +61,8 @@ export function difference(a, b) {
 export function scale(size, dimensions) {
   float[0] = size;
   const exponent = ((words[1] >>> 20) & 0x7ff) - 1023;
-  const goal = Math.floor(1016 / (2 * maximum(dimensions, 2))) - 2;
+  const goal = Math.floor(1016 / (2 * Math.max(dimensions, 2))) - 2;
   words[0] = 0;
-  words[1] = (minimum(maximum(goal - exponent, -1022), 1023) + 1023) << 20;
+  words[1] = (Math.min(Math.max(goal - exponent, -1022), 1023) + 1023) << 20;
   return float[0];
 }

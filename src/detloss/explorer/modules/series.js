@@ -4,7 +4,7 @@ import { BY_NAME, NAMES } from './catalog.js';
 import { element, svg } from './dom.js';
 import { titleOf } from './texts.js';
 
-const COLORS = 6;
+const COLORS = 5;
 const DASHES = ['', '6 3', '2 2'];
 
 // The style of a loss: its position among the losses of its kind.

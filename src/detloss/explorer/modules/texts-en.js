@@ -56,6 +56,8 @@ export const en = {
   'field.position.caption': 'Center of the prediction at this point; its size is fixed.',
   'field.size.caption': 'Width to the right, height downward; the center of the prediction is fixed.',
   'field.canvas': 'Value and direction of descent of {title}',
+  'field.position.mark': 'At the mark: value {value}, derivatives by the center ({dx}, {dy}).',
+  'field.size.mark': 'At the mark: value {value}, derivatives by width and height ({dx}, {dy}).',
   'field.capped': 'Colors end at {value}.',
 
   'race.title': 'Gradient descent',

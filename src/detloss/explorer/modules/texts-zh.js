@@ -53,6 +53,8 @@ export const zh = {
   'field.position.caption': '预测框的中心位于该点，大小不变。',
   'field.size.caption': '向右为宽，向下为高；预测框的中心不变。',
   'field.canvas': '{title} 的损失值与下降方向',
+  'field.position.mark': '标记处：损失值 {value}，对中心的导数（{dx}，{dy}）。',
+  'field.size.mark': '标记处：损失值 {value}，对宽和高的导数（{dx}，{dy}）。',
   'field.capped': '颜色以 {value} 为上限。',
 
   'race.title': '梯度下降',

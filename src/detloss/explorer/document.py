@@ -19,15 +19,15 @@ EXPORT = re.compile(r"^export (?:(?:const|function) (?P<name>\w+)|\{(?P<names>[^
 def write(path: Path) -> None:
     """Write the page, which works without a network and without other files."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page(), encoding="utf-8")
+    path.write_text(document(), encoding="utf-8")
 
 
-def page() -> str:
+def document() -> str:
     """The page."""
     environment = Environment(
         loader=PackageLoader("detloss", "explorer"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    return environment.get_template("page.html.j2").render(
+    return environment.get_template("explorer.html.j2").render(
         version=detloss.__version__, data=embedded(json.dumps(data(), separators=(",", ":"))), program=program()
     )
 
@@ -50,7 +50,9 @@ def program() -> str:
     Every module becomes a function that returns what the module exports, after those that it imports.
     """
     folder = files("detloss.explorer") / "modules"
-    modules = {each.name[:-3]: each.read_text(encoding="utf-8") for each in folder.iterdir() if each.name.endswith(".js")}
+    modules = {
+        each.name[:-3]: each.read_text(encoding="utf-8") for each in folder.iterdir() if each.name.endswith(".js")
+    }
     imports = {name: [each["module"] for each in IMPORT.finditer(text)] for name, text in sorted(modules.items())}
     return embedded("\n".join(scoped(name, modules[name]) for name in TopologicalSorter(imports).static_order()))
 
