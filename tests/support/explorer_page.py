@@ -9,9 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from torch import Tensor
 
+from detloss.explorer.losses import CANVAS
+
+WIDE = {"width": 1280, "height": 900}
+PHONE = {"width": 360, "height": 740}
 ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")
 ROWS = """([text, width, source]) => {
   const numbers = new Float64Array(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer)
@@ -62,3 +66,22 @@ def loss_rows(page: Page, kind: str, name: str, operands: Tensor, options: Mappi
     pred, target = ("r[0]", "r[1]") if half == 1 else (f"r.slice(0, {half})", f"r.slice({half})")
     call = f"detloss.{kind}({json.dumps(name)}, {pred}, {target}, {json.dumps(options)})"
     return rows_of(page, f"(r) => {{ const {{ loss, gradient }} = {call}; return [loss].concat(gradient) }}", operands)
+
+
+def coordinates(page: Page, name: str) -> list[float]:
+    return [float(page.locator(f'#coordinates input[name="{name} {k}"]').input_value()) for k in range(4)]
+
+
+def drag(page: Page, part: Locator, dx: float, dy: float) -> None:
+    """Drag the center of an element by lengths of the canvas, with real pointer events."""
+    box, canvas = part.bounding_box(), page.locator("#canvas").bounding_box()
+    assert box is not None
+    assert canvas is not None
+    unit = canvas["width"] / CANVAS.image[0]
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx * unit / 2, y + dy * unit / 2)
+    page.mouse.move(x + dx * unit, y + dy * unit)
+    page.mouse.up()
+    drawn(page)

@@ -3,12 +3,12 @@
 import json
 import re
 from graphlib import TopologicalSorter
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-import detloss
 from detloss.explorer.losses import CANVAS, omitted_losses, overlap_options, page_losses
 from detloss.explorer.presets import PRESETS
 
@@ -28,14 +28,14 @@ def document() -> str:
         loader=PackageLoader("detloss", "explorer"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     return environment.get_template("explorer.html.j2").render(
-        version=detloss.__version__, data=embedded(json.dumps(data(), separators=(",", ":"))), program=program()
+        version=version("detloss"), data=embedded(json.dumps(data(), separators=(",", ":"))), program=program()
     )
 
 
 def data() -> dict[str, object]:
     """The data that the modules read."""
     return {
-        "version": detloss.__version__,
+        "version": version("detloss"),
         "canvas": {"image": CANVAS.image, "objects": CANVAS.objects},
         "losses": page_losses(),
         "omitted": omitted_losses(),

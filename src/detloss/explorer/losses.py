@@ -1,5 +1,6 @@
 """Losses of the page: their formulas, options and titles as JSON."""
 
+import functools
 import inspect
 import re
 from collections.abc import Callable
@@ -34,6 +35,7 @@ FORMULA = re.compile(
 )
 
 
+@functools.cache
 def page_losses() -> list[dict[str, Any]]:
     """The losses of the page."""
     return [record(loss.with_sizes(CANVAS)) for loss in LOSSES if loss.kind in LISTS]

@@ -16,7 +16,7 @@ from torch import Tensor
 from detloss import kernels
 from detloss.catalog import Kind, Loss
 from detloss.formulas import MODIFIED
-from detloss.kernels.interface import BinaryRequest, BoxRequest, Call, ElementwiseRequest, SoftmaxRequest, needs_of
+from detloss.kernels.interface import BinaryRequest, BoxRequest, Call, ElementwiseRequest, SoftmaxRequest
 
 SET_BY_PAGE = {
     "form",
