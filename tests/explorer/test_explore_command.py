@@ -1,13 +1,15 @@
-"""The command `detloss explore`."""
+"""The command `detloss explore`, and the same file on the documentation site."""
 
 import webbrowser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
 from detloss.experiments.cli import main
 from detloss.explorer import document
+from docs.extension import explorer_page
 
 
 @pytest.fixture
@@ -42,3 +44,10 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path, addresses: 
     assert done.exit_code == 1
     assert "Error" in done.output
     assert addresses == []
+
+
+def test_the_documentation_has_the_same_file(tmp_path: Path) -> None:
+    explorer_page.write(SimpleNamespace(outdir=tmp_path), RuntimeError())
+    assert not (tmp_path / "_static").exists()
+    explorer_page.write(SimpleNamespace(outdir=tmp_path), None)
+    assert (tmp_path / "_static" / "explorer.html").read_text(encoding="utf-8") == document.document()

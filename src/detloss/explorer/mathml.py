@@ -13,7 +13,7 @@ ALIGNMENT = {"ams-align": ("right", "left"), "cases": ("left",)}
 
 def mathml(tex: str, *, block: bool) -> str:
     """Convert TeX to a ``math`` element."""
-    text = latex2mathml.tex2mathml(tex, as_block=block)
+    text = latex2mathml.tex2mathml(tex, as_block=block).replace("⧵", "∖")  # the sign that more fonts have
     root = ElementTree.fromstring(NAMED_ENTITY.sub(lambda entity: unescape(entity[0]), text))
     namespace = root.tag.removesuffix("math")
     for table in root.iter(f"{namespace}mtable"):

@@ -9,7 +9,11 @@ import { text } from './texts.js';
 
 const CONTROLS = [
   ['negatives', 'batch.negatives', { low: 100, high: 100000, ...logarithmic }],
-  ['positives', 'batch.positives', { low: 1, high: 1000, ...logarithmic, scale: (position) => Math.round(10 ** position) }],
+  [
+    'positives',
+    'batch.positives',
+    { low: 1, high: 1000, ...logarithmic, scale: (position) => Math.round(10 ** position) },
+  ],
   ['easy', 'batch.easy', { low: 0.001, high: 0.5, ...logarithmic }],
   ['hard', 'batch.hard', { low: 0.01, high: 0.99 }],
 ];
@@ -31,19 +35,48 @@ function percent(part) {
 }
 
 function bar(part, what) {
-  const groups = [['negatives', part], ['positives', 1 - part]].map(([group, share]) =>
-    element('span', { class: group, style: `width: ${100 * share}%`, title: text('batch.share', { group: text(`batch.${group}`), share: percent(share), part: text(`batch.${what}`) }) }, share > 0.2 ? percent(share) : ''),
+  const groups = [
+    ['negatives', part],
+    ['positives', 1 - part],
+  ].map(([group, share]) =>
+    element(
+      'span',
+      {
+        class: group,
+        style: `width: ${100 * share}%`,
+        title: text('batch.share', {
+          group: text(`batch.${group}`),
+          share: percent(share),
+          part: text(`batch.${what}`),
+        }),
+      },
+      share > 0.2 ? percent(share) : '',
+    ),
   );
-  return element('div', { class: 'shares' }, element('small', {}, text(`batch.${what}`)), element('div', { class: 'stack' }, ...groups));
+  return element(
+    'div',
+    { class: 'shares' },
+    element('small', {}, text(`batch.${what}`)),
+    element('div', { class: 'stack' }, ...groups),
+  );
 }
 
 function draw() {
   const rows = state.classes.map((name) => {
     const [ofLoss, ofGradient] = sharesOfNegatives(name);
-    return element('div', { class: 'batch-row', 'data-loss': name }, element('b', {}, swatch(name), name), bar(ofLoss, 'loss'), bar(ofGradient, 'gradient'));
+    return element(
+      'div',
+      { class: 'batch-row', 'data-loss': name },
+      element('b', {}, swatch(name), name),
+      bar(ofLoss, 'loss'),
+      bar(ofGradient, 'gradient'),
+    );
   });
   find('#batch').replaceChildren(...rows);
-  find('#batch-caption').textContent = text('batch.caption', { negatives: state.negatives, positives: state.positives });
+  find('#batch-caption').textContent = text('batch.caption', {
+    negatives: state.negatives,
+    positives: state.positives,
+  });
 }
 
 export function startBatch() {
@@ -52,6 +85,9 @@ export function startBatch() {
     sliders = CONTROLS.map((control) => stateSlider(...control));
     find('#batch-sliders').replaceChildren(...sliders.map(({ node }) => node));
   });
-  watch(CONTROLS.map(([key]) => key), () => sliders.forEach(({ show }) => show()));
+  watch(
+    CONTROLS.map(([key]) => key),
+    () => sliders.forEach(({ show }) => show()),
+  );
   watch([...CONTROLS.map(([key]) => key), 'classes', 'count', 'quality', 'options'], draw);
 }

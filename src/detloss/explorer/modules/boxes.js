@@ -9,8 +9,22 @@ import { text } from './texts.js';
 const [WIDTH, HEIGHT] = CANVAS.image;
 const LIMITS = [WIDTH, HEIGHT, WIDTH, HEIGHT];
 const EDGES = [[0], [1], [2], [3]]; // by the coordinates that they move
-const CORNERS = [[0, 1], [2, 1], [0, 3], [2, 3]];
-const CURSORS = { 0: 'ew-resize', 1: 'ns-resize', 2: 'ew-resize', 3: 'ns-resize', '0,1': 'nwse-resize', '2,3': 'nwse-resize', '2,1': 'nesw-resize', '0,3': 'nesw-resize' };
+const CORNERS = [
+  [0, 1],
+  [2, 1],
+  [0, 3],
+  [2, 3],
+];
+const CURSORS = {
+  0: 'ew-resize',
+  1: 'ns-resize',
+  2: 'ew-resize',
+  3: 'ns-resize',
+  '0,1': 'nwse-resize',
+  '2,3': 'nwse-resize',
+  '2,1': 'nesw-resize',
+  '0,3': 'nesw-resize',
+};
 const ARROW = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 export const middle = (box, axis) => (box[axis] + box[axis + 2]) / 2;
@@ -46,8 +60,15 @@ export function arrowLength(derivative, unit = 2.6, longest = 3) {
 
 // The terms of a formula as drawings; each is drawn faintly if the loss reads it, and strongly while it is pointed at.
 export function termDrawings(pred, target) {
-  const both = [Math.max(pred[0], target[0]), Math.max(pred[1], target[1]), Math.min(pred[2], target[2]), Math.min(pred[3], target[3])];
-  const around = [0, 1, 2, 3].map((k) => (k < 2 ? Math.min : Math.max)(pred[k], target[k], pred[(k + 2) % 4], target[(k + 2) % 4]));
+  const both = [
+    Math.max(pred[0], target[0]),
+    Math.max(pred[1], target[1]),
+    Math.min(pred[2], target[2]),
+    Math.min(pred[3], target[3]),
+  ];
+  const around = [0, 1, 2, 3].map((k) =>
+    (k < 2 ? Math.min : Math.max)(pred[k], target[k], pred[(k + 2) % 4], target[(k + 2) % 4]),
+  );
   const overlaps = both[2] > both[0] && both[3] > both[1];
   const centers = [pred, target].map((each) => [middle(each, 0), middle(each, 1)]);
   const line = ([x1, y1], [x2, y2]) => svg('line', { x1, y1, x2, y2 });
@@ -72,7 +93,12 @@ function draw() {
   find('#canvas .terms').replaceChildren(...terms);
   for (const name of ['target', 'pred']) place(name);
   const [cx, cy] = [middle(pred, 0), middle(pred, 1)];
-  const starts = [[pred[0], cy, 1, 0], [cx, pred[1], 0, 1], [pred[2], cy, 1, 0], [cx, pred[3], 0, 1]];
+  const starts = [
+    [pred[0], cy, 1, 0],
+    [cx, pred[1], 0, 1],
+    [pred[2], cy, 1, 0],
+    [cx, pred[3], 0, 1],
+  ];
   const arrows = starts.map(([x, y, ax, ay], k) => {
     const length = -arrowLength(gradient[k]);
     return arrow(x, y, ax * length, ay * length, { class: 'pull' });
@@ -85,7 +111,10 @@ function place(name) {
   const [x1, y1, x2, y2] = state[name];
   const group = find(`#canvas .${name}`);
   const names = { name: text(name === 'pred' ? 'prediction' : 'target') };
-  group.setAttribute('aria-label', text('box.name', { ...names, x1: short(x1), y1: short(y1), x2: short(x2), y2: short(y2) }));
+  group.setAttribute(
+    'aria-label',
+    text('box.name', { ...names, x1: short(x1), y1: short(y1), x2: short(x2), y2: short(y2) }),
+  );
   const body = rectangle(state[name], {});
   for (const key of ['x', 'y', 'width', 'height']) find('.body', group).setAttribute(key, body.getAttribute(key));
   for (const handle of group.querySelectorAll('.edge')) {
@@ -107,7 +136,9 @@ function parts(name) {
     { class: `box ${name}`, tabindex: 0, role: 'group', 'data-box': name },
     svg('rect', { class: 'body', 'data-moves': '0,1,2,3' }),
     ...EDGES.map((moves) => svg('line', { class: 'edge', 'data-moves': moves, style: `cursor: ${CURSORS[moves]}` })),
-    ...CORNERS.map((moves) => svg('circle', { class: 'corner', r: 0.26, 'data-moves': moves, style: `cursor: ${CURSORS[moves]}` })),
+    ...CORNERS.map((moves) =>
+      svg('circle', { class: 'corner', r: 0.26, 'data-moves': moves, style: `cursor: ${CURSORS[moves]}` }),
+    ),
   );
 }
 
@@ -115,7 +146,10 @@ function parts(name) {
 export function moved(from, moves, dx, dy) {
   const box = [...from];
   if (moves.length === 4) {
-    const shift = [bounded(dx, -Math.min(box[0], box[2]), WIDTH - Math.max(box[0], box[2])), bounded(dy, -Math.min(box[1], box[3]), HEIGHT - Math.max(box[1], box[3]))];
+    const shift = [
+      bounded(dx, -Math.min(box[0], box[2]), WIDTH - Math.max(box[0], box[2])),
+      bounded(dy, -Math.min(box[1], box[3]), HEIGHT - Math.max(box[1], box[3])),
+    ];
     return box.map((value, k) => rounded(value + shift[k % 2]));
   }
   for (const k of moves) {
@@ -140,7 +174,12 @@ function dragging(canvas) {
     const group = event.target.closest('[data-box]');
     canvas.setPointerCapture(event.pointerId);
     group.focus({ preventScroll: true });
-    drag = { name: group.dataset.box, moves: moves.split(',').map(Number), from: [...state[group.dataset.box]], start: pointIn(canvas, event) };
+    drag = {
+      name: group.dataset.box,
+      moves: moves.split(',').map(Number),
+      from: [...state[group.dataset.box]],
+      start: pointIn(canvas, event),
+    };
     event.preventDefault();
   });
   canvas.addEventListener('pointermove', (event) => {
@@ -174,4 +213,3 @@ export function startBoxes() {
   keyboard(canvas);
   watch(['pred', 'target', 'loss', 'options'], draw);
 }
-

@@ -11,5 +11,8 @@ export const BY_NAME = new Map(LOSSES.map((loss) => [loss.name, loss]));
 
 // The names of the losses of each kind of operand.
 export const NAMES = Object.fromEntries(
-  ['box', 'logit', 'row', 'number'].map((list) => [list, LOSSES.filter((loss) => loss.list === list).map((loss) => loss.name)]),
+  ['box', 'logit', 'row', 'number'].map((list) => [
+    list,
+    LOSSES.filter((loss) => loss.list === list).map((loss) => loss.name),
+  ]),
 );

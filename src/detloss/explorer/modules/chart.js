@@ -11,7 +11,8 @@ export function ticks(low, high, count = 5) {
   const unit = 10 ** Math.floor(Math.log10(rough));
   const step = unit * [1, 2, 5, 10].find((each) => each * unit >= rough);
   const found = [];
-  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k += 1) found.push(Number((k * step).toPrecision(12)));
+  for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k += 1)
+    found.push(Number((k * step).toPrecision(12)));
   return found;
 }
 
@@ -21,7 +22,8 @@ export function drawChart(chart, { lines, x, y, mark = null, dots = false }) {
   const width = Math.max(chart.parentElement.clientWidth, 240);
   const height = Math.round(Math.min(Math.max(width * 0.62, 190), 300));
   const across = (value) => MARGIN.left + ((value - x.low) / (x.high - x.low)) * (width - MARGIN.left - MARGIN.right);
-  const up = (value) => height - MARGIN.bottom - ((value - y.low) / (y.high - y.low)) * (height - MARGIN.top - MARGIN.bottom);
+  const up = (value) =>
+    height - MARGIN.bottom - ((value - y.low) / (y.high - y.low)) * (height - MARGIN.top - MARGIN.bottom);
   const [left, right, top, bottom] = [across(x.low), across(x.high), up(y.high), up(y.low)];
   const clip = `clip-${chart.id}`;
   const label = (text, attributes) => svg('text', attributes, text);
@@ -38,7 +40,17 @@ export function drawChart(chart, { lines, x, y, mark = null, dots = false }) {
     ]),
     label(x.label, { class: 'axis', x: right, y: height - 3, 'text-anchor': 'end' }),
     mark == null ? '' : svg('line', { class: 'marker', x1: across(mark), x2: across(mark), y1: top, y2: bottom }),
-    svg('g', { 'clip-path': `url(#${clip})` }, ...lines.flatMap(([name, points]) => line(name, points.map(([a, b]) => [across(a), up(b)]), dots))),
+    svg(
+      'g',
+      { 'clip-path': `url(#${clip})` },
+      ...lines.flatMap(([name, points]) =>
+        line(
+          name,
+          points.map(([a, b]) => [across(a), up(b)]),
+          dots,
+        ),
+      ),
+    ),
     ...(mark == null ? [] : lines.map(([name, points]) => markOn(name, points, mark, across, up, y)).filter(Boolean)),
   );
   return (pixel) => x.low + ((pixel - left) / (right - left)) * (x.high - x.low);
@@ -48,8 +60,16 @@ function line(name, points, dots) {
   const { color, dash } = styleOf(name);
   const far = 1e5;
   const place = ([a, b]) => `${a.toFixed(2)} ${Math.min(Math.max(b, -far), far).toFixed(2)}`;
-  const path = svg('path', { class: 'line', 'data-loss': name, d: `M${points.map(place).join('L')}`, stroke: color, 'stroke-dasharray': dash });
-  const circles = dots ? points.map(([cx, cy]) => svg('circle', { cx, cy: Math.min(Math.max(cy, -far), far), r: 2.5, fill: color })) : [];
+  const path = svg('path', {
+    class: 'line',
+    'data-loss': name,
+    d: `M${points.map(place).join('L')}`,
+    stroke: color,
+    'stroke-dasharray': dash,
+  });
+  const circles = dots
+    ? points.map(([cx, cy]) => svg('circle', { cx, cy: Math.min(Math.max(cy, -far), far), r: 2.5, fill: color }))
+    : [];
   return [path, ...circles];
 }
 

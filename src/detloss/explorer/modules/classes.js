@@ -59,9 +59,15 @@ function draw() {
   const isLogit = state.axis === 'logit';
   const x = { low: isLogit ? -LIMIT : 0, high: isLogit ? LIMIT : 1, label: text(`axis.${state.axis}`) };
   const mark = isLogit ? state.logit : probabilityOf(state.logit);
-  for (const [chart, part, ceiling] of [['#class-value', 0, VALUE_CEILING], ['#class-slope', 1, SLOPE_CEILING]]) {
+  for (const [chart, part, ceiling] of [
+    ['#class-value', 0, VALUE_CEILING],
+    ['#class-slope', 1, SLOPE_CEILING],
+  ]) {
     const all = lines(part);
-    const y = rangeOf(all.flatMap(([, found]) => found.map(([, value]) => value)), ceiling);
+    const y = rangeOf(
+      all.flatMap(([, found]) => found.map(([, value]) => value)),
+      ceiling,
+    );
     drawChart(find(chart), { lines: all, x, y, mark });
   }
   const note = (name) => {
@@ -69,31 +75,46 @@ function draw() {
     const [loss, slope] = classFunction(name)(state.logit, state.label);
     return element('small', {}, `${shown(loss)}, ${shown(slope)}`);
   };
-  find('#class-losses').replaceChildren(...lossButtons(CLASS_LOSSES, state.classes, (classes) => update({ classes }), note));
-  find('#class-mark').textContent = `${text('axis.logit')} ${shown(state.logit)}, ${text('axis.probability')} ${shown(probabilityOf(state.logit))}`;
+  find('#class-losses').replaceChildren(
+    ...lossButtons(CLASS_LOSSES, state.classes, (classes) => update({ classes }), note),
+  );
+  find('#class-mark').textContent =
+    `${text('axis.logit')} ${shown(state.logit)}, ${text('axis.probability')} ${shown(probabilityOf(state.logit))}`;
   find('#softmax-note').hidden = !state.classes.some(isSoftmax);
-  for (const button of document.querySelectorAll('#class-axis button')) button.setAttribute('aria-pressed', String(button.value === state.axis));
-  for (const button of document.querySelectorAll('#class-label button')) button.setAttribute('aria-pressed', String(Number(button.value) === state.label));
+  for (const button of document.querySelectorAll('#class-axis button'))
+    button.setAttribute('aria-pressed', String(button.value === state.axis));
+  for (const button of document.querySelectorAll('#class-label button'))
+    button.setAttribute('aria-pressed', String(Number(button.value) === state.label));
 }
 
 function drawOptions() {
   const losses = () => state.classes.map((name) => BY_NAME.get(name));
   const shared = () => [
-    ...(losses().some((loss) => loss.has_quality) ? [stateSlider('quality', 'classes.quality', { low: 0, high: 1 }).node] : []),
-    ...(state.classes.some(isSoftmax) ? [stateSlider('count', 'classes.count', { low: 2, high: 100, step: 1 }).node] : []),
+    ...(losses().some((loss) => loss.has_quality)
+      ? [stateSlider('quality', 'classes.quality', { low: 0, high: 1 }).node]
+      : []),
+    ...(state.classes.some(isSoftmax)
+      ? [stateSlider('count', 'classes.count', { low: 2, high: 100, step: 1 }).node]
+      : []),
   ];
-  redrawControls(find('#class-options'), () => [element('div', { class: 'option-group' }, ...shared()), ...optionControls(losses(), true)]);
+  redrawControls(find('#class-options'), () => [
+    element('div', { class: 'option-group' }, ...shared()),
+    ...optionControls(losses(), true),
+  ]);
 }
 
 export function startClasses() {
-  for (const button of document.querySelectorAll('#class-axis button')) button.addEventListener('click', () => update({ axis: button.value }));
-  for (const button of document.querySelectorAll('#class-label button')) button.addEventListener('click', () => update({ label: Number(button.value) }));
+  for (const button of document.querySelectorAll('#class-axis button'))
+    button.addEventListener('click', () => update({ axis: button.value }));
+  for (const button of document.querySelectorAll('#class-label button'))
+    button.addEventListener('click', () => update({ label: Number(button.value) }));
   const valueAt = (chart) => (pixel) => {
     const { width } = find(chart).viewBox.baseVal;
     const part = bounded((pixel - 44) / (width - 56), 0, 1);
     return state.axis === 'logit' ? LIMIT * (2 * part - 1) : logitOf(bounded(part, 1e-4, 1 - 1e-4));
   };
-  for (const chart of ['#class-value', '#class-slope']) dragIn(chart, valueAt(chart), (logit) => update({ logit: Number(logit.toFixed(2)) }));
+  for (const chart of ['#class-value', '#class-slope'])
+    dragIn(chart, valueAt(chart), (logit) => update({ logit: Number(logit.toFixed(2)) }));
   watch(['classes', 'label', 'axis', 'logit', 'count', 'quality', 'options'], draw);
   watch(['classes', 'count', 'quality', 'options'], drawOptions);
 }

@@ -14,7 +14,7 @@ export function boxDescent(name, pred, target, { rate, factor, options = {} }) {
   const overlap = boxFunction('iou', { format: 'cxcywh' });
   const goal = centerAndSides(target);
   const frames = [];
-  for (let row = centerAndSides(pred); frames.length <= STEPS; ) {
+  for (let row = centerAndSides(pred); frames.length <= STEPS;) {
     const iou = overlap(row, goal)[1];
     const [, , ...gradient] = evaluate(row, goal);
     const error = row.reduce((total, each, k) => total + Math.abs(each - goal[k]), 0);

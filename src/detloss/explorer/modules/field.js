@@ -54,7 +54,8 @@ function paint(low, high) {
   const image = new ImageData(CELLS, CELLS);
   for (let k = 0; k < values.length; k += 1) {
     const part = bounded((values[k] - low) / (high - low || 1), 0, 1);
-    for (let channel = 0; channel < 3; channel += 1) image.data[4 * k + channel] = from[channel] + part * (to[channel] - from[channel]);
+    for (let channel = 0; channel < 3; channel += 1)
+      image.data[4 * k + channel] = from[channel] + part * (to[channel] - from[channel]);
     image.data[4 * k + 3] = 255;
   }
   canvas.getContext('2d').putImageData(image, 0, 0);
@@ -64,7 +65,10 @@ function paint(low, high) {
 const probe = document.createElement('span');
 function colorOf(name) {
   probe.style.color = `var(${name})`;
-  return getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
+  return getComputedStyle(probe)
+    .color.match(/[\d.]+/g)
+    .slice(0, 3)
+    .map(Number);
 }
 
 function draw() {
@@ -78,9 +82,12 @@ function draw() {
   find('#field .flows').replaceChildren(...arrows);
   const { pred, target, field } = state;
   const mark = field === 'position' ? [middle(pred, 0), middle(pred, 1)] : [pred[2] - pred[0], pred[3] - pred[1]];
-  const goal = field === 'position' ? [middle(target, 0), middle(target, 1)] : [target[2] - target[0], target[3] - target[1]];
+  const goal =
+    field === 'position' ? [middle(target, 0), middle(target, 1)] : [target[2] - target[0], target[3] - target[1]];
   find('#field .marks').replaceChildren(
-    ...(field === 'position' ? [rectangle(target, { class: 'outline target' }), rectangle(pred, { class: 'outline pred' })] : []),
+    ...(field === 'position'
+      ? [rectangle(target, { class: 'outline target' }), rectangle(pred, { class: 'outline pred' })]
+      : []),
     svg('path', { class: 'goal', d: `M${goal[0] - 0.3} ${goal[1]}h.6M${goal[0]} ${goal[1] - 0.3}v.6` }),
     svg('circle', { class: 'mark', cx: mark[0], cy: mark[1], r: 0.3 }),
   );
@@ -89,11 +96,15 @@ function draw() {
   const [dx, dy] = derivatives(here).map((each) => shown(each));
   find('#field-mark').textContent = text(`field.${field}.mark`, { value: shown(here[0]), dx, dy });
   find('#field').setAttribute('aria-label', text('field.canvas', { title }));
-  find('#field-caption').textContent = [text(`field.${field}.caption`), highest > CEILING ? text('field.capped', { value: CEILING }) : ''].join(' ');
+  find('#field-caption').textContent = [
+    text(`field.${field}.caption`),
+    highest > CEILING ? text('field.capped', { value: CEILING }) : '',
+  ].join(' ');
   find('#field-low').textContent = shown(low);
   find('#field-high').textContent = shown(high);
   find('#field-loss').value = state.loss;
-  for (const button of document.querySelectorAll('#field-modes button')) button.setAttribute('aria-pressed', String(button.value === field));
+  for (const button of document.querySelectorAll('#field-modes button'))
+    button.setAttribute('aria-pressed', String(button.value === field));
   performance.measure('field', { start: started });
 }
 
@@ -106,7 +117,9 @@ function follow(event) {
 export function startField() {
   const select = find('#field-loss');
   select.addEventListener('change', () => update({ loss: select.value }));
-  watch([], () => select.replaceChildren(...NAMES.box.map((name) => element('option', { value: name }, titleOf(BY_NAME.get(name))))));
+  watch([], () =>
+    select.replaceChildren(...NAMES.box.map((name) => element('option', { value: name }, titleOf(BY_NAME.get(name))))),
+  );
   document.body.append(probe);
   probe.hidden = true;
   const heat = find('#heat');

@@ -40,10 +40,20 @@ function sumOf(loss, total, numbers) {
   const rest = [];
   const isPlain = !['power', 'interval', 'inner'].some((option) => option in optionsOf(loss.name));
   if (loss.terms != null && isPlain) {
-    const byDistance = loss.reads.includes('distance') && loss.terms > 0 ? (numbers.distance / numbers.diagonal || 0) ** 2 : null;
+    const byDistance =
+      loss.reads.includes('distance') && loss.terms > 0 ? (numbers.distance / numbers.diagonal || 0) ** 2 : null;
     if (byDistance != null) rest.push(byDistance);
     if (loss.terms > rest.length) rest.push(total - (1 - numbers.iou) - (byDistance ?? 0));
-    return ['L', '=', '1', '−', shown(numbers.iou), ...rest.flatMap((each) => ['+', shown(Math.max(each, 0))]), '=', shown(total)];
+    return [
+      'L',
+      '=',
+      '1',
+      '−',
+      shown(numbers.iou),
+      ...rest.flatMap((each) => ['+', shown(Math.max(each, 0))]),
+      '=',
+      shown(total),
+    ];
   }
   return ['L', '=', shown(total)];
 }
@@ -61,10 +71,16 @@ function mathRow(tokens) {
   return math;
 }
 
+let pointed = null;
+
+// Show a term, or none; it stays while the drawing changes.
 function point(term) {
-  const terms = term ? DRAWN[term] ?? [term] : [];
-  for (const node of document.querySelectorAll('#canvas .term')) node.classList.toggle('pointed', terms.includes(node.dataset.term));
-  for (const node of document.querySelectorAll('#formula [data-term]')) node.classList.toggle('pointed', node.dataset.term === term);
+  pointed = term;
+  const terms = term ? (DRAWN[term] ?? [term]) : [];
+  for (const node of document.querySelectorAll('#canvas .term'))
+    node.classList.toggle('pointed', terms.includes(node.dataset.term));
+  for (const node of document.querySelectorAll('#formula [data-term]'))
+    node.classList.toggle('pointed', node.dataset.term === term);
 }
 
 function draw() {
@@ -84,22 +100,32 @@ function draw() {
   find('#formula .numbers').replaceChildren(mathRow(sumOf(loss, total, numbers)));
   const chips = termsOf(loss).map((term) => {
     const value = term === 'sides' ? numbers.sides.map((each) => shown(each)).join(', ') : shown(numbers[term]);
-    return element('button', { type: 'button', class: 'term-chip', 'data-term': term }, element('span', {}, text(`term.${term}`)), element('b', {}, value));
+    return element(
+      'button',
+      { type: 'button', class: 'term-chip', 'data-term': term },
+      element('span', {}, text(`term.${term}`)),
+      element('b', {}, value),
+    );
   });
   const list = find('#formula .terms');
   const focused = list.contains(document.activeElement) ? document.activeElement.dataset.term : null;
   list.replaceChildren(...chips);
   if (focused) find(`[data-term="${focused}"]`, list)?.focus();
-  const links = loss.sources.map((address) => element('a', { href: address, rel: 'noopener', target: '_blank' }, text('source')));
+  const links = loss.sources.map((address) =>
+    element('a', { href: address, rel: 'noopener', target: '_blank' }, text('source')),
+  );
   find('#formula .sources').replaceChildren(...links);
-  for (const node of document.querySelectorAll('#canvas .term')) node.classList.toggle('read', termsOf(loss).includes(node.dataset.term));
+  for (const node of document.querySelectorAll('#canvas .term'))
+    node.classList.toggle('read', termsOf(loss).includes(node.dataset.term));
+  point(pointed);
   redrawControls(find('#box-options'), () => optionControls([loss]));
   find('#box-options-panel').hidden = !optionControls([loss]).length;
 }
 
 export function startFormula() {
   const panel = find('#formula');
-  for (const event of ['pointerover', 'focusin']) panel.addEventListener(event, ({ target }) => point(target.closest('[data-term]')?.dataset.term));
+  for (const event of ['pointerover', 'focusin'])
+    panel.addEventListener(event, ({ target }) => point(target.closest('[data-term]')?.dataset.term));
   for (const event of ['pointerleave', 'focusout']) panel.addEventListener(event, () => point(null));
   watch(['pred', 'target', 'loss', 'options'], draw);
 }

@@ -31,8 +31,19 @@ const ALLOWED = {
   axis: ['logit', 'probability'],
 };
 const BOUNDS = {
-  rate: [0.01, 10], speed: [0.25, 4], step: [0, STEPS], logit: [-10, 10], label: [0, 1], count: [2, 100], quality: [0, 1],
-  negatives: [100, 1e5], positives: [1, 1000], easy: [0.001, 0.5], hard: [0.01, 0.99], error: [-4, 4], start: [0.5, 10],
+  rate: [0.01, 10],
+  speed: [0.25, 4],
+  step: [0, STEPS],
+  logit: [-10, 10],
+  label: [0, 1],
+  count: [2, 100],
+  quality: [0, 1],
+  negatives: [100, 1e5],
+  positives: [1, 1000],
+  easy: [0.001, 0.5],
+  hard: [0.01, 0.99],
+  error: [-4, 4],
+  start: [0.5, 10],
   length: [0.05, 2.5],
 };
 const WHOLE = ['step', 'label', 'count', 'positives'];

@@ -15,7 +15,8 @@ const FORMATS = {
 export function boxFunction(name, { format = 'xyxy', ...given } = {}) {
   const loss = lossNamed(name, 'box');
   const options = completed(loss, given);
-  if (!(format in FORMATS)) throw new RangeError(`format: expected one of ${Object.keys(FORMATS).join(', ')}, got ${format}`);
+  if (!(format in FORMATS))
+    throw new RangeError(`format: expected one of ${Object.keys(FORMATS).join(', ')}, got ${format}`);
   const [differencesOf, derivativesBy] = FORMATS[format];
   const { power = 1, interval = [0, 1], inner = 1 } = options;
   const isModified = power !== 1 || interval[0] !== 0 || interval[1] !== 1 || inner !== 1;
@@ -26,7 +27,27 @@ export function boxFunction(name, { format = 'xyxy', ...given } = {}) {
   const geometry = FORMULAS[isModified ? loss.modified[inner === 1 ? 'plain' : 'inner'] : formula.geometry];
   const [p0 = 0, p1 = 0, p2 = 0, p3 = 0, p4 = 0, p5 = 0, p6 = 0] = parameters;
   return (a, b) =>
-    geometry(penalty, differencesOf, derivativesBy, a[0], a[1], a[2], a[3], b[0], b[1], b[2], b[3], 0, p0, p1, p2, p3, p4, p5, p6);
+    geometry(
+      penalty,
+      differencesOf,
+      derivativesBy,
+      a[0],
+      a[1],
+      a[2],
+      a[3],
+      b[0],
+      b[1],
+      b[2],
+      b[3],
+      0,
+      p0,
+      p1,
+      p2,
+      p3,
+      p4,
+      p5,
+      p6,
+    );
 }
 
 export function box(name, pred, target, options = {}) {
@@ -113,7 +134,7 @@ export function row(name, logits, target, given = {}) {
 // The logits with an offset per class and without the margin of the target's class, and their rounding errors.
 function adjusted(logits, target, { logit_offset: offset, margin }) {
   if (offset == null && margin == null) return [logits, null];
-  const marginOf = (j) => (Array.isArray(margin) ? margin[j] : margin ?? 0);
+  const marginOf = (j) => (Array.isArray(margin) ? margin[j] : (margin ?? 0));
   const pairs = logits.map((logit, j) => {
     const [high, low] = difference(logit, -(offset ? offset[j] : 0));
     const [value, lower] = difference(high, marginOf(j) * target[j]);

@@ -19,15 +19,19 @@ import { fillTexts, language, text, titleOf } from './texts.js';
 const PROGRAMS = { boxes: boxProgram, classes: classProgram, numbers: numberProgram, link: address };
 
 function startHeader() {
-  for (const button of document.querySelectorAll('#languages button')) button.addEventListener('click', () => update({ language: button.value }));
+  for (const button of document.querySelectorAll('#languages button'))
+    button.addEventListener('click', () => update({ language: button.value }));
   const theme = find('#theme');
   theme.addEventListener('change', () => update({ theme: theme.value }));
   watch(['theme'], () => {
     fillTexts();
     document.documentElement.dataset.theme = state.theme;
     theme.value = state.theme;
-    for (const button of document.querySelectorAll('#languages button')) button.setAttribute('aria-pressed', String(button.value === language()));
-    const rows = OMITTED.map((loss) => element('li', {}, element('b', {}, loss.name), ` ${titleOf(loss)}: ${text(`reason.${loss.kind}`)}`));
+    for (const button of document.querySelectorAll('#languages button'))
+      button.setAttribute('aria-pressed', String(button.value === language()));
+    const rows = OMITTED.map((loss) =>
+      element('li', {}, element('b', {}, loss.name), ` ${titleOf(loss)}: ${text(`reason.${loss.kind}`)}`),
+    );
     find('#omitted').replaceChildren(...rows);
   });
 }
@@ -48,7 +52,11 @@ function startCoordinates() {
   for (const input of document.querySelectorAll('#coordinates input')) {
     const [name, k] = input.name.split(' ');
     input.addEventListener('input', () => {
-      if (Number.isFinite(input.valueAsNumber)) change(name, state[name].map((value, at) => (at === Number(k) ? input.valueAsNumber : value)));
+      if (Number.isFinite(input.valueAsNumber))
+        change(
+          name,
+          state[name].map((value, at) => (at === Number(k) ? input.valueAsNumber : value)),
+        );
     });
     watch([name], () => {
       if (input !== document.activeElement) input.value = state[name][k];
@@ -59,13 +67,18 @@ function startCoordinates() {
 function startButtons() {
   for (const button of document.querySelectorAll('[data-copy]')) {
     button.addEventListener('click', async () => {
-      const done = await navigator.clipboard.writeText(PROGRAMS[button.dataset.copy]()).then(() => 'copied', () => 'not.copied');
+      const done = await navigator.clipboard.writeText(PROGRAMS[button.dataset.copy]()).then(
+        () => 'copied',
+        () => 'not.copied',
+      );
       button.textContent = text(done);
       setTimeout(() => (button.textContent = text(button.dataset.text)), 1500);
     });
   }
   for (const button of document.querySelectorAll('[data-save]')) {
-    button.addEventListener('click', () => savePicture(find(button.dataset.save), `${button.dataset.save.slice(1)}.svg`));
+    button.addEventListener('click', () =>
+      savePicture(find(button.dataset.save), `${button.dataset.save.slice(1)}.svg`),
+    );
   }
 }
 

@@ -19,17 +19,33 @@ function draw() {
   const errors = Array.from({ length: POINTS }, (_, k) => LIMIT * ((2 * k) / (POINTS - 1) - 1));
   errors.splice((POINTS + 1) / 2, 0, 1e-9); // a slope may jump at 0
   errors.splice((POINTS - 1) / 2, 0, -1e-9);
-  const curves = state.numbers.map((name) => [name, errors.map((error) => [error, numberFunction(name, optionsOf(name))(error, 0)])]);
+  const curves = state.numbers.map((name) => [
+    name,
+    errors.map((error) => [error, numberFunction(name, optionsOf(name))(error, 0)]),
+  ]);
   const x = { low: -LIMIT, high: LIMIT, label: text('numbers.error') };
-  for (const [chart, part, ceiling] of [['#number-value', 0, 6], ['#number-slope', 1, 3]]) {
+  for (const [chart, part, ceiling] of [
+    ['#number-value', 0, 6],
+    ['#number-slope', 1, 3],
+  ]) {
     const lines = curves.map(([name, found]) => [name, found.map(([error, result]) => [error, result[part]])]);
-    drawChart(find(chart), { lines, x, y: rangeOf(lines.flatMap(([, found]) => found.map(([, value]) => value)), ceiling), mark: state.error });
+    drawChart(find(chart), {
+      lines,
+      x,
+      y: rangeOf(
+        lines.flatMap(([, found]) => found.map(([, value]) => value)),
+        ceiling,
+      ),
+      mark: state.error,
+    });
   }
   const note = (name) => {
     const [loss, slope] = numberFunction(name, optionsOf(name))(state.error, 0);
     return element('small', {}, `${shown(loss)}, ${shown(slope)}`);
   };
-  find('#number-losses').replaceChildren(...lossButtons(NAMES.number, state.numbers, (numbers) => update({ numbers }), note));
+  find('#number-losses').replaceChildren(
+    ...lossButtons(NAMES.number, state.numbers, (numbers) => update({ numbers }), note),
+  );
   find('#number-mark').textContent = `${text('numbers.error')} ${shown(state.error)}`;
 }
 
@@ -44,8 +60,10 @@ function drawDescent() {
 }
 
 export function startNumbers() {
-  const valueAt = (chart) => (pixel) => LIMIT * (2 * bounded((pixel - 44) / (find(chart).viewBox.baseVal.width - 56), 0, 1) - 1);
-  for (const chart of ['#number-value', '#number-slope']) dragIn(chart, valueAt(chart), (error) => update({ error: Number(error.toFixed(2)) }));
+  const valueAt = (chart) => (pixel) =>
+    LIMIT * (2 * bounded((pixel - 44) / (find(chart).viewBox.baseVal.width - 56), 0, 1) - 1);
+  for (const chart of ['#number-value', '#number-slope'])
+    dragIn(chart, valueAt(chart), (error) => update({ error: Number(error.toFixed(2)) }));
   let sliders = [];
   watch([], () => {
     sliders = [
@@ -55,7 +73,14 @@ export function startNumbers() {
     find('#descent-sliders').replaceChildren(...sliders.map(({ node }) => node));
   });
   watch(['start', 'length'], () => sliders.forEach(({ show }) => show()));
-  watch(['numbers', 'options'], () => redrawControls(find('#number-options'), () => optionControls(state.numbers.map((name) => BY_NAME.get(name)), true)));
+  watch(['numbers', 'options'], () =>
+    redrawControls(find('#number-options'), () =>
+      optionControls(
+        state.numbers.map((name) => BY_NAME.get(name)),
+        true,
+      ),
+    ),
+  );
   watch(['numbers', 'error', 'options'], draw);
   watch(['numbers', 'start', 'length', 'options'], drawDescent);
 }

@@ -54,4 +54,3 @@ export function parametersOf(formula, options) {
     return name in DERIVED ? DERIVED[name](options) : value;
   });
 }
-

@@ -1,13 +1,19 @@
 // The primitives of the formulas for numbers; those of `Math` have the names of the vocabulary.
 
 const {
-  abs: absolute, atan2: angle, exp, expm1, log, log1p, log1p: log1p_of_fraction, pow: power,
-  sign, sqrt: square_root,
+  abs: absolute,
+  atan2: angle,
+  exp,
+  expm1,
+  log,
+  log1p,
+  log1p: log1p_of_fraction,
+  pow: power,
+  sign,
+  sqrt: square_root,
 } = Math;
 
-export {
-  absolute, angle, exp, expm1, log, log1p, log1p_of_fraction, power, sign, square_root,
-};
+export { absolute, angle, exp, expm1, log, log1p, log1p_of_fraction, power, sign, square_root };
 
 const float = new Float64Array(1);
 const words = new Uint32Array(float.buffer); // browsers are little-endian: the second word has the exponent
@@ -53,7 +59,7 @@ export function weighted(weight, value) {
 export function difference(a, b) {
   const high = a - b;
   const part = a - high;
-  const low = (a - (high + part)) + (part - b);
+  const low = a - (high + part) + (part - b);
   return [high, low === low ? low : 0];
 }
 

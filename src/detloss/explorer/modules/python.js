@@ -21,22 +21,33 @@ function tensor(numbers) {
 
 function keywords(loss, given) {
   const overlap = OVERLAP.map(({ name }) => name).filter((name) => name in given);
-  const own = Object.entries({ ...required(loss), ...loss.fixed, ...given }).filter(([name]) => !overlap.includes(name) && name !== 'quality');
+  const own = Object.entries({ ...required(loss), ...loss.fixed, ...given }).filter(
+    ([name]) => !overlap.includes(name) && name !== 'quality',
+  );
   const words = own.map(([name, value]) => `, ${name}=${literal(value)}`);
-  if (overlap.length) words.push(`, overlap=detloss.Overlap(${overlap.map((name) => `${name}=${literal(given[name])}`).join(', ')})`);
+  if (overlap.length)
+    words.push(`, overlap=detloss.Overlap(${overlap.map((name) => `${name}=${literal(given[name])}`).join(', ')})`);
   return words.join('');
 }
 
 // Options without a default in the library, which follow the canvas here.
 function required(loss) {
   const names = ['mpdiou', 'nwd'].includes(loss.name) ? ['image_size', 'scale'] : [];
-  return Object.fromEntries(loss.options.filter(({ name }) => names.includes(name)).map(({ name, default: value }) => [name, value]));
+  return Object.fromEntries(
+    loss.options.filter(({ name }) => names.includes(name)).map(({ name, default: value }) => [name, value]),
+  );
 }
 
 function program(lines, call, operand, { loss, gradient }) {
   return [
-    'import torch, detloss', '', ...lines, `loss = ${call}`, 'loss.backward()',
-    `print(loss.item())  # ${loss}`, `print(${operand}.grad.tolist())  # ${JSON.stringify([gradient])}`, '',
+    'import torch, detloss',
+    '',
+    ...lines,
+    `loss = ${call}`,
+    'loss.backward()',
+    `print(loss.item())  # ${loss}`,
+    `print(${operand}.grad.tolist())  # ${JSON.stringify([gradient])}`,
+    '',
   ].join('\n');
 }
 
@@ -44,7 +55,12 @@ export function boxProgram() {
   const loss = BY_NAME.get(state.loss);
   const given = optionsOf(loss.name);
   const lines = [`pred = ${tensor(state.pred)}.requires_grad_()`, `target = ${tensor(state.target)}`];
-  return program(lines, `detloss.${loss.function}(pred, target${keywords(loss, given)})`, 'pred', box(loss.name, state.pred, state.target, given));
+  return program(
+    lines,
+    `detloss.${loss.function}(pred, target${keywords(loss, given)})`,
+    'pred',
+    box(loss.name, state.pred, state.target, given),
+  );
 }
 
 // The first of the chosen class losses at the mark.
@@ -59,7 +75,10 @@ function logitProgram(name) {
   if (loss.has_quality) lines.push(`quality = ${tensor([state.quality])}`);
   const quality = loss.has_quality ? ', quality=quality' : '';
   const { loss: value, gradient } = logit(name, state.logit, state.label, options);
-  return program(lines, `detloss.${loss.function}(logits, target${quality}${keywords(loss, options)})`, 'logits', { loss: value, gradient: [gradient] });
+  return program(lines, `detloss.${loss.function}(logits, target${quality}${keywords(loss, options)})`, 'logits', {
+    loss: value,
+    gradient: [gradient],
+  });
 }
 
 function softmaxProgram(name) {
@@ -67,7 +86,12 @@ function softmaxProgram(name) {
   const options = state.options[name] ?? {};
   const logits = [state.logit + Math.log(state.count - 1), ...Array(state.count - 1).fill(0)];
   const lines = [`logits = ${tensor(logits)}.requires_grad_()`, 'target = torch.tensor([0])'];
-  return program(lines, `detloss.${loss.function}(logits, target${keywords(loss, options)})`, 'logits', row(name, logits, 0, options));
+  return program(
+    lines,
+    `detloss.${loss.function}(logits, target${keywords(loss, options)})`,
+    'logits',
+    row(name, logits, 0, options),
+  );
 }
 
 export function numberProgram() {
@@ -77,7 +101,10 @@ export function numberProgram() {
       const options = state.options[name] ?? {};
       const { loss: value, gradient } = number(name, state.error, 0, options);
       const lines = [`pred = ${tensor([state.error])}.requires_grad_()`, `target = ${tensor([0])}`];
-      return program(lines, `detloss.${loss.function}(pred, target${keywords(loss, options)})`, 'pred', { loss: value, gradient: [gradient] });
+      return program(lines, `detloss.${loss.function}(pred, target${keywords(loss, options)})`, 'pred', {
+        loss: value,
+        gradient: [gradient],
+      });
     })
     .join('\n');
 }

@@ -16,7 +16,10 @@ let playing = null;
 
 function compute() {
   const settings = { rate: state.rate, factor: state.factor };
-  courses = state.racers.map((name) => [name, boxDescent(name, state.pred, state.target, { ...settings, options: optionsOf(name) })]);
+  courses = state.racers.map((name) => [
+    name,
+    boxDescent(name, state.pred, state.target, { ...settings, options: optionsOf(name) }),
+  ]);
   drawStep();
 }
 
@@ -24,9 +27,12 @@ function drawStep() {
   const { step, target } = state;
   const drawn = courses.map(([name, frames]) => {
     const { color, dash } = styleOf(name);
-    const trail = frames.slice(0, step + 1).map(({ box }) => `${((box[0] + box[2]) / 2).toFixed(3)} ${((box[1] + box[3]) / 2).toFixed(3)}`);
+    const trail = frames
+      .slice(0, step + 1)
+      .map(({ box }) => `${((box[0] + box[2]) / 2).toFixed(3)} ${((box[1] + box[3]) / 2).toFixed(3)}`);
     return svg(
-      'g', { 'data-loss': name },
+      'g',
+      { 'data-loss': name },
       svg('path', { class: 'trail', d: `M${trail.join('L')}`, stroke: color }),
       rectangle(frames[step].box, { class: 'racer', stroke: color, 'stroke-dasharray': dash && '0.35 0.2' }),
       svg('title', {}, titleOf(BY_NAME.get(name))),
@@ -38,10 +44,25 @@ function drawStep() {
   drawChart(find('#race-iou'), { lines: curve('iou'), x, y: { low: 0, high: 1.05 }, mark: step });
   const errors = curve('error');
   const first = Math.max(1, ...errors.map(([, points]) => points[0][1]));
-  drawChart(find('#race-error'), { lines: errors, x, y: rangeOf(errors.flatMap(([, points]) => points.map(([, error]) => error)), 2 * first), mark: step });
+  drawChart(find('#race-error'), {
+    lines: errors,
+    x,
+    y: rangeOf(
+      errors.flatMap(([, points]) => points.map(([, error]) => error)),
+      2 * first,
+    ),
+    mark: step,
+  });
   find('#race-step').textContent = text('race.step', { step, steps: STEPS });
   find('#race-position').value = step;
-  const rows = courses.map(([name, frames]) => element('span', {}, element('b', { style: `color: ${styleOf(name).color}` }, name), ` IoU ${shown(frames[step].iou)}`));
+  const rows = courses.map(([name, frames]) =>
+    element(
+      'span',
+      {},
+      element('b', { style: `color: ${styleOf(name).color}` }, name),
+      ` IoU ${shown(frames[step].iou)}`,
+    ),
+  );
   find('#race-results').replaceChildren(...rows);
 }
 
@@ -49,7 +70,11 @@ function drawControls() {
   const choose = (racers) => update({ racers, preset: '' });
   find('#racers').replaceChildren(...lossButtons(NAMES.box, state.racers, choose));
   const buttons = PRESETS.map(({ name }) =>
-    element('button', { type: 'button', value: name, 'aria-pressed': String(state.preset === name), onclick: () => start(name) }, text(`preset.${name}`)),
+    element(
+      'button',
+      { type: 'button', value: name, 'aria-pressed': String(state.preset === name), onclick: () => start(name) },
+      text(`preset.${name}`),
+    ),
   );
   find('#presets').replaceChildren(...buttons);
   find('#watch').textContent = state.preset ? text(`watch.${state.preset}`) : '';
@@ -79,7 +104,10 @@ function pause() {
 
 function advance(now) {
   if (!playing) return;
-  const step = Math.min(STEPS, Math.floor(playing.step + Math.max(0, (now - playing.from) / 1000) * PER_SECOND * state.speed));
+  const step = Math.min(
+    STEPS,
+    Math.floor(playing.step + Math.max(0, (now - playing.from) / 1000) * PER_SECOND * state.speed),
+  );
   if (step !== state.step) update({ step });
   if (step >= STEPS) pause();
   else requestAnimationFrame(advance);
@@ -110,7 +138,9 @@ export function startRace() {
     sliders.forEach(({ show }) => show());
     if (playing) playing = { from: performance.now(), step: state.step };
   });
-  watch(['factor'], () => find('#race-factor').replaceChildren(checkbox(text('race.factor'), state.factor, (factor) => update({ factor }))));
+  watch(['factor'], () =>
+    find('#race-factor').replaceChildren(checkbox(text('race.factor'), state.factor, (factor) => update({ factor }))),
+  );
   watch(['racers', 'preset'], drawControls);
   watch(['pred', 'target', 'racers', 'rate', 'factor', 'options'], compute);
   watch(['step'], drawStep);

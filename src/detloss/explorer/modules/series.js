@@ -28,8 +28,17 @@ export function lossButtons(names, chosen, choose, note = () => null) {
     const next = () => names.filter((each) => (each === name ? !isChosen : chosen.includes(each)));
     return element(
       'button',
-      { type: 'button', class: 'chip', 'aria-pressed': String(isChosen), 'data-loss': name, title: titleOf(BY_NAME.get(name)), onclick: () => choose(next()) },
-      swatch(name), name, isChosen ? note(name) : null,
+      {
+        type: 'button',
+        class: 'chip',
+        'aria-pressed': String(isChosen),
+        'data-loss': name,
+        title: titleOf(BY_NAME.get(name)),
+        onclick: () => choose(next()),
+      },
+      swatch(name),
+      name,
+      isChosen ? note(name) : null,
     );
   });
 }

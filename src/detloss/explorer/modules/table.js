@@ -23,9 +23,20 @@ function draw() {
   const steepest = Math.max(...results.map(({ size }) => size)) || 1;
   const rows = results.map(({ name, loss, size }) => {
     const radio = element('input', {
-      type: 'radio', name: 'loss', id: `loss-${name}`, value: name, checked: state.loss === name, onchange: () => update({ loss: name }),
+      type: 'radio',
+      name: 'loss',
+      id: `loss-${name}`,
+      value: name,
+      checked: state.loss === name,
+      onchange: () => update({ loss: name }),
     });
-    const label = element('label', { for: `loss-${name}` }, swatch(name), element('b', {}, name), element('small', {}, titleOf(BY_NAME.get(name))));
+    const label = element(
+      'label',
+      { for: `loss-${name}` },
+      swatch(name),
+      element('b', {}, name),
+      element('small', {}, titleOf(BY_NAME.get(name))),
+    );
     return element(
       'tr',
       { 'data-loss': name, class: state.loss === name ? 'chosen' : '', onclick: () => update({ loss: name }) },
@@ -41,7 +52,11 @@ function draw() {
   const chosen = results.find(({ name }) => name === state.loss);
   clearTimeout(timer); // a screen reader hears the result after a movement, not during it
   timer = setTimeout(() => {
-    const values = { title: titleOf(BY_NAME.get(chosen.name)), value: shown(chosen.loss), gradient: shown(chosen.size) };
+    const values = {
+      title: titleOf(BY_NAME.get(chosen.name)),
+      value: shown(chosen.loss),
+      gradient: shown(chosen.size),
+    };
     find('#announcement').textContent = text('table.announcement', values);
   }, 600);
 }

@@ -2,8 +2,7 @@
 
 export const en = {
   title: 'Loss explorer',
-  lead:
-    'Losses of object detectors, computed in your browser with the formulas of detloss. Drag a box, change an option, start a descent: values, gradients and curves follow.',
+  lead: 'Losses of object detectors, computed in your browser with the formulas of detloss. Drag a box, change an option, start a descent: values, gradients and curves follow.',
   'nav.boxes': 'Boxes',
   'nav.field': 'Field',
   'nav.race': 'Descent',
@@ -35,9 +34,10 @@ export const en = {
   'box.name': '{name}: x1 {x1}, y1 {y1}, x2 {x2}, y2 {y2}',
   value: 'value',
   gradient: 'gradient',
-  'table.caption': 'All box losses of these two boxes. Gradient: length of the vector of the four derivatives. Bars: relative to the largest in the column; values above 2 have a full bar.',
+  'table.caption':
+    'All box losses of these two boxes. Gradient: length of the vector of the four derivatives. Bars: relative to the largest in the column; values above 2 have a full bar.',
   'table.announcement': '{title}: value {value}, gradient {gradient}',
-  
+
   'formula.hint': 'Point at a term, in the formula or below it, to see it in the drawing.',
   'term.intersection': 'intersection',
   'term.union': 'union',
@@ -84,7 +84,8 @@ export const en = {
   'preset.far': 'Far and small',
   'preset.flat': 'Flat',
   'preset.identical': 'Identical',
-  'watch.apart': '1 − IoU is 1 and has no gradient while the boxes are apart: its box never moves. GIoU and DIoU reach the target.',
+  'watch.apart':
+    '1 − IoU is 1 and has no gradient while the boxes are apart: its box never moves. GIoU and DIoU reach the target.',
   'watch.nested':
     'The prediction is inside the target, so the enclosing box is the target: GIoU equals IoU in value and gradient, and both boxes move together until an edge passes that of the target.',
   'watch.aspect':
@@ -140,7 +141,8 @@ export const en = {
   'option.inner': 'inner ratio (Inner-IoU)',
 
   omitted: 'Not on this page',
-  'omitted.lead': 'Rotated boxes, polygons and polytopes are not on this page: their geometry is not generated in JavaScript. Neither are these losses:',
+  'omitted.lead':
+    'Rotated boxes, polygons and polytopes are not on this page: their geometry is not generated in JavaScript. Neither are these losses:',
   'reason.mask': 'losses of all pixels of a mask',
   'reason.distribution': 'losses of a distribution over bins',
   'reason.rotated': 'losses of rotated boxes alone',

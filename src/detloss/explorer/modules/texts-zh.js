@@ -34,7 +34,8 @@ export const zh = {
   'box.name': '{name}：x1 {x1}，y1 {y1}，x2 {x2}，y2 {y2}',
   value: '损失值',
   gradient: '梯度',
-  'table.caption': '这两个边框的所有边框损失。梯度为四个导数构成的向量的长度。梯度条相对于该列的最大值；损失值达到 2 时条形已满。',
+  'table.caption':
+    '这两个边框的所有边框损失。梯度为四个导数构成的向量的长度。梯度条相对于该列的最大值；损失值达到 2 时条形已满。',
   'table.announcement': '{title}：损失值 {value}，梯度 {gradient}',
   'formula.hint': '指向公式中或公式下方的某一项，图中会显示它。',
   'term.intersection': '交集',
@@ -47,7 +48,8 @@ export const zh = {
   'term.sides': '边长之差',
 
   'field.title': '梯度场',
-  'field.lead': '预测框位于 64 × 64 个位置，或取 64 × 64 种大小时所选损失的值。颜色表示损失值，箭头表示下降方向。在图中拖动可移动预测框。',
+  'field.lead':
+    '预测框位于 64 × 64 个位置，或取 64 × 64 种大小时所选损失的值。颜色表示损失值，箭头表示下降方向。在图中拖动可移动预测框。',
   'field.position': '位置',
   'field.size': '大小',
   'field.position.caption': '预测框的中心位于该点，大小不变。',
@@ -92,7 +94,8 @@ export const zh = {
   'watch.identical': '所有损失和梯度都恰好为 0，边框保持不动。',
 
   'classes.title': '分类损失',
-  'classes.lead': '损失值和斜率随该类别的 logit 或概率的变化。两种横轴下，斜率都是对 logit 的导数。在图中拖动可移动标记。',
+  'classes.lead':
+    '损失值和斜率随该类别的 logit 或概率的变化。两种横轴下，斜率都是对 logit 的导数。在图中拖动可移动标记。',
   'classes.losses': '分类损失',
   'classes.axis': '横轴',
   'axis.logit': 'logit',
@@ -107,7 +110,8 @@ export const zh = {
   'chart.value': '损失值',
   'chart.slope': '斜率',
   'batch.title': '密集检测器的一个批次',
-  'batch.lead': '密集检测器的大多数单元是容易的负样本。单个损失很小，但数量很多。条形图显示负样本和正样本各占总损失的多少，以及各占全部梯度绝对值之和的多少。',
+  'batch.lead':
+    '密集检测器的大多数单元是容易的负样本。单个损失很小，但数量很多。条形图显示负样本和正样本各占总损失的多少，以及各占全部梯度绝对值之和的多少。',
   'batch.negatives': '负样本',
   'batch.positives': '正样本',
   'batch.easy': '负样本处该类别的概率',
@@ -122,7 +126,8 @@ export const zh = {
   'numbers.losses': '回归损失',
   'numbers.error': '误差',
   'descent.title': '一个数下降到 0',
-  'descent.lead': '普通的梯度下降。学习率大于 1 时，L2 每一步都越过 0 更远。L1 的斜率不会变小，因此一直在 0 的两侧跳动。Smooth L1 两者都不会。',
+  'descent.lead':
+    '普通的梯度下降。学习率大于 1 时，L2 每一步都越过 0 更远。L1 的斜率不会变小，因此一直在 0 的两侧跳动。Smooth L1 两者都不会。',
   'descent.start': '起点',
   'descent.rate': '学习率',
   'descent.axis': '数值',

@@ -26,5 +26,6 @@ export function fillTexts() {
   document.documentElement.lang = { en: 'en', zh: 'zh-CN' }[language()];
   document.title = text('title');
   for (const node of document.querySelectorAll('[data-text]')) node.textContent = text(node.dataset.text);
-  for (const node of document.querySelectorAll('[data-label]')) node.setAttribute('aria-label', text(node.dataset.label));
+  for (const node of document.querySelectorAll('[data-label]'))
+    node.setAttribute('aria-label', text(node.dataset.label));
 }
