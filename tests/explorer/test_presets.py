@@ -1,6 +1,9 @@
 """Presets of the descent: each shows what its sentence claims, by the losses of the library."""
 
 import functools
+import inspect
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,6 +11,7 @@ from torch import Tensor
 
 import detloss
 from detloss.catalog import LOSSES, Kind
+from detloss.explorer import presets
 from detloss.explorer.losses import CANVAS
 from detloss.explorer.presets import PRESETS, Preset
 
@@ -137,3 +141,32 @@ def test_identical_every_loss_and_gradient_is_zero(name: str) -> None:
     assert value == 0
     assert not gradient.any()
     assert torch.equal(descent(preset, name)[-1:], center_and_sides(preset.pred))
+
+
+def number_descent(
+    loss: detloss.L1Loss | detloss.L2Loss | detloss.SmoothL1Loss, start: float, rate: float
+) -> list[float]:
+    """A number before the first step and after every one of 30 steps to 0."""
+    number = torch.tensor([start], dtype=torch.float64)
+    found = [start]
+    for _ in range(30):
+        leaf = number.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(loss(leaf, torch.zeros_like(leaf)), leaf)
+        number = number - rate * slope
+        found.append(number.item())
+    return found
+
+
+def test_the_descent_of_a_number_shows_what_its_text_claims() -> None:
+    start, rate = 4.0, 1.05
+    state = (Path(inspect.getfile(presets)).parent / "modules/state.js").read_text(encoding="utf-8")
+    assert f"  start: {start:g},\n  length: {rate}," in state
+    l2 = number_descent(detloss.L2Loss(), start, rate)
+    assert all(abs(after) > abs(before) for before, after in pairwise(l2))
+    l1 = number_descent(detloss.L1Loss(), start, rate)
+    assert all(before * after < 0 and abs(after - before) == pytest.approx(rate) for before, after in pairwise(l1[10:]))
+    assert abs(number_descent(detloss.SmoothL1Loss(), start, rate)[-1]) < 1e-6
+    assert abs(number_descent(detloss.SmoothL1Loss(), start, 1.9)[-1]) < abs(
+        number_descent(detloss.SmoothL1Loss(), start, 1.9)[20]
+    )
+    assert abs(number_descent(detloss.SmoothL1Loss(), start, 2.1)[-1]) > 0.5

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from detloss import kernels
 from detloss.catalog import Kind, Loss
-from detloss.formulas import MODIFIED
+from detloss.formulas.modifiers import INNER_RATIO, Modified
 from detloss.kernels.interface import BinaryRequest, BoxRequest, Call, ElementwiseRequest, SoftmaxRequest
 
 SET_BY_PAGE = {
@@ -29,6 +29,7 @@ SET_BY_PAGE = {
     "ignore_index",
     "quality",
 }
+MODIFIER_PARAMETERS = INNER_RATIO + 1  # the parameters of modifiers come first, the inner ratio is the last of them
 PER_CLASS = {"class_weight", "logit_offset", "margin"}  # of softmax losses
 OPERANDS = {ElementwiseRequest: 3, BinaryRequest: 5, SoftmaxRequest: 4, BoxRequest: 2}
 """Number of arguments of a formula before its parameters: the primitives and the operands."""
@@ -115,18 +116,15 @@ def call_of(loss: Loss, **options: Any) -> Call:
 
 
 def formula_of(call: Call) -> Formula:
-    """The formula of a call and its parameters."""
-    request = call.request
-    values = list(call.parameters)
+    """The formula of a call and its parameters, without those of modifiers."""
+    request, values = call.request, list(call.parameters)
+    formula = request.formula
     if isinstance(request, SoftmaxRequest):
         del values[0]  # the class weight
-    modified = [both for both in MODIFIED.values() if request.formula in both]
-    arguments = [*inspect.signature(request.formula).parameters.values()]
-    skipped = OPERANDS[type(request)]
-    if modified:
-        penalty = request.formula.penalty
-        arguments, values = [*inspect.signature(penalty).parameters.values()], values[5:]
-    names = [each.name for each in arguments if each.kind is each.POSITIONAL_OR_KEYWORD][skipped:]
+    if isinstance(formula, Modified):
+        formula, values = formula.penalty, values[MODIFIER_PARAMETERS:]
+    arguments = inspect.signature(formula).parameters.values()
+    names = [each.name for each in arguments if each.kind is each.POSITIONAL_OR_KEYWORD][OPERANDS[type(request)] :]
     parameters = tuple(Parameter(name, float(value)) for name, value in zip(names, values))
     geometry = request.generated_code if isinstance(request, BoxRequest) else None
     return Formula(request.formula.__name__, parameters, geometry)

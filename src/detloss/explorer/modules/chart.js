@@ -1,7 +1,7 @@
 // Line charts.
 
 import { find, short, svg } from './dom.js';
-import { styleOf } from './series.js';
+import { styleOf, widthOf } from './series.js';
 
 const MARGIN = { left: 44, right: 12, top: 12, bottom: 34 };
 
@@ -43,9 +43,10 @@ export function drawChart(chart, { lines, x, y, mark = null, dots = false }) {
     svg(
       'g',
       { 'clip-path': `url(#${clip})` },
-      ...lines.flatMap(([name, points]) =>
+      ...lines.flatMap(([name, points], k) =>
         line(
           name,
+          widthOf(k, lines.length, 2, 0.8),
           points.map(([a, b]) => [across(a), up(b)]),
           dots,
         ),
@@ -56,7 +57,7 @@ export function drawChart(chart, { lines, x, y, mark = null, dots = false }) {
   return (pixel) => x.low + ((pixel - left) / (right - left)) * (x.high - x.low);
 }
 
-function line(name, points, dots) {
+function line(name, width, points, dots) {
   const { color, dash } = styleOf(name);
   const far = 1e5;
   const place = ([a, b]) => `${a.toFixed(2)} ${Math.min(Math.max(b, -far), far).toFixed(2)}`;
@@ -66,6 +67,7 @@ function line(name, points, dots) {
     d: `M${points.map(place).join('L')}`,
     stroke: color,
     'stroke-dasharray': dash,
+    'stroke-width': width,
   });
   const circles = dots
     ? points.map(([cx, cy]) => svg('circle', { cx, cy: Math.min(Math.max(cy, -far), far), r: 2.5, fill: color }))

@@ -23,6 +23,21 @@ function compute() {
   drawStep();
 }
 
+// The dashes of a box: boxes that coincide alternate, so that all colors are visible.
+function dashesOf(name, dash) {
+  const boxOf = (frames) => frames[state.step].box;
+  const own = boxOf(courses.find(([each]) => each === name)[1]);
+  const together = courses
+    .filter(([, frames]) => boxOf(frames).every((value, k) => Math.abs(value - own[k]) < 0.03))
+    .map(([each]) => each);
+  if (together.length === 1) return { 'stroke-dasharray': dash && '0.35 0.2' };
+  const length = 0.4;
+  return {
+    'stroke-dasharray': `${length} ${length * (together.length - 1)}`,
+    'stroke-dashoffset': -length * together.indexOf(name),
+  };
+}
+
 function drawStep() {
   const { step, target } = state;
   const drawn = courses.map(([name, frames]) => {
@@ -34,7 +49,7 @@ function drawStep() {
       'g',
       { 'data-loss': name },
       svg('path', { class: 'trail', d: `M${trail.join('L')}`, stroke: color }),
-      rectangle(frames[step].box, { class: 'racer', stroke: color, 'stroke-dasharray': dash && '0.35 0.2' }),
+      rectangle(frames[step].box, { class: 'racer', stroke: color, ...dashesOf(name, dash) }),
       svg('title', {}, titleOf(BY_NAME.get(name))),
     );
   });

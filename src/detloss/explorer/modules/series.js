@@ -15,6 +15,11 @@ export function styleOf(name) {
   return { color: `var(--series-${k % COLORS})`, dash: DASHES[Math.floor(k / COLORS)] };
 }
 
+// The width of a line: those that are drawn first are wider, so that lines that coincide are all visible.
+export function widthOf(k, count, width, growth) {
+  return width + growth * Math.min(count - 1 - k, 3);
+}
+
 export function swatch(name) {
   const { color, dash } = styleOf(name);
   const line = svg('line', { x1: 1, x2: 23, y1: 5, y2: 5, stroke: color, 'stroke-width': 3, 'stroke-dasharray': dash });

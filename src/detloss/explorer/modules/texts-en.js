@@ -35,7 +35,7 @@ export const en = {
   value: 'value',
   gradient: 'gradient',
   'table.caption':
-    'All box losses of these two boxes. Gradient: length of the vector of the four derivatives. Bars: relative to the largest in the column; values above 2 have a full bar.',
+    'All box losses of these two boxes. Gradient: length of the vector of the four derivatives. Bars: values from 0 to 2, and gradients relative to the largest.',
   'table.announcement': '{title}: value {value}, gradient {gradient}',
 
   'formula.hint': 'Point at a term, in the formula or below it, to see it in the drawing.',
@@ -93,7 +93,7 @@ export const en = {
   'watch.far':
     'GIoU and DIoU also enlarge a distant box: when it first overlaps the target, it is more than twice as large as the target, and it shrinks only then. 1 − IoU has no gradient.',
   'watch.flat':
-    'The prediction has no height: IoU is 0, but its derivatives are finite and not 0. The box opens and reaches the target with every loss.',
+    'The prediction has no height: IoU is 0, but its derivatives are finite and not all 0. The box opens and reaches the target with all four losses.',
   'watch.identical': 'All losses and all gradients are exactly 0: nothing moves.',
 
   'classes.title': 'Class losses',
@@ -107,7 +107,7 @@ export const en = {
   'label.1': 'positive (1)',
   'label.0': 'negative (0)',
   'classes.softmax':
-    'Losses with a softmax: p is the probability of the target class, the other classes share 1 − p equally, and the logit is log p/(1 − p). They have no negative target.',
+    'Losses with a softmax: p is the probability of the target class, the other classes share 1 − p equally, and the logit is log p/(1 − p). They are shown for a positive target only.',
   'classes.count': 'Classes of the softmax',
   'classes.quality': 'Quality of the positive',
   'chart.value': 'Value',
@@ -130,7 +130,7 @@ export const en = {
   'numbers.error': 'error',
   'descent.title': 'Descent of one number to 0',
   'descent.lead':
-    'Plain gradient descent. With a learning rate above 1, L2 overshoots farther at every step. L1 keeps jumping from one side of 0 to the other, because its slope never shrinks. Smooth L1 does neither.',
+    'Plain gradient descent. With a learning rate above 1, L2 overshoots farther at every step. L1 keeps jumping from one side of 0 to the other, because its slope does not shrink, unless a step ends at 0 exactly. Smooth L1 does neither while the learning rate is below 2 beta.',
   'descent.start': 'Start',
   'descent.rate': 'Learning rate',
   'descent.axis': 'number',
@@ -140,7 +140,7 @@ export const en = {
   'option.high': 'end of the interval (Focaler-IoU)',
   'option.inner': 'inner ratio (Inner-IoU)',
 
-  omitted: 'Not on this page',
+  omitted: 'About this page',
   'omitted.lead':
     'Rotated boxes, polygons and polytopes are not on this page: their geometry is not generated in JavaScript. Neither are these losses:',
   'reason.mask': 'losses of all pixels of a mask',

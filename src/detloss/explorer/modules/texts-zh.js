@@ -35,7 +35,7 @@ export const zh = {
   value: '损失值',
   gradient: '梯度',
   'table.caption':
-    '这两个边框的所有边框损失。梯度为四个导数构成的向量的长度。梯度条相对于该列的最大值；损失值达到 2 时条形已满。',
+    '这两个边框的所有边框损失。梯度为四个导数构成的向量的长度。条形：损失值从 0 到 2，梯度相对于最大值。',
   'table.announcement': '{title}：损失值 {value}，梯度 {gradient}',
   'formula.hint': '指向公式中或公式下方的某一项，图中会显示它。',
   'term.intersection': '交集',
@@ -90,7 +90,7 @@ export const zh = {
     '两框中心重合，宽高比虽然不同，DIoU 仍等于 IoU，两个边框同步移动。CIoU 和 EIoU 增加了形状项，损失值更大。',
   'watch.far':
     'GIoU 和 DIoU 还会放大远处的边框：首次与目标重叠时，它的面积是目标的两倍以上，之后才缩小。1 − IoU 没有梯度。',
-  'watch.flat': '预测框的高为 0，IoU 为 0，但导数有限且不为 0。使用任何一种损失，边框都会张开并到达目标。',
+  'watch.flat': '预测框的高为 0，IoU 为 0，但导数有限且不全为 0。使用这四种损失，边框都会张开并到达目标。',
   'watch.identical': '所有损失和梯度都恰好为 0，边框保持不动。',
 
   'classes.title': '分类损失',
@@ -104,7 +104,7 @@ export const zh = {
   'label.1': '正样本（1）',
   'label.0': '负样本（0）',
   'classes.softmax':
-    '使用 softmax 的损失：p 为目标类别的概率，其余类别平分 1 − p，logit 为 log p/(1 − p)。这些损失没有负样本目标。',
+    '使用 softmax 的损失：p 为目标类别的概率，其余类别平分 1 − p，logit 为 log p/(1 − p)。只显示正样本的曲线。',
   'classes.count': 'softmax 的类别数',
   'classes.quality': '正样本的质量',
   'chart.value': '损失值',
@@ -127,7 +127,7 @@ export const zh = {
   'numbers.error': '误差',
   'descent.title': '一个数下降到 0',
   'descent.lead':
-    '普通的梯度下降。学习率大于 1 时，L2 每一步都越过 0 更远。L1 的斜率不会变小，因此一直在 0 的两侧跳动。Smooth L1 两者都不会。',
+    '普通的梯度下降。学习率大于 1 时，L2 每一步都越过 0 更远。L1 的斜率不会变小，因此一直在 0 的两侧跳动，除非某一步恰好落在 0。学习率小于 2 beta 时，Smooth L1 两者都不会。',
   'descent.start': '起点',
   'descent.rate': '学习率',
   'descent.axis': '数值',
@@ -137,12 +137,12 @@ export const zh = {
   'option.high': '区间终点（Focaler-IoU）',
   'option.inner': '内框比例 inner（Inner-IoU）',
 
-  omitted: '本页未包含的内容',
+  omitted: '关于本页',
   'omitted.lead': '本页不含旋转框、多边形和多面体，它们的几何计算没有生成为 JavaScript。以下损失也不在本页：',
   'reason.mask': '整个掩码的损失',
   'reason.distribution': '区间分布的损失',
   'reason.rotated': '仅用于旋转框的损失',
-  'about.accuracy': '计算与库的 float64 结果一致，由同一组公式生成。IoU、GIoU 和 DIoU 的每一位都相同。',
+  'about.accuracy': '计算方式与库的 float64 相同，由同一组公式生成。IoU、GIoU 和 DIoU 的每一位都相同。',
 
   'loss.iou': 'IoU，1 − IoU',
   'loss.log_iou': 'IoU，−log IoU',
