@@ -36,8 +36,11 @@ def launched_browser() -> Iterator[Browser]:
 
 @contextmanager
 def opened(browser: Browser, path: Path, fragment: str = "", **context: Any) -> Iterator[Page]:
-    """The page in a context of its own with these options; an error of a script fails the test."""
-    session = browser.new_context(**context)
+    """The page in a context of its own with these options; an error of a script fails the test.
+
+    Reduced motion is the default: smooth scrolling would delay every click.
+    """
+    session = browser.new_context(**{"reduced_motion": "reduce", **context})
     page = session.new_page()
     errors: list[object] = []
     page.on("pageerror", lambda error: errors.append(error))
