@@ -66,6 +66,7 @@ def record(loss: Loss) -> dict[str, Any]:
         "variants": [asdict(each) for each in variants(loss, base, options)],
         "modified": modified_geometries(loss),
         "options": [option(loss, name, default) for name, default in options.items()],
+        "has_class_weight": loss.from_counts is not None,
         "has_quality": "quality" in inspect.signature(loss.function).parameters,
         "mathml": [mathml(tex, block=True) for tex in formulas(loss)],
         "sources": sources(loss),

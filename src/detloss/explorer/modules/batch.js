@@ -22,7 +22,7 @@ const CONTROLS = [
 export function sharesOfNegatives(name) {
   const evaluate = classFunction(name);
   // The target of a softmax at a negative is the background, with the rest of the probability.
-  const negative = isSoftmax(name) ? evaluate(logitOf(1 - state.easy), 1) : evaluate(logitOf(state.easy), 0);
+  const negative = evaluate(logitOf(isSoftmax(name) ? 1 - state.easy : state.easy), 0);
   const positive = evaluate(logitOf(state.hard), 1);
   return [0, 1].map((part) => {
     const [easy, hard] = [state.negatives * Math.abs(negative[part]), state.positives * Math.abs(positive[part])];
@@ -89,5 +89,5 @@ export function startBatch() {
     CONTROLS.map(([key]) => key),
     () => sliders.forEach(({ show }) => show()),
   );
-  watch([...CONTROLS.map(([key]) => key), 'classes', 'count', 'quality', 'options'], draw);
+  watch([...CONTROLS.map(([key]) => key), 'classes', 'count', 'quality', 'weight', 'options'], draw);
 }

@@ -46,7 +46,7 @@ export function drawChart(chart, { lines, x, y, mark = null, dots = false }) {
       ...lines.flatMap(([name, points], k) =>
         line(
           name,
-          widthOf(k, lines.length, 2, 0.8),
+          widthOf(k, lines.length, 2, 0.6),
           points.map(([a, b]) => [across(a), up(b)]),
           dots,
         ),

@@ -4,7 +4,7 @@ import { BY_NAME, NAMES } from './catalog.js';
 import { dragIn, drawChart, rangeOf } from './chart.js';
 import { bounded, element, find, shown } from './dom.js';
 import { logitFunction, row } from './losses.js';
-import { optionControls, redrawControls, stateSlider } from './options.js';
+import { logarithmic, optionControls, redrawControls, stateSlider } from './options.js';
 import { lossButtons } from './series.js';
 import { state, update, watch } from './state.js';
 import { text } from './texts.js';
@@ -25,14 +25,24 @@ export function classOptions(name) {
   return BY_NAME.get(name).has_quality ? { ...given, quality: state.quality } : given;
 }
 
-// A function of a logit and a label that returns value and slope. With a softmax, the logit is log p/(1 - p) of the
-// target's class: its own is that plus the logarithm of the number of other classes, all of which are at 0.
+// The options of a softmax loss, whose target is the first class.
+export function softmaxOptions(name, label = 1) {
+  const given = state.options[name] ?? {};
+  if (!BY_NAME.get(name).has_class_weight || label === 0) return given;
+  return { ...given, class_weight: [state.weight, ...Array(state.count - 1).fill(1)] };
+}
+
+// The logits of a softmax with log p/(1 - p) of the first class; all others are 0.
+export function softmaxLogits(logit) {
+  return [logit + Math.log(state.count - 1), ...Array(state.count - 1).fill(0)];
+}
+
+// A function of a logit and a label that returns value and slope. With a softmax, the logit is that of the target's
+// class, and the target of label 0 is the background, which has no weight.
 export function classFunction(name) {
   if (!isSoftmax(name)) return logitFunction(name, classOptions(name));
-  const options = state.options[name] ?? {};
-  const others = Array(state.count - 1).fill(0);
-  return (logit) => {
-    const { loss, gradient } = row(name, [logit + Math.log(others.length), ...others], 0, options);
+  return (logit, label) => {
+    const { loss, gradient } = row(name, softmaxLogits(logit), 0, softmaxOptions(name, label));
     return [loss, gradient[0]];
   };
 }
@@ -96,6 +106,9 @@ function drawOptions() {
     ...(state.classes.some(isSoftmax)
       ? [stateSlider('count', 'classes.count', { low: 2, high: 100, step: 1 }).node]
       : []),
+    ...(losses().some((loss) => loss.has_class_weight)
+      ? [stateSlider('weight', 'classes.weight', { low: 0.1, high: 10, ...logarithmic }).node]
+      : []),
   ];
   redrawControls(find('#class-options'), () => [
     element('div', { class: 'option-group' }, ...shared()),
@@ -115,6 +128,6 @@ export function startClasses() {
   };
   for (const chart of ['#class-value', '#class-slope'])
     dragIn(chart, valueAt(chart), (logit) => update({ logit: Number(logit.toFixed(2)) }));
-  watch(['classes', 'label', 'axis', 'logit', 'count', 'quality', 'options'], draw);
-  watch(['classes', 'count', 'quality', 'options'], drawOptions);
+  watch(['classes', 'label', 'axis', 'logit', 'count', 'quality', 'weight', 'options'], draw);
+  watch(['classes', 'count', 'quality', 'weight', 'options'], drawOptions);
 }

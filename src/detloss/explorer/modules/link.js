@@ -38,6 +38,7 @@ const BOUNDS = {
   label: [0, 1],
   count: [2, 100],
   quality: [0, 1],
+  weight: [0.1, 10],
   negatives: [100, 1e5],
   positives: [1, 1000],
   easy: [0.001, 0.5],

@@ -2,7 +2,7 @@
 
 import { BY_NAME, OVERLAP } from './catalog.js';
 import { optionsOf } from './boxes.js';
-import { classOptions, isSoftmax } from './classes.js';
+import { classOptions, isSoftmax, softmaxLogits, softmaxOptions } from './classes.js';
 import { box, logit, number, row } from './losses.js';
 import { state } from './state.js';
 
@@ -83,8 +83,8 @@ function logitProgram(name) {
 
 function softmaxProgram(name) {
   const loss = BY_NAME.get(name);
-  const options = state.options[name] ?? {};
-  const logits = [state.logit + Math.log(state.count - 1), ...Array(state.count - 1).fill(0)];
+  const options = softmaxOptions(name);
+  const logits = softmaxLogits(state.logit);
   const lines = [`logits = ${tensor(logits)}.requires_grad_()`, 'target = torch.tensor([0])'];
   return program(
     lines,

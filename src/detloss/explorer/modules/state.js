@@ -22,6 +22,7 @@ export const DEFAULTS = {
   logit: 1,
   count: 10, // of classes of a softmax
   quality: 0.8,
+  weight: 2, // of the target's class
   negatives: 10000,
   positives: 20,
   easy: 0.01,

@@ -109,6 +109,7 @@ export const en = {
   'classes.softmax':
     'Losses with a softmax: p is the probability of the target class, the other classes share 1 − p equally, and the logit is log p/(1 − p). They are shown for a positive target only.',
   'classes.count': 'Classes of the softmax',
+  'classes.weight': 'Class weight of the target',
   'classes.quality': 'Quality of the positive',
   'chart.value': 'Value',
   'chart.slope': 'Slope',

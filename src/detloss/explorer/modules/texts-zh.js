@@ -106,6 +106,7 @@ export const zh = {
   'classes.softmax':
     '使用 softmax 的损失：p 为目标类别的概率，其余类别平分 1 − p，logit 为 log p/(1 − p)。只显示正样本的曲线。',
   'classes.count': 'softmax 的类别数',
+  'classes.weight': '目标类别的权重',
   'classes.quality': '正样本的质量',
   'chart.value': '损失值',
   'chart.slope': '斜率',
