@@ -54,7 +54,7 @@ def test_both_languages_are_complete(browser: Browser, explorer: Path) -> None:
     with opened(browser, explorer, "#preset=far", locale="en-US") as page:
         english = set(page.locator("body").inner_text().splitlines())
         page.locator("#languages button[value=zh]").click()
-        drawn(page)
+        page.wait_for_timeout(800)  # the announcement of the table follows after a pause
         chinese = page.locator("body").inner_text()
         sentences = [line for line in english if len(line.split()) > 5 and "IoU 0" not in line]
         assert not [line for line in sentences if line in chinese]
