@@ -156,6 +156,7 @@ def test_there_is_no_import_cycle() -> None:
     assert cycles(import_graph()) == []
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("module", "line"),
     [
