@@ -135,6 +135,16 @@ def test_wise_weights_follow_the_running_mean() -> None:
         assert module(PRED, TARGET) == pytest.approx(weight * expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", ["focal-eiou", "wise-giou"])
+def test_focusing_weights_of_16_bit_boxes_are_computed_in_float32(name: str, dtype: torch.dtype) -> None:
+    pred, target = PRED.to(dtype), TARGET.to(dtype)
+    rounded = loss_named(name).build(reduction="none")(pred, target)
+    exact = loss_named(name).build(reduction="none")(pred.double(), target.double())
+    assert rounded.dtype == dtype
+    torch.testing.assert_close(rounded.double(), exact, rtol=0.51 * torch.finfo(dtype).eps, atol=0.0)
+
+
 def test_focusing_weights_multiply_the_given_weight_and_have_no_gradient() -> None:
     module = loss_named("focal-giou:gamma=2").build(reduction="sum")
     pred = PRED.clone().requires_grad_()

@@ -26,6 +26,7 @@ from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 from detloss.experiments.losses_command import losses_command
 from detloss.experiments.simulation.simulate_command import simulate
 from detloss.experiments.tuning.tune_command import tune
+from detloss.explorer.explore_command import explore
 
 if TYPE_CHECKING:
     from detloss.experiments.comparison.output import Folder
@@ -361,6 +362,7 @@ def show_losses(losses: tuple[Loss, ...], rotated: bool, out: Path | None) -> No
     click.echo(f"plot: {path}")
 
 
+main.add_command(explore)
 main.add_command(losses_command)
 main.add_command(simulate)
 main.add_command(tune)
