@@ -108,7 +108,7 @@ PRIMITIVES = (
         within=2.1,  # three roundings of (y - x) / (y + x) near 24 degrees, where the result has half their ulp
     ),
 )
-POWERS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.7, 5.0)
+POWERS = (0.0, 0.3, 0.5, 1.0, 1.5, 2.0, 2.3, 2.5, 3.0, 3.5, 3.7, 4.0, 5.0)
 
 
 def compiled(folder: Path, instruction_set: str, contraction: str) -> ctypes.CDLL:
@@ -184,6 +184,7 @@ def test_powers(exponent: float, dtype: type, libraries: dict[tuple[str, str], c
     exact = [mpmath.power(mpf(float(base)), mpf(float(y[0]))) for base in x]
     ends, same = arguments(((base, exponent) for base in (0.0, 1.0, NAN)), dtype)
     expected = np.array([0.0 if exponent else 1.0, 1.0, NAN if exponent else 1.0])
+    allowed = 2.5 if exponent in (2.5, 3.5, 4.0) else 1.5  # products of up to four roundings
     for key, library in libraries.items():
-        assert worst(evaluate(library, "power", x, y), exact, dtype) <= 1.5, key
+        assert worst(evaluate(library, "power", x, y), exact, dtype) <= allowed, key
         assert np.array_equal(evaluate(library, "power", ends, same)[:3], expected, equal_nan=True), key

@@ -171,6 +171,14 @@ def test_several_upstream_gradients_at_once(row: Row, seed: int) -> None:
     torch.testing.assert_close(both, torch.stack([once, 3 * once]))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_every_number_of_16_bits(dtype: torch.dtype) -> None:
+    numbers = torch.arange(-(2**15), 2**15).to(torch.int16).view(dtype)[1:]  # no multiple of a register
+    with detloss.use_backend("cpp"):
+        sizes = detloss.l1_loss(numbers, torch.zeros_like(numbers), reduction="none")
+    torch.testing.assert_close(sizes, numbers.abs(), rtol=0, atol=0, equal_nan=True)
+
+
 def test_the_only_logit_of_a_row_is_not_a_number() -> None:
     target = torch.zeros(1, dtype=torch.int64)
     for backend in ("cpp", "eager"):

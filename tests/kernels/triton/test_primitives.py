@@ -77,13 +77,14 @@ def test_angle(dtype: torch.dtype, seed: int) -> None:
 
 
 @precise
-@pytest.mark.parametrize("exponent", [0.0, 0.1, 0.5, 1.0, 1.5, 2.0, 5.0, 17.25])
+@pytest.mark.parametrize("exponent", [0.0, 0.1, 0.5, 1.0, 1.5, 2.0, 2.5, 4.0, 5.0, 17.25])
 def test_power(exponent: float, dtype: torch.dtype, seed: int) -> None:
     x = sizes(torch.Generator().manual_seed(seed), dtype, (80 if dtype == torch.float32 else 700) / max(exponent, 1))
     x = torch.minimum(x, 1 / x)  # bases of powers are probabilities
     shared, results = torch.tensor(exponent, dtype=dtype), torch.empty_like(x)
     one_exponent[(1,)](x, shared, results, COUNT)
-    assert worst(results, lambda number: number ** mpf(shared.item()), x) <= 1.6
+    allowed = 2.0 if exponent in (2.5, 4.0) else 1.6  # three roundings
+    assert worst(results, lambda number: number ** mpf(shared.item()), x) <= allowed
 
 
 @precise
@@ -132,6 +133,15 @@ def test_ends_of_the_range(name: str, dtype: torch.dtype) -> None:
     else:
         one_operand[(1,)](x, results, getattr(device_primitives, name), 16)
         torch.testing.assert_close(results, getattr(eager_primitives, name)(x), rtol=3e-7, atol=0, equal_nan=True)
+
+
+@precise
+@pytest.mark.parametrize("exponent", [1.5, 2.3, 3.0, 5.3])
+def test_power_above_the_largest_number_is_infinite(exponent: float, dtype: torch.dtype) -> None:
+    x = torch.full((16,), 0.9 * torch.finfo(dtype).max, dtype=dtype)
+    results = torch.empty_like(x)
+    one_exponent[(1,)](x, torch.tensor(exponent, dtype=dtype), results, 16)
+    assert results.isposinf().all()
 
 
 @precise

@@ -84,7 +84,7 @@ class Output {
     }
     Sink<S> sink(int64_t numbers_in_all) const { return Sink<S>::of(at, at == buffer ? 0 : numbers_in_all); }
     void finish(int64_t count, int64_t width) const {
-        if (to && at == buffer) std::copy_n(buffer, count * width, to);
+        if (to && at == buffer) convert(buffer, count * width, to);
     }
 };
 

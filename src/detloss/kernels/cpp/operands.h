@@ -8,31 +8,60 @@
 
 namespace detloss::ISA {
 
-// The 16-bit dtypes.
+// The 16-bit dtypes; `from` converts the bits of one number, or of a vector of them, to float32.
 struct Brain {
     uint16_t bits;
-    explicit operator float() const { return __builtin_bit_cast(float, uint32_t(bits) << 16); }
+    template <class Float, class Word>
+    INLINE static Float from(Word word) {
+        return __builtin_bit_cast(Float, word << 16);
+    }
+    explicit operator float() const { return from<float>(uint32_t(bits)); }
     explicit operator double() const { return float(*this); }
 };
 struct Half {
     uint16_t bits;
     // Exponent and mantissa are shifted to those of a float; a product corrects the exponent's bias exactly.
-    explicit operator float() const {
-        const uint32_t magnitude = uint32_t(bits & 0x7fff) << 13, sign = uint32_t(bits & 0x8000) << 16;
-        const uint32_t unlimited = magnitude >= 0x0f800000 ? 0x7f800000 : 0;  // infinities and NaN
-        const float finite = __builtin_bit_cast(float, magnitude) * 0x1p112f;
-        return __builtin_bit_cast(float, __builtin_bit_cast(uint32_t, finite) | unlimited | sign);
+    template <class Float, class Word>
+    INLINE static Float from(Word word) {
+        const Word magnitude = (word & 0x7fff) << 13, sign = (word & 0x8000) << 16;
+        const Word unlimited = magnitude >= 0x0f800000 ? 0x7f800000u : 0u;  // infinities and NaN
+        const Float finite = __builtin_bit_cast(Float, magnitude) * 0x1p112f;
+        return __builtin_bit_cast(Float, __builtin_bit_cast(Word, finite) | unlimited | sign);
     }
+    explicit operator float() const { return from<float>(uint32_t(bits)); }
     explicit operator double() const { return float(*this); }
 };
+
+template <class Number, int count>
+struct Packed {
+    typedef Number type __attribute__((vector_size(count * sizeof(Number)), aligned(sizeof(Number)), may_alias));
+};
+
+template <class S, class From>
+INLINE Lanes<S> converted(const From* from) {
+    if constexpr (std::is_floating_point_v<From>) {
+        return Lanes<S>::widened(from);
+    } else {
+        using Words = typename Packed<uint32_t, Lanes<S>::count>::type;
+        using Floats = typename Packed<float, Lanes<S>::count>::type;
+        const auto bits = *reinterpret_cast<const typename Packed<uint16_t, Lanes<S>::count>::type*>(from);
+        const auto floats = From::template from<Floats>(__builtin_convertvector(bits, Words));
+        return Lanes<S>(__builtin_convertvector(floats, typename Lanes<S>::vector));
+    }
+}
+
+// Contiguous numbers, a register at a time: compilers do not vectorize this loop at -O2.
+template <class S, class From>
+void convert(const From* from, int64_t count, S* to) {
+    int64_t k = 0;
+    for (; k + Lanes<S>::count <= count; k += Lanes<S>::count) converted<S>(from + k).store(to + k);
+    for (; k < count; ++k) to[k] = S(from[k]);
+}
 
 // Numbers [begin, begin + count) of a tensor, converted; strided tensors in runs along the last dimension.
 template <class S, class From>
 void convert(const From* from, const int64_t* layout, int64_t begin, int64_t count, S* to) {
-    if (!layout) {
-        for (int64_t k = 0; k < count; ++k) to[k] = S(from[begin + k]);
-        return;
-    }
+    if (!layout) return convert(from + begin, count, to);
     const int64_t rank = layout[0], *sizes = layout + 1, *strides = sizes + rank;
     const int64_t length = sizes[rank - 1], stride = strides[rank - 1];
     while (count > 0) {

@@ -116,14 +116,14 @@ INLINE L power_of_two(typename L::Bits exponent) {
     return L::from_bits((exponent + L::Bits::all(F::bias)) << F::mantissa);
 }
 
-// exp(x) for x up to 80.
+// exp(x + low) for x up to 80, or 800 in double precision, and a rounding error `low` of x.
 template <class L>
-INLINE L exp(L x) {
+INLINE L exp(L x, L low = 0.0) {
     using F = Float<typename L::scalar>;
     const L within = maximum(L(F::lowest), x);  // NaN remains NaN
     const L rounded = within * 0x1.71547652b82fep0 + F::rounder;
     const L k = rounded - F::rounder;
-    const L rest = (within - k * F::ln2_high) - k * F::ln2_low;
+    const L rest = (within - k * F::ln2_high) - (k * F::ln2_low - low);
     const L value = 1.0 + (rest + rest * rest * polynomial(rest, F::exp));
 #if defined(__AVX512F__)
     return value.scaled(k);
@@ -173,14 +173,21 @@ INLINE typename L::Bits nearest_power_of_two(L x) {
     return (x.as_bits() - L(0x1.6a09e667f3bcdp-1).as_bits()) >> Float<typename L::scalar>::mantissa;
 }
 
+// f and k with x = (1 + f) 2^k for positive x; f is small and exact.
 template <class L>
-INLINE L log(L x) {
+INLINE std::tuple<L, typename L::Bits> parts(L x) {
     using F = Float<typename L::scalar>;
     const auto small = x < L(std::numeric_limits<typename L::scalar>::min());
     const L normal = where(small, x * double(int64_t(1) << F::mantissa), x);
     const auto k = nearest_power_of_two(normal);
     const L f = L::from_bits(normal.as_bits() - (k << F::mantissa)) - 1.0;
-    const L value = log_of_parts(f, k - (small & L::Bits::all(F::mantissa)));
+    return {f, k - (small & L::Bits::all(F::mantissa))};
+}
+
+template <class L>
+INLINE L log(L x) {
+    const auto [f, k] = parts(x);
+    const L value = log_of_parts(f, k);
     return where((x > 0.0) & (x < infinity), value, where(x == 0.0, -infinity, where(x < 0.0, NAN, x)));
 }
 
@@ -235,19 +242,46 @@ INLINE L weighted(L weight, L value) {
     return weight * where(weight == 0.0, 0.0, value);
 }
 
-// Not inline: every formula with a power would contain a copy.
-__attribute__((noinline)) inline Lanes<double> general_power(Lanes<double> x, double exponent) {
-    for (int lane = 0; lane < x.count; ++lane) x.set(lane, std::pow(x[lane], exponent));
-    return x;
+// a * b as the rounded product and its rounding error (Dekker).
+INLINE std::tuple<Lanes<double>, Lanes<double>> exact_product(Lanes<double> a, Lanes<double> b) {
+    using Wide = Lanes<double>;
+    const auto upper = Wide::Bits::all(-(int64_t(1) << 27));
+    const Wide a_high = Wide::from_bits(a.as_bits() & upper), a_low = a - a_high;
+    const Wide b_high = Wide::from_bits(b.as_bits() & upper), b_low = b - b_high;
+    const Wide product = a * b;
+    return {product, ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low};
 }
 
-__attribute__((noinline)) inline Lanes<float> general_power(Lanes<float> x, double exponent) {
+// The logarithm of a positive number, and its error.
+INLINE std::tuple<Lanes<double>, Lanes<double>> log_and_error(Lanes<double> x) {
+    using Wide = Lanes<double>;
+    using F = Float<double>;
+    const auto [f, exponent] = parts(x);
+    const Wide k = Wide::converted(exponent), total = 2.0 + f, per_total = 1.0 / total, s = f * per_total;
+    const auto [product, error] = exact_product(s, total);
+    const Wide s_low = ((f - product) - error - s * (f - (total - 2.0))) * per_total, square = s * s;
+    const Wide large = k * F::ln2_high, near = large + 2.0 * s;
+    const Wide series = 2.0 * s_low + s * square * polynomial(square, F::atanh) + k * F::ln2_low;
+    const Wide missing = (2.0 * s - (near - large)) + series, high = near + missing;
+    return {high, missing - (high - near)};
+}
+
+// The powers are not inline, since every formula with a power would contain a copy; they are static, since some
+// translation units are compiled without contraction.
+__attribute__((noinline)) static Lanes<double> general_power(Lanes<double> x, double exponent) {
+    const auto [high, low] = log_and_error(x);
+    const auto [product, error] = exact_product(high, exponent);
+    const Lanes<double> value = exp(minimum(Lanes<double>(800.0), product), error + low * exponent);
+    return where((x > 0.0) & (x < infinity), value, x);
+}
+
+__attribute__((noinline)) static Lanes<float> general_power(Lanes<float> x, double exponent) {
     using Wide = Lanes<double>;
     float numbers[2 * Wide::count];
     double powers[Wide::count];
     x.store(numbers);
     for (float* half : {numbers, numbers + Wide::count}) {
-        exp(exponent * log(Wide::widened(half))).store(powers);
+        exp(minimum(Wide(800.0), exponent * log(Wide::widened(half)))).store(powers);
         for (int lane = 0; lane < Wide::count; ++lane) half[lane] = float(powers[lane]);
     }
     return Lanes<float>::load(numbers);
@@ -258,15 +292,22 @@ INLINE Twin<S> general_power(Twin<S> x, double exponent) {
     return {general_power(x.a, exponent), general_power(x.b, exponent)};
 }
 
+// Whether a power consists of products and a square root: its exponent is 0, 1/2, 1, ... 4.
+INLINE bool is_product(double exponent) {
+    return exponent >= 0.0 && exponent <= 4.0 && 2.0 * exponent == int(2.0 * exponent);
+}
+
 // x^exponent for x >= 0 and one exponent for all lanes.
 template <class L>
 INLINE L power(L x, L exponent) {
     const double shared = exponent[0];
-    if (shared == 2.0) return x * x;
-    if (shared == 1.0) return x;
-    if (shared == 0.0) return 1.0;
-    if (shared == 4.0) return (x * x) * (x * x);
-    return general_power(x, shared);
+    if (!is_product(shared)) return general_power(x, shared);
+    const int halves = int(2.0 * shared);
+    L result = halves & 1 ? square_root(x) : L(1.0);
+    if (halves & 2) result = result * x;
+    if (halves & 4) result = result * (x * x);
+    if (halves & 8) result = (x * x) * (x * x);
+    return result;
 }
 
 }  // namespace detloss::ISA

@@ -375,21 +375,24 @@ def general_power(x, exponent):
     """x^exponent for x >= 0; 0, infinity and NaN are their own powers."""
     high, low = log_and_error(x)
     product, error = exact_product(high, exponent)
-    result = exp(product)
-    return tl.where((x > 0.0) & (x < INFINITY), result + result * (error + low * exponent), x)
+    return tl.where((x > 0.0) & (x < INFINITY), exp_of_sum(product, error + low * exponent), x)
 
 
 @triton.jit
 def power(x, exponent):
-    """x^exponent for x >= 0 and one exponent for all."""
-    if exponent == 2.0:
-        result = x * x
-    elif exponent == 1.0:
-        result = x
-    elif exponent == 0.0:
+    """x^exponent for x >= 0 and one exponent for all: products and a square root for 0, 1/2, 1, ... 4."""
+    halves = tl.floor(2.0 * exponent)
+    if (exponent >= 0.0) & (exponent <= 4.0) & (halves == 2.0 * exponent):
+        k = halves.to(tl.int32)
         result = tl.full(x.shape, 1.0, x.dtype)
-    elif exponent == 4.0:
-        result = (x * x) * (x * x)
+        if k & 1:
+            result = square_root(x)
+        if k & 2:
+            result *= x
+        if k & 4:
+            result *= x * x
+        if k & 8:
+            result = (x * x) * (x * x)
     else:
         result = general_power(x, exponent)
     return result
