@@ -227,22 +227,41 @@ def test_a_mask_without_any_probability_is_empty(elements: int) -> None:
     assert torch.equal(gradient, torch.zeros_like(logits))
 
 
-@pytest.mark.parametrize("backend", AVAILABLE["cpu"])
-@pytest.mark.parametrize(
-    "loss", [detloss.cross_entropy_loss, detloss.softmax_focal_loss], ids=lambda loss: loss.__name__
+softmax_losses = pytest.mark.parametrize(
+    "softmax_loss", [detloss.cross_entropy_loss, detloss.softmax_focal_loss], ids=lambda each: each.__name__
 )
+
+
+@softmax_losses
 @pytest.mark.parametrize("given", ["class_weight", "weight"])
-def test_a_loss_beyond_the_largest_float_is_finite_with_a_small_weight(
-    given: str, loss: Callable, backend: str
-) -> None:
+def test_a_loss_beyond_the_largest_float_is_finite_with_a_small_weight(given: str, softmax_loss: Callable) -> None:
     logits = torch.tensor([[3e38, -3e38], [3e38, -3e38]], requires_grad=True)  # a surprise of 6e38
     share = {given: torch.tensor([0.0, 0.125])}
-    with detloss.use_backend(backend):
-        value = loss(logits, torch.tensor([0, 1]), reduction="none", **share)
-        total = loss(logits, torch.tensor([0, 1]), reduction="sum", **share)
+    value = softmax_loss(logits, torch.tensor([0, 1]), reduction="none", **share)
+    total = softmax_loss(logits, torch.tensor([0, 1]), reduction="sum", **share)
     assert value.dtype == total.dtype == torch.float32
     expected = 2.0 * 0.125 * logits[0, 0].item()
     assert value.tolist() == [0.0, pytest.approx(expected, rel=1e-6)]
     assert total.item() == pytest.approx(expected, rel=1e-6)
     (gradients,) = torch.autograd.grad(total, logits)
     assert gradients.tolist() == [[0.0, 0.0], [0.125, -0.125]]
+
+
+@pytest.mark.parametrize("weight", [None, 4.0])
+@pytest.mark.parametrize(
+    ("softmax_loss", "target"),
+    [
+        (detloss.cross_entropy_loss, torch.tensor([1, 0, 0, 0, 0])),
+        (detloss.cross_entropy_loss, torch.eye(2)[[1, 0, 0, 0, 0]]),
+        (detloss.softmax_focal_loss, torch.tensor([1, 0, 0, 0, 0])),
+    ],
+    ids=["index", "soft target", "focal"],
+)
+def test_a_mean_over_a_loss_beyond_the_largest_float_is_finite(
+    softmax_loss: Callable, target: torch.Tensor, weight: float | None
+) -> None:
+    logits = torch.tensor([[3e38, -3e38], *[[3e38, 0.0]] * 4], requires_grad=True)  # only the first row has a loss
+    mean, factor = softmax_loss(logits, target, weight=weight, normalizer=40.0), (weight or 1.0) / 40.0
+    assert mean.item() == pytest.approx(2.0 * factor * logits[0, 0].item(), rel=1e-6)
+    (gradient,) = torch.autograd.grad(mean, logits)
+    assert gradient[0].tolist() == pytest.approx([factor, -factor], rel=1e-6)

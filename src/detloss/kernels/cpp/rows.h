@@ -45,6 +45,7 @@ struct RowBlock {
     bool ignores;
     int64_t ignore_index;
     S factor;  // of the derivatives: 1 / divisor
+    double* beyond;  // the sum of losses above the largest float; null if rows are not summed
     double label_smoothing;
     Flag* out_of_range;
     bool has_class(int64_t row) const { return classes_of_rows[row] >= 0 && classes_of_rows[row] < classes; }
@@ -247,8 +248,10 @@ void weigh_row(const RowBlock<S>& block, int64_t row, Top<S> top, S others) {
     const S weight = ignored ? S(0) : block.weight ? block.weight[row] : S(1);
     S& value = block.value[row];
     if constexpr (std::is_same_v<S, float>)
-        if (std::isinf(value) && weight != S(0)) {
-            value = S(weight * wide_value<Formula, kind>(block, row, top, others));
+        if (std::isinf(weight * value)) {
+            const double wide = weight * wide_value<Formula, kind>(block, row, top, others);
+            value = block.beyond ? S(0) : S(wide);
+            if (block.beyond) *block.beyond += wide;
             return;
         }
     value = weight == S(0) ? S(0) : weight * value;
@@ -324,7 +327,9 @@ Status rows(const RowTask& row_task, ParallelFor parallel_for, void (*row_block)
         const int64_t numbers = std::max(count * pitch, block_numbers);
         const Buffer<S> buffer((row_task.kind == adjusted_rows ? 9 : 5) * numbers);
         S row_buffers[3][block_numbers];
+        double beyond = 0.0;
         RowBlock<S> block{};
+        block.beyond = task.reduction ? &beyond : nullptr;
         block.rows = count, block.classes = classes, block.pitch = pitch;
         block.logits = staged_rows(task.pred, begin, count, classes, pitch, buffer.numbers);
         if (row_task.kind == rows_of_bins) block.values = staged(task.target, begin, count, row_buffers[2]);
@@ -354,7 +359,7 @@ Status rows(const RowTask& row_task, ParallelFor parallel_for, void (*row_block)
         for (const auto& [base, from] : {std::pair{task.d_pred, block.d_pred}, std::pair{task.d_target, block.d_target}})
             for (int64_t row = 0; padded && base && row < count; ++row)
                 std::copy_n(from + row * pitch, classes, static_cast<S*>(base) + (begin + row) * classes);
-        return task.reduction ? total_of(block.value, count) : 0.0;
+        return task.reduction ? total_of(block.value, count) + beyond : 0.0;
     };
     store_total<S>(task, over_blocks(task.entries, rows_in_block, parallel_for, work), divisor);
     return out_of_range.is_set() ? class_out_of_range : done;

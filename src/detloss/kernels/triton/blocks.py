@@ -91,7 +91,7 @@ def sum_of(sums, programs):
     for start in range(0, programs, SUM_BLOCK):
         program = start + tl.arange(0, SUM_BLOCK)
         each = tl.load(sums + program, mask=program < programs, other=0.0, cache_modifier=".cg")
-        total += each.to(tl.float64)
+        total += each
     return tl.sum(total)
 
 
@@ -107,7 +107,7 @@ def reduce(partial, value, sums, arrivals, divisor, mean: tl.constexpr):
     """Store the reduced loss: the only program does, or the last program to arrive."""
     own = tl.sum(partial)
     if arrivals is None:
-        finish(own.to(tl.float64), value, divisor, mean)
+        finish(own, value, divisor, mean)
     else:
         programs = tl.num_programs(0)
         tl.store(sums + tl.program_id(0), own)

@@ -128,7 +128,7 @@ def pairs(
     are exchanged, else 0.
     """
     total = number(divisor, divisors, dtype)
-    lanes, partial = tl.arange(0, block), tl.zeros((block,), dtype)
+    lanes, partial = tl.arange(0, block), tl.zeros((block,), tl.float64)
     for step in range(0, steps):
         start = (tl.program_id(0).to(tl.int64) * steps + step) * block
         at, inside = start + lanes, lanes < count - start

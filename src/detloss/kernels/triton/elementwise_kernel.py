@@ -58,7 +58,7 @@ def elements(
     """Losses and derivatives of elements; a parameter in memory has strides of rows and columns."""
     total = divisor_of(divisor, divisors, counters, columns, dtype)
     keep, spread = number(keep, None, dtype), number(spread, None, dtype)
-    lanes, partial = tl.arange(0, block), tl.zeros((block,), dtype)
+    lanes, partial = tl.arange(0, block), tl.zeros((block,), tl.float64)
     for step in range(0, steps):
         start = (tl.program_id(0).to(tl.int64) * steps + step) * block
         at, inside = start + lanes, lanes < count - start

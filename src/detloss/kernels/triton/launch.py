@@ -65,7 +65,7 @@ def evaluate(call: Call, needs_pred_gradient: bool, needs_target_gradient: bool)
     d_target = pred.new_empty(pred.shape, dtype=dtype) if needs_target_gradient else None
     sums = arrivals = counts = None
     if reduced and programs > 1:
-        sums, arrivals = pred.new_empty(programs, dtype=dtype), pred.new_empty((), dtype=torch.int32)
+        sums, arrivals = pred.new_empty(programs, dtype=torch.float64), pred.new_empty((), dtype=torch.int32)
     counters = min(COUNTERS.value, triton.cdiv(target.numel(), SCALE_BLOCK))
     divisor = scalar(float(count) if call.normalizer is None else call.normalizer, pred)
     if mean and call.normalizer is None and arguments.get("ignore_index") is not None:

@@ -47,9 +47,11 @@ def probabilities(logits, low, top, top_low, rest, is_top, adjusted: tl.constexp
 
 @triton.jit
 def weighted_nll(class_share, nll_loss, logits, top):
-    """A class weight times -log p; if -log p overflows, it is the difference of the logits, computed in halves."""
-    below = 2.0 * (class_share * (0.5 * top - 0.5 * logits))
-    return tl.where((nll_loss == INFINITY) & (class_share != 0.0), below, weighted(class_share, nll_loss))
+    """A class weight times -log p in float64; if -log p overflows, it is the difference of the logits, in halves."""
+    half = 0.5 * top.to(tl.float64) - 0.5 * logits.to(tl.float64)
+    below = 2.0 * (class_share.to(tl.float64) * half)
+    exact = weighted(class_share, nll_loss).to(tl.float64)
+    return tl.where((nll_loss == INFINITY) & (class_share != 0.0), below, exact)
 
 
 @triton.jit

@@ -75,7 +75,7 @@ def masks(
     total = divisor_of(divisor, divisors, None, 1, dtype)
     alpha, beta = number(first, parameters[0], dtype), number(second, parameters[1], dtype)
     lanes, columns_of_tile = tl.arange(0, block), tl.arange(0, tile)[None, :]
-    partial = tl.zeros((block,), dtype)
+    partial = tl.zeros((block,), tl.float64)
     for step in range(0, steps):
         start = (tl.program_id(0).to(tl.int64) * steps + step) * block
         corner = start * elements  # only offsets of whole blocks have 64 bits

@@ -94,7 +94,7 @@ def rows(
     options = (number(second, parameters[1], dtype), number(third, parameters[2], dtype))[:arity]
     lanes, columns_of_tile = tl.arange(0, block), tl.arange(0, tile)[None, :]
     at, end = lanes[:, None] * classes, tile if whole else classes
-    partial = tl.zeros((block,), dtype)
+    partial = tl.zeros((block,), tl.float64)  # one loss may exceed float32, but not the weighted or mean loss
     for step in range(0, steps):
         start = (tl.program_id(0).to(tl.int64) * steps + step) * block
         corner = start * classes  # only offsets of whole blocks have 64 bits
@@ -209,7 +209,7 @@ def rows(
                     slope = tl.where(factor[:, None] == 0.0, 0.0, slope)
                     tl.store(d_pred + corner + (at + column), slope, mask=inside_rows & (column < classes))
         else:
-            loss, d_row = tl.zeros((block,), dtype), tl.zeros((block,), dtype)
+            loss, d_row = tl.zeros((block,), tl.float64), tl.zeros((block,), dtype)
             for second_pass in tl.static_range(2):  # over the row: first sums, then derivatives
                 for begin in range(0, end, tile):
                     column = begin + columns_of_tile
