@@ -11,7 +11,7 @@ from docutils.utils.math import MathError
 
 import detloss
 from detloss.catalog import MODIFIERS, Kind
-from detloss.experiments.loss_names import BOX_LOSSES, loss_named
+from detloss.loss_names import BOX_LOSSES, loss_named
 from docs.extension import interval_plots
 from docs.extension.compositions_page import code, page
 from docs.extension.docstring_parts import has_formula

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 import detloss
+from detloss.auditing.oracle import exact_masks as masks
+from detloss.auditing.oracle.ulp import derivative_error, value_error
 from detloss.kernels import AVAILABLE
-from tests.oracle import masks
-from tests.oracle.ulp import derivative_error, value_error
 
 
 @pytest.fixture(autouse=True, params=AVAILABLE["cpu"])

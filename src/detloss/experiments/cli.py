@@ -21,10 +21,10 @@ from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
 from detloss.experiments.comparison.launch import CLUSTERS
 from detloss.experiments.comparison.plan import MATTERS, ComparisonSettings, Pair, Plan, default_seeds
-from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 from detloss.experiments.losses_command import losses_command
 from detloss.experiments.simulation.simulate_command import simulate
 from detloss.experiments.tuning.tune_command import tune
+from detloss.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 
 if TYPE_CHECKING:
     from detloss.experiments.comparison.output import Folder

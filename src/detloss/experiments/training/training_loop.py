@@ -14,7 +14,6 @@ from torch import nn
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.data.training_folds import search_dataset
-from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
 from detloss.experiments.training.batches import same_size_batches, to_network, training_batches
 from detloss.experiments.training.checkpoints import Checkpoint
 from detloss.experiments.training.detector_interface import Detector
@@ -23,6 +22,7 @@ from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Prediction, evaluate
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
 from detloss.experiments.training.snapshots import Snapshot, SnapshotSchedule, evenly_spaced, highest_scoring
+from detloss.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
 from detloss.types import Precision
 
 # The same settings for all losses, so that a comparison compares nothing else.

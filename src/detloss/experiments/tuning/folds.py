@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.data.training_folds import fold_dataset
-from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import OnProgress, train_and_evaluate
@@ -14,6 +13,7 @@ from detloss.experiments.tuning.search_space import (
     described,
     with_settings,
 )
+from detloss.loss_names import loss_named
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ from typing import Any
 
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, LossNameError, loss_named
 from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import PRECISIONS
@@ -25,6 +24,7 @@ from detloss.experiments.tuning.search_space import (
     TuningError,
     parameters_over,
 )
+from detloss.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, LossNameError, loss_named
 
 POLL_SECONDS = 1.0
 
