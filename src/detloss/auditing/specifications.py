@@ -24,10 +24,10 @@ from detloss.auditing.oracle.defined_boxes import (
     of_gaussians,
     of_side_differences,
 )
-from detloss.catalog import LOSSES, Kind, Loss
+from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 
 Options = Mapping[str, Any]
-CATALOG = {loss.name: loss for loss in LOSSES}
+CATALOG = {loss.name: loss for loss in (*LOSSES, *ROTATED_LOSSES)}
 PER_ROW = (Kind.BOX, Kind.ROTATED, Kind.SOFTMAX, Kind.DISTRIBUTION, Kind.MASK)
 """Kinds of losses with one value per row, not per element."""
 

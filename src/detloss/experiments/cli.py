@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 import detloss
+from detloss.auditing.audit_command import audit_command
 from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
 from detloss.experiments.comparison.launch import CLUSTERS
@@ -370,6 +371,7 @@ def show_losses(losses: tuple[Loss, ...], rotated: bool, out: Path | None) -> No
     click.echo(f"plot: {path}")
 
 
+main.add_command(audit_command)
 main.add_command(losses_command)
 main.add_command(simulate)
 main.add_command(tune)

@@ -40,7 +40,7 @@ def held(value: Any) -> Any:
 
 
 _exchanged: set[str] = set()
-_named: set[str] = set()
+_named: dict[str, bool] = {}
 
 
 @contextmanager
@@ -55,15 +55,15 @@ def exchanged(names: Iterable[str]) -> Iterator[None]:
 
 def named(value: Any, name: str, *, constant: bool = True) -> Any:
     """A factor that the paper holds constant, or not, and implementations may treat otherwise."""
-    _named.add(name)
+    _named[name] = constant
     return held(value) if constant != (name in _exchanged) else value
 
 
-def factors(function: Callable[..., Any], *arguments: Any, **options: Any) -> list[str]:
-    """The names of the factors of a loss."""
+@contextmanager
+def recorded() -> Iterator[dict[str, bool]]:
+    """The factors in the evaluations within the context, and whether the paper holds them constant."""
     _named.clear()
-    function(*arguments, **options)
-    return sorted(_named)
+    yield _named
 
 
 def definition(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,192 @@
+"""The command ``audit``: any implementation of a loss against its definition."""
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from detloss.loss_names import ALL_LOSSES, value_of
+
+if TYPE_CHECKING:
+    from detloss.auditing.known_peers import Peer
+    from detloss.auditing.report import Report
+
+PROCESSES = 2
+FORMATS = ("xyxy", "xywh", "cxcywh", "ltrb", "rotated")
+DISTRIBUTIONS = {"segmentation_models_pytorch": "segmentation-models-pytorch"}
+"""Names of packages on PyPI that differ from those of their modules."""
+
+
+@click.command("audit", short_help="Check any implementation of a loss.")
+@click.argument("target", required=False)
+@click.option("--as", "like", metavar="NAME", help="The loss that it is, with any prefixes: ciou, inner-siou, focal.")
+@click.option("--with", "settings", metavar="A=B,...", default="", help="Options of the loss, as in gamma=2,alpha=.25.")
+@click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="xyxy", show_default=True, help="Format of boxes."
+)
+@click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the findings to a file.")
+@click.option("--peers", "all_peers", is_flag=True, help="Check the known losses of all installed libraries.")
+@click.pass_context
+def audit_command(
+    ctx: click.Context,
+    target: str | None,
+    like: str | None,
+    settings: str,
+    form: str,
+    file: Path | None,
+    all_peers: bool,
+) -> None:
+    """Compare TARGET, a function of your code or of another library, with the exact definition of its loss.
+
+    TARGET is MODULE:FUNCTION, called as f(pred, target), with reduction="none" where it takes that; modules in the
+    current folder are found. Losses of detloss, also by their names, and those of known libraries need no --as.
+
+    The exit status is 1 if a promise is broken.
+    """
+    from rich.console import Console
+
+    console = Console()
+    if all_peers == (target is not None):
+        raise click.UsageError(
+            "TARGET: expected MODULE:FUNCTION or --peers, got " + ("both" if all_peers else "neither")
+        )
+    if target is None:
+        found = list(peer_reports(console))
+        print_peers(console, found)
+        text = "[" + ",\n".join(report.to_json() for _, report in found) + "]"
+        broken = any(report.broken for _, report in found)
+    else:
+        report = report_of(target, like, options_in(settings), form)
+        report.print(console)
+        text, broken = report.to_json(), bool(report.broken)
+    if file is not None:
+        try:
+            file.write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise click.ClickException(f"--json: {error}") from error
+    ctx.exit(int(broken))
+
+
+def report_of(target: str, like: str | None, options: dict[str, Any], form: str) -> "Report":
+    """The report of a function by its name.
+
+    Raises:
+        click.UsageError: There is no such function, loss, format or option.
+    """
+    from detloss.auditing.auditor import audit, audit_loss, audit_peer
+    from detloss.auditing.known_peers import PEERS
+
+    try:
+        peer = next((peer for peer in PEERS if peer.name == target and like in (None, peer.like)), None)
+        if peer is not None and peer.is_installed:
+            return audit_peer(peer, options)
+        if ":" not in target or loss_is_named(target):
+            return audit_loss(target, like or target, options, form)
+        return audit(function_named(target), like, format=form, options=options)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def loss_is_named(target: str) -> bool:
+    """Whether a target with colons is the name of a loss with options."""
+    return target.lower().partition(":")[0].rpartition("-")[2] in ALL_LOSSES
+
+
+def function_named(target: str) -> Callable[..., Any]:
+    """The function MODULE:FUNCTION, whose module may lie in the current folder.
+
+    Raises:
+        click.UsageError: The module cannot be imported, or has no such function.
+    """
+    path, _, name = target.partition(":")
+    sys.path.insert(0, os.getcwd())
+    try:
+        found: Any = importlib.import_module(path)
+    except Exception as error:
+        raise click.UsageError(f"TARGET: expected a module, got {path!r}: {type(error).__name__}: {error}") from error
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if not callable(found):
+        raise click.UsageError(f"TARGET: expected a function of {path}, got {name!r}")
+    function: Callable[..., Any] = found
+    return function
+
+
+def options_in(settings: str) -> dict[str, Any]:
+    """The options A=B,....
+
+    Raises:
+        click.UsageError: An option has no value.
+    """
+    options = {}
+    for setting in filter(None, settings.split(",")):
+        name, equals, value = (part.strip() for part in setting.partition("="))
+        if not equals or not value:
+            raise click.UsageError(f"--with: expected A=B, got {setting!r}")
+        options[name] = value_of(value)
+    return options
+
+
+def peer_reports(console: Any) -> Iterator[tuple["Peer", "Report"]]:
+    """The reports of all installed peers, in two processes."""
+    from detloss.auditing.known_peers import PEERS
+
+    installed = [peer for peer in PEERS if peer.is_installed]
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        for peer, report in zip(installed, pool.map(peer_report, installed)):
+            if report is None:
+                console.print(f"{peer.name}: not in the installed version", markup=False, highlight=False)
+            else:
+                yield peer, report
+
+
+def peer_report(peer: "Peer") -> "Report | None":
+    """The report of a peer, or None if the installed version does not have it."""
+    import torch
+
+    from detloss.auditing.auditor import audit_peer
+
+    torch.set_num_threads(1)
+    try:
+        return audit_peer(peer)
+    except (ImportError, AttributeError):
+        return None
+
+
+def rows_of_peers(found: list[tuple["Peer", "Report"]]) -> Iterator[tuple[str, ...]]:
+    """Library with version, loss, definition, broken of checked promises, and the broken promises."""
+    for peer, report in found:
+        promises = dict.fromkeys(finding.promise for finding in report.findings if not finding.holds)
+        library = f"{peer.library} {version_of(peer.library)}".replace("_", "-")
+        yield (
+            library,
+            peer.name.partition(":")[2],
+            peer.like,
+            f"{report.broken} of {report.checked}",
+            ", ".join(promises),
+        )
+
+
+def version_of(library: str) -> str:
+    """The installed version of a library."""
+    try:
+        return version(DISTRIBUTIONS.get(library, library)).partition("+")[0]
+    except PackageNotFoundError:
+        return ""
+
+
+def print_peers(console: Any, found: list[tuple["Peer", "Report"]]) -> None:
+    """The table of all peers."""
+    from rich.table import Table
+
+    table = Table("library", "function", "as", "promises broken", "broken promises")
+    for row in rows_of_peers(found):
+        table.add_row(*row)
+    console.print(table)

@@ -1,0 +1,165 @@
+"""Audit of functions that fail, of other definitions, and the form of the report."""
+
+import json
+import time
+
+import pytest
+import torch
+from torch import Tensor
+
+import detloss
+from detloss.auditing import subject
+from detloss.auditing.accuracy import RUNS
+from detloss.auditing.known_peers import PEERS, peer_of
+from detloss.auditing.report import Finding
+from detloss.auditing.row_errors import FINITE, ZERO
+from tests.support.faulty_losses import boxes, plain_giou
+
+KEYS = ["promise", "dtype", "holds", "worst_ulps", "pred", "target", "expected", "got"]
+
+
+def finding_of(report: object, promise: str, dtype: str) -> Finding:
+    [found] = [each for each in report.findings if (each.promise, each.dtype) == (promise, dtype)]
+    return found
+
+
+def giou_with_eps(pred: Tensor, target: Tensor) -> Tensor:
+    return boxes(penalty="giou", eps_of_area=1e-7)(pred, target)
+
+
+@pytest.fixture(scope="module")
+def report() -> object:
+    return detloss.audit(giou_with_eps, "giou")
+
+
+def test_the_keys_of_the_json(report) -> None:
+    found = json.loads(report.to_json())
+    assert list(found) == ["target", "like", "dtypes", "findings", "broken", "checked"]
+    assert (found["like"], found["dtypes"]) == ("giou", ["float64", "float32", "bfloat16", "float16"])
+    assert all(list(finding) == KEYS for finding in found["findings"])
+    assert found["broken"] == sum(not finding["holds"] for finding in found["findings"]) > 0
+    assert found["checked"] == len(found["findings"])
+
+
+def test_an_example_is_small_and_is_reproduced(report, capsys) -> None:
+    found = finding_of(report, ZERO, "float32")
+    assert (found.holds, found.expected, found.pred) == (False, "0.0", found.target)
+    lines = found.reproduction.splitlines()
+    assert len(lines) == 3
+    assert all(len(f"{number:g}") <= 10 for number in found.pred)
+    exec("\n".join(lines), {})
+    assert f"{float(found.got):.4f}" in capsys.readouterr().out
+
+
+def test_the_printed_report(report) -> None:
+    text = str(report)
+    assert f"{report.broken} of {report.checked} promises broken" in text
+    assert "import torch; from tests.auditing.test_audit import giou_with_eps" in text
+
+
+def hangs(pred: Tensor, target: Tensor) -> Tensor:
+    while True:
+        time.sleep(0.01)
+
+
+def raises(pred: Tensor, target: Tensor) -> Tensor:
+    raise RuntimeError("no such thing")
+
+
+def exits(pred: Tensor, target: Tensor) -> Tensor:
+    raise SystemExit(3)
+
+
+def returns_text(pred: Tensor, target: Tensor) -> str:
+    return "loss"
+
+
+@pytest.mark.parametrize(
+    ("function", "got"),
+    [
+        (raises, "RuntimeError: no such thing"),
+        (exits, "SystemExit: 3"),
+        (returns_text, "TypeError: expected a tensor, got str"),
+    ],
+)
+def test_a_function_that_fails_has_findings(function, got: str) -> None:
+    report = detloss.audit(function, "l1")
+    assert report.broken == report.checked
+    assert finding_of(report, RUNS, "float32").got == got
+
+
+def test_a_function_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "SECONDS", 0.3)
+    start = time.monotonic()
+    report = detloss.audit(hangs, "l1")
+    assert time.monotonic() - start < 10
+    assert report.broken == report.checked >= 1
+    assert all("did not return" in finding.got for finding in report.findings)
+
+
+def similarity(pred: Tensor, target: Tensor) -> Tensor:
+    return 1 - plain_giou(pred, target)
+
+
+def of_distances(pred: Tensor, target: Tensor) -> Tensor:
+    signs = torch.tensor([-1, -1, 1, 1])
+    return plain_giou(signs * pred, signs * target)
+
+
+def with_threshold(pred: Tensor, target: Tensor) -> Tensor:
+    """CIoU of mmdet."""
+    iou = 1 - boxes()(pred, target)
+    diou = boxes(penalty="diou")(pred, target)
+    (w, h), (tw, th) = ((box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]) for box in (pred, target))
+    v = 4 / torch.pi**2 * (torch.atan2(tw, th) - torch.atan2(w, h)).square()
+    alpha = torch.where(iou >= 0.5, v / (1 - iou + v), 0.0)
+    return diou + alpha.detach() * v
+
+
+@pytest.mark.parametrize(
+    ("function", "like", "got"),
+    [
+        (similarity, "giou", "a similarity, 1 - loss"),
+        (of_distances, "giou", "boxes in the format ltrb"),
+        (with_threshold, "ciou", "alpha is 0 below an IoU of 0.5"),
+    ],
+)
+def test_another_definition_is_no_fault(function, like: str, got: str) -> None:
+    report = detloss.audit(function, like)
+    found = finding_of(report, "definition", "float64")
+    assert (found.holds, found.got) == (True, got)
+    assert finding_of(report, FINITE, "float64").dtype == "float64"
+
+
+def test_another_loss_is_a_fault() -> None:
+    found = finding_of(detloss.audit(plain_giou, "iou"), "definition", "float64")
+    assert (found.holds, found.expected, found.got) == (False, "iou", "the loss giou")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"like": "gious"}, "No such loss: 'gious'"),
+        ({"like": "giou", "format": "yxyx"}, "format: expected one of xyxy, xywh, cxcywh, ltrb, rotated, got 'yxyx'"),
+        ({"like": "focal", "options": {"beta": 1.0}}, "with: expected one of"),
+        ({"like": "wise-ciou"}, "like: expected a loss without a running mean"),
+        ({}, "like: expected a name of the catalog, got None"),
+    ],
+)
+def test_wrong_arguments(arguments, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        detloss.audit(plain_giou, **arguments)
+
+
+def test_known_functions_are_recognized() -> None:
+    assert peer_of(torch.nn.functional.mse_loss).like == "l2"
+    assert peer_of(plain_giou) is None
+    assert len({peer.name for peer in PEERS}) == len(PEERS)
+
+
+def test_audit_is_loaded_on_first_use() -> None:
+    import subprocess
+    import sys
+
+    program = "import sys, detloss; assert 'mpmath' not in sys.modules; detloss.audit; assert 'mpmath' in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
