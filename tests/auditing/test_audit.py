@@ -1,7 +1,11 @@
 """Audit of functions that fail, of other definitions, and the form of the report."""
 
 import json
+import subprocess
+import sys
+import textwrap
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,10 +15,14 @@ import detloss
 from detloss.auditing import subject
 from detloss.auditing.accuracy import RUNS
 from detloss.auditing.known_peers import PEERS, peer_of
+from detloss.auditing.reference import reference_named
 from detloss.auditing.report import Finding
 from detloss.auditing.row_errors import FINITE, ZERO
+from detloss.auditing.variants import factors, fitting
 from tests.support.faulty_losses import boxes, plain_giou
+from tests.support.loss_table import TABLE, Row
 
+DOCS = Path(__file__).parents[2] / "docs"
 KEYS = ["promise", "dtype", "holds", "worst_ulps", "pred", "target", "expected", "got"]
 
 
@@ -52,6 +60,7 @@ def test_an_example_is_small_and_is_reproduced(report, capsys) -> None:
 
 
 def test_the_printed_report(report) -> None:
+    pytest.importorskip("rich")
     text = str(report)
     assert f"{report.broken} of {report.checked} promises broken" in text
     assert "import torch; from tests.auditing.test_audit import giou_with_eps" in text
@@ -120,8 +129,8 @@ def with_threshold(pred: Tensor, target: Tensor) -> Tensor:
     ("function", "like", "got"),
     [
         (similarity, "giou", "a similarity, 1 - loss"),
-        (of_distances, "giou", "boxes in the format ltrb"),
-        (with_threshold, "ciou", "alpha is 0 below an IoU of 0.5"),
+        pytest.param(of_distances, "giou", "boxes in the format ltrb", marks=pytest.mark.exhaustive),
+        pytest.param(with_threshold, "ciou", "alpha is 0 below an IoU of 0.5", marks=pytest.mark.exhaustive),
     ],
 )
 def test_another_definition_is_no_fault(function, like: str, got: str) -> None:
@@ -129,6 +138,19 @@ def test_another_definition_is_no_fault(function, like: str, got: str) -> None:
     found = finding_of(report, "definition", "float64")
     assert (found.holds, found.got) == (True, got)
     assert finding_of(report, FINITE, "float64").dtype == "float64"
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_textbook_formulas_have_their_definition(row: Row) -> None:
+    if not row.index_target and row.of == "ce":
+        return  # the audit gives classes, not their probabilities
+    reference = reference_named(row.of or row.name, {**row.chosen})
+    called = subject.Subject(row.definition, {}, ("", ""), reference.by_element)
+    found, variant = fitting(called, reference, seed=1)
+    assert (found.holds, found.got) == (True, None)
+    assert variant is not None
+    constant = factors(variant, seed=1)
+    assert constant is None or constant.holds
 
 
 def test_another_loss_is_a_fault() -> None:
@@ -158,8 +180,21 @@ def test_known_functions_are_recognized() -> None:
 
 
 def test_audit_is_loaded_on_first_use() -> None:
-    import subprocess
-    import sys
-
     program = "import sys, detloss; assert 'mpmath' not in sys.modules; detloss.audit; assert 'mpmath' in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_finding_of_the_page_is_reproduced() -> None:
+    page = (DOCS / "audit.rst").read_text(encoding="utf-8")
+    code = page.partition(".. code-block:: python\n\n")[2].partition("\n\n")[0]
+    names: dict[str, object] = {"torch": torch}
+    exec(textwrap.dedent(code), names)
+    [pred] = [json.loads(line.split(maxsplit=1)[1]) for line in page.splitlines() if line.startswith("     pred ")]
+    row = torch.tensor([pred])
+    assert f"got       {names['giou'](row, row).item()}" in page
+
+
+def test_the_page_of_the_peers_has_all_of_them() -> None:
+    page = (DOCS / "peers.rst").read_text(encoding="utf-8")
+    rows = {row.split(" | ")[1] for row in page.splitlines() if row.count(" | ") == 4 and "header" not in row}
+    assert rows == {peer.name.partition(":")[2] for peer in PEERS if peer.library != "mmdet"}

@@ -101,11 +101,7 @@ def plain_giou(p: Tensor, t: Tensor) -> Tensor:
 
 
 def modifying(p: Tensor, t: Tensor) -> Tensor:
-    p[..., 2:] -= p[..., :2]
-    p[..., 2:] += p[..., :2]
-    t.mul_(1.0).clamp_(max=30.0)
-    p.clamp_(min=-30.0)
-    return plain_giou(p, t)
+    return plain_giou(p, t.clamp_(min=0.0))
 
 
 def in_half_precision(p: Tensor, t: Tensor) -> Tensor:
@@ -174,14 +170,16 @@ def logarithm_of_the_softmax(z: Tensor, t: Tensor) -> Tensor:
     return -z.softmax(-1).log().gather(-1, t[:, None])[:, 0]
 
 
-def wise(p: Tensor, t: Tensor) -> Tensor:
-    """The diagonal is not held constant."""
-    low, high = torch.maximum(p[:, :2], t[:, :2]), torch.minimum(p[:, 2:], t[:, 2:])
-    span = torch.maximum(p[:, 2:], t[:, 2:]) - torch.minimum(p[:, :2], t[:, :2])
-    rho = ((p[:, :2] + p[:, 2:] - t[:, :2] - t[:, 2:]) / 2).square().sum(1)
-    shared = (high - low).clamp(min=0).prod(1)
-    union = (p[:, 2:] - p[:, :2]).prod(1) + (t[:, 2:] - t[:, :2]).prod(1) - shared
-    return (rho / span.square().sum(1)).exp() * (1 - shared / union)
+def wise(*, constant: bool) -> Loss:
+    """WIoU with a squared diagonal that is constant in derivatives, or not."""
+
+    def loss(p: Tensor, t: Tensor) -> Tensor:
+        span = torch.maximum(p[:, 2:], t[:, 2:]) - torch.minimum(p[:, :2], t[:, :2])
+        rho = ((p[:, :2] + p[:, 2:] - t[:, :2] - t[:, 2:]) / 2).square().sum(1)
+        c2 = span.square().sum(1)
+        return (rho / (c2.detach() if constant else c2)).exp() * boxes()(p, t)
+
+    return loss
 
 
 def dice_with_smoothing(z: Tensor, t: Tensor) -> Tensor:
@@ -192,6 +190,32 @@ def dice_with_smoothing(z: Tensor, t: Tensor) -> Tensor:
 def dice_of_logits(z: Tensor, t: Tensor) -> Tensor:
     return 1 - 2 * (z * t).sum(-1) / (z.sum(-1) + t.sum(-1))
 
+
+def charbonnier(p: Tensor, t: Tensor) -> Tensor:
+    d2 = (p - t).square()
+    return d2 / ((d2 + 1).sqrt() + 1)
+
+
+def dice(z: Tensor, t: Tensor) -> Tensor:
+    p = z.sigmoid()
+    return 1 - 2 * (p * t).sum(-1) / (p.sum(-1) + t.sum(-1))
+
+
+CLEAN: dict[str, Loss] = {
+    "iou": boxes(),
+    "giou": plain_giou,
+    "diou": boxes(penalty="diou"),
+    "ciou": boxes(penalty="ciou"),
+    "wiou": wise(constant=True),
+    "l1": lambda p, t: (p - t).abs(),
+    "smooth_l1": lambda p, t: F.smooth_l1_loss(p, t, reduction="none"),
+    "charbonnier": charbonnier,
+    "focal": focal(),
+    "bce": lambda z, t: F.binary_cross_entropy_with_logits(z, t, reduction="none"),
+    "ce": lambda z, t: F.cross_entropy(z, t, reduction="none"),
+    "dice": dice,
+}
+"""The copies without a fault, by the name of the loss; they break promises of their own, such as that of flat boxes."""
 
 FAULTS = (
     Fault("sign of the penalty", "giou", boxes(penalty="giou", sign=-1.0)),
@@ -206,7 +230,7 @@ FAULTS = (
     Fault("width and height swapped", "ciou", boxes(penalty="ciou", swaps_sides=True)),
     Fault("alpha without IoU", "ciou", boxes(penalty="ciou", weight_without_iou=True)),
     Fault("v without 4 / pi^2", "ciou", boxes(penalty="ciou", factor=math.pi**2 / 4)),
-    Fault("c^2 of WIoU attached", "wiou", wise),
+    Fault("c^2 of WIoU attached", "wiou", wise(constant=False)),
     Fault("operand modified", "giou", modifying),
     Fault("float16 inside", "giou", in_half_precision),
     Fault("float32 inside for float64", "giou", in_single_precision),
@@ -230,5 +254,4 @@ FAULTS = (
     Fault("softmax over the rows", "ce", softmax_over_rows),
     Fault("logarithm of the softmax", "ce", logarithm_of_the_softmax),
     Fault("smoothing of 1", "dice", dice_with_smoothing),
-    Fault("logits without a sigmoid", "dice", dice_of_logits),
 )

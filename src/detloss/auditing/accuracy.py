@@ -1,5 +1,6 @@
 """Accuracy of a function on the battery: the promises on values and gradients, with the smallest counterexamples."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
@@ -22,10 +23,11 @@ Row = Any  # the numbers of an operand, nested as in the tensor
 
 @dataclass
 class Promise:
-    """A promise over all rows of a dtype: the largest error and the first row that breaks it."""
+    """A promise over all rows of a dtype: the largest error, and the row of the most ordinary size that breaks it."""
 
     worst: float = 0.0
     example: tuple[Case, Row, Row, RowError] | None = None
+    magnitude: float = math.inf
     rows: int = 0
 
 
@@ -85,8 +87,8 @@ class Examination:
                 if state is None:
                     continue
                 state.rows += 1
-                if error.is_broken and (state.example is None or error.ulps > state.worst):
-                    state.example = case, pred, target, error
+                if error.is_broken and (extremity := max(magnitude(pred), magnitude(target))) < state.magnitude:
+                    state.example, state.magnitude = (case, pred, target, error), extremity
                 state.worst = max(state.worst, error.ulps)
 
     def code(self, case: Case, pred: Row, target: Row) -> str:
@@ -145,6 +147,13 @@ class Examination:
 def operands(subject: Subject, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """The operands as the function takes them: elements are rows of one column."""
     return (pred.unsqueeze(-1), target.unsqueeze(-1)) if subject.by_element else (pred, target)
+
+
+def magnitude(row: Row) -> float:
+    """The distance of the numbers of a row from 1, in binary digits."""
+    if isinstance(row, list):
+        return max(map(magnitude, row))
+    return abs(math.log2(abs(row))) if row else 0.0
 
 
 def shuffled(cases: Iterator[Case], rng: Random) -> list[Case]:

@@ -65,7 +65,7 @@ class Peer:
 
 def boxes_of_ultralytics(like: str, variant: str, options: str, form: str = "xyxy") -> Peer:
     """A row of `bbox_iou`: training uses 1 - `bbox_iou`."""
-    expression = f"1.0 - bbox_iou(pred, target, {options})"
+    expression = f"1.0 - bbox_iou(pred, target, {options}).squeeze(-1)"
     return Peer("ultralytics.utils.metrics:bbox_iou", like, expression, form=form, variant=variant)
 
 
@@ -102,7 +102,7 @@ PEERS: tuple[Peer, ...] = (
     boxes_of_ultralytics("ciou", "CIoU", "xywh=False, CIoU=True"),
     boxes_of_ultralytics("ciou", "CIoU, xywh", "CIoU=True", "cxcywh"),
     Peer("ultralytics.utils.loss:FocalLoss", "focal", "FocalLoss(2.0, 0.25)(pred, target)", FOCAL),
-    Peer("ultralytics.utils.loss:DFLoss", "dfl", "DFLoss(reg_max=pred.shape[-1])(pred, target)"),
+    Peer("ultralytics.utils.loss:DFLoss", "dfl", "DFLoss(reg_max=pred.shape[-1])(pred, target[:, None])[:, 0]"),
     Peer(
         "kornia.losses:binary_focal_loss_with_logits",
         "focal",

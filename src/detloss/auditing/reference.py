@@ -41,10 +41,10 @@ DEFINITIONS: Mapping[str, Callable[..., Any]] = {
 """Definitions of the box losses whose exact results are computed in fractions."""
 
 
-def softmax_focal(logits: Sequence[float], target: int, gamma: float = 2.0) -> Exact:
+def softmax_focal(logits: Sequence[float], target: int, **options: Any) -> Exact:
     """Focal loss of a softmax by difference quotients."""
-    slopes = gradient(softmax_definitions.softmax_focal, list(logits), target, gamma=gamma)
-    value = softmax_definitions.softmax_focal(list(logits), target, gamma=gamma)
+    slopes = gradient(softmax_definitions.softmax_focal, list(logits), target, **options)
+    value = softmax_definitions.softmax_focal(list(logits), target, **options)
     return Exact(value, tuple(Derivative(slope, slope, slope) for slope in slopes))
 
 
@@ -123,7 +123,7 @@ class Reference:
         if self.is_rotated:
             drawn = rotated_cases(self.specification, rng, dtype)
         elif self.kind is Kind.BOX:
-            rows = 4 * ROWS if isinstance(self.specification.exact, Defined) else ROWS
+            rows = 2 * ROWS if isinstance(self.specification.exact, Defined) else ROWS
             drawn = battery.box_cases(rng, dtype, losses, {(self.form, self.dims): rows})
         else:
             drawn = GENERATORS[self.kind](rng, dtype, losses)

@@ -22,6 +22,10 @@ SECONDS_IN_ALL = 25.0
 Function = Callable[..., Any]
 
 
+class FailedCallError(Exception):
+    """A call that raised something that is not an `Exception`, such as `SystemExit`."""
+
+
 class TimeLimitError(Exception):
     """A call that did not return in time; its thread may still run, so the function is not called again."""
 
@@ -104,8 +108,10 @@ class Subject:
             self.has_hung = True
             raise TimeLimitError(f"did not return within {SECONDS:.0f} s")
         result, error = results[0]
-        if error is not None:
+        if isinstance(error, Exception):
             raise error
+        if error is not None:
+            raise FailedCallError(reason(error))
         return result
 
     def reproduction(self, pred: Tensor, target: Tensor) -> str:
@@ -133,9 +139,7 @@ class Subject:
                     return Outcome(problem=f"shape {tuple(values.shape)} for {len(pred)} rows")
             total = values.reshape(len(pred)).double().sum()
             found = self.guarded(lambda: torch.autograd.grad(total, leaf))[0]
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
+        except Exception as error:
             return Outcome(problem=reason(error))
         return Outcome(values.detach().reshape(len(pred)), found.reshape(len(pred), -1))
 
@@ -152,4 +156,6 @@ def accepts(function: Function, name: str) -> bool:
 def reason(error: BaseException) -> str:
     """An exception in one line."""
     text = " ".join(str(error).split())
+    if isinstance(error, FailedCallError):
+        return text
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
