@@ -28,7 +28,7 @@ tools.peers_page``.
 
 def main() -> None:
     """Audit everything that is installed, and write the page."""
-    found = list(peer_reports(Console()))
+    found = peer_reports(Console())
     broken, checked = (sum(getattr(report, name) for _, report in found) for name in ("broken", "checked"))
     summary = f"In all, {broken} of {checked} promises are broken."
     rows = "\n".join(f"   {' | '.join(row)}" for row in rows_of_peers(found))

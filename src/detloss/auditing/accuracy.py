@@ -19,6 +19,7 @@ from detloss.catalog import Kind
 
 RUNS = "returns a value per row"
 Row = Any  # the numbers of an operand, nested as in the tensor
+SIZES = (1.0, 0.1, 0.01, 1e-3, 1e-5, 1e-8, 100.0, 1e4)  # of boxes in examples
 
 
 @dataclass
@@ -107,7 +108,7 @@ class Examination:
 
     def finding(self, promise: str, dtype: str, state: Promise) -> Finding:
         """A promise with its counterexample, shrunk."""
-        worst = state.worst if promise in (VALUE, GRADIENT, ZERO) else None
+        worst = state.worst if promise in (VALUE, GRADIENT) else None
         if state.example is None:
             return Finding(promise, dtype, True, worst)
         case, pred, target, error = state.example
@@ -120,6 +121,7 @@ class Examination:
         best = pred, target, error
         for candidate in chain(
             [self.shrunk[promise]] if promise in self.shrunk else [],
+            self.rescaled(pred, target),
             ((rounded(pred, digits), rounded(target, digits)) for digits in (1, 2, 3, 4, 6)),
         ):
             if self.subject.seconds_left < 0:
@@ -130,6 +132,16 @@ class Examination:
                 break
         self.shrunk[promise] = best[:2]
         return best
+
+    def rescaled(self, pred: Row, target: Row) -> Iterator[tuple[Row, Row]]:
+        """Axis-aligned boxes of more ordinary sizes, in two digits."""
+        if self.reference.kind is not Kind.BOX or self.reference.is_rotated:
+            return
+        largest = max(map(abs, (*pred, *target)))
+        for size in SIZES:
+            if largest and abs(math.log2(size)) < abs(math.log2(largest)):
+                one, other = ([rounded(x / largest * size, 2) for x in row] for row in (pred, target))
+                yield one, other
 
     def breaks(self, promise: str, case: Case, pred: Row, target: Row) -> tuple[Row, Row, RowError] | None:
         """The row, as the dtype represents it, if it breaks the promise."""

@@ -4,7 +4,8 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from importlib.metadata import PackageNotFoundError, version
 from multiprocessing import get_context
 from pathlib import Path
@@ -58,7 +59,7 @@ def audit_command(
             "TARGET: expected MODULE:FUNCTION or --peers, got " + ("both" if all_peers else "neither")
         )
     if target is None:
-        found = list(peer_reports(console))
+        found = peer_reports(console)
         print_peers(console, found)
         text = "[" + ",\n".join(report.to_json() for _, report in found) + "]"
         broken = any(report.broken for _, report in found)
@@ -134,30 +135,39 @@ def options_in(settings: str) -> dict[str, Any]:
     return options
 
 
-def peer_reports(console: Any) -> Iterator[tuple["Peer", "Report"]]:
-    """The reports of all installed peers, in two processes."""
+def peer_reports(console: Any) -> list[tuple["Peer", "Report"]]:
+    """The reports of all installed peers: a process per library, two at a time."""
     from detloss.auditing.known_peers import PEERS
 
-    installed = [peer for peer in PEERS if peer.is_installed]
-    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        for peer, report in zip(installed, pool.map(peer_report, installed)):
-            if report is None:
-                console.print(f"{peer.name}: not in the installed version", markup=False, highlight=False)
-            else:
-                yield peer, report
+    libraries: dict[str, list[Peer]] = {}
+    for peer in PEERS:
+        if peer.is_installed:
+            libraries.setdefault(peer.library, []).append(peer)
+    with ThreadPoolExecutor(PROCESSES) as threads:
+        found = list(threads.map(reports_of_library, libraries.values()))
+    for library, reports in zip(libraries, found):
+        if isinstance(reports, str):
+            console.print(f"{library}: {reports}", markup=False, highlight=False)
+    return [pair for reports in found if not isinstance(reports, str) for pair in reports]
 
 
-def peer_report(peer: "Peer") -> "Report | None":
-    """The report of a peer, or None if the installed version does not have it."""
+def reports_of_library(peers: list["Peer"]) -> "list[tuple[Peer, Report]] | str":
+    """The reports of a library, in a process of its own, or the reason why there are none."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        try:
+            return list(zip(peers, pool.map(peer_report, peers)))
+        except (BrokenProcessPool, ImportError, AttributeError) as error:
+            return f"{type(error).__name__}: {error}"
+
+
+def peer_report(peer: "Peer") -> "Report":
+    """The report of a peer, on one thread."""
     import torch
 
     from detloss.auditing.auditor import audit_peer
 
     torch.set_num_threads(1)
-    try:
-        return audit_peer(peer)
-    except (ImportError, AttributeError):
-        return None
+    return audit_peer(peer)
 
 
 def rows_of_peers(found: list[tuple["Peer", "Report"]]) -> Iterator[tuple[str, ...]]:

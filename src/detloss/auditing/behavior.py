@@ -106,7 +106,8 @@ class Behavior:
     def operands(self, dtype: torch.dtype = torch.float32, count: int = 4) -> tuple[Tensor, Tensor]:
         """A few rows as the function takes them."""
         pred, target = self.pred[:count].to(dtype), self.target[:count]
-        return operands(self.subject, pred, target.to(dtype) if target.is_floating_point() else target)
+        target = target.to(dtype) if target.is_floating_point() else target
+        return operands(self.subject, pred.clone(), target.clone())  # the function may modify them
 
     def values(self, pred: Tensor, target: Tensor) -> Tensor:
         """The unreduced loss.

@@ -16,6 +16,9 @@ from detloss.auditing.oracle import exact_boxes as boxes
 from detloss.auditing.oracle.exact import ZERO, Derivative, Exact, all_finite, number, undefined
 
 
+MODIFIERS = ("power", "interval", "inner")  # options of every loss with an overlap
+
+
 def nothing(m: boxes.Measures) -> boxes.Part:
     """A base without overlap."""
     return boxes.Part(ZERO)
@@ -49,7 +52,8 @@ class Defined:
         maps = boxes.corner_map(form, dims)
         corners = [[number(edge) for edge in boxes.apply(maps, [Fraction(x) for x in row])] for row in (pred, target)]
         base = boxes.exact(self.base, pred, target, form)
-        terms = [ZERO] * dims if self.terms is None else self.terms(Pair(*corners), **options)
+        own = {name: value for name, value in options.items() if name not in MODIFIERS}
+        terms = [ZERO] * dims if self.terms is None else self.terms(Pair(*corners), **own)
         slopes = [
             by_entry(gradient(self.definition, *corners, by=k, **options), maps, own, terms)
             for k, own in enumerate((base.by_pred, base.by_target))
