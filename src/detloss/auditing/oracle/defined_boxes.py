@@ -15,7 +15,6 @@ from detloss.auditing.definitions.overlap_definitions import Pair, edge_offset
 from detloss.auditing.oracle import exact_boxes as boxes
 from detloss.auditing.oracle.exact import ZERO, Derivative, Exact, all_finite, number, undefined
 
-
 MODIFIERS = ("power", "interval", "inner")  # options of every loss with an overlap
 
 
