@@ -118,9 +118,9 @@ class Examination:
 
     def shrink(self, promise: str, case: Case, pred: Row, target: Row, error: RowError) -> tuple[Row, Row, RowError]:
         """The counterexample with as few digits as possible."""
-        best = pred, target, error
+        best, earlier = (pred, target, error), self.shrunk.get(promise)
         for candidate in chain(
-            [self.shrunk[promise]] if promise in self.shrunk else [],
+            [earlier] if earlier is not None and torch.tensor(earlier[0]).shape == torch.tensor(pred).shape else [],
             self.rescaled(pred, target),
             ((rounded(pred, digits), rounded(target, digits)) for digits in (1, 2, 3, 4, 6)),
         ):
