@@ -42,12 +42,13 @@ check: .venv/check  ## format, lint, types, generated files
 	$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy && $(BIN)/basedpyright
 	$(BIN)/python -m tools.print_formulas --check && $(BIN)/python -m tools.write_stubs --check
 
-print: .venv/check  ## write the generated files: formulas/ in C++ and Triton, and the stub of the package
+print: .venv/check  ## write the generated files: formulas/ in C++, Triton and JavaScript, and the stub of the package
 	$(BIN)/python -m tools.print_formulas && $(BIN)/python -m tools.write_stubs
 
 bench: .venv/test  ## every loss beside what its users call today: out/bench/bench.md
 	@echo "Measuring every loss, several minutes."
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks.explorer
 
 docs: .venv/docs  ## out/docs/index.html
 	@echo "Building out/docs/index.html, some minutes."

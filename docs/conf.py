@@ -19,6 +19,7 @@ extensions = [
     "extension.loss_pages",
     "extension.compositions_page",
     "extension.simulation_pictures",
+    "extension.explorer_page",
     "extension.shape_pictures",
     "extension.interval_plots",
     "extension.completeness",

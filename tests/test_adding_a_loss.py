@@ -129,6 +129,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.exhaustive
 def test_three_edits_add_a_box_loss_and_a_class_loss(copy: Path) -> None:
     package = copy / "src/detloss"
     edit(package / "formulas/penalties.py", "def complete_iou(", PENALTY)

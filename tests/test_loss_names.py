@@ -6,8 +6,16 @@ import pytest
 import torch
 
 import detloss
-from detloss.catalog import LOSSES, ROTATED_LOSSES
-from detloss.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES, LossNameError, loss_named, losses_named
+from detloss.catalog import LOSSES, ROTATED_LOSSES, Sizes
+from detloss.loss_names import (
+    ALL_LOSSES,
+    BOX_LOSSES,
+    CLASS_LOSSES,
+    LossNameError,
+    loss_named,
+    losses_named,
+    python_code,
+)
 
 
 @pytest.mark.parametrize("row", [*LOSSES, *ROTATED_LOSSES], ids=lambda row: row.name)
@@ -32,6 +40,27 @@ def test_options_follow_the_name(text: str, name: str, options: dict, title: str
     loss = loss_named(text)
     assert (loss.name, dict(loss.options), loss.title) == (name, options, title)
     assert loss_named(loss.name) == loss, "the name names the same loss again"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *BOX_LOSSES,
+        *CLASS_LOSSES,
+        "focal:gamma=1.5:alpha=none",
+        "giou:enclosing=hull",
+        "inner-focaler-siou:inner=0.8:interval=0.1/0.9",
+        "focal-ciou:gamma=0.7",
+        "wise-inner-giou:delta=2",
+    ],
+)
+def test_the_python_code_makes_the_loss(name: str) -> None:
+    loss = loss_named(name).with_sizes(Sizes(image=(64.0, 48.0), objects=9.0))
+    made = eval(python_code(loss), {"detloss": detloss, "counts": [3.0, 1.0, 9.0]})
+    expected = loss.build(**(loss.from_counts([3.0, 1.0, 9.0]) if loss.from_counts else {}))
+    assert type(made) is type(expected)
+    assert repr(made) == repr(expected)
+    assert repr(made.options()) == repr(expected.options())
 
 
 def test_options_reach_the_loss() -> None:
@@ -104,6 +133,16 @@ def test_wise_weights_follow_the_running_mean() -> None:
         relative = each / mean
         weight = relative / (3.0 * 1.9 ** (relative - 3.0))
         assert module(PRED, TARGET) == pytest.approx(weight * expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("name", ["focal-eiou", "wise-giou"])
+def test_focusing_weights_of_16_bit_boxes_are_computed_in_float32(name: str, dtype: torch.dtype) -> None:
+    pred, target = PRED.to(dtype), TARGET.to(dtype)
+    rounded = loss_named(name).build(reduction="none")(pred, target)
+    exact = loss_named(name).build(reduction="none")(pred.double(), target.double())
+    assert rounded.dtype == dtype
+    torch.testing.assert_close(rounded.double(), exact, rtol=0.51 * torch.finfo(dtype).eps, atol=0.0)
 
 
 def test_focusing_weights_multiply_the_given_weight_and_have_no_gradient() -> None:

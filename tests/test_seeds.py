@@ -77,6 +77,7 @@ print(fuzz({seeds}, {deadline}, ["-p", "xdist", "--numprocesses=1", *sys.argv[1:
 """
 
 
+@pytest.mark.exhaustive
 def test_fuzzing_uses_new_seeds_and_prints_how_to_reproduce_a_failure(project: Path) -> None:
     output = python(project, "-c", FUZZ.format(seeds=[6, 7], deadline="float('inf')")).stdout
     assert "unlucky" in output

@@ -1,4 +1,4 @@
-"""Generate the C++ and Triton code of the formulas: `python -m tools.print_formulas [--check]`."""
+"""Generate the C++, Triton and JavaScript code of the formulas: `python -m tools.print_formulas [--check]`."""
 
 import dataclasses
 import inspect
@@ -21,14 +21,14 @@ from detloss.formulas.mask_sums import mask_derivatives, mask_parts, raised_logi
 from detloss.formulas.measures import INNER, AxisMeasures, AxisSlopes, PairMeasures, Slopes, needs
 from detloss.formulas.modifiers import INNER_RATIO, Modified
 from detloss.geometry import FORMATS
-from tools import cpp_printer, triton_printer
+from tools import cpp_printer, javascript_printer, triton_printer
 from tools.trace import MEASURES, PARAMETERS, PLAIN_MEASURES, PLAIN_SLOPES, SLOPES, Program, traced
 
-KERNELS = Path(__file__).parents[1] / "src/detloss/kernels"
+PACKAGE = Path(__file__).parents[1] / "src/detloss"
 
 
 def programs() -> Iterator[Program]:
-    """Every formula that a loop of the fused kernels calls."""
+    """Every formula that a loop of the fused kernels or the explorer calls."""
     for formula in (*formulas.REGRESSION, *formulas.BINARY, *formulas.SOFTMAX):
         yield straight(formula)
     for formula in (raised_logit, mask_parts, mask_derivatives, *formulas.MASKS):
@@ -133,8 +133,9 @@ def geometry(dims: int, name: str, optional: frozenset[str]) -> Program:
 def files() -> dict[Path, str]:
     """The generated files and their text."""
     return {
-        KERNELS / "cpp/formulas.h": cpp_printer.header(programs()),
-        KERNELS / "triton/formulas.py": triton_printer.module(programs()),
+        PACKAGE / "kernels/cpp/formulas.h": cpp_printer.header(programs()),
+        PACKAGE / "kernels/triton/formulas.py": triton_printer.module(programs()),
+        PACKAGE / "explorer/modules/formulas.js": javascript_printer.module(programs()),
     }
 
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from detloss.boxes.overlap import iou
 from detloss.focus import WiseFocus, iou_focus
+from detloss.kernels.interface import at_least_float32
 from detloss.losses.boxes import iou_loss
 from detloss.losses.module import LossModule
 from detloss.types import Reduction
@@ -70,8 +71,9 @@ class FocusedLoss(nn.Module):
 
     def forward(self, pred: Tensor, target: Tensor, *, weight: Any = None, normalizer: Any = None) -> Tensor:
         """Call the loss with the product of the given weight and the focusing weights."""
-        with torch.no_grad():
-            factors = [focus(self.loss, pred, target) for focus in self.focuses]
+        with torch.no_grad():  # in float32 at least: a rounded weight has a larger error than the loss
+            boxes = at_least_float32(pred), at_least_float32(target)
+            factors = [focus(self.loss, *boxes) for focus in self.focuses]
         for factor in factors:
             weight = factor if weight is None else weight * factor
         value: Tensor = self.loss(pred, target, weight=weight, normalizer=normalizer)

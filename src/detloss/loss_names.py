@@ -163,25 +163,39 @@ def options_of(loss: Loss) -> dict[str, Any]:
     }
 
 
+def python_code(loss: Loss) -> str:
+    """Write Python code that constructs a loss; `counts` are the numbers of elements of the classes.
+
+    Example:
+        >>> python_code(loss_named("inner-giou"))
+        'detloss.GeneralizedIoULoss(overlap=detloss.Overlap(power=1.0, interval=(0.0, 1.0), inner=0.7))'
+    """
+    given = written_arguments({**loss.options, **loss.overlap_options})
+    if loss.from_counts is not None:
+        given += ", " * bool(given) + "class_weight=detloss.class_weight_from_counts(counts)"
+    code = f"detloss.{loss.module.__name__}({given})".replace("=Overlap", "=detloss.Overlap")
+    focuses = [
+        f"detloss.focused_loss.{type(one.focus(**one.options)).__name__}({written_arguments(one.options)})"
+        for one in loss.modifiers
+        if one.focus is not None
+    ]
+    return f"detloss.focused_loss.FocusedLoss({code}, [{', '.join(focuses)}])" if focuses else code
+
+
+def written_arguments(options: Mapping[str, Any]) -> str:
+    """Write options as the arguments of a call."""
+    return ", ".join(f"{name}={value!r}" for name, value in options.items())
+
+
 def value_of(text: str) -> float | int | bool | str | tuple[float | int, ...] | None:
     """Parse the value of an option."""
-    words = {"none": None, "true": True, "false": False}
-    if text in words:
-        return words[text]
-    numbers = [number_of(part) for part in text.split("/")]
-    if None in numbers:
-        return text
-    found = tuple(number for number in numbers if number is not None)
-    return found if len(found) > 1 else found[0]
-
-
-def number_of(text: str) -> float | int | None:
-    """Parse a number; None for other text."""
+    words: dict[str, bool | None] = {"none": None, "true": True, "false": False}
     try:
-        number = float(text)
+        numbers = tuple(map(float, text.split("/")))
     except ValueError:
-        return None
-    return int(number) if number.is_integer() else number
+        return words.get(text, text)
+    found = tuple(int(number) if number.is_integer() else number for number in numbers)
+    return found if len(found) > 1 else found[0]
 
 
 def written_value(value: object) -> str:

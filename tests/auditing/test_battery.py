@@ -8,13 +8,13 @@ from detloss.auditing.battery.cases import DTYPES, GROUPS
 from detloss.auditing.battery.measure import describe, failures
 from detloss.kernels import AVAILABLE
 from tests.support.battery_sample import sampled
-from tests.support.marks import quick_and_exhaustive
+from tests.support.marks import exhaustive_except, quick_and_exhaustive
 
 SHOWN = 20
 FRACTIONS = {
-    "boxes": 0.1,
-    "binary": 0.3,
-    "softmax": 0.1,
+    "boxes": 0.06,
+    "binary": 0.2,
+    "softmax": 0.07,
     "adjusted": 0.2,
     "distribution": 0.3,
     "regression": 1.0,
@@ -22,7 +22,7 @@ FRACTIONS = {
 }  # of the families of a group
 
 
-@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("dtype", exhaustive_except(DTYPES, lambda dtype: dtype != torch.float16), ids=str)
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("complete", quick_and_exhaustive(False, True))
 def test_error_bounds(group: str, dtype: torch.dtype, complete: bool, seed: int) -> None:

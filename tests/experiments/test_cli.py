@@ -92,10 +92,11 @@ def test_given_weights_replace_the_search(quick: None, tmp_path: Path) -> None:
     assert "plan: 3 trials of 3 steps: 3 pairs on 1 seed" in result.output
     weights = {record["box"]: (record["weight"], record["phase"]) for record in records_of(tmp_path)}
     assert weights == {"l2": (0.2, "compare"), "giou": (2.5, "compare"), "l1": (0.5, "compare")}
-    assert "difference from giou + focal" in (tmp_path / "report.html").read_text()
+    assert "Difference from giou + focal" in (tmp_path / "report.html").read_text()
     assert "one seed cannot separate a difference from chance" in result.output
 
 
+@pytest.mark.exhaustive
 def test_a_weight_may_be_that_of_one_pair(quick: None, tmp_path: Path) -> None:
     words = ("--box", "l2,giou", "--cls", "ce,bce", "--weights", "giou+ce = 4, giou=2.5", "--seeds", 1, "--steps", 3)
     result = detloss_command("compare", *words, "--jobs", 1, "--out", tmp_path)
@@ -193,7 +194,7 @@ def test_variants_of_a_loss_are_separate_pairs(quick: None, tmp_path: Path) -> N
         ("giou:enclosing=hull", "focal"): 2,
         ("giou:enclosing=hull", "focal:alpha=none:gamma=1.5"): 4,
     }
-    assert "difference from giou:enclosing=hull + focal:alpha=none:gamma=1.5" in (tmp_path / "report.html").read_text()
+    assert "Difference from giou:enclosing=hull + focal:alpha=none:gamma=1.5" in (tmp_path / "report.html").read_text()
     again = detloss_command("compare", *words)
     assert "finished earlier or by other processes: 4 of 4 trials" in again.output
     report = detloss_command("report", tmp_path)
@@ -215,6 +216,7 @@ def test_losses_are_checked_before_data_are_read(command: str, monkeypatch: pyte
     assert "got 'ce:label_smoothing=0.1'" in " ".join(result.output.split())
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("faster", "printed"), [(0.7, True), (0.9, False)])
 def test_bfloat16_is_named_where_it_helps(
     faster: float, printed: bool, quick: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -260,6 +262,7 @@ def test_results_are_overwritten_only_on_request(quick: None, tmp_path: Path) ->
     assert len(records_of(tmp_path)) == 1
 
 
+@pytest.mark.exhaustive
 def test_a_comparison_grows(quick: None, tmp_path: Path) -> None:
     words = ("compare", "--weights", "giou=1", "--steps", 3, "--jobs", 1, "--out", tmp_path)
     assert detloss_command(*words, "--box", "l1,giou", "--seeds", 2).exit_code == 0
@@ -303,7 +306,10 @@ def test_an_unavailable_database_is_an_error(quick: None, tmp_path: Path) -> Non
         (["--baseline", "giou+focal:gamma=1.5"], "expected one of the pairs smooth_l1+focal, giou+focal, got"),
         (["--box", "l1,l1"], "expected every loss once, got l1 and l1"),
         (["--box", ""], "No such loss: ''."),
-        (["--seeds", "0"], "--seeds"),
+        (["--seeds", "0"], "expected a number above 0 or auto, got '0'"),
+        (["--seeds", "many"], "expected a number above 0 or auto, got 'many'"),
+        (["--seeds", "auto", "--quick"], "expected 1 with --quick, got auto"),
+        (["--hours", "0"], "--hours"),
         (["--jobs", "-1"], "--jobs"),
         (["--devices-per-trial", "17"], "--devices-per-trial"),
         (["--precision", "float16"], "'float16' is not one of 'float32', 'bfloat16'"),

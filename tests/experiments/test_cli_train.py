@@ -140,6 +140,13 @@ os.rename(sys.argv[1] + "/child.part", sys.argv[1] + "/child")
 time.sleep(600)
 """
 
+PROGRAM = """
+import signal
+from detloss.experiments.cli import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background inherits that it is ignored
+main()
+"""
+
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
@@ -147,8 +154,7 @@ def test_an_interrupted_comparison_leaves_no_process(tmp_path: Path, number: int
     (tmp_path / "script.py").write_text(SLOW)
     train = f"{sys.executable} -S {tmp_path / 'script.py'} {{out}}"
     words = ["compare", "--train", train, "--steps", "4", "--quick", "--jobs", "2", "--out", str(tmp_path / "out")]
-    program = "from detloss.experiments.cli import main; main()"
-    process = subprocess.Popen([sys.executable, "-c", program, *words], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM, *words], stderr=subprocess.PIPE, text=True)
     while len(found := list((tmp_path / "out").glob("trials/*/child"))) < 2:
         assert process.poll() is None
         time.sleep(0.05)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Loss
 from detloss.experiments import plot_loss
-from detloss.experiments.plot_box_loss import SQUARE_TARGET, box_loss, gradients
+from detloss.experiments.plot_box_loss import SQUARE_TARGET, box_loss, value_and_gradients
 from detloss.loss_names import loss_named, losses_named
 from tests.support.marks import exhaustive_except
 
@@ -164,6 +164,6 @@ def test_titles_have_a_formula_that_matplotlib_can_set(loss: Loss) -> None:
 def test_which_losses_have_a_gradient_for_disjoint_boxes(name: str, pulls: bool) -> None:
     loss, target = BY_NAME[name], SQUARE_TARGET
     away, level = torch.tensor([1.5], dtype=torch.float64), torch.zeros(1, dtype=torch.float64)
-    right, down = gradients(lambda x, y: box_loss(loss, target, target.boxes(x, y)), away, level)
+    _, right, down = value_and_gradients(lambda x, y: box_loss(loss, target, target.boxes(x, y)), away, level)
     assert (right.item() > 0) is pulls
     assert down.item() == 0

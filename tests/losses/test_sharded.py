@@ -138,6 +138,7 @@ SAID = [
 ]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_two_processes_equal_one(tmp_path: Path, seed: int) -> None:
     ranks = on_two_ranks(work, seed, folder=tmp_path)

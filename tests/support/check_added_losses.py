@@ -8,6 +8,7 @@ from click.testing import CliRunner
 import detloss
 from detloss import catalog
 from detloss.experiments.cli import main
+from detloss.explorer.losses import page_losses
 from docs.extension.loss_pages import page
 from tools.write_stubs import stub
 
@@ -71,9 +72,22 @@ def check_command_line() -> None:
         assert row.title in Path(f"{row.name}.svg").read_text(encoding="utf-8")
 
 
+def check_explorer() -> None:
+    """The interactive page has both losses, with the option and the parameters of one."""
+    records = {record["name"]: record for record in page_losses()}
+    formulas = Path("src/detloss/explorer/modules/formulas.js").read_text(encoding="utf-8")
+    for row in ROWS:
+        assert f"\n  {records[row.name]['formula']['name']}(" in formulas
+        assert records[row.name]["mathml"]
+    assert records["toy_diou"]["terms"] == 2
+    assert records["toy_poly"]["options"] == [{"name": "epsilon", "default": 1.0, "low": 0.0, "high": 4.0}]
+    assert [*records["toy_poly"]["formula"]["parameters"]] == [{"name": "epsilon", "default": 1.0}]
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     check_names()
     check_penalty()
     check_class_loss()
     check_command_line()
+    check_explorer()

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from detloss.experiments.comparison.bootstrap import Bootstrap
 from detloss.experiments.comparison.output import Folder
 from detloss.experiments.comparison.plan import ComparisonSettings, Pair, Plan
-from detloss.experiments.comparison.ranking import Bootstrap, rank
+from detloss.experiments.comparison.ranking import rank
 from detloss.experiments.comparison.report.page import write_page
 from detloss.experiments.comparison.runner import Comparison, Results, RunEvent
 from detloss.experiments.comparison.store import HEARTBEAT, TrialStore
@@ -60,6 +61,7 @@ def quick_trial(
     device: Device,
     on_progress: OnProgress | None = None,
     checkpoints: Path | None = None,
+    weights: Path | None = None,
 ) -> Outcome:
     """Train nothing; seed 13 raises, seed 99 kills its process."""
     assert device.name == "cpu" or device.name.startswith("cuda:")
@@ -81,6 +83,7 @@ def run_here(
     run_trial: None = None,
     in_process: bool = False,
     take: int | None = None,
+    hours: float | None = None,
 ) -> Iterator[RunEvent]:
     """`Comparison.run` with `quick_trial`, in this process."""
     dataset = load()

@@ -9,10 +9,9 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -21,10 +20,12 @@ from detloss.auditing.audit_command import audit_command
 from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
 from detloss.experiments.comparison.launch import CLUSTERS
-from detloss.experiments.comparison.plan import MATTERS, ComparisonSettings, Pair, Plan, default_seeds
+from detloss.experiments.comparison.plan import MATTERS, ROUNDS, ComparisonSettings, Pair, Plan, default_seeds
+from detloss.experiments.comparison.tracking import TRACKERS, tracker_named
 from detloss.experiments.losses_command import losses_command
 from detloss.experiments.simulation.simulate_command import simulate
 from detloss.experiments.tuning.tune_command import tune
+from detloss.explorer.explore_command import explore
 from detloss.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 
 if TYPE_CHECKING:
@@ -53,27 +54,6 @@ class RecordedCommand(click.Command):
             typed = [word.replace(storage, redacted(storage)) for word in typed]
         ctx.obj = shlex.join([*ctx.command_path.split(), *typed])
         return rest
-
-
-@contextmanager
-def reported_errors() -> Iterator[None]:
-    """Convert errors that users can correct to error messages."""
-    from detloss.experiments.comparison.launch import LaunchError
-    from detloss.experiments.comparison.output import FolderError
-    from detloss.experiments.comparison.shared_storage import StorageError
-    from detloss.experiments.console import printable
-    from detloss.experiments.data.dataset import DatasetError
-    from detloss.experiments.training.command import CommandError
-    from detloss.experiments.training.devices import DevicesError
-    from detloss.experiments.training.training_loop import DetectorError
-    from detloss.experiments.training.workers import WorkersError
-
-    try:
-        yield
-    except (CommandError, DetectorError, DevicesError, LaunchError) as error:
-        raise click.UsageError(f"--{error}") from error
-    except (OSError, DatasetError, FolderError, StorageError, WorkersError) as error:
-        raise click.ClickException(printable(str(error))) from error
 
 
 @click.group("detloss", context_settings={"help_option_names": ["-h", "--help"]})
@@ -107,9 +87,16 @@ def main() -> None:
 @cli_options.detector
 @click.option(
     "--seeds",
-    type=click.IntRange(min=1),
+    callback=lambda ctx, param, text: cli_options.seeds_named(text),
+    metavar="NUMBER|auto",
     show_default="5 for two pairs, else 3",
-    help="Number of seeds, each a trial of every pair.",
+    help="Number of seeds, each a trial of every pair; auto: rounds of "
+    f"{', '.join(map(str, ROUNDS))} seeds for the pairs that may be the best, until the comparison is decided.",
+)
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Time for the trials: none is started that would end later. The same command continues.",
 )
 @click.option("--first-seed", type=click.IntRange(min=0), default=0, help="First of the consecutive seeds.")
 @click.option("--steps", type=click.IntRange(min=1), default=1200, help="Training steps of every trial.")
@@ -147,12 +134,7 @@ def main() -> None:
 @cli_options.group
 @cli_options.augment
 @cli_options.cache
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("out/compare"),
-    help="Output folder; the same command continues an interrupted comparison.",
-)
+@cli_options.out("out/compare", "Output folder; the same command continues an interrupted comparison.")
 @cli_options.storage(
     "Trials are shared through it: postgresql://..., or FILE.log on a shared file system.  [default: SQLite in --out]"
 )
@@ -170,6 +152,11 @@ def main() -> None:
     metavar="NAME=VALUE,...",
     help="Parameters of the jobs: partition, time in minutes, gpus_per_node, cpus_per_task and others of sbatch.",
 )
+@click.option(
+    "--log",
+    type=click.Choice(list(TRACKERS)),
+    help="Log every trial that this process finishes, with its package: parameters, AP over the steps, final AP.",
+)
 @click.option("--overwrite", is_flag=True, help="Remove earlier results from the folder and the database.")
 @click.pass_context
 def compare(
@@ -178,7 +165,8 @@ def compare(
     boxes: tuple[Loss, ...],
     classes: tuple[Loss, ...],
     detector: str,
-    seeds: int | None,
+    seeds: int | Literal["auto"] | None,
+    hours: float | None,
     first_seed: int,
     steps: int,
     quick: bool,
@@ -202,6 +190,7 @@ def compare(
     launch: str | None,
     agents: int,
     slurm: Mapping[str, str],
+    log: str | None,
     overwrite: bool,
 ) -> None:
     """Train a detector on DATA with every pair of a box loss and a class loss, and report the best.
@@ -217,24 +206,27 @@ def compare(
     from detloss.experiments.comparison.session import Session
     from detloss.experiments.training import devices
 
-    with reported_errors():
+    with cli_options.reported_errors():
         command = cli_options.user_command(ctx, out, jobs)
     if quick:
         seeds, steps = quick_settings(seeds, steps)
-    seeds = seeds or default_seeds(len(boxes) * len(classes))
+    auto = seeds == "auto"
+    count = seeds if isinstance(seeds, int) else default_seeds(len(boxes) * len(classes), auto=auto)
     plan = Plan(
         cli_options.weights_to_try(boxes, classes, weights, searched=not quick),
-        seeds=range(first_seed, first_seed + seeds),
+        seeds=range(first_seed, first_seed + count),
         steps=steps,
         detector=detector if command is None else f"command {command.digest}",
         precision=precision,
+        auto=auto,
     )
     reference, folder = cli_options.baseline_named(list(plan.weights), baseline), Folder(out)
-    with reported_errors():
+    with cli_options.reported_errors():
         if command is None:
             cli_options.check_losses(boxes, classes, detector, data, scenes)
         else:
             cli_options.check_losses_of_command(boxes, classes, data)
+        tracker = None if log is None else tracker_named(log, out)
         if launch is not None:
             launch_agents(ctx, launch, storage, folder, agents, slurm, overwrite=overwrite)
             return
@@ -245,7 +237,8 @@ def compare(
             "box": ", ".join(loss.name for loss in boxes),
             "cls": ", ".join(loss.name for loss in classes),
             **(command.options() if command else detector_options),
-            "seeds": seeds,
+            "seeds": "auto" if auto else count,
+            "hours": hours or "no limit",
             "first seed": first_seed,
             "steps": steps,
             "weights": "searched" if plan.searched else "given" if weights else "listed",
@@ -264,9 +257,9 @@ def compare(
         settings = ComparisonSettings(
             ctx.obj, path, size, scenes, reference, quick, options, matters, trainer, group, augment
         )
-        session = Session(Console(), plan, settings, folder, cache, command)
-        comparison, code = session.compare(storage, groups, overwrite=overwrite, take=take)
-    end(ctx, comparison, folder, code, waited=take is None)
+        session = Session(Console(), plan, settings, folder, cache, command, tracker)
+        comparison, code = session.compare(storage, groups, overwrite=overwrite, take=take, hours=hours)
+    end(ctx, comparison, folder, code, waited=take is None and not comparison.out_of_time)
 
 
 def launch_agents(
@@ -290,7 +283,7 @@ def launch_agents(
     click.echo(f"jobs: {', '.join(jobs)}, with logs in {logs}\nreport at any time: detloss report {folder.path}")
 
 
-def quick_settings(seeds: int | None, steps: int) -> tuple[int, int]:
+def quick_settings(seeds: int | Literal["auto"] | None, steps: int) -> tuple[int, int]:
     """The seeds and the steps of a first look."""
     if seeds not in (None, 1):
         raise click.BadParameter(f"expected 1 with --quick, got {seeds}", param_hint="--seeds")
@@ -304,7 +297,8 @@ def end(ctx: click.Context, results: "Results", folder: "Folder", code: int, *, 
 
     missing, planned = results.missing, results.trial_count
     if not waited and results.unfinished:
-        click.echo(f"{results.unfinished} of {planned} trials are left to other processes.")
+        reason = ", because the time was used up" if results.out_of_time else " to other processes"
+        click.echo(f"{results.unfinished} of {planned} trials are left{reason}.")
         missing -= results.unfinished
     kept = f"finished trials are kept in {folder.path}"
     if code:
@@ -334,7 +328,7 @@ def write_report(folder: Path, data: Path | None, storage: str | None, study: st
     from detloss.experiments.comparison import session
     from detloss.experiments.comparison.output import Folder
 
-    with reported_errors():
+    with cli_options.reported_errors():
         output = Folder(folder)
         if storage is not None and not output.has_plan:
             session.restore_folder(output, storage, study)
@@ -372,6 +366,7 @@ def show_losses(losses: tuple[Loss, ...], rotated: bool, out: Path | None) -> No
 
 
 main.add_command(audit_command)
+main.add_command(explore)
 main.add_command(losses_command)
 main.add_command(simulate)
 main.add_command(tune)

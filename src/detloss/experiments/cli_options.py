@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from click.core import ParameterSource
@@ -88,6 +88,15 @@ time_limit = click.option(
 )
 
 
+def seeds_named(text: str | None) -> int | Literal["auto"] | None:
+    """Parse the number of seeds, or auto."""
+    if text is None or text == "auto":
+        return "auto" if text else None
+    if not text.isdecimal() or int(text) < 1:
+        raise click.BadParameter(f"expected a number above 0 or auto, got {text!r}")
+    return int(text)
+
+
 def jobs(what: str) -> Decorator:
     """The option for the number of trials or trainings that run at a time."""
     return click.option(
@@ -96,6 +105,11 @@ def jobs(what: str) -> Decorator:
         show_default="one per GPU, else one per core",
         help=f"{what} that run at a time, each in a process with one thread; GPUs are assigned in turn.",
     )
+
+
+def out(default: str, use: str = "Output folder.") -> Decorator:
+    """The option for the output folder."""
+    return click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path(default), help=use)
 
 
 def storage(use: str) -> Decorator:
@@ -118,6 +132,29 @@ def key_values(text: str | None) -> dict[str, str]:
 
 
 @contextmanager
+def reported_errors() -> Iterator[None]:
+    """Convert errors that users can correct to error messages."""
+    from detloss.experiments.comparison.launch import LaunchError
+    from detloss.experiments.comparison.output import FolderError
+    from detloss.experiments.comparison.shared_storage import StorageError
+    from detloss.experiments.comparison.tracking import TrackingError
+    from detloss.experiments.console import printable
+    from detloss.experiments.data.dataset import DatasetError
+    from detloss.experiments.training.devices import DevicesError
+    from detloss.experiments.training.training_loop import DetectorError
+    from detloss.experiments.training.workers import WorkersError
+    from detloss.experiments.tuning.search import TrainingError
+    from detloss.experiments.tuning.search_space import TuningError
+
+    try:
+        yield
+    except (CommandError, DetectorError, DevicesError, LaunchError, TrackingError, TuningError) as error:
+        raise click.UsageError(f"--{error}") from error
+    except (OSError, DatasetError, FolderError, StorageError, TrainingError, WorkersError) as error:
+        raise click.ClickException(printable(str(error))) from error
+
+
+@contextmanager
 def usage_errors() -> Iterator[None]:
     """Report a wrong name of a loss as an error of the option."""
     try:
@@ -126,24 +163,16 @@ def usage_errors() -> Iterator[None]:
         raise click.BadParameter(str(error)) from error
 
 
+one_loss, several_losses = usage_errors()(loss_named), usage_errors()(losses_named)
+"""Conversion of the value of an option to losses."""
+
+
 def box_losses(context: click.Context) -> Mapping[str, Loss]:
     """The box losses that the data of a command can have: only generated scenes have rotated boxes."""
     style = STYLES[context.params["scenes"] or "digits"]
     if not style.rotated or context.params["data"] is not None:
         return BOX_LOSSES
     return {name: loss for name, loss in ROTATED_BOX_LOSSES.items() if not loss.axis_aligned_only}
-
-
-def one_loss(text: str, losses: Mapping[str, Loss]) -> Loss:
-    """Convert the value of an option to a loss."""
-    with usage_errors():
-        return loss_named(text, losses)
-
-
-def several_losses(text: str, losses: Mapping[str, Loss]) -> tuple[Loss, ...]:
-    """Convert the value of an option to losses."""
-    with usage_errors():
-        return losses_named(text, losses)
 
 
 def weights_named(text: str | None) -> dict[Pair, float] | None:

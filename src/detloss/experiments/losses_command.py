@@ -9,8 +9,7 @@ import click
 from detloss.catalog import LOSSES, MODIFIERS, ROTATED_LOSSES, Kind, Loss
 from detloss.loss_names import BOX_LOSSES, CLASS_LOSSES, options_of, written_value
 
-Line = tuple[str, str, str]
-"""A name, its meaning and its options."""
+Line = tuple[str, str, str]  # a name, its meaning and its options
 
 OTHER_KINDS = (Kind.HEATMAP, Kind.DISTRIBUTION, Kind.MASK)
 

@@ -18,26 +18,16 @@ from detloss import AxisAligned, Rotated
 from detloss.catalog import Kind, Loss, Sizes
 from detloss.experiments.plot_style import COLORS, DASHES, INK
 
-SIZES = Sizes(image=(8.0, 8.0), objects=1.0)
-"""Sizes of an image and of objects, in widths of the target."""
-
-CEILING = 6.0
-"""Upper end of axes and colors: -log IoU is 87 for disjoint boxes."""
-
-ASPECT_RATIOS = (1.0, 2.0, 4.0)
-"""Width to height of the targets of a rotated box."""
-
-SCALES = (1.0, 0.5, 2.0)
-"""Sides of the boxes that are shifted, relative to the target."""
-
-FRACTIONS = {-2: "¼", -1: "½", 0: "1", 1: "2", 2: "4"}
-"""Labels of a logarithmic axis to base 2."""
+SIZES = Sizes(image=(8.0, 8.0), objects=1.0)  # sizes of an image and of objects, in widths of the target
+CEILING = 6.0  # upper end of axes and colors: -log IoU is 87 for disjoint boxes
+ASPECT_RATIOS = (1.0, 2.0, 4.0)  # width to height of the targets of a rotated box
+SCALES = (1.0, 0.5, 2.0)  # sides of the boxes that are shifted, relative to the target
+FRACTIONS = {-2: "¼", -1: "½", 0: "1", 1: "2", 2: "4"}  # labels of a logarithmic axis to base 2
 
 LIGHT_BLUES = ListedColormap(colormaps["Blues"](np.linspace(0.0, 0.6, 64)))
 """Light enough for dark arrows, also in print."""
 
-Curve = Callable[[Tensor], Tensor]
-"""A loss over a parameter."""
+Curve = Callable[[Tensor], Tensor]  # a loss over a parameter
 
 ZERO = torch.zeros((), dtype=torch.float64)
 
@@ -52,12 +42,7 @@ class Target:
     angle: float = 0.0
 
     def boxes(
-        self,
-        x: Tensor = ZERO,
-        y: Tensor = ZERO,
-        width: Tensor = ZERO,
-        height: Tensor = ZERO,
-        angle: Tensor = ZERO,
+        self, x: Tensor = ZERO, y: Tensor = ZERO, width: Tensor = ZERO, height: Tensor = ZERO, angle: Tensor = ZERO
     ) -> Tensor:
         """Shift the target, scale its sides by powers of two, and rotate it."""
         width, height = self.width * torch.exp2(width), self.height * torch.exp2(height)
@@ -84,14 +69,8 @@ ROTATED_TARGET = Target(Rotated(), height=0.5, angle=pi / 6)
 class Sweep:
     """Boxes along one parameter.
 
-    Attributes:
-        title: Name of the parameter.
-        label: Label of its axis.
-        unit: Unit of the gradient.
-        points: Values of the parameter.
-        boxes: Maps a box and values to boxes.
-        axis: Maps values to the axis.
-        ticks: Labels of the axis, if they are not its values.
+    `boxes` maps a box and values of the parameter to boxes, and `axis` maps values to the axis; `ticks` are its labels,
+    if they are not its values; `unit` is that of the gradient.
     """
 
     title: str
@@ -171,23 +150,21 @@ def draw_box_losses(losses: Sequence[Loss], target: Target) -> Figure:
 
 def curves_of(losses: Sequence[Loss], sweep: Sweep, target: Target) -> dict[str, Curve]:
     """The curves of a plot by their labels: one per loss, or several of a single loss."""
+
+    def curve(loss: Loss, target: Target, box: Target, points: Tensor) -> Tensor:
+        return box_loss(loss, target, sweep.boxes(box, points))
+
     if len(losses) > 1:
-        return {loss.name: partial(sweep_loss, loss, sweep, target, target) for loss in losses}
+        return {loss.name: partial(curve, loss, target, target) for loss in losses}
     if sweep is ANGLE:
         shapes = {f"{ratio:g}:1 box": replace(target, height=target.width / ratio) for ratio in ASPECT_RATIOS}
-        return {label: partial(sweep_loss, losses[0], sweep, shape, shape) for label, shape in shapes.items()}
-    boxes = {
-        f"box of {scale:g} × the target's sides": replace(
-            target, width=scale * target.width, height=scale * target.height
+        return {label: partial(curve, losses[0], shape, shape) for label, shape in shapes.items()}
+    return {
+        f"box of {scale:g} × the target's sides": partial(
+            curve, losses[0], target, replace(target, width=scale * target.width, height=scale * target.height)
         )
         for scale in SCALES
     }
-    return {label: partial(sweep_loss, losses[0], sweep, target, box) for label, box in boxes.items()}
-
-
-def sweep_loss(loss: Loss, sweep: Sweep, target: Target, box: Target, points: Tensor) -> Tensor:
-    """Evaluate a loss for the boxes that a sweep makes of a box."""
-    return box_loss(loss, target, sweep.boxes(box, points))
 
 
 def draw_sweep(panel: SubFigure, sweep: Sweep, curves: Mapping[str, Curve], *, legend: bool) -> None:
@@ -196,7 +173,7 @@ def draw_sweep(panel: SubFigure, sweep: Sweep, curves: Mapping[str, Curve], *, l
     axis = sweep.axis(sweep.points)
     for number, (label, curve) in enumerate(curves.items()):
         look = {"color": COLORS[number], "linestyle": DASHES[number % len(DASHES)]}
-        value, gradient = value_and_gradient(curve, sweep.points)
+        value, gradient = value_and_gradients(curve, sweep.points)
         value_axes.plot(axis, value, label=label, **look)
         gradient_axes.plot(axis, gradient, **look)
     value_axes.set(title=f"value over the {sweep.title}", xlabel=sweep.label, ylabel="loss")
@@ -239,7 +216,8 @@ def draw_field(axes: Axes, value: Callable[[Tensor, Tensor], Tensor], *, limit: 
     axes.figure.colorbar(shades, cax=axes.inset_axes((1.03, 0.0, 0.05, 1.0)), label="loss")
     # An even number of points within the edges places no arrow on a kink.
     x, y = torch.meshgrid(grid(limit * 0.93, 16), grid(limit * 0.93, 16), indexing="xy")
-    right, down = (-slope for slope in gradients(value, x, y))
+    _, *slopes = value_and_gradients(value, x, y)
+    right, down = (-slope for slope in slopes)
     strength = torch.hypot(right, down)
     moving = strength > 0
     length = torch.where(moving, strength.rsqrt(), 0.0)
@@ -258,15 +236,8 @@ def box_loss(loss: Loss, target: Target, boxes: Tensor) -> Tensor:
     return values.sum(-1) if loss.kind is Kind.REGRESSION else values
 
 
-def value_and_gradient(curve: Curve, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Evaluate a curve and its derivative."""
-    points = points.clone().requires_grad_()
-    values = curve(points)
-    (gradient,) = torch.autograd.grad(values.sum(), points)
-    return values.detach(), gradient
-
-
-def gradients(value: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
-    """Evaluate the derivatives of a surface by both of its arguments."""
-    points = x.clone().requires_grad_(), y.clone().requires_grad_()
-    return torch.autograd.grad(value(*points).sum(), points)
+def value_and_gradients(function: Callable[..., Tensor], *points: Tensor) -> tuple[Tensor, ...]:
+    """Evaluate a function, and its derivative by each of its arguments."""
+    arguments = [one.clone().requires_grad_() for one in points]
+    values = function(*arguments)
+    return values.detach(), *torch.autograd.grad(values.sum(), arguments)

@@ -21,7 +21,7 @@ from detloss.experiments.plot_box_loss import (
     Curve,
     draw_box_losses,
     grid,
-    value_and_gradient,
+    value_and_gradients,
 )
 from detloss.experiments.plot_style import COLORS, DASHES, style
 
@@ -42,12 +42,10 @@ EXPONENTS: Mapping[Kind, dict[str, Sequence[float]]] = {
 SIZES = Sizes(image=(4.0, 4.0), objects=1.0)
 """Sizes of the image and the target of the plots, for losses whose options follow from sizes."""
 
-FREQUENCIES = (1, 3, 9)
-"""Relative frequencies of the other class, for losses whose options follow from class counts."""
+FREQUENCIES = (1, 3, 9)  # relative frequencies of the other class, for losses whose options follow from class counts
 
-CLASS_KINDS = {Kind.SIGMOID, Kind.QUALITY, Kind.HEATMAP, Kind.SOFTMAX}
-LOGIT_KINDS = {*CLASS_KINDS, Kind.DISTRIBUTION, Kind.MASK}
 TARGETS: Mapping[Kind, Mapping[str, float]] = {
+    Kind.REGRESSION: {"": 0.0},
     Kind.SIGMOID: {"t = 1": 1.0, "t = 0": 0.0},
     Kind.QUALITY: {"q = 1": 1.0, "q = 0.5": 0.5, "background": 0.0},
     Kind.HEATMAP: {"y = 1": 1.0, "y = 0.5": 0.5, "y = 0": 0.0},
@@ -55,14 +53,13 @@ TARGETS: Mapping[Kind, Mapping[str, float]] = {
     Kind.DISTRIBUTION: {"y = 1": 1.0, "y = 0.75": 0.75, "y = 0": 0.0},
     Kind.MASK: {"t = 1": 1.0, "t = 0": 0.0},
 }
-"""Targets of losses of logits, whose curves share a plot."""
+"""Targets of losses of numbers and of logits, whose curves share a plot."""
+
+LOGIT_KINDS = {*TARGETS} - {Kind.REGRESSION}
 
 TITLE_LENGTH = 110
-CURVES_WITH_LEGEND_INSIDE = 8
-"""With more curves, the legend is beside the plots."""
-
-EXPLANATION = re.compile(r",? with |, where |; ")
-"""Ends a formula in a docstring."""
+CURVES_WITH_LEGEND_INSIDE = 8  # with more curves, the legend is beside the plots
+EXPLANATION = re.compile(r",? with |, where |; ")  # ends a formula in a docstring
 
 AXES = {
     Kind.REGRESSION: ("error: prediction − target", "error"),
@@ -166,7 +163,7 @@ def draw_scalar_row(heading: str, variants: Mapping[str, Loss], value_axes: Axes
     for color, (label, loss) in zip(COLORS, variants.items(), strict=False):
         axis = grid(6.0 if loss.kind in LOGIT_KINDS else 3.0)
         for dashes, (target, curve) in zip(DASHES, scalar_curves(loss).items(), strict=False):
-            value, gradient = value_and_gradient(curve, axis)
+            value, gradient = value_and_gradients(curve, axis)
             name = ", ".join(filter(None, [label, target]))
             value_axes.plot(axis, value, color=color, linestyle=dashes, label=name)
             gradient_axes.plot(axis, gradient, color=color, linestyle=dashes)
@@ -179,25 +176,14 @@ def draw_scalar_row(heading: str, variants: Mapping[str, Loss], value_axes: Axes
 def scalar_curves(loss: Loss) -> dict[str, Curve]:
     """The curves of a loss over the error, or over a logit by its target; other logits are 0."""
 
-    def regression(error: Tensor) -> Tensor:
-        return loss.function(error, torch.zeros_like(error), **loss.options, reduction="none")
+    def curve(target: float, x: Tensor) -> Tensor:
+        pred, targets = x, torch.full_like(x, target)
+        if loss.kind in (Kind.SOFTMAX, Kind.DISTRIBUTION, Kind.MASK):
+            pred, targets = torch.stack([torch.zeros_like(x), x], dim=-1), torch.full(x.shape, target)
+        if loss.kind is Kind.MASK:
+            targets = torch.tensor([1.0, target], dtype=x.dtype).expand_as(pred)
+        return loss.function(pred, targets, **loss.options, reduction="none")
 
-    def sigmoid(target: float, logit: Tensor) -> Tensor:
-        return loss.function(logit, torch.full_like(logit, target), **loss.options, reduction="none")
-
-    def softmax(target: float, logit: Tensor) -> Tensor:
-        logits = torch.stack([torch.zeros_like(logit), logit], dim=-1)
-        targets = torch.full(logit.shape, target)
-        return loss.function(logits, targets, **loss.options, reduction="none")
-
-    def mask(target: float, logit: Tensor) -> Tensor:
-        logits = torch.stack([torch.zeros_like(logit), logit], dim=-1)
-        targets = torch.tensor([1.0, target], dtype=logit.dtype).expand_as(logits)
-        return loss.function(logits, targets, **loss.options, reduction="none")
-
-    if loss.kind is Kind.REGRESSION:
-        return {"": regression}
-    curve = {Kind.SOFTMAX: softmax, Kind.DISTRIBUTION: softmax, Kind.MASK: mask}.get(loss.kind, sigmoid)
     return {label: partial(curve, target) for label, target in TARGETS[loss.kind].items()}
 
 

@@ -13,8 +13,7 @@ from torch import nn
 from detloss.catalog import Sizes
 from detloss.loss_names import BOX_LOSSES, CLASS_LOSSES, loss_named
 
-VARIABLE = "DETLOSS_TRIAL"
-"""Environment variable with the file of the trial."""
+VARIABLE = "DETLOSS_TRIAL"  # environment variable with the file of the trial
 
 
 class TrialFileError(Exception):

@@ -13,12 +13,15 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+from click.testing import CliRunner
 
 from detloss.experiments import compare
+from detloss.experiments.cli import main
 from detloss.experiments.comparison import custom_detector, session
+from detloss.experiments.comparison.bootstrap import Bootstrap
 from detloss.experiments.comparison.custom_detector import Function, TrainFunction
 from detloss.experiments.comparison.plan import SEARCH_SEEDS, Pair
-from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
+from detloss.experiments.comparison.ranking import Ranking, rank
 from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.statistics import Verdict
 from detloss.experiments.comparison.store import TrialStore
@@ -307,3 +310,41 @@ def test_a_folder_has_results_and_a_report(tmp_path: Path, capsys: pytest.Captur
 def test_an_invalid_storage_is_rejected() -> None:
     with pytest.raises(StorageError, match="storage: expected sqlite"):
         compare(trainer([]), {"one": "bad"}, storage="mine.db")
+
+
+def scattered(calls: list[tuple[str, int]]):
+    """A training of two equal losses and a bad one, whose scores scatter over the seeds."""
+
+    def train(loss: str, weight: float, seed: int, steps: int) -> float:
+        calls.append((loss, seed))
+        scatter = (0.0, 0.02, 0.01, 0.012, 0.006)[(seed * (1 + len(loss) % 3) + seed // 5) % 5]
+        return {"bad": 0.2, "good": 0.4, "equal": 0.4}[loss] + scatter
+
+    return train
+
+
+SCATTERED = {"bad": "bad", "good": "good", "equal": "equal"}
+
+
+@pytest.mark.exhaustive
+def test_seeds_are_added_until_the_comparison_is_decided() -> None:
+    calls: list[tuple[str, int]] = []
+    found = compare(scattered(calls), SCATTERED, seeds="auto", weights=dict.fromkeys(SCATTERED, 1.0))
+    assert {name: [seed for loss, seed in calls if loss == name] for name in SCATTERED} == {
+        "bad": [0, 1, 2],
+        "good": list(range(8)),
+        "equal": list(range(8)),
+    }
+    assert {standing.name for standing in found.best} == {"good", "equal"}
+
+
+@pytest.mark.exhaustive
+def test_the_report_of_a_comparison_with_rounds_is_written_from_its_storage(tmp_path: Path) -> None:
+    compare(scattered([]), SCATTERED, seeds="auto", weights=dict.fromkeys(SCATTERED, 1.0), out=tmp_path)
+    standings, results = tmp_path / "standings.json", tmp_path / "results.jsonl"
+    written = standings.read_text(), sorted(results.read_text().splitlines())
+    standings.unlink()
+    results.unlink()
+    assert CliRunner().invoke(main, ["report", str(tmp_path)]).exit_code == 0
+    assert (standings.read_text(), sorted(results.read_text().splitlines())) == written
+    assert "No seeds were added after 8" in (tmp_path / "report.html").read_text()

@@ -5,9 +5,10 @@ from itertools import product
 import numpy as np
 import pytest
 
+from detloss.experiments.comparison.bootstrap import Bootstrap
 from detloss.experiments.comparison.findings import answer, expected_precision, findings
 from detloss.experiments.comparison.plan import Pair, Plan, default_seeds
-from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
+from detloss.experiments.comparison.ranking import Ranking, rank
 from detloss.experiments.comparison.runner import Results
 from detloss.experiments.comparison.statistics import DRAWS
 from detloss.experiments.training.outcome import Trial

@@ -61,10 +61,9 @@ def test_agents_run_a_number_of_trials_and_the_report_is_made_from_the_storage(
 @pytest.mark.exhaustive
 def test_a_report_from_a_storage_with_several_comparisons_needs_a_name(quick: None, tmp_path: Path) -> None:
     storage = f"sqlite:///{tmp_path / 'shared.db'}"
-    for steps in (3, 4):
-        assert (
-            detloss(*WORDS[:-2], "--steps", steps, "--storage", storage, "--out", tmp_path / str(steps)).exit_code == 0
-        )
+    for precision in ("float32", "bfloat16"):
+        words = (*WORDS, "--precision", precision, "--storage", storage, "--out", tmp_path / precision)
+        assert detloss(*words).exit_code == 0
     result = detloss("report", tmp_path / "new", "--storage", storage)
     assert result.exit_code == 1
     names = [word for word in result.output.split("'") if word.startswith("detloss compare ")]
@@ -72,7 +71,7 @@ def test_a_report_from_a_storage_with_several_comparisons_needs_a_name(quick: No
     result = detloss("report", tmp_path / "new", "--storage", storage, "--study", names[0])
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "new" / "plan.json").read_text())
-    assert found == json.loads((tmp_path / str(found["steps"]) / "plan.json").read_text())
+    assert found == json.loads((tmp_path / found["precision"] / "plan.json").read_text())
     missing = detloss("report", tmp_path / "other", "--storage", storage, "--study", "none")
     assert "expected the study 'none'" in missing.output
     assert not (tmp_path / "other").exists()

@@ -11,11 +11,13 @@ import pytest
 
 from detloss.experiments.comparison import output
 from detloss.experiments.comparison.output import Folder, FolderError
+from detloss.experiments.training.checkpoints import file_of
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
 from tests.support.trials import outcome_of
 
 KEYS = ["box", "cls", "weight", "seed", "phase", "steps", "detector", "precision"]
 NUMBERS = ["ap", "ap50", "ap75", "small", "medium", "large", "seconds"]
+EVIDENCE = ["curve", "errors"]
 PLAN = {"seeds": [0, 1], "steps": 3}
 
 
@@ -28,8 +30,8 @@ def test_results_are_lines_of_json(tmp_path: Path) -> None:
     folder.write_results([*outcomes_of(0, 1), outcome_of(Trial("l1", "ce", 1.0, 0, 2, Phase.SEARCH))])
     records = [json.loads(line) for line in folder.results.read_text().splitlines()]
     assert [(record["seed"], record["phase"]) for record in records] == [(0, "compare"), (1, "compare"), (0, "search")]
-    assert list(records[0]) == [*KEYS, *NUMBERS]
-    first = ["diou", "ce", 0.5, 0, "compare", 7, "unitbox", "float32", 0.25, 0.45, 0.15, None, 0.25, 0.25, 3.0]
+    assert list(records[0]) == [*KEYS, *NUMBERS, *EVIDENCE]
+    first = ["diou", "ce", 0.5, 0, "compare", 7, "unitbox", "float32", 0.25, 0.45, 0.15, None, 0.25, 0.25, 3.0, [], {}]
     for value, expected in zip(records[0].values(), first, strict=True):
         assert value == (pytest.approx(expected) if isinstance(expected, float) else expected)
 
@@ -152,3 +154,27 @@ def test_of_two_commands_that_start_together_one_is_rejected(tmp_path: Path) -> 
         assert plan == {"steps": 20 if found[0] == "used" else 30}
     for command in commands:
         command.communicate()
+
+
+def test_the_weights_of_the_best_trial_of_each_pair_are_kept(tmp_path: Path) -> None:
+    folder = Folder(tmp_path)
+    folder.weights.mkdir()
+    scores = {("l1", 0): 0.2, ("l1", 1): 0.4, ("l1", 2): 0.3, ("giou", 0): 0.1, ("giou", 1): 0.05}
+    outcomes = [outcome_of(Trial(box, "ce", 1.0, seed, 7), ap) for (box, seed), ap in scores.items()]
+    for outcome in outcomes:
+        file_of(outcome.trial, folder.weights).write_text(str(outcome.score))
+    unfinished = Trial("l1", "ce", 1.0, 3, 7)
+    file_of(unfinished, folder.weights).write_text("of a running trial")
+    search = outcome_of(Trial("l1", "ce", 1.0, 0, 1, Phase.SEARCH), 0.9)
+    folder.keep_weights([search, *outcomes])
+    assert sorted(file.read_text() for file in folder.weights.iterdir()) == ["0.1", "0.4", "of a running trial"]
+    best = folder.write_best_weights(outcomes[:3])
+    assert best is outcomes[1]
+    assert folder.best_weights.read_text() == "0.4"
+    assert folder.write_best_weights(outcomes[3:]) is outcomes[3]
+    file_of(outcomes[3].trial, folder.weights).unlink()
+    assert folder.write_best_weights(outcomes[3:]) is None, "another machine trained it"
+    assert not folder.best_weights.exists(), "those of another pair would mislead"
+    assert folder.write_best_weights(()) is None
+    folder.begin(PLAN, overwrite=True)
+    assert not list(folder.weights.iterdir())

@@ -98,6 +98,7 @@ def test_machines_share_the_trials_and_one_that_is_killed_is_replaced(server: An
     storage.engine.dispose()
 
 
+@pytest.mark.exhaustive
 def test_a_server_that_goes_away_is_named_and_nothing_finished_is_lost(server: Any, tmp_path: Path) -> None:
     url = url_of(server, "restarted")
     store = TrialStore(url, "a study", fixed_plan(0, 1), reconnect_timeout=0.0)
@@ -116,6 +117,7 @@ def test_a_server_that_goes_away_is_named_and_nothing_finished_is_lost(server: A
     store.close()
 
 
+@pytest.mark.exhaustive
 def test_time_zones_of_machines_do_not_matter(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     url = url_of(server, "zones")
     monkeypatch.setenv("PGTZ", "Asia/Tokyo")
@@ -150,6 +152,7 @@ def test_a_process_has_one_connection_and_waits_for_the_lock_of_its_study_only(s
         store.close()
 
 
+@pytest.mark.exhaustive
 def test_an_operation_takes_few_statements(server: Any) -> None:
     store = TrialStore(url_of(server, "statements"), "a study", SEARCHED)
     statements: list[str] = []

@@ -19,7 +19,7 @@ from detloss.experiments.comparison import runner
 from detloss.experiments.comparison.plan import Pair, Plan
 from detloss.experiments.comparison.runner import Late, Received, Restarted, Waiting
 from detloss.experiments.comparison.shared_storage import StorageError
-from detloss.experiments.comparison.store import MAX_ATTEMPTS
+from detloss.experiments.comparison.study_parameters import MAX_ATTEMPTS
 from detloss.experiments.training import training_loop
 from detloss.experiments.training.devices import device_groups
 from detloss.experiments.training.outcome import Outcome, Trial
@@ -156,6 +156,7 @@ def test_a_second_result_is_late(inline: None, tmp_path: Path) -> None:
     assert [record["ap"] for record in records_of(tmp_path)] == [0.25]
 
 
+@pytest.mark.exhaustive
 def test_a_search_selects_the_weights(inline: None, tmp_path: Path) -> None:
     pair = Pair("giou", "focal")
     comparison = begin_comparison(tmp_path, Plan({pair: (0.5, 1.0, 2.0, 4.0)}, seeds=(0, 1), steps=8))

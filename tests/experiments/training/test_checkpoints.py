@@ -1,18 +1,22 @@
 """Checkpoints: an interrupted training continues to the result of an uninterrupted one, bit by bit."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
 
+from detloss.detectors import UnitBox
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.training import checkpoints, training_loop
-from detloss.experiments.training.outcome import Outcome, Trial
-from detloss.experiments.training.snapshots import Snapshot
-from detloss.experiments.training.training_loop import run_trial
+from detloss.experiments.training.checkpoints import file_of
+from detloss.experiments.training.outcome import Outcome, Phase, Trial
+from detloss.experiments.training.snapshots import Snapshot, highest_scoring
+from detloss.experiments.training.training_loop import predict, run_trial
 from tests.support.marks import exhaustive_except
 
 TRIAL = Trial("wise-giou", "focal", 1.0, seed=3, steps=12)
@@ -109,3 +113,36 @@ def test_a_checkpoint_that_cannot_be_written_does_not_end_the_training(
     with pytest.warns(RuntimeWarning, match="no checkpoint was written: .*(Not a directory|File exists)"):
         outcome = run_trial(replace(TRIAL, steps=2), dataset, checkpoints=tmp_path / "file")
     assert outcome.trial.steps == 2
+
+
+def test_the_weights_of_a_trained_detector_are_loaded_into_it(dataset: Dataset, tmp_path: Path) -> None:
+    outcome = run_trial(TRIAL, dataset, weights=tmp_path)
+    [file] = tmp_path.iterdir()
+    assert file == file_of(TRIAL, tmp_path)
+    _, _, code = (
+        (Path(__file__).parents[3] / "docs" / "command.rst")
+        .read_text()
+        .partition("are loaded by\n\n.. code-block:: python\n")
+    )
+    names: dict[str, UnitBox] = {}
+    exec(
+        dedent(code.partition("\n\nwith ")[0])
+        .replace("num_classes=10", "num_classes=1")
+        .replace("out/compare/best.safetensors", str(file)),
+        names,
+    )
+    predictions = predict(names["model"], dataset.validation, "cpu")
+    for image, prediction in outcome.predictions.items():
+        loaded = highest_scoring(predictions[image], dataset.validation[image])
+        assert [column.tobytes() for column in loaded] == [column.tobytes() for column in prediction]
+    with safe_open(file, "pt") as opened:
+        metadata = opened.metadata()
+    settings = json.loads(metadata.pop("settings"))
+    assert metadata == {"pair": "wise-giou + focal", "weight": "1.0", "seed": "3"}
+    assert (settings["detector"], settings["steps"], settings["classes"]) == ("unitbox", 12, ["square"])
+    assert settings["ap"] == outcome.score
+
+
+def test_a_search_keeps_no_weights(dataset: Dataset, tmp_path: Path) -> None:
+    run_trial(replace(TRIAL, steps=1, phase=Phase.SEARCH), dataset, weights=tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -108,7 +108,14 @@ def test_two_devices_train_like_one_and_exit_with_their_worker() -> None:
         assert len(processes) >= 2
     for process in processes:
         await_end(process)
-    assert [event.step for event in events if isinstance(event, Advanced)] == [1, 2, 3, 4, 5] * 3
+    assert [event.step for event in events if isinstance(event, Advanced)] == [
+        1,
+        2,
+        3,
+        4,
+        5,
+        5,
+    ] * 3  # 5 again after evaluation
     outcomes = [event.outcome for event in events if isinstance(event, Finished)]
     for trial, together in zip(trials, outcomes, strict=True):
         alone = run_trial(trial, shapes())

@@ -79,6 +79,16 @@ def test_snapshots() -> None:
             assert_equal(read.predictions[image], prediction)
 
 
+def test_the_curve_and_the_errors_are_in_the_json_and_old_results_have_none() -> None:
+    snapshots, errors = [Snapshot(1, 0.25, {}), Snapshot(2, float("nan"), {}), Snapshot(4, 0.75, {})], {"class": 0.125}
+    record = json.loads(json.dumps(pack(replace(outcome_of(TRIAL), snapshots=snapshots, errors=errors))))
+    assert (record["curve"], record["errors"]) == ([[1, 0.25], [4, 0.75]], errors)
+    assert unpack(record).errors == errors
+    assert unpack(record).ap_curve == [(1, 0.25), (4, 0.75)]
+    del record["curve"], record["errors"]
+    assert unpack(record).errors == {}
+
+
 def test_nothing_is_unpickled() -> None:
     buffer = BytesIO()
     arrays = {"images": np.zeros((0, 2)), "snapshot images": np.zeros((0, 2)), "snapshots": np.zeros((0, 3))}

@@ -11,6 +11,7 @@ import numpy as np
 import optuna
 import pytest
 
+from detloss.experiments.comparison import weight_search
 from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import FolderError
 from detloss.experiments.data.dataset import Dataset
@@ -24,7 +25,8 @@ from detloss.experiments.tuning.cross_validation import tune
 from detloss.experiments.tuning.folds import TuningTrial, check_folds, run_tuning_trial
 from detloss.experiments.tuning.search import Ended, TrainingError, TuningEvent
 from detloss.experiments.tuning.search_space import TuningError
-from tests.support.marks import exhaustive_except
+from detloss.loss_names import loss_named
+from tests.support.marks import exhaustive_except, quick_and_exhaustive
 from tests.support.trials import begin_comparison, fixed_plan
 from tests.support.tuning_trials import (
     IMAGES,
@@ -123,6 +125,21 @@ def test_the_first_candidates_are_the_start_settings_of_the_data() -> None:
     assert len({tuple(candidate.settings.items()) for candidate in found.candidates}) == 16
 
 
+def test_the_weight_also_starts_as_the_search_of_a_comparison_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[TuningTrial] = []
+    monkeypatch.setattr(weight_search, "balanced_weight", lambda trial, *others: started.append(trial) or 8.0)
+    found = tuned(Surface(), over=["gamma", "weight"], trials=4)
+    listed = loss_named("smooth_l1").weight
+    assert [one.settings["weight"] for one in found.candidates[:2]] == [
+        listed,
+        pytest.approx((8.0 * listed) ** 0.5, rel=0.13),  # rounded to a third of an octave
+    ]
+    assert all(one.state is State.COMPLETE for one in found.candidates[:2])
+    assert [(trial.box, trial.cls, trial.seed) for trial in started] == [("smooth_l1", "focal", 0)]
+    monkeypatch.setattr(weight_search, "balanced_weight", lambda *arguments: float("nan"))
+    assert tuned(Surface(), over=["weight"], trials=3).candidates[0].settings == {"weight": listed}
+
+
 def test_the_search_approaches_a_known_optimum_with_noise(seed: int) -> None:
     surface = Surface(noise=0.004, luck=seed)
     found = tuned(surface, trials=30, seed=seed)
@@ -200,7 +217,7 @@ def test_an_interrupted_search_continues_without_repetition_to_the_same_result(a
     assert surface.calls == alone.calls
 
 
-@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize("number", quick_and_exhaustive(3, 0))
 def test_a_candidate_whose_process_died_during_the_proposal_gets_its_missing_settings(
     number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,7 +288,7 @@ def test_other_results_are_never_mixed(tmp_path: Path) -> None:
     surface = Surface()
     with pytest.raises(KeyboardInterrupt):
         tuned(surface, out=tmp_path, trials=3, steps=6, overwrite=True, on_event=interrupting(0))
-    assert not {"tune.json", "tune.png"} & {file.name for file in tmp_path.iterdir()}, "of the earlier run"
+    assert not {"tune.json", "report.html"} & {file.name for file in tmp_path.iterdir()}, "of the earlier run"
     assert len(surface.calls) == 1
     begin_comparison(tmp_path / "comparison", fixed_plan(0)).store.close()
     with pytest.raises(FolderError, match="contains the results of another comparison"):
@@ -285,6 +302,7 @@ def test_a_folder_is_used_by_one_process_at_a_time(tmp_path: Path) -> None:
     tuned(Surface(), out=tmp_path, trials=3)
 
 
+@pytest.mark.exhaustive
 def test_a_training_that_raises_excludes_its_candidate_until_the_next_call(tmp_path: Path) -> None:
     surface = Surface(slope=0.0, hopeless=lambda trial: (trial.candidate, trial.fold) in {(0, 0), (3, 1)})
     found = tuned(surface, trials=5, out=tmp_path)

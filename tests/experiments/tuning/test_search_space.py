@@ -55,8 +55,9 @@ def test_settings_reach_the_modifiers_of_a_box_loss() -> None:
     assert with_settings(focal, cls, {"gamma": 1.0})[0] == focal, "gamma is that of the class loss"
     assert with_settings(focal, loss_named("bce"), {"gamma": 1.0})[0] == focal.with_options({"gamma": 1.0})
     assert code_line(box, cls, {"inner": 0.9}) == (
-        "box_loss = detloss.GeneralizedIoULoss(overlap=detloss.Overlap(power=1.0, interval=(0.0, 1.0), inner=0.9))"
-        "  # wise-: version 3, alpha 1.9, delta 3, momentum 0.99"
+        "box_loss = detloss.focused_loss.FocusedLoss("
+        "detloss.GeneralizedIoULoss(overlap=detloss.Overlap(power=1.0, interval=(0.0, 1.0), inner=0.9)), "
+        "[detloss.focused_loss.WiseWeight(version=3, alpha=1.9, delta=3.0, momentum=0.99)])"
     )
 
 

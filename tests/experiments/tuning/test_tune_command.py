@@ -80,8 +80,13 @@ def test_the_command_prints_the_plan_the_candidates_and_the_line(surface: Surfac
     assert any(line.startswith("[1/12] alpha 0.875, gamma 2: AP 0.") for line in lines)
     assert any("dropped at AP" in line and line.endswith("after 1 fold") for line in lines)
     record = json.loads((tmp_path / "tune.json").read_text())
-    assert record["line"] in lines
-    assert lines[-2:] == [f"numbers: {tmp_path / 'tune.json'}", f"plot: {tmp_path / 'tune.png'}"]
+    assert lines[-4:-1] == [
+        f"numbers: {tmp_path / 'tune.json'}",
+        f"report: {tmp_path / 'report.html'}",
+        record["line"],
+    ]
+    assert lines[-1].startswith(("Use the best candidate, alpha ", "Keep the start, alpha "))
+    assert f"<b>{lines[-1]}</b>" in (tmp_path / "report.html").read_text(), "the page begins with the same sentence"
     best = record["best"]
     assert any(line.rstrip().endswith("best") and f"{best['ap']:.3f} (" in line for line in lines)
     calls = len(surface.calls)
@@ -123,6 +128,7 @@ def test_progress_bars_show_the_finished_fraction() -> None:
     assert 90 < shares[-1] <= 100, "the folds of the candidate that failed are missing"
 
 
+@pytest.mark.exhaustive
 def test_the_command_reports_failures(surface: Surface, tmp_path: Path) -> None:
     surface.hopeless = lambda trial: trial.candidate == 2
     result = invoke("--trials", 4, "--steps", 2, "--jobs", 1, "--out", tmp_path)

@@ -1,12 +1,13 @@
-"""Result of a tuning: interval, recommendation, files, and plots."""
+"""Result of a tuning: interval, recommendation, files, and report."""
 
 import json
+import re
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib.image import imread
 from scipy import stats
 
 import detloss
@@ -16,10 +17,11 @@ from detloss.experiments.data.training_folds import assign_folds, fold_dataset
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Evaluation, Prediction, evaluate
 from detloss.experiments.training.outcome import Outcome, Trial
-from detloss.experiments.tuning import tuning_plots
+from detloss.experiments.tuning import tuning_report
 from detloss.experiments.tuning.candidates import Candidate, State
 from detloss.experiments.tuning.folds import TuningTrial
 from detloss.experiments.tuning.tuning_result import difference_over_folds
+from tests.support.marks import exhaustive_except
 from tests.support.tuning_trials import Surface, small_dataset, tuned
 
 
@@ -77,9 +79,8 @@ def test_a_better_and_confirmed_candidate_is_recommended() -> None:
     assert (found.verdict, found.confirmed) == (Verdict.BETTER, True)
     assert found.recommended is found.best.candidate
     assert found.findings()[0].startswith(
-        f"The best, {found.best.candidate}, is better than the start, alpha 0.25, gamma 2: +"
+        f"Use the best candidate, {found.best.candidate}: it is better than the start, alpha 0.25, gamma 2, +"
     )
-    assert found.findings()[1].endswith("Use the best.")
     made: dict[str, object] = {"detloss": detloss}
     exec(found.line, made)
     alpha, gamma = found.best.candidate.settings.values()
@@ -91,7 +92,8 @@ def test_an_unconfirmed_candidate_is_not_recommended() -> None:
     found = tuned(Surface(noise=1e-4, on_validation=lambda candidate: 0.5 if candidate == 1 else 0.0))
     assert (found.verdict, found.confirmed) == (Verdict.BETTER, False)
     assert found.recommended is found.start.candidate
-    assert "not ahead there, so the difference may be chance: keep the start" in found.findings()[1]
+    assert found.findings()[0].startswith("Keep the start, alpha 0.25, gamma 2: the best candidate, ")
+    assert found.findings()[0].endswith("but not on the validation images, so the difference may be chance.")
     assert found.line == "class_loss = detloss.SigmoidFocalLoss(alpha=0.25, gamma=2.0)"
 
 
@@ -105,16 +107,15 @@ def test_an_indistinguishable_candidate_is_not_recommended_even_if_ahead_on_vali
     found = tuned(lucky, over=["gamma"], trials=6)
     assert (found.best.candidate.number, found.confirmed) == (4, True)
     assert found.verdict is Verdict.NOT_DISTINGUISHABLE
-    assert found.findings()[0].startswith("The best, gamma ")
-    assert "is not distinguishable from the start, gamma 2: +0.033 [" in found.findings()[0]
-    assert found.findings()[1].endswith("Keep the start.")
+    assert found.findings()[0].startswith("Keep the start, gamma 2: the best candidate, gamma ")
+    assert "is not distinguishable from it, +0.033 [" in found.findings()[0]
     assert found.line == "class_loss = detloss.SigmoidFocalLoss(gamma=2.0)"
 
 
 def test_the_start_is_recommended_if_nothing_is_better() -> None:
     surface = Surface(slope=0.0)
     found = tuned(surface)
-    assert found.findings() == ["No candidate was better than the start, alpha 0.875, gamma 2: keep it."]
+    assert found.findings() == ["Keep the start, alpha 0.875, gamma 2: no candidate was better."]
     assert [trial.candidate for trial in surface.calls if trial.fold is None] == [0]
     assert found.record()["interval"] == [0.0, 0.0]
     assert found.line == "class_loss = detloss.SigmoidFocalLoss(alpha=0.875, gamma=2.0)"
@@ -144,37 +145,70 @@ def test_tune_json_has_the_whole_result(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("over", "labels"),
-    [
-        (["beta"], [("beta", "AP (band: range of the folds)")]),
-        (["alpha", "gamma"], [("alpha", "gamma")]),
-        (["alpha", "gamma", "weight"], [("alpha", "gamma"), ("alpha", "weight"), ("gamma", "weight")]),
-        (["alpha", "gamma", "beta", "weight"], None),
-    ],
+    ("over", "maps"),
+    exhaustive_except(
+        [
+            (["beta"], []),
+            (["alpha", "gamma"], ["alpha and gamma"]),
+            (["alpha", "gamma", "weight"], ["alpha and gamma", "alpha and weight", "gamma and weight"]),
+        ],
+        lambda case: len(case[0]) == 2,
+    ),
 )
-def test_the_plot_is_a_curve_a_map_or_a_map_of_every_pair(over: list[str], labels: list | None, tmp_path: Path) -> None:
-    found = tuned(Surface(noise=1e-3), over=over, trials=9)
-    tuning_plots.write(found, tmp_path / "tune.png")
-    assert imread(tmp_path / "tune.png").std() > 0.05
-    panels = [axes for axes in tuning_plots.draw(found).axes if axes.get_xlabel()]
-    drawn = [(axes.get_xlabel(), axes.get_ylabel()) for axes in panels]
-    assert drawn == labels if labels else len(drawn) == 6
-    dots = sum(len(scatter.get_offsets()) for scatter in panels[0].collections if scatter.get_label()[0] != "_")
-    assert dots == 9 + 2, "every candidate, and the start and the best again"
+def test_the_report_has_a_curve_per_parameter_and_a_map_per_pair(
+    over: list[str], maps: list[str], tmp_path: Path
+) -> None:
+    found = tuned(Surface(noise=1e-3), over=over, trials=9, out=tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    drawn = re.findall('<svg role="img" aria-label="AP over ([^,]+), and all candidates"', page)
+    assert drawn == [*over, *maps]
+    assert unescape(page).index(found.findings()[0]) < page.index("<svg")
+    assert unescape(page).count(found.line) == 1
+    assert page.count("<tr><td>") == 9
+    shares = [int(share) for share in re.findall(r"explains\s+(\d+) % of the variance", page)]
+    assert len(shares) == len(over)
+    assert sum(shares) == pytest.approx(100, abs=2)
+
+
+def test_the_importance_is_that_of_the_known_surface() -> None:
+    def steep(trial: TuningTrial, dataset: Dataset, **options: object) -> Outcome:
+        outcome = Surface(slope=0.0)(trial, dataset, device=Device())
+        return replace(outcome, score=outcome.score - 0.05 * (dict(trial.settings)["gamma"] - 1) ** 2)
+
+    importances = tuned(steep, trials=16).importances
+    assert list(importances) == ["gamma", "alpha"]
+    assert importances["gamma"] > 0.8
 
 
 def test_the_map_has_the_maximum_of_the_surface_and_dropped_candidates_are_corrected() -> None:
     surface = Surface()
-    found = tuned(surface, trials=30)
-    tried = tuning_plots.started(found)
-    heights = [surface.height(dict(candidate.settings)) for candidate in tried]
-    compared = tuning_plots.comparable_scores(tried)
-    np.testing.assert_allclose(compared - np.array(heights), (0.0 + 0.02 - 0.01) / 3, atol=1e-9)
-    mesh = tuning_plots.draw(found).axes[0].collections[0]
-    x, y = mesh.get_coordinates()[np.unravel_index(mesh.get_array().argmax(), mesh.get_array().shape)]
-    assert surface.height({"alpha": 0.4, "gamma": 1.0}) - surface.height({"alpha": x, "gamma": y}) < 0.03
+    found = tuning_report.Surface(tuned(surface, trials=30))
+    heights = [surface.height(dict(candidate.settings)) for candidate in found.tried]
+    assert any(candidate.state is State.DROPPED for candidate in found.tried)
+    np.testing.assert_allclose(found.scores - np.array(heights), (0.0 + 0.02 - 0.01) / 3, atol=1e-9)
+    alpha, gamma, ap = found.map(0, 1)
+    top = np.unravel_index(ap.argmax(), ap.shape)
+    assert (
+        surface.height({"alpha": 0.4, "gamma": 1.0}) - surface.height({"alpha": alpha[top], "gamma": gamma[top]}) < 0.03
+    )
 
 
-def test_equal_candidates_can_be_plotted(tmp_path: Path) -> None:
-    tuning_plots.write(tuned(Surface(slope=0.0), trials=4), tmp_path / "tune.png")
-    assert imread(tmp_path / "tune.png").std() > 0.05
+def test_the_interval_of_the_optimum_has_the_true_value_and_grows_with_the_noise() -> None:
+    widths = []
+    for noise in (1e-4, 0.005, 0.02):
+        found = tuned(Surface(noise=noise, luck=3), over=["gamma"], trials=20, seed=3)
+        profile = tuning_report.Surface(found).profile(0)
+        low, high = profile.interval
+        step = profile.values[1] - profile.values[0]
+        assert low - step <= 1.0 <= high + step
+        assert low <= profile.optimum <= high
+        widths.append(high - low)
+    assert widths[0] < 0.1 < widths[1] < 0.4 < widths[2]
+
+
+def test_equal_candidates_have_a_report(tmp_path: Path) -> None:
+    found = tuned(Surface(slope=0.0), trials=4, out=tmp_path)
+    assert found.importances == {}
+    page = (tmp_path / "report.html").read_text()
+    assert "Keep the start" in page
+    assert "explains" not in page

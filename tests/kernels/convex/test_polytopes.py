@@ -117,7 +117,7 @@ def test_random_half_spaces_against_fractions(enclosing: str, seed: int) -> None
 
 
 @pytest.mark.parametrize("count", quick_and_exhaustive(100, 1000))
-@pytest.mark.parametrize("form", ["vertices", "halfspaces"])
+@pytest.mark.parametrize("form", quick_and_exhaustive("vertices", "halfspaces"))
 @pytest.mark.parametrize("ties", [*random_polytopes.TIES, "grid"])
 def test_ties(ties: str, form: str, count: int, seed: int) -> None:
     generator = generator_of(seed)

@@ -9,7 +9,7 @@ from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ TrainFunction = Callable[[Loss, float, int, int], float | Sequence[float]]
 def compare(
     train: TrainFunction[Loss],
     losses: Mapping[str, Loss],
-    seeds: Sequence[int] | None = None,
+    seeds: Sequence[int] | Literal["auto"] | None = None,
     weights: Mapping[str, float | Sequence[float]] | None = None,
     *,
     steps: int = 1200,
@@ -59,7 +59,8 @@ def compare(
             was not trained on, higher is better, or one score per validation image in a fixed order. With the scores of
             the images, the intervals account for the choice of the images as well as for that of the seeds.
         losses: The losses by name; the values are passed to ``train`` unchanged.
-        seeds: Seeds of the comparison; None: five for two losses, otherwise three.
+        seeds: Seeds of the comparison; None: five for two losses, otherwise three. "auto": three, then up to 20 in
+            rounds for the losses that may be the best, until one is left or the others are equal.
         weights: The weight of every loss, or several weights to search; None: five weights are searched.
         steps: Passed to ``train``; in the search an eighth of it, rounded up.
         baseline: The loss that the others are compared with; None: the first.
@@ -114,6 +115,7 @@ def compare(
         raise ValueError(f"baseline: expected one of {', '.join(losses)}, got {reference!r}")
     if jobs < 1:
         raise ValueError(f"jobs: expected at least 1, got {jobs}")
+    count = "auto" if plan.auto else len(plan.seeds)
     function = Function(train, losses, in_process=jobs == 1)
     settings = ComparisonSettings(
         command=f"detloss.experiments.compare({function.name}, ...)",
@@ -122,7 +124,7 @@ def compare(
         scenes=None,
         baseline=Pair(reference),
         quick=False,
-        options={"losses": ", ".join(losses), "seeds": len(plan.seeds), "steps": steps, "matters": matters},
+        options={"losses": ", ".join(losses), "seeds": count, "steps": steps, "matters": matters},
         matters=matters,
         trainer=f"the function {function.name}",
     )
@@ -144,7 +146,7 @@ def compare(
 
 def plan_for(
     losses: Mapping[str, Loss],
-    seeds: Sequence[int] | None,
+    seeds: Sequence[int] | Literal["auto"] | None,
     weights: Mapping[str, float | Sequence[float]] | None,
     steps: int,
     detector: str,
@@ -152,8 +154,9 @@ def plan_for(
     """Check the arguments and make the plan."""
     if not losses:
         raise ValueError("losses: expected at least one, got none")
-    if seeds is None:
-        seeds = range(default_seeds(len(losses)))
+    auto = seeds == "auto"
+    if seeds is None or seeds == "auto":
+        seeds = range(default_seeds(len(losses), auto=auto))
     if not seeds or len(set(seeds)) < len(seeds):
         raise ValueError(f"seeds: expected at least one, without repetition, got {list(seeds)}")
     if steps < 1:
@@ -161,7 +164,7 @@ def plan_for(
     candidates = {Pair(name): weight_grid(1.0) for name in losses}
     if weights is not None:
         candidates = {Pair(name): candidates_of(name, weights.get(name)) for name in losses}
-    return Plan(candidates, list(seeds), steps, detector)
+    return Plan(candidates, list(seeds), steps, detector, auto=auto)
 
 
 def candidates_of(name: str, given: float | Sequence[float] | None) -> tuple[float, ...]:
@@ -193,13 +196,7 @@ def groups_of(jobs: int, devices: Sequence[str] | None) -> list[DeviceGroup]:
 
 @dataclass(frozen=True)
 class Function(Generic[Loss]):
-    """A training function of the user: a `Trainer`.
-
-    Attributes:
-        train: The function.
-        losses: The losses by name.
-        in_process: Whether it runs in this process.
-    """
+    """A training function of the user, as a `Trainer`."""
 
     train: TrainFunction[Loss]
     losses: Mapping[str, Loss]

@@ -1,11 +1,13 @@
 """Findings of a comparison as sentences, the answer first."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from math import isfinite
 
-from detloss.experiments.comparison.plan import Plan
+from detloss.experiments.comparison.plan import ROUNDS, Plan
 from detloss.experiments.comparison.ranking import Ranking, Standing
+from detloss.experiments.comparison.rounds import confidence_of, end_of_rounds
 from detloss.experiments.comparison.runner import Results
 from detloss.experiments.comparison.statistics import MAX_SEEDS, POWER, Estimate
 from detloss.experiments.console import counted
@@ -21,7 +23,8 @@ def findings(ranking: Ranking, results: Results) -> list[str]:
     progress = f"With {len(results.outcomes)} of {counted(results.trial_count, 'trial')} finished: "
     return [
         progress * bool(results.unfinished) + answer(ranking),
-        *failed_seeds(ranking, len(results.plan.seeds)),
+        *end_of_trials(ranking, results),
+        *failed_seeds(ranking, results.plan),
         *constant_scores(ranking.standings),
         *precision(ranking),
         *main_effects(ranking),
@@ -47,7 +50,7 @@ def answer(ranking: Ranking) -> str:
         return f"Any of {joined(names)} may be the best: {reason_of_no_intervals(standings)}."
     if best[0].failed:
         return f"Any of {joined(names)} may be the best: {names[0]} failed on a seed, and its score there is unknown."
-    if best[-1].regret <= ranking.matters and not any(standing.failed for standing in best):
+    if ranking.equal:
         return (
             f"Use any of {joined(names)}: the choice costs at most {best[-1].regret:.3f}{ranking.unit}"
             f" (95 % confidence), less than the {ranking.matters:g} that matter."
@@ -81,10 +84,27 @@ def decision(ranking: Ranking) -> str:
     return f"; about {seeds} seeds would detect {size}" if seeds > trained else f"; {size} would probably be detected"
 
 
-def failed_seeds(ranking: Ranking, seeds: int) -> list[str]:
+def end_of_trials(ranking: Ranking, results: Results) -> list[str]:
+    """State why no more trials are run, if not because all are finished, and which pairs got fewer seeds."""
+    plan, lines = results.plan, []
+    if results.out_of_time:
+        left = counted(results.unfinished, "trial")
+        lines.append(f"The time was used up before {left}: the same command continues.")
+    if plan.auto:
+        seeds, reason = len(plan.seeds), results.round_ended and end_of_rounds(plan, ranking)
+        ended = f"No seeds were added after {seeds}, because {reason}."
+        lines.append(ended if reason else f"The round of {seeds} seeds has not ended.")
+    if plan.dropped:
+        listed = joined([f"{pair} after {counted(seeds, 'seed')}" for pair, seeds in plan.dropped.items()])
+        lines.append(f"Excluded from the best in an earlier round: {listed}.")
+    return lines
+
+
+def failed_seeds(ranking: Ranking, plan: Plan) -> list[str]:
     """Name the seeds on which pairs diverged or failed."""
     lines = []
     for standing in (*ranking.standings, *ranking.unscored):
+        seeds = len(plan.seeds_of(standing.pair))
         unknown = [seed for seed in standing.failed if seed not in standing.diverged]
         for verb, of_verb, result in (
             ("diverged", standing.diverged, "so it is neither better than another pair nor the best"),
@@ -138,7 +158,7 @@ def expected_precision(plan: Plan, ranking: Ranking | None = None) -> list[str]:
         plan: The plan.
         ranking: Earlier results, from which the scatter over the seeds and the effect of the images are known.
     """
-    pairs, seeds = len(plan.weights), len(plan.seeds)
+    pairs, seeds = len(plan.weights), ROUNDS[-1] if plan.auto else len(plan.seeds)
     if pairs == 1:
         return []
     known = ranking and ranking.estimate if ranking and len(ranking.standings) == pairs else None
@@ -146,6 +166,7 @@ def expected_precision(plan: Plan, ranking: Ranking | None = None) -> list[str]:
     source = f"assuming a standard deviation of {ASSUMED_SCATTER} AP over the seeds"
     if known and known.known:
         scatter, source = known, "by the results so far"
+    scatter = replace(scatter, confidence=confidence_of(plan))
     contrasts = scatter.from_baseline(0)
     numbers = [(size, scatter.seeds_to_detect(size, contrasts)) for size in PLANNED_DIFFERENCES]
     required = joined([f"{size:g} requires {f'about {n}' if n else f'over {MAX_SEEDS}'} seeds" for size, n in numbers])

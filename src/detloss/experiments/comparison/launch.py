@@ -22,11 +22,7 @@ class LaunchError(Exception):
 
 @dataclass
 class Agent:
-    """The function of one job; it is pickled.
-
-    Attributes:
-        command: A command line.
-    """
+    """The function of one job; it is pickled."""
 
     command: Sequence[str]
 
@@ -59,7 +55,7 @@ def launch(
     """Submit jobs that run `detloss compare` on a shared storage, and return their numbers.
 
     Args:
-        cluster: slurm, or local for processes of this machine.
+        cluster: One of `CLUSTERS`.
         arguments: Arguments of the command; those of the launch are removed.
         storage: Address of the storage, which all jobs reach.
         folder: Folder of the logs.

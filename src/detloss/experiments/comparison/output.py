@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, fields
@@ -17,7 +18,8 @@ from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.plan import ComparisonSettings, pair_of
 from detloss.experiments.console import printable
 from detloss.experiments.data.dataset import Problem
-from detloss.experiments.training.outcome import EVALUATED, Outcome, pack, unpack
+from detloss.experiments.training.checkpoints import file_of
+from detloss.experiments.training.outcome import EVALUATED, Outcome, Phase, pack, unpack
 
 RESULTS = "results.jsonl"
 PLAN = "plan.json"
@@ -28,7 +30,8 @@ REPORT = "report.html"
 STANDINGS = "standings.json"
 PROBLEMS = "problems.csv"
 UNDELIVERED = "undelivered-*.json"
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, WEIGHTS = "checkpoints", "weights"
+BEST_WEIGHTS = "best.safetensors"
 """Files of the folder."""
 
 TRIAL_COLUMNS = ("box", "cls", "weight", "seed", "phase", "steps", "detector", "precision")
@@ -51,6 +54,8 @@ class Folder:
         self.report = path / REPORT
         self.journal = path / JOURNAL
         self.checkpoints = path / CHECKPOINTS
+        self.weights = path / WEIGHTS
+        self.best_weights = path / BEST_WEIGHTS
 
     @property
     def study(self) -> str:
@@ -86,8 +91,8 @@ class Folder:
     def check_or_write(self, identity: Mapping[str, Any], plan: Mapping[str, Any] = {}, *, overwrite: bool) -> None:
         """As `begin`, for a caller that holds the lock of the existing folder."""
         if overwrite:
-            patterns = (RESULTS, PLAN, SETTINGS, REPORT, STANDINGS, PROBLEMS, STUDY, JOURNAL, UNDELIVERED)
-            for pattern in (*patterns, f"{CHECKPOINTS}/*"):
+            patterns = (RESULTS, PLAN, SETTINGS, REPORT, STANDINGS, PROBLEMS, STUDY, JOURNAL, UNDELIVERED, BEST_WEIGHTS)
+            for pattern in (*patterns, f"{CHECKPOINTS}/*", f"{WEIGHTS}/*"):
                 for file in [*self.path.glob(pattern), *self.path.glob(f"{pattern}.*.part")]:
                     file.unlink(missing_ok=True)
         file = self.path / PLAN
@@ -105,6 +110,28 @@ class Folder:
     def write_results(self, outcomes: Iterable[Outcome]) -> None:
         """Write results.jsonl."""
         write_atomic(self.results, "".join(f"{json.dumps(result_line(outcome))}\n" for outcome in outcomes))
+
+    def keep_weights(self, outcomes: Iterable[Outcome]) -> None:
+        """Delete the weights of all trials but the best of each pair."""
+        compared = sorted((one for one in outcomes if one.trial.phase is Phase.COMPARE), key=by_score)
+        best = {pair_of(one.trial): one.trial for one in compared}.values()
+        for trial in {one.trial for one in compared} - {*best}:
+            file_of(trial, self.weights).unlink(missing_ok=True)
+
+    def write_best_weights(self, outcomes: Iterable[Outcome]) -> Outcome | None:
+        """Copy the weights of the best of these trials to best.safetensors, and return the trial.
+
+        None: there are no trials, or another machine trained the best, whose folder has the weights.
+        """
+        self.best_weights.unlink(missing_ok=True)
+        best = max(outcomes, key=by_score, default=None)
+        if best is None or not file_of(best.trial, self.weights).exists():
+            return None
+        with naming(self.best_weights):
+            part = self.path / f"{BEST_WEIGHTS}.{uuid4().hex[:8]}.part"
+            shutil.copyfile(file_of(best.trial, self.weights), part)
+            os.replace(part, self.best_weights)
+        return best
 
     def write_standings(self, standings: Mapping[str, Any]) -> None:
         """Write standings.json."""
@@ -174,6 +201,11 @@ class Folder:
             raise FolderError(f"{file}: expected the settings of a comparison as JSON, got {error!r}") from error
 
 
+def by_score(outcome: Outcome) -> tuple[float, int]:
+    """The order of the trials of a pair."""
+    return outcome.score, outcome.trial.seed
+
+
 def read_plan(file: Path) -> dict[str, Any]:
     """Read plan.json."""
     try:
@@ -190,7 +222,8 @@ def result_line(outcome: Outcome) -> dict[str, Any]:
     numbers = {name: getattr(outcome.evaluation, name, None) for name in EVALUATED}
     numbers |= {"ap": outcome.score, "seconds": outcome.seconds}
     known = {name: None if number is None or isnan(number) else number for name, number in numbers.items()}
-    return {name: getattr(outcome.trial, name) for name in TRIAL_COLUMNS} | known
+    evidence = {"curve": outcome.ap_curve, "errors": dict(outcome.errors)}
+    return {name: getattr(outcome.trial, name) for name in TRIAL_COLUMNS} | known | evidence
 
 
 def write_atomic(file: Path, content: str) -> None:

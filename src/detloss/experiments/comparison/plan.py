@@ -1,7 +1,7 @@
 """Plan of a comparison: its settings, and its trials in two phases."""
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -13,6 +13,7 @@ from detloss.experiments.training.outcome import Phase, Trial
 FACTORS = (0.5, 1.0, 2.0, 4.0, 8.0)  # weights of a search, relative to the starting weight
 SEARCH_FRACTION = 8  # a trial of the search has an eighth of the steps
 SEARCH_SEEDS = (1_000_000, 1_000_001)  # no seeds of a comparison, however many it gets
+ROUNDS = (3, 5, 8, 12, 20)  # numbers of seeds at the end of each round of a comparison that adds seeds
 MATTERS = 0.01  # difference of scores below which two pairs are equal in practice, by default
 
 Ended = Mapping[Trial, float | None]
@@ -34,9 +35,9 @@ def pair_of(trial: Trial) -> Pair:
     return Pair(trial.box, trial.cls)
 
 
-def default_seeds(pairs: int) -> int:
-    """Number of seeds if none is given: two pairs have few degrees of freedom."""
-    return 5 if pairs == 2 else 3
+def default_seeds(pairs: int, *, auto: bool = False) -> int:
+    """Number of seeds if none is given, or of the first round: two pairs have few degrees of freedom."""
+    return ROUNDS[0] if auto else 5 if pairs == 2 else 3
 
 
 def weight_grid(start: float) -> tuple[float, ...]:
@@ -58,6 +59,8 @@ class Plan:
         detector: Name of the detector.
         precision: Training precision, float32 or bfloat16.
         measured: Whether the candidates of a search depend on measured gradients, which rounding changes.
+        auto: Whether rounds of more seeds follow.
+        dropped: Pairs that an earlier round has excluded from the best, with their final number of seeds.
     """
 
     weights: Mapping[Pair, tuple[float, ...]]
@@ -66,6 +69,8 @@ class Plan:
     detector: str = "unitbox"
     precision: str = "float32"
     measured: bool = False
+    auto: bool = False
+    dropped: Mapping[Pair, int] = field(default_factory=dict)
 
     @property
     def searched(self) -> list[Pair]:
@@ -136,7 +141,17 @@ class Plan:
             self.trial(pair, weight, seed, self.steps, Phase.COMPARE)
             for seed in self.seeds
             for pair, weight in weights.items()
+            if seed in self.seeds_of(pair)
         ]
+
+    def seeds_of(self, pair: Pair) -> Sequence[int]:
+        """The seeds of a pair in the comparison."""
+        return self.seeds[: self.dropped.get(pair)]
+
+    @property
+    def comparison_count(self) -> int:
+        """Number of trials of the comparison."""
+        return sum(len(self.seeds_of(pair)) for pair in self.weights)
 
     def trial(self, pair: Pair, weight: float, seed: int, steps: int, phase: Phase) -> Trial:
         """Make one trial of a pair."""
@@ -163,12 +178,11 @@ class Plan:
 
     def step_count(self, ended: Ended) -> int:
         """Number of training steps in both phases."""
-        comparison = len(self.seeds) * len(self.weights) * self.steps
-        return sum(trial.steps for trial in self.search_trials(ended)) + comparison
+        return sum(trial.steps for trial in self.search_trials(ended)) + self.comparison_count * self.steps
 
     def trial_count(self, ended: Ended) -> int:
         """Number of trials in both phases."""
-        return len(self.search_trials(ended)) + len(self.seeds) * len(self.weights)
+        return len(self.search_trials(ended)) + self.comparison_count
 
     @property
     def weight_range(self) -> list[float]:
@@ -185,7 +199,8 @@ class Plan:
     def from_json(cls, record: Mapping[str, Any]) -> Self:
         """Read the output of `to_json` and the detector settings; other entries are ignored."""
         weights = {Pair(*pair.split(" + ")): tuple(of_pair) for pair, of_pair in record["weights"].items()}
-        return cls(weights, record["seeds"], record["steps"], record["detector"], record["precision"])
+        seeds, steps, auto = record["seeds"], record["steps"], record.get("auto", False)
+        return cls(weights, seeds, steps, record["detector"], record["precision"], auto=auto)
 
     def to_json(self) -> dict[str, Any]:
         """Convert what determines the trials, beside the detector settings, to JSON."""
@@ -193,6 +208,7 @@ class Plan:
             "weights": {str(pair): list(weights) for pair, weights in self.weights.items()},
             "seeds": list(self.seeds),
             "steps": self.steps,
+            "auto": self.auto,
         }
 
 

@@ -11,9 +11,9 @@ import torch
 from rich.console import Console
 from rich.progress import TaskID
 
-from detloss.experiments.comparison.plan import ComparisonSettings, Plan, pair_of
+from detloss.experiments.comparison.plan import ROUNDS, ComparisonSettings, Plan, pair_of
 from detloss.experiments.comparison.ranking import UNWRAPPED, Ranking
-from detloss.experiments.comparison.runner import Late, Received, Restarted, Results, RunEvent, Waiting
+from detloss.experiments.comparison.runner import Late, Received, Restarted, Results, RoundStarted, RunEvent, Waiting
 from detloss.experiments.comparison.store import HEARTBEAT_TIMEOUT
 from detloss.experiments.console import counted, duration, print_line, progress_bars
 from detloss.experiments.data.dataset import Dataset
@@ -46,9 +46,10 @@ def plan_in_words(plan: Plan) -> str:
         if search
         else ""
     )
-    trials = counted(len(plan.weights) * len(plan.seeds), "trial")
-    pairs, seeds = counted(len(plan.weights), "pair"), counted(len(plan.seeds), "seed")
-    return f"{searched}{trials} of {counted(plan.steps, 'step')}: {pairs} on {seeds}"
+    trials = counted(plan.comparison_count, "trial")
+    pairs, seeds = counted(len(plan.weights) - len(plan.dropped), "pair"), counted(len(plan.seeds), "seed")
+    rounds = f"; up to {ROUNDS[-1]} seeds for pairs that may be the best" * plan.auto
+    return f"{searched}{trials} of {counted(plan.steps, 'step')}: {pairs} on {seeds}{rounds}"
 
 
 def estimated_seconds(
@@ -84,7 +85,10 @@ def say_plan(
         lines.append(f"finished earlier or by other processes: {done} of {counted(results.trial_count, 'trial')}")
     seconds = estimated_seconds(results, dataset, groups, plan.precision) if results.missing else None
     if seconds is not None:
-        lines.append(f"estimate: about {duration(seconds)} on this machine alone, with {len(groups)} at a time")
+        this_round = " for this round" * plan.auto
+        lines.append(
+            f"estimate: about {duration(seconds)}{this_round} on this machine alone, with {len(groups)} at a time"
+        )
         if torch.cuda.is_available():
             bfloat16 = estimated_seconds(results, dataset, groups, "bfloat16")
             if bfloat16 is not None and bfloat16 < FASTER * seconds:
@@ -175,6 +179,10 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
             case Waiting(trials):
                 rule = f"trials without a heartbeat for {HEARTBEAT_TIMEOUT:g} seconds are restarted"
                 print_line(self.console, f"waiting for {counted(len(trials), 'trial')} of other processes; {rule}")
+            case RoundStarted(plan):
+                self.bars.update(self.overall, total=self.results.step_count)
+                left = [str(pair) for pair in plan.weights if pair not in plan.dropped]
+                print_line(self.console, f"not decided: {counted(len(plan.seeds), 'seed')} of {', '.join(left)}")
 
     def count(self, trial: Trial, steps: int) -> None:
         """Update the bar of the comparison."""

@@ -1,6 +1,6 @@
 """Ranking of the pairs of losses: mean scores, differences from the baseline, and the pairs that may be the best."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import compress
@@ -14,13 +14,10 @@ from rich.table import Table
 from rich.text import Text
 
 from detloss.experiments.comparison.plan import MATTERS, Pair, pair_of
-from detloss.experiments.comparison.statistics import Difference, Estimate, Verdict, draws_of_images, finite
+from detloss.experiments.comparison.statistics import CONFIDENCE, Difference, Estimate, Verdict, finite
 from detloss.experiments.comparison.weight_fit import WeightFit
-from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.data.samples import group_numbers
-from detloss.experiments.training.average_precision import average_precisions
 from detloss.experiments.training.evaluation import Evaluation
-from detloss.experiments.training.outcome import Outcome, Phase, Trial
+from detloss.experiments.training.outcome import Outcome, Phase
 from detloss.experiments.training.workers import Failed
 
 UNWRAPPED = 1000  # columns of a console in which no table is wrapped
@@ -175,6 +172,11 @@ class Ranking:
         """The name after a number; a score has none."""
         return " AP" * (self.measure == "AP")
 
+    @property
+    def equal(self) -> bool:
+        """Whether the choice among the pairs that may be the best costs less than what matters."""
+        return all(standing.regret <= self.matters and not standing.failed for standing in self.best)
+
     @cached_property
     def contrasts(self) -> np.ndarray:
         """The differences from the baseline, or from the first pair, as contrasts of the estimate."""
@@ -241,41 +243,6 @@ class Ranking:
         return "\n".join([*(line.rstrip() for line in capture.get().splitlines()), *failed])
 
 
-class Bootstrap:
-    """The scores of trials on the same bootstrap samples of the validation images, computed once per trial."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset, self.images = dataset, len(dataset.validation)
-        self.known: dict[Trial, np.ndarray] = {}
-
-    def __call__(self, outcome: Outcome) -> np.ndarray:
-        """The score of a trial on every sample: the AP, or the mean of the scores of the images."""
-        if outcome.trial not in self.known:
-            scores = outcome.image_scores
-            self.images = self.images or len(scores)
-            if outcome.evaluation is None and len(scores) != self.images:
-                raise ValueError(f"train: expected the scores of {self.images} images, as before, got {len(scores)}")
-            self.known[outcome.trial] = (
-                self.draws @ scores / self.images
-                if outcome.evaluation is None
-                else average_precisions(outcome.evaluation.matches, self.objects, self.draws)
-            )
-        return self.known[outcome.trial]
-
-    @cached_property
-    def draws(self) -> np.ndarray:
-        """How often each image is in each sample."""
-        return draws_of_images(
-            group_numbers(self.dataset.validation) if self.dataset.validation else np.arange(self.images)
-        )
-
-    @cached_property
-    def objects(self) -> np.ndarray:
-        """Number of objects by image and class."""
-        classes = len(self.dataset.class_names)
-        return np.stack([np.bincount(sample.labels, minlength=classes) for sample in self.dataset.validation])
-
-
 def rank(
     outcomes: Iterable[Outcome],
     baseline: Pair,
@@ -284,6 +251,8 @@ def rank(
     *,
     matters: float = MATTERS,
     fits: Mapping[Pair, WeightFit] = {},
+    confidence: float = CONFIDENCE,
+    dropped: Container[Pair] = (),
 ) -> Ranking:
     """Group the outcomes of the comparison by pair, compare the pairs, and sort them by mean score.
 
@@ -295,10 +264,14 @@ def rank(
         failures: Trials that ended without a result.
         matters: Difference of scores below which two pairs are equal in practice.
         fits: Searches for the weights of pairs, whose uncertainty widens the intervals.
+        confidence: Probability that all intervals hold together.
+        dropped: Pairs that an earlier round has excluded from the best; they exclude no other pair.
     """
     failures = list(failures)
     standings = standings_of(outcomes, failures)
-    scored = sorted((one for one in standings if one.outcomes), key=lambda standing: -standing.mean)
+    scored = sorted(
+        (one for one in standings if one.outcomes), key=lambda one: (-one.mean, one.pair != baseline, one.pair)
+    )
     unscored = [one for one in standings if not one.outcomes]
     reference = next((standing for standing in standings if standing.pair == baseline), None)
 
@@ -312,11 +285,13 @@ def rank(
         return Ranking((), baseline, unscored=unscored, matters=matters, failures=failures)
     pairs = [standing.pair for standing in scored]
     by_weights = [fits[pair].uncertainty if pair in fits else 0.0 for pair in pairs]
-    estimate = estimate_of(scored, bootstrap).with_uncertain_weights(by_weights)
+    estimate = replace(estimate_of(scored, bootstrap).with_uncertain_weights(by_weights), confidence=confidence)
     differences = estimate.differences_from(pairs, baseline) if baseline in pairs else {}
     best, regrets = estimate.best(
-        np.array([not standing.diverged for standing in scored]), np.array([not standing.failed for standing in scored])
+        np.array([not standing.diverged for standing in scored]),
+        np.array([not standing.failed and standing.pair not in dropped for standing in scored]),
     )
+    best &= [standing.pair not in dropped for standing in scored]
     ranked = [compared(one, differences.get(one.pair), regret) for one, regret in zip(scored, regrets.tolist())]
     return Ranking(
         standings=ranked,

@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
+from statistics import fmean
 from time import monotonic
 
 from detloss.experiments.comparison.output import Folder
@@ -60,7 +61,14 @@ class Waiting:
     trials: list[Trial]
 
 
-RunEvent = Event | Received | Restarted | Late | Waiting
+@dataclass(frozen=True)
+class RoundStarted:
+    """All trials have ended, and those of more seeds follow."""
+
+    plan: Plan
+
+
+RunEvent = Event | Received | Restarted | Late | Waiting | RoundStarted
 
 
 @dataclass
@@ -72,12 +80,14 @@ class Results:
         outcomes: The finished trials of both phases, in the order in which this process received them.
         failures: The trials that ended without a result.
         running: Snapshots of the trials that run in this process.
+        out_of_time: Whether the trials that are left did not fit into the time of this process.
     """
 
     plan: Plan
     outcomes: list[Outcome]
     failures: list[Failed]
     running: dict[Trial, list[Snapshot]] = field(default_factory=dict)
+    out_of_time: bool = False
 
     @property
     def ended(self) -> dict[Trial, float | None]:
@@ -99,6 +109,12 @@ class Results:
     def missing(self) -> int:
         """Number of planned trials without a result."""
         return self.trial_count - len(self.outcomes)
+
+    @property
+    def round_ended(self) -> bool:
+        """Whether no trial is left that may still get a result."""
+        ended = self.ended
+        return all(trial in ended for trial in self.plan.trials(ended))
 
     @property
     def unfinished(self) -> int:
@@ -136,19 +152,40 @@ class Comparison(Results):
         plan: The trials.
         store: The trials in the database, shared with other processes.
         folder: Where the results are written.
+        next_plan: Computes the plan with another round of seeds, if one is due.
 
     Raises:
         StorageError: The database does not answer.
         OSError: The folder is not writable.
     """
 
-    def __init__(self, plan: Plan, store: TrialStore, folder: Folder) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        store: TrialStore,
+        folder: Folder,
+        next_plan: Callable[[Results], Plan | None] = lambda results: None,
+    ) -> None:
         super().__init__(plan, [], [])
-        self.store, self.folder = store, folder
+        self.store, self.folder, self.next_plan = store, folder, next_plan
         for file, outcome in folder.undelivered().items():
             store.finish(outcome)
             file.unlink(missing_ok=True)
         self.receive()
+        while self.start_round(restart_failed=True):
+            self.receive()
+
+    def start_round(self, *, restart_failed: bool = False) -> bool:
+        """Extend the plan by the next round of seeds if it is due, and return whether it is.
+
+        The rounds are a function of the results, so that all processes extend the plan alike.
+        """
+        self.failures = self.store.failures()
+        plan = self.next_plan(self)
+        if plan is not None:
+            self.plan = plan
+            self.store.extend(plan, restart_failed=restart_failed)
+        return plan is not None
 
     def receive(self) -> list[Outcome]:
         """Read results that are new in the database, write results.jsonl and return the new results."""
@@ -164,12 +201,13 @@ class Comparison(Results):
         self.outcomes.extend(new)
         if new:
             self.folder.write_results(self.outcomes)
+            self.folder.keep_weights(self.outcomes)
         return new
 
     def snapshot(self) -> Results:
         """Copy the current results for another thread."""
         running = {trial: list(snapshots) for trial, snapshots in self.running.items()}
-        return Results(self.plan, list(self.outcomes), list(self.failures), running)
+        return Results(self.plan, list(self.outcomes), list(self.failures), running, self.out_of_time)
 
     def run(
         self,
@@ -179,8 +217,9 @@ class Comparison(Results):
         run_trial: TrialRunner | None = None,
         in_process: bool = False,
         take: int | None = None,
+        hours: float | None = None,
     ) -> Generator[RunEvent, None, None]:
-        """Run the trials that no other process runs, until all are finished, and yield the events.
+        """Run the trials that no other process runs, until all rounds are finished, and yield the events.
 
         A result is in the database and in results.jsonl before its event is yielded.
 
@@ -191,6 +230,7 @@ class Comparison(Results):
                 None: that of detloss, with checkpoints in the folder.
             in_process: Whether trials run in this process, one at a time, rather than in worker processes.
             take: Trials to start at most, without waiting for one; None: all, and those of other processes end first.
+            hours: Time of this run: no trial is started that would end later, if it takes as long as the finished ones.
 
         Yields:
             The events. Closing the iterator ends the workers and keeps the finished trials.
@@ -200,25 +240,35 @@ class Comparison(Results):
                 recorded when the comparison is continued.
             OSError: The folder is not writable.
         """
-        runner = run_trial or partial(training_loop.run_trial, checkpoints=self.folder.checkpoints)
+        folder = self.folder
+        runner = run_trial or partial(training_loop.run_trial, checkpoints=folder.checkpoints, weights=folder.weights)
         workers: Workers | InProcess
         if in_process:
             workers = InProcess(load, runner, groups)
         else:  # the trainer of a user may report no step
             workers = Workers(load, runner, groups, STALL_TIMEOUT if run_trial is None else inf)
         waiting, taken, pause = False, 0, POLL_INTERVAL
+        end = inf if hours is None else monotonic() + 3600 * hours
+
+        def fits(trial: Trial) -> bool:
+            return monotonic() + self.expected_seconds(trial) <= end
+
         try:
             with self.store.heartbeats(), workers:
                 while True:
                     claim = workers.available and (take is None or taken < take)
-                    turn = self.store.turn(self.known, claim=claim)
+                    turn = self.store.turn(self.known, claim=fits if claim else None)
                     yield from map(Received, self.keep(turn.outcomes))
                     if turn.claimed is not None:
                         waiting, taken, pause = False, taken + 1, POLL_INTERVAL
                         workers.submit(turn.claimed)
                         yield Started(turn.claimed)
                         continue
-                    if not turn.open or (take is not None and not workers.busy):
+                    if not turn.open and self.start_round():
+                        yield RoundStarted(self.plan)
+                        continue
+                    self.out_of_time = bool(turn.open) and not any(map(fits, turn.open))
+                    if not turn.open or ((take is not None or self.out_of_time) and not workers.busy):
                         break
                     if not workers.busy and not waiting:
                         waiting = True
@@ -229,6 +279,11 @@ class Comparison(Results):
             self.failures = self.store.failures()
         finally:
             self.store.close()
+
+    def expected_seconds(self, trial: Trial) -> float:
+        """The mean duration of finished trials of as many steps, or else that of their steps; 0 if none is known."""
+        alike = [outcome for outcome in self.outcomes if outcome.trial.steps == trial.steps] or self.outcomes
+        return fmean(one.seconds * trial.steps / one.trial.steps for one in alike) if alike else 0.0
 
     def events(self, workers: Workers | InProcess, pause: float) -> Iterator[RunEvent]:
         """Yield the events of the workers until a trial has ended, for `pause` seconds at most."""

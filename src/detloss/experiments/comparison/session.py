@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 
 import detloss
+from detloss.experiments.comparison.bootstrap import Bootstrap
 from detloss.experiments.comparison.database import redacted
 from detloss.experiments.comparison.findings import expected_precision, findings
 from detloss.experiments.comparison.output import STUDY, Folder, FolderError
@@ -20,18 +21,22 @@ from detloss.experiments.comparison.progress import (
     print_ranking,
     remarks_on,
     say_plan,
+    trial_name,
 )
-from detloss.experiments.comparison.ranking import Bootstrap, Ranking, rank
+from detloss.experiments.comparison.ranking import Ranking, rank
 from detloss.experiments.comparison.report.page import LivePage, write_page
+from detloss.experiments.comparison.rounds import confidence_of, next_plan
 from detloss.experiments.comparison.runner import Comparison, Results, read_results
 from detloss.experiments.comparison.shared_storage import StorageError, recorded_studies
 from detloss.experiments.comparison.store import TrialStore
+from detloss.experiments.comparison.tracking import Tracker
 from detloss.experiments.comparison.weight_search import check_search, with_balanced_grids
 from detloss.experiments.console import print_dataset, print_line
 from detloss.experiments.data.dataset import Dataset, SharedDataset
 from detloss.experiments.training.devices import DeviceGroup
+from detloss.experiments.training.outcome import Outcome
 from detloss.experiments.training.training_loop import check_trials
-from detloss.experiments.training.workers import Advanced, Trainer, exit_code
+from detloss.experiments.training.workers import Advanced, Finished, Trainer, exit_code
 
 
 class Session:
@@ -44,6 +49,7 @@ class Session:
         folder: Where results are written.
         cache: Folder for resized images; None: in the user's folder for caches.
         trainer: The user's command or function that trains the detector; None: detloss trains it.
+        tracker: Where the trials that finish in this process are logged; None: nowhere.
     """
 
     def __init__(
@@ -54,11 +60,13 @@ class Session:
         folder: Folder,
         cache: Path | None = None,
         trainer: Trainer | None = None,
+        tracker: Tracker | None = None,
     ) -> None:
         self.console, self.plan, self.settings, self.folder = console, plan, settings, folder
-        self.trainer = trainer
+        self.trainer, self.tracker = trainer, tracker
         self.dataset = settings.load_data(cache, partial(print_line, console))
         self.bootstrap = Bootstrap(self.dataset)
+        self.next_plan = partial(next_plan, rank=self.rank)
 
     def compare(
         self,
@@ -68,6 +76,7 @@ class Session:
         overwrite: bool,
         in_process: bool = False,
         take: int | None = None,
+        hours: float | None = None,
     ) -> tuple[Comparison, int]:
         """Run every trial, then print the findings and write the report.
 
@@ -77,6 +86,7 @@ class Session:
             overwrite: Whether the results of an earlier run are deleted.
             in_process: Whether trials run in this process, one at a time.
             take: Number of trials to run at most, without waiting for those of other processes; None: all.
+            hours: Time for the trials; None: no limit.
 
         Returns:
             The comparison, and the exit code: that of a signal if one interrupted the run, else 0.
@@ -98,20 +108,30 @@ class Session:
         code = 0
         with LivePage(self.write_running) as page:
             page.show(comparison.snapshot())
-            display = ProgressDisplay(self.console, comparison)
+            display, load = ProgressDisplay(self.console, comparison), SharedDataset(self.dataset)
             run = comparison.run(
-                SharedDataset(self.dataset), groups=groups, run_trial=self.trainer, in_process=in_process, take=take
+                load, groups=groups, run_trial=self.trainer, in_process=in_process, take=take, hours=hours
             )
             with display, closing(run) as events:
                 try:
                     for event in events:
                         display.show(event)
+                        if isinstance(event, Finished):
+                            self.track(event.outcome)
                         if not isinstance(event, Advanced) or event.snapshot is not None:
                             page.show(comparison.snapshot())
                 except KeyboardInterrupt as interruption:
                     code = exit_code(interruption)
         self.conclude(comparison)
         return comparison, code
+
+    def track(self, outcome: Outcome) -> None:
+        """Log a finished trial; an error of the tracker is printed, and the comparison continues."""
+        try:
+            if self.tracker is not None:
+                self.tracker(outcome)
+        except Exception as error:  # a server may not answer; the result is in the database
+            print_line(self.console, f"--log: {trial_name(outcome.trial)} was not logged: {error}")
 
     def begin(self, storage: str | None, *, overwrite: bool) -> Comparison:
         """Open the folder and the database, with the results that they already contain."""
@@ -124,7 +144,7 @@ class Session:
             self.plan = store.plan
             self.folder.begin(identity, self.plan.to_json(), overwrite=False)
         store.describe({"plan": identity | self.plan.to_json(), "settings": self.settings.to_json()})
-        return Comparison(self.plan, store, self.folder)
+        return Comparison(self.plan, store, self.folder, self.next_plan)
 
     def rank(self, results: Results) -> Ranking:
         """Rank the pairs."""
@@ -136,6 +156,8 @@ class Session:
             results.failures,
             matters=settings.matters,
             fits=results.plan.fits(results.ended),
+            confidence=confidence_of(results.plan),
+            dropped=results.plan.dropped,
         )
 
     def conclude(self, results: Results) -> None:
@@ -150,6 +172,9 @@ class Session:
             self.folder.write_standings(ranking.to_json())
             write_page(self.folder.report, results, ranking, self.dataset, self.settings)
             print_line(self.console, f"report: {self.folder.report}")
+            best = self.folder.write_best_weights(ranking.best[0].outcomes if ranking.best else ())
+            if best is not None:
+                print_line(self.console, f"weights of {trial_name(best.trial)}: {self.folder.best_weights}")
         finally:
             print_line(self.console, answer)
 
@@ -219,6 +244,8 @@ def write_report(
     if found != identity["data"]:
         data = settings.data or session.dataset.name
         raise FolderError(f"{data}: expected the data of the comparison, {identity['data']}, got other data, {found}")
+    while (extended := session.next_plan(results)) is not None:
+        results = read_results(folder, storage or folder.study, study_name(identity), extended)
     folder.write_results(results.outcomes)  # of agents that share the folder, a slow one may have written it last
     session.conclude(results)
     return results

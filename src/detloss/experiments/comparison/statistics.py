@@ -104,6 +104,7 @@ class Estimate:
         freedom: Degrees of freedom of the scatter.
         variances: (losses, losses): covariance matrix of the means for a scatter of 1.
         by_images: (draws, losses): deviation of the means on bootstrap samples of the images.
+        confidence: Probability that simultaneous intervals hold together.
     """
 
     means: np.ndarray
@@ -111,6 +112,7 @@ class Estimate:
     freedom: int
     variances: np.ndarray
     by_images: np.ndarray
+    confidence: float = CONFIDENCE
 
     @classmethod
     def of(cls, scores: np.ndarray, drawn: np.ndarray | None = None, *, overlap: float = 0.0) -> Self:
@@ -204,7 +206,7 @@ class Estimate:
         """The quantile of the largest absolute studentized error of several contrasts (Dunnett)."""
         errors = np.hypot(*self.standard_errors(contrasts))[:, None]
         studentized = self.errors @ np.divide(contrasts, errors, out=np.zeros_like(contrasts), where=errors > 0).T
-        return float(np.quantile(np.abs(studentized).max(axis=-1, initial=0.0), CONFIDENCE))
+        return float(np.quantile(np.abs(studentized).max(axis=-1, initial=0.0), self.confidence))
 
     def half_widths(self, contrasts: np.ndarray) -> np.ndarray:
         """Half-widths of the simultaneous intervals of contrasts."""
@@ -214,7 +216,7 @@ class Estimate:
         return widths
 
     def differences(self, contrasts: np.ndarray) -> list[Difference]:
-        """Estimate contrasts, with intervals that contain all true values in 95 % of all comparisons."""
+        """Estimate contrasts, with intervals that contain all true values with the confidence."""
         means, widths = (contrasts @ self.means).tolist(), self.half_widths(contrasts).tolist()
         return [Difference(mean, mean - width, mean + width) for mean, width in zip(means, widths)]
 
@@ -268,8 +270,8 @@ class Estimate:
     def best(self, candidates: np.ndarray, references: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compare every loss with the best (Hsu, 1984; Edwards and Hsu, 1983).
 
-        In 95 % of all comparisons, the best loss is among those that may be best and no loss is further below it than
-        its regret.
+        With the confidence, the best loss is among those that may be best and no loss is further below it than its
+        regret.
 
         Args:
             candidates: (losses,) bool: the losses that may be best.
@@ -285,7 +287,7 @@ class Estimate:
             others = indices[indices != loss]
             errors = np.hypot(*self.standard_errors(np.eye(len(candidates))[others] - np.eye(len(candidates))[loss]))
             studentized = (self.errors[..., others] - self.errors[..., [loss]]) / errors
-            margins[loss, others] = errors * np.quantile(studentized.max(axis=-1, initial=0.0), CONFIDENCE)
+            margins[loss, others] = errors * np.quantile(studentized.max(axis=-1, initial=0.0), self.confidence)
         ahead = self.means - self.means[:, None]  # of row i, by how much each loss is ahead of loss i
         for loss in indices:
             others = references & (np.arange(len(candidates)) != loss)

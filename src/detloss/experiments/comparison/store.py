@@ -8,7 +8,7 @@ Optuna exist in databases only, in the local time of each client.
 
 import time
 import zlib
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import wraps
@@ -29,13 +29,12 @@ from detloss.experiments.comparison.shared_storage import (
     StorageError,
     opened_storage,
 )
-from detloss.experiments.comparison.study_parameters import any_waiting, distributions_of, ended, parameters_of
+from detloss.experiments.comparison.study_parameters import attempts, distributions_of, ended, parameters_of
 from detloss.experiments.training.outcome import Outcome, Trial, pack, unpack
 from detloss.experiments.training.workers import Failed
 
 HEARTBEAT_INTERVAL = 5.0  # seconds
 HEARTBEAT_TIMEOUT = 30.0  # seconds without a heartbeat after which a process counts as dead; above RECONNECT_TIMEOUT
-MAX_ATTEMPTS = 3  # starts of a trial whose processes die, until the command is repeated
 HEARTBEAT = "detloss heartbeat"
 """Attribute of a trial: when its process was last known to live, in seconds since 1970."""
 
@@ -144,24 +143,31 @@ class TrialStore:
             self.storage.set_study_user_attr(self.study_id, name, value)
 
     @repeated
-    def turn(self, known: Container[Trial] = (), *, claim: bool = False) -> Turn:
+    def extend(self, plan: Plan, *, restart_failed: bool = False) -> None:
+        """Continue with a plan of more seeds."""
+        self.plan = plan
+        with self.shared.locked(self.name):
+            self._enqueue(restart_failed=restart_failed)
+
+    @repeated
+    def turn(self, known: Container[Trial] = (), *, claim: Callable[[Trial], bool] | None = None) -> Turn:
         """Look at the study, restart trials whose process died, and start the next waiting trial if requested.
 
         Trials of the comparison wait until the search has ended. Where nothing is to be changed, the lock is not taken.
 
         Args:
             known: Trials whose results are not returned.
-            claim: Whether to start a trial in this process.
+            claim: Tells whether a trial may start in this process; None: none may.
         """
         now = time.time()
         watched = now - self.looked < self.heartbeat_timeout  # else this process was suspended, and perhaps the others
         self.looked, claimed = now, None
         latest = {} if claim and self.waiting else self._latest()
-        waits = claim and any_waiting(self._planned(latest))
+        waits = claim and any(record.state == TrialState.WAITING for record in self._planned(latest).values())
         if not latest or waits or (watched and self._dead(latest)) or self._due(latest):
             with self.shared.locked(self.name):
                 latest = self._enqueue(watched=watched)
-                claimed = self._start_next(self._planned(latest)) if claim else None
+                claimed = self._start_next(self._planned(latest), claim) if claim else None
             if claimed is not None:  # recorded after the operation, so that a failed claim sends no heartbeats
                 self.claimed[claimed] = latest[claimed]._trial_id
         self.waiting = claimed is not None
@@ -171,7 +177,7 @@ class TrialStore:
 
     def claim(self) -> Trial | None:
         """Start the next waiting trial, if there is one."""
-        return self.turn(claim=True).claimed
+        return self.turn(claim=lambda trial: True).claimed
 
     def open_trials(self) -> list[Trial]:
         """List the trials that are waiting or running in any process; if there are none, the comparison has ended."""
@@ -323,10 +329,10 @@ class TrialStore:
             return identity
         return None
 
-    def _start_next(self, latest: Mapping[Trial, FrozenTrial]) -> Trial | None:
-        """Start the first waiting trial."""
+    def _start_next(self, latest: Mapping[Trial, FrozenTrial], allowed: Callable[[Trial], bool]) -> Trial | None:
+        """Start the first waiting trial that may start."""
         for trial, record in latest.items():
-            if record.state == TrialState.WAITING and self._start(record._trial_id):
+            if record.state == TrialState.WAITING and allowed(trial) and self._start(record._trial_id):
                 return trial
         return None
 
@@ -384,17 +390,3 @@ class TrialStore:
         planned = self.plan.due(ended(latest), latest)
         repeated = attempts([trial for trial in planned if trial in latest], latest, restart_failed)
         return repeated or attempts(planned, latest, restart_failed)
-
-
-def attempts(trials: Iterable[Trial], latest: Mapping[Trial, FrozenTrial], restart_failed: bool) -> dict[Trial, int]:
-    """Number the next attempt of each trial that has no record, or a failed one that is to be repeated."""
-    due = {}
-    for trial in trials:
-        record = latest.get(trial)
-        if record is None or (record.state == TrialState.FAIL and restart_failed):
-            due[trial] = 1
-        elif record.state == TrialState.FAIL and record.user_attrs.get("died", True):
-            attempt = record.user_attrs["attempt"]
-            if attempt < MAX_ATTEMPTS:
-                due[trial] = attempt + 1
-    return due

@@ -1,6 +1,6 @@
 """Losses and settings of trials as parameters for Optuna's dashboard, plots and importances, and their states."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
@@ -11,6 +11,8 @@ from optuna.trial import FrozenTrial, TrialState
 from detloss.experiments.comparison.plan import SEARCH_SEEDS, Pair, Plan, pair_of
 from detloss.experiments.training.outcome import Phase, Trial
 from detloss.loss_names import ALL_LOSSES, modifier_combinations
+
+MAX_ATTEMPTS = 3  # starts of a trial whose processes die, until the command is repeated
 
 
 def loss_parameters(pair: Pair) -> dict[str, str | float]:
@@ -43,11 +45,6 @@ def ended(latest: Mapping[Trial, FrozenTrial]) -> dict[Trial, float | None]:
     return {trial: record.value for trial, record in latest.items() if record.state.is_finished()}
 
 
-def any_waiting(latest: Mapping[Trial, FrozenTrial]) -> bool:
-    """Whether a trial is waiting."""
-    return any(record.state == TrialState.WAITING for record in latest.values())
-
-
 def distributions_of(plan: Plan) -> dict[str, BaseDistribution]:
     """The distributions of the parameters of all trials of a plan.
 
@@ -70,3 +67,17 @@ def distributions_of(plan: Plan) -> dict[str, BaseDistribution]:
         "precision": CategoricalDistribution([plan.precision]),
         **{name: FloatDistribution(min(values), max(values), log=name == "weight") for name, values in numbers.items()},
     }
+
+
+def attempts(trials: Iterable[Trial], latest: Mapping[Trial, FrozenTrial], restart_failed: bool) -> dict[Trial, int]:
+    """Number the next attempt of each trial that has no record, or a failed one that is to be repeated."""
+    due = {}
+    for trial in trials:
+        record = latest.get(trial)
+        if record is None or (record.state == TrialState.FAIL and restart_failed):
+            due[trial] = 1
+        elif record.state == TrialState.FAIL and record.user_attrs.get("died", True):
+            attempt = record.user_attrs["attempt"]
+            if attempt < MAX_ATTEMPTS:
+                due[trial] = attempt + 1
+    return due

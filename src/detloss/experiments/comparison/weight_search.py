@@ -8,6 +8,7 @@ from detloss.experiments.comparison.weight_fit import rounded_weight
 from detloss.experiments.data.dataset import Dataset, DatasetError
 from detloss.experiments.data.training_folds import search_dataset
 from detloss.experiments.training.gradient_balance import balanced_weight
+from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.training_loop import losses_of
 
 
@@ -26,17 +27,23 @@ def check_search(plan: Plan, dataset: Dataset) -> None:
             )
 
 
-def with_balanced_grids(plan: Plan, dataset: Dataset, device: str) -> Plan:
-    """Start every search halfway, in logarithms, between the listed weight and that of balanced gradients.
+def starting_weight(trial: Trial, dataset: Dataset, device: str = "cpu") -> float | None:
+    """The weight halfway, in logarithms, between the listed weight and that of balanced gradients; None if unknown.
 
     Gradients at initialization show the scale of a class loss, but exaggerate that of distances: on digit scenes, the
     best weights of L1, smooth L1 and L2 are 6 to 20 times the balanced ones, and in Faster R-CNN they are far below.
     """
-    grids = {}
-    for trial in plan.sample_trials():
-        if pair_of(trial) in plan.searched:
-            balanced = balanced_weight(trial, dataset, device)
-            if 0 < balanced < inf:
-                start = rounded_weight(log2(losses_of(trial)[0].weight * balanced) / 2)
-                grids[str(pair_of(trial))] = weight_grid(start)
-    return replace(plan, measured=True).with_grids(grids)
+    balanced = balanced_weight(trial, dataset, device)
+    return rounded_weight(log2(losses_of(trial)[0].weight * balanced) / 2) if 0 < balanced < inf else None
+
+
+def with_balanced_grids(plan: Plan, dataset: Dataset, device: str) -> Plan:
+    """Center the weights of every search on the starting weight, where it is known."""
+    starts = {
+        pair: starting_weight(trial, dataset, device)
+        for trial in plan.sample_trials()
+        if (pair := pair_of(trial)) in plan.searched
+    }
+    return replace(plan, measured=True).with_grids(
+        {str(pair): weight_grid(start) for pair, start in starts.items() if start}
+    )

@@ -192,7 +192,7 @@ def add_annotations(
 
 def look_up(table: dict[int | str, Value], key: Any) -> Value | None:
     """Look up a key from a file, which may have any type."""
-    return table.get(key) if is_integer(key) or isinstance(key, str) else None
+    return table.get(key) if is_key(key) else None
 
 
 def corners(bbox: Any) -> Box | None:
@@ -209,6 +209,11 @@ def corners(bbox: Any) -> Box | None:
 def is_integer(value: Any) -> TypeGuard[int]:
     """Whether a value is an integer; in Python a bool is one too."""
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_key(value: Any) -> TypeGuard[int | str]:
+    """Whether a value can be an id."""
+    return is_integer(value) or isinstance(value, str)
 
 
 def is_length(value: Any) -> TypeGuard[int]:

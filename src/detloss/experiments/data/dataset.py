@@ -105,10 +105,6 @@ class SharedDataset:
         return dataset
 
 
-def quiet(line: str) -> None:
-    """Announce nothing."""
-
-
 def load(
     path: Path | None,
     *,
@@ -117,7 +113,7 @@ def load(
     group: str | None = None,
     augment: bool = False,
     cache: Path | None = None,
-    announce: Callable[[str], None] = quiet,
+    announce: Callable[[str], object] = lambda line: None,
 ) -> Dataset:
     """Read a data set, check it, split it and resize its images.
 
@@ -269,8 +265,15 @@ def generated_scenes(style: Style, *, augment: bool) -> Dataset:
     """Generate the training and validation scenes of a style."""
     if augment and style.rotated:
         raise DatasetError("augment: expected axis-aligned boxes, got rotated scenes")
-    train = scene_samples("train", TRAIN_SCENES, style)
-    validation = scene_samples("validation", VALIDATION_SCENES, style)
+    subsets: tuple[tuple[Literal["train", "validation"], int], ...]
+    subsets = ("train", TRAIN_SCENES), ("validation", VALIDATION_SCENES)
+    train, validation = (
+        [
+            Sample(f"{subset}-{number:04}", scene.image, scene.boxes, scene.labels)
+            for number, scene in enumerate(compose(count, subset, style))
+        ]
+        for subset, count in subsets
+    )
     return Dataset(
         name=style.name,
         class_names=style.class_names,
@@ -281,11 +284,3 @@ def generated_scenes(style: Style, *, augment: bool) -> Dataset:
         geometry=detloss.Rotated() if style.rotated else detloss.AxisAligned(),
         augment=augment,
     )
-
-
-def scene_samples(subset: Literal["train", "validation"], count: int, style: Style) -> list[Sample]:
-    """Generate the first scenes of a subset."""
-    return [
-        Sample(f"{subset}-{number:04}", scene.image, scene.boxes, scene.labels)
-        for number, scene in enumerate(compose(count, subset, style))
-    ]

@@ -46,26 +46,22 @@ class Style:
     """
 
     name: str
-    side: int
-    max_digits: int
-    min_height: int
-    max_height: int
+    side: int = 64
+    max_digits: int = 5
+    min_height: int = 10
+    max_height: int = 32
     class_names: tuple[str, ...] = DIGITS
     rotated: bool = False
 
 
 STYLES = {
-    "digits": Style("digit scenes", side=64, max_digits=5, min_height=10, max_height=32),
+    "digits": Style("digit scenes"),
     # Localization takes far fewer steps to learn than classification.
-    "boxes": Style(
-        "digit scenes of one class", side=64, max_digits=5, min_height=10, max_height=32, class_names=ONE_CLASS
-    ),
+    "boxes": Style("digit scenes of one class", class_names=ONE_CLASS),
     # Fewer than 1 % of UnitBox's cells, one every four pixels, are positive.
     "sparse": Style("sparse digit scenes", side=128, max_digits=2, min_height=9, max_height=14),
     # One class, because a rotated 6 may be a 9.
-    "rotated": Style(
-        "rotated digit scenes", side=64, max_digits=5, min_height=10, max_height=32, class_names=ONE_CLASS, rotated=True
-    ),
+    "rotated": Style("rotated digit scenes", class_names=ONE_CLASS, rotated=True),
 }
 
 

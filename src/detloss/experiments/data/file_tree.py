@@ -12,12 +12,7 @@ from itertools import takewhile
 from operator import eq
 from pathlib import Path, PureWindowsPath
 
-from detloss.experiments.data.records import (
-    SUBSETS,
-    Subset,
-    has_split,
-    subset_of,
-)
+from detloss.experiments.data.records import SUBSETS, Subset, has_split, subset_of
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 INVENTORY_FOLDERS = 8
@@ -111,7 +106,7 @@ class FileTree:
             or [
                 image
                 for image in self.images_by_stem[file.stem]
-                if image not in taken and self.are_compatible(file, image)
+                if image not in taken and len({self.subset(file), self.subset(image)} - {None}) < 2
             ]
             for file, images in near.items()
         }
@@ -153,7 +148,9 @@ class FileTree:
         candidates = [inside, *([] if is_foreign and not names else [self.root.joinpath(*names)])]
         shorter = (names[start:] for start in range(1, len(names)))
         candidates += [self.root.joinpath(*rest) for rest in shorter if len(rest) > 1 or subset_of(rest[-1]) == subset]
-        return next((path for path in candidates if path in self.names or self.has_file(path)), None)
+        return next(
+            (path for path in candidates if path in self.names or path in self.by_name.get(path.name, ())), None
+        )
 
     def is_conventional(self, folder: Path) -> bool:
         """Whether a folder, or the outermost one above it, is named for images, for annotations or for a subset."""
@@ -174,10 +171,6 @@ class FileTree:
         more = len(fullest) - len(lines)
         return "".join(lines) + (f"\n  and {more} more folders" if more else "") if lines else " no files"
 
-    def has_file(self, file: Path) -> bool:
-        """Whether the data set has a file."""
-        return file in self.by_name.get(file.name, ())
-
     def is_root(self, root: tuple[str, ...], names: tuple[str, ...]) -> bool:
         """Whether a folder is the root of a data set whose annotations are in these folders below it."""
         first, *others = names
@@ -196,11 +189,6 @@ class FileTree:
         of_image = self.places[image.parent]
         shorter = (place[:i] + place[i + 1 :] for i, name in enumerate(place) if name not in SUBSETS)
         return of_image == place or of_image in shorter
-
-    def are_compatible(self, first: Path, second: Path) -> bool:
-        """Whether two files are not in different subsets."""
-        subsets = {self.subset(first), self.subset(second)} - {None}
-        return len(subsets) < 2
 
 
 def is_image_folder(folder: Path) -> bool:

@@ -4,27 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from detloss.experiments.data import (
-    coco,
-    voc,
-    yolo,
-)
+from detloss.experiments.data import coco, voc, yolo
 from detloss.experiments.data.file_tree import FileTree, is_image_folder
 from detloss.experiments.data.records import DatasetError, Listing
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format and its reader.
-
-    Attributes:
-        name: Name of the format.
-        layout: Its supported layouts, for users.
-        suffixes: Suffixes of its annotation files.
-        expected: What such a file has to contain, for users.
-        detect: Finds files of this format.
-        read: Reads a data set: all of a folder, or one file of it.
-    """
+    """A format and its reader; for users, its supported layouts and the expected contents of its annotation files."""
 
     name: str
     layout: str
@@ -34,23 +21,11 @@ class Format:
     read: Callable[[FileTree, Path | None], Listing]
 
 
-COCO = Format(
-    "COCO json",
-    coco.LAYOUT,
-    (".json",),
-    'expected lists "images" and "annotations" in it',
-    coco.detect,
-    coco.read,
-)
+COCO_CONTENT = 'expected lists "images" and "annotations" in it'
+YOLO_CONTENT = "expected rows of class, center x, center y, width, height"
+COCO = Format("COCO json", coco.LAYOUT, (".json",), COCO_CONTENT, coco.detect, coco.read)
 VOC = Format("Pascal VOC xml", voc.LAYOUT, (".xml",), "expected <annotation> as its root", voc.detect, voc.read)
-YOLO = Format(
-    "YOLO txt",
-    yolo.LAYOUT,
-    (".txt",),
-    "expected rows of class, center x, center y, width, height",
-    yolo.detect,
-    yolo.read,
-)
+YOLO = Format("YOLO txt", yolo.LAYOUT, (".txt",), YOLO_CONTENT, yolo.detect, yolo.read)
 FORMATS = (COCO, VOC, YOLO)
 
 

@@ -28,13 +28,7 @@ REVISION = 1  # increased when images are decoded or stored differently
 
 @dataclass(frozen=True)
 class StoredImage:
-    """Pixels in a file. Pickled, it is a reference; the process that loads it maps the file.
-
-    Attributes:
-        file: The file.
-        offset: Position of the first byte.
-        shape: Height, width, 3.
-    """
+    """Pixels in a file. Pickled, it is a reference; the process that loads it maps the file."""
 
     file: Path
     offset: int
@@ -53,13 +47,7 @@ def mapped(file: Path) -> np.ndarray:
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """A resized image.
-
-    Attributes:
-        pixels: Its pixels.
-        size: Width and height of its file, upright.
-        digest: SHA-256 of its file.
-    """
+    """A resized image, with the upright width and height of its file and the SHA-256 of that."""
 
     pixels: StoredImage
     size: tuple[int, int]
@@ -67,7 +55,7 @@ class DecodedImage:
 
 
 def decode(
-    files: Sequence[Path], longer_side: int, folder: Path | None, announce: Callable[[str], None]
+    files: Sequence[Path], longer_side: int, folder: Path | None, announce: Callable[[str], object]
 ) -> list[DecodedImage | ImageError]:
     """Decode and resize images, unless the cache has them already.
 
@@ -86,6 +74,8 @@ def decode(
     Raises:
         DatasetError: The folder is not writable, or has too little space.
     """
+    from rich.filesize import decimal  # usage errors and worker processes need none of it
+
     root = user_cache_path("detloss") if folder is None else folder.resolve()
     target = root / f"images-{longer_side}-{identity(files, longer_side)}"
     rows = read_index(target, files, longer_side)
@@ -100,8 +90,13 @@ def decode(
                 f"cache: expected a writable folder, got {root} ({reason}): choose another with --cache"
             ) from error
     else:
-        announce(f"images: {in_bytes((target / PIXELS).stat().st_size)} in {target}")
-    return [ImageError(row) if isinstance(row, str) else decoded_image(target / PIXELS, *row) for row in rows]
+        announce(f"images: {decimal((target / PIXELS).stat().st_size)} in {target}")
+    return [
+        ImageError(row)
+        if isinstance(row, str)
+        else DecodedImage(StoredImage(target / PIXELS, row[0], tuple(row[1])), tuple(row[2]), row[3])
+        for row in rows
+    ]
 
 
 def read_index(target: Path, files: Sequence[Path], longer_side: int) -> list[Any] | None:
@@ -116,12 +111,6 @@ def read_index(target: Path, files: Sequence[Path], longer_side: int) -> list[An
     return rows if is_complete and all(isinstance(decoded(file, longer_side), str) for file in failed) else None
 
 
-def decoded_image(file: Path, offset: int, shape: Sequence[int], size: Sequence[int], digest: str) -> DecodedImage:
-    """Read a row of the index."""
-    height, width, channels = shape
-    return DecodedImage(StoredImage(file, offset, (height, width, channels)), (size[0], size[1]), digest)
-
-
 def identity(files: Sequence[Path], longer_side: int) -> str:
     """A hash of the state of files; the time of the last change of a file cannot be set by programs."""
     digest = sha256(repr((REVISION, longer_side, version("pillow"))).encode())
@@ -134,12 +123,14 @@ def identity(files: Sequence[Path], longer_side: int) -> str:
     return digest.hexdigest()[:16]
 
 
-def build(files: Sequence[Path], longer_side: int, target: Path, announce: Callable[[str], None]) -> list[Any]:
+def build(files: Sequence[Path], longer_side: int, target: Path, announce: Callable[[str], object]) -> list[Any]:
     """Decode images into a new folder, and return the rows of its index.
 
     Raises:
         DatasetError: There is too little space.
     """
+    from rich.filesize import decimal
+
     part = target.with_name(f"{target.name}.part")
     for unfinished in (part, target):  # of a process that was killed
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -150,10 +141,10 @@ def build(files: Sequence[Path], longer_side: int, target: Path, announce: Calla
             free = shutil.disk_usage(part).free
             if needed > free:
                 raise DatasetError(
-                    f"cache: expected {in_bytes(needed)} of free space in {target.parent}, found {in_bytes(free)}: "
+                    f"cache: expected {decimal(needed)} of free space in {target.parent}, found {decimal(free)}: "
                     "choose another folder with --cache"
                 )
-            announce(f"images: decoding {len(files)} into {target}, {in_bytes(needed)}")
+            announce(f"images: decoding {len(files)} into {target}, {decimal(needed)}")
             rows: list[Any] = []
             with durable(part / PIXELS) as stream:
                 for first in range(0, len(files), BLOCK):
@@ -201,11 +192,3 @@ def stored(stream: BinaryIO, pixels: np.ndarray, size: tuple[int, int], digest: 
     offset = stream.tell()
     stream.write(pixels.tobytes())
     return [offset, pixels.shape, size, digest]
-
-
-def in_bytes(count: int) -> str:
-    """A number of bytes in words."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} bytes"

@@ -42,13 +42,7 @@ class DatasetError(ValueError):
 
 @dataclass(frozen=True)
 class Problem:
-    """An excluded part of a data set.
-
-    Attributes:
-        file: Its file, relative to the folder of the data set.
-        row: The row of that file, or "whole file".
-        message: What was expected and what was found.
-    """
+    """An excluded part of a data set: its file, relative to the folder of the data set, its row, and the reason."""
 
     file: str
     row: str
@@ -198,6 +192,18 @@ def lines_of(file: Path) -> list[str]:
         UnicodeDecodeError: It is not UTF-8.
     """
     return [line.strip() for line in contents_of(file).decode("utf-8-sig").splitlines()]
+
+
+def listed_names(file: Path) -> list[str]:
+    """Read the lines of a list of images.
+
+    Raises:
+        DatasetError: It cannot be read.
+    """
+    try:
+        return lines_of(file)
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{file}: the list of images cannot be read: {error}") from error
 
 
 def well_formed(text: str) -> str:

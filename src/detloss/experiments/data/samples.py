@@ -9,14 +9,7 @@ import numpy as np
 
 from detloss.experiments.data.image_cache import DecodedImage, StoredImage
 from detloss.experiments.data.images import ImageError
-from detloss.experiments.data.records import (
-    WHOLE_FILE,
-    AnnotatedImage,
-    Box,
-    Problem,
-    box_problem,
-    well_formed,
-)
+from detloss.experiments.data.records import WHOLE_FILE, AnnotatedImage, Problem, box_problem, well_formed
 
 
 @dataclass(frozen=True)
@@ -97,7 +90,9 @@ def make_sample(
     size = decoded.size
     boxes, labels = [], []
     for annotation in image.annotations:
-        box = annotation.box if image.unit == "pixels" else scaled(annotation.box, *size)
+        x1, y1, x2, y2 = annotation.box
+        across, down = size if image.unit == "fractions" else (1, 1)
+        box = (x1 * across, y1 * down, x2 * across, y2 * down)
         problem = box_problem(box, *size)
         if problem is None:
             boxes.append(box)
@@ -130,9 +125,3 @@ def copies(train: Sequence[Sample], validation: Sequence[Sample]) -> list[str]:
         f"{len(pairs)} of {len(validation)} validation images are copies of training images, which makes the AP too "
         f"high: {sample.name} is a copy of {original.name}."
     ]
-
-
-def scaled(fractions: Box, width: int, height: int) -> Box:
-    """Convert a box from fractions of the image to pixels."""
-    x1, y1, x2, y2 = fractions
-    return x1 * width, y1 * height, x2 * width, y2 * height

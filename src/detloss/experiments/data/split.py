@@ -7,14 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from detloss.experiments.data.records import (
-    WHOLE_FILE,
-    AnnotatedImage,
-    DatasetError,
-    Listing,
-    Problem,
-    Subset,
-)
+from detloss.experiments.data.records import WHOLE_FILE, AnnotatedImage, DatasetError, Listing, Problem, Subset
 
 # An image in several subsets belongs to the first of these.
 PRECEDENCE: tuple[Subset | None, ...] = ("test", "train", "validation", None)
@@ -22,14 +15,9 @@ PRECEDENCE: tuple[Subset | None, ...] = ("test", "train", "validation", None)
 
 @dataclass(frozen=True)
 class Split:
-    """The training and validation images of a data set.
+    """The training and validation images of a data set, in the order of their names.
 
-    Attributes:
-        train: Training images in the order of their names.
-        validation: Validation images in the order of their names; none of them is in `train`.
-        test: Number of test images, which are not used.
-        rule: The rule of the split, for users.
-        problems: Images that are listed twice.
+    `test` is the number of test images, which are not used; `rule` describes the split, for users.
     """
 
     train: list[AnnotatedImage]

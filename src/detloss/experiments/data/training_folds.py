@@ -7,8 +7,7 @@ from zlib import crc32
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.data.samples import group_numbers
 
-SEARCH_FOLDS = 5
-"""Folds of a search for weights, which is evaluated on the first of them."""
+SEARCH_FOLDS = 5  # folds of a search for weights, which is evaluated on the first of them
 
 
 def assign_folds(samples: Sequence[Sample], folds: int) -> list[int]:

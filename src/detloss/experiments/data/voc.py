@@ -26,12 +26,11 @@ from detloss.experiments.data.records import (
     WHOLE_FILE,
     AnnotatedImage,
     Annotation,
-    DatasetError,
     Listing,
     Subset,
     contents_of,
     has_split,
-    lines_of,
+    listed_names,
     subset_of,
 )
 
@@ -108,13 +107,9 @@ def listed_files(tree: FileTree, all_files: list[Path], listing: Listing) -> lis
 
 def files_of_list(tree: FileTree, names: Path, all_files: list[Path]) -> list[Path]:
     """Find the annotation files that a list names."""
-    try:
-        lines = lines_of(names)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{names}: the list of images cannot be read: {error}") from error
     known = set(all_files)
     files = []
-    for line in filter(None, lines):
+    for line in filter(None, listed_names(names)):
         stem = line.removesuffix(Path(line).suffix) if Path(line).suffix.lower() in IMAGE_SUFFIXES else line
         found = [file for file in tree.find(f"{stem}.xml") if file in known]
         # A missing file is listed in the folder of the others, because a list may name any folder.

@@ -30,6 +30,7 @@ from detloss.experiments.data.records import (
     contents_of,
     has_split,
     lines_of,
+    listed_names,
 )
 
 LAYOUT = "images/ and labels/ with *.txt, or *.txt among their images; also in train/ and valid/; data.yaml with names"
@@ -107,9 +108,9 @@ def read(tree: FileTree, source: Path | None = None) -> Listing:
     for text in texts:
         if text.parent in folders and text not in paired and not text.name.lower().startswith("readme"):
             listing.exclude(text, WHOLE_FILE, f"labels without an image {text.stem}")
-    found = {row.class_name for image in listing.images for row in image.annotations}
-    known = settings.class_names
-    listing.class_names = tuple(sorted(found, key=class_number) if known is None else known.values())
+    found, known = {row.class_name for image in listing.images for row in image.annotations}, settings.class_names
+    by_number = sorted(found, key=lambda name: int(name.split()[-1])) if known is None else known.values()
+    listing.class_names = tuple(by_number)
     return listing
 
 
@@ -155,11 +156,7 @@ def images_of_settings(tree: FileTree, settings: Settings, listing: Listing) -> 
 def read_list(tree: FileTree, file: Path, listing: Listing) -> list[Path]:
     """Read a list of images, one per line."""
     images = []
-    try:
-        lines = lines_of(file)
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{file}: the list of images cannot be read: {error}") from error
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(listed_names(file), start=1):
         found = [image for image in tree.find(line) if image.suffix.lower() in IMAGE_SUFFIXES]
         nearest = tree.nearest(found, file, None)
         if len(nearest) == 1:
@@ -214,11 +211,6 @@ def read_labels(file: Path, class_names: dict[int, str] | None, listing: Listing
                 message += f": expected {min(class_names)} to {max(class_names)}"
         listing.exclude(file, f"line {number}", message)
     return tuple(annotations)
-
-
-def class_number(class_name: str) -> int:
-    """The number of a class without a name."""
-    return int(class_name.removeprefix("class "))
 
 
 def parse_row(line: str) -> tuple[int, Box] | None:

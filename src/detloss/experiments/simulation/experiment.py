@@ -13,24 +13,17 @@ import detloss
 from detloss.catalog import LOSSES, Kind, Loss, Sizes
 from detloss.experiments.simulation.published_step import TERMS, BoxPairs, published_gradient
 
-CENTER = 10.0
-"""Center of every target, in x and in y."""
-
-RADIUS = 3.0
-"""Radius of the disc of anchor centers around the targets."""
-
-ASPECT_RATIOS = (1 / 4, 1 / 3, 1 / 2, 1.0, 2.0, 3.0, 4.0)
-"""Width to height, of targets and of anchors."""
+CENTER = 10.0  # center of every target, in x and in y
+RADIUS = 3.0  # radius of the disc of anchor centers around the targets
+ASPECT_RATIOS = (1 / 4, 1 / 3, 1 / 2, 1.0, 2.0, 3.0, 4.0)  # width to height, of targets and of anchors
 
 TARGET_AREA = 1.0
 ANCHOR_AREAS = (0.5, 0.67, 0.75, 1.0, 1.33, 1.5, 2.0)
 
-SIZES = Sizes(image=(2 * CENTER, 2 * CENTER), objects=TARGET_AREA**0.5)
-"""Sizes of the image and of the targets."""
+SIZES = Sizes(image=(2 * CENTER, 2 * CENTER), objects=TARGET_AREA**0.5)  # sizes of the image and of the targets
 
 CASES_PER_POINT = len(ANCHOR_AREAS) * len(ASPECT_RATIOS) * len(ASPECT_RATIOS)
-ALL_POINTS = 5000
-"""Number of points in the paper: 1 715 000 cases."""
+ALL_POINTS = 5000  # number of points in the paper: 1 715 000 cases
 
 STEPS = 200
 POINTS_PER_BATCH = {"cpu": 24, "cuda": 5000}
@@ -160,10 +153,8 @@ def derivative(value: TotalLoss) -> Gradient:
 class Course:
     """The error |dx| + |dy| + |dw| + |dh| of the boxes of one loss.
 
-    Attributes:
-        loss: A row of the catalog.
-        totals: The sum over all cases, before the first step and after each: 201 numbers.
-        final: The mean error of the cases of each point after the last step: (points,).
+    `totals` are its sums over all cases, before the first step and after each; `final` is its mean over the cases of
+    each point after the last step.
     """
 
     loss: Loss
@@ -178,13 +169,7 @@ class Course:
 
 @dataclass(frozen=True)
 class Simulation:
-    """The result of an experiment.
-
-    Attributes:
-        gradient: ``"exact"``, ``"detach"`` or ``"published"``.
-        points: (n, 2) centers of the boxes before the first step.
-        courses: The error of every loss.
-    """
+    """The error of every loss along a gradient; `points` are the (n, 2) centers of the boxes before the first step."""
 
     gradient: str
     points: Tensor
@@ -214,14 +199,11 @@ def simulate(
 
     Args:
         losses: Rows of the catalog, losses of boxes or of their numbers.
-        gradient: ``"exact"``, ``"detach"`` (c^2 constant) or ``"published"`` (the update of the paper's authors).
+        gradient: A key of `GRADIENTS`.
         points: Number of points at which boxes start, 343 cases each.
         seed: Seed of the points.
         device: ``"cpu"`` or ``"cuda"``.
         advance: Called with a loss and the number of points that have been finished.
-
-    Returns:
-        The error of every loss over the steps.
 
     Raises:
         SimulationError: A loss has no such gradient, or the device is not available.
@@ -264,17 +246,8 @@ def descend(
 ) -> Course:
     """Move the boxes of all cases along a gradient.
 
-    A step is ``rate * (2 - IoU) * gradient``, with the IoU before the step: distant boxes take longer steps.
-
-    Args:
-        loss: The loss.
-        gradient: The gradient of it that boxes follow.
-        points: (n, 2) centers of the boxes, on the device to use.
-        points_per_batch: Points whose cases are evaluated together; None: as many as suit the device.
-        advance: Called with the number of points that have been finished.
-
-    Returns:
-        The error over the steps.
+    A step is ``rate * (2 - IoU) * gradient``, with the IoU before the step: distant boxes take longer steps. `points`
+    are on the device to use; `advance` is called with the number of points that have been finished.
     """
     totals = torch.zeros(STEPS + 1, dtype=torch.float64, device=points.device)
     final = []

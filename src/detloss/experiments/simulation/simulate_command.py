@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from detloss.catalog import Loss
-from detloss.experiments.cli_options import several_losses
+from detloss.experiments.cli_options import out, several_losses
 from detloss.experiments.simulation.experiment import ALL_POINTS, GRADIENTS, Simulation, SimulationError, default_losses
 from detloss.experiments.simulation.experiment import simulate as run
 from detloss.loss_names import ALL_LOSSES
@@ -46,12 +46,7 @@ PRINTED_STEPS = (0, 20, 50, 100, 160, 200)
 @click.option("--full", is_flag=True, help=f"Use all {ALL_POINTS} points of the paper.")
 @click.option("--seed", type=click.IntRange(min=0, max=2**63 - 1), default=0, help="Seed of the starting points.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", help="Device of the computation.")
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("out/simulate"),
-    help="Output folder.",
-)
+@out("out/simulate")
 @click.option("--overwrite", is_flag=True, help="Replace earlier results in the output folder.")
 @click.pass_context
 def simulate(
@@ -80,7 +75,10 @@ def simulate(
 
     console = Console()
     try:
-        require_no_record(out, overwrite=overwrite)
+        if (out / RECORD).exists() and not overwrite:
+            raise FileExistsError(
+                f"{out / RECORD}: expected no earlier results: choose another --out, or --overwrite them"
+            )
         out.mkdir(parents=True, exist_ok=True)
         with (
             TemporaryDirectory(dir=out, prefix=".unfinished-") as unfinished,
@@ -106,16 +104,6 @@ def simulate(
     print_table(console, simulation)
     for name, kind in ((RECORD, "numbers"), (PLOT, "plot")):
         print_line(console, f"{kind}: {out / name}")
-
-
-def require_no_record(out: Path, *, overwrite: bool) -> None:
-    """Reject a folder that contains earlier results, unless they may be replaced.
-
-    Raises:
-        FileExistsError: There is a simulate.json.
-    """
-    if (out / RECORD).exists() and not overwrite:
-        raise FileExistsError(f"{out / RECORD}: expected no earlier results: choose another --out, or --overwrite them")
 
 
 def write(simulation: Simulation, unfinished: Path, out: Path) -> None:

@@ -14,14 +14,12 @@ from detloss.experiments.plot_style import COLORS, DASHES, INK, style
 from detloss.experiments.simulation.experiment import CENTER, RADIUS, STEPS, Course, Simulation
 
 MAPS_PER_ROW = 4
-FLOOR = 2e-4
-"""Lower end of the axis of the error, as a fraction of the error before the first step."""
+FLOOR = 2e-4  # lower end of the axis of the error, as a fraction of the error before the first step
 
 LOWEST_COLOR, HIGHEST_COLOR = 1e-3, 10.0
 """Ends of the color scale, mean errors per case in sides of a square target; data narrow it down."""
 
-EDGE = 1.03 * RADIUS
-"""Half the width of a map, with a margin for the dots."""
+EDGE = 1.03 * RADIUS  # half the width of a map, with a margin for the dots
 
 TOTAL_DOT_AREA, MIN_DOT_AREA = 8000.0, 2.0
 """Area of all dots of a map and least area of a dot, in square points."""
@@ -79,13 +77,7 @@ def draw_map(axes: Axes, simulation: Simulation, course: Course, colors: LogNorm
     x, y = (simulation.points - CENTER).T
     final = course.final.clamp_min(torch.finfo(torch.float32).tiny)  # 0 has no logarithm
     dots = axes.scatter(
-        x,
-        y,
-        c=final,
-        s=max(TOTAL_DOT_AREA / len(final), MIN_DOT_AREA),
-        cmap="viridis",
-        norm=colors,
-        linewidths=0,
+        x, y, c=final, s=max(TOTAL_DOT_AREA / len(final), MIN_DOT_AREA), cmap="viridis", norm=colors, linewidths=0
     )
     axes.add_patch(Rectangle((-0.5, -0.5), 1, 1, fill=False, edgecolor=INK))
     axes.set(title=course.loss.title, aspect="equal", xlim=(-EDGE, EDGE), ylim=(-EDGE, EDGE))

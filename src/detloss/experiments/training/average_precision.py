@@ -47,7 +47,7 @@ def assign(overlaps: np.ndarray) -> np.ndarray:
     free = np.ones((len(THRESHOLDS), overlaps.shape[1]), bool)
     thresholds = np.arange(len(THRESHOLDS))
     objects = np.full((len(overlaps), len(THRESHOLDS)), -1)
-    for detection in np.flatnonzero(overlaps.max(axis=1) >= THRESHOLDS[0]):
+    for detection in np.flatnonzero(overlaps.max(axis=1, initial=0.0) >= THRESHOLDS[0]):
         row = np.where(free, overlaps[detection], -1.0)
         best = row.shape[1] - 1 - row[:, ::-1].argmax(axis=1)  # among ties the last, as in COCO's loop
         hit = row[thresholds, best] >= THRESHOLDS

@@ -1,8 +1,9 @@
-"""Checkpoints of a long training, from which a restarted trial continues to the result of an uninterrupted one."""
+"""Checkpoints, from which a restarted trial continues to the result of an uninterrupted one, and trained weights."""
 
 import json
 import os
 import warnings
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from hashlib import sha256
@@ -17,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import detloss
+from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.detector_interface import Detector
 from detloss.experiments.training.outcome import Outcome, Trial, pack, unpack
 from detloss.experiments.training.snapshots import Snapshot
@@ -24,6 +26,37 @@ from detloss.experiments.training.snapshots import Snapshot
 INTERVAL = 600.0  # seconds of training between two checkpoints
 RECENT, RANDOM, CUDA_RANDOM = "recent losses", "random state", "random state of the device"
 """Tensors that are neither of the model nor of the optimizer."""
+
+LOSSES = ("box_loss.", "class_loss.")  # buffers in UnitBox
+
+
+def file_of(trial: Trial, folder: Path) -> Path:
+    """The file of a trial in a folder of checkpoints or weights."""
+    identity = json.dumps([asdict(trial), torch.__version__, detloss.__version__])
+    return folder / f"{sha256(identity.encode()).hexdigest()[:16]}.safetensors"
+
+
+def write(file: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str], content: str) -> None:
+    """Write tensors completely or not at all; without room for them, the training continues."""
+    part = file.with_suffix(f".{uuid4().hex[:8]}.part")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+        save_file(copies, part, metadata)
+        os.replace(part, file)
+    except (OSError, SafetensorError) as error:
+        with suppress(OSError):
+            part.unlink()
+        warnings.warn(f"{file}: no {content} was written: {error}", RuntimeWarning, stacklevel=2)
+
+
+def save_weights(folder: Path, model: Detector, outcome: Outcome, dataset: Dataset) -> None:
+    """Write the parameters and buffers of a trained detector, without those of its losses."""
+    trial = outcome.trial
+    tensors = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith(LOSSES)}
+    settings = asdict(trial) | {"classes": dataset.class_names, "data": dataset.name, "ap": outcome.score}
+    metadata = {"pair": f"{trial.box} + {trial.cls}", "weight": str(trial.weight), "seed": str(trial.seed)}
+    write(file_of(trial, folder), tensors, metadata | {"settings": json.dumps(settings)}, "file of weights")
 
 
 class Checkpoint:
@@ -41,10 +74,7 @@ class Checkpoint:
     """
 
     def __init__(self, trial: Trial, folder: Path | None = None) -> None:
-        self.trial, self.file = trial, None
-        if folder is not None:
-            identity = json.dumps([asdict(trial), torch.__version__, detloss.__version__])
-            self.file = folder / f"{sha256(identity.encode()).hexdigest()[:16]}.safetensors"
+        self.trial, self.file = trial, folder and file_of(trial, folder)
         self.step, self.start = 0, perf_counter()
         self.saved = self.start
         self.curve: list[tuple[int, float, float]] = []
@@ -111,16 +141,7 @@ class Checkpoint:
             "schedule": schedule.state_dict(),
             "outcome": pack(so_far),
         }
-        part = self.file.with_suffix(f".{uuid4().hex[:8]}.part")
-        try:
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            copies = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-            save_file(copies, part, {"state": json.dumps(state)})
-            os.replace(part, self.file)
-        except (OSError, SafetensorError) as error:
-            with suppress(OSError):
-                part.unlink()
-            warnings.warn(f"{self.file}: no checkpoint was written: {error}", RuntimeWarning, stacklevel=2)
+        write(self.file, tensors, {"state": json.dumps(state)}, "checkpoint")
 
     def remove(self) -> None:
         """Delete the file."""

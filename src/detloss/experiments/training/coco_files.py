@@ -10,6 +10,7 @@ from uuid import uuid4
 import numpy as np
 
 from detloss.catalog import Sizes
+from detloss.experiments.data.coco import is_key, is_number
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.data.records import MAX_JSON_BYTES, contents_of
 from detloss.experiments.training.detectors import sizes_of
@@ -99,7 +100,8 @@ def read_predictions(file: Path, dataset: Dataset) -> list[Prediction]:
         raise PredictionsError(f"{file}: expected COCO results as json: {error}") from error
     if not isinstance(rows, list):
         raise PredictionsError(f"{file}: expected a list of detections, got {type(rows).__name__}")
-    images, classes = images_by_name(dataset.validation), classes_by_name(dataset)
+    images = images_by_name(dataset.validation)
+    classes = {one: label for ids in (dataset.class_names, class_ids(dataset)) for label, one in enumerate(ids)}
     found: list[list[tuple[list[float], float, int]]] = [[] for _ in dataset.validation]
     for number, row in enumerate(rows):
         try:
@@ -122,12 +124,6 @@ def images_by_name(samples: Sequence[Sample]) -> dict[Id, list[int]]:
     return images
 
 
-def classes_by_name(dataset: Dataset) -> dict[Id, int]:
-    """The labels of the classes by id and name."""
-    names = {name: label for label, name in enumerate(dataset.class_names)}
-    return names | {one: label for label, one in enumerate(class_ids(dataset))}
-
-
 def image_of(row: Mapping[str, Any], images: Mapping[Id, list[int]], samples: Sequence[Sample]) -> int:
     """The index of the image of a row."""
     field = "file_name" if "file_name" in row else "image_id"
@@ -135,17 +131,13 @@ def image_of(row: Mapping[str, Any], images: Mapping[Id, list[int]], samples: Se
     candidates = images.get(given, []) if is_key(given) else []
     if isinstance(given, str) and not candidates:
         path = PurePath(given)
-        candidates = [index for index in images.get(path.name, []) if ends_with(samples[index], path)]
+        files = [(index, samples[index].file) for index in images.get(path.name, [])]
+        candidates = [index for index, file in files if file and file.resolve().parts[-len(path.parts) :] == path.parts]
     if not candidates:
         raise PredictionsError(f"{field}: expected the id or the file name of a validation image, got {given!r:.60}")
     if len(candidates) > 1:
         raise PredictionsError(f"{field}: expected one image, got {given!r:.60}, which {len(candidates)} images have")
     return candidates[0]
-
-
-def ends_with(sample: Sample, path: PurePath) -> bool:
-    """Whether the path of an image ends with these parts."""
-    return sample.file is not None and sample.file.resolve().parts[-len(path.parts) :] == path.parts
 
 
 def class_of(row: Mapping[str, Any], classes: Mapping[Id, int]) -> int:
@@ -174,14 +166,9 @@ def score_of(row: Mapping[str, Any]) -> float:
     return float(score)
 
 
-def is_key(value: Any) -> TypeGuard[Id]:
-    """Whether a value can be an id; in Python a bool is an integer too."""
-    return isinstance(value, int | str) and not isinstance(value, bool)
-
-
 def is_finite(value: Any) -> TypeGuard[float]:
     """Whether a value is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+    return is_number(value) and abs(value) <= LARGEST
 
 
 def prediction_of(rows: Sequence[tuple[list[float], float, int]], sample: Sample) -> Prediction:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from multiprocessing import parent_process
-from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 import torch
@@ -18,8 +17,7 @@ from torch import Tensor
 from detloss.experiments.training.detector_interface import Detector
 
 Value = TypeVar("Value")
-DeviceGroup = tuple[str, ...]
-"""Devices of one trial, by their names in torch."""
+DeviceGroup = tuple[str, ...]  # devices of one trial, by their names in torch
 
 LOSS_METHOD = "loss"
 COLLECTIVE_TIMEOUT = timedelta(days=365)  # idle processes wait for their next trial without a limit
@@ -34,11 +32,7 @@ class DevicesError(Exception):
 
 @dataclass(frozen=True)
 class Device:
-    """A device that trains on all of every batch.
-
-    Attributes:
-        name: As torch names it.
-    """
+    """A device, by its name in torch, that trains on all of every batch."""
 
     name: str = "cpu"
 
@@ -71,11 +65,7 @@ class Device:
 
 @dataclass(frozen=True)
 class DistributedDevice(Device):
-    """One of several devices, each with a process of its own and a shard of every batch.
-
-    Attributes:
-        fabric: Lightning Fabric, launched.
-    """
+    """One of several devices, each with a process and a shard of every batch, connected by Lightning Fabric."""
 
     fabric: Any = field(kw_only=True)
 
@@ -195,7 +185,6 @@ def tie_to_parent() -> None:
 
 def exit_with_parent() -> None:
     """Exit as soon as the parent process has exited."""
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
+    if parent := parent_process():
+        parent.join()
         os._exit(1)

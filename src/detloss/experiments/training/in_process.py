@@ -3,36 +3,22 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from time import sleep
-from types import TracebackType
 
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.devices import Device, DeviceGroup
 from detloss.experiments.training.outcome import Trial
-from detloss.experiments.training.workers import Event, Failed, Finished, TrialRunner, failure_of
+from detloss.experiments.training.workers import Event, Finished, TrialRunner, failure_of
 
 
 class InProcess(AbstractContextManager["InProcess"]):
-    """The interface of `Workers` for one trial at a time, which `wait` runs in this process.
+    """The interface of `Workers` for one trial at a time, which `wait` runs here; `run_trial` may be a closure."""
 
-    Args:
-        load: Loads the data.
-        run_trial: Trains and evaluates one trial; it may be a closure.
-        groups: One device.
-    """
-
-    def __init__(
-        self,
-        load: Callable[[], Dataset],
-        run_trial: TrialRunner,
-        groups: Sequence[DeviceGroup],
-    ) -> None:
+    def __init__(self, load: Callable[[], Dataset], run_trial: TrialRunner, groups: Sequence[DeviceGroup]) -> None:
         self.dataset, self.run_trial = load(), run_trial
         self.device = Device(groups[0][0])
         self.busy: list[Trial] = []
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.busy.clear()
 
     @property
@@ -49,11 +35,8 @@ class InProcess(AbstractContextManager["InProcess"]):
         if not self.busy:
             sleep(seconds)
             return []
-        return [self.result_of(self.busy.pop())]
-
-    def result_of(self, trial: Trial) -> Finished | Failed:
-        """Run a trial; an exception fails it."""
+        trial = self.busy.pop()
         try:
-            return Finished(self.run_trial(trial, self.dataset, device=self.device))
-        except Exception as error:
-            return failure_of(trial, error)
+            return [Finished(self.run_trial(trial, self.dataset, device=self.device))]
+        except Exception as error:  # it ends the trial only
+            return [failure_of(trial, error)]

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from io import BytesIO
 from itertools import islice
+from math import isnan
 from typing import Any, Self
 
 import numpy as np
@@ -81,6 +82,7 @@ class Outcome:
         snapshots: State of the detector at several steps; empty in a search.
         image_scores: The scores of the validation images if the training of the user returned them; `score` is their
             mean.
+        errors: AP50 that each type of error costs, by the types of TIDE; empty if it is unknown.
     """
 
     trial: Trial
@@ -91,6 +93,12 @@ class Outcome:
     curve: Sequence[tuple[int, float, float]] = ()
     snapshots: Sequence[Snapshot] = ()
     image_scores: Sequence[float] = ()
+    errors: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def ap_curve(self) -> list[tuple[int, float]]:
+        """Pairs of a step and the AP after it, on a subset of the validation images; empty if that has no object."""
+        return [(one.step, one.ap) for one in self.snapshots if not isnan(one.ap)]
 
 
 def pack(outcome: Outcome) -> dict[str, Any]:
@@ -113,6 +121,8 @@ def pack(outcome: Outcome) -> dict[str, Any]:
         "score": outcome.score,
         "seconds": outcome.seconds,
         "evaluation": evaluation and {name: getattr(evaluation, name) for name in EVALUATED},
+        "curve": outcome.ap_curve,  # for readers of the database; `unpack` reads it from the arrays
+        "errors": dict(outcome.errors),
         "arrays": b64encode(buffer.getvalue()).decode("ascii"),
     }
 
@@ -137,6 +147,7 @@ def unpack(record: Mapping[str, Any]) -> Outcome:
                 for step, ap, images in arrays["snapshots"].tolist()
             ],
             image_scores=tuple(arrays["image scores"].tolist()) if "image scores" in arrays else (),
+            errors=record.get("errors", {}),
         )
 
 

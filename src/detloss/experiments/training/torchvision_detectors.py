@@ -87,8 +87,7 @@ def fcos(num_classes: int, box: Loss, cls: Loss, weight: float) -> FrameworkDete
     )
     use_losses(network, box=box_loss, classification=class_loss)
     return TorchvisionDetector(
-        network,
-        {"classification": {"classification": 1.0, "bbox_ctrness": 1.0}, "box": {"bbox_regression": weight}},
+        network, {"classification": {"classification": 1.0, "bbox_ctrness": 1.0}, "box": {"bbox_regression": weight}}
     )
 
 

@@ -15,10 +15,11 @@ from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.data.training_folds import search_dataset
 from detloss.experiments.training.batches import same_size_batches, to_network, training_batches
-from detloss.experiments.training.checkpoints import Checkpoint
+from detloss.experiments.training.checkpoints import Checkpoint, save_weights
 from detloss.experiments.training.detector_interface import Detector
 from detloss.experiments.training.detectors import DETECTORS, check_geometry
 from detloss.experiments.training.devices import Device
+from detloss.experiments.training.error_types import errors_by_type
 from detloss.experiments.training.evaluation import Prediction, evaluate
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
 from detloss.experiments.training.snapshots import Snapshot, SnapshotSchedule, evenly_spaced, highest_scoring
@@ -34,7 +35,7 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # from malloc.h
 LARGEST_KEPT = 1 << 30  # bytes
 PRECISIONS = get_args(Precision)
 TIMED_STEPS = 6  # for the estimate of the duration of a comparison
-KEPT_IMAGES = 48  # validation images whose predictions are kept, for the report to select from
+KEPT_IMAGES = 500  # validation images whose predictions are kept, for the report to select from
 
 
 class OnProgress(Protocol):
@@ -57,6 +58,7 @@ def run_trial(
     device: Device = Device(),
     on_progress: OnProgress | None = None,
     checkpoints: Path | None = None,
+    weights: Path | None = None,
 ) -> Outcome:
     """Train a detector with the losses of a trial and evaluate it: in a search on training images that are held out.
 
@@ -69,6 +71,7 @@ def run_trial(
         device: Device to train on.
         on_progress: Called after every step.
         checkpoints: Folder of checkpoints, from which an interrupted trial continues; None: there are none.
+        weights: Folder in which the weights of the trained detector are saved, except in a search; None: they are not.
 
     Returns:
         The outcome.
@@ -88,6 +91,7 @@ def run_trial(
         on_progress=on_progress,
         schedule=None if search else SnapshotSchedule(dataset, trial.steps),
         checkpoint=checkpoint,
+        weights=None if search else weights,
     )
     checkpoint.remove()
     return outcome
@@ -103,6 +107,7 @@ def train_and_evaluate(
     on_progress: OnProgress | None,
     schedule: SnapshotSchedule | None = None,
     checkpoint: Checkpoint | None = None,
+    weights: Path | None = None,
 ) -> Outcome:
     """Run a trial with these losses, whose options may differ from the catalog's, and make snapshots."""
     prepare_process()
@@ -125,6 +130,8 @@ def train_and_evaluate(
     if schedule is not None:
         state.snapshots.append(schedule.snapshot(trial.steps, [predictions[image] for image in schedule.images]))
     outcome = outcome_of_predictions(trial, predictions, dataset, seconds)
+    if weights is not None and device.is_main:
+        save_weights(weights, model, outcome, dataset)
     return replace(outcome, curve=curve, snapshots=state.snapshots)
 
 
@@ -143,6 +150,7 @@ def outcome_of_predictions(
             image: highest_scoring(predictions[image], dataset.validation[image])
             for image in evenly_spaced(with_objects, KEPT_IMAGES)
         },
+        errors=errors_by_type(predictions, dataset.validation, dataset.geometry),
     )
 
 

@@ -10,7 +10,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from time import monotonic
 from traceback import format_exception, format_exception_only
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Protocol, Self
 
 import torch
@@ -92,6 +92,9 @@ class Failed:
     details: str = ""
     died: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.trial} failed: {self.reason}\n{self.details}".rstrip()
+
     @property
     def diverged(self) -> bool:
         """Whether the loss or its gradient was not finite."""
@@ -141,9 +144,7 @@ class Interrupts(AbstractContextManager["Interrupts"]):
             signal.signal(number, self.handle)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         for number in self.deferred:
             signal.signal(number, SIGNAL_DEFAULTS[number])
         os.close(self.reader)
@@ -245,9 +246,7 @@ class Workers(AbstractContextManager["Workers"]):
         self.interrupts.__enter__()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         try:
             for worker in self.busy:
                 worker.stop()

@@ -1,6 +1,7 @@
 """Candidates of a tuning: an Optuna study that proposes settings and stores the outcome of every fold."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import fmean
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
 from optuna.storages import InMemoryStorage, RDBStorage, get_storage
@@ -16,14 +18,10 @@ from sqlalchemy.pool import NullPool
 
 from detloss.experiments.training.outcome import Outcome, pack, unpack
 from detloss.experiments.tuning.folds import TuningTrial
-from detloss.experiments.tuning.search_space import (
-    Parameter,
-    Settings,
-    described,
-    extended,
-)
+from detloss.experiments.tuning.search_space import Parameter, Settings, described, extended
 
 NAME = "detloss tune"
+FOLD, VALIDATION = "fold {}", "candidate {} on validation"  # attributes of a candidate and of the study, with outcomes
 COMPLETE_BEFORE_PRUNING = 5  # candidates that complete all folds before another may be dropped
 
 
@@ -40,14 +38,7 @@ STATES = {TrialState.COMPLETE: State.COMPLETE, TrialState.PRUNED: State.DROPPED,
 
 @dataclass(frozen=True)
 class Candidate:
-    """Settings and the outcomes of their folds.
-
-    Attributes:
-        number: Position in the order of their start.
-        settings: Values of the tuned parameters.
-        state: Complete, dropped after the first folds, or unfinished.
-        outcomes: Outcomes of the finished folds, from the first on.
-    """
+    """Settings, numbered in the order of their start, and the outcomes of their finished folds, from the first on."""
 
     number: int
     settings: Settings
@@ -78,12 +69,8 @@ class Candidates:
     complete candidates on the same folds. Wilcoxon's signed-rank test, the usual choice for cross-validation, cannot
     drop a candidate with three folds: its p-value is at least 1/8.
 
-    Args:
-        url: sqlite:///FILE; None: nothing is kept when the process ends.
-        parameters: The tuned parameters.
-        starts: Settings of the first candidates, which are never dropped.
-        folds: Number of folds.
-        seed: Seed of the sampler.
+    The first candidates have the settings `starts`, and are never dropped. Without a `url`, sqlite:///FILE, nothing is
+    kept when the process ends.
     """
 
     def __init__(
@@ -101,7 +88,6 @@ class Candidates:
             pruner=MedianPruner(n_startup_trials=COMPLETE_BEFORE_PRUNING),
             load_if_exists=True,
         )
-        self.study_id = self.storage.get_study_id_from_name(NAME)
         for start in starts:
             positions = {parameter.name: parameter.scale.position(start[parameter.name]) for parameter in parameters}
             self.study.enqueue_trial(positions, skip_if_exists=True)
@@ -124,13 +110,20 @@ class Candidates:
             parameter.name: parameter.scale.rounded(parameter.scale.value(record.params[parameter.name]))
             for parameter in self.parameters
         }
-        found = [record.user_attrs[key] for fold in range(self.folds) if (key := fold_key(fold)) in record.user_attrs]
+        keys = [key for key in map(FOLD.format, range(self.folds)) if key in record.user_attrs]
+        found = [record.user_attrs[key] for key in keys]
         return Candidate(number, settings, STATES[record.state], list(map(unpack, found)))
 
     def validated(self, number: int) -> Outcome | None:
         """Return the outcome of a candidate on the validation images; None before there is one."""
-        packed = self.study.user_attrs.get(validation_key(number))
+        packed = self.study.user_attrs.get(VALIDATION.format(number))
         return unpack(packed) if packed else None
+
+    def importances(self) -> dict[str, float]:
+        """The fraction of the explained variance of the score that is due to each parameter; empty if there is none."""
+        with suppress(RuntimeError, ValueError):  # too few candidates, or equal ones
+            return get_param_importances(self.study, evaluator=FanovaImportanceEvaluator(seed=self.seed))
+        return {}
 
     def propose(self) -> Candidate:
         """Start another candidate: the start settings first, then proposals of the sampler."""
@@ -143,9 +136,10 @@ class Candidates:
         """Store the outcome of a training and return the updated candidate."""
         packed = pack(replace(outcome, trial=trial.plain()))
         if trial.fold is None:  # Optuna's trials cannot change after their end
-            self.study.set_user_attr(validation_key(trial.candidate), packed)
+            self.study.set_user_attr(VALIDATION.format(trial.candidate), packed)
         else:
-            self.storage.set_trial_user_attr(self.record(trial.candidate)._trial_id, fold_key(trial.fold), packed)
+            trial_id = self.record(trial.candidate)._trial_id
+            self.storage.set_trial_user_attr(trial_id, FOLD.format(trial.fold), packed)
             self.update_state(trial.candidate)
         return self[trial.candidate]
 
@@ -174,20 +168,8 @@ class Candidates:
 
     def record(self, number: int) -> FrozenTrial:
         """Return Optuna's record of a candidate."""
-        key = self.storage.get_trial_id_from_study_id_trial_number(self.study_id, number)
-        record: FrozenTrial = self.storage.get_trial(key)
-        return record
+        return self.study.get_trials(deepcopy=False)[number]
 
     def records(self) -> list[FrozenTrial]:
         """List Optuna's records of all candidates that have started."""
         return self.study.get_trials(deepcopy=False, states=tuple(STATES))
-
-
-def fold_key(fold: int) -> str:
-    """The attribute of a candidate that stores the outcome of a fold."""
-    return f"fold {fold}"
-
-
-def validation_key(number: int) -> str:
-    """The attribute of the study that stores the outcome of a candidate on the validation images."""
-    return f"candidate {number} on validation"

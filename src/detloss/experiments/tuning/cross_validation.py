@@ -1,7 +1,6 @@
 """Function `tune`: from data to a line of code with tuned options."""
 
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,33 +11,24 @@ from filelock import Timeout
 import detloss
 from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import Folder, FolderError, write_atomic
+from detloss.experiments.comparison.weight_search import starting_weight
 from detloss.experiments.data.dataset import Dataset, SharedDataset
+from detloss.experiments.data.training_folds import assign_folds
 from detloss.experiments.training.detectors import cells_per_class, unitbox_of
 from detloss.experiments.training.devices import device_groups
 from detloss.experiments.training.outcome import Outcome
 from detloss.experiments.training.training_loop import DetectorError, check_trials
 from detloss.experiments.training.workers import TrialRunner, Workers
-from detloss.experiments.tuning import tuning_plots
+from detloss.experiments.tuning import tuning_report
 from detloss.experiments.tuning.candidates import Candidates
 from detloss.experiments.tuning.folds import check_folds, run_tuning_trial
-from detloss.experiments.tuning.search import (
-    Design,
-    Opened,
-    Search,
-    TrainingError,
-    TuningEvent,
-    checked_design,
-)
-from detloss.experiments.tuning.search_space import TuningError, start_settings
-from detloss.experiments.tuning.tuning_result import (
-    Tuned,
-    best_of,
-    difference_over_folds,
-    fold_sizes,
-)
+from detloss.experiments.tuning.search import Design, Opened, Search, TrainingError, TuningEvent, loss_argument
+from detloss.experiments.tuning.search_space import WEIGHT, TuningError, parameters_over, start_settings
+from detloss.experiments.tuning.tuning_result import Tuned, best_of, difference_over_folds
+from detloss.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
 from detloss.types import DetectorName, Precision
 
-RECORD, PLOT = "tune.json", "tune.png"
+RECORD, REPORT = "tune.json", "report.html"
 
 
 def tune(
@@ -86,7 +76,7 @@ def tune(
         precision: Precision of its convolutions and matrix products, ``float32`` or ``bfloat16``.
         jobs: Trainings that run at a time, each in a process with one thread.
         devices_per_trial: GPUs of a training, or processes on a CPU; each has a part of every batch.
-        out: Output folder for ``tune.json``, ``tune.png`` and the study, with which the same call continues an
+        out: Output folder for ``tune.json``, ``report.html`` and the study, with which the same call continues an
             interrupted search. None: nothing is kept.
         overwrite: Whether to remove earlier results from the folder.
         on_event: Called with every event.
@@ -125,26 +115,18 @@ def tune(
     See also:
         `detloss.alpha_from_counts`; `detloss.experiments.compare`.
     """
-    design = checked_design(
-        box=box,
-        cls=cls,
-        over=over,
-        folds=folds,
-        trials=trials,
-        steps=steps,
-        seed=seed,
-        detector=detector,
-        precision=precision,
-        jobs=jobs,
-        devices_per_trial=devices_per_trial,
-    )
+    losses = loss_argument("box", box, ROTATED_BOX_LOSSES), loss_argument("cls", cls, CLASS_LOSSES)
+    parameters = parameters_over(*losses, over)
+    design = Design(*losses, parameters, folds, trials, steps, seed, detector, precision, jobs, devices_per_trial)
     dataset = load()
     check_folds(dataset, folds)
     try:
         check_trials([design.untuned_trial()], dataset)
     except DetectorError as error:
         raise TuningError(str(error)) from error
-    starts = start_settings(design.parameters, cells_per_class(unitbox_of(dataset)(), dataset.train))
+    is_weighted = WEIGHT in {parameter.name for parameter in parameters}
+    weight = starting_weight(design.untuned_trial(), dataset) if is_weighted else None
+    starts = start_settings(parameters, cells_per_class(unitbox_of(dataset)(), dataset.train), weight)
     if trials <= len(starts):
         raise TuningError(f"trials: expected more than the {len(starts)} start settings, got {trials}")
     with ExitStack() as stack:
@@ -159,19 +141,21 @@ def tune(
         tried = candidates.all()
         start, best = best_of(tried[: len(starts)]), best_of(tried)
         if start is None or best is None:
-            raise TrainingError(search.failures[0])
+            raise TrainingError(str(search.failures[0]))
         validated = search.validate({start.number: start, best.number: best})
         tuned = Tuned(
             design=design,
-            fold_sizes=fold_sizes(dataset, folds),
+            fold_sizes=[assign_folds(dataset.train, folds).count(fold) for fold in range(folds)],
             candidates=tried,
             start=validated[start.number],
             best=validated[best.number],
             difference=difference_over_folds(best, start, dataset),
+            importances=candidates.importances(),
             failures=search.failures,
         )
         if out is not None:
-            write(tuned, out)
+            tuning_report.write(tuned, out / REPORT)
+            write_atomic(out / RECORD, json.dumps(tuned.record(), indent=1, allow_nan=False))
         return tuned
 
 
@@ -196,14 +180,5 @@ def study_in(out: Path, design: Design, dataset: Dataset, *, overwrite: bool) ->
         folder.check_or_write(settings, overwrite=overwrite)
         folder.write_problems(dataset.problems)
         if overwrite:
-            for name in (RECORD, PLOT):
-                (out / name).unlink(missing_ok=True)
+            (out / RECORD).unlink(missing_ok=True)
         yield folder.study
-
-
-def write(tuned: Tuned, out: Path) -> None:
-    """Write the plot and then the numbers, each completely or not at all."""
-    part = out / f"{PLOT}.part"
-    tuning_plots.write(tuned, part)
-    os.replace(part, out / PLOT)
-    write_atomic(out / RECORD, json.dumps(tuned.record(), indent=1, allow_nan=False))

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from types import TracebackType
-from typing import Self
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -14,12 +12,7 @@ from detloss.experiments.console import counted, duration, print_dataset, print_
 from detloss.experiments.training.devices import Device, DeviceGroup
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.training_loop import measure_speed
-from detloss.experiments.training.workers import (
-    Advanced,
-    Failed,
-    Finished,
-    Started,
-)
+from detloss.experiments.training.workers import Advanced, Failed, Finished, Started
 from detloss.experiments.tuning.candidates import Candidate, State
 from detloss.experiments.tuning.search import Ended, Opened, TuningEvent
 from detloss.experiments.tuning.tuning_result import Tuned
@@ -39,12 +32,7 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
         self.bars = progress_bars(console)
         self.overall = self.bars.add_task("all candidates", unit="trainings")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.bars.stop()
 
     def show(self, event: TuningEvent) -> None:
@@ -113,8 +101,8 @@ def result_of(candidate: Candidate) -> str:
     return f"AP {candidate.score:.3f}"
 
 
-def print_tuned(console: Console, tuned: Tuned) -> None:
-    """Print a table of the candidates, the best first, and the findings."""
+def print_tuned(console: Console, tuned: Tuned, files: Sequence[str]) -> None:
+    """Print a table of the candidates, the best first, the written files and the findings; the answer is the last."""
     names = [parameter.name for parameter in tuned.design.parameters]
     table = Table(*names, "AP", "folds", "", box=SIMPLE)
     table.caption = "AP: mean (range over the folds)"
@@ -129,5 +117,6 @@ def print_tuned(console: Console, tuned: Tuned) -> None:
         values = (f"{candidate.settings[name]:.6g}" for name in names)
         table.add_row(*values, score, str(len(scores)), ", ".join(remarks))
     console.print(table)
-    for line in (*tuned.findings(), "", tuned.line, ""):
+    answer, *details = tuned.findings()
+    for line in (*details, *files, tuned.line, answer):
         print_line(console, line)

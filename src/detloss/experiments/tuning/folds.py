@@ -7,25 +7,13 @@ from detloss.experiments.data.training_folds import fold_dataset
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import OnProgress, train_and_evaluate
-from detloss.experiments.tuning.search_space import (
-    Settings,
-    TuningError,
-    described,
-    with_settings,
-)
+from detloss.experiments.tuning.search_space import Settings, TuningError, described, with_settings
 from detloss.loss_names import loss_named
 
 
 @dataclass(frozen=True, kw_only=True)
 class TuningTrial(Trial):
-    """One training of a candidate.
-
-    Attributes:
-        candidate: Its number.
-        settings: Names and values of the tuned parameters.
-        fold: The fold of the evaluation; None: the validation images.
-        folds: Number of folds.
-    """
+    """One training of a candidate, which is evaluated on a fold, or on the validation images if that is None."""
 
     candidate: int
     settings: tuple[tuple[str, float], ...]

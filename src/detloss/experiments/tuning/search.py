@@ -1,7 +1,7 @@
 """Search: the design of a tuning, and its trainings in worker processes, first by fold and then on all images."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from detloss.catalog import Loss
@@ -9,40 +9,21 @@ from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import PRECISIONS
-from detloss.experiments.training.workers import (
-    Event,
-    Failed,
-    Finished,
-    Started,
-    Workers,
-)
+from detloss.experiments.training.workers import Event, Failed, Finished, Started, Workers
 from detloss.experiments.tuning.candidates import Candidate, Candidates, State
 from detloss.experiments.tuning.folds import TuningTrial
-from detloss.experiments.tuning.search_space import (
-    WEIGHT,
-    Parameter,
-    TuningError,
-    parameters_over,
-)
-from detloss.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, LossNameError, loss_named
+from detloss.experiments.tuning.search_space import WEIGHT, Parameter, TuningError
+from detloss.loss_names import LossNameError, loss_named
 
 POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Design:
-    """The arguments of a tuning.
+    """The arguments of `tune`, with losses and parameters in place of their names.
 
-    Attributes:
-        box: The box loss.
-        cls: The class loss.
-        parameters: The parameters to tune.
-        folds: Number of parts of the training images.
-        trials: Number of candidates.
-        steps: Steps of every training.
-        seed: Seed of the sampler and of the first fold; each further fold has the next one.
-        detector: The detector to train.
-        precision: Precision of its training, float32 or bfloat16.
+    Raises:
+        TuningError: There is no such detector or precision, or a number is too small.
     """
 
     box: Loss
@@ -54,34 +35,33 @@ class Design:
     seed: int
     detector: str
     precision: str
+    jobs: int
+    devices_per_trial: int
+
+    def __post_init__(self) -> None:
+        for name, choices in (("detector", DETECTORS), ("precision", PRECISIONS)):
+            if (value := getattr(self, name)) not in choices:
+                raise TuningError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+        for name, least in {"folds": 2, "trials": 2, "steps": 1, "seed": 0, "jobs": 1, "devices_per_trial": 1}.items():
+            if (number := getattr(self, name)) < least:
+                raise TuningError(f"{name}: expected at least {least}, got {number}")
 
     def untuned_trial(self) -> Trial:
         """A trial with the losses without tuning."""
+        box, cls = self.box, self.cls
         return Trial(
-            self.box.name,
-            self.cls.name,
-            self.box.weight,
-            self.seed,
-            self.steps,
-            detector=self.detector,
-            precision=self.precision,
+            box.name, cls.name, box.weight, self.seed, self.steps, detector=self.detector, precision=self.precision
         )
 
     def trial(self, candidate: Candidate, fold: int | None) -> TuningTrial:
-        """The training of a candidate on all folds but one; on all training images if that is None."""
-        return TuningTrial(
-            self.box.name,
-            self.cls.name,
-            candidate.settings.get(WEIGHT, self.box.weight),
-            self.seed + (fold or 0),
-            self.steps,
-            detector=self.detector,
-            precision=self.precision,
-            candidate=candidate.number,
-            settings=tuple(candidate.settings.items()),
-            fold=fold,
-            folds=self.folds,
-        )
+        """The training of a candidate on all folds but one; on all training images if that is None.
+
+        Each fold has its own seed.
+        """
+        weight = candidate.settings.get(WEIGHT, self.box.weight)
+        plain = replace(self.untuned_trial(), weight=weight, seed=self.seed + (fold or 0))
+        settings = tuple(candidate.settings.items())
+        return TuningTrial(**vars(plain), candidate=candidate.number, settings=settings, fold=fold, folds=self.folds)
 
     def settings(self) -> dict[str, Any]:
         """Return what determines the outcome of a candidate, as JSON."""
@@ -95,42 +75,6 @@ class Design:
             "seed": self.seed,
             "steps": self.steps,
         }
-
-
-def checked_design(
-    *,
-    box: str,
-    cls: str,
-    over: Sequence[str] | None,
-    folds: int,
-    trials: int,
-    steps: int,
-    seed: int,
-    detector: str,
-    precision: str,
-    jobs: int,
-    devices_per_trial: int,
-) -> Design:
-    """Check the arguments of a tuning.
-
-    Raises:
-        TuningError: There is no such loss, parameter or detector, or a number is too small.
-    """
-    losses = loss_argument("box", box, ROTATED_BOX_LOSSES), loss_argument("cls", cls, CLASS_LOSSES)
-    for name, value, choices in (("detector", detector, DETECTORS), ("precision", precision, PRECISIONS)):
-        if value not in choices:
-            raise TuningError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
-    for name, number, least in (
-        ("folds", folds, 2),
-        ("trials", trials, 2),
-        ("steps", steps, 1),
-        ("seed", seed, 0),
-        ("jobs", jobs, 1),
-        ("devices_per_trial", devices_per_trial, 1),
-    ):
-        if number < least:
-            raise TuningError(f"{name}: expected at least {least}, got {number}")
-    return Design(*losses, parameters_over(*losses, over), folds, trials, steps, seed, detector, precision)
 
 
 def loss_argument(argument: str, text: str, losses: Mapping[str, Loss]) -> Loss:
@@ -163,12 +107,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Validated:
-    """A candidate that was trained again, on all training images.
-
-    Attributes:
-        candidate: Complete.
-        outcome: Its outcome on the validation images, which played no part in the selection.
-    """
+    """A candidate that was trained again on all training images, with its outcome on the validation images."""
 
     candidate: Candidate
     outcome: Outcome
@@ -177,22 +116,12 @@ class Validated:
 class TrainingError(Exception):
     """A required training that failed."""
 
-    def __init__(self, failure: Failed) -> None:
-        super().__init__(f"{failure.trial} failed: {failure.reason}\n{failure.details}".rstrip())
-
 
 TuningEvent = Opened | Event | Ended
 
 
 class Search:
-    """The order of trainings, and their failures.
-
-    Args:
-        design: The arguments.
-        candidates: The stored candidates.
-        workers: Processes that train.
-        on_event: Called with every event after its result has been stored.
-    """
+    """The order of trainings, and their failures; `on_event` is called after the result of an event is stored."""
 
     def __init__(
         self, design: Design, candidates: Candidates, workers: Workers, on_event: Callable[[TuningEvent], None]
@@ -220,7 +149,7 @@ class Search:
         self.train(lambda: trials.pop(0) if trials else None)
         found = {number: Validated(one, outcome) for number, one in chosen.items() if (outcome := validated(number))}
         if len(found) < len(chosen):
-            raise TrainingError(self.failures[-1])
+            raise TrainingError(str(self.failures[-1]))
         return found
 
     def next_fold(self) -> TuningTrial | None:
@@ -246,17 +175,12 @@ class Search:
                     case Finished(Outcome(trial=TuningTrial() as trial) as outcome):
                         candidate = self.candidates.enter(trial, outcome)
                         self.on_event(event)
-                        if trial.fold is not None:
-                            self.requeue(candidate)
+                        if candidate.state is State.UNFINISHED:
+                            self.waiting.append(candidate)
+                        elif trial.fold is not None:
+                            self.on_event(Ended(candidate))
                     case Failed():
                         self.failures.append(event)
                         self.on_event(event)
                     case _:
                         self.on_event(event)
-
-    def requeue(self, candidate: Candidate) -> None:
-        """Queue a candidate for its next fold, or report its end."""
-        if candidate.state is State.UNFINISHED:
-            self.waiting.append(candidate)
-        else:
-            self.on_event(Ended(candidate))

@@ -4,18 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
 from math import exp, floor, inf, log, log10
-from typing import Any
 
 from scipy.special import expit, logit  # type: ignore[import-untyped]
 
 import detloss
 from detloss.catalog import Loss
+from detloss.loss_names import python_code
 
 WEIGHT = "weight"
 WEIGHT_FACTOR = 8.0  # the weight is searched from 1/8 of the listed one to 8 times it
 
-Settings = Mapping[str, float]
-"""Values of the tuned parameters by name."""
+Settings = Mapping[str, float]  # values of the tuned parameters by name
 
 
 class TuningError(ValueError):
@@ -59,15 +58,7 @@ LOGIT = Scale("logit", logit, expit, low=0.0, high=1.0, magnitude=lambda value: 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number to tune.
-
-    Attributes:
-        name: Name of the option.
-        scale: Scale of the search.
-        low: Least value.
-        high: Greatest value.
-        default: Value without tuning.
-    """
+    """An option to tune: its scale, its range, and its value without tuning."""
 
     name: str
     scale: Scale
@@ -133,12 +124,15 @@ def parameters_over(box: Loss, cls: Loss, over: Sequence[str] | None) -> list[Pa
     return [found[name] for name in over]
 
 
-def start_settings(parameters: Sequence[Parameter], counts: Sequence[float]) -> list[Settings]:
-    """Compute the settings without tuning: if alpha is tuned, that of the class counts; and the defaults.
+def start_settings(
+    parameters: Sequence[Parameter], counts: Sequence[float], weight: float | None = None
+) -> list[Settings]:
+    """Compute the settings without tuning: if alpha is tuned, that of the class counts; the defaults; and the weight.
 
     Args:
         parameters: The parameters to tune.
         counts: Number of cells of each class, the background last.
+        weight: Another start of the weight.
 
     Raises:
         TuningError: The counts give no alpha between 0 and 1.
@@ -157,6 +151,8 @@ def start_settings(parameters: Sequence[Parameter], counts: Sequence[float]) -> 
             balanced = parameter.scale.rounded(float(detloss.alpha_from_counts(positives, negatives)))
             if balanced != parameter.default:
                 starts.insert(0, {**defaults, "alpha": balanced})
+    if weight is not None and weight != defaults[WEIGHT]:
+        starts.append({**defaults, WEIGHT: weight})
     return starts
 
 
@@ -178,19 +174,14 @@ def with_settings(box: Loss, cls: Loss, settings: Settings) -> tuple[Loss, Loss]
 
 def code_line(box: Loss, cls: Loss, settings: Settings) -> str:
     """Write Python code that constructs the tuned losses, and sets the weight if it was tuned."""
-    statements, remarks = [], []
+    statements = []
     tuned_box, tuned_cls = with_settings(box, cls, settings)
     for variable, loss, tuned in (("class_loss", cls, tuned_cls), ("box_loss", box, tuned_box)):
         if any(option.name in settings for option in tunable_options(loss)):
-            options: dict[str, Any] = {**tuned.options, **tuned.overlap_options}
-            arguments = ", ".join(f"{name}={value!r}" for name, value in options.items())
-            statements.append(
-                f"{variable} = detloss.{loss.module.__name__}({arguments})".replace("=Overlap", "=detloss.Overlap")
-            )
-            remarks += [f"{each.name}-: {described(each.options)}" for each in tuned.modifiers if each.focus]
+            statements.append(f"{variable} = {python_code(tuned)}")
     if WEIGHT in settings:
         statements.append(f"box_weight = {settings[WEIGHT]!r}")
-    return "  # ".join(filter(None, ["; ".join(statements), "; ".join(remarks)]))
+    return "; ".join(statements)
 
 
 def described(settings: Settings) -> str:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from detloss.catalog import Loss
 from detloss.experiments import cli_options
-from detloss.experiments.data.dataset import DatasetError, load
+from detloss.experiments.data.dataset import load
 from detloss.loss_names import CLASS_LOSSES
 from detloss.types import DetectorName, Precision
 
@@ -47,16 +48,14 @@ from detloss.types import DetectorName, Precision
 @cli_options.group
 @cli_options.augment
 @cli_options.cache
-@click.option(
-    "--out",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("out/tune"),
-    help="Output folder; the same command continues an interrupted search, and more --trials extend it.",
+@cli_options.out(
+    "out/tune", "Output folder; the same command continues an interrupted search, and more --trials extend it."
 )
 @click.option("--overwrite", is_flag=True, help="Remove earlier results from the folder.")
 @click.pass_context
 def tune(
     ctx: click.Context,
+    /,
     data: Path | None,
     box: Loss,
     cls: Loss,
@@ -69,13 +68,9 @@ def tune(
     precision: Precision,
     jobs: int | None,
     devices_per_trial: int,
-    size: int | None,
-    scenes: str | None,
-    group: str | None,
-    augment: bool,
-    cache: Path | None,
     out: Path,
     overwrite: bool,
+    **reading: Any,
 ) -> None:
     """Find the options of a loss that perform best on DATA by cross-validation, and print the line of code to use.
 
@@ -83,33 +78,21 @@ def tune(
     """
     from rich.console import Console
 
-    from detloss.experiments.comparison.output import FolderError
     from detloss.experiments.console import print_line, printable
-    from detloss.experiments.training import devices
-    from detloss.experiments.training.training_loop import DetectorError
+    from detloss.experiments.training.devices import device_groups
     from detloss.experiments.training.workers import exit_code
-    from detloss.experiments.tuning.cross_validation import PLOT, RECORD
+    from detloss.experiments.tuning.cross_validation import RECORD, REPORT
     from detloss.experiments.tuning.cross_validation import tune as run
     from detloss.experiments.tuning.display import TuningDisplay, print_tuned
-    from detloss.experiments.tuning.search import TrainingError
-    from detloss.experiments.tuning.search_space import TuningError
 
     console = Console()
     try:
-        cli_options.check_losses([box], [cls], detector, data, scenes)
-        groups = devices.device_groups(jobs, devices_per_trial)
-        with TuningDisplay(console, groups) as display:
+        with cli_options.reported_errors():
+            cli_options.check_losses([box], [cls], detector, data, reading["scenes"])
+            groups = device_groups(jobs, devices_per_trial)
+        with cli_options.reported_errors(), TuningDisplay(console, groups) as display:
             tuned = run(
-                partial(
-                    load,
-                    data,
-                    size=size,
-                    scenes=scenes,
-                    group=group,
-                    augment=augment,
-                    cache=cache,
-                    announce=partial(print_line, console),
-                ),
+                partial(load, data, announce=partial(print_line, console), **reading),
                 box=box.name,
                 cls=cls.name,
                 over=over,
@@ -125,22 +108,15 @@ def tune(
                 overwrite=overwrite,
                 on_event=display.show,
             )
-    except (TuningError, DetectorError, devices.DevicesError) as error:
-        raise click.UsageError(f"--{error}") from error
-    except (OSError, DatasetError, FolderError, TrainingError) as error:
-        raise click.ClickException(printable(str(error))) from error
     except KeyboardInterrupt as interruption:
         click.echo(
             f"Interrupted: {display.ended} of {trials} candidates are finished; finished trainings are kept in {out}.",
             err=True,
         )
         ctx.exit(exit_code(interruption))
-    print_tuned(console, tuned)
-    for name, kind in ((RECORD, "numbers"), (PLOT, "plot")):
-        print_line(console, f"{kind}: {out / name}")
+    print_tuned(console, tuned, [f"numbers: {out / RECORD}", f"report: {out / REPORT}"])
     for failure in tuned.failures:
-        report = f"\n{failure.trial} failed: {failure.reason}\n{failure.details}".rstrip()
-        click.echo(printable(report), err=True)
+        click.echo(printable(f"\n{failure}"), err=True)
     if tuned.failures:
         raise click.ClickException(
             f"{len(tuned.failures)} of {trials} candidates failed; the same command resumes them."

@@ -1,6 +1,6 @@
 """Result of a tuning: the best candidate, its difference to the start, and the line of code to use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ class Tuned:
         start: The best of the settings without tuning.
         best: The candidate with the highest mean AP of the folds; it may be the start.
         difference: Difference of the best to the start, paired by fold, with its interval.
+        importances: Fraction of the explained variance of AP that is due to each parameter (fANOVA); empty if unknown.
         failures: Trainings that failed.
     """
 
@@ -37,6 +38,7 @@ class Tuned:
     start: Validated
     best: Validated
     difference: Difference
+    importances: Mapping[str, float]
     failures: Sequence[Failed]
 
     @property
@@ -60,22 +62,22 @@ class Tuned:
         return code_line(self.design.box, self.design.cls, self.recommended.settings)
 
     def findings(self) -> list[str]:
-        """Describe the result in sentences, the verdict first."""
+        """Describe the result in sentences: the answer, and what the validation images show."""
         best, start = self.best.candidate, self.start.candidate
         if best.number == start.number:
-            return [f"No candidate was better than the start, {start}: keep it."]
-        better = self.verdict is Verdict.BETTER
-        if not better:
-            advice = "Keep the start."
+            return [f"Keep the start, {start}: no candidate was better."]
+        size = f"{self.difference:.3f} AP over {self.design.folds} folds"
+        if self.verdict is not Verdict.BETTER:
+            answer = f"Keep the start, {start}: the best candidate, {best}, is {self.verdict} from it, {size}."
         elif self.confirmed:
-            advice = "Use the best."
+            answer = f"Use the best candidate, {best}: it is better than the start, {start}, {size}."
         else:
-            advice = "The best is not ahead there, so the difference may be chance: keep the start."
+            doubt = "not on the validation images, so the difference may be chance"
+            answer = f"Keep the start, {start}: the best candidate, {best}, is better, {size}, but {doubt}."
         return [
-            f"The best, {best}, is {self.verdict} {'than' if better else 'from'} the start, {start}: "
-            f"{self.difference:.3f} AP over {self.design.folds} folds.",
+            answer,
             "After training on all training images, on the validation images, which played no part in the selection: "
-            f"the best has AP {self.best.outcome.score:.3f}, the start {self.start.outcome.score:.3f}. {advice}",
+            f"the best has AP {self.best.outcome.score:.3f}, the start {self.start.outcome.score:.3f}.",
         ]
 
     def record(self) -> dict[str, Any]:
@@ -142,8 +144,3 @@ def difference_over_folds(best: Candidate, start: Candidate, dataset: Dataset) -
     estimate = Estimate.of(np.array([best.scores, start.scores]), np.array(drawn), overlap=1 / (folds - 1))
     [difference] = estimate.differences(estimate.from_baseline(1))
     return difference
-
-
-def fold_sizes(dataset: Dataset, folds: int) -> list[int]:
-    """Count the training images of each fold."""
-    return [assign_folds(dataset.train, folds).count(fold) for fold in range(folds)]

@@ -7,11 +7,20 @@ from math import inf
 import numpy as np
 import pytest
 from faster_coco_eval import COCO, COCOeval_faster
+from scipy.stats import ttest_ind
 from torch import Tensor, nn
 
 from detloss.experiments.comparison.plan import Pair
 from detloss.experiments.comparison.ranking import Ranking, Standing
-from detloss.experiments.comparison.report.breakdowns import GROUPINGS, MIN_IMAGES, Breakdown, breakdowns
+from detloss.experiments.comparison.report.breakdowns import (
+    ERRORS,
+    GROUPINGS,
+    MIN_IMAGES,
+    MOST_CLASSES,
+    Breakdown,
+    breakdowns,
+    source,
+)
 from detloss.experiments.comparison.report.charts import precision_at_recalls
 from detloss.experiments.comparison.report.positives import positives
 from detloss.experiments.comparison.statistics import Verdict
@@ -120,7 +129,7 @@ def test_recalls_are_cocos_of_the_objects_of_a_group(seed: int, grouping: int) -
             width, height = x2 - x1, y2 - y1
             values[image, row] = [width * height / (WIDTH * HEIGHT), width / height][grouping]
     standing = standing_of(BASELINE, [evaluate(predictions, dataset.validation).found])
-    groups = {group.name: group for group in breakdowns(Ranking([standing], BASELINE), dataset)[grouping].groups}
+    groups = {group.name: group for group in breakdowns(Ranking([standing], BASELINE), dataset)[-2:][grouping].groups}
     limits = (0.0, *GROUPINGS[grouping].limits, inf)
     for name, low, high in zip(GROUPINGS[grouping].names, limits, limits[1:]):
         members = [key for key, value in values.items() if low < value <= high]
@@ -137,7 +146,7 @@ def test_recalls_are_cocos_of_the_objects_of_a_group(seed: int, grouping: int) -
         )  # COCO's recall is per class
         recalls = coco.eval["recall"][:, :, 0, -1].mean(axis=0)
         expected = float(recalls[counts > 0] @ counts[counts > 0] / len(members))
-        assert groups[name].recalls[str(BASELINE)].mean == pytest.approx(expected, abs=1e-9)
+        assert groups[name].values[str(BASELINE)].mean == pytest.approx(expected, abs=1e-9)
 
 
 def boxes_of_size(images: int, side: int) -> Dataset:
@@ -149,7 +158,7 @@ def boxes_of_size(images: int, side: int) -> Dataset:
 
 
 def by_size(founds: dict[Pair, Sequence[np.ndarray]], dataset: Dataset) -> Breakdown:
-    return breakdowns(Ranking([standing_of(pair, found) for pair, found in founds.items()], BASELINE), dataset)[0]
+    return breakdowns(Ranking([standing_of(pair, found) for pair, found in founds.items()], BASELINE), dataset)[-2]
 
 
 def test_a_limit_belongs_to_the_group_below_it() -> None:
@@ -174,7 +183,7 @@ def test_a_clear_difference_is_significant_and_noise_is_not() -> None:
     assert reverse.significant[str(OTHER)].verdict() is Verdict.WORSE
     [noise] = by_size({OTHER: few[:2], BASELINE: few[2:]}, dataset).groups
     assert not noise.significant
-    assert noise.recalls[str(OTHER)].lowest == pytest.approx(min(np.mean(few[0]), np.mean(few[1])) / ALL)
+    assert noise.values[str(OTHER)].lowest == pytest.approx(min(np.mean(few[0]), np.mean(few[1])) / ALL)
 
 
 def test_the_interval_accounts_for_the_images(seed: int) -> None:
@@ -199,6 +208,66 @@ def test_few_images_or_one_seed_are_not_significant() -> None:
     [group] = by_size({BASELINE: [none], OTHER: [all_found]}, boxes_of_size(images, 20)).groups
     assert group.differences
     assert not group.significant
+
+
+def test_the_ap_of_a_class_is_cocos(seed: int) -> None:
+    dataset, predictions = scenes(seed)
+    evaluation = evaluate(predictions, dataset.validation)
+    outcome = replace(outcome_of(Trial(*BASELINE, 1.0, 0, 4)), evaluation=evaluation)
+    by_class, *_ = breakdowns(Ranking([Standing(BASELINE, 1.0, [outcome])], BASELINE), dataset)
+    coco = coco_evaluator(dataset, predictions, {})
+    coco.evaluate()
+    coco.accumulate()
+    expected = coco.eval["precision"][:, :, :, 0, -1].mean(axis=(0, 1))
+    assert by_class.title == "AP by class"
+    assert [group.name for group in by_class.groups] == list(NAMES)
+    found = [group.values[str(BASELINE)].mean for group in by_class.groups]
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    assert [group.objects for group in by_class.groups] == np.bincount(
+        np.concatenate([sample.labels for sample in dataset.validation])
+    ).tolist()
+
+
+def test_the_most_frequent_classes_are_shown() -> None:
+    image, count = np.zeros((100, 100, 3), np.uint8), MOST_CLASSES + 2
+    boxes = np.array([[10, 10, 30, 30]], np.float32)
+    labels = [label for label in range(count) for _ in range(1 + (label not in (3, 5)))]
+    samples = [Sample(f"{number}", image, boxes, np.array([label])) for number, label in enumerate(labels)]
+    names = tuple(f"class {label}" for label in range(count))
+    standing = standing_of(BASELINE, [np.full(len(samples), ALL, np.uint16)])
+    by_class = breakdowns(Ranking([standing], BASELINE), Dataset("many", names, samples, samples, [], ""))[0]
+    assert by_class.title == f"AP by class, the {MOST_CLASSES} most frequent"
+    assert [group.name for group in by_class.groups] == [name for name in names if name not in ("class 3", "class 5")]
+
+
+def with_errors(standing: Standing, costs: Sequence[float]) -> Standing:
+    """The standing with the AP50 that missed objects cost on each seed; other errors cost a tenth of it, or nothing."""
+    recorded = [{**dict.fromkeys(ERRORS, 0.1 * cost), "missed": cost, "both": 0.0} for cost in costs]
+    return replace(standing, outcomes=[replace(one, errors=errors) for one, errors in zip(standing.outcomes, recorded)])
+
+
+def test_errors_are_compared_over_the_seeds() -> None:
+    """The intervals are those of scipy's t-test with a common variance."""
+    dataset = boxes_of_size(12, 20)
+    costs = {OTHER: (0.110, 0.104, 0.113), BASELINE: (0.210, 0.199, 0.203)}
+    founds = [np.full(12, ALL, np.uint16)] * 3
+    standings = [with_errors(standing_of(pair, founds), of_pair) for pair, of_pair in costs.items()]
+    ranking = Ranking([replace(standings[0], verdict=Verdict.BETTER), standings[1]], BASELINE)
+    errors, *recalls = breakdowns(ranking, dataset)
+    assert [group.name for group in errors.groups] == [name for error, name in ERRORS.items() if error != "both"]
+    missed = errors.groups[-1]
+    assert missed.values[str(OTHER)].mean == pytest.approx(0.109)
+    assert missed.objects is None
+    difference = missed.significant[str(OTHER)]
+    interval = ttest_ind(costs[OTHER], costs[BASELINE]).confidence_interval()
+    assert difference.mean == pytest.approx(np.mean(costs[OTHER]) - np.mean(costs[BASELINE]))
+    assert (difference.low, difference.high) == pytest.approx(tuple(interval), abs=1e-3)
+    assert source(ranking, [errors, *recalls]) == (
+        f"giou + focal differs most from l1 + focal in the AP50 lost by missed objects, {difference:.3f}."
+    )
+    assert not source(Ranking(standings, BASELINE), [errors]), "not if the pairs themselves are not distinguishable"
+    unknown = replace(standings[0], outcomes=[replace(one, errors={}) for one in standings[0].outcomes])
+    assert len(breakdowns(Ranking([unknown, standings[1]], BASELINE), dataset)) == 2, "recall alone"
 
 
 class RecordingNormalizer(nn.Module):

@@ -118,7 +118,7 @@ def test_a_pair_has_one_color_in_the_whole_page(tmp_path: Path) -> None:
     assert set(re.findall(r"--pair-\d", drawings)) == {"--pair-0", "--pair-1"}
     for index, box in enumerate(("l1", "giou")):  # the order of the plan, whichever is better
         rows = re.findall(rf"<span>{box} \+ focal</span>\s*<svg.*?</svg>", drawings, re.DOTALL)
-        assert len(rows) == 3
+        assert len(rows) == 2 + 3, "of two classes, of one size and of two aspect ratios"
         for row in rows:
             assert set(re.findall(r"var\(--pair-(\d)\)", row)) == {str(index)}
         [chart] = re.findall(rf'<svg role="img" aria-label="box loss: {box} .*?</svg>', drawings, re.DOTALL)
@@ -131,11 +131,7 @@ def test_the_positives_of_other_detectors_are_unknown(tmp_path: Path) -> None:
         replace(outcome, trial=replace(outcome.trial, detector="fcos")) for outcome in comparison.outcomes
     ]
     comparison.plan = replace(comparison.plan, detector="fcos")
-    text = page_of(tmp_path, comparison).text
-    assert (
-        "The fraction of positives and the normalizer are unknown, because fcos does its own label assignment." in text
-    )
-    assert "of the cells were" not in text
+    assert "of the cells were" not in page_of(tmp_path, comparison).text
 
 
 def test_the_page_has_the_numbers_the_data_and_the_settings(tmp_path: Path) -> None:
@@ -144,9 +140,12 @@ def test_the_page_has_the_numbers_the_data_and_the_settings(tmp_path: Path) -> N
         "Losses in unitbox from random weights on two & a half, images of 40 pixels, 4 steps",
         "Use giou + focal, which is at most 0.015 AP below the best: l1 + focal (0.026) may also be the best",
         "A quick look at one seed",
-        "difference from l1 + focal",
-        "not distinguishable +0.005 [-0.025, +0.035] 0.015",
-        "baseline",
+        "Difference from l1 + focal",
+        "not distinguishable +0.005 [-0.025, +0.035]",
+        "l1 + focal weight 1, 2 seeds, baseline 0.405 0.400–0.410",
+        "Use giou + focal, with weight 1 for the box loss, until more is known",
+        "use_losses(model, box=detloss.GeneralizedIoULoss(), classification=detloss.SigmoidFocalLoss(), box_weight=1)",
+        "focal: Sigmoid focal; giou: Generalized IoU.",
         "0.410 0.405–0.415",
         "0.310 0.305–0.315",
         "Every fifth image; 2 and 2 images.",
@@ -169,17 +168,36 @@ def test_the_page_has_the_numbers_the_data_and_the_settings(tmp_path: Path) -> N
         "python",
     ):
         assert words in text
-    rows = re.findall(r"(giou|l1) \+ focal (0\.\d{3}) (?=giou|l1|not|too)", text[text.index("By size") :])
+    rows = re.findall(r"(giou|l1) \+ focal (0\.\d{3}) (?=giou|l1|not|too)", text[text.index("Recall by size") :])
     assert rows == [(box, recall) for recall in ("0.450", "0.900", "0.000") for box in ("giou", "l1")]
 
 
 def test_the_verdict_comes_first(tmp_path: Path) -> None:
     text = page_of(tmp_path, finished_comparison(tmp_path)).text
     parts = [text.rindex(words) for words in (
-        "Losses in unitbox from random weights", "may also be the best", "A quick look", "AP by seed", "Precision and recall",
-        "Validation images", "Convergence", "Recall by object size and aspect ratio", "Positives and", "Data", "Settings",
+        "Losses in unitbox from random weights", "may also be the best", "A quick look", "Next steps", "Difference from l1",
+        "Scores loss", "Classes and errors", "Validation images", "Data", "More details", "Recall by object size and aspect ratio",
+        "Precision, recall and training losses", "positives and normalizer", "Settings and versions",
     )]  # fmt: skip
     assert parts == sorted(parts)
+
+
+def test_a_difference_is_drawn_with_its_seeds_and_interval(tmp_path: Path) -> None:
+    """Positions are linear: those of zero, of ±0.01, of the ends of the interval, and of the seeds' +0.005."""
+    page_of(tmp_path, finished_comparison(tmp_path))
+    source = (tmp_path / "report.html").read_text()
+    [row] = re.findall(r'<svg role="img" aria-label="difference of giou.*?</svg>', source, re.DOTALL)
+    zero = float(re.findall(r'class="zero" x1="([\d.]+)%', row)[0])
+    ticks = [float(x) for x in re.findall(r'class="grid" x1="([\d.]+)%', row)]
+    labels = re.findall(r'<text x="([\d.]+)%"[^>]*>([^<]*)</text>', source)
+    scale = (float(labels[-1][0]) - zero) / float(labels[-1][1])
+    assert sorted([*ticks, zero]) == [float(x) for x, _ in labels]
+    [(start, end)] = re.findall(r'class="interval" x1="([\d.]+)%" x2="([\d.]+)%', row)
+    [(left, width)] = re.findall(r'class="equal" x="([\d.]+)%" y="0" width="([\d.]+)%', row)
+    seeds = re.findall(r'class="seed" x1="([\d.]+)%', row)
+    found = [*(float(x) - zero for x in (start, end, left, *seeds)), float(width)]
+    expected = [-0.0254, 0.0354, -0.01, 0.005, 0.005, 0.02]  # the interval of a t-test is wider by less than .0005
+    np.testing.assert_allclose(np.array(found) / scale, expected, atol=6e-4)
 
 
 def test_trials_that_did_not_finish_are_named(tmp_path: Path) -> None:

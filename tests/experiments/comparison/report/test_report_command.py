@@ -80,6 +80,7 @@ def outcomes_in(folder: Folder) -> list[Outcome]:
     return read_results(folder, folder.study, name, plan).outcomes
 
 
+@pytest.mark.exhaustive
 def test_a_result_that_the_database_did_not_accept_is_in_the_report(finished: Path) -> None:
     folder = Folder(finished)
     outcome = outcomes_in(folder)[0]
@@ -134,6 +135,7 @@ def test_other_data_are_rejected(finished: Path, monkeypatch: pytest.MonkeyPatch
     assert "got other data, other" in result.output
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("content", exhaustive_except(["", '{"trial": {', "{}"], lambda content: not content))
 def test_a_damaged_undelivered_result_is_an_error_with_a_remedy(finished: Path, content: str) -> None:
     (finished / "undelivered-x.json").write_text(content)
@@ -166,6 +168,7 @@ def test_invalid_names_are_escaped_in_terminal_and_page(monkeypatch: pytest.Monk
     assert "\x1b" not in page + result.output
 
 
+@pytest.mark.exhaustive
 def test_the_finding_is_printed_if_the_page_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "report.html").mkdir()
     result = detloss(*WORDS, "--out", tmp_path)

@@ -1,18 +1,32 @@
-"""Recall of each pair by the size and by the shape of the objects."""
+"""Breakdowns of the results: AP by class, AP50 lost by type of error, and recall by size and shape of the objects."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from detloss.experiments.comparison.plan import Pair
-from detloss.experiments.comparison.ranking import Ranking, Standing, Summary
-from detloss.experiments.comparison.statistics import Difference, Estimate, Verdict, draws_of_images
+from detloss.experiments.comparison.bootstrap import Bootstrap
+from detloss.experiments.comparison.findings import joined
+from detloss.experiments.comparison.ranking import Ranking, Summary
+from detloss.experiments.comparison.statistics import Difference, Estimate, Verdict
 from detloss.experiments.data.dataset import Dataset, Sample
-from detloss.experiments.data.samples import group_numbers
-from detloss.experiments.training.average_precision import THRESHOLDS
+from detloss.experiments.training.average_precision import THRESHOLDS, class_average_precisions
+from detloss.experiments.training.outcome import Outcome
 
 MIN_IMAGES = 10  # with an object of a group; a bootstrap of fewer images is meaningless
+MOST_CLASSES = 12  # the most frequent ones
+ERRORS = {
+    "class": "wrong classes",
+    "localization": "inaccurate boxes",
+    "both": "wrong classes and inaccurate boxes",
+    "duplicate": "duplicates",
+    "background": "detections of background",
+    "missed": "missed objects",
+}
+"""Types of errors (Bolya et al., TIDE, 2020) in words."""
+
+Measure = Callable[[Outcome], np.ndarray]
+"""Computes a quantity of an outcome on all images, and on every bootstrap sample of them."""
 
 
 @dataclass(frozen=True)
@@ -21,42 +35,31 @@ class Grouping:
 
     Attributes:
         title: The property.
+        phrase: The recall of one group, as part of a sentence.
         measure: Computes the property of each object of a sample.
         limits: Upper limits of all groups but the last, inclusive.
         names: Names of the groups, one more than limits.
     """
 
     title: str
+    phrase: str
     measure: Callable[[Sample], np.ndarray]
     limits: tuple[float, ...]
     names: tuple[str, ...]
 
 
-def fraction_of_image(sample: Sample) -> np.ndarray:
-    """The area of each object as a fraction of its image."""
-    width, height = sample.sides.T
-    image_height, image_width = sample.pixels.shape[:2]
-    fraction: np.ndarray = width * height / (image_height * image_width)
-    return fraction
-
-
-def aspect_ratio(sample: Sample) -> np.ndarray:
-    """The width of each object divided by its height."""
-    width, height = sample.sides.T
-    ratio: np.ndarray = width / height
-    return ratio
-
-
 GROUPINGS = (
     Grouping(
-        "By size: fraction of the image",
-        fraction_of_image,
+        "Recall by size: fraction of the image",
+        "the recall of objects of {} of the image",
+        lambda sample: sample.sides.prod(axis=1) / (sample.pixels.shape[0] * sample.pixels.shape[1]),
         (1 / 1000, 1 / 300, 0.01, 0.03, 0.1, 0.3),  # two of them are COCO's limits of small and large
         ("up to 0.1 %", "0.1 to 0.33 %", "0.33 to 1 %", "1 to 3 %", "3 to 10 %", "10 to 30 %", "above 30 %"),
     ),
     Grouping(
-        "By aspect ratio: width : height",
-        aspect_ratio,
+        "Recall by aspect ratio: width : height",
+        "the recall of objects with the aspect ratio {}",
+        lambda sample: sample.sides[:, 0] / sample.sides[:, 1],
         (1 / 2, 4 / 5, 5 / 4, 2),
         ("1 : 2 and taller", "1 : 2 to 4 : 5", "about square", "5 : 4 to 2 : 1", "wider than 2 : 1"),
     ),
@@ -65,19 +68,19 @@ GROUPINGS = (
 
 @dataclass(frozen=True)
 class Group:
-    """Recall of the pairs in one group of objects.
+    """A quantity of all pairs in one group of objects, or of one class or type of error.
 
     Attributes:
         name: Name of the group.
-        objects: Number of objects in the validation images.
-        recalls: Recall of every pair by name, averaged over IoU thresholds .50 to .95.
+        objects: Number of objects in the validation images; None: of all.
+        values: The quantity of every pair by name.
         differences: Differences from the baseline, of pairs that can be compared with it; empty if too few images have
             such an object.
     """
 
     name: str
-    objects: int
-    recalls: Mapping[str, Summary]
+    objects: int | None
+    values: Mapping[str, Summary]
     differences: Mapping[str, Difference]
 
     @property
@@ -92,20 +95,24 @@ class Group:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """The groups of a grouping that have objects.
+    """The groups of a property that have objects.
 
     Attributes:
-        title: The property.
-        groups: In ascending order of the property.
+        title: Quantity and property.
+        phrase: The quantity in one group, as part of a sentence.
+        groups: In the order of the report.
+        lost: Whether the quantity is a loss of AP50, so that less is better.
     """
 
     title: str
+    phrase: str
     groups: Sequence[Group]
+    lost: bool = False
 
     @property
     def scale(self) -> tuple[float, float]:
         """Range of all seeds and groups, rounded outwards to tenths."""
-        summaries = [summary for group in self.groups for summary in group.recalls.values()]
+        summaries = [summary for group in self.groups for summary in group.values.values()]
         low = np.floor(min(summary.lowest for summary in summaries) * 10) / 10
         high = np.ceil(max(summary.highest for summary in summaries) * 10) / 10
         return float(min(low, 0.9)), float(max(high, min(low, 0.9) + 0.1))
@@ -115,68 +122,127 @@ class Breakdown:
         """Number of groups in which pairs are compared with the baseline."""
         return sum(bool(group.differences) for group in self.groups)
 
+    def largest(self, pair: str) -> str:
+        """The largest significant difference of a pair, as part of a sentence; empty if there is none."""
+        found = [(group.significant[pair], group.name) for group in self.groups if pair in group.significant]
+        if not found:
+            return ""
+        difference, name = max(found, key=lambda one: abs(one[0].mean))
+        return f"{self.phrase.format(name)}, {difference:.3f}"
+
+
+def source(ranking: Ranking, found: Sequence[Breakdown]) -> str:
+    """State where the best of the pairs that are better or worse than the baseline differs most; empty if unknown."""
+    for standing in ranking.standings:
+        if standing.verdict in (Verdict.BETTER, Verdict.WORSE):
+            largest = [part for breakdown in found if (part := breakdown.largest(standing.name))]
+            return f"{standing.name} differs most from {ranking.baseline} in {joined(largest)}." if largest else ""
+    return ""
+
 
 def breakdowns(ranking: Ranking, dataset: Dataset) -> list[Breakdown]:
-    """Compare the pairs group by group."""
-    draws = draws_of_images(group_numbers(dataset.validation))
-    return [breakdown(grouping, ranking, dataset, draws) for grouping in GROUPINGS]
+    """Compare the pairs by class and by type of error, as far as these are known, and then by size and shape."""
+    images = Bootstrap(dataset)
+    draws = np.vstack([np.ones_like(images.draws[:1]), images.draws])
+    by_shape = [by_group(grouping, ranking, dataset, draws) for grouping in GROUPINGS]
+    return [*by_class(ranking, dataset.class_names, images.objects, draws), *by_error(ranking, draws), *by_shape]
 
 
-def breakdown(grouping: Grouping, ranking: Ranking, dataset: Dataset, draws: np.ndarray) -> Breakdown:
-    """Compare the pairs in every group of one grouping."""
+def by_class(ranking: Ranking, names: Sequence[str], objects: np.ndarray, draws: np.ndarray) -> list[Breakdown]:
+    """Compare the AP of each of the most frequent classes, if there are several; `objects` is by image and class."""
+    present = np.flatnonzero(objects.any(axis=0))
+    frequent = sorted(present[np.argsort(-objects[:, present].sum(axis=0), kind="stable")][:MOST_CLASSES].tolist())
+    if len(frequent) < 2:
+        return []
+    title = "AP by class" + f", the {MOST_CLASSES} most frequent" * (len(present) > MOST_CLASSES)
+    counts = {label: objects[:, label] for label in frequent}
+    groups = [compare_group(names[one], counts[one], ranking, class_ap(one, counts[one], draws)) for one in counts]
+    return [Breakdown(title, "the AP of the class {}", groups)]
+
+
+def class_ap(label: int, objects: np.ndarray, draws: np.ndarray) -> Measure:
+    """The AP of one class, from its number of objects in each image."""
+    drawn_objects = draws @ objects
+
+    def measure(outcome: Outcome) -> np.ndarray:
+        assert outcome.evaluation is not None
+        matches = outcome.evaluation.matches
+        of_class = matches.labels == label
+        found = class_average_precisions(matches.images[of_class], matches.hits[of_class], drawn_objects, draws)
+        return np.where(drawn_objects > 0, found, np.nan)
+
+    return measure
+
+
+def by_error(ranking: Ranking, draws: np.ndarray) -> list[Breakdown]:
+    """Compare the AP50 that each type of error costs, over the seeds only, if all trials have recorded it."""
+    if not all(outcome.errors for standing in ranking.standings for outcome in standing.outcomes):
+        return []
+
+    def measure(error: str) -> Measure:
+        return lambda outcome: np.full(len(draws), outcome.errors[error])
+
+    groups = [compare_group(name, None, ranking, measure(error)) for error, name in ERRORS.items()]
+    groups = [group for group in groups if any(value.highest for value in group.values.values())]
+    return [Breakdown("AP50 lost by type of error", "the AP50 lost by {}", groups, lost=True)] if groups else []
+
+
+def by_group(grouping: Grouping, ranking: Ranking, dataset: Dataset, draws: np.ndarray) -> Breakdown:
+    """Compare the recall in every group of one grouping."""
     images = np.repeat(np.arange(len(dataset.validation)), [len(sample.boxes) for sample in dataset.validation])
     values = np.concatenate([grouping.measure(sample) for sample in dataset.validation])
     groups = np.searchsorted(grouping.limits, values)
-    return Breakdown(
-        grouping.title,
-        [
-            compare_group(grouping.names[group], groups == group, images, ranking.standings, ranking.baseline, draws)
-            for group in np.unique(groups).tolist()
-        ],
-    )
+    compared = []
+    for group in np.unique(groups).tolist():
+        members = groups == group
+        objects = np.bincount(images[members], minlength=draws.shape[1])
+        measure = recall(members, images, objects, draws)
+        compared.append(compare_group(grouping.names[group], objects, ranking, measure))
+    return Breakdown(grouping.title, grouping.phrase, compared)
 
 
-def compare_group(
-    name: str,
-    members: np.ndarray,
-    images: np.ndarray,
-    standings: Sequence[Standing],
-    baseline: Pair,
-    draws: np.ndarray,
-) -> Group:
-    """Compare the pairs on the objects of one group.
+def recall(members: np.ndarray, images: np.ndarray, objects: np.ndarray, draws: np.ndarray) -> Measure:
+    """The recall of the objects of a group.
+
+    Args:
+        members: (objects,) bool: whether each object of the validation images belongs to it.
+        images: (objects,): image of each object.
+        objects: (images,): number of its objects in each image.
+        draws: (draws, images): how often each image is drawn.
+    """
+    drawn_objects = draws @ objects
+
+    def measure(outcome: Outcome) -> np.ndarray:
+        assert outcome.evaluation is not None
+        flags = outcome.evaluation.found[members, None] >> np.arange(len(THRESHOLDS)) & 1
+        found_in_image = np.bincount(images[members], flags.mean(axis=1), minlength=draws.shape[1])
+        with np.errstate(invalid="ignore"):
+            fraction: np.ndarray = draws @ found_in_image / drawn_objects  # NaN without objects
+        return fraction
+
+    return measure
+
+
+def compare_group(name: str, objects: np.ndarray | None, ranking: Ranking, measure: Measure) -> Group:
+    """Compare the pairs in one group.
 
     Args:
         name: Name of the group.
-        members: (objects,) bool: whether each object of the validation images belongs to it.
-        images: (objects,): image of each object.
-        standings: The pairs.
-        baseline: The pair that the others are compared with.
-        draws: (draws, images): how often each image is drawn.
+        objects: (images,): number of its objects in each image; None: all.
+        ranking: The pairs.
+        measure: Computes the quantity.
     """
-    objects = np.bincount(images[members], minlength=draws.shape[1])
-    drawn_objects = draws @ objects
-    recalls: dict[Pair, dict[int, float]] = {}
-    drawn: dict[Pair, dict[int, np.ndarray]] = {}
-    for standing in standings:
-        for seed, evaluation in zip(standing.scores, standing.evaluations):
-            found = recall_per_object(evaluation.found)[members]
-            recalls.setdefault(standing.pair, {})[seed] = float(found.mean())
-            found_in_image = np.bincount(images[members], found, minlength=draws.shape[1])
-            drawn.setdefault(standing.pair, {})[seed] = np.divide(
-                draws @ found_in_image, drawn_objects, out=np.full(len(draws), np.nan), where=drawn_objects > 0
-            )
-    compared = [standing.pair for standing in standings if not standing.failed]
-    differences: dict[Pair, Difference] = {}
-    if baseline in compared and np.count_nonzero(objects) >= MIN_IMAGES:
-        estimate = Estimate.of_seeds([recalls[pair] for pair in compared], [drawn[pair] for pair in compared])
-        differences = estimate.differences_from(compared, baseline)
-    summaries = {str(pair): Summary.of(list(values.values())) for pair, values in recalls.items()}
-    return Group(name, int(objects.sum()), summaries, {str(pair): one for pair, one in differences.items()})
-
-
-def recall_per_object(found: np.ndarray) -> np.ndarray:
-    """The fraction of the IoU thresholds at which each object is found."""
-    flags = found[:, None] >> np.arange(len(THRESHOLDS)) & 1
-    fraction: np.ndarray = flags.mean(axis=1)
-    return fraction
+    measured = {
+        standing.pair: {outcome.trial.seed: measure(outcome) for outcome in standing.outcomes}
+        for standing in ranking.standings
+    }
+    values = {pair: {seed: float(one[0]) for seed, one in of_pair.items()} for pair, of_pair in measured.items()}
+    compared = [standing.pair for standing in ranking.standings if not standing.failed]
+    differences: dict[str, Difference] = {}
+    if ranking.baseline in compared and (objects is None or np.count_nonzero(objects) >= MIN_IMAGES):
+        drawn = [{seed: one[1:] for seed, one in measured[pair].items()} for pair in compared]
+        estimate = Estimate.of_seeds([values[pair] for pair in compared], drawn)
+        found = estimate.differences_from(compared, ranking.baseline)
+        differences = {str(pair): difference for pair, difference in found.items()}
+    summaries = {str(pair): Summary.of(list(of_pair.values())) for pair, of_pair in values.items()}
+    return Group(name, None if objects is None else int(objects.sum()), summaries, differences)

@@ -1,22 +1,23 @@
 """Charts of the report as inline SVG."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from io import StringIO
 from itertools import cycle, islice
+from math import isfinite
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.optimize import isotonic_regression  # type: ignore[import-untyped]
+from matplotlib.ticker import MaxNLocator
 
-from detloss.experiments.comparison.ranking import Standing
+from detloss.experiments.comparison.plan import Pair
+from detloss.experiments.comparison.ranking import Ranking, Standing
+from detloss.experiments.comparison.weight_fit import WeightFit
 from detloss.experiments.plot_style import INK, style
 from detloss.experiments.training.average_precision import RECALLS, MatchedDetections
-from detloss.experiments.training.outcome import Outcome
 
 WIDTH = 3.7  # inches: fits a phone without reducing the font size
 LINE = 0.17  # inches from one label to the next
@@ -94,24 +95,35 @@ def legend_key(series: SeriesStyle) -> str:
         return svg(figure, None)
 
 
-def scores_by_seed(standings: Sequence[Standing], styles: Mapping[str, SeriesStyle], quantity: str = "AP") -> str:
-    """Draw the score of every pair: one point per seed and a bar at the mean."""
-    with style():
-        figure = Figure(figsize=(WIDTH, 0.55 + 0.42 * len(standings)))
-        axes = figure.subplots()
-        for row, standing in enumerate(standings):
-            series, ap, values = styles[standing.name], standing.score, list(standing.scores.values())
-            axes.plot([ap.lowest, ap.highest], [row, row], color=series.color, linewidth=5, alpha=0.3)
-            axes.plot(values, [row] * len(values), series.marker, color=series.color, markersize=5, markeredgewidth=0)
-            axes.plot([ap.mean, ap.mean], [row - 0.2, row + 0.2], color=INK)
-            axes.annotate(
-                standing.name, (0, row), (0, 8), xycoords=("axes fraction", "data"), textcoords="offset points"
-            )
-        axes.set(xlabel=f"{quantity} (points: seeds, bar: mean)", ylim=(len(standings) - 0.5, -0.85))
-        axes.locator_params(axis="x", nbins=5)
-        axes.yaxis.set_visible(False)
-        axes.spines["left"].set_visible(False)
-        return svg(figure, f"{quantity} of every pair of losses by seed")
+def axis_of_differences(ranking: Ranking) -> list[float]:
+    """Ticks of an axis that shows all differences from the baseline, by seed and with their intervals."""
+    ends = [0.0, -ranking.matters, ranking.matters]
+    for standing in ranking.standings:
+        if standing.difference:
+            ends += [standing.difference.low, standing.difference.high, *ranking.seed_differences(standing).values()]
+    shown = [end for end in ends if isfinite(end)]
+    return [round(float(tick), 10) for tick in MaxNLocator(5).tick_values(min(shown), max(shown))]
+
+
+def ap_over_weight(fits: Mapping[Pair, WeightFit], styles: Mapping[str, SeriesStyle], quantity: str) -> list[str]:
+    """Draw the scores of each search over the weight, on a common scale: its trials, its parabola and its result."""
+    charts = []
+    scores = [score for fit in fits.values() for score in fit.scores.values()]
+    margin = 0.1 * (max(scores, default=0.0) - min(scores, default=0.0)) or 0.01
+    for pair, fit in fits.items():
+        with style():
+            figure = Figure(figsize=(WIDTH, 2.3))
+            axes, series = figure.subplots(), styles[str(pair)]
+            points = [(weight, score) for (weight, _), score in fit.scores.items()]
+            axes.plot(*zip(*points), series.marker, color=series.color, markersize=5, markeredgewidth=0, alpha=0.7)
+            axes.plot(*zip(*fit.curve() or fit.means.items()), **series.line)
+            axes.axvline(fit.weight, color=INK, linewidth=1, linestyle=(0, (3, 2)))
+            axes.set_xscale("log", base=2)
+            axes.set_xticks(list(fit.means), [f"{weight:.2g}" for weight in fit.means], fontsize=8.5)
+            axes.set(title=f"{pair}: weight {fit.weight:g}", xlabel="weight of the box loss", ylabel=quantity)
+            axes.set_ylim(max(min(scores) - margin, min(0.0, *scores)), max(scores) + margin)
+            charts.append(svg(figure, f"{quantity} of {pair} over the weight, selected {fit.weight:g}"))
+    return charts
 
 
 def precision_at_recalls(matches: MatchedDetections, objects: np.ndarray) -> np.ndarray:
@@ -156,102 +168,49 @@ def training_losses(standings: Sequence[Standing], styles: Mapping[str, SeriesSt
     Values of different losses are not comparable. A box loss is drawn without its weight.
     """
     charts = []
-    for name in dict.fromkeys(standing.pair.cls for standing in standings):
-        pairs = [standing for standing in standings if standing.pair.cls == name]
-        curves = [curve_of(one, one.pair.box, styles[one.name], class_loss) for one in pairs]
-        charts.append(line_chart(f"class loss: {name}", "training loss", curves))
-    for name in dict.fromkeys(standing.pair.box for standing in standings):
-        pairs = [standing for standing in standings if standing.pair.box == name]
-        curves = [curve_of(one, one.pair.cls, styles[one.name], box_loss) for one in pairs]
-        charts.append(line_chart(f"box loss: {name}", "training loss", curves))
+    for kind, title in ((1, "class loss"), (0, "box loss")):
+        for name in dict.fromkeys(standing.pair[kind] for standing in standings):
+            curves = [curve_of(one, kind, styles[one.name]) for one in standings if one.pair[kind] == name]
+            charts.append(line_chart(f"{title}: {name}", "training loss", curves))
     return charts
 
 
 def ap_over_steps(standings: Sequence[Standing], styles: Mapping[str, SeriesStyle]) -> str:
-    """Draw the AP of the snapshots over the training steps; empty if there are none."""
+    """Draw the AP over the training steps; empty if no pair has recorded it at the same steps on all seeds."""
     curves = []
     for standing in standings:
         steps = [[snapshot.step for snapshot in outcome.snapshots] for outcome in standing.outcomes]
         if steps[0] and all(of_seed == steps[0] for of_seed in steps):
             values = [[snapshot.ap for snapshot in outcome.snapshots] for outcome in standing.outcomes]
             curves.append(Curve(standing.name, styles[standing.name], np.array(steps[0]), np.array(values)))
-    return line_chart("AP on validation images", "AP", curves, legend=True) if curves else ""
+    return line_chart("AP on validation images", "AP", curves) if curves else ""
 
 
-def class_loss(outcome: Outcome) -> list[float]:
-    """The class loss at the points of the curve."""
-    return [classification for _, classification, _ in outcome.curve]
+def curve_of(standing: Standing, kind: int, series: SeriesStyle) -> Curve:
+    """The box loss (0), without its weight, or the class loss (1) over the steps, labeled with the other loss.
 
-
-def box_loss(outcome: Outcome) -> list[float]:
-    """The box loss at the points of the curve, without its weight."""
-    return [box / outcome.trial.weight for _, _, box in outcome.curve]
-
-
-def curve_of(standing: Standing, label: str, series: SeriesStyle, loss: Callable[[Outcome], list[float]]) -> Curve:
-    """Collect the seeds of a pair, without a last point that averages few steps and is therefore noisy."""
-    steps = np.array([step for step, _, _ in standing.outcomes[0].curve])
-    values = np.array([loss(outcome) for outcome in standing.outcomes])
-    full = len(steps) - (len(steps) > 1 and bool(steps[-1] - steps[-2] < steps[0] / 2))
-    return Curve(label, series, steps[:full], values[:, :full])
-
-
-def line_chart(title: str, quantity: str, curves: Sequence[Curve], *, legend: bool = False) -> str:
-    """Draw a quantity over the training steps: the mean of the seeds, and their range as a band.
-
-    Each line is labeled at its end, or in a legend below if labels are long.
+    A last point that averages few steps is noisy and therefore omitted.
     """
+    points = np.array([outcome.curve for outcome in standing.outcomes])
+    steps, losses = points[0, :, 0], points[..., 1] if kind else points[..., 2] / standing.weight
+    full = len(steps) - (len(steps) > 1 and bool(steps[-1] - steps[-2] < steps[0] / 2))
+    return Curve(standing.pair[1 - kind], series, steps[:full], losses[:, :full])
+
+
+def line_chart(title: str, quantity: str, curves: Sequence[Curve]) -> str:
+    """Draw a quantity over the training steps, the mean of the seeds and their range as a band, with a legend below."""
     with style():
-        height = 2.6 + LINE * len(curves) if legend else max(2.1, 0.8 + LINE * len(curves))
-        figure = Figure(figsize=(WIDTH, height))
+        figure = Figure(figsize=(WIDTH, 2.6 + LINE * len(curves)))
         axes = figure.subplots()
         for curve in curves:
             low, high = curve.values.min(axis=0), curve.values.max(axis=0)
+            label = f"{curve.label}: {curve.values[:, -1].mean():.3f}"
             axes.fill_between(curve.steps, low, high, color=curve.style.color, alpha=0.2, linewidth=0)
-            axes.plot(curve.steps, curve.values.mean(axis=0), **curve.style.line)
+            axes.plot(curve.steps, curve.values.mean(axis=0), label=label, **curve.style.line)
         axes.set(title=title, xlabel="training step", ylabel=quantity, xlim=(0, curves[0].steps[-1]))
         axes.set_ylim(bottom=0)
-        if legend:
-            labels = [f"{curve.label}: {curve.values[:, -1].mean():.3f}" for curve in curves]
-            lines = axes.get_lines()
-            figure.legend(lines, labels, loc="outside lower left", fontsize=8.5, borderpad=0, handlelength=3)
-        else:
-            label_ends(axes, curves, height)
+        figure.legend(loc="outside lower left", fontsize=8.5, borderpad=0, handlelength=3)
         return svg(figure, f"{title} over the training steps, one line per pair of losses")
-
-
-def label_ends(axes: Axes, curves: Sequence[Curve], height: float) -> None:
-    """Write the label of each line to the right of its end, without overlap; `height` is in inches."""
-    bottom, top = axes.get_ylim()
-    ordered = sorted(curves, key=lambda curve: curve.values[:, -1].mean())
-    ends = [(float(curve.values[:, -1].mean()) - bottom) / (top - bottom) for curve in ordered]
-    gap = LINE / (height - 0.65)
-    for curve, end, position in zip(ordered, ends, separated(ends, gap)):
-        axes.annotate(
-            curve.label,
-            xy=(1, end),
-            xytext=(1.08, position),
-            xycoords="axes fraction",
-            textcoords="axes fraction",
-            color=curve.style.color,
-            verticalalignment="center",
-            arrowprops={
-                "arrowstyle": "-",
-                "color": curve.style.color,
-                "linewidth": 0.8,
-                "relpos": (0, 0.5),
-                "shrinkA": 1,
-                "shrinkB": 0,
-            },
-        )
-
-
-def separated(positions: Sequence[float], gap: float) -> np.ndarray:
-    """Move ascending positions in [0, 1] until all gaps are at least `gap`, with least squared displacement."""
-    offsets = gap * np.arange(len(positions))
-    moved: np.ndarray = isotonic_regression(np.asarray(positions) - offsets).x
-    within: np.ndarray = moved.clip(0, 1 - offsets[-1]) + offsets
-    return within
 
 
 def svg(figure: Figure, description: str | None) -> str:

@@ -8,6 +8,7 @@ from enum import Enum
 from io import BytesIO
 from math import cos, degrees, radians, sin
 from statistics import fmean, median
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,10 +18,10 @@ import detloss
 from detloss.experiments.comparison.ranking import Standing
 from detloss.experiments.data.dataset import Dataset, Sample
 from detloss.experiments.data.images import ImageError, read_image, resized
+from detloss.experiments.training.average_precision import assign
 from detloss.experiments.training.evaluation import Prediction
 from detloss.experiments.training.snapshots import Snapshot, highest_scoring
 
-MATCHING_IOU = 0.5
 LONGER_SIDE = 480  # pixels of an image in the page
 MAX_SCALE = 4
 MAX_LABELED = 8  # objects
@@ -112,22 +113,13 @@ def drawn_boxes(
         objects = zip(sample.boxes, sample.labels)
         return [drawn_box(box, class_names[label], BoxStatus.FOUND) for box, label in objects]
     boxes, _, labels = highest_scoring(prediction, sample)
-    predictions, ground_truth = torch.as_tensor(boxes), torch.as_tensor(sample.boxes)
-    overlaps = detloss.iou(predictions, ground_truth, geometry=geometry, pairwise=True).numpy()
-    unmatched = np.ones(len(sample.boxes), dtype=bool)
-    predicted = []
-    for index, row in enumerate(overlaps):
-        candidates = np.where(unmatched & (sample.labels == labels[index]), row, 0.0)
-        best = int(candidates.argmax())
-        correct = candidates[best] >= MATCHING_IOU
-        unmatched[best] &= not correct
-        status = BoxStatus.TRUE_POSITIVE if correct else BoxStatus.FALSE_POSITIVE
-        predicted.append(drawn_box(boxes[index], class_names[labels[index]], status))
-    ground_truth_boxes = [
-        drawn_box(box, class_names[label], BoxStatus.MISSED if missed else BoxStatus.FOUND)
-        for box, label, missed in zip(sample.boxes, sample.labels, unmatched, strict=True)
-    ]
-    return ground_truth_boxes + predicted
+    rows = (torch.as_tensor(part) for part in (boxes, sample.boxes))
+    overlaps = detloss.iou(*rows, geometry=geometry, pairwise=True).numpy()
+    matched = assign(np.where(labels[:, None] == sample.labels, overlaps, 0.0))[:, 0].tolist()
+    of_objects = [BoxStatus.FOUND if index in matched else BoxStatus.MISSED for index in range(len(sample.boxes))]
+    of_predictions = [BoxStatus.TRUE_POSITIVE if index >= 0 else BoxStatus.FALSE_POSITIVE for index in matched]
+    drawn = [*zip(sample.boxes, sample.labels, of_objects), *zip(boxes, labels, of_predictions)]
+    return [drawn_box(box, class_names[label], status) for box, label, status in drawn]
 
 
 def drawn_box(box: np.ndarray, label: str, status: BoxStatus) -> DrawnBox:
@@ -139,8 +131,7 @@ def drawn_box(box: np.ndarray, label: str, status: BoxStatus) -> DrawnBox:
     return DrawnBox(x1, y1, max(x2 - x1, 0.0), max(y2 - y1, 0.0), label, status)
 
 
-@dataclass(frozen=True)
-class ImageView:
+class ImageView(NamedTuple):
     """An image with ground truth and predictions of a pair."""
 
     image: EmbeddedImage
@@ -154,30 +145,18 @@ class ImageView:
     @property
     def found(self) -> int:
         """Number of objects that are found."""
-        return sum(box.status is BoxStatus.FOUND for box in self.boxes)
+        return hits_in(self.boxes)
 
 
-@dataclass(frozen=True)
-class Gallery:
-    """Views of the same images for every pair.
-
-    Attributes:
-        title: How the images are selected.
-        rows: For every image, the view of each pair by name.
-    """
+class Gallery(NamedTuple):
+    """How images are selected, and for each of them the view of each pair by name."""
 
     title: str
     rows: Sequence[Mapping[str, ImageView]]
 
 
-@dataclass(frozen=True)
-class Strip:
-    """Predictions in one image during training.
-
-    Attributes:
-        image: The image.
-        views: For each pair by name, the steps and the view after each.
-    """
+class Strip(NamedTuple):
+    """An image, and for each pair by name the steps of its training and the view after each."""
 
     image: EmbeddedImage
     views: Mapping[str, Sequence[tuple[int, ImageView]]]
@@ -201,18 +180,13 @@ class ExampleImages:
         return ImageView(self.embedded[image], self.boxes(image, prediction))
 
     def galleries(self, standings: Sequence[Standing]) -> list[Gallery]:
-        """Select images by the fraction of their objects that the first seed of each pair finds."""
+        """Select images by the number of objects that the first seed of each pair finds."""
         predictions = {standing.name: standing.outcomes[0].predictions for standing in standings}
         common = sorted(set.intersection(*map(set, predictions.values()))) if predictions else []
-        fractions = {
-            image: [fraction_found(self.boxes(image, of_pair[image])) for of_pair in predictions.values()]
-            for image in common
-        }
-        samples = self.dataset.validation
-        spread = {image: (max(values) - min(values)) * len(samples[image].boxes) for image, values in fractions.items()}
-        by_spread = sorted(common, key=lambda image: -spread[image])
-        different = [image for image in by_spread[:IMAGES_PER_GALLERY] if spread[image]]
-        means = {image: fmean(values) for image, values in fractions.items()}
+        hits = {image: [hits_in(self.boxes(image, found[image])) for found in predictions.values()] for image in common}
+        by_spread = sorted(common, key=lambda image: min(hits[image]) - max(hits[image]))
+        different = [image for image in by_spread[:IMAGES_PER_GALLERY] if min(hits[image]) < max(hits[image])]
+        means = {image: fmean(of_image) / len(self.dataset.validation[image].boxes) for image, of_image in hits.items()}
         typical = sorted(
             set(common) - set(different), key=lambda image: (abs(means[image] - median(means.values())), image)
         )
@@ -240,7 +214,6 @@ class ExampleImages:
         return [Strip(self.embedded[image], of_image) for image, of_image in views.items()]
 
 
-def fraction_found(boxes: Sequence[DrawnBox]) -> float:
-    """The fraction of the objects that is found; 1 if there is none."""
-    objects = [box.status for box in boxes if box.status in (BoxStatus.FOUND, BoxStatus.MISSED)]
-    return fmean(status is BoxStatus.FOUND for status in objects) if objects else 1.0
+def hits_in(boxes: Sequence[DrawnBox]) -> int:
+    """Number of objects that are found."""
+    return sum(box.status is BoxStatus.FOUND for box in boxes)

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Condition, Thread
 from time import perf_counter
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -21,13 +21,15 @@ from detloss.experiments.comparison.plan import ComparisonSettings, Plan, pair_o
 from detloss.experiments.comparison.progress import remarks_on, trial_name
 from detloss.experiments.comparison.ranking import Ranking
 from detloss.experiments.comparison.report import charts
-from detloss.experiments.comparison.report.breakdowns import MIN_IMAGES, breakdowns
+from detloss.experiments.comparison.report.breakdowns import MIN_IMAGES, breakdowns, source
 from detloss.experiments.comparison.report.example_images import ExampleImages
+from detloss.experiments.comparison.report.next_steps import next_steps
 from detloss.experiments.comparison.report.positives import positives
 from detloss.experiments.comparison.runner import Results
 from detloss.experiments.console import printable
 from detloss.experiments.data.dataset import LISTED_PROBLEMS, Dataset
 from detloss.experiments.training.snapshots import Snapshot, evenly_spaced
+from detloss.loss_names import loss_named
 
 PACKAGES = ("torch", "numpy", "faster-coco-eval")
 """Packages whose versions may change the results."""
@@ -48,6 +50,19 @@ def versions() -> dict[str, str]:
         **{name: version(name) for name in PACKAGES},
         "system": platform.platform(),
     }
+
+
+def render(template: str, **values: Any) -> str:
+    """Render the template of a page."""
+    environment = Environment(
+        loader=PackageLoader("detloss.experiments", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=lambda value: printable(value) if type(value) is str else value,
+    )
+    return environment.get_template(template).render(values)
 
 
 def snapshots_by_pair(results: Results) -> dict[str, Sequence[Snapshot]]:
@@ -98,19 +113,14 @@ def write_page(
     evaluated = bool(standings) and all(standing.evaluations for standing in standings)
     labels = [label for sample in dataset.validation for label in sample.labels.tolist()]
     objects = np.bincount(labels, minlength=len(dataset.class_names))
+    found = breakdowns(ranking, dataset) if evaluated else []
+    fits = results.plan.fits(results.ended)
     images, snapshots = ExampleImages(dataset), snapshots_by_pair(results)
     order = list(dict.fromkeys([*[standing.name for standing in standings], *styles]))
     strips = images.strips({name: snapshots[name] for name in order if name in snapshots})
     galleries = images.galleries(standings)
-    environment = Environment(
-        loader=PackageLoader("detloss.experiments.comparison", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=lambda value: printable(value) if type(value) is str else value,
-    )
-    page = environment.get_template("page.html.j2").render(
+    page = render(
+        "comparison/report/page.html.j2",
         title=title_of(results.plan, dataset, settings),
         measure=ranking.measure,
         ranking=ranking,
@@ -126,12 +136,17 @@ def write_page(
         colors=charts.COLORS,
         styles=styles,
         legend_keys={name: charts.legend_key(series) for name, series in styles.items()},
-        scores_by_seed=charts.scores_by_seed(standings, styles, ranking.measure) if standings else "",
+        ticks=charts.axis_of_differences(ranking),
+        next_steps=None if running else next_steps(ranking, results, dataset, settings),
+        titles={name: loss_named(name).title for pair in results.plan.weights if pair.cls for name in pair},
+        ap_over_weight=charts.ap_over_weight(fits, styles, ranking.measure) if standings else [],
+        fits=fits,
         evaluated=evaluated,
         interval_of_images=all(one.evaluation or one.image_scores for each in standings for one in each.outcomes),
         precision_recall=charts.precision_recall(standings, objects, styles) if evaluated else "",
         training_losses=charts.training_losses([one for one in standings if one.outcomes[0].curve], styles),
-        breakdowns=breakdowns(ranking, dataset) if evaluated else [],
+        breakdowns=found,
+        source=source(ranking, found),
         min_images=MIN_IMAGES,
         infinity=inf,
         positives=positives([outcome.trial for standing in standings for outcome in standing.outcomes], dataset),

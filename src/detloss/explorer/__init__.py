@@ -1,0 +1,1 @@
+"""Explorer: an interactive page of all losses, written as one HTML file."""
