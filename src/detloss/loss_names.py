@@ -37,13 +37,9 @@ class LossNameError(ValueError):
 def loss_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> Loss:
     """Find a loss of the catalog, and set its prefixes and options; the case of letters is ignored.
 
-    Args:
-        text: ``name`` or ``prefix-name``, with any prefixes, each once, and ``:option=value`` for any options of the
-            loss and of the prefixes. Values are numbers, words, ``true``, ``false``, ``none``, or pairs ``0/0.95``.
-        losses: The losses to choose from, by their names.
-
-    Returns:
-        The row of the catalog; with prefixes and options, its name and its title list them in a fixed order.
+    The text is ``name`` or ``prefix-name``, with any prefixes, each once, and ``:option=value`` for any options of the
+    loss and of the prefixes. Values are numbers, words, ``true``, ``false``, ``none``, or pairs ``0/0.95``. Name and
+    title of the result list prefixes and options in a fixed order.
 
     Raises:
         LossNameError: There is no such loss, prefix or option, or the loss rejects a value.
@@ -115,20 +111,12 @@ def modifier_combinations() -> list[str]:
 
 def can_follow(loss: Loss, modifier: Modifier) -> bool:
     """Whether a modifier can modify a loss: every focusing weight any loss of boxes, the others its overlap."""
-    return loss.kind is Kind.BOX and (modifier.focus is not None or has_overlap(loss))
-
-
-def has_overlap(loss: Loss) -> bool:
-    """Whether the IoU of a loss can be modified."""
-    return "overlap" in inspect.signature(loss.function).parameters and loss.options.get("form") != "log"
+    has_overlap = "overlap" in inspect.signature(loss.function).parameters and loss.options.get("form") != "log"
+    return loss.kind is Kind.BOX and (modifier.focus is not None or has_overlap)
 
 
 def losses_named(text: str, losses: Mapping[str, Loss] = ALL_LOSSES) -> tuple[Loss, ...]:
-    """Find the losses of a list separated by commas.
-
-    Raises:
-        LossNameError: A loss does not exist, or occurs twice.
-    """
+    """Find the losses of a list separated by commas; raise a LossNameError if one does not exist, or occurs twice."""
     found: list[Loss] = []
     for part in text.split(","):
         loss = loss_named(part, losses)

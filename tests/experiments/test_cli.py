@@ -310,6 +310,7 @@ def test_an_unavailable_database_is_an_error(quick: None, tmp_path: Path) -> Non
         (["--seeds", "many"], "expected a number above 0 or auto, got 'many'"),
         (["--seeds", "auto", "--quick"], "expected 1 with --quick, got auto"),
         (["--hours", "0"], "--hours"),
+        (["--hours", "nan"], "'--hours': 'nan' is not a number."),
         (["--jobs", "-1"], "--jobs"),
         (["--devices-per-trial", "17"], "--devices-per-trial"),
         (["--precision", "float16"], "'float16' is not one of 'float32', 'bfloat16'"),

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from detloss.experiments.cli import main
-from detloss.experiments.comparison import launch, runner
+from detloss.experiments.comparison import cluster_jobs, runner
 from tests.experiments.training.test_command import await_end
 from tests.support.datasets import Picture, write_yolo
 from tests.support.inline_workers import Inline
@@ -81,7 +81,7 @@ def test_scores_need_no_data(train: str, tmp_path: Path) -> None:
 
 def test_agents_share_the_trials_of_a_command(train: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words, submitted = ("--train", train, "--steps", 4, "--seeds", 1), []
-    monkeypatch.setattr(launch, "launch", lambda cluster, arguments, *rest: submitted.append(arguments) or ["7"])
+    monkeypatch.setattr(cluster_jobs, "launch", lambda cluster, arguments, *rest: submitted.append(arguments) or ["7"])
     result = compare(tmp_path, *words, "--launch", "local")
     assert result.exit_code == 0, result.output
     [arguments] = submitted

@@ -15,9 +15,10 @@ from detloss.experiments.cli import main
 from detloss.experiments.comparison import plan, runner
 from detloss.experiments.data.dataset import Dataset, Sample, load
 from detloss.experiments.data.digit_scenes import STYLES, compose
+from detloss.experiments.errors import OptionError
 from detloss.experiments.training.detectors import unitbox_of
 from detloss.experiments.training.outcome import Trial
-from detloss.experiments.training.training_loop import DetectorError, check_trials, run_trial
+from detloss.experiments.training.training_loop import check_trials, run_trial
 from tests.support.inline_workers import Inline
 from tests.support.trials import small_dataset
 
@@ -103,7 +104,7 @@ def test_losses_of_rotated_boxes_are_offered_for_rotated_boxes_only(few: None, b
         assert f"'{box}' is a loss of {Kind.ROTATED.value}. There are: l1, l2, " in message
         assert message.endswith("shapeiou, piou.")
     assert not list(tmp_path.iterdir()), "nothing was started"
-    with pytest.raises(DetectorError, match=f"box: .*got '{box}'"):
+    with pytest.raises(OptionError, match=f"box: .*got '{box}'"):
         check_trials([Trial(box, "focal", 1.0, 0, 1)], small_dataset())
 
 

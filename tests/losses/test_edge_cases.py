@@ -69,6 +69,19 @@ def test_a_logarithm_of_a_ratio_that_no_float_holds(exponent: int) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_logarithm_of_a_ratio_near_the_largest_float(dtype: torch.dtype) -> None:
+    smallest = torch.finfo(dtype).tiny
+    lengths = torch.cat([torch.linspace(1, 3.99, 300, dtype=dtype), torch.linspace(1, 2, 300, dtype=dtype) * smallest])
+    pred = torch.stack([lengths, torch.zeros_like(lengths)], dim=1).requires_grad_()
+    target = torch.full_like(pred, smallest)
+    line = detloss.AxisAligned(format="ltrb", dims=1)
+    value = detloss.iou_loss(pred, target, form="log", geometry=line, reduction="none")
+    exact = [math.log1p(length / smallest) for length in lengths.tolist()]
+    assert value.tolist() == pytest.approx(exact, rel=4 * torch.finfo(dtype).eps)
+    assert torch.autograd.grad(value.sum(), pred)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("scale", [1e-22, 1e-10, 1.0, 1e10, 1e19])
 def test_sides_from_tiny_to_huge(dtype: torch.dtype, scale: float) -> None:
     pred = torch.tensor([[0.0, 0.0, 2.0, 3.0]], dtype=dtype) * scale

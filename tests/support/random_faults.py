@@ -9,10 +9,10 @@ from collections import Counter
 from math import log2
 from pathlib import Path
 
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.output import Folder
 from detloss.experiments.comparison.plan import Pair, Plan
 from detloss.experiments.comparison.runner import Comparison
-from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training.devices import Device
@@ -24,9 +24,11 @@ from tests.support.trials import outcome_of, small_dataset
 PLAN = Plan({Pair("l1", "focal"): (1.0, 2.0, 4.0), Pair("giou", "focal"): (1.0, 2.0, 4.0)}, seeds=range(6), steps=8)
 NAME = "random faults"
 AGENT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # torch continues an import of numpy that an exception interrupted
+from tests.support.random_faults import agent
+signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
-    from tests.support.random_faults import agent
     agent(*sys.argv[1:])
 except KeyboardInterrupt:
     sys.exit(1)

@@ -87,7 +87,7 @@ def run_here(
 ) -> Iterator[RunEvent]:
     """`Comparison.run` with `quick_trial`, in this process."""
     dataset = load()
-    while (take is None or len(comparison.outcomes) < take) and (trial := comparison.store.claim()):
+    while (take is None or len(comparison.outcomes) < take) and (trial := comparison.store.turn(claim=bool).claimed):
         yield Started(trial)
         try:
             outcome = quick_trial(trial, dataset, device=Device())

@@ -10,6 +10,7 @@ import re
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,7 +20,7 @@ import detloss
 from detloss.auditing.audit_command import audit_command
 from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
-from detloss.experiments.comparison.launch import CLUSTERS
+from detloss.experiments.comparison.cluster_jobs import CLUSTERS
 from detloss.experiments.comparison.plan import MATTERS, ROUNDS, ComparisonSettings, Pair, Plan, default_seeds
 from detloss.experiments.comparison.tracking import TRACKERS, tracker_named
 from detloss.experiments.losses_command import losses_command
@@ -95,7 +96,7 @@ def main() -> None:
 )
 @click.option(
     "--hours",
-    type=click.FloatRange(min=0, min_open=True),
+    type=cli_options.Number(min=0, min_open=True),
     help="Time for the trials: none is started that would end later. The same command continues.",
 )
 @click.option("--first-seed", type=click.IntRange(min=0), default=0, help="First of the consecutive seeds.")
@@ -118,7 +119,7 @@ def main() -> None:
 )
 @click.option(
     "--matters",
-    type=click.FloatRange(min=0),
+    type=cli_options.Number(min=0),
     metavar="AP",
     default=MATTERS,
     help="Difference in AP that matters; pairs that differ by less are equal.",
@@ -209,7 +210,9 @@ def compare(
     with cli_options.reported_errors():
         command = cli_options.user_command(ctx, out, jobs)
     if quick:
-        seeds, steps = quick_settings(seeds, steps)
+        if seeds not in (None, 1):
+            raise click.BadParameter(f"expected 1 with --quick, got {seeds}", param_hint="--seeds")
+        seeds, steps = 1, max(steps // 2, 1)
     auto = seeds == "auto"
     count = seeds if isinstance(seeds, int) else default_seeds(len(boxes) * len(classes), auto=auto)
     plan = Plan(
@@ -273,7 +276,7 @@ def launch_agents(
     overwrite: bool,
 ) -> None:
     """Submit jobs that run the command, and print how to follow them."""
-    from detloss.experiments.comparison.launch import launch
+    from detloss.experiments.comparison.cluster_jobs import launch
 
     if overwrite:
         raise click.UsageError("--overwrite: expected without --launch, whose jobs would remove the results of others")
@@ -281,13 +284,6 @@ def launch_agents(
     logs, shared = folder.path / "agents", storage or str(folder.journal.resolve())
     jobs = launch(cluster, ctx.meta[ARGUMENTS], shared, logs, agents, parameters)
     click.echo(f"jobs: {', '.join(jobs)}, with logs in {logs}\nreport at any time: detloss report {folder.path}")
-
-
-def quick_settings(seeds: int | Literal["auto"] | None, steps: int) -> tuple[int, int]:
-    """The seeds and the steps of a first look."""
-    if seeds not in (None, 1):
-        raise click.BadParameter(f"expected 1 with --quick, got {seeds}", param_hint="--seeds")
-    return 1, max(steps // 2, 1)
 
 
 def end(ctx: click.Context, results: "Results", folder: "Folder", code: int, *, waited: bool) -> None:
@@ -334,7 +330,9 @@ def write_report(folder: Path, data: Path | None, storage: str | None, study: st
             session.restore_folder(output, storage, study)
         output.plan()  # so that the error for a folder without a comparison names it
         settings = output.settings()
-        session.write_report(Console(), output, settings if data is None else settings.with_data(data), storage, cache)
+        if data is not None:
+            settings = replace(settings, data=str(data.resolve()))
+        session.write_report(Console(), output, settings, storage, cache)
 
 
 @main.command("show", short_help="Plot losses.")

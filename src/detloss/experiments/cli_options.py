@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import product
+from math import isnan
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,12 +12,13 @@ import click
 from click.core import ParameterSource
 
 from detloss.catalog import Loss
-from detloss.experiments.comparison.launch import STORAGE_VARIABLE
+from detloss.experiments.comparison.cluster_jobs import STORAGE_VARIABLE
 from detloss.experiments.comparison.plan import Pair, weight_grid
 from detloss.experiments.data.dataset import placeholder
 from detloss.experiments.data.digit_scenes import STYLES
+from detloss.experiments.errors import OptionError, UserError
 from detloss.experiments.training.batches import BATCH
-from detloss.experiments.training.command import Command, CommandError
+from detloss.experiments.training.command import Command
 from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.training_loop import PRECISIONS, check_trials
@@ -35,6 +37,17 @@ PLUS = re.compile(r"\+(?=\s*[a-zA-Z])")
 """Separates the losses of a pair; in giou+focal:gamma=1e+2 that is the first sign only."""
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Number(click.FloatRange):
+    """The type of an option whose value is a number in a range, and not NaN."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
+
 
 data = click.argument("data", required=False, type=click.Path(exists=True, path_type=Path), is_eager=True)
 scenes = click.option(
@@ -84,7 +97,7 @@ predictions = click.option(
     'it, the last line that the command prints is its score: {"score": 0.42}.',
 )
 time_limit = click.option(
-    "--time-limit", type=click.FloatRange(min=0, min_open=True), metavar="MINUTES", help="Limit of a trial of --train."
+    "--time-limit", type=Number(min=0, min_open=True), metavar="MINUTES", help="Limit of a trial of --train."
 )
 
 
@@ -134,23 +147,13 @@ def key_values(text: str | None) -> dict[str, str]:
 @contextmanager
 def reported_errors() -> Iterator[None]:
     """Convert errors that users can correct to error messages."""
-    from detloss.experiments.comparison.launch import LaunchError
-    from detloss.experiments.comparison.output import FolderError
-    from detloss.experiments.comparison.shared_storage import StorageError
-    from detloss.experiments.comparison.tracking import TrackingError
     from detloss.experiments.console import printable
-    from detloss.experiments.data.dataset import DatasetError
-    from detloss.experiments.training.devices import DevicesError
-    from detloss.experiments.training.training_loop import DetectorError
-    from detloss.experiments.training.workers import WorkersError
-    from detloss.experiments.tuning.search import TrainingError
-    from detloss.experiments.tuning.search_space import TuningError
 
     try:
         yield
-    except (CommandError, DetectorError, DevicesError, LaunchError, TrackingError, TuningError) as error:
+    except OptionError as error:
         raise click.UsageError(f"--{error}") from error
-    except (OSError, DatasetError, FolderError, StorageError, TrainingError, WorkersError) as error:
+    except (OSError, UserError) as error:
         raise click.ClickException(printable(str(error))) from error
 
 
@@ -230,23 +233,17 @@ def baseline_named(pairs: Sequence[Pair], text: str | None) -> Pair:
 
 
 def user_command(context: click.Context, out: Path, jobs: int | None) -> Command | None:
-    """The command of the user that trains the detector, if there is one.
-
-    Raises:
-        CommandError: It cannot be used, or not with these options.
-    """
+    """The command of the user that trains the detector, if there is one; raise an OptionError if it cannot be used."""
     options = context.params
     given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     if options["train"] is None:
         for name in sorted(given & {"predictions", "time_limit"}):
-            raise CommandError(f"{name.replace('_', '-')}: expected --train beside it, got none")
+            raise OptionError(f"{name.replace('_', '-')}: expected --train beside it, got none")
         return None
     for name in sorted(given & {"detector", "size", "scenes", "precision"}):
-        raise CommandError(f"{name}: expected none with --train, whose command decides, got {options[name]}")
+        raise OptionError(f"{name}: expected none with --train, whose command decides, got {options[name]}")
     if "steps" not in given:
-        raise CommandError(
-            "steps: expected a number with --train, in the unit of its command, such as epochs, got none"
-        )
+        raise OptionError("steps: expected a number with --train, in the unit of its command, such as epochs, got none")
     minutes, data = options["time_limit"], options["data"]
     command = Command(
         options["train"],
@@ -261,29 +258,21 @@ def user_command(context: click.Context, out: Path, jobs: int | None) -> Command
 
 
 def check_losses_of_command(boxes: Sequence[Loss], classes: Sequence[Loss], data: Path | None) -> None:
-    """Check that losses can be built without the detector.
-
-    Raises:
-        CommandError: A loss cannot.
-    """
+    """Raise an OptionError if a loss cannot be built without the detector."""
     for loss in boxes:
         if data is None and loss.from_sizes is not None:
             (option,) = loss.from_sizes(EXAMPLE_SIZES)
             if option not in loss.options:
-                raise CommandError(f"box: expected DATA or {loss.name}:{option}=... for {loss.name}, got none")
+                raise OptionError(f"box: expected DATA or {loss.name}:{option}=... for {loss.name}, got none")
     for loss in classes:
         if loss.from_counts is not None:
             usable = ", ".join(one.name for one in CLASS_LOSSES.values() if one.from_counts is None)
-            raise CommandError(f"cls: expected one of {usable} with --train, got {loss.name}, which needs the detector")
+            raise OptionError(f"cls: expected one of {usable} with --train, got {loss.name}, which needs the detector")
 
 
 def check_losses(
     boxes: Sequence[Loss], classes: Sequence[Loss], detector: str, data: Path | None, scenes: str | None
 ) -> None:
-    """Check that a detector supports losses, before any data are read.
-
-    Raises:
-        DetectorError: It does not, or its package is missing.
-    """
+    """Raise an OptionError if a detector does not support the losses, before any data are read."""
     trials = [Trial(box.name, cls.name, box.weight, 0, 1, detector=detector) for box in boxes for cls in classes]
     check_trials(trials, placeholder(data, scenes))

@@ -116,12 +116,8 @@ ANGLE = Sweep(
 def draw_box_losses(losses: Sequence[Loss], target: Target) -> Figure:
     """Plot box losses: one for boxes and targets of several shapes, several for boxes of the target's shape.
 
-    Args:
-        losses: Losses of boxes, or of numbers, which are summed over the numbers of a box.
-        target: Its geometry is that of the boxes.
-
-    Returns:
-        A row of value and gradient per parameter, and fields of the descent direction.
+    The figure has a row of value and gradient per parameter, and fields of the descent direction. Losses of numbers are
+    summed over the numbers of a box.
     """
     rotated = target.geometry == Rotated()
     several = len(losses) > 1

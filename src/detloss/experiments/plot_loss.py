@@ -3,11 +3,9 @@
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
 
 import torch
 from matplotlib.axes import Axes
@@ -84,14 +82,10 @@ def write(losses: Sequence[Loss], path: Path, *, rotated: bool = False) -> None:
 
 
 def draw(losses: Sequence[Loss], *, rotated: bool = False) -> Figure:
-    """Plot losses of numbers, of logits, or of boxes.
+    """Plot value and gradient of losses of numbers, of logits, or of boxes, and of these the descent direction.
 
-    Args:
-        losses: Losses with a common input; beside box losses, losses of numbers are those of the numbers of a box.
-        rotated: Whether to plot for rotated boxes; losses that have no others always are.
-
-    Returns:
-        Curves of value and gradient; for box losses also fields of the descent direction.
+    Beside box losses, losses of numbers are those of the numbers of a box. Losses that have no others are always
+    plotted for rotated boxes.
 
     Raises:
         PlotError: The losses have no common input, or are too many.
@@ -105,7 +99,7 @@ def draw(losses: Sequence[Loss], *, rotated: bool = False) -> Figure:
     if 0 < len(of_logits) < len(losses) or 0 < len(of_masks) < len(losses):
         named = [f"{loss.name} (a loss of {loss.kind.value})" for loss in losses]
         raise PlotError(f"losses: expected losses of the same input, got {', '.join(named)}")
-    losses = [with_options(loss, loss.from_sizes(SIZES)) if loss.from_sizes else loss for loss in losses]
+    losses = [loss.with_sizes(SIZES) for loss in losses]
     kinds = {loss.kind for loss in losses}
     if rotated or Kind.ROTATED in kinds:
         figure = draw_box_losses(losses, ROTATED_TARGET)
@@ -141,21 +135,16 @@ def variations(loss: Loss) -> dict[str, dict[str, Loss]]:
     """Vary the options of a loss that its name does not set: for each option, the variants by label."""
     parameters = inspect.signature(loss.function).parameters
     groups = {
-        f", {option} varied": {f"{option} {value:g}": with_options(loss, {option: value}) for value in values}
+        f", {option} varied": {f"{option} {value:g}": loss.with_options({option: value}) for value in values}
         for option, values in (OPTION_VALUES | EXPONENTS.get(loss.kind, {})).items()
         if option in parameters and option not in loss.options
     }
     if loss.from_counts is not None:
         groups[", class frequencies varied"] = {
-            f"other class {frequency}× as frequent": with_options(loss, loss.from_counts([frequency, 1]))
+            f"other class {frequency}× as frequent": loss.with_options(loss.from_counts([frequency, 1]))
             for frequency in FREQUENCIES
         }
     return groups or {"": {"": loss}}
-
-
-def with_options(loss: Loss, options: Mapping[str, Any]) -> Loss:
-    """Add options to a loss."""
-    return replace(loss, options={**loss.options, **options})
 
 
 def draw_scalar_row(heading: str, variants: Mapping[str, Loss], value_axes: Axes, gradient_axes: Axes) -> None:

@@ -68,11 +68,7 @@ class ScriptTrial:
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Read the output of `to_json`.
-
-        Raises:
-            ValueError, TypeError, KeyError: It is something else.
-        """
+        """Read the output of `to_json`; raise a ValueError, TypeError or KeyError for anything else."""
         record: dict[str, Any] = {name: value for name, value in json.loads(text).items() if value is not None}
         if "sizes" in record:
             record["sizes"] = Sizes(tuple(record["sizes"]["image"]), record["sizes"]["objects"])
@@ -86,11 +82,7 @@ ALONE = ScriptTrial("giou", "", weight=1.0, seed=0, steps=1, out=Path("out/trial
 
 @cache
 def current_trial() -> ScriptTrial:
-    """The trial of this process.
-
-    Raises:
-        TrialFileError: The environment variable names no trial.
-    """
+    """The trial of this process; raise a TrialFileError if the environment variable names none."""
     file = os.environ.get(VARIABLE)
     if file is None:
         ALONE.out.mkdir(parents=True, exist_ok=True)

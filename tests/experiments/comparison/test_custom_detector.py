@@ -20,9 +20,9 @@ from detloss.experiments.cli import main
 from detloss.experiments.comparison import custom_detector, session
 from detloss.experiments.comparison.bootstrap import Bootstrap
 from detloss.experiments.comparison.custom_detector import Function, TrainFunction
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.plan import SEARCH_SEEDS, Pair
 from detloss.experiments.comparison.ranking import Ranking, rank
-from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.statistics import Verdict
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.data.dataset import no_images
@@ -137,7 +137,7 @@ def test_a_training_that_takes_longer_than_the_grace_is_left_alone(
         other = store(storage, name, plan)
         expire_heartbeats(study)
         await_heartbeat(study)
-        taken.append(other.claim())
+        taken.append(other.turn(claim=bool).claimed)
         return 0.5
 
     compare(train, {"one": None}, seeds=(0,), weights={"one": 1.0}, steps=10, storage=storage)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from filelock import Timeout
 
-from detloss.experiments.comparison.database import AddressError, folder_lock, parse_address, redacted
+from detloss.experiments.comparison.database import StorageError, folder_lock, parse_address, redacted
 
 SECRET = "CANARY"
 
@@ -50,7 +50,7 @@ def test_an_address_is_shown_without_its_password(address: str, expected: str) -
     ],
 )
 def test_an_invalid_address_is_rejected_without_repeating_it(address: str, message: str) -> None:
-    with pytest.raises(AddressError, match="storage: expected sqlite:///FILE, FILE.log or postgresql://") as caught:
+    with pytest.raises(StorageError, match="storage: expected sqlite:///FILE, FILE.log or postgresql://") as caught:
         parse_address(address)
     assert message in str(caught.value)
     assert SECRET not in str(caught.value)

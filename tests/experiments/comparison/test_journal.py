@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from detloss.experiments.comparison.shared_storage import JournalFile, StorageError, recorded_studies
+from detloss.experiments.comparison.database import StorageError
+from detloss.experiments.comparison.shared_storage import JournalFile, recorded_studies
 from detloss.experiments.comparison.store import HEARTBEAT_TIMEOUT, TrialStore
 from tests.support.trials import SEARCHED, fixed_plan, outcome_of, score_of
 
@@ -21,10 +22,10 @@ def test_a_comparison_with_its_search_in_a_journal(tmp_path: Path) -> None:
     address = f"journal:///{tmp_path / 'study'}"
     one, other = (TrialStore(address, "a study", SEARCHED) for _ in range(2))
     for store in (one, other) * 7:
-        trial = store.claim()
+        trial = store.turn(claim=bool).claimed
         assert trial is not None
         assert store.finish(outcome_of(trial, ap=score_of(trial)))
-    assert one.claim() is None
+    assert one.turn(claim=bool).claimed is None
     expected = [*SEARCHED.search_trials({}), *SEARCHED.comparison_trials(dict.fromkeys(SEARCHED.weights, 2.0))]
     assert [outcome.trial for outcome in one.results()] == expected
     assert [outcome.trial for outcome in TrialStore(address, "a study", SEARCHED).results()] == expected
@@ -36,15 +37,15 @@ def test_trials_without_heartbeats_are_restarted_and_the_first_result_is_kept(
     clock = [1000.0]
     monkeypatch.setattr(JournalFile, "now", lambda self: clock[0])
     dead, heir = opened(tmp_path), opened(tmp_path)
-    first, second = dead.claim(), dead.claim()
+    first, second = dead.turn(claim=bool).claimed, dead.turn(claim=bool).claimed
     assert first is not None
     assert second is not None
     clock[0] += HEARTBEAT_TIMEOUT - 1
     dead.heartbeat()
     clock[0] += HEARTBEAT_TIMEOUT - 1
-    assert heir.claim() is None, "a heartbeat keeps them"
+    assert heir.turn(claim=bool).claimed is None, "a heartbeat keeps them"
     clock[0] += 2
-    assert [heir.claim(), heir.claim()] == [first, second]
+    assert [heir.turn(claim=bool).claimed, heir.turn(claim=bool).claimed] == [first, second]
     assert heir.finish(outcome_of(first, ap=0.25))
     assert not dead.finish(outcome_of(first, ap=0.75))
     assert dead.finish(outcome_of(second, ap=0.5))
@@ -53,14 +54,14 @@ def test_trials_without_heartbeats_are_restarted_and_the_first_result_is_kept(
 
 def test_a_line_that_a_dead_process_left_incomplete_is_removed(tmp_path: Path) -> None:
     store = opened(tmp_path)
-    first = store.claim()
+    first = store.turn(claim=bool).claimed
     assert first is not None
     assert store.finish(outcome_of(first, ap=0.25))
     journal = tmp_path / "study.log"
     with journal.open("a") as file:
         file.write('{"op_code": 8, "worker_id"')
     assert [outcome.score for outcome in opened(tmp_path).results()] == [0.25]
-    second = store.claim()
+    second = store.turn(claim=bool).claimed
     assert second is not None
     assert store.finish(outcome_of(second, ap=0.5))
     assert [outcome.score for outcome in opened(tmp_path).results()] == [0.25, 0.5]
@@ -85,11 +86,11 @@ def test_the_lock_of_a_suspended_process_is_taken_over_and_its_trial_is_not_run_
     start = one._start
 
     def suspended(number: int) -> bool:
-        assert other.claim() is not None, "after it has removed the lock"
+        assert other.turn(claim=bool).claimed is not None, "after it has removed the lock"
         return start(number)
 
     monkeypatch.setattr(one, "_start", suspended)
-    assert one.claim() is None
+    assert one.turn(claim=bool).claimed is None
 
 
 def test_comparisons_that_were_described_are_found(tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ from pathlib import Path
 from tests.experiments.comparison.test_journal import opened
 from tests.support.trials import outcome_of
 store = opened(Path(sys.argv[1]), seeds=12)
-while (trial := store.claim()) is not None:
+while (trial := store.turn(claim=bool).claimed) is not None:
     print(trial.seed, flush=True)
     assert store.finish(outcome_of(trial))
 """

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Timer
@@ -17,7 +18,7 @@ import pytest
 from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
 
-from detloss.experiments.comparison.shared_storage import StorageError
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.store import TrialStore
 from tests.support.trials import (
     SEARCHED,
@@ -102,7 +103,7 @@ def test_machines_share_the_trials_and_one_that_is_killed_is_replaced(server: An
 def test_a_server_that_goes_away_is_named_and_nothing_finished_is_lost(server: Any, tmp_path: Path) -> None:
     url = url_of(server, "restarted")
     store = TrialStore(url, "a study", fixed_plan(0, 1), reconnect_timeout=0.0)
-    first, second = store.claim(), store.claim()
+    first, second = store.turn(claim=bool).claimed, store.turn(claim=bool).claimed
     assert first
     assert second
     assert store.finish(outcome_of(first, ap=score_of(first)))
@@ -124,14 +125,14 @@ def test_time_zones_of_machines_do_not_matter(server: Any, monkeypatch: pytest.M
     east = TrialStore(url, "a study", fixed_plan(0))
     monkeypatch.setenv("PGTZ", "America/New_York")
     west, other = (TrialStore(url, "a study", fixed_plan(0)) for _ in range(2))
-    trial = west.claim()
+    trial = west.turn(claim=bool).claimed
     assert trial is not None
-    assert east.claim() is None
+    assert east.turn(claim=bool).claimed is None
     west.heartbeat()
-    assert east.claim() is None
+    assert east.turn(claim=bool).claimed is None
     west.shared.now = lambda: 1.0  # type: ignore[method-assign]
     west.heartbeat()
-    assert other.claim() == trial
+    assert other.turn(claim=bool).claimed == trial
     for store in (east, west, other):
         store.close()
 
@@ -140,11 +141,11 @@ def test_a_process_has_one_connection_and_waits_for_the_lock_of_its_study_only(s
     url = url_of(server, "connections")
     stores = [TrialStore(url, name, fixed_plan(0, 1)) for name in ("one", "one", "other")]
     with stores[0].shared.locked("one"):
-        assert stores[2].claim() is not None
+        assert stores[2].turn(claim=bool).claimed is not None
     for store in stores:
-        assert store.claim() is not None
+        assert store.turn(claim=bool).claimed is not None
         store.heartbeat()
-        assert len(store.open_trials()) == 2
+        assert len(store.turn().open) == 2
     query = text("SELECT count(*) FROM pg_stat_activity WHERE datname = 'connections'")
     with stores[0].shared.engine.connect() as connection:
         assert connection.execute(query).scalar() == 3
@@ -163,7 +164,8 @@ def test_an_operation_takes_few_statements(server: Any) -> None:
         operation()
         return len(statements)
 
-    counts = [count(operation) for operation in (store.claim, store.heartbeat, store.open_trials, store.results)]
+    claim = partial(store.turn, claim=bool)
+    counts = [count(operation) for operation in (claim, store.heartbeat, store.turn, store.results)]
     counts.append(count(lambda: store.finish(outcome_of(SEARCHED.search_trials({})[0]))))
     assert counts == [
         pytest.approx(count, abs=2) for count in (16, 3, 9, 9, 20)
@@ -183,6 +185,6 @@ def test_an_opening_waits_for_a_server_without_free_connections(server: Any) -> 
     timer = Timer(0.5, lambda: [connection.close() for connection in crowd])
     timer.start()
     store = TrialStore(few, "a study", fixed_plan(0), reconnect_timeout=60.0)
-    assert store.claim() is not None
+    assert store.turn(claim=bool).claimed is not None
     store.close()
     timer.join()

@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from detloss.experiments.comparison import runner
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.plan import Pair, Plan
 from detloss.experiments.comparison.runner import Late, Received, Restarted, Waiting
-from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.study_parameters import MAX_ATTEMPTS
 from detloss.experiments.training import training_loop
 from detloss.experiments.training.devices import device_groups
@@ -183,7 +183,7 @@ def test_results_are_written_from_the_database(inline: None, tmp_path: Path) -> 
 
 def test_results_of_other_processes_are_written_too(inline: None, tmp_path: Path) -> None:
     one, other = (begin_comparison(tmp_path, fixed_plan(0, 1)) for _ in range(2))
-    first, second = one.store.claim(), other.store.claim()
+    first, second = one.store.turn(claim=bool).claimed, other.store.turn(claim=bool).claimed
     assert first is not None
     assert second is not None
     one.record(outcome_of(first))
@@ -193,7 +193,7 @@ def test_results_of_other_processes_are_written_too(inline: None, tmp_path: Path
 
 def test_a_result_that_the_database_does_not_accept_is_recorded_by_the_next_run(tmp_path: Path) -> None:
     comparison = begin_comparison(tmp_path, fixed_plan(0), reconnect_timeout=0.0)
-    trial = comparison.store.claim()
+    trial = comparison.store.turn(claim=bool).claimed
     assert trial is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(comparison.store.storage, "set_trial_user_attr", no_space)
@@ -259,7 +259,7 @@ def test_a_trial_longer_than_the_heartbeat_timeout_is_not_restarted(tmp_path: Pa
     def watch() -> None:
         expire_heartbeats(tmp_path / "study.db")
         await_heartbeat(tmp_path / "study.db")
-        taken.append(other.store.claim())
+        taken.append(other.store.turn(claim=bool).claimed)
         go.touch()
 
     events = comparison.run(small_dataset, groups=device_groups(1), run_trial=partial(trial_until, go))

@@ -15,8 +15,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.importance import FanovaImportanceEvaluator, PedAnovaImportanceEvaluator
 from sqlalchemy.exc import OperationalError
 
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.plan import Pair, Plan
-from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.comparison.study_parameters import MAX_ATTEMPTS
 from detloss.experiments.training.outcome import Trial
@@ -43,15 +43,15 @@ def opened(folder: Path, plan: Plan, **options: float) -> TrialStore:
 
 def claimed(store: TrialStore) -> list[Trial]:
     """Claim all waiting trials."""
-    return list(iter(store.claim, None))
+    return list(iter(lambda: store.turn(claim=bool).claimed, None))
 
 
 def test_trials_are_claimed_once_in_the_order_of_the_plan(tmp_path: Path) -> None:
     plan = fixed_plan(3, 4, boxes=("l1", "giou"))
     one, other = opened(tmp_path, plan), opened(tmp_path, plan)
-    order = [store.claim() for store in (one, other, one, other, one, other)]
+    order = [store.turn(claim=bool).claimed for store in (one, other, one, other, one, other)]
     assert order == [*plan.comparison_trials(plan.best_weights({})), None, None]
-    assert one.open_trials() == other.open_trials() == order[:4]
+    assert one.turn().open == other.turn().open == order[:4]
 
 
 def test_the_comparison_waits_for_the_search_and_uses_its_weights(tmp_path: Path) -> None:
@@ -60,8 +60,8 @@ def test_the_comparison_waits_for_the_search_and_uses_its_weights(tmp_path: Path
     assert search == SEARCHED.search_trials({})
     for trial in search[:-1]:
         assert one.finish(outcome_of(trial, ap=0.1 * trial.weight if trial.box == "l1" else 0.3))
-        assert other.claim() is None
-    assert other.open_trials() == search[-1:]
+        assert other.turn(claim=bool).claimed is None
+    assert other.turn().open == search[-1:]
     assert one.finish(outcome_of(search[-1], ap=0.2))
     assert claimed(other) == SEARCHED.comparison_trials({Pair("l1", "focal"): 2.0, Pair("giou", "focal"): 1.0})
 
@@ -74,7 +74,7 @@ def test_a_result_is_complete_and_the_first_is_kept(tmp_path: Path) -> None:
     assert one.finish(outcome_of(second, ap=0.5))
     assert [(outcome.trial, outcome.score) for outcome in other.results()] == [(first, 0.25), (second, 0.5)]
     assert [outcome.trial for outcome in other.results({first})] == [second]
-    assert one.open_trials() == []
+    assert one.turn().open == []
 
 
 def test_a_trial_without_heartbeats_is_restarted(tmp_path: Path) -> None:
@@ -82,13 +82,13 @@ def test_a_trial_without_heartbeats_is_restarted(tmp_path: Path) -> None:
         opened(tmp_path, fixed_plan(0), heartbeat_timeout=600),
         opened(tmp_path, fixed_plan(0), heartbeat_timeout=600),
     )
-    trial = holder.claim()
-    assert store.claim() is None
+    trial = holder.turn(claim=bool).claimed
+    assert store.turn(claim=bool).claimed is None
     expire_heartbeats(tmp_path / "study.db")
     holder.heartbeat()
-    assert store.claim() is None, "a heartbeat keeps the trial beyond the timeout"
+    assert store.turn(claim=bool).claimed is None, "a heartbeat keeps the trial beyond the timeout"
     expire_heartbeats(tmp_path / "study.db")
-    assert store.claim() == trial
+    assert store.turn(claim=bool).claimed == trial
     assert store.finish(outcome_of(trial))
     assert [outcome.trial for outcome in store.results()] == fixed_plan(0).comparison_trials(
         {Pair("giou", "focal"): 1.0}
@@ -100,7 +100,7 @@ def test_a_stalled_process_may_be_first_or_late(tmp_path: Path) -> None:
     first, second = claimed(stalled)
     expire_heartbeats(tmp_path / "study.db")
     heir = opened(tmp_path, fixed_plan(0, 1))
-    assert heir.claim() == first
+    assert heir.turn(claim=bool).claimed == first
     assert heir.finish(outcome_of(first, ap=0.5))
     assert not stalled.finish(outcome_of(first, ap=0.1))
     assert stalled.finish(outcome_of(second, ap=0.2)), "declared dead, but not restarted"
@@ -112,8 +112,8 @@ def test_a_trial_that_raised_is_restarted_only_when_the_command_is_repeated(tmp_
     first, second = claimed(store)
     failure = Failed(first, "RuntimeError: out of memory", "Traceback ...")
     assert not store.fail(failure)
-    assert store.claim() is None
-    assert store.open_trials() == [second]
+    assert store.turn(claim=bool).claimed is None
+    assert store.turn().open == [second]
     assert store.failures() == [failure]
     again = opened(tmp_path, fixed_plan(0, 1))
     assert again.failures() == []
@@ -123,21 +123,21 @@ def test_a_trial_that_raised_is_restarted_only_when_the_command_is_repeated(tmp_
 def test_a_trial_whose_workers_die_is_started_three_times(tmp_path: Path) -> None:
     store = opened(tmp_path, fixed_plan(0))
     again = []
-    while (trial := store.claim()) is not None:
+    while (trial := store.turn(claim=bool).claimed) is not None:
         again.append(store.fail(Failed(trial, "was killed", died=True)))
     assert again == [True] * (MAX_ATTEMPTS - 1) + [False]
-    assert store.open_trials() == []
+    assert store.turn().open == []
     assert [failure.reason for failure in store.failures()] == ["was killed"]
 
 
 def test_the_failure_of_a_stalled_process_does_not_end_the_restarted_trial(tmp_path: Path) -> None:
     stalled = opened(tmp_path, fixed_plan(0))
-    trial = stalled.claim()
+    trial = stalled.turn(claim=bool).claimed
     expire_heartbeats(tmp_path / "study.db")
     heir = opened(tmp_path, fixed_plan(0))
-    assert heir.claim() == trial
+    assert heir.turn(claim=bool).claimed == trial
     assert stalled.fail(Failed(trial, "RuntimeError: too late"))
-    assert heir.open_trials() == [trial]
+    assert heir.turn().open == [trial]
     assert heir.finish(outcome_of(trial))
     assert heir.failures() == []
 
@@ -145,37 +145,37 @@ def test_the_failure_of_a_stalled_process_does_not_end_the_restarted_trial(tmp_p
 def test_an_interrupted_process_releases_its_trial_as_often_as_it_happens(tmp_path: Path) -> None:
     for _ in range(MAX_ATTEMPTS + 1):
         one = opened(tmp_path, fixed_plan(0))
-        assert one.claim() is not None
+        assert one.turn(claim=bool).claimed is not None
         one.close()
     other = opened(tmp_path, fixed_plan(0))
-    assert other.claim() is not None
+    assert other.turn(claim=bool).claimed is not None
     assert other.failures() == []
 
 
 def test_a_process_does_not_declare_its_own_trial_dead(tmp_path: Path) -> None:
     store = opened(tmp_path, fixed_plan(0))
-    trial = store.claim()
+    trial = store.turn(claim=bool).claimed
     expire_heartbeats(tmp_path / "study.db")  # as after a suspension, before the next heartbeat
-    assert store.claim() is None
-    assert store.open_trials() == [trial]
+    assert store.turn(claim=bool).claimed is None
+    assert store.turn().open == [trial]
 
 
 def test_a_process_that_was_suspended_looks_twice_before_it_declares_others_dead(tmp_path: Path) -> None:
     holder, store = opened(tmp_path, fixed_plan(0)), opened(tmp_path, fixed_plan(0))
-    trial = holder.claim()
+    trial = holder.turn(claim=bool).claimed
     expire_heartbeats(tmp_path / "study.db")
     store.looked -= 60  # seconds in which a laptop slept, with the process of the holder
-    assert store.claim() is None
-    assert store.claim() == trial
+    assert store.turn(claim=bool).claimed is None
+    assert store.turn(claim=bool).claimed == trial
 
 
 def test_trials_of_other_programs_are_ignored(tmp_path: Path) -> None:
     store = opened(tmp_path, fixed_plan(0))
     study = optuna.load_study(study_name="a study", storage=url_of(tmp_path))
     study.add_trial(optuna.create_trial(value=1.0))
-    trial = store.claim()
+    trial = store.turn(claim=bool).claimed
     study.ask()
-    assert store.open_trials() == [trial]
+    assert store.turn().open == [trial]
     assert store.finish(outcome_of(trial))
     assert [outcome.trial for outcome in opened(tmp_path, fixed_plan(0)).results()] == [trial]
 
@@ -183,7 +183,7 @@ def test_trials_of_other_programs_are_ignored(tmp_path: Path) -> None:
 def test_a_waiting_trial_that_another_program_took_is_restarted(tmp_path: Path) -> None:
     store = opened(tmp_path, fixed_plan(0))
     optuna.load_study(study_name="a study", storage=url_of(tmp_path)).ask()
-    assert store.claim() is not None
+    assert store.turn(claim=bool).claimed is not None
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_tables_of_another_version_of_optuna_are_named(tmp_path: Path) -> None:
 
 def test_heartbeats_and_idle_processes_do_not_wait_for_the_lock(tmp_path: Path) -> None:
     busy, idle = opened(tmp_path, fixed_plan(0)), opened(tmp_path, fixed_plan(0))
-    trial = busy.claim()
-    assert idle.claim() is None
+    trial = busy.turn(claim=bool).claimed
+    assert idle.turn(claim=bool).claimed is None
     expire_heartbeats(tmp_path / "study.db")
     with busy.shared.locked("a study"):
         busy.heartbeat()
@@ -249,12 +249,12 @@ def test_two_plans_in_one_database_are_independent(tmp_path: Path) -> None:
     assert len(claimed(other)) == 2
     overwritten = TrialStore(url_of(tmp_path), "one", fixed_plan(0), overwrite=True)
     assert overwritten.results() == []
-    assert len(other.open_trials()) == 2
+    assert len(other.turn().open) == 2
 
 
 def test_a_study_that_another_command_overwrote_is_an_error(tmp_path: Path) -> None:
     store = opened(tmp_path, fixed_plan(0))
-    trial = store.claim()
+    trial = store.turn(claim=bool).claimed
     heir = opened(tmp_path, fixed_plan(0), overwrite=True)
     with pytest.raises(StorageError, match="expected the study 'a study' in .*, which another command has overwritten"):
         store.finish(outcome_of(trial))
@@ -274,7 +274,7 @@ def test_a_trial_of_a_failed_claim_has_no_heartbeats(tmp_path: Path, monkeypatch
         return result
 
     monkeypatch.setattr(store, "_start", broken)
-    trial = store.claim()
+    trial = store.turn(claim=bool).claimed
     assert trial is not None
     assert (trial.seed, list(store.claimed.values())) == (1, started[1:])
 
@@ -285,7 +285,7 @@ from pathlib import Path
 from tests.experiments.comparison.test_store import opened
 from tests.support.trials import fixed_plan, outcome_of
 store = opened(Path(sys.argv[1]), fixed_plan(*range(12)))
-while (trial := store.claim()) is not None:
+while (trial := store.turn(claim=bool).claimed) is not None:
     print(trial.seed, flush=True)
     assert store.finish(outcome_of(trial))
 """
@@ -337,7 +337,7 @@ def test_a_file_that_is_not_a_database_is_an_error(tmp_path: Path) -> None:
 
 def test_a_database_may_come_back_within_the_timeout(tmp_path: Path) -> None:
     store = opened(tmp_path, fixed_plan(0, 1), reconnect_timeout=0.0)
-    trial = store.claim()
+    trial = store.turn(claim=bool).claimed
     away = tmp_path / "away.db"
     (tmp_path / "study.db").rename(away)
     (tmp_path / "study.db").mkdir()
@@ -419,7 +419,7 @@ def test_losses_of_a_custom_detector_can_be_added(tmp_path: Path) -> None:
 def test_seeds_weights_and_steps_continue_from_what_exists(tmp_path: Path) -> None:
     """No trial is repeated, and the trials of an earlier plan are no results of another."""
     earlier = opened(tmp_path, SEARCHED)
-    while trial := earlier.claim():
+    while trial := earlier.turn(claim=bool).claimed:
         earlier.finish(outcome_of(trial, ap=score_of(trial)))
     assert len(earlier.results()) == 8 + 6
     more_seeds = opened(tmp_path, replace(SEARCHED, seeds=(0, 1, 2, 3)))
@@ -433,7 +433,7 @@ def test_seeds_weights_and_steps_continue_from_what_exists(tmp_path: Path) -> No
     assert claimed(more_steps) == more_steps.plan.search_trials({})
     assert more_steps.results() == []
     fewer_seeds = opened(tmp_path, replace(SEARCHED, seeds=(2,)))
-    assert fewer_seeds.open_trials() == []
+    assert fewer_seeds.turn().open == []
     assert len(fewer_seeds.results()) == 8 + 2
 
 
@@ -441,11 +441,11 @@ def test_a_search_is_extended_and_the_comparison_waits(tmp_path: Path) -> None:
     plan = Plan({Pair("l1", "focal"): (1.0, 2.0, 4.0)}, (0,), steps=8)
     store = opened(tmp_path, plan)
     weights = []
-    while trial := store.claim():
+    while trial := store.turn(claim=bool).claimed:
         weights.append(trial.weight)
         store.finish(outcome_of(trial, ap=0.1 - 0.01 * (log2(trial.weight) - 3.3) ** 2))
     assert weights == [1, 1, 2, 2, 4, 4, 8, 8, 16, 16, 10.08]
-    assert store.open_trials() == []
+    assert store.turn().open == []
 
 
 def test_processes_search_the_weights_that_the_first_has_measured(tmp_path: Path) -> None:
@@ -462,5 +462,5 @@ def test_a_comparison_with_another_loss_fits_into_the_same_study(tmp_path: Path)
     [trial] = claimed(opened(tmp_path, fixed_plan(0)))
     more = opened(tmp_path, Plan({Pair("giou", "focal"): (1.0,), Pair("l1", "ce"): (0.1,)}, (0, 9), steps=30))
     assert len(claimed(more)) == 4, "other categories would not be accepted"
-    assert more.open_trials() == more.plan.trials({}), "the trial of the other plan is not one of its own"
-    assert trial in opened(tmp_path, fixed_plan(0)).open_trials()
+    assert more.turn().open == more.plan.trials({}), "the trial of the other plan is not one of its own"
+    assert trial in opened(tmp_path, fixed_plan(0)).turn().open

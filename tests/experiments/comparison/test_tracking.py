@@ -10,8 +10,9 @@ from safetensors import safe_open
 
 from detloss.experiments.cli import main
 from detloss.experiments.comparison import plan, runner, tracking
-from detloss.experiments.comparison.tracking import TrackingError, tracker_named
+from detloss.experiments.comparison.tracking import tracker_named
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.errors import OptionError
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.snapshots import Snapshot
 from tests.support.inline_workers import Inline
@@ -64,7 +65,7 @@ def test_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", ["tensorboard", "mlflow", "wandb"])
 def test_a_missing_package_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(TrackingError, match=f"log: expected the package {name}, got none: pip install {name}"):
+    with pytest.raises(OptionError, match=f"log: expected the package {name}, got none: pip install {name}"):
         tracker_named(name, tmp_path)
 
 

@@ -109,7 +109,7 @@ def searched(random: np.random.Generator, top: float, curvature: float, noise: f
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("curvature", [0.0, 0.002, 0.005, 0.01])
 def test_losses_with_equal_best_scores_are_rarely_called_different(curvature: float) -> None:
-    """The scores of seeds scatter by .0142, those of a search by .03: docs/findings.rst."""
+    """The scores of seeds scatter by .0142, those of a search by .03."""
     random, runs, seeds = np.random.default_rng(0), 400, (3, 5, 10)
     called = dict.fromkeys(seeds, 0)
     for _ in range(runs):

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from detloss.experiments.comparison.statistics import draws_of_images
-from detloss.experiments.data.dataset import Dataset, DatasetError, load
+from detloss.experiments.data.dataset import Dataset, DatasetError, assign_folds, load
 from detloss.experiments.data.samples import Sample, group_numbers
-from detloss.experiments.data.training_folds import assign_folds
 from tests.support.datasets import PAIR, Picture, coco_content, write_coco
 from tests.support.trials import small_dataset
 

@@ -11,8 +11,9 @@ from rich.progress import Progress
 
 from detloss.catalog import LOSSES
 from detloss.experiments.cli import main
+from detloss.experiments.errors import OptionError
 from detloss.experiments.simulation import simulate_command
-from detloss.experiments.simulation.experiment import Simulation, SimulationError, default_losses, simulate
+from detloss.experiments.simulation.experiment import Simulation, default_losses, simulate
 
 BY_NAME = {loss.name: loss for loss in LOSSES}
 
@@ -107,7 +108,7 @@ def test_a_missing_gpu_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 
 def test_python_gets_the_same_errors() -> None:
-    with pytest.raises(SimulationError, match="got bce, a loss of one-vs-rest logits"):
+    with pytest.raises(OptionError, match="got bce, a loss of one-vs-rest logits"):
         simulate([BY_NAME["bce"]], gradient="exact", points=1, seed=0)
 
 

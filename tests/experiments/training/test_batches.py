@@ -17,7 +17,6 @@ from detloss.experiments.training.batches import (
     same_size_batches,
     to_network,
     training_batches,
-    unchanged,
 )
 from detloss.experiments.training.detectors import target_of
 
@@ -105,7 +104,7 @@ def test_an_augmented_image_without_boxes_stays_without() -> None:
 
 
 def contents(batches: Batches, loaders: int = 0) -> list[bytes]:
-    loader = DataLoader(batches, batch_size=None, num_workers=loaders, collate_fn=unchanged)
+    loader = DataLoader(batches, batch_size=None, num_workers=loaders)
     return [pixels.numpy().tobytes() + repr(targets).encode() for pixels, targets in loader]
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from detloss.experiments.data.dataset import Dataset, load, no_images
-from detloss.experiments.training.command import Command, CommandError, directory_of
+from detloss.experiments.errors import OptionError
+from detloss.experiments.training.command import Command, directory_of
 from detloss.experiments.training.devices import Device, cpu_count
 from detloss.experiments.training.outcome import Outcome, Trial, TrialError
 from tests.support.datasets import Picture, write_yolo
@@ -221,7 +222,7 @@ def test_the_environment_has_the_devices_and_the_threads(tmp_path: Path, monkeyp
     ],
 )
 def test_an_unusable_command_is_rejected(tmp_path: Path, train: str, options: dict, message: str) -> None:
-    with pytest.raises(CommandError, match=f"^{message}"):
+    with pytest.raises(OptionError, match=f"^{message}"):
         Command(train, **{"predictions": None, "folder": tmp_path, "data": None} | options).check()
 
 

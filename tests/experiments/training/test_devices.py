@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from detloss.experiments.data.dataset import Dataset, Sample
+from detloss.experiments.errors import OptionError
 from detloss.experiments.training import devices
-from detloss.experiments.training.devices import Device, DevicesError, device_groups
+from detloss.experiments.training.devices import Device, device_groups
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import run_trial
 from detloss.experiments.training.workers import (
@@ -62,14 +63,14 @@ def test_gpus_are_grouped_and_assigned_round_robin(monkeypatch: pytest.MonkeyPat
 
 def test_more_gpus_than_there_are_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     gpus(monkeypatch, 2)
-    with pytest.raises(DevicesError, match="devices-per-trial: expected at most 2, the GPUs of this machine, got 3"):
+    with pytest.raises(OptionError, match="devices-per-trial: expected at most 2, the GPUs of this machine, got 3"):
         device_groups(size=3)
 
 
 def test_without_fabric_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
     assert device_groups(2) == [("cpu",)] * 2
-    with pytest.raises(DevicesError, match=r"devices-per-trial: 2 need .*lightning-fabric, .* 'detloss\[fabric\]'"):
+    with pytest.raises(OptionError, match=r"devices-per-trial: 2 need .*lightning-fabric, .* 'detloss\[fabric\]'"):
         device_groups(size=2)
 
 

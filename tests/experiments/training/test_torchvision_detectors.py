@@ -22,7 +22,7 @@ from tests.support.shape_scenes import (
     scenes,
 )
 
-BUILDERS = {"retinanet": detectors.retinanet, "fcos": detectors.fcos, "faster-rcnn": detectors.faster_rcnn}
+BUILDERS = {name: detectors.DETECTORS[name].build for name in ("retinanet", "fcos", "faster-rcnn")}
 OWN = {"retinanet": ("l1", "focal"), "fcos": ("giou", "focal"), "faster-rcnn": ("smooth_l1", "ce")}
 SIGMOID = ("bce", "balanced_bce", "focal", "asl", "qfl", "vfl", "mal", "iabce")
 FOCAL = {"retinanet": "focal", "fcos": "focal", "faster-rcnn": "softmax_focal"}

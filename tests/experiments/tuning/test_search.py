@@ -14,8 +14,8 @@ import pytest
 from detloss.experiments.comparison import weight_search
 from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import FolderError
-from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.data.training_folds import assign_folds, fold_dataset
+from detloss.experiments.data.dataset import Dataset, assign_folds, fold_dataset
+from detloss.experiments.errors import OptionError
 from detloss.experiments.training import training_loop
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.outcome import Outcome
@@ -24,7 +24,6 @@ from detloss.experiments.tuning.candidates import COMPLETE_BEFORE_PRUNING, State
 from detloss.experiments.tuning.cross_validation import tune
 from detloss.experiments.tuning.folds import TuningTrial, check_folds, run_tuning_trial
 from detloss.experiments.tuning.search import Ended, TrainingError, TuningEvent
-from detloss.experiments.tuning.search_space import TuningError
 from detloss.loss_names import loss_named
 from tests.support.marks import exhaustive_except, quick_and_exhaustive
 from tests.support.trials import begin_comparison, fixed_plan
@@ -71,9 +70,9 @@ def test_folds_without_a_box_are_rejected() -> None:
     empty = replace(dataset.train[0], boxes=np.zeros((0, 4), np.float32), labels=np.zeros(0, np.int64))
     barren = replace(dataset, train=[dataset.train[0], *(replace(empty, name=f"{number}") for number in range(5))])
     message = r"folds: expected boxes for \w+ in fold \d of 2, got none in 3 of 6 training images: use fewer folds"
-    with pytest.raises(TuningError, match=message):
+    with pytest.raises(OptionError, match=message):
         check_folds(barren, 2)
-    with pytest.raises(TuningError, match="got none in 0 of 24 training images: use fewer folds"):
+    with pytest.raises(OptionError, match="got none in 0 of 24 training images: use fewer folds"):
         check_folds(dataset, 25)
     check_folds(dataset, 24)
 

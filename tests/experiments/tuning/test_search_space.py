@@ -8,11 +8,11 @@ import pytest
 import torch
 
 import detloss
+from detloss.experiments.errors import OptionError
 from detloss.experiments.tuning.search_space import (
     LINEAR,
     LOG,
     LOGIT,
-    TuningError,
     code_line,
     extended,
     parameters_over,
@@ -89,7 +89,7 @@ def test_defaults_are_those_of_the_losses() -> None:
     ],
 )
 def test_parameters_that_the_losses_lack_are_rejected(box: str, cls: str, over: list[str] | None, message: str) -> None:
-    with pytest.raises(TuningError) as caught:
+    with pytest.raises(OptionError) as caught:
         parameters_over(BOX_LOSSES[box], CLASS_LOSSES[cls], over)
     assert str(caught.value) == message
 
@@ -119,7 +119,7 @@ def test_options_in_a_name_are_fixed_or_the_start(cls: str, over: list[str] | No
 @pytest.mark.parametrize("cls", ["focal:alpha=none", "focal:alpha=1", "focal:alpha=0"])
 def test_an_option_without_a_position_on_its_scale_is_not_tunable(cls: str) -> None:
     with pytest.raises(
-        TuningError, match="over: expected some of gamma, weight, the parameters of l1 and focal:alpha="
+        OptionError, match="over: expected some of gamma, weight, the parameters of l1 and focal:alpha="
     ):
         parameters_over(BOX_LOSSES["l1"], loss_named(cls), ["alpha"])
 
@@ -162,7 +162,7 @@ def test_a_start_beyond_the_range_extends_it() -> None:
 )
 def test_counts_without_an_alpha_are_rejected(counts: list[int], message: str) -> None:
     [alpha] = parameters_over(BOX_LOSSES["l1"], CLASS_LOSSES["focal"], ["alpha"])
-    with pytest.raises(TuningError, match=f"over: expected cells with and without objects to tune alpha, {message}"):
+    with pytest.raises(OptionError, match=f"over: expected cells with and without objects to tune alpha, {message}"):
         start_settings([alpha], counts)
 
 

@@ -10,13 +10,13 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.errors import OptionError
 from detloss.experiments.training.devices import device_groups
 from detloss.experiments.tuning import cross_validation, tune_command
 from detloss.experiments.tuning.candidates import State
 from detloss.experiments.tuning.cross_validation import tune
 from detloss.experiments.tuning.display import TuningDisplay
 from detloss.experiments.tuning.search import TuningEvent
-from detloss.experiments.tuning.search_space import TuningError
 from tests.support.tuning_trials import (
     Inline,
     Surface,
@@ -45,7 +45,7 @@ from tests.support.tuning_trials import (
     ],
 )
 def test_invalid_arguments_are_rejected(asked: dict, message: str, tmp_path: Path) -> None:
-    with pytest.raises(TuningError, match=message):
+    with pytest.raises(OptionError, match=message):
         tuned(Surface(), **{"out": tmp_path} | asked)
     assert list(tmp_path.iterdir()) == []
 

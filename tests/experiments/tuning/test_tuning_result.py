@@ -12,8 +12,7 @@ from scipy import stats
 
 import detloss
 from detloss.experiments.comparison.statistics import Verdict
-from detloss.experiments.data.dataset import Dataset, Sample
-from detloss.experiments.data.training_folds import assign_folds, fold_dataset
+from detloss.experiments.data.dataset import Dataset, Sample, assign_folds, fold_dataset
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Evaluation, Prediction, evaluate
 from detloss.experiments.training.outcome import Outcome, Trial

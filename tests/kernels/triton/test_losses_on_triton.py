@@ -2,6 +2,7 @@
 
 # ruff: noqa: F401
 from tests.losses.test_edge_cases import (
+    test_a_logarithm_of_a_ratio_near_the_largest_float,
     test_a_logarithm_of_a_ratio_that_no_float_holds,
     test_a_mask_without_any_probability_is_empty,
     test_a_million_pixels_from_the_origin,

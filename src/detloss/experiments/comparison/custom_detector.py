@@ -87,7 +87,7 @@ def compare(
     Raises:
         ValueError: There is no loss, no seed or a repeated one, a weight is missing or not above 0, steps or jobs are
             below 1, there is no such baseline, or ``train`` cannot be pickled for several jobs.
-        detloss.experiments.comparison.shared_storage.StorageError: The database cannot be used.
+        detloss.experiments.comparison.database.StorageError: The database cannot be used.
 
     Edge cases:
         If ``train`` raises an exception or returns a number that is not finite, the training has failed and the others
@@ -208,11 +208,7 @@ class Function(Generic[Loss]):
         return str(getattr(self.train, "__qualname__", type(self.train).__name__))
 
     def prepare(self, dataset: Dataset) -> None:
-        """Check whether other processes can receive the function.
-
-        Raises:
-            ValueError: They cannot.
-        """
+        """Raise a ValueError if other processes cannot receive the function."""
         if not self.in_process:
             try:
                 pickle.dumps(self)

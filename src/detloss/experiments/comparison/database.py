@@ -8,6 +8,8 @@ from filelock import FileLock
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from detloss.experiments.errors import UserError
+
 HIDDEN = "***"
 PUBLIC_OPTIONS = {"host", "hostaddr", "port", "user", "dbname", "sslmode", "connect_timeout", "application_name"}
 """Options in the query of an address that are shown; any other may contain a password."""
@@ -18,29 +20,25 @@ LOCK_FILE = ".lock"
 LOCK_TIMEOUT = 120  # seconds; the lock is held for milliseconds
 
 
-class AddressError(ValueError):
-    """An invalid address of a database; the message does not repeat it, because it may contain a password."""
+class StorageError(UserError):
+    """The database of a study cannot be used; the message names it without its passwords, and the cause."""
 
 
 def parse_address(address: str) -> URL:
-    """Parse the address of an SQLite file, a PostgreSQL database or a journal, which may be a path ending in .log.
-
-    Raises:
-        AddressError: It is none of them.
-    """
+    """Parse the address of an SQLite file, a PostgreSQL database or a journal, which may be a path ending in .log."""
     if address.endswith(".log") and "://" not in address:
         return URL.create("journal", database=address)
     try:
         url = make_url(address)
     except (ArgumentError, ValueError):
-        raise AddressError(f"{EXPECTED}, got an address that cannot be parsed") from None
+        raise StorageError(f"{EXPECTED}, got an address that cannot be parsed") from None
     kind = url.get_backend_name()
     if kind not in KINDS:
-        raise AddressError(f"{EXPECTED}, got one of {kind!r}")
+        raise StorageError(f"{EXPECTED}, got one of {kind!r}")
     if url.database in (None, "", ":memory:"):
-        raise AddressError(f"{EXPECTED}, got one without a database")
+        raise StorageError(f"{EXPECTED}, got one without a database")
     if kind == "postgresql" and "@" in f"{url.host}{url.database}":  # a password with an unescaped / or @
-        raise AddressError(
+        raise StorageError(
             f"{EXPECTED}, got an address that cannot be parsed: write / as %2F and @ as %40 in a password"
         )
     return url
@@ -50,7 +48,7 @@ def redacted(address: str) -> str:
     """The address with its passwords hidden, or nothing of it if it cannot be parsed."""
     try:
         return redacted_url(parse_address(address))
-    except AddressError:
+    except StorageError:
         return HIDDEN
 
 
@@ -71,11 +69,7 @@ def secrets_in(url: URL) -> set[str]:
 
 @contextmanager
 def folder_lock(folder: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
-    """Hold the lock of an existing folder.
-
-    Raises:
-        OSError: The folder does not exist or is not writable; filelock.Timeout if another process holds the lock.
-    """
+    """Hold the lock of an existing, writable folder; raise filelock.Timeout if another process holds it."""
     folder.stat()  # FileLock would create the folder
     with FileLock(folder / LOCK_FILE, timeout=timeout):
         yield

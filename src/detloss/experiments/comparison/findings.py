@@ -154,9 +154,7 @@ def main_effects(ranking: Ranking) -> list[str]:
 def expected_precision(plan: Plan, ranking: Ranking | None = None) -> list[str]:
     """State before a run which difference it can detect, and how many seeds detect smaller ones.
 
-    Args:
-        plan: The plan.
-        ranking: Earlier results, from which the scatter over the seeds and the effect of the images are known.
+    The scatter over the seeds and the effect of the images are known from earlier results, or assumed.
     """
     pairs, seeds = len(plan.weights), ROUNDS[-1] if plan.auto else len(plan.seeds)
     if pairs == 1:

@@ -18,6 +18,7 @@ from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.plan import ComparisonSettings, pair_of
 from detloss.experiments.console import printable
 from detloss.experiments.data.dataset import Problem
+from detloss.experiments.errors import UserError
 from detloss.experiments.training.checkpoints import file_of
 from detloss.experiments.training.outcome import EVALUATED, Outcome, Phase, pack, unpack
 
@@ -37,16 +38,12 @@ BEST_WEIGHTS = "best.safetensors"
 TRIAL_COLUMNS = ("box", "cls", "weight", "seed", "phase", "steps", "detector", "precision")
 
 
-class FolderError(Exception):
+class FolderError(UserError):
     """The folder contains something other than this comparison; the message gives a remedy."""
 
 
 class Folder:
-    """Files of a comparison.
-
-    Args:
-        path: Created if it does not exist.
-    """
+    """Files of a comparison."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -73,12 +70,7 @@ class Folder:
         return self.journal.exists() or (self.path / STUDY).exists()
 
     def begin(self, identity: Mapping[str, Any], plan: Mapping[str, Any] = {}, *, overwrite: bool) -> None:
-        """Use the folder for a new comparison, or continue an earlier one with the same plan or another.
-
-        Args:
-            identity: What all results have in common. It must equal the identity in the folder.
-            plan: What determines the trials.
-            overwrite: Delete the files of an earlier comparison first.
+        """Use the folder for a new comparison, or continue one of the same identity, with the same plan or another.
 
         Raises:
             FolderError: There are results of another comparison; nothing is changed.
@@ -98,7 +90,7 @@ class Folder:
         file = self.path / PLAN
         remedy = "use another --out, or --overwrite"
         if file.exists():
-            earlier, current = read_plan(file), json.loads(json.dumps(identity))
+            earlier, current = self.plan(), json.loads(json.dumps(identity))
             for name in current:
                 if earlier.get(name) != current.get(name):
                     change = f"{name}: expected {earlier.get(name)} as in the earlier run, got {current.get(name)}"
@@ -156,11 +148,7 @@ class Folder:
         return file
 
     def undelivered(self) -> dict[Path, Outcome]:
-        """Read the results that the database did not accept.
-
-        Raises:
-            FolderError: A file is damaged.
-        """
+        """Read the results that the database did not accept; raise a FolderError if a file is damaged."""
         outcomes = {}
         for file in sorted(self.path.glob(UNDELIVERED)):
             try:
@@ -175,22 +163,20 @@ class Folder:
         write_atomic(self.path / SETTINGS, json.dumps(settings.to_json(), indent=1))
 
     def plan(self) -> dict[str, Any]:
-        """Read the identity and the plan.
-
-        Raises:
-            FolderError: There is no comparison in the folder.
-        """
+        """Read the identity and the plan; raise a FolderError if there are none, or if they are damaged."""
         file = self.path / PLAN
         if not file.exists():
             raise FolderError(f"{self.path}: expected the folder of a comparison, found no {PLAN} in it")
-        return read_plan(file)
+        try:
+            plan = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise FolderError(f"{file}: expected the plan of a comparison as JSON, got {error}") from error
+        if not isinstance(plan, dict):
+            raise FolderError(f"{file}: expected the plan of a comparison, got {type(plan).__name__}")
+        return plan
 
     def settings(self) -> ComparisonSettings:
-        """Read the settings of the comparison.
-
-        Raises:
-            FolderError: There are none, or the file is damaged.
-        """
+        """Read the settings of the comparison; raise a FolderError if there are none, or if they are damaged."""
         file = self.path / SETTINGS
         try:
             return ComparisonSettings.from_json(json.loads(file.read_text(encoding="utf-8")))
@@ -204,17 +190,6 @@ class Folder:
 def by_score(outcome: Outcome) -> tuple[float, int]:
     """The order of the trials of a pair."""
     return outcome.score, outcome.trial.seed
-
-
-def read_plan(file: Path) -> dict[str, Any]:
-    """Read plan.json."""
-    try:
-        plan = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise FolderError(f"{file}: expected the plan of a comparison as JSON, got {error}") from error
-    if not isinstance(plan, dict):
-        raise FolderError(f"{file}: expected the plan of a comparison, got {type(plan).__name__}")
-    return plan
 
 
 def result_line(outcome: Outcome) -> dict[str, Any]:

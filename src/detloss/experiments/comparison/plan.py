@@ -51,25 +51,16 @@ class Plan:
 
     The search selects the weight of every pair with several candidates, on seeds and images of its own. The comparison
     trains every pair on every seed at its weight.
-
-    Attributes:
-        weights: Candidate weights of each pair; a single one is fixed.
-        seeds: Seeds of the comparison.
-        steps: Steps per trial of the comparison.
-        detector: Name of the detector.
-        precision: Training precision, float32 or bfloat16.
-        measured: Whether the candidates of a search depend on measured gradients, which rounding changes.
-        auto: Whether rounds of more seeds follow.
-        dropped: Pairs that an earlier round has excluded from the best, with their final number of seeds.
     """
 
-    weights: Mapping[Pair, tuple[float, ...]]
+    weights: Mapping[Pair, tuple[float, ...]]  # candidate weights of each pair; a single one is fixed
     seeds: Sequence[int]
-    steps: int
-    detector: str = "unitbox"
-    precision: str = "float32"
-    measured: bool = False
-    auto: bool = False
+    steps: int  # steps per trial of the comparison
+    detector: str = "unitbox"  # name of the detector
+    precision: str = "float32"  # training precision, float32 or bfloat16
+    measured: bool = False  # whether the candidates of a search depend on measured gradients, which rounding changes
+    auto: bool = False  # whether rounds of more seeds follow
+    # pairs that an earlier round has excluded from the best, with their final number of seeds
     dropped: Mapping[Pair, int] = field(default_factory=dict)
 
     @property
@@ -119,11 +110,7 @@ class Plan:
         }
 
     def best_weights(self, ended: Ended) -> dict[Pair, float]:
-        """The weight of every pair that has one: the fixed one, or that of the search.
-
-        Args:
-            ended: Trials of either phase.
-        """
+        """The weight of every pair that has one: the fixed one, or that of the search."""
         searched = {pair: fit.weight for pair, fit in self.fits(ended).items()}
         fixed = {pair: weights[0] for pair, weights in self.weights.items() if len(weights) == 1}
         return {pair: (fixed | searched)[pair] for pair in self.weights if pair in fixed or pair in searched}
@@ -165,11 +152,8 @@ class Plan:
     def due(self, ended: Ended, known: Container[Trial]) -> list[Trial]:
         """List the trials that can start, or have started: the comparison follows when the whole search has ended.
 
-        Failed trials of a search are not repeated once its pair is compared, because its weight would change.
-
-        Args:
-            ended: Trials of either phase.
-            known: All trials that have been started, or wait.
+        Failed trials of a search are not repeated once its pair is compared, because its weight would change. `known`
+        are all trials that have been started, or wait.
         """
         search, comparison = self.search_trials(ended), self.comparison_trials(self.best_weights(ended))
         compared = {pair_of(trial) for trial in comparison if trial in known}
@@ -226,33 +210,19 @@ def cached_fit(trials: tuple[tuple[float, int, float | None], ...]) -> WeightFit
 
 @dataclass(frozen=True)
 class ComparisonSettings:
-    """Settings of a comparison beyond its plan, which its folder keeps for the report.
+    """Settings of a comparison beyond its plan, which its folder keeps for the report."""
 
-    Attributes:
-        command: The command line, without the password of a database.
-        data: Absolute path of the data set; None: digit scenes.
-        size: Longer side of the images in pixels; None: the default.
-        scenes: Style of the digit scenes; None: the default.
-        baseline: The pair that the others are compared with.
-        quick: Whether it is a quick look.
-        options: Options of the command by name.
-        matters: Difference of AP below which two pairs are equal in practice.
-        trainer: What trains the detector, in words: the command or function of the user; None: detloss.
-        group: Pattern of the images that stay together; None: every image is alone.
-        augment: Whether training images are augmented.
-    """
-
-    command: str
-    data: str | None
-    size: int | None
-    scenes: str | None
-    baseline: Pair
+    command: str  # the command line, without the password of a database
+    data: str | None  # absolute path of the data set; None: digit scenes
+    size: int | None  # longer side of the images in pixels; None: the default
+    scenes: str | None  # style of the digit scenes; None: the default
+    baseline: Pair  # the pair that the others are compared with
     quick: bool
-    options: Mapping[str, str | int | float]
-    matters: float = MATTERS
-    trainer: str | None = None
-    group: str | None = None
-    augment: bool = False
+    options: Mapping[str, str | int | float]  # options of the command by name
+    matters: float = MATTERS  # difference of AP below which two pairs are equal in practice
+    trainer: str | None = None  # what trains the detector, in words: the command or function of the user; None: detloss
+    group: str | None = None  # pattern of the images that stay together; None: every image is alone
+    augment: bool = False  # whether training images are augmented
 
     def load_data(self, cache: Path | None, announce: Callable[[str], None]) -> Dataset:
         """Load the data set, empty if the user's trainer does without; the arguments are those of `load`."""
@@ -267,10 +237,6 @@ class ComparisonSettings:
             cache=cache,
             announce=announce,
         )
-
-    def with_data(self, data: Path) -> Self:
-        """The same settings for a data set that has been moved."""
-        return replace(self, data=str(data.resolve()))
 
     def to_json(self) -> dict[str, Any]:
         """Convert to JSON."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from time import process_time
-from types import TracebackType
 from typing import Self
 
 import torch
@@ -98,15 +97,11 @@ def say_plan(
 
 
 def remarks_on(settings: ComparisonSettings, results: Results | None = None) -> list[str]:
-    """State the limits of the results: that it is a quick look, and which weights the search selected."""
-    return [QUICK] * settings.quick + (search_remarks(results) if results else [])
-
-
-def search_remarks(results: Results) -> list[str]:
-    """State which weights the search selected, and which of them are uncertain."""
-    fits = results.plan.fits(results.ended)
-    if not fits or all(outcome.trial.phase is Phase.SEARCH for outcome in results.outcomes):
-        return []
+    """State the limits of the results: that it is a quick look, the selected weights, and which are uncertain."""
+    quick = [QUICK] * settings.quick
+    fits = results.plan.fits(results.ended) if results else {}
+    if not results or not fits or all(outcome.trial.phase is Phase.SEARCH for outcome in results.outcomes):
+        return quick
     remarks = [f"Weights selected by the search: {', '.join(f'{pair} {fit.weight:g}' for pair, fit in fits.items())}."]
     ends = [str(pair) for pair, fit in fits.items() if fit.at_end]
     if ends:
@@ -116,7 +111,7 @@ def search_remarks(results: Results) -> list[str]:
         remarks.append(
             f"Weight of the best mean, because the scores have no maximum over the weight: {', '.join(flat)}."
         )
-    return [" ".join(remarks)]
+    return [*quick, " ".join(remarks)]
 
 
 def print_ranking(console: Console, ranking: Ranking) -> None:
@@ -149,9 +144,7 @@ class ProgressDisplay(AbstractContextManager["ProgressDisplay"]):
         self.bars.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.bars.stop()
 
     def show(self, event: RunEvent) -> None:

@@ -49,27 +49,17 @@ class Summary:
 
 @dataclass(frozen=True)
 class Standing:
-    """The finished trials of a pair of losses in the comparison.
-
-    Attributes:
-        pair: The losses.
-        weight: Weight of the box loss.
-        outcomes: One per seed, in ascending order.
-        difference: From the mean score of the baseline; None for the baseline, and if that has no score.
-        verdict: Result of the comparison with the baseline; None if there is no difference.
-        regret: Upper bound of the score that is lost by choosing this pair instead of the best one.
-        failed: Seeds that ended without a result.
-        diverged: Those of the failed seeds on which the loss or its gradient was not finite.
-    """
+    """The finished trials of a pair of losses in the comparison."""
 
     pair: Pair
-    weight: float
-    outcomes: Sequence[Outcome]
+    weight: float  # weight of the box loss
+    outcomes: Sequence[Outcome]  # one per seed, in ascending order
+    # from the mean score of the baseline; None for the baseline, and if that has no score
     difference: Difference | None = None
-    verdict: Verdict | None = None
-    regret: float = inf
-    failed: Sequence[int] = ()
-    diverged: Sequence[int] = ()
+    verdict: Verdict | None = None  # result of the comparison with the baseline; None if there is no difference
+    regret: float = inf  # upper bound of the score that is lost by choosing this pair instead of the best one
+    failed: Sequence[int] = ()  # seeds that ended without a result
+    diverged: Sequence[int] = ()  # those of the failed seeds on which the loss or its gradient was not finite
 
     @property
     def name(self) -> str:
@@ -140,27 +130,17 @@ class MainEffect:
 
 @dataclass(frozen=True)
 class Ranking:
-    """The pairs of a comparison, the highest mean score first; ``print`` shows them as a table.
+    """The pairs of a comparison, the highest mean score first; ``print`` shows them as a table."""
 
-    Attributes:
-        standings: One per pair with a finished trial.
-        baseline: The pair that the others are compared with.
-        best: The pairs that may be the best, by ascending regret, those with a failed seed last.
-        unscored: The pairs that have failed on every seed so far.
-        main_effects: Differences of box losses and of class losses, if they are crossed.
-        matters: Difference of scores below which two pairs are equal in practice.
-        estimate: Joint estimate of the mean scores, in the order of the standings.
-        failures: The trials that ended without a result, of either phase.
-    """
-
-    standings: Sequence[Standing]
-    baseline: Pair
-    best: Sequence[Standing] = ()
-    unscored: Sequence[Standing] = ()
-    main_effects: Sequence[MainEffect] = ()
-    matters: float = MATTERS
+    standings: Sequence[Standing]  # one per pair with a finished trial
+    baseline: Pair  # the pair that the others are compared with
+    best: Sequence[Standing] = ()  # the pairs that may be the best, by ascending regret, those with a failed seed last
+    unscored: Sequence[Standing] = ()  # the pairs that have failed on every seed so far
+    main_effects: Sequence[MainEffect] = ()  # differences of box losses and of class losses, if they are crossed
+    matters: float = MATTERS  # difference of scores below which two pairs are equal in practice
+    # joint estimate of the mean scores, in the order of the standings
     estimate: Estimate | None = field(default=None, compare=False, repr=False)
-    failures: Sequence[Failed] = ()
+    failures: Sequence[Failed] = ()  # the trials that ended without a result, of either phase
 
     @property
     def measure(self) -> str:
@@ -307,23 +287,20 @@ def rank(
 
 def standings_of(outcomes: Iterable[Outcome], failures: Iterable[Failed]) -> list[Standing]:
     """Group the trials of the comparison by pair, in ascending order of their seeds."""
-    finished: dict[Pair, list[Outcome]] = {}
-    for outcome in sorted(outcomes, key=lambda outcome: outcome.trial.seed):
-        if outcome.trial.phase is Phase.COMPARE:
-            finished.setdefault(pair_of(outcome.trial), []).append(outcome)
-    failed: dict[Pair, list[Failed]] = {}
-    for failure in sorted(failures, key=lambda failure: failure.trial.seed):
-        if failure.trial.phase is Phase.COMPARE:
-            failed.setdefault(pair_of(failure.trial), []).append(failure)
+    of_pairs: dict[Pair, list[Outcome | Failed]] = {}
+    trials: list[Outcome | Failed] = [*outcomes, *failures]
+    for one in sorted(trials, key=lambda one: one.trial.seed):
+        if one.trial.phase is Phase.COMPARE:
+            of_pairs.setdefault(pair_of(one.trial), []).append(one)
     return [
         Standing(
             pair,
-            [*finished.get(pair, ()), *failed.get(pair, ())][0].trial.weight,
-            finished.get(pair, ()),
-            failed=[failure.trial.seed for failure in failed.get(pair, ())],
-            diverged=[failure.trial.seed for failure in failed.get(pair, ()) if failure.diverged],
+            ended[0].trial.weight,
+            [one for one in ended if isinstance(one, Outcome)],
+            failed=[one.trial.seed for one in ended if isinstance(one, Failed)],
+            diverged=[one.trial.seed for one in ended if isinstance(one, Failed) and one.diverged],
         )
-        for pair in {**finished, **failed}
+        for pair, ended in of_pairs.items()
     ]
 
 

@@ -8,9 +8,9 @@ from math import inf
 from statistics import fmean
 from time import monotonic
 
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.output import Folder
 from detloss.experiments.comparison.plan import Plan
-from detloss.experiments.comparison.shared_storage import StorageError
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.training import training_loop
@@ -73,14 +73,10 @@ RunEvent = Event | Received | Restarted | Late | Waiting | RoundStarted
 
 @dataclass
 class Results:
-    """Results of a plan so far.
+    """Results of a plan so far, in the order in which this process received them, and failures, of both phases.
 
-    Attributes:
-        plan: The planned trials.
-        outcomes: The finished trials of both phases, in the order in which this process received them.
-        failures: The trials that ended without a result.
-        running: Snapshots of the trials that run in this process.
-        out_of_time: Whether the trials that are left did not fit into the time of this process.
+    `running` has the snapshots of the trials that run in this process, and `out_of_time` states whether those that are
+    left did not fit into its time.
     """
 
     plan: Plan
@@ -123,13 +119,7 @@ class Results:
 
 
 def read_results(folder: Folder, storage: str, name: str, plan: Plan) -> Results:
-    """Read the results of a comparison without starting a trial.
-
-    Args:
-        folder: Folder of the comparison; results that the database did not accept are included.
-        storage: Address of the database.
-        name: Name of the study.
-        plan: Plan of the comparison.
+    """Read the results of a study without starting a trial, and those in the folder that it did not accept.
 
     Raises:
         StorageError: The database cannot be read, or has no such study.
@@ -146,13 +136,8 @@ def read_results(folder: Folder, storage: str, name: str, plan: Plan) -> Results
 class Comparison(Results):
     """A comparison whose trials this process and others run.
 
-    Failures of other processes are known when the run has ended.
-
-    Args:
-        plan: The trials.
-        store: The trials in the database, shared with other processes.
-        folder: Where the results are written.
-        next_plan: Computes the plan with another round of seeds, if one is due.
+    Failures of other processes are known when the run has ended. `next_plan` computes the plan with another round of
+    seeds, if one is due.
 
     Raises:
         StorageError: The database does not answer.
@@ -314,14 +299,7 @@ class Comparison(Results):
                 self.running.pop(trial, None)
 
     def record(self, outcome: Outcome) -> list[RunEvent]:
-        """Record a result in the database and in results.jsonl.
-
-        Returns:
-            The event of this result, then those of results that other processes recorded meanwhile.
-
-        Raises:
-            StorageError: The database did not accept it; the result is saved in the folder.
-        """
+        """Record a result, or save one that the database does not accept; return its event and those of others."""
         try:
             first = self.store.finish(outcome)
         except StorageError as error:

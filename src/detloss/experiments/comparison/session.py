@@ -12,22 +12,16 @@ from rich.console import Console
 
 import detloss
 from detloss.experiments.comparison.bootstrap import Bootstrap
-from detloss.experiments.comparison.database import redacted
+from detloss.experiments.comparison.database import StorageError, redacted
 from detloss.experiments.comparison.findings import expected_precision, findings
 from detloss.experiments.comparison.output import STUDY, Folder, FolderError
 from detloss.experiments.comparison.plan import ComparisonSettings, Plan
-from detloss.experiments.comparison.progress import (
-    ProgressDisplay,
-    print_ranking,
-    remarks_on,
-    say_plan,
-    trial_name,
-)
+from detloss.experiments.comparison.progress import ProgressDisplay, print_ranking, remarks_on, say_plan, trial_name
 from detloss.experiments.comparison.ranking import Ranking, rank
 from detloss.experiments.comparison.report.page import LivePage, write_page
 from detloss.experiments.comparison.rounds import confidence_of, next_plan
 from detloss.experiments.comparison.runner import Comparison, Results, read_results
-from detloss.experiments.comparison.shared_storage import StorageError, recorded_studies
+from detloss.experiments.comparison.shared_storage import recorded_studies
 from detloss.experiments.comparison.store import TrialStore
 from detloss.experiments.comparison.tracking import Tracker
 from detloss.experiments.comparison.weight_search import check_search, with_balanced_grids
@@ -42,14 +36,8 @@ from detloss.experiments.training.workers import Advanced, Finished, Trainer, ex
 class Session:
     """A comparison with its data, its folder and its terminal.
 
-    Args:
-        console: The terminal.
-        plan: The trials.
-        settings: The other settings.
-        folder: Where results are written.
-        cache: Folder for resized images; None: in the user's folder for caches.
-        trainer: The user's command or function that trains the detector; None: detloss trains it.
-        tracker: Where the trials that finish in this process are logged; None: nowhere.
+    The trainer is the user's command or function; without one, detloss trains. The tracker logs the trials that finish
+    in this process.
     """
 
     def __init__(
@@ -78,15 +66,7 @@ class Session:
         take: int | None = None,
         hours: float | None = None,
     ) -> tuple[Comparison, int]:
-        """Run every trial, then print the findings and write the report.
-
-        Args:
-            storage: Address of the database; None: a file in the folder.
-            groups: Devices of each trial that runs at the same time.
-            overwrite: Whether the results of an earlier run are deleted.
-            in_process: Whether trials run in this process, one at a time.
-            take: Number of trials to run at most, without waiting for those of other processes; None: all.
-            hours: Time for the trials; None: no limit.
+        """Run every trial, then print the findings and write the report; the arguments are those of `Comparison.run`.
 
         Returns:
             The comparison, and the exit code: that of a signal if one interrupted the run, else 0.
@@ -195,16 +175,7 @@ def study_name(identity: Mapping[str, str]) -> str:
 
 
 def restore_folder(folder: Folder, storage: str, name: str | None) -> None:
-    """Make the folder of a comparison from its study.
-
-    Args:
-        folder: A new or empty folder.
-        storage: Address of the database.
-        name: Name of the study, if the database has several.
-
-    Raises:
-        StorageError: The database cannot be read, or does not have one such study.
-    """
+    """Make the folder of a comparison from its study, which the name selects if the database has several."""
     studies = recorded_studies(storage)
     if name is None and len(studies) == 1:
         [name] = studies
@@ -220,13 +191,6 @@ def write_report(
     console: Console, folder: Folder, settings: ComparisonSettings, storage: str | None, cache: Path | None
 ) -> Results:
     """Write the report of a comparison that has ended, or that is running elsewhere, from its finished trials.
-
-    Args:
-        console: The terminal.
-        folder: Folder of the comparison.
-        settings: Settings of the comparison.
-        storage: Address of the database; None: a file in the folder.
-        cache: Folder for resized images; None: in the user's folder for caches.
 
     Raises:
         FolderError: There is no comparison in the folder, or the data have changed.

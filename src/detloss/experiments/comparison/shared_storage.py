@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 
 from detloss.experiments.comparison.database import (
     HIDDEN,
-    AddressError,
+    StorageError,
     folder_lock,
     parse_address,
     redacted_url,
@@ -43,10 +43,6 @@ BUSY_SERVER = ("too many", "connection slots", "starting up")
 Result = TypeVar("Result")
 
 
-class StorageError(Exception):
-    """The database of a study cannot be used; the message names it and the cause."""
-
-
 def cause_of(error: BaseException) -> str:
     """The first line of the message of a database."""
     while error.__cause__ is not None:
@@ -55,13 +51,7 @@ def cause_of(error: BaseException) -> str:
 
 
 class SharedStorage(ABC):
-    """Storage that several processes use.
-
-    Attributes:
-        address: The address without its passwords.
-        storage: The storage in Optuna.
-        reconnect_timeout: Seconds to wait for a database that does not answer.
-    """
+    """Storage that several processes use; `storage` is that of Optuna, and `address` contains no password."""
 
     def __init__(self, url: URL) -> None:
         self.url, self.address, self.secrets = url, redacted_url(url), secrets_in(url)
@@ -92,11 +82,7 @@ class SharedStorage(ABC):
         """Close the connections."""
 
     def repeated(self, operation: Callable[[], Result]) -> Result:
-        """Repeat an operation for a while if the database does not answer.
-
-        Raises:
-            StorageError: It still does not.
-        """
+        """Repeat an operation for a while if the database does not answer, then raise a StorageError."""
         deadline = monotonic() + self.reconnect_timeout
         while True:
             try:
@@ -245,16 +231,9 @@ KINDS: dict[str, type[SharedStorage]] = {
 
 
 def opened_storage(address: str, reconnect_timeout: float = RECONNECT_TIMEOUT) -> SharedStorage:
-    """Open a storage at once or not at all, unless its server is busy.
-
-    Raises:
-        StorageError: The address is invalid, there is no such database, or it is not writable.
-    """
+    """Open a storage at once or raise a StorageError, unless its server is busy."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        url = parse_address(address)
-    except AddressError as error:
-        raise StorageError(str(error)) from None
+    url = parse_address(address)
     shared, deadline = KINDS[url.get_backend_name()](url), monotonic() + reconnect_timeout
     while shared.storage is None:
         try:
@@ -268,11 +247,7 @@ def opened_storage(address: str, reconnect_timeout: float = RECONNECT_TIMEOUT) -
 
 
 def recorded_studies(address: str) -> dict[str, dict[str, Any]]:
-    """Find the comparisons in a storage, with their plans and settings, by the names of their studies.
-
-    Raises:
-        StorageError: There is no such database.
-    """
+    """Find the comparisons in a storage, with their plans and settings, by the names of their studies."""
     shared = opened_storage(address)
     studies = shared.repeated(shared.storage.get_all_studies)
     shared.close()

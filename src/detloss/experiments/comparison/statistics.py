@@ -34,13 +34,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """Difference of two mean scores.
-
-    Attributes:
-        mean: The estimate.
-        low: Lower end of its interval; minus infinity if the variance over the seeds is unknown.
-        high: Upper end of its interval.
-    """
+    """Difference of two mean scores, with its interval, which is infinite if the variance over the seeds is unknown."""
 
     mean: float
     low: float
@@ -66,14 +60,9 @@ def finite(number: float) -> float | None:
 
 
 def draws_of_images(groups: np.ndarray) -> np.ndarray:
-    """Draw bootstrap samples of groups of images.
+    """Draw bootstrap samples: (draws, images), how often each image is drawn.
 
-    Args:
-        groups: (images,): the number of the group of each image, from 0 without gaps; images of a group are drawn
-            together.
-
-    Returns:
-        (draws, images): how often each image is drawn.
+    The groups of the images, whose members are drawn together, are numbered from 0 without gaps.
     """
     random = np.random.default_rng(RANDOM_SEED)
     count = int(groups.max()) + 1
@@ -97,22 +86,14 @@ class Estimate:
     The errors are those of the choice of seeds, which have a multivariate t distribution with the pooled variance, plus
     those of the choice of images, which are a bootstrap. Variance that is due to images and seeds together is in both,
     so intervals err on the wide side.
-
-    Attributes:
-        means: (losses,): least-squares means.
-        scatter: Standard deviation of a score over the seeds, pooled over the losses; NaN if it is unknown.
-        freedom: Degrees of freedom of the scatter.
-        variances: (losses, losses): covariance matrix of the means for a scatter of 1.
-        by_images: (draws, losses): deviation of the means on bootstrap samples of the images.
-        confidence: Probability that simultaneous intervals hold together.
     """
 
-    means: np.ndarray
-    scatter: float
-    freedom: int
-    variances: np.ndarray
-    by_images: np.ndarray
-    confidence: float = CONFIDENCE
+    means: np.ndarray  # (losses,): least-squares means
+    scatter: float  # standard deviation of a score over the seeds, pooled over the losses; NaN if it is unknown
+    freedom: int  # degrees of freedom of the scatter
+    variances: np.ndarray  # (losses, losses): covariance matrix of the means for a scatter of 1
+    by_images: np.ndarray  # (draws, losses): deviation of the means on bootstrap samples of the images
+    confidence: float = CONFIDENCE  # probability that simultaneous intervals hold together
 
     @classmethod
     def of(cls, scores: np.ndarray, drawn: np.ndarray | None = None, *, overlap: float = 0.0) -> Self:
@@ -271,14 +252,11 @@ class Estimate:
         """Compare every loss with the best (Hsu, 1984; Edwards and Hsu, 1983).
 
         With the confidence, the best loss is among those that may be best and no loss is further below it than its
-        regret.
-
-        Args:
-            candidates: (losses,) bool: the losses that may be best.
-            references: (losses,) bool: the candidates that can show that another loss is not the best.
+        regret, which is infinite if it is unknown. `references` are the candidates that can show that another loss is
+        not the best.
 
         Returns:
-            (losses,) bool: the losses that may be best; and (losses,): their regrets, infinite if they are unknown.
+            (losses,) bool: the losses that may be best; and (losses,): their regrets.
         """
         regrets, best = np.where(candidates, 0.0, inf), candidates.copy()
         indices = np.flatnonzero(candidates)

@@ -22,13 +22,9 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from detloss.experiments.comparison.database import StorageError
 from detloss.experiments.comparison.plan import Plan
-from detloss.experiments.comparison.shared_storage import (
-    DATABASE_ERRORS,
-    RECONNECT_TIMEOUT,
-    StorageError,
-    opened_storage,
-)
+from detloss.experiments.comparison.shared_storage import DATABASE_ERRORS, RECONNECT_TIMEOUT, opened_storage
 from detloss.experiments.comparison.study_parameters import attempts, distributions_of, ended, parameters_of
 from detloss.experiments.training.outcome import Outcome, Trial, pack, unpack
 from detloss.experiments.training.workers import Failed
@@ -46,12 +42,9 @@ Result = TypeVar("Result")
 
 
 class Turn(NamedTuple):
-    """What one look at the study found.
+    """What one look at the study found: the trial that was started for this process, and new results in order.
 
-    Attributes:
-        claimed: The trial that was started for this process.
-        open: The trials that are waiting or running in any process; if there are none, the comparison has ended.
-        outcomes: Results that were not known, in the order of completion.
+    `open` are the trials that are waiting or running in any process; if there are none, the comparison has ended.
     """
 
     claimed: Trial | None
@@ -77,15 +70,8 @@ class TrialStore:
     Optuna has one record per attempt of a trial. Only the latest counts, and only a failed one is followed by another,
     so a trial is waiting, running, complete or failed.
 
-    Args:
-        url: sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.
-        name: Name of the study, the same for all processes that share it and different for every plan.
-        plan: The trials.
-        overwrite: Whether an existing study of this name is deleted.
-        read_only: Whether the study is only read: it must exist, and none of its trials is restarted.
-        heartbeat_interval: Seconds between the heartbeats of a trial.
-        heartbeat_timeout: Seconds without a heartbeat after which the process of a trial counts as dead.
-        reconnect_timeout: Seconds to wait for a database that does not answer.
+    The name of the study is the same for all processes that share it. If it is only read, it must exist, and none of
+    its trials is restarted. The process of a trial without a heartbeat for `heartbeat_timeout` seconds counts as dead.
 
     Raises:
         StorageError: There is no such database, or it is not writable.
@@ -154,34 +140,23 @@ class TrialStore:
         """Look at the study, restart trials whose process died, and start the next waiting trial if requested.
 
         Trials of the comparison wait until the search has ended. Where nothing is to be changed, the lock is not taken.
-
-        Args:
-            known: Trials whose results are not returned.
-            claim: Tells whether a trial may start in this process; None: none may.
+        Results of `known` trials are not returned; `claim` tells whether a trial may start in this process.
         """
         now = time.time()
         watched = now - self.looked < self.heartbeat_timeout  # else this process was suspended, and perhaps the others
         self.looked, claimed = now, None
         latest = {} if claim and self.waiting else self._latest()
-        waits = claim and any(record.state == TrialState.WAITING for record in self._planned(latest).values())
+        planned = self._planned(latest)
+        waits = claim and any(record.state == TrialState.WAITING for record in planned.values())
         if not latest or waits or (watched and self._dead(latest)) or self._due(latest):
             with self.shared.locked(self.name):
-                latest = self._enqueue(watched=watched)
-                claimed = self._start_next(self._planned(latest), claim) if claim else None
+                planned = self._planned(self._enqueue(watched=watched))
+                claimed = self._start_next(planned, claim) if claim else None
             if claimed is not None:  # recorded after the operation, so that a failed claim sends no heartbeats
-                self.claimed[claimed] = latest[claimed]._trial_id
+                self.claimed[claimed] = planned[claimed]._trial_id
         self.waiting = claimed is not None
-        planned = self._planned(latest)
         unfinished = [trial for trial, record in planned.items() if not record.state.is_finished()]
         return Turn(claimed, unfinished, self._outcomes(planned, known))
-
-    def claim(self) -> Trial | None:
-        """Start the next waiting trial, if there is one."""
-        return self.turn(claim=lambda trial: True).claimed
-
-    def open_trials(self) -> list[Trial]:
-        """List the trials that are waiting or running in any process; if there are none, the comparison has ended."""
-        return self.turn().open
 
     def heartbeat(self) -> None:
         """Record a heartbeat of the trials that this process runs."""
@@ -329,9 +304,9 @@ class TrialStore:
             return identity
         return None
 
-    def _start_next(self, latest: Mapping[Trial, FrozenTrial], allowed: Callable[[Trial], bool]) -> Trial | None:
+    def _start_next(self, planned: Mapping[Trial, FrozenTrial], allowed: Callable[[Trial], bool]) -> Trial | None:
         """Start the first waiting trial that may start."""
-        for trial, record in latest.items():
+        for trial, record in planned.items():
             if record.state == TrialState.WAITING and allowed(trial) and self._start(record._trial_id):
                 return trial
         return None
@@ -355,11 +330,7 @@ class TrialStore:
         return number
 
     def _enqueue(self, *, restart_failed: bool = False, watched: bool = True) -> dict[Trial, FrozenTrial]:
-        """End the trials of dead processes, and add waiting records of trials that are due.
-
-        Returns:
-            The latest record of every trial.
-        """
+        """End the trials of dead processes, add waiting records of due trials, and return all latest records."""
         latest = self._latest()
         dead = self._dead(latest) if watched else []
         for record in dead:

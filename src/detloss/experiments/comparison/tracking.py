@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from detloss.experiments.errors import OptionError
 from detloss.experiments.training.command import directory_of
 from detloss.experiments.training.outcome import Outcome
 
@@ -16,10 +17,6 @@ CURVE, SCORE = "AP on a subset", "score"
 """Names of the AP over the steps, and of the final AP or the score of the user's training."""
 
 Tracker = Callable[[Outcome], None]
-
-
-class TrackingError(Exception):
-    """Trials cannot be tracked; the message names the option."""
 
 
 def tensorboard(folder: Path, outcome: Outcome) -> None:
@@ -65,13 +62,9 @@ TRACKERS: Mapping[str, Callable[[Path, Outcome], None]] = MappingProxyType(
 
 
 def tracker_named(name: str, folder: Path) -> Tracker:
-    """Select the function that logs the trials of a comparison.
-
-    Raises:
-        TrackingError: Its package is missing.
-    """
+    """Select the function that logs the trials of a comparison; raise an OptionError without its package."""
     if find_spec(name) is None:
-        raise TrackingError(f"log: expected the package {name}, got none: pip install {name}")
+        raise OptionError(f"log: expected the package {name}, got none: pip install {name}")
     return partial(TRACKERS[name], folder)
 
 

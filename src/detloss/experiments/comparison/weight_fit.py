@@ -24,11 +24,8 @@ class WeightFit:
     """Scores of a pair of losses over its weights, and the weight that they select.
 
     A parabola over the logarithm of the weight is fitted to the scores, with an offset for each seed. It combines the
-    trials at all weights, so that chance influences it less than the choice of the best trial.
-
-    Attributes:
-        scores: Scores by weight and seed; at least one.
-        failed: Weights at which a trial failed. The search is not extended beyond them.
+    trials at all weights, so that chance influences it less than the choice of the best trial. The search is not
+    extended beyond weights at which a trial failed.
     """
 
     scores: Mapping[tuple[float, int], float]
@@ -121,10 +118,8 @@ class WeightFit:
     def extension(self, grid: Collection[float]) -> float | None:
         """The weight that continues the search beyond an end, if the parabola has its top there.
 
-        The scores of single weights do not decide this: the best of them often is so by chance.
-
-        Args:
-            grid: The weights of the search without extensions.
+        The scores of single weights do not decide this: the best of them often is so by chance. The grid has the
+        weights of the search without extensions.
         """
         tried = {*self.means, *self.failed}
         if len(self.means) < 3 or len(tried - set(grid)) >= EXTENSIONS:

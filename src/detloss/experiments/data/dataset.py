@@ -1,10 +1,10 @@
-"""Data set of a comparison: loading, checking and resizing of images and boxes."""
+"""Data set of a comparison: loading, checking and resizing of images and boxes, and folds of the training images."""
 
 import os
 import pickle
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from importlib.util import find_spec
 from mmap import ACCESS_READ, mmap
@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Literal
 from weakref import finalize
+from zlib import crc32
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from detloss.experiments.data import formats
 from detloss.experiments.data.digit_scenes import STYLES, Style, compose
 from detloss.experiments.data.image_cache import decode
 from detloss.experiments.data.records import DatasetError, Listing, Problem, well_formed
-from detloss.experiments.data.samples import Sample, copies, make_samples
+from detloss.experiments.data.samples import Sample, copies, group_numbers, make_samples
 from detloss.experiments.data.split import Split, split_images
 
 __all__ = ["Dataset", "DatasetError", "Problem", "Sample", "SharedDataset", "load", "placeholder"]
@@ -31,35 +32,25 @@ TRAIN_SCENES = 2000
 VALIDATION_SCENES = 400
 LISTED_PROBLEMS = 20
 LONGEST_TEXT = 500  # characters of a problem
+SEARCH_FOLDS = 5  # folds of a search for weights, which is evaluated on the first of them
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and validation images, and what was excluded.
+    """Training and validation images, and what was excluded."""
 
-    Attributes:
-        name: The name of its folder or file, or of the generated scenes.
-        class_names: Names in the order of the labels.
-        train: Training samples.
-        validation: Validation samples; no image is in both.
-        problems: Everything that was excluded, with file, row and reason.
-        split: The rule of the split and the sizes, as a sentence.
-        geometry: Of the boxes: corners x1, y1, x2, y2, or rotated cx, cy, w, h, angle.
-        class_ids: The ids of the classes in COCO files by name; empty in other formats.
-        warnings: Properties of the data that make results unreliable.
-        augment: Whether training images are flipped, scaled and cropped at random.
-    """
-
-    name: str
-    class_names: tuple[str, ...]
+    name: str  # the name of its folder or file, or of the generated scenes
+    class_names: tuple[str, ...]  # names in the order of the labels
     train: list[Sample]
-    validation: list[Sample]
-    problems: list[Problem]
-    split: str
+    validation: list[Sample]  # validation samples; no image is in both
+    problems: list[Problem]  # everything that was excluded, with file, row and reason
+    split: str  # the rule of the split and the sizes, as a sentence
+    # of the boxes: corners x1, y1, x2, y2, or rotated cx, cy, w, h, angle
     geometry: detloss.AxisAligned | detloss.Rotated = field(default_factory=detloss.AxisAligned)
+    # the ids of the classes in COCO files by name; empty in other formats
     class_ids: Mapping[str, int | str] = field(default_factory=dict)
-    warnings: Sequence[str] = ()
-    augment: bool = False
+    warnings: Sequence[str] = ()  # properties of the data that make results unreliable
+    augment: bool = False  # whether training images are flipped, scaled and cropped at random
 
     def fingerprint(self) -> str:
         """A short hash of the image files, the sizes, boxes and classes, and whether images are augmented.
@@ -284,3 +275,30 @@ def generated_scenes(style: Style, *, augment: bool) -> Dataset:
         geometry=detloss.Rotated() if style.rotated else detloss.AxisAligned(),
         augment=augment,
     )
+
+
+def assign_folds(samples: Sequence[Sample], folds: int) -> list[int]:
+    """Assign groups of images to folds, in turn, in the order of the checksums of their names.
+
+    The remainder of the checksum is not used, because it may already determine the validation set.
+    """
+    groups = group_numbers(samples)
+    names = {number: sample.group or sample.name for number, sample in zip(groups.tolist(), samples)}
+    order = sorted(names, key=lambda number: (crc32(names[number].encode(errors="backslashreplace")), number))
+    fold_of = {number: position % folds for position, number in enumerate(order)}
+    return [fold_of[number] for number in groups.tolist()]
+
+
+def fold_dataset(dataset: Dataset, fold: int, folds: int) -> Dataset:
+    """Select the training images of a data set: one fold for evaluation, the others for training."""
+    members = assign_folds(dataset.train, folds)
+    return replace(
+        dataset,
+        train=[sample for sample, member in zip(dataset.train, members) if member != fold],
+        validation=[sample for sample, member in zip(dataset.train, members) if member == fold],
+    )
+
+
+def search_dataset(dataset: Dataset) -> Dataset:
+    """The data set of a search for weights, in which every fifth training image is held out for the evaluation."""
+    return fold_dataset(dataset, 0, SEARCH_FOLDS)

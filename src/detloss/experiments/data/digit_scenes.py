@@ -33,16 +33,10 @@ MIN_INK = 0.25  # fainter ink would leave edges of a box without a changed pixel
 
 @dataclass(frozen=True)
 class Style:
-    """The style of scenes.
+    """The style of scenes, with the name of a data set of such scenes; lengths are in pixels.
 
-    Attributes:
-        name: Name of a data set of such scenes.
-        side: Side of the image in pixels.
-        max_digits: A scene has at least one digit and at most this many.
-        min_height: Minimum height of a digit in pixels, before it is cropped to its ink.
-        max_height: Maximum height, and maximum width.
-        class_names: Classes of the digits: the digits themselves, or only "digit".
-        rotated: Whether every digit is rotated, by a random angle.
+    The height of a digit is that before it is cropped to its ink; its maximum is also that of the width. Rotated digits
+    have random angles.
     """
 
     name: str
@@ -67,18 +61,13 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Scene:
-    """A generated image.
+    """A generated image."""
 
-    Attributes:
-        image: Pixels (side, side, 3), uint8.
-        boxes: x1, y1, x2, y2 in pixels, tight around the ink, (n, 4) float32 with n >= 1. In a rotated style cx, cy, w,
-            h in pixels and the angle in radians, tight around the ink before its rotation, (n, 5).
-        labels: Indices into the style's class names, (n,) int64.
-    """
-
-    image: np.ndarray
+    image: np.ndarray  # pixels (side, side, 3), uint8
+    # x1, y1, x2, y2 in pixels, tight around the ink, (n, 4) float32 with n >= 1. In a rotated style cx, cy, w, h in
+    # pixels and the angle in radians, tight around the ink before its rotation, (n, 5)
     boxes: np.ndarray
-    labels: np.ndarray
+    labels: np.ndarray  # indices into the style's class names, (n,) int64
 
 
 @dataclass(frozen=True)
@@ -101,15 +90,8 @@ def compose(count: int, subset: Literal["train", "validation"], style: Style = S
 
     A scene is a crop of a photograph with a few digits. All classes are equally likely. Digits are between half and
     twice as wide as tall, brighter or darker than their background by a varying amount, and cover at most 15 % of
-    another digit's box; for rotated digits, of its axis-aligned bounding box.
-
-    Args:
-        count: Number of scenes.
-        subset: The two subsets share neither digits nor parts of a photograph.
-        style: Size of a scene, number and sizes of its digits.
-
-    Returns:
-        The scenes, one by one.
+    another digit's box; for rotated digits, of its axis-aligned bounding box. The two subsets share neither digits nor
+    parts of a photograph.
     """
     from sklearn.datasets import load_digits, load_sample_images  # takes a second, which worker processes do without
 

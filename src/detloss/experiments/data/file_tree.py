@@ -25,13 +25,7 @@ BESIDE_A_SUBSET = CONVENTIONAL | {"obj", "data", "set"}  # as in "obj_train_data
 
 
 class FileTree:
-    """All files below a folder.
-
-    Attributes:
-        root: The folder.
-        files: All files, sorted.
-        images: Files with the suffix of an image, readable or not.
-    """
+    """All files below a folder, sorted; `images` are those with the suffix of an image, readable or not."""
 
     def __init__(self, root: Path) -> None:
         self.root = root

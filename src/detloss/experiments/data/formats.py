@@ -30,11 +30,7 @@ FORMATS = (COCO, VOC, YOLO)
 
 
 def read(path: Path) -> Listing:
-    """Read a data set of any format from its file, its folder, or a folder that contains it.
-
-    Raises:
-        DatasetError: The path does not exist, or has no data set or more than one.
-    """
+    """Read a data set of any format from its file, its folder, or a folder that contains it and no other."""
     if path.is_dir():
         return read_folder(path)
     if not path.exists():

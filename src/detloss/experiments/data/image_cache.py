@@ -60,16 +60,8 @@ def decode(
     """Decode and resize images, unless the cache has them already.
 
     The cache is a folder named for the paths, sizes and modification times of the files. It is created completely or
-    not at all, by one process at a time.
-
-    Args:
-        files: The image files.
-        longer_side: Longer side of the resized images in pixels.
-        folder: Where the cache is; None: in the user's folder for caches.
-        announce: Called with its size and place before anything is decoded.
-
-    Returns:
-        The resized image of each file, or its error.
+    not at all, by one process at a time, in the user's folder for caches unless another is given. `announce` is called
+    with its size and place before anything is decoded.
 
     Raises:
         DatasetError: The folder is not writable, or has too little space.
@@ -124,11 +116,7 @@ def identity(files: Sequence[Path], longer_side: int) -> str:
 
 
 def build(files: Sequence[Path], longer_side: int, target: Path, announce: Callable[[str], object]) -> list[Any]:
-    """Decode images into a new folder, and return the rows of its index.
-
-    Raises:
-        DatasetError: There is too little space.
-    """
+    """Decode images into a new folder, if it has the space, and return the rows of its index."""
     from rich.filesize import decimal
 
     part = target.with_name(f"{target.name}.part")

@@ -42,14 +42,7 @@ def read_image(file: Path) -> Image.Image:
 
 
 def read_resized_image(file: Path, longer_side: int) -> tuple[Image.Image, tuple[int, int], str]:
-    """Read an image file and resize its longer side.
-
-    Returns:
-        The image, the upright size of the file, and the SHA-256 of the file.
-
-    Raises:
-        ImageError: There is no such file, or its pixels cannot be read.
-    """
+    """Read an image file as `read_image` and resize its longer side; return also its upright size and its SHA-256."""
     with opened(file) as (stream, image):
         position = stream.tell()
         stream.seek(0)
@@ -62,11 +55,7 @@ def read_resized_image(file: Path, longer_side: int) -> tuple[Image.Image, tuple
 
 
 def resized_pixels(file: Path, longer_side: int) -> int:
-    """The number of pixels of a resized image, from the header of its file.
-
-    Raises:
-        ImageError: There is no such file, or it has no header of an image.
-    """
+    """The number of pixels of a resized image, from the header of its file; ImageError if it has none."""
     with opened(file) as (_, image):
         return math.prod(resized(image.size, longer_side))
 

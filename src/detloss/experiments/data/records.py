@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from detloss.experiments.errors import UserError
+
 Subset = Literal["train", "validation", "test"]
 Box = tuple[float, float, float, float]
 
@@ -33,7 +35,7 @@ ROUNDING = 1.0
 MIN_SIDE = 0.01
 
 
-class DatasetError(ValueError):
+class DatasetError(UserError, ValueError):
     """A data set that cannot be used."""
 
     def __init__(self, message: str) -> None:
@@ -51,13 +53,9 @@ class Problem:
 
 @dataclass(frozen=True)
 class Annotation:
-    """A labeled box as its file has it.
+    """A labeled box at a position in a file, not checked: x1, y1, x2, y2 in the unit of its image.
 
-    Attributes:
-        row: Its position in the file.
-        class_name: One of the listing's `class_names`.
-        box: x1, y1, x2, y2 in the unit of the image's `unit`; not checked.
-        difficult: Whether it is marked as hard to recognize.
+    A difficult one is marked as hard to recognize.
     """
 
     row: str
@@ -68,52 +66,32 @@ class Annotation:
 
 @dataclass(frozen=True)
 class AnnotatedImage:
-    """An image file with its labeled boxes; neither has been checked.
-
-    Attributes:
-        image: The image file.
-        source: The file with the boxes.
-        annotations: Its boxes; always empty if the subset is "test".
-        subset: The subset that the data set assigns it to; None: not assigned.
-        declared_size: Width and height in the annotation file.
-        id: Its id in the annotation file, where files have ids.
-        unit: Whether boxes are in pixels or in fractions of the image's width and height.
-        group: Name of the images that stay together, such as the frames of a video; "" if it is alone.
-    """
+    """An image file with its labeled boxes; neither has been checked."""
 
     image: Path
-    source: Path
-    annotations: tuple[Annotation, ...] = ()
-    subset: Subset | None = None
-    declared_size: tuple[int, int] | None = None
-    id: int | str | None = None
-    unit: Literal["pixels", "fractions"] = "pixels"
-    group: str = ""
+    source: Path  # the file with the boxes
+    annotations: tuple[Annotation, ...] = ()  # its boxes; always empty if the subset is "test"
+    subset: Subset | None = None  # the subset that the data set assigns it to; None: not assigned
+    declared_size: tuple[int, int] | None = None  # width and height in the annotation file
+    id: int | str | None = None  # its id in the annotation file, where files have ids
+    unit: Literal["pixels", "fractions"] = "pixels"  # of the boxes
+    group: str = ""  # name of the images that stay together, such as the frames of a video; "" if it is alone
 
 
 @dataclass
 class Listing:
-    """A data set as its files have it.
-
-    Attributes:
-        root: The folder of the data set.
-        class_names: Names in the order of their labels.
-        class_ids: Ids of the classes by name, where files have ids; of several files, those of the first.
-        images: Every image that has a row or a label file, of every subset.
-        problems: What could not be read and is excluded.
-        remarks: Clauses for the report about unusual parts that are kept.
-        split_rule: The files or folders that separate training from validation, "" if none do.
-        found: A description of the folder if there are no images.
-    """
+    """A data set as its files have it."""
 
     root: Path
-    class_names: tuple[str, ...] = ()
+    class_names: tuple[str, ...] = ()  # names in the order of their labels
+    # ids of the classes by name, where files have ids; of several files, those of the first
     class_ids: dict[str, int | str] = field(default_factory=dict)
+    # every image that has a row or a label file, of every subset
     images: list[AnnotatedImage] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-    split_rule: str = ""
-    found: str = ""
+    problems: list[Problem] = field(default_factory=list)  # what could not be read and is excluded
+    remarks: list[str] = field(default_factory=list)  # clauses for the report about unusual parts that are kept
+    split_rule: str = ""  # the files or folders that separate training from validation, "" if none do
+    found: str = ""  # a description of the folder if there are no images
 
     def exclude(self, file: Path, row: str, message: str) -> None:
         """Record an excluded part."""
@@ -121,11 +99,7 @@ class Listing:
 
 
 def subset_of(name: str) -> Subset | None:
-    """Find the subset that the name of a file or folder refers to: "instances_train2017" is for training.
-
-    Returns:
-        None if the name refers to no subset, or to more than one.
-    """
+    """Find the only subset that the name of a file or folder refers to: "instances_train2017" is for training."""
     words = re.findall("[a-z]+", name.lower())
     subsets = {SUBSET_WORDS[word] for word in words if word in SUBSET_WORDS}
     return subsets.pop() if len(subsets) == 1 else None
@@ -139,15 +113,8 @@ def has_split(subsets: Iterable[Subset | None]) -> bool:
 def box_problem(box: Box, width: int, height: int) -> str | None:
     """Check whether a box can be trained on; one that cannot is excluded, never repaired.
 
-    Up to one pixel outside the image counts as rounding: such a box is valid and remains unchanged.
-
-    Args:
-        box: x1, y1, x2, y2 in pixels of the image.
-        width: Width of the image in pixels.
-        height: Height of the image in pixels.
-
-    Returns:
-        A description of the problem; None for a valid box.
+    Up to one pixel outside the image counts as rounding: such a box is valid and remains unchanged. Its numbers are
+    x1, y1, x2, y2 in pixels.
 
     Example:
         >>> box_problem((504, 337, 504, 337), 640, 480)
@@ -172,11 +139,7 @@ def box_problem(box: Box, width: int, height: int) -> str | None:
 
 
 def contents_of(file: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
-    """Read a regular file of limited size.
-
-    Raises:
-        OSError: It is larger, not a regular file, or cannot be opened.
-    """
+    """Read a regular file of limited size; raise an OSError for any other."""
     if not os.path.isfile(file):
         raise OSError("it is missing or not a regular file")
     if (size := os.path.getsize(file)) > max_bytes:
@@ -185,21 +148,12 @@ def contents_of(file: Path, max_bytes: int = MAX_TEXT_BYTES) -> bytes:
 
 
 def lines_of(file: Path) -> list[str]:
-    """Read the lines of a UTF-8 text file, with any line ends and with or without a byte order mark.
-
-    Raises:
-        OSError: It cannot be read.
-        UnicodeDecodeError: It is not UTF-8.
-    """
+    """Read the lines of a UTF-8 text file, with any line ends and with or without a byte order mark."""
     return [line.strip() for line in contents_of(file).decode("utf-8-sig").splitlines()]
 
 
 def listed_names(file: Path) -> list[str]:
-    """Read the lines of a list of images.
-
-    Raises:
-        DatasetError: It cannot be read.
-    """
+    """Read the lines of a list of images; raise a DatasetError if it cannot be read."""
     try:
         return lines_of(file)
     except (OSError, UnicodeDecodeError) as error:

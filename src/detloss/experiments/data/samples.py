@@ -14,29 +14,19 @@ from detloss.experiments.data.records import WHOLE_FILE, AnnotatedImage, Problem
 
 @dataclass(frozen=True)
 class Sample:
-    """One image with its objects.
-
-    Attributes:
-        name: The image's file name.
-        pixels: (height, width, 3) uint8, in memory or in a file.
-        boxes: Rows of the data set's geometry in pixels of `image`, (n, 4) or (n, 5) float32; all have an area.
-        labels: Indices into the data set's class names, (n,) int64.
-        file: The image file, which may be larger than `image`; None for generated scenes.
-        file_size: Width and height of the upright image in the file; None for generated scenes.
-        id: The image's id in a COCO file; None in other formats.
-        digest: SHA-256 of the image file; "" for generated scenes.
-        group: Name of the images that are resampled together; "" if it is alone.
-    """
+    """One image with its objects."""
 
     name: str
-    pixels: np.ndarray | StoredImage
+    pixels: np.ndarray | StoredImage  # (height, width, 3) uint8, in memory or in a file
+    # rows of the data set's geometry in pixels of `image`, (n, 4) or (n, 5) float32; all have an area
     boxes: np.ndarray
-    labels: np.ndarray
-    file: Path | None = None
+    labels: np.ndarray  # indices into the data set's class names, (n,) int64
+    file: Path | None = None  # the image file, which may be larger than `image`; None for generated scenes
+    # width and height of the upright image in the file; None for generated scenes
     file_size: tuple[int, int] | None = None
-    id: int | str | None = None
-    digest: str = ""
-    group: str = ""
+    id: int | str | None = None  # the image's id in a COCO file; None in other formats
+    digest: str = ""  # SHA-256 of the image file; "" for generated scenes
+    group: str = ""  # name of the images that are resampled together; "" if it is alone
 
     @property
     def image(self) -> np.ndarray:

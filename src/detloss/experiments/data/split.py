@@ -31,15 +31,9 @@ def split_images(listing: Listing, pattern: re.Pattern[str] | None = None) -> Sp
     """Split by the data set's own files, if they separate training from validation.
 
     Otherwise every fifth image is for validation: those whose file name has a crc32 divisible by 5, so that an image
-    stays in its subset when the data set grows. Test images are in neither.
-
-    Args:
-        listing: The images.
-        pattern: Images stay together whose paths in the data set agree in the groups of this pattern, or in all of its
-            match if it has no groups. The crc32 is then that of the agreeing part.
-
-    Raises:
-        DatasetError: No path matches the pattern.
+    stays in its subset when the data set grows. Test images are in neither. Images stay together whose paths in the
+    data set agree in the groups of the pattern, or in all of its match if it has no groups; the crc32 is then that of
+    the agreeing part. A pattern that matches no path is a DatasetError.
     """
     images, problems = unique_images(listing.images)
     if pattern is not None:

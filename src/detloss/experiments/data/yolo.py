@@ -51,13 +51,10 @@ Located = tuple[Path, Subset | None]
 
 @dataclass(frozen=True)
 class Settings:
-    """The description of a data set beside its labels.
+    """The description of a data set beside its labels, in a data.yaml or, without one, a folder.
 
-    Attributes:
-        file: The data.yaml, or the folder if there is none.
-        class_names: Names by the number in label files; None if there are none.
-        sources: Folders and lists of images as written, each with its subset.
-        base: The folder that sources are relative to.
+    Class names are by the number in label files. Sources are folders and lists of images as written, relative to the
+    base, each with its subset.
     """
 
     file: Path
@@ -230,11 +227,7 @@ def settings_files(tree: FileTree) -> list[Path]:
 
 
 def read_settings(tree: FileTree, source: Path | None, listing: Listing) -> Settings:
-    """Read a data.yaml, or the one of a folder, and the files of names and lists beside it.
-
-    Raises:
-        DatasetError: The folder has more than one data.yaml, or files of class names that differ.
-    """
+    """Read a data.yaml, or the only one of a folder, and the files of names and lists beside it."""
     files = (
         [source] if source else [file for file in settings_files(tree) if tree.dataset_root(file.parent) == tree.root]
     )

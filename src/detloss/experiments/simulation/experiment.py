@@ -11,6 +11,7 @@ from torch import Tensor
 
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss, Sizes
+from detloss.experiments.errors import OptionError
 from detloss.experiments.simulation.published_step import TERMS, BoxPairs, published_gradient
 
 CENTER = 10.0  # center of every target, in x and in y
@@ -47,10 +48,6 @@ Gradient = Callable[[Tensor, Tensor], Tensor]
 """The derivative of the total loss by the boxes, or a substitute for it: (n, 4)."""
 
 
-class SimulationError(ValueError):
-    """A simulation that is not possible."""
-
-
 def anchor_centers(count: int, seed: int) -> Tensor:
     """Draw the centers of the anchors, uniform in the disc: (count, 2) float64."""
     area, turn = torch.rand(2, count, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
@@ -59,13 +56,9 @@ def anchor_centers(count: int, seed: int) -> Tensor:
 
 
 def cases_at(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Combine every anchor at every point with every target.
+    """Combine every anchor at every point with every target: each (n * 343, 4) rows of center and sides.
 
-    Args:
-        points: (n, 2) centers of the anchors.
-
-    Returns:
-        Anchors and their targets, each (n * 343, 4) rows of center and sides; the cases of a point are adjacent.
+    The cases of a point are adjacent.
     """
     center = torch.tensor([[CENTER, CENTER]])
     anchors = torch.cat([sides_of(area) for area in ANCHOR_AREAS]).to(points)
@@ -195,28 +188,20 @@ def simulate(
     device: str = "cpu",
     advance: Callable[[Loss, int], object] = lambda loss, points: None,
 ) -> Simulation:
-    """Move boxes around their targets along the gradient of every loss.
+    """Move boxes, 343 cases at every point, along a gradient of every loss: a key of `GRADIENTS`.
 
-    Args:
-        losses: Rows of the catalog, losses of boxes or of their numbers.
-        gradient: A key of `GRADIENTS`.
-        points: Number of points at which boxes start, 343 cases each.
-        seed: Seed of the points.
-        device: ``"cpu"`` or ``"cuda"``.
-        advance: Called with a loss and the number of points that have been finished.
-
-    Raises:
-        SimulationError: A loss has no such gradient, or the device is not available.
+    `advance` is called with a loss and the number of points that have been finished. A loss that has no such gradient
+    is an OptionError.
     """
     for loss in losses:
         if not has_gradient(loss, gradient):
             names = ", ".join(each.name for each in losses_with(gradient))
-            raise SimulationError(
+            raise OptionError(
                 f"losses: expected some of {names} for the {gradient} gradient, "
                 f"got {loss.name}, a loss of {loss.kind.value}"
             )
     if device == "cuda" and not torch.cuda.is_available():
-        raise SimulationError("device: expected cpu, because torch finds no GPU, got cuda")
+        raise OptionError("device: expected cpu, because torch finds no GPU, got cuda")
     start = anchor_centers(points, seed)
     courses = [
         descend(loss, GRADIENTS[gradient](loss), start.to(device), advance=partial(advance, loss)) for loss in losses

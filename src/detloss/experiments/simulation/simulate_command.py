@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from detloss.catalog import Loss
-from detloss.experiments.cli_options import out, several_losses
-from detloss.experiments.simulation.experiment import ALL_POINTS, GRADIENTS, Simulation, SimulationError, default_losses
+from detloss.experiments.cli_options import out, reported_errors, several_losses
+from detloss.experiments.simulation.experiment import ALL_POINTS, GRADIENTS, Simulation, default_losses
 from detloss.experiments.simulation.experiment import simulate as run
 from detloss.loss_names import ALL_LOSSES
 
@@ -75,29 +75,26 @@ def simulate(
 
     console = Console()
     try:
-        if (out / RECORD).exists() and not overwrite:
-            raise FileExistsError(
-                f"{out / RECORD}: expected no earlier results: choose another --out, or --overwrite them"
-            )
-        out.mkdir(parents=True, exist_ok=True)
-        with (
-            TemporaryDirectory(dir=out, prefix=".unfinished-") as unfinished,
-            progress_bars(console, transient=True) as shown,
-        ):
-            tasks = {loss.name: shown.add_task(loss.name, total=points, unit="points") for loss in losses}
-            simulation = run(
-                losses,
-                gradient=gradient,
-                points=points,
-                seed=seed,
-                device=device,
-                advance=lambda loss, done: shown.advance(tasks[loss.name], done),
-            )
-            write(simulation, Path(unfinished), out)
-    except SimulationError as error:
-        raise click.UsageError(f"--{error}") from error
-    except OSError as error:
-        raise click.ClickException(str(error)) from error
+        with reported_errors():
+            if (out / RECORD).exists() and not overwrite:
+                raise FileExistsError(
+                    f"{out / RECORD}: expected no earlier results: choose another --out, or --overwrite them"
+                )
+            out.mkdir(parents=True, exist_ok=True)
+            with (
+                TemporaryDirectory(dir=out, prefix=".unfinished-") as unfinished,
+                progress_bars(console, transient=True) as shown,
+            ):
+                tasks = {loss.name: shown.add_task(loss.name, total=points, unit="points") for loss in losses}
+                simulation = run(
+                    losses,
+                    gradient=gradient,
+                    points=points,
+                    seed=seed,
+                    device=device,
+                    advance=lambda loss, done: shown.advance(tasks[loss.name], done),
+                )
+                write(simulation, Path(unfinished), out)
     except KeyboardInterrupt:
         click.echo("Interrupted: no results were written.", err=True)
         ctx.exit(128 + SIGINT)

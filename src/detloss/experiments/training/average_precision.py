@@ -13,17 +13,11 @@ MOST_DETECTIONS = 100  # of one class in one image, as COCO counts
 
 @dataclass(frozen=True)
 class MatchedDetections:
-    """The detections that affect the AP: of each class, by descending score, all up to the last true positive.
+    """The detections that affect the AP: of each class, by descending score, all up to the last true positive."""
 
-    Attributes:
-        images: (n,) int32: index of the validation image.
-        labels: (n,) int16: class.
-        hits: (n,) uint16: bit t is set if the detection matches an object at IoU .50 + .05 t.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray
-    hits: np.ndarray
+    images: np.ndarray  # (n,) int32: index of the validation image
+    labels: np.ndarray  # (n,) int16: class
+    hits: np.ndarray  # (n,) uint16: bit t is set if the detection matches an object at IoU .50 + .05 t
 
     @classmethod
     def none(cls) -> "MatchedDetections":
@@ -63,13 +57,7 @@ def bits(flags: np.ndarray) -> np.ndarray:
 
 
 def match(scores: Sequence[np.ndarray], labels: Sequence[np.ndarray], assignments: Assignments) -> MatchedDetections:
-    """Collect the detections of all images.
-
-    Args:
-        scores: One array per image.
-        labels: One array per image.
-        assignments: The objects assigned to the detections.
-    """
+    """Collect the detections of all images, from the scores and labels of each."""
     found: dict[int, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
     for image, (image_scores, image_labels) in enumerate(zip(scores, labels)):
         for label in np.unique(image_labels).tolist():
@@ -107,7 +95,7 @@ def ranked(
 
 
 def average_precisions(matches: MatchedDetections, objects: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Compute COCO's AP of bootstrap samples of the images.
+    """Compute COCO's AP of bootstrap samples of the images, NaN without an object.
 
     Detections and objects of an image count as often as the image is drawn. Matching is done per image, so it does not
     depend on the sample.
@@ -116,9 +104,6 @@ def average_precisions(matches: MatchedDetections, objects: np.ndarray, draws: n
         matches: The detections.
         objects: (images, classes): number of objects.
         draws: (draws, images): how often each image is drawn; a row of ones is the original set.
-
-    Returns:
-        (draws,): mean over the thresholds and over the classes with an object in the sample; NaN if there is none.
     """
     drawn_objects = draws @ objects
     total = np.zeros(len(draws))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,10 +23,8 @@ Targets = list[dict[str, Tensor]]
 class Batches(TorchDataset[tuple[Tensor, Targets]]):
     """Batches by their numbers: pixels (B, H, W, 3), uint8, padded with black to the largest image, and targets.
 
-    Args:
-        samples: The samples.
-        indices: Indices of the samples of each batch.
-        seed: Seed of the augmentation, which does not depend on anything else; None: images stay as they are.
+    `indices` are those of the samples of each batch. The augmentation depends on the seed and on the number of the
+    batch only; without a seed, images stay as they are.
     """
 
     def __init__(self, samples: Sequence[Sample], indices: Sequence[Sequence[int]], seed: int | None = None) -> None:
@@ -54,7 +51,6 @@ class Batches(TorchDataset[tuple[Tensor, Targets]]):
             sampler=range(first, len(self)),
             num_workers=LOADERS if on_gpu else 0,
             pin_memory=on_gpu,
-            collate_fn=unchanged,
             generator=torch.Generator(),  # the loader would draw from the generator of the training
         )
         yield from loader
@@ -85,11 +81,6 @@ def same_size_batches(samples: Sequence[Sample]) -> Batches:
         of_shape[first : first + BATCH] for of_shape in by_shape.values() for first in range(0, len(of_shape), BATCH)
     ]
     return Batches(samples, indices)
-
-
-def unchanged(batch: Any) -> Any:
-    """Return a batch as it is."""
-    return batch
 
 
 def padded(images: Sequence[np.ndarray]) -> Tensor:

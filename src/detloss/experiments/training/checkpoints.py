@@ -60,17 +60,10 @@ def save_weights(folder: Path, model: Detector, outcome: Outcome, dataset: Datas
 
 
 class Checkpoint:
-    """State of a training, written to a file every ten minutes.
+    """State of a training, written to a file every ten minutes if there is a folder.
 
-    Args:
-        trial: The trial.
-        folder: Folder of the file; None: nothing is written.
-
-    Attributes:
-        step: Number of steps done before this process continued the training.
-        curve: Rows (step, classification loss, box loss).
-        recent: Losses since the last row.
-        snapshots: Snapshots so far.
+    `step` is the number of steps done before this process continued the training. `curve` has rows (step,
+    classification loss, box loss), and `recent` the losses since the last row.
     """
 
     def __init__(self, trial: Trial, folder: Path | None = None) -> None:
@@ -87,11 +80,7 @@ class Checkpoint:
         return perf_counter() - self.start
 
     def restore(self, model: Detector, optimizer: torch.optim.Optimizer, schedule: Any) -> None:
-        """Continue from the file, if there is one.
-
-        Raises:
-            ValueError: The file is damaged.
-        """
+        """Continue from the file, if there is one; raise a ValueError if it is damaged."""
         if self.file is None or not self.file.exists():
             return
         try:

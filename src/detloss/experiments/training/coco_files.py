@@ -79,14 +79,8 @@ def read_predictions(file: Path, dataset: Dataset) -> list[Prediction]:
     """Read COCO results: a json list of objects with image_id or file_name, category_id, bbox and score.
 
     An image is identified by its id in COCO files or by its file name, with or without folder and suffix; a class by
-    its id or its name.
-
-    Args:
-        file: The file.
-        dataset: Its validation images may occur in the file, in any order; the others have no detection.
-
-    Returns:
-        The detections in each validation image, in pixels of the resized image.
+    its id or its name. Validation images that do not occur have no detection. Boxes are converted to pixels of the
+    resized image.
 
     Raises:
         PredictionsError: The file is missing or is not such a list, or a row has an unknown image or class, or a number

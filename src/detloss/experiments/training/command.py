@@ -20,8 +20,8 @@ from time import perf_counter
 import torch
 
 from detloss.experiments.console import duration
-from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.data.training_folds import search_dataset
+from detloss.experiments.data.dataset import Dataset, search_dataset
+from detloss.experiments.errors import OptionError
 from detloss.experiments.script_trial import VARIABLE, ScriptTrial
 from detloss.experiments.training import process_guard
 from detloss.experiments.training.coco_files import PredictionsError, read_predictions, sizes_in_files, write_images
@@ -45,21 +45,12 @@ LONGEST_LINE = 1 << 16  # bytes; of a longer one the end counts
 TAIL_LINES, TAIL_BYTES = 20, 1 << 14  # of the log, in the error of a failed trial
 
 
-class CommandError(Exception):
-    """The command cannot be used; the message names the option."""
-
-
 @dataclass(frozen=True)
 class Command:
     """A command that trains a detector with the losses of a trial: a `TrialRunner`.
 
-    Attributes:
-        train: The command with placeholders.
-        predictions: The file of its predictions with placeholders; None: the last line of its output has its score.
-        folder: Folder of the comparison.
-        data: Path of the data set, if there is one.
-        time_limit: Seconds after which a trial fails; None: no limit.
-        jobs: Number of trials at the same time, which share the cores of a CPU.
+    The command and the file of its predictions have placeholders; without predictions, the last line of its output has
+    its score. A trial fails after a time limit in seconds. Trials at the same time, `jobs`, share the cores of a CPU.
     """
 
     train: str
@@ -70,26 +61,22 @@ class Command:
     jobs: int = 1
 
     def check(self) -> None:
-        """Check the placeholders and whether the program exists.
-
-        Raises:
-            CommandError: One is unknown, or has no value because there is no data set.
-        """
+        """Raise an OptionError if a placeholder is unknown or has no value, or if the program does not exist."""
         if self.predictions is not None and self.data is None:
-            raise CommandError("predictions: expected DATA to evaluate them, got none")
+            raise OptionError("predictions: expected DATA to evaluate them, got none")
         words = split(self.train)
         for option, texts in (("train", words), ("predictions", [self.predictions or "{out}"])):
             fields = [field for text in texts for field in fields_of(option, text)]
             for field in fields:
                 if field not in PLACEHOLDERS:
                     known = ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
-                    raise CommandError(f"{option}: expected one of the placeholders {known}, got {{{field}}}")
+                    raise OptionError(f"{option}: expected one of the placeholders {known}, got {{{field}}}")
                 if self.data is None and field not in WITHOUT_DATA:
-                    raise CommandError(f"{option}: expected DATA for the placeholder {{{field}}}, got none")
+                    raise OptionError(f"{option}: expected DATA for the placeholder {{{field}}}, got none")
             if option == "predictions" and "out" not in fields:
-                raise CommandError(f"predictions: expected a path with {{out}}, got {self.predictions}")
+                raise OptionError(f"predictions: expected a path with {{out}}, got {self.predictions}")
         if shutil.which(words[0]) is None:
-            raise CommandError(f"train: expected a program as the first word, got {words[0]}, which is not found")
+            raise OptionError(f"train: expected a program as the first word, got {words[0]}, which is not found")
 
     def prepare(self, dataset: Dataset) -> None:
         """Write the training and the validation images for the scripts."""
@@ -132,11 +119,7 @@ class Command:
     def __call__(
         self, trial: Trial, dataset: Dataset, *, device: Device = Device(), on_progress: OnProgress | None = None
     ) -> Outcome:
-        """Run the command and evaluate the result.
-
-        Raises:
-            TrialError: It failed, reached the time limit, or has no valid result.
-        """
+        """Run the command and evaluate the result; raise a TrialError if it fails, is late or has no valid result."""
         folder = self.folder.resolve()
         out = folder / TRIALS / directory_of(trial)
         shutil.rmtree(out, ignore_errors=True)
@@ -208,9 +191,9 @@ def split(command: str) -> list[str]:
     try:
         words = shlex.split(command)
     except ValueError as error:
-        raise CommandError(f"train: expected a command, got {command}: {error}") from error
+        raise OptionError(f"train: expected a command, got {command}: {error}") from error
     if not words:
-        raise CommandError("train: expected a command, got none")
+        raise OptionError("train: expected a command, got none")
     return words
 
 
@@ -219,7 +202,7 @@ def fields_of(option: str, text: str) -> list[str]:
     try:
         return [field for _, field, _, _ in Formatter().parse(text) if field is not None]
     except ValueError as error:
-        raise CommandError(
+        raise OptionError(
             f"{option}: expected placeholders such as {{out}}, and {{{{ for a brace, got {text}"
         ) from error
 

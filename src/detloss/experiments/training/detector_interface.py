@@ -1,50 +1,21 @@
 """Interface between trials and detectors: two loss terms, and predictions."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from detloss.catalog import LOSSES, Kind, Loss
+from detloss.detectors import RotatedUnitBox, UnitBox
 
 LossTerms = Mapping[str, Mapping[str, float]]
-
-
-class Detector(Protocol):
-    """A module that a trial can train."""
-
-    def loss(self, images: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
-        """Compute the weighted terms "classification" and "box"."""
-
-    def predict(self, images: Tensor) -> Sequence[Mapping[str, Tensor]]:
-        """Predict boxes, scores and labels of each image."""
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """Iterate over the trainable parameters."""
-
-    def train(self) -> object:
-        """Switch to training mode."""
-
-    def eval(self) -> object:
-        """Switch to evaluation mode."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the parameters and the buffers."""
-
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> object:
-        """Set the parameters and the buffers."""
-
-    def to(self, device: str) -> object:
-        """Move to a device, in place."""
 
 
 class FrameworkDetector(nn.Module):
     """A network of another framework with the interface of a detector.
 
-    Attributes:
-        network: The network of the framework.
-        terms: What "classification" and "box" consist of: terms of the framework by name, with their factors.
+    "classification" and "box" consist of terms of the framework by name, with their factors.
     """
 
     def __init__(self, network: nn.Module, terms: LossTerms) -> None:
@@ -60,26 +31,21 @@ class FrameworkDetector(nn.Module):
             for name, parts in self.terms.items()
         }
 
-    @torch.no_grad()
-    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
-        """Predict boxes in pixels within the image, scores and labels from 0; highest score first."""
-        return self.detections(images)
-
     def framework_losses(self, images: Tensor, targets: Sequence[Mapping[str, Tensor]]) -> Mapping[str, Tensor]:
         """Compute the loss terms of the framework by name."""
         raise NotImplementedError
 
-    def detections(self, images: Tensor) -> list[dict[str, Tensor]]:
-        """Run the framework's inference, in the format of `predict`."""
+    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
+        """Predict boxes in pixels within the image, scores and labels from 0; highest score first."""
         raise NotImplementedError
 
 
-def loss_modules(box: Loss, cls: Loss, kinds: Sequence[Kind], reason: str) -> tuple[nn.Module, nn.Module]:
-    """Make the box loss and the class loss of a trial.
+Detector = UnitBox | RotatedUnitBox | FrameworkDetector
+"""A module that a trial can train: it computes the weighted terms "classification" and "box", and predicts."""
 
-    Raises:
-        ValueError: The class loss is not of the kinds that the detector can use.
-    """
+
+def loss_modules(box: Loss, cls: Loss, kinds: Sequence[Kind], reason: str) -> tuple[nn.Module, nn.Module]:
+    """Make the box loss and the class loss of a trial, which has to be of a kind that the detector can use."""
     if cls.kind not in kinds or cls.from_counts is not None:
         usable = [loss.name for loss in LOSSES if loss.kind in kinds and loss.from_counts is None]
         raise ValueError(f"cls: expected one of {', '.join(usable)}, because {reason}; got {cls.name!r}")

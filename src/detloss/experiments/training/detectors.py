@@ -23,15 +23,10 @@ CENTER_SAMPLING = 0.7  # of UnitBox: with all cells of a box positive, the same 
 
 
 class Recipe(NamedTuple):
-    """Construction and learning rate of a detector, the same for all losses.
+    """Construction and learning rate of a detector, the same for all losses."""
 
-    Attributes:
-        build: Called with the box loss, the class loss, the weight of the box loss and the data.
-        learning_rate: Maximum of the schedule.
-    """
-
-    build: Callable[[Loss, Loss, float, Dataset], Detector]
-    learning_rate: float
+    build: Callable[[Loss, Loss, float, Dataset], Detector]  # the box loss, the class loss, the weight of the former
+    learning_rate: float  # maximum of the schedule
 
 
 def unitbox(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> UnitBox | RotatedUnitBox:
@@ -50,25 +45,11 @@ def unitbox(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> UnitBox | 
     return model
 
 
-def retinanet(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
-    """Build torchvision's RetinaNet."""
-    with required("torchvision", "retinanet"):
-        from detloss.experiments.training import torchvision_detectors
-    return torchvision_detectors.retinanet(len(dataset.class_names), sized(box, dataset), cls, weight)
-
-
-def fcos(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
-    """Build torchvision's FCOS."""
-    with required("torchvision", "fcos"):
-        from detloss.experiments.training import torchvision_detectors
-    return torchvision_detectors.fcos(len(dataset.class_names), sized(box, dataset), cls, weight)
-
-
-def faster_rcnn(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
-    """Build torchvision's Faster R-CNN, with the losses in its box head."""
-    with required("torchvision", "faster-rcnn"):
-        from detloss.experiments.training import torchvision_detectors
-    return torchvision_detectors.faster_rcnn(len(dataset.class_names), sized(box, dataset), cls, weight)
+def torchvision(name: str, box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
+    """Build a detector of torchvision by its name."""
+    with required("torchvision", name):
+        from detloss.experiments.training.torchvision_detectors import TORCHVISION
+    return TORCHVISION[name](len(dataset.class_names), sized(box, dataset), cls, weight)
 
 
 def yolo(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
@@ -81,9 +62,7 @@ def yolo(box: Loss, cls: Loss, weight: float, dataset: Dataset) -> Detector:
 DETECTORS: Mapping[str, Recipe] = MappingProxyType(
     {
         "unitbox": Recipe(unitbox, learning_rate=2e-2),
-        "retinanet": Recipe(retinanet, learning_rate=6e-3),
-        "fcos": Recipe(fcos, learning_rate=6e-3),
-        "faster-rcnn": Recipe(faster_rcnn, learning_rate=6e-3),
+        **{name: Recipe(partial(torchvision, name), 6e-3) for name in ("retinanet", "fcos", "faster-rcnn")},
         "yolo": Recipe(yolo, learning_rate=6e-3),
     }
 )
@@ -119,12 +98,7 @@ def sizes_of(images: np.ndarray, sides: np.ndarray) -> Sizes:
 
 
 def check_geometry(box: Loss, detector: str, dataset: Dataset) -> None:
-    """Check that the box loss and the detector support the boxes of the data.
-
-    Raises:
-        ValueError: A loss for rotated boxes with axis-aligned data, or a detector without rotated boxes with rotated
-            data.
-    """
+    """Raise ValueError if the box loss or the detector does not support the boxes of the data."""
     rotated = dataset.geometry == detloss.Rotated()
     if box.kind is Kind.ROTATED and not rotated:
         raise ValueError(f"box: expected a loss for axis-aligned boxes for {dataset.name}, got {box.name!r}")

@@ -14,20 +14,16 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from detloss.experiments.errors import OptionError
 from detloss.experiments.training.detector_interface import Detector
 
 Value = TypeVar("Value")
 DeviceGroup = tuple[str, ...]  # devices of one trial, by their names in torch
 
-LOSS_METHOD = "loss"
 COLLECTIVE_TIMEOUT = timedelta(days=365)  # idle processes wait for their next trial without a limit
 
 for component in ("distributed", "rank_zero"):  # each process would log its start
     logging.getLogger(f"lightning_fabric.utilities.{component}").setLevel(logging.WARNING)
-
-
-class DevicesError(Exception):
-    """The requested devices are not available; the message names the option."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +82,8 @@ class DistributedDevice(Device):
 
     def loss_function(self, model: Detector) -> Callable[..., Any]:
         parallel = self.fabric.setup_module(model)
-        parallel.mark_forward_method(LOSS_METHOD)
-        loss: Callable[..., Any] = getattr(parallel, LOSS_METHOD)
+        parallel.mark_forward_method("loss")
+        loss: Callable[..., Any] = parallel.loss
         return loss
 
     def mean(self, value: Tensor) -> Tensor:
@@ -101,42 +97,35 @@ def all_devices() -> list[str]:
 
 
 def device_groups(jobs: int | None = None, size: int = 1, *, fabric: bool = True) -> list[DeviceGroup]:
-    """Assign devices to the trials that run at the same time; GPUs are assigned round-robin.
+    """Assign devices, or processes without a GPU, to each trial that runs at the same time; GPUs round-robin.
 
-    Args:
-        jobs: Number of trials at the same time; None: as many as there are GPUs for, or CPU cores.
-        size: Number of devices per trial; without a GPU, number of processes.
-        fabric: Whether Lightning Fabric connects the devices of a trial.
+    By default as many trials run as there are GPUs for, or CPU cores. `fabric`: Lightning Fabric connects the devices.
 
     Raises:
-        DevicesError: There are too few GPUs, or Lightning Fabric, which connects the devices, is missing.
+        OptionError: There are too few GPUs, or Lightning Fabric, which connects the devices, is missing.
     """
     if size > 1 and fabric:
         try:
             import lightning_fabric  # noqa: F401
         except ModuleNotFoundError as error:
-            raise DevicesError(
+            raise OptionError(
                 f"devices-per-trial: {size} need the package lightning-fabric, got none: pip install 'detloss[fabric]'"
             ) from error
     devices = all_devices()
     if devices == ["cpu"]:
         return [("cpu",) * size] * (jobs or max(cpu_count() // size, 1))
     if size > len(devices):
-        raise DevicesError(f"devices-per-trial: expected at most {len(devices)}, the GPUs of this machine, got {size}")
+        raise OptionError(f"devices-per-trial: expected at most {len(devices)}, the GPUs of this machine, got {size}")
     groups = [tuple(devices[first : first + size]) for first in range(0, len(devices) - size + 1, size)]
     return [groups[job % len(groups)] for job in range(jobs or len(groups))]
 
 
 def command_groups(jobs: int | None, size: int) -> list[DeviceGroup]:
-    """Assign devices to commands, each of which uses all devices of its trial; without a GPU, one runs by default.
-
-    Raises:
-        DevicesError: There are too few GPUs.
-    """
+    """Assign devices to commands, each of which uses all devices of its trial; without a GPU, one runs by default."""
     if all_devices() != ["cpu"]:
         return [(",".join(group),) for group in device_groups(jobs, size, fabric=False)]
     if size > 1:
-        raise DevicesError(f"devices-per-trial: expected 1 without a GPU, got {size}")
+        raise OptionError(f"devices-per-trial: expected 1 without a GPU, got {size}")
     return [("cpu",)] * (jobs or 1)
 
 
@@ -179,12 +168,11 @@ def work_distributed(fabric: Any, work: Callable[..., None], arguments: Sequence
 
 def tie_to_parent() -> None:
     """Exit when the parent process exits for any reason, and leave Ctrl-C to the parent."""
+
+    def exit_with_parent() -> None:
+        if parent := parent_process():
+            parent.join()
+            os._exit(1)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the signal reaches the whole process group; the parent decides
     threading.Thread(target=exit_with_parent, daemon=True).start()
-
-
-def exit_with_parent() -> None:
-    """Exit as soon as the parent process has exited."""
-    if parent := parent_process():
-        parent.join()
-        os._exit(1)

@@ -23,42 +23,25 @@ COCO_PIXELS = 640 * 480
 
 
 class Prediction(NamedTuple):
-    """The detections in one image.
+    """The detections in one image."""
 
-    Attributes:
-        boxes: (n, 4) float32: corners x1, y1, x2, y2 in pixels; or (n, 5): rotated boxes cx, cy, w, h, angle.
-        scores: (n,) float32.
-        labels: (n,) int64: indices into the data set's class names.
-    """
-
-    boxes: np.ndarray
-    scores: np.ndarray
-    labels: np.ndarray
+    boxes: np.ndarray  # (n, 4) float32: corners x1, y1, x2, y2 in pixels; or (n, 5): rotated boxes cx, cy, w, h, angle
+    scores: np.ndarray  # (n,) float32
+    labels: np.ndarray  # (n,) int64: indices into the data set's class names
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Average precisions in [0, 1], NaN where there is no object, and the matching behind them.
+    """Average precisions in [0, 1], NaN where there is no object, and the matching behind them."""
 
-    Attributes:
-        ap: Mean over IoU thresholds .50, .55, ..., .95 and over the classes that occur.
-        ap50: AP at IoU .50.
-        ap75: AP at IoU .75.
-        small: AP of objects below 1/300 of their image: 32 x 32 pixels in 640 x 480.
-        medium: AP of objects in between.
-        large: AP of objects above 3 % of their image: 96 x 96 pixels in 640 x 480.
-        matches: The detections with the thresholds at which each matches an object.
-        found: (objects,) uint16, image by image: bit t is set if the object is detected at IoU .50 + .05 t.
-    """
-
-    ap: float
+    ap: float  # mean over IoU thresholds .50, .55, ..., .95 and over the classes that occur
     ap50: float
     ap75: float
-    small: float
-    medium: float
-    large: float
-    matches: MatchedDetections
-    found: np.ndarray
+    small: float  # AP of objects below 1/300 of their image: 32 x 32 pixels in 640 x 480
+    medium: float  # AP of objects in between
+    large: float  # AP of objects above 3 % of their image: 96 x 96 pixels in 640 x 480
+    matches: MatchedDetections  # the detections with the thresholds at which each matches an object
+    found: np.ndarray  # (objects,) uint16, image by image: bit t is set if the object is detected at IoU .50 + .05 t
 
 
 def evaluate(
@@ -69,21 +52,11 @@ def evaluate(
     """Compare predictions with the ground truth as COCO does, at most 100 per image.
 
     Every image is evaluated as if scaled to the area of 640 x 480 pixels. This does not change the IoU, and COCO's size
-    limits become fractions of the image.
-
-    Args:
-        predictions: One per sample, in the same order.
-        samples: The images with their ground-truth boxes; a sample may occur repeatedly, as in a bootstrap.
-        geometry: Format of the boxes. For rotated boxes, the IoU is that of the rotated rectangles.
-
-    Returns:
-        The evaluation.
+    limits become fractions of the image. Without detections, the precision is 0. A class without ground-truth boxes is
+    excluded from the mean. A sample may occur repeatedly, as in a bootstrap.
 
     Raises:
         ValueError: There are not as many predictions as samples.
-
-    Edge cases:
-        Without detections, the precision is 0. A class without ground-truth boxes is excluded from the mean.
 
     Example:
         >>> boxes, labels = np.array([[0, 0, 8, 8]], np.float32), np.array([0])
@@ -107,11 +80,8 @@ def evaluate(
         for box, label in zip(coco_boxes(sample.boxes, scale, geometry), sample.labels.tolist()):
             annotation = {"id": len(objects) + 1, "image_id": image, "category_id": label, "bbox": box}
             objects.append(annotation | {"area": box[2] * box[3], "iscrowd": 0})
-        detected = zip(
-            coco_boxes(prediction.boxes, scale, geometry),
-            prediction.labels.tolist(),
-            prediction.scores.tolist(),
-        )
+        boxes = coco_boxes(prediction.boxes, scale, geometry)
+        detected = zip(boxes, prediction.labels.tolist(), prediction.scores.tolist())
         detections.extend(
             {"image_id": image, "category_id": label, "bbox": box, "score": score} for box, label, score in detected
         )
@@ -120,8 +90,9 @@ def evaluate(
 
     classes = sorted({row["category_id"] for row in objects + detections})
     categories = [{"id": label, "name": str(label)} for label in classes]
-    truth = COCO({"images": images, "annotations": objects, "categories": categories}, print_function=discard)
-    evaluator = COCOeval_faster(truth, truth.loadRes(detections), "bbox", print_function=discard)
+    content = {"images": images, "annotations": objects, "categories": categories}
+    truth = COCO(content, print_function=lambda *_: None)
+    evaluator = COCOeval_faster(truth, truth.loadRes(detections), "bbox", print_function=lambda *_: None)
     if geometry == detloss.Rotated():
         overlaps_of = rotated_overlaps(predictions, samples)
         # The rest of COCO's evaluation does not depend on the shape of the boxes.
@@ -160,7 +131,3 @@ def rotated_overlaps(predictions: Sequence[Prediction], samples: Sequence[Sample
             detections = order[prediction.labels[order] == label][:MOST_DETECTIONS]
             overlaps_of[image, label] = overlaps[np.ix_(detections, np.flatnonzero(sample.labels == label))]
     return overlaps_of
-
-
-def discard(*_: object) -> None:
-    """Print nothing."""

@@ -27,27 +27,16 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True)
 class Trial:
-    """Settings of one training run.
+    """Settings of one training run."""
 
-    Attributes:
-        box: Name of the box loss, with options as in giou or smooth_l1:beta=0.1.
-        cls: Name of the class loss, likewise.
-        weight: Factor of the box loss.
-        seed: Determines the initial weights and the order of the data, identically for every loss.
-        steps: Number of batches of 16 images.
-        phase: Search or compare.
-        detector: Name of the detector.
-        precision: Dtype of convolutions and matrix products during training; everything else is float32.
-    """
-
-    box: str
-    cls: str
-    weight: float
-    seed: int
-    steps: int
+    box: str  # name of the box loss, with options as in giou or smooth_l1:beta=0.1
+    cls: str  # name of the class loss, likewise
+    weight: float  # factor of the box loss
+    seed: int  # determines the initial weights and the order of the data, identically for every loss
+    steps: int  # number of batches of 16 images
     phase: Phase = Phase.COMPARE
-    detector: str = "unitbox"
-    precision: str = "float32"
+    detector: str = "unitbox"  # name of the detector
+    precision: str = "float32"  # dtype of convolutions and matrix products during training; everything else is float32
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Self:
@@ -56,12 +45,7 @@ class Trial:
 
 
 class TrialError(Exception):
-    """A trial failed for a reason outside of detloss.
-
-    Args:
-        reason: The error in one line.
-        details: More lines, such as the end of a log.
-    """
+    """A trial failed for a reason outside of detloss, with details such as the end of a log."""
 
     def __init__(self, reason: str, details: str = "") -> None:
         super().__init__(reason)
@@ -70,29 +54,21 @@ class TrialError(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """Result of a trial.
-
-    Attributes:
-        trial: The trial.
-        score: COCO's average precision on the validation images, or what the training of the user returned.
-        seconds: Duration, from the first training step to the last validation image.
-        evaluation: Evaluation on the validation images; None if the training of the user returned the score.
-        predictions: By validation image, for some of them: the highest-scoring, as many as the image has objects.
-        curve: Rows (step, classification loss, box loss); each loss is the mean since the previous row.
-        snapshots: State of the detector at several steps; empty in a search.
-        image_scores: The scores of the validation images if the training of the user returned them; `score` is their
-            mean.
-        errors: AP50 that each type of error costs, by the types of TIDE; empty if it is unknown.
-    """
+    """Result of a trial."""
 
     trial: Trial
-    score: float
-    seconds: float
+    score: float  # COCO's average precision on the validation images, or what the training of the user returned
+    seconds: float  # duration, from the first training step to the last validation image
+    # evaluation on the validation images; None if the training of the user returned the score
     evaluation: Evaluation | None = None
+    # by validation image, for some of them: the highest-scoring, as many as the image has objects
     predictions: Mapping[int, Prediction] = field(default_factory=dict)
+    # rows (step, classification loss, box loss); each loss is the mean since the previous row
     curve: Sequence[tuple[int, float, float]] = ()
-    snapshots: Sequence[Snapshot] = ()
+    snapshots: Sequence[Snapshot] = ()  # state of the detector at several steps; empty in a search
+    # the scores of the validation images if the training of the user returned them; `score` is their mean
     image_scores: Sequence[float] = ()
+    # AP50 that each type of error costs, by the types of TIDE; empty if it is unknown
     errors: Mapping[str, float] = field(default_factory=dict)
 
     @property

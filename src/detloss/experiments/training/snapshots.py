@@ -17,12 +17,9 @@ MOST_OBJECTS = 8  # in an image whose predictions are kept, where there are enou
 
 @dataclass(frozen=True)
 class Snapshot:
-    """State of a detector in training.
+    """State of a detector after some steps: its AP on a subset of the validation images.
 
-    Attributes:
-        step: Number of steps done.
-        ap: On a subset of the validation images.
-        predictions: By validation image, for some of them: the highest-scoring, as many as the image has objects.
+    For some of these, it has the highest-scoring predictions, as many as the image has objects.
     """
 
     step: int

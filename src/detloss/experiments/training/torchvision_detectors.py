@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FCOS, FasterRCNN, RetinaNet
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -125,6 +126,9 @@ def faster_rcnn(num_classes: int, box: Loss, cls: Loss, weight: float) -> Framew
     )
 
 
+TORCHVISION = {"retinanet": retinanet, "fcos": fcos, "faster-rcnn": faster_rcnn}
+
+
 class TorchvisionDetector(FrameworkDetector):
     """A detector of torchvision; its classes start at 0, or at 1 where 0 is the background."""
 
@@ -139,7 +143,8 @@ class TorchvisionDetector(FrameworkDetector):
         )
         return found
 
-    def detections(self, images: Tensor) -> list[dict[str, Tensor]]:
+    @torch.no_grad()
+    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
         return [{**found, "labels": found["labels"] - self.first_label} for found in self.network(list(images))]
 
 

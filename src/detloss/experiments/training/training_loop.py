@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from detloss.catalog import Loss
-from detloss.experiments.data.dataset import Dataset, Sample
-from detloss.experiments.data.training_folds import search_dataset
+from detloss.experiments.data.dataset import Dataset, Sample, search_dataset
+from detloss.experiments.errors import OptionError
 from detloss.experiments.training.batches import same_size_batches, to_network, training_batches
 from detloss.experiments.training.checkpoints import Checkpoint, save_weights
 from detloss.experiments.training.detector_interface import Detector
@@ -47,10 +47,6 @@ class OnProgress(Protocol):
     def __call__(self, step: int, snapshot: Snapshot | None = None) -> None: ...
 
 
-class DetectorError(Exception):
-    """The detector cannot be built with these losses, or its package is missing; the message names the option."""
-
-
 def run_trial(
     trial: Trial,
     dataset: Dataset,
@@ -64,17 +60,7 @@ def run_trial(
 
     Trials with the same seed start from the same weights and see the same images in the same order, whatever their
     losses. The same trial on the same processor has the same outcome. The process is left with one torch thread.
-
-    Args:
-        trial: Losses, weight, seed, steps and detector.
-        dataset: Training and validation images.
-        device: Device to train on.
-        on_progress: Called after every step.
-        checkpoints: Folder of checkpoints, from which an interrupted trial continues; None: there are none.
-        weights: Folder in which the weights of the trained detector are saved, except in a search; None: they are not.
-
-    Returns:
-        The outcome.
+    `checkpoints` is a folder from which an interrupted trial continues; weights are not saved in a search.
 
     Raises:
         ValueError: A loss is not in the catalog or of the wrong kind, or there is no such detector.
@@ -177,16 +163,12 @@ def prepare_process() -> None:
 
 
 def check_trials(trials: Iterable[Trial], dataset: Dataset) -> None:
-    """Build the detector of each trial, so that errors appear before any training.
-
-    Raises:
-        DetectorError: A detector cannot be built with the losses of a trial, or its package is missing.
-    """
+    """Build the detector of each trial, so that an OptionError is raised before any training."""
     for trial in trials:
         try:
             build(*losses_of(trial), trial, dataset)
         except (ValueError, ModuleNotFoundError) as error:
-            raise DetectorError(str(error)) from error
+            raise OptionError(str(error)) from error
 
 
 def losses_of(trial: Trial) -> tuple[Loss, Loss]:

@@ -57,7 +57,8 @@ class YoloDetector(FrameworkDetector):
         summed_over_images, _ = self.network.loss(batch)
         return dict(zip(("box", "class", "distribution"), summed_over_images / len(images)))
 
-    def detections(self, images: Tensor) -> list[dict[str, Tensor]]:
+    @torch.no_grad()
+    def predict(self, images: Tensor) -> list[dict[str, Tensor]]:
         height, width = images.shape[-2:]
         limits = images.new_tensor([width, height, width, height])
         rows = non_max_suppression(

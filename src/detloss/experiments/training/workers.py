@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 import torch
 
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.errors import UserError
 from detloss.experiments.training.devices import Device, DeviceGroup, on_each, tie_to_parent
 from detloss.experiments.training.outcome import Outcome, Trial, TrialError
 from detloss.experiments.training.snapshots import Snapshot
@@ -29,7 +30,7 @@ SIGNAL_DELAY = 0.2  # seconds between the death of a worker and the arrival of t
 MAIN_GUARD = "its messages are above; a script that starts workers needs `if __name__ == '__main__':`"
 
 
-class WorkersError(Exception):
+class WorkersError(UserError):
     """No worker process can start."""
 
 
@@ -80,11 +81,8 @@ class Finished:
 class Failed:
     """A trial raised, or its worker died.
 
-    Attributes:
-        trial: The trial.
-        reason: The error in one line.
-        details: The traceback, where there is one.
-        died: Whether the process of the trial died or was interrupted, so that the trial is restarted.
+    `reason` is the error in one line, `details` the traceback, where there is one. A trial that `died` was not at
+    fault: its process died or was interrupted, and it is restarted.
     """
 
     trial: Trial

@@ -12,18 +12,18 @@ import detloss
 from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import Folder, FolderError, write_atomic
 from detloss.experiments.comparison.weight_search import starting_weight
-from detloss.experiments.data.dataset import Dataset, SharedDataset
-from detloss.experiments.data.training_folds import assign_folds
+from detloss.experiments.data.dataset import Dataset, SharedDataset, assign_folds
+from detloss.experiments.errors import OptionError
 from detloss.experiments.training.detectors import cells_per_class, unitbox_of
 from detloss.experiments.training.devices import device_groups
 from detloss.experiments.training.outcome import Outcome
-from detloss.experiments.training.training_loop import DetectorError, check_trials
+from detloss.experiments.training.training_loop import check_trials
 from detloss.experiments.training.workers import TrialRunner, Workers
 from detloss.experiments.tuning import tuning_report
 from detloss.experiments.tuning.candidates import Candidates
 from detloss.experiments.tuning.folds import check_folds, run_tuning_trial
 from detloss.experiments.tuning.search import Design, Opened, Search, TrainingError, TuningEvent, loss_argument
-from detloss.experiments.tuning.search_space import WEIGHT, TuningError, parameters_over, start_settings
+from detloss.experiments.tuning.search_space import WEIGHT, parameters_over, start_settings
 from detloss.experiments.tuning.tuning_result import Tuned, best_of, difference_over_folds
 from detloss.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
 from detloss.types import DetectorName, Precision
@@ -86,10 +86,9 @@ def tune(
         The candidates, the start, the best, their difference with its interval, and the line of code.
 
     Raises:
-        ValueError: There is no such loss, parameter or detector, or they do not fit together; a number is too small; or
-            a fold has no boxes.
+        OptionError: There is no such loss, parameter or detector, or they do not fit together; a number is too small; a
+            fold has no boxes; or a training cannot have that many devices. It is a ValueError.
         FolderError: The folder has other results, or is in use.
-        DevicesError: A training cannot have that many devices.
         TrainingError: No start could be trained, or one of the final trainings failed.
         DatasetError: The data cannot be read.
 
@@ -120,15 +119,12 @@ def tune(
     design = Design(*losses, parameters, folds, trials, steps, seed, detector, precision, jobs, devices_per_trial)
     dataset = load()
     check_folds(dataset, folds)
-    try:
-        check_trials([design.untuned_trial()], dataset)
-    except DetectorError as error:
-        raise TuningError(str(error)) from error
+    check_trials([design.untuned_trial()], dataset)
     is_weighted = WEIGHT in {parameter.name for parameter in parameters}
     weight = starting_weight(design.untuned_trial(), dataset) if is_weighted else None
     starts = start_settings(parameters, cells_per_class(unitbox_of(dataset)(), dataset.train), weight)
     if trials <= len(starts):
-        raise TuningError(f"trials: expected more than the {len(starts)} start settings, got {trials}")
+        raise OptionError(f"trials: expected more than the {len(starts)} start settings, got {trials}")
     with ExitStack() as stack:
         url = None if out is None else stack.enter_context(study_in(out, design, dataset, overwrite=overwrite))
         candidates = Candidates(url, design.parameters, starts, folds=folds, seed=seed)

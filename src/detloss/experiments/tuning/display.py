@@ -13,7 +13,7 @@ from detloss.experiments.training.devices import Device, DeviceGroup
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.training_loop import measure_speed
 from detloss.experiments.training.workers import Advanced, Failed, Finished, Started
-from detloss.experiments.tuning.candidates import Candidate, State
+from detloss.experiments.tuning.candidates import State
 from detloss.experiments.tuning.search import Ended, Opened, TuningEvent
 from detloss.experiments.tuning.tuning_result import Tuned
 
@@ -52,7 +52,10 @@ class TuningDisplay(AbstractContextManager["TuningDisplay"]):
             case Ended(candidate):
                 self.ended += 1
                 self.trainings -= self.folds - len(candidate.outcomes)
-                print_line(self.console, f"[{self.ended}/{self.candidates}] {candidate}: {result_of(candidate)}")
+                result = f"AP {candidate.score:.3f}"
+                if candidate.state is State.DROPPED:
+                    result = f"dropped at {result} after {counted(len(candidate.outcomes), 'fold')}"
+                print_line(self.console, f"[{self.ended}/{self.candidates}] {candidate}: {result}")
         self.bars.update(self.overall, total=self.trainings, completed=self.finished + sum(self.fractions.values()))
 
     def open(self, opened: Opened) -> None:
@@ -92,13 +95,6 @@ def plan_of(opened: Opened, ended: int, trainings: int, groups: Sequence[DeviceG
         seconds = trainings * (design.steps * step / len(groups[0]) + evaluation) / min(len(groups), trainings)
         lines.append(f"estimate: at most about {duration(seconds)}, with {len(groups)} at a time")
     return lines
-
-
-def result_of(candidate: Candidate) -> str:
-    """Describe the score of a candidate."""
-    if candidate.state is State.DROPPED:
-        return f"dropped at AP {candidate.score:.3f} after {counted(len(candidate.outcomes), 'fold')}"
-    return f"AP {candidate.score:.3f}"
 
 
 def print_tuned(console: Console, tuned: Tuned, files: Sequence[str]) -> None:

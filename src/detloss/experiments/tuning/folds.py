@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.data.training_folds import fold_dataset
+from detloss.experiments.data.dataset import Dataset, fold_dataset
+from detloss.experiments.errors import OptionError
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import OnProgress, train_and_evaluate
-from detloss.experiments.tuning.search_space import Settings, TuningError, described, with_settings
+from detloss.experiments.tuning.search_space import Settings, described, with_settings
 from detloss.loss_names import loss_named
 
 
@@ -30,16 +30,12 @@ class TuningTrial(Trial):
 
 
 def check_folds(dataset: Dataset, folds: int) -> None:
-    """Reject folds without boxes.
-
-    Raises:
-        TuningError: A fold has no box, or is the only one that has.
-    """
+    """Raise an OptionError if a fold has no box, or is the only one that has."""
     for fold in range(folds):
         part = fold_dataset(dataset, fold, folds)
         for purpose, samples in (("training", part.train), ("evaluation", part.validation)):
             if not any(len(sample.boxes) for sample in samples):
-                raise TuningError(
+                raise OptionError(
                     f"folds: expected boxes for {purpose} in fold {fold + 1} of {folds}, got none in "
                     f"{len(samples)} of {len(dataset.train)} training images: use fewer folds"
                 )

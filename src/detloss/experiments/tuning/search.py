@@ -6,13 +6,14 @@ from typing import Any
 
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.errors import OptionError, UserError
 from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import PRECISIONS
 from detloss.experiments.training.workers import Event, Failed, Finished, Started, Workers
 from detloss.experiments.tuning.candidates import Candidate, Candidates, State
 from detloss.experiments.tuning.folds import TuningTrial
-from detloss.experiments.tuning.search_space import WEIGHT, Parameter, TuningError
+from detloss.experiments.tuning.search_space import WEIGHT, Parameter
 from detloss.loss_names import LossNameError, loss_named
 
 POLL_SECONDS = 1.0
@@ -20,11 +21,7 @@ POLL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Design:
-    """The arguments of `tune`, with losses and parameters in place of their names.
-
-    Raises:
-        TuningError: There is no such detector or precision, or a number is too small.
-    """
+    """The arguments of `tune`, with losses and parameters in place of their names, and checked."""
 
     box: Loss
     cls: Loss
@@ -41,10 +38,10 @@ class Design:
     def __post_init__(self) -> None:
         for name, choices in (("detector", DETECTORS), ("precision", PRECISIONS)):
             if (value := getattr(self, name)) not in choices:
-                raise TuningError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
+                raise OptionError(f"{name}: expected one of {', '.join(choices)}, got {value!r}")
         for name, least in {"folds": 2, "trials": 2, "steps": 1, "seed": 0, "jobs": 1, "devices_per_trial": 1}.items():
             if (number := getattr(self, name)) < least:
-                raise TuningError(f"{name}: expected at least {least}, got {number}")
+                raise OptionError(f"{name}: expected at least {least}, got {number}")
 
     def untuned_trial(self) -> Trial:
         """A trial with the losses without tuning."""
@@ -65,28 +62,17 @@ class Design:
 
     def settings(self) -> dict[str, Any]:
         """Return what determines the outcome of a candidate, as JSON."""
-        return {
-            "detector": self.detector,
-            "precision": self.precision,
-            "box": self.box.name,
-            "cls": self.cls.name,
-            "over": [parameter.name for parameter in self.parameters],
-            "folds": self.folds,
-            "seed": self.seed,
-            "steps": self.steps,
-        }
+        losses = {"box": self.box.name, "cls": self.cls.name, "over": [one.name for one in self.parameters]}
+        numbers = {name: getattr(self, name) for name in ("folds", "seed", "steps")}
+        return {"detector": self.detector, "precision": self.precision} | losses | numbers
 
 
 def loss_argument(argument: str, text: str, losses: Mapping[str, Loss]) -> Loss:
-    """Find the loss of an argument.
-
-    Raises:
-        TuningError: There is no such loss or option.
-    """
+    """Find the loss of an argument, or raise an OptionError that names the argument."""
     try:
         return loss_named(text, losses)
     except LossNameError as error:
-        raise TuningError(f"{argument}: {error}") from error
+        raise OptionError(f"{argument}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -113,7 +99,7 @@ class Validated:
     outcome: Outcome
 
 
-class TrainingError(Exception):
+class TrainingError(UserError):
     """A required training that failed."""
 
 
@@ -136,14 +122,7 @@ class Search:
         self.train(self.next_fold)
 
     def validate(self, chosen: Mapping[int, Candidate]) -> dict[int, Validated]:
-        """Train candidates on all training images and evaluate them on the validation images, unless that is done.
-
-        Args:
-            chosen: Complete candidates, by their numbers.
-
-        Raises:
-            TrainingError: A training failed.
-        """
+        """Train complete candidates on all training images and evaluate them on the validation images, if not done."""
         validated = self.candidates.validated
         trials = [self.design.trial(one, None) for number, one in chosen.items() if validated(number) is None]
         self.train(lambda: trials.pop(0) if trials else None)

@@ -9,6 +9,7 @@ from scipy.special import expit, logit  # type: ignore[import-untyped]
 
 import detloss
 from detloss.catalog import Loss
+from detloss.experiments.errors import OptionError
 from detloss.loss_names import python_code
 
 WEIGHT = "weight"
@@ -17,21 +18,12 @@ WEIGHT_FACTOR = 8.0  # the weight is searched from 1/8 of the listed one to 8 ti
 Settings = Mapping[str, float]  # values of the tuned parameters by name
 
 
-class TuningError(ValueError):
-    """Arguments that cannot be tuned."""
-
-
 @dataclass(frozen=True)
 class Scale:
-    """A scale on which a parameter is searched and plotted.
+    """A scale, by its name in matplotlib, on which a parameter is searched and plotted.
 
-    Attributes:
-        name: Name of the scale in matplotlib.
-        position: Maps a value to its position on the scale.
-        value: The inverse of ``position``.
-        low: Values are above this.
-        high: Values are below this.
-        magnitude: The distance from the nearest end of the scale, which determines the digits of a value.
+    `position` maps a value between `low` and `high`, exclusive, to its position; `value` is the inverse. `magnitude` is
+    the distance from the nearest end of the scale, which determines the digits of a value.
     """
 
     name: str
@@ -102,25 +94,16 @@ def tunable_parameters(box: Loss, cls: Loss) -> dict[str, Parameter]:
 
 
 def parameters_over(box: Loss, cls: Loss, over: Sequence[str] | None) -> list[Parameter]:
-    """Select the parameters to tune.
-
-    Args:
-        box: The box loss.
-        cls: The class loss.
-        over: Names of parameters; None: all options of the class loss that its name does not set.
-
-    Raises:
-        TuningError: The losses have no such parameter, or it is given twice, or there is none.
-    """
+    """Select the parameters to tune by name; by default, all options of the class loss that its name does not set."""
     found = tunable_parameters(box, cls)
     if over is None:
         over = [option.name for option in tunable_options(cls) if option.name not in cls.options]
     unknown = [name for name in over if name not in found]
     if unknown or not over:
         expected = f"expected some of {', '.join(found)}, the parameters of {box.name} and {cls.name}"
-        raise TuningError(f"over: {expected}, got {repr(unknown[0]) if unknown else 'none'}")
+        raise OptionError(f"over: {expected}, got {repr(unknown[0]) if unknown else 'none'}")
     if len(set(over)) < len(over):
-        raise TuningError(f"over: expected every parameter once, got {', '.join(over)}")
+        raise OptionError(f"over: expected every parameter once, got {', '.join(over)}")
     return [found[name] for name in over]
 
 
@@ -129,13 +112,7 @@ def start_settings(
 ) -> list[Settings]:
     """Compute the settings without tuning: if alpha is tuned, that of the class counts; the defaults; and the weight.
 
-    Args:
-        parameters: The parameters to tune.
-        counts: Number of cells of each class, the background last.
-        weight: Another start of the weight.
-
-    Raises:
-        TuningError: The counts give no alpha between 0 and 1.
+    `counts` are the numbers of cells of the classes, the background last; they have to give an alpha between 0 and 1.
     """
     defaults = {parameter.name: parameter.default for parameter in parameters}
     starts: list[Settings] = [defaults]
@@ -144,7 +121,7 @@ def start_settings(
             positives, cells = sum(counts[:-1]), sum(counts)
             negatives = cells * (len(counts) - 1) - positives  # a cell has one element per class
             if not (positives and negatives):
-                raise TuningError(
+                raise OptionError(
                     f"over: expected cells with and without objects to tune alpha, got {positives:g} positive and "
                     f"{negatives:g} negative elements"
                 )

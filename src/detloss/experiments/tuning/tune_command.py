@@ -1,6 +1,5 @@
 """Command `detloss tune`."""
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from detloss.catalog import Loss
 from detloss.experiments import cli_options
 from detloss.experiments.data.dataset import load
 from detloss.loss_names import CLASS_LOSSES
-from detloss.types import DetectorName, Precision
+from detloss.types import DetectorName
 
 
 @click.command(short_help="Tune the options of a loss on your data.", context_settings={"show_default": True})
@@ -59,18 +58,12 @@ def tune(
     data: Path | None,
     box: Loss,
     cls: Loss,
-    over: Sequence[str] | None,
-    folds: int,
     trials: int,
-    steps: int,
-    seed: int,
     detector: DetectorName,
-    precision: Precision,
     jobs: int | None,
     devices_per_trial: int,
     out: Path,
-    overwrite: bool,
-    **reading: Any,
+    **options: Any,
 ) -> None:
     """Find the options of a loss that perform best on DATA by cross-validation, and print the line of code to use.
 
@@ -86,6 +79,7 @@ def tune(
     from detloss.experiments.tuning.display import TuningDisplay, print_tuned
 
     console = Console()
+    reading = {name: options.pop(name) for name in ("size", "scenes", "group", "augment", "cache")}
     try:
         with cli_options.reported_errors():
             cli_options.check_losses([box], [cls], detector, data, reading["scenes"])
@@ -95,17 +89,12 @@ def tune(
                 partial(load, data, announce=partial(print_line, console), **reading),
                 box=box.name,
                 cls=cls.name,
-                over=over,
-                folds=folds,
                 trials=trials,
-                steps=steps,
-                seed=seed,
                 detector=detector,
-                precision=precision,
                 jobs=len(groups),
                 devices_per_trial=devices_per_trial,
                 out=out,
-                overwrite=overwrite,
+                **options,
                 on_event=display.show,
             )
     except KeyboardInterrupt as interruption:

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from detloss.experiments.comparison.statistics import Difference, Estimate, Verdict, draws_of_images, finite
-from detloss.experiments.data.dataset import Dataset
+from detloss.experiments.data.dataset import Dataset, assign_folds
 from detloss.experiments.data.samples import group_numbers
-from detloss.experiments.data.training_folds import assign_folds
 from detloss.experiments.training.average_precision import average_precisions
 from detloss.experiments.training.workers import Failed
 from detloss.experiments.tuning.candidates import Candidate, State
@@ -19,27 +18,17 @@ from detloss.experiments.tuning.search_space import code_line
 
 @dataclass(frozen=True)
 class Tuned:
-    """The result of a tuning.
-
-    Attributes:
-        design: The arguments.
-        fold_sizes: Number of training images of each fold.
-        candidates: All candidates in the order of their start.
-        start: The best of the settings without tuning.
-        best: The candidate with the highest mean AP of the folds; it may be the start.
-        difference: Difference of the best to the start, paired by fold, with its interval.
-        importances: Fraction of the explained variance of AP that is due to each parameter (fANOVA); empty if unknown.
-        failures: Trainings that failed.
-    """
+    """The result of a tuning."""
 
     design: Design
-    fold_sizes: Sequence[int]
-    candidates: Sequence[Candidate]
-    start: Validated
-    best: Validated
-    difference: Difference
+    fold_sizes: Sequence[int]  # number of training images of each fold
+    candidates: Sequence[Candidate]  # all candidates in the order of their start
+    start: Validated  # the best of the settings without tuning
+    best: Validated  # the candidate with the highest mean AP of the folds; it may be the start
+    difference: Difference  # difference of the best to the start, paired by fold, with its interval
+    # fraction of the explained variance of AP that is due to each parameter (fANOVA); empty if unknown
     importances: Mapping[str, float]
-    failures: Sequence[Failed]
+    failures: Sequence[Failed]  # trainings that failed
 
     @property
     def verdict(self) -> Verdict:

@@ -190,8 +190,8 @@ INLINE L log1p(L x) {
     const L total = 1.0 + x, part = total - 1.0;
     const L lost = (1.0 - (total - part)) + (x - part);
     const auto k = nearest_power_of_two(total);
-    const L shrink = power_of_two<L>(L::Bits::all(0) - k);
-    const L f = (L::from_bits(total.as_bits() - (k << F::mantissa)) - 1.0) + lost * shrink;
+    const L shrink = power_of_two<L>(L::Bits::all(1) - k);  // twice 2^-k, so that it is 0 at the largest k
+    const L f = (L::from_bits(total.as_bits() - (k << F::mantissa)) - 1.0) + 0.5 * (lost * shrink);
     return where(x < infinity, log_of_parts(f, k), x);
 }
 

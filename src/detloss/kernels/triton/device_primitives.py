@@ -315,7 +315,8 @@ def log1p(x):
     lost = (1.0 - (total - part)) + (x - part)
     k = nearest_power_of_two(total)
     f = (bits_of(total) - (k << kind.mantissa)).to(x.dtype, bitcast=True) - 1.0
-    return tl.where(x < INFINITY, log_of_parts(f + lost * power_of_two(-k, x.dtype), k), x)
+    shrink = power_of_two(1 - k, x.dtype)  # twice 2^-k, so that it is 0 at the largest k
+    return tl.where(x < INFINITY, log_of_parts(f + 0.5 * (lost * shrink), k), x)
 
 
 @triton.jit

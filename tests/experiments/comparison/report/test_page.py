@@ -8,11 +8,13 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from detloss.experiments.comparison.report.charts import COLORS
 from detloss.experiments.comparison.report.example_images import BoxStatus, drawn_boxes, embedded_image
 from detloss.experiments.comparison.runner import Comparison, Results
+from detloss.experiments.training import snapshots
 from detloss.experiments.training.evaluation import Prediction
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.snapshots import Snapshot
@@ -236,6 +238,12 @@ def comparison_with_snapshots(folder: Path) -> Comparison:
         snapshots = [Snapshot(step, step / 10, outcome.predictions) for step in (2, 4)]
         comparison.outcomes[index] = replace(outcome, snapshots=snapshots)
     return comparison
+
+
+def test_a_page_names_the_number_of_images_of_the_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshots, "MOST_IMAGES", 1)
+    page = page_of(tmp_path, comparison_with_snapshots(tmp_path))
+    assert "AP on 1 of the 2 validation images; the AP in the table is on all of them." in page.text
 
 
 def test_a_page_shows_the_snapshots_of_each_pair(tmp_path: Path) -> None:

@@ -31,14 +31,10 @@ Measure = Callable[[Outcome], np.ndarray]
 
 @dataclass(frozen=True)
 class Grouping:
-    """Groups of objects by a property.
+    """Groups of objects by a property, which `measure` computes for each object of a sample.
 
-    Attributes:
-        title: The property.
-        phrase: The recall of one group, as part of a sentence.
-        measure: Computes the property of each object of a sample.
-        limits: Upper limits of all groups but the last, inclusive.
-        names: Names of the groups, one more than limits.
+    `limits` are the upper limits of all groups but the last, inclusive. `phrase` is the recall of one group, as part of
+    a sentence.
     """
 
     title: str
@@ -68,14 +64,10 @@ GROUPINGS = (
 
 @dataclass(frozen=True)
 class Group:
-    """A quantity of all pairs in one group of objects, or of one class or type of error.
+    """A quantity of all pairs in one group of objects, or of one class or type of error, by the names of the pairs.
 
-    Attributes:
-        name: Name of the group.
-        objects: Number of objects in the validation images; None: of all.
-        values: The quantity of every pair by name.
-        differences: Differences from the baseline, of pairs that can be compared with it; empty if too few images have
-            such an object.
+    Differences from the baseline are those of pairs that can be compared with it; there are none if too few images have
+    such an object.
     """
 
     name: str
@@ -95,13 +87,9 @@ class Group:
 
 @dataclass(frozen=True)
 class Breakdown:
-    """The groups of a property that have objects.
+    """The groups of a property that have objects, in the order of the report.
 
-    Attributes:
-        title: Quantity and property.
-        phrase: The quantity in one group, as part of a sentence.
-        groups: In the order of the report.
-        lost: Whether the quantity is a loss of AP50, so that less is better.
+    `phrase` is the quantity in one group as part of a sentence. Less is better if AP50 is `lost`.
     """
 
     title: str
@@ -204,11 +192,8 @@ def by_group(grouping: Grouping, ranking: Ranking, dataset: Dataset, draws: np.n
 def recall(members: np.ndarray, images: np.ndarray, objects: np.ndarray, draws: np.ndarray) -> Measure:
     """The recall of the objects of a group.
 
-    Args:
-        members: (objects,) bool: whether each object of the validation images belongs to it.
-        images: (objects,): image of each object.
-        objects: (images,): number of its objects in each image.
-        draws: (draws, images): how often each image is drawn.
+    Of each object of the validation images, `members` states whether it belongs to the group, and `images` its image;
+    `objects` counts those of the group by image.
     """
     drawn_objects = draws @ objects
 
@@ -224,14 +209,7 @@ def recall(members: np.ndarray, images: np.ndarray, objects: np.ndarray, draws: 
 
 
 def compare_group(name: str, objects: np.ndarray | None, ranking: Ranking, measure: Measure) -> Group:
-    """Compare the pairs in one group.
-
-    Args:
-        name: Name of the group.
-        objects: (images,): number of its objects in each image; None: all.
-        ranking: The pairs.
-        measure: Computes the quantity.
-    """
+    """Compare the pairs in one group; `objects` counts its objects by image, if they are not all."""
     measured = {
         standing.pair: {outcome.trial.seed: measure(outcome) for outcome in standing.outcomes}
         for standing in ranking.standings

@@ -40,10 +40,8 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 class SeriesStyle:
     """Style of a pair in all charts, distinct also for readers with a color vision deficiency.
 
-    Attributes:
-        index: Index of the color, which the page defines as the variable ``--pair-INDEX``.
-        dash: Lengths of strokes and gaps in line widths; empty for a solid line.
-        marker: Marker of points.
+    The page defines the color with this index as the variable ``--pair-INDEX``. A dash consists of the lengths of
+    strokes and gaps in line widths; it is empty for a solid line.
     """
 
     index: int
@@ -127,14 +125,9 @@ def ap_over_weight(fits: Mapping[Pair, WeightFit], styles: Mapping[str, SeriesSt
 
 
 def precision_at_recalls(matches: MatchedDetections, objects: np.ndarray) -> np.ndarray:
-    """Compute COCO's interpolated precision at IoU .50, averaged over the classes.
+    """Compute COCO's interpolated precision at IoU .50 and each of `RECALLS`, averaged over classes with objects.
 
-    Args:
-        matches: The detections.
-        objects: Number of objects of each class; at least one is above 0.
-
-    Returns:
-        The precision at each of `RECALLS`; its mean is AP50.
+    Its mean is AP50; `objects` is counted by class.
     """
     curves = []
     for label in np.flatnonzero(objects):
@@ -214,12 +207,7 @@ def line_chart(title: str, quantity: str, curves: Sequence[Curve]) -> str:
 
 
 def svg(figure: Figure, description: str | None) -> str:
-    """Render a figure as inline SVG in the text color and the color variables of the page.
-
-    Args:
-        figure: The figure.
-        description: Text for screen readers; None if it is decorative.
-    """
+    """Render a figure as inline SVG in the colors of the page; one without a description is decorative."""
     buffer = StringIO()
     metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)

@@ -61,15 +61,10 @@ class DrawnBox:
 
 @dataclass(frozen=True)
 class EmbeddedImage:
-    """A validation image, encoded for the page.
+    """A validation image, encoded for the page, at a higher resolution than the evaluated one if its file has it.
 
-    Attributes:
-        id: Its id in the page.
-        name: Its file name.
-        width: Width in pixels of the evaluated image, which are the coordinates of the boxes.
-        height: Height in the same pixels.
-        url: The encoded image, at a higher resolution than the evaluated one if its file has it.
-        crowded: Whether it has too many objects for labels.
+    Width and height are in pixels of the evaluated image, which are the coordinates of the boxes; a crowded image has
+    too many objects for labels.
     """
 
     id: str
@@ -104,10 +99,7 @@ def drawn_boxes(
 
     Scores of different losses are not comparable, so there is no threshold: as many predictions are drawn as there are
     ground-truth boxes, by descending score. A prediction is correct if its class is right and its IoU with an unmatched
-    ground-truth box is at least .5.
-
-    Returns:
-        The ground-truth boxes, then the predictions; without a prediction, the ground truth alone.
+    ground-truth box is at least .5. Ground-truth boxes come first; without a prediction, they are alone.
     """
     if prediction is None:
         objects = zip(sample.boxes, sample.labels)

@@ -18,13 +18,10 @@ NOT_REPEATED = ("--seeds", "--quick", "--overwrite")
 
 @dataclass(frozen=True)
 class NextSteps:
-    """What to do after a comparison.
+    """The pair to use, at least until more is known, and what would decide between the best pairs.
 
-    Attributes:
-        best: The pair to use, at least until more is known.
-        code: Python code that uses it in a detector; empty if its losses are not those of detloss.
-        advice: What would decide between the best pairs; empty if nothing is left to decide.
-        command: The command that trains more seeds; empty if they would not decide.
+    `code` uses the pair in a detector; it is empty if the losses are not those of detloss. `advice` is empty if nothing
+    is left to decide, and `command`, which trains more seeds, if they would not decide.
     """
 
     best: Standing
@@ -39,7 +36,7 @@ def next_steps(ranking: Ranking, results: Results, dataset: Dataset, settings: C
         return None
     best, *others = ranking.best
     code, trained = code_of(best, dataset), len(results.plan.seeds)
-    if max(one.regret for one in ranking.best) <= ranking.matters or not others or not ranking.estimate:
+    if ranking.equal or not others or not ranking.estimate:
         return NextSteps(best, code)
     if not ranking.estimate.known:
         seeds = default_seeds(len(results.plan.weights))

@@ -6,9 +6,8 @@ from contextlib import AbstractContextManager, suppress
 from importlib.metadata import version
 from math import inf, isnan
 from pathlib import Path
-from threading import Condition, Thread
+from threading import Event, Thread
 from time import perf_counter
-from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
@@ -28,7 +27,7 @@ from detloss.experiments.comparison.report.positives import positives
 from detloss.experiments.comparison.runner import Results
 from detloss.experiments.console import printable
 from detloss.experiments.data.dataset import LISTED_PROBLEMS, Dataset
-from detloss.experiments.training.snapshots import Snapshot, evenly_spaced
+from detloss.experiments.training.snapshots import Snapshot, SnapshotSchedule, evenly_spaced
 from detloss.loss_names import loss_named
 
 PACKAGES = ("torch", "numpy", "faster-coco-eval")
@@ -74,12 +73,6 @@ def snapshots_by_pair(results: Results) -> dict[str, Sequence[Snapshot]]:
     return of_pairs
 
 
-def data_images(dataset: Dataset) -> list[int]:
-    """Select a few validation images with objects."""
-    with_objects = [image for image, sample in enumerate(dataset.validation) if len(sample.boxes)]
-    return evenly_spaced(with_objects, DATA_IMAGES)
-
-
 def title_of(plan: Plan, dataset: Dataset, settings: ComparisonSettings) -> str:
     """State what is compared: the detector, its initial weights and the images; of a user's trainer, what is known."""
     on_data = f" on {dataset.name}" if dataset.validation else ""
@@ -98,16 +91,7 @@ def write_page(
     *,
     running: bool = False,
 ) -> None:
-    """Write the page, completely or not at all.
-
-    Args:
-        path: The file.
-        results: The plan and its results.
-        ranking: Ranking of the pairs; empty before the first trial of the comparison has finished.
-        dataset: Training and validation images.
-        settings: Settings of the comparison.
-        running: Whether trials are running, so that the page reloads itself.
-    """
+    """Write the page, completely or not at all; while trials are running, it reloads itself."""
     standings = ranking.standings
     styles = charts.series_styles([str(pair) for pair in results.plan.weights])
     evaluated = bool(standings) and all(standing.evaluations for standing in standings)
@@ -119,6 +103,7 @@ def write_page(
     order = list(dict.fromkeys([*[standing.name for standing in standings], *styles]))
     strips = images.strips({name: snapshots[name] for name in order if name in snapshots})
     galleries = images.galleries(standings)
+    shown = evenly_spaced([image for image, one in enumerate(dataset.validation) if len(one.boxes)], DATA_IMAGES)
     page = render(
         "comparison/report/page.html.j2",
         title=title_of(results.plan, dataset, settings),
@@ -151,10 +136,11 @@ def write_page(
         infinity=inf,
         positives=positives([outcome.trial for standing in standings for outcome in standing.outcomes], dataset),
         ap_over_steps=charts.ap_over_steps(standings, styles),
+        snapshot_images=len(SnapshotSchedule(dataset, results.plan.steps).images),
         strips=strips,
         galleries=galleries,
         sizes=[one for one in SIZES if evaluated and not all(isnan(each.summary(one).mean) for each in standings)],
-        data_views=[] if strips or galleries else [images.view(image, None) for image in data_images(dataset)],
+        data_views=[] if strips or galleries else [images.view(image, None) for image in shown],
         embedded_images=list(images.embedded.values()),
         settings=settings,
         versions=versions(),
@@ -163,48 +149,32 @@ def write_page(
 
 
 class LivePage(AbstractContextManager["LivePage[State]"], Generic[State]):
-    """Writes the latest state in a thread of its own; leaving the context ends the thread.
-
-    Args:
-        write: Writes a state. Its errors are ignored, because writing the final page raises them again.
-    """
+    """Writes the latest state in a thread; errors are ignored, because writing the final page raises them again."""
 
     def __init__(self, write: Callable[[State], None]) -> None:
         self.write = write
-        self.changed = Condition()
-        self.latest: State | None = None
-        self.ended = False
+        self.changed, self.ended = Event(), Event()
         self.thread = Thread(target=self.work)
 
     def __enter__(self) -> Self:
         self.thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self.changed:
-            self.ended = True
-            self.changed.notify()
+    def __exit__(self, *error: object) -> None:
+        self.ended.set()
+        self.changed.set()
         self.thread.join()
 
     def show(self, state: State) -> None:
         """Write this state as soon as possible, unless a later one replaces it."""
-        with self.changed:
-            self.latest = state
-            self.changed.notify()
+        self.latest = state
+        self.changed.set()
 
     def work(self) -> None:
         """Write states until the end; one that is still waiting then is left to the final page."""
-        while True:
-            with self.changed:
-                self.changed.wait_for(lambda: self.ended or self.latest is not None)
-                state, self.latest = self.latest, None
-            if state is None or self.ended:
-                return
+        while self.changed.wait() and not self.ended.is_set():
+            self.changed.clear()
             start = perf_counter()
             with suppress(Exception):
-                self.write(state)
-            pause = (perf_counter() - start) * (1 / WRITING_TIME - 1)
-            with self.changed:
-                self.changed.wait_for(lambda: self.ended, timeout=pause)
+                self.write(self.latest)
+            self.ended.wait((perf_counter() - start) * (1 / WRITING_TIME - 1))

@@ -17,14 +17,9 @@ from detloss.experiments.training.outcome import Trial
 
 @dataclass(frozen=True)
 class Positives:
-    """Cells of the training batches of all seeds.
+    """Positive fraction of the cells, their mean number per batch, and the mean and range of the normalizer.
 
-    Attributes:
-        fraction: Fraction of the cells that are positive.
-        cells: Mean number of cells per batch; images may differ in size.
-        normalizer: Mean over the steps of the divisor of the losses, the number of positive cells but at least 1.
-        lowest: Lowest normalizer of a batch.
-        highest: Highest normalizer of a batch.
+    The normalizer is the divisor of the losses: the number of positive cells of a batch, but at least 1.
     """
 
     fraction: float

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from detloss.experiments.errors import OptionError
+
 CLUSTERS = ("slurm", "local")
 STORAGE_VARIABLE = "DETLOSS_STORAGE"
 """Environment variable with the address of the storage, so that no file of a job contains its password."""
 
 LAUNCH_OPTIONS = ("--launch", "--agents", "--slurm", "--storage")
 PROGRAM = "from detloss.experiments.cli import main; main(prog_name='detloss')"
-
-
-class LaunchError(Exception):
-    """The jobs cannot be submitted; the message names the option."""
 
 
 @dataclass
@@ -54,22 +52,16 @@ def launch(
 ) -> list[str]:
     """Submit jobs that run `detloss compare` on a shared storage, and return their numbers.
 
-    Args:
-        cluster: One of `CLUSTERS`.
-        arguments: Arguments of the command; those of the launch are removed.
-        storage: Address of the storage, which all jobs reach.
-        folder: Folder of the logs.
-        agents: Number of jobs.
-        parameters: Parameters of submitit for SLURM, such as partition, time in minutes and gpus_per_node; others are
-            those of sbatch.
+    The arguments are those of the command, without those of the launch. Parameters are those of submitit for SLURM,
+    such as partition, time in minutes and gpus_per_node; others are those of sbatch. Logs are written to the folder.
 
     Raises:
-        LaunchError: submitit or SLURM is missing, or a parameter is invalid.
+        OptionError: submitit or SLURM is missing, or a parameter is invalid.
     """
     try:
         import submitit
     except ModuleNotFoundError as error:
-        raise LaunchError("launch: needs the package submitit, got none: pip install 'detloss[cluster]'") from error
+        raise OptionError("launch: needs the package submitit, got none: pip install 'detloss[cluster]'") from error
     try:
         executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
         values = {
@@ -88,4 +80,4 @@ def launch(
         os.environ[STORAGE_VARIABLE] = storage
         return [str(executor.submit(Agent(command)).job_id) for _ in range(agents)]
     except (RuntimeError, TypeError, ValueError) as error:
-        raise LaunchError(f"launch: {error}") from error
+        raise OptionError(f"launch: {error}") from error

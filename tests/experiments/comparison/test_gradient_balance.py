@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from detloss.experiments.training.gradient_balance import balanced_weight, shared_norms
+from detloss.experiments.comparison.weight_search import balanced_weight, shared_norms
 from detloss.experiments.training.outcome import Trial
 from tests.support.tuning_trials import small_scenes
 
@@ -37,5 +37,5 @@ class TwoTerms(nn.Module):
 
 
 def test_at_the_weight_both_norms_are_equal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("detloss.experiments.training.gradient_balance.build", lambda *arguments: TwoTerms())
+    monkeypatch.setattr("detloss.experiments.comparison.weight_search.build", lambda *arguments: TwoTerms())
     assert balanced_weight(Trial("giou", "focal", 1.0, 0, 1), small_scenes()) == pytest.approx(4)

@@ -14,8 +14,9 @@ from PIL import Image
 
 from detloss.experiments.cli import main
 from detloss.experiments.comparison import plan, progress
-from detloss.experiments.comparison.launch import LaunchError, launch, without_options
+from detloss.experiments.comparison.cluster_jobs import launch, without_options
 from detloss.experiments.comparison.runner import Comparison
+from detloss.experiments.errors import OptionError
 from tests.experiments.test_cli import read_small
 from tests.support.trials import run_here
 
@@ -131,7 +132,7 @@ def test_slurm_gets_a_batch_file_for_each_agent(tmp_path: Path, monkeypatch: pyt
     assert written
     assert all(SECRET.encode() not in file.read_bytes() for file in [*written, log])
     for wrong in ({"setup": "not a list"}, {"time": "2:00:00"}):
-        with pytest.raises(LaunchError, match="launch: "):
+        with pytest.raises(OptionError, match="launch: "):
             launch("slurm", words, storage, tmp_path / "agents", 1, wrong)
 
 
