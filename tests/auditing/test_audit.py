@@ -6,14 +6,17 @@ import sys
 import textwrap
 import time
 from pathlib import Path
+from random import Random
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 import detloss
 from detloss.auditing import subject
-from detloss.auditing.accuracy import RUNS
+from detloss.auditing.accuracy import RUNS, Examination
+from detloss.auditing.auditor import statements, subject_of_loss
 from detloss.auditing.known_peers import PEERS, peer_of
 from detloss.auditing.reference import reference_named
 from detloss.auditing.report import Finding
@@ -23,7 +26,6 @@ from tests.support.faulty_losses import boxes, plain_giou
 from tests.support.loss_table import TABLE, Row
 
 DOCS = Path(__file__).parents[2] / "docs"
-NOT_RUN = ("mmdet", "kornia")  # not installed where the page was generated
 KEYS = ["promise", "dtype", "holds", "worst_ulps", "pred", "target", "expected", "got"]
 
 
@@ -58,6 +60,29 @@ def test_an_example_is_small_and_is_reproduced(report, capsys) -> None:
     assert len(lines) == 3
     exec("\n".join(lines), {})
     assert f"tensor([{float(found.got):.4f}]" in capsys.readouterr().out
+
+
+def test_all_reproductions_run(report) -> None:
+    for finding in report.findings:
+        exec(finding.reproduction, {})
+
+
+def test_the_reproduction_of_our_loss_has_its_geometry_and_short_numbers(capsys) -> None:
+    called = subject_of_loss(reference_named("inner-giou", {}, "xywh"))
+    pred, target = torch.tensor([[0.0, 0.0, 0.1, 0.3]]), torch.tensor([[0.0, 0.1, 0.1, torch.nan]])
+    code = called.reproduction(target, pred)
+    assert "[[0.0, 0.0, 0.1, 0.3]]" in code
+    assert "[[0.0, 0.1, 0.1, nan]]" in code
+    exec(code, {})
+    assert "tensor([nan]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("function", [detloss.GeneralizedIoULoss(), lambda pred, target: pred - target])
+def test_the_reproduction_of_an_instance(function) -> None:
+    assert statements(function, {"reduction": "none"}) == (
+        "function = ...",
+        "function(pred, target, reduction='none')",
+    )
 
 
 def test_the_loss_of_identical_boxes(report) -> None:
@@ -103,13 +128,36 @@ def test_a_function_that_fails_has_findings(function, got: str) -> None:
     assert finding_of(report, RUNS, "float32").got == got
 
 
+def raises_above_two(pred: Tensor, target: Tensor) -> Tensor:
+    if bool((pred > 2).any()):
+        raise RuntimeError("too large")
+    return (pred - target).abs()
+
+
+def test_a_function_that_fails_in_one_row() -> None:
+    found = finding_of(detloss.audit(raises_above_two, "l1"), RUNS, "float32")
+    assert found.got == "RuntimeError: too large"
+    assert found.pred[0][0] > 2
+
+
+def overflows(pred: Tensor, target: Tensor) -> Tensor:
+    return torch.where(pred.abs() > 60000, torch.inf, (pred - target).abs())
+
+
+def test_an_example_is_not_rounded_beyond_the_range_of_its_dtype() -> None:
+    examination = Examination(subject.Subject(overflows, {}, ("", ""), True), reference_named("l1", {}))
+    [case] = [case for case in examination.reference.cases(Random(1), torch.float16) if case.family == "ordinary"]
+    assert examination.breaks(FINITE, case, 65000.0, 1.0)
+    assert examination.breaks(FINITE, case, 7e4, 1.0) is None
+
+
 def test_a_function_that_hangs_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "SECONDS", 0.3)
     start = time.monotonic()
     report = detloss.audit(hangs, "l1")
     assert time.monotonic() - start < 10
     assert report.broken == report.checked >= 1
-    assert all("did not return" in finding.got for finding in report.findings)
+    assert all(finding.got == subject.NO_RESULT for finding in report.findings)
 
 
 def similarity(pred: Tensor, target: Tensor) -> Tensor:
@@ -146,6 +194,21 @@ def test_another_definition_is_no_fault(function, like: str, got: str) -> None:
     assert finding_of(report, FINITE, "float64").dtype == "float64"
 
 
+def focal_by_class(logits: Tensor, target: Tensor) -> Tensor:
+    """Focal loss whose terms of both classes are weighted by the target, as in kornia."""
+    p = logits.sigmoid()
+    positive, negative = 0.25 * (1 - p) ** 2 * -F.logsigmoid(logits), 0.75 * p**2 * -F.logsigmoid(-logits)
+    return target * positive + (1 - target) * negative
+
+
+def test_another_loss_for_soft_targets_is_no_fault() -> None:
+    reference = reference_named("focal", {"gamma": 2.0, "alpha": 0.25})
+    found, variant = fitting(subject.Subject(focal_by_class, {}, ("", ""), True), reference, seed=1)
+    assert (found.holds, found.got) == (True, "another loss for targets between 0 and 1, which are not compared")
+    families = {case.family.partition(",")[0] for case in variant.reference.cases(Random(1), torch.float32)}
+    assert families == {"hard", "NaN"}
+
+
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_textbook_formulas_have_their_definition(row: Row) -> None:
     if not row.index_target and row.of == "ce":
@@ -171,7 +234,7 @@ def test_another_loss_is_a_fault() -> None:
         ({"like": "giou", "format": "yxyx"}, "format: expected one of xyxy, xywh, cxcywh, ltrb, rotated, got 'yxyx'"),
         ({"like": "focal", "options": {"beta": 1.0}}, "with: expected one of"),
         ({"like": "wise-ciou"}, "like: expected a loss without a running mean"),
-        ({}, "like: expected a name of the catalog, got None"),
+        ({}, "like: expected the name of a loss, since the function is not a known one, got None"),
     ],
 )
 def test_wrong_arguments(arguments, message: str) -> None:
@@ -198,9 +261,3 @@ def test_the_finding_of_the_page_is_reproduced() -> None:
     [pred] = [json.loads(line.split(maxsplit=1)[1]) for line in page.splitlines() if line.startswith("     pred ")]
     row = torch.tensor([pred])
     assert f"got       {names['giou'](row, row).item()}" in page
-
-
-def test_the_page_of_the_peers_has_all_of_them() -> None:
-    page = (DOCS / "peers.rst").read_text(encoding="utf-8")
-    rows = {row.split(" | ")[1] for row in page.splitlines() if row.count(" | ") == 4 and "header" not in row}
-    assert rows == {peer.name.partition(":")[2] for peer in PEERS if peer.library not in NOT_RUN}

@@ -16,6 +16,10 @@ def halved(pred, target):
 
 def l1(pred, target):
     return (pred - target).abs()
+
+class L1(torch.nn.Module):
+    def forward(self, pred, target):
+        return l1(pred, target)
 """
 
 
@@ -46,9 +50,14 @@ def test_the_exit_status(folder: Path, arguments: list[str], status: int) -> Non
         ([], "TARGET: expected MODULE:FUNCTION or --peers, got neither"),
         (["audited_losses:l1", "--peers"], "got both"),
         (["audited_losses:l2", "--as", "l2"], "TARGET: expected a function of audited_losses, got 'l2'"),
+        (["audited_losses:L1", "--as", "l1"], "got the class 'audited_losses:L1'"),
+        (["mmdet.models.losses:GIoULoss"], "TARGET: expected a module, got 'mmdet.models.losses'"),
         (["no_such_module:l1", "--as", "l1"], "TARGET: expected a module, got 'no_such_module'"),
         (["audited_but_broken:l1", "--as", "l1"], "No module named 'no_such_module'"),
-        (["audited_losses:l1"], "like: expected a name of the catalog"),
+        (["audited_losses:l1"], "--as: expected the name of a loss, since the function is not a known one"),
+        (["audited_losses"], "TARGET: expected MODULE:FUNCTION or a loss. No such loss: 'audited_losses'"),
+        (["gious"], "No such loss: 'gious'. Did you mean giou?"),
+        (["l1", "--with", "beta=1"], "--with: expected one of the options (none) of l1, got 'beta'"),
         (["audited_losses:l1", "--as", "l3"], "No such loss: 'l3'"),
         (["audited_losses:l1", "--as", "smooth_l1", "--with", "beta"], "--with: expected A=B, got 'beta'"),
         (["audited_losses:l1", "--as", "l1", "--format", "yxyx"], "'yxyx' is not one of"),

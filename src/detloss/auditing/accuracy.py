@@ -14,7 +14,7 @@ from detloss.auditing.battery.cases import Case
 from detloss.auditing.reference import Reference
 from detloss.auditing.report import Finding
 from detloss.auditing.row_errors import DEGENERATE, FINITE, GRADIENT, SIGN, VALUE, ZERO, RowError, row_errors
-from detloss.auditing.subject import Subject
+from detloss.auditing.subject import Subject, shortest
 from detloss.catalog import Kind
 
 RUNS = "returns a value per row"
@@ -102,9 +102,17 @@ class Examination:
         if problem is None:
             return Finding(RUNS, dtype, True)
         text, case = problem
-        pred, target = case.pred[:1].tolist()[0], case.target[:1].tolist()[0]
-        code = self.code(case, pred, target)
-        return Finding(RUNS, dtype, False, None, pred, target, "a finite result", text, code)
+        rows = self.failing_rows(case)
+        pred, target = map(shortest, rows)
+        return Finding(RUNS, dtype, False, None, pred, target, "a result", text, self.subject.reproduction(*rows))
+
+    def failing_rows(self, case: Case) -> tuple[Tensor, Tensor]:
+        """The first row of a case that fails alone, or else the first two rows."""
+        for k in range(len(case.pred)):
+            rows = operands(self.subject, case.pred[k : k + 1], case.target[k : k + 1])
+            if self.subject.has_hung or self.subject.evaluate(*rows).gradient is None:
+                return rows
+        return operands(self.subject, case.pred[:2], case.target[:2])
 
     def finding(self, promise: str, dtype: str, state: Promise) -> Finding:
         """A promise with its counterexample, shrunk."""
@@ -146,6 +154,8 @@ class Examination:
     def breaks(self, promise: str, case: Case, pred: Row, target: Row) -> tuple[Row, Row, RowError] | None:
         """The row, as the dtype represents it, if it breaks the promise."""
         rows = torch.tensor([pred], dtype=case.dtype), torch.tensor([target]).to(case.target.dtype)
+        if not all(bool(side.isfinite().all()) for side in rows):
+            return None
         outcome = self.subject.evaluate(*operands(self.subject, *rows))
         if outcome.values is None or outcome.gradient is None:
             return None

@@ -3,6 +3,7 @@
 import importlib
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -13,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from detloss.loss_names import ALL_LOSSES, value_of
+from detloss.loss_names import ALL_LOSSES, LossNameError, loss_named, value_of
 
 if TYPE_CHECKING:
     from detloss.auditing.known_peers import Peer
     from detloss.auditing.report import Report
 
+COLUMNS = ("library", "function", "as", "promises broken", "error in ulp", "broken promises")
+WORST = ("accurate value", "float32")  # the promise whose largest error is shown
+OPTIONS = {"like": "--as", "with": "--with", "format": "--format"}  # of arguments of the function
 PROCESSES = 2
 FORMATS = ("xyxy", "xywh", "cxcywh", "ltrb", "rotated")
 DISTRIBUTIONS = {"segmentation_models_pytorch": "segmentation-models-pytorch"}
@@ -30,7 +34,7 @@ DISTRIBUTIONS = {"segmentation_models_pytorch": "segmentation-models-pytorch"}
 @click.option("--as", "like", metavar="NAME", help="The loss that it is, with any prefixes: ciou, inner-siou, focal.")
 @click.option("--with", "settings", metavar="A=B,...", default="", help="Options of the loss, as in gamma=2,alpha=.25.")
 @click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="xyxy", show_default=True, help="Format of boxes."
+    "--format", "form", type=click.Choice(FORMATS), default=FORMATS[0], show_default=True, help="Format of boxes."
 )
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Write the findings to a file.")
 @click.option("--peers", "all_peers", is_flag=True, help="Check the known losses of all installed libraries.")
@@ -59,12 +63,14 @@ def audit_command(
             "TARGET: expected MODULE:FUNCTION or --peers, got " + ("both" if all_peers else "neither")
         )
     if target is None:
-        found = peer_reports(console)
+        with console.status("Checking all libraries, up to five minutes"):
+            found = peer_reports(console)
         print_peers(console, found)
         text = "[" + ",\n".join(report.to_json() for _, report in found) + "]"
         broken = any(report.broken for _, report in found)
     else:
-        report = report_of(target, like, options_in(settings), form)
+        with console.status("Checking, up to 30 seconds"):
+            report = report_of(target, like, options_in(settings), form)
         report.print(console)
         text, broken = report.to_json(), bool(report.broken)
     if file is not None:
@@ -86,13 +92,28 @@ def report_of(target: str, like: str | None, options: dict[str, Any], form: str)
 
     try:
         peer = next((peer for peer in PEERS if peer.name == target and like in (None, peer.like)), None)
-        if peer is not None and peer.is_installed:
+        if peer is not None and form in (FORMATS[0], peer.form):
+            member_named(peer.target)
             return audit_peer(peer, options)
         if ":" not in target or loss_is_named(target):
-            return audit_loss(target, like or target, options, form)
+            return audit_loss(loss_of(target), like or target, options, form)
         return audit(function_named(target), like, format=form, options=options)
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        name, colon, text = str(error).partition(": ")
+        raise click.UsageError(f"{OPTIONS.get(name, name)}{colon}{text}") from error
+
+
+def loss_of(target: str) -> str:
+    """The target, which is the name of a loss.
+
+    Raises:
+        ValueError: It is not.
+    """
+    try:
+        loss_named(target)
+    except LossNameError as error:
+        raise ValueError(f"TARGET: expected MODULE:FUNCTION or a loss. {error}") from error
+    return target
 
 
 def loss_is_named(target: str) -> bool:
@@ -106,18 +127,29 @@ def function_named(target: str) -> Callable[..., Any]:
     Raises:
         click.UsageError: The module cannot be imported, or has no such function.
     """
+    function: Callable[..., Any] = member_named(target)
+    if isinstance(function, type):
+        raise click.UsageError(f"TARGET: expected a function or an instance of a class, got the class {target!r}")
+    return function
+
+
+def member_named(target: str) -> Any:
+    """The function or class MODULE:NAME.
+
+    Raises:
+        click.UsageError: The module cannot be imported, or has no such member.
+    """
     path, _, name = target.partition(":")
     sys.path.insert(0, os.getcwd())
     try:
         found: Any = importlib.import_module(path)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise click.UsageError(f"TARGET: expected a module, got {path!r}: {type(error).__name__}: {error}") from error
     for part in name.split("."):
         found = getattr(found, part, None)
     if not callable(found):
         raise click.UsageError(f"TARGET: expected a function of {path}, got {name!r}")
-    function: Callable[..., Any] = found
-    return function
+    return found
 
 
 def options_in(settings: str) -> dict[str, Any]:
@@ -161,25 +193,28 @@ def reports_of_library(peers: list["Peer"]) -> "list[tuple[Peer, Report]] | str"
 
 
 def peer_report(peer: "Peer") -> "Report":
-    """The report of a peer, on one thread."""
+    """The report of a peer, on one thread, without the warnings of its library."""
     import torch
 
     from detloss.auditing.auditor import audit_peer
 
+    warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     return audit_peer(peer)
 
 
 def rows_of_peers(found: list[tuple["Peer", "Report"]]) -> Iterator[tuple[str, ...]]:
-    """Library with version, loss, definition, broken of checked promises, and the broken promises."""
+    """The cells under `COLUMNS`."""
     for peer, report in found:
         promises = dict.fromkeys(finding.promise for finding in report.findings if not finding.holds)
         library = f"{peer.library} {version_of(peer.library)}".replace("_", "-")
+        error = next((each.worst_ulps for each in report.findings if (each.promise, each.dtype) == WORST), None)
         yield (
             library,
             peer.name.partition(":")[2],
             peer.like,
             f"{report.broken} of {report.checked}",
+            "" if error is None else f"{error:.2g}",
             ", ".join(promises),
         )
 
@@ -196,7 +231,7 @@ def print_peers(console: Any, found: list[tuple["Peer", "Report"]]) -> None:
     """The table of all peers."""
     from rich.table import Table
 
-    table = Table("library", "function", "as", "promises broken", "broken promises")
+    table = Table(*COLUMNS)
     for row in rows_of_peers(found):
         table.add_row(*row)
     console.print(table)

@@ -17,7 +17,7 @@ from detloss.auditing.reference import Reference, reference_named
 from detloss.auditing.report import Report
 from detloss.auditing.rotated_cases import ROTATED
 from detloss.auditing.row_errors import GRADIENT
-from detloss.auditing.subject import Subject, accepts
+from detloss.auditing.subject import SECONDS_IN_ALL, Subject, accepts
 from detloss.auditing.variants import factors, fitting
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind
 from detloss.geometry import FORMATS, AxisAligned, Geometry, Rotated
@@ -77,7 +77,7 @@ def audit(
         return audit_peer(peer, given, seed)
     like = like or own_name(function)
     if like is None:
-        raise ValueError("like: expected a name of the catalog, got None, and the function is not a known one")
+        raise ValueError("like: expected the name of a loss, since the function is not a known one, got None")
     reference = reference_named(like, given, format, dims)
     keywords = keywords_of(function, reference, reduction, given)
     subject = Subject(function, keywords, statements(function, keywords), reference.by_element)
@@ -96,12 +96,18 @@ def audit_peer(peer: Peer, options: Mapping[str, Any] = MappingProxyType({}), se
 def audit_loss(name: str, like: str, options: Mapping[str, Any] = MappingProxyType({}), form: str = "xyxy") -> Report:
     """The report of a loss of detloss by its name, with any prefixes."""
     own, reference = (reference_named(each, options, form) for each in (name, like))
-    given = {option: own.options[option] for option in own.specification.lengths}
+    return report(subject_of_loss(own), reference, f"detloss:{name}", like, 0)
+
+
+def subject_of_loss(own: Reference, seconds: float = SECONDS_IN_ALL) -> Subject:
+    """The loss of detloss that has a definition, with its options."""
+    given = {**own.loss.options, **{option: own.options[option] for option in own.specification.lengths}}
     if own.kind is Kind.BOX:
         given["geometry"] = geometry_of(own)
-    module = own.loss.build(**given, reduction="none")
-    code = "from detloss.loss_names import loss_named", f'loss_named("{name}").build(reduction="none")(pred, target)'
-    return report(Subject(module, {}, code, reference.by_element), reference, f"detloss:{name}", like, 0)
+    given["reduction"] = "none"
+    call = f'loss_named("{own.loss.name}").build({", ".join(written(given))})(pred, target)'
+    statements = "from detloss.loss_names import loss_named" + import_of_geometry(given), call
+    return Subject(own.loss.build(**given), {}, statements, own.by_element, seconds=seconds)
 
 
 def report(subject: Subject, reference: Reference, target: str, like: str, seed: int) -> Report:
@@ -177,10 +183,18 @@ def name_of(function: Callable[..., Any]) -> str:
 
 
 def statements(function: Callable[..., Any], keywords: Mapping[str, Any]) -> tuple[str, str]:
-    """Python code that imports a function and calls it."""
+    """Python code that imports a function and calls it; instances and local functions cannot be imported."""
     module, _, name = name_of(function).partition(":")
-    importing = f"from {module} import {name}" if name.isidentifier() else f"# {name} of {module}"
-    return (
-        importing,
-        f"{name}({', '.join(['pred', 'target', *(f'{key}={value!r}' for key, value in keywords.items())])})",
-    )
+    is_importable = getattr(sys.modules.get(module), name, None) is function
+    importing, name = (f"from {module} import {name}", name) if is_importable else ("function = ...", "function")
+    return importing + import_of_geometry(keywords), f"{name}({', '.join(['pred', 'target', *written(keywords)])})"
+
+
+def written(keywords: Mapping[str, Any]) -> list[str]:
+    """Arguments as Python code."""
+    return [f"{name}={value!r}" for name, value in keywords.items()]
+
+
+def import_of_geometry(keywords: Mapping[str, Any]) -> str:
+    """The statement that imports the geometry among the arguments, if there is one."""
+    return f"; from detloss import {type(keywords['geometry']).__name__}" if "geometry" in keywords else ""

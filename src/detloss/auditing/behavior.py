@@ -14,7 +14,7 @@ from detloss.auditing.battery.cases import Case
 from detloss.auditing.reference import Reference
 from detloss.auditing.report import Finding
 from detloss.auditing.rotated_cases import row_of
-from detloss.auditing.subject import Subject, TimeLimitError, reason
+from detloss.auditing.subject import Subject, TimeLimitError, reason, shortest
 from detloss.catalog import Kind
 
 HALVES = (torch.bfloat16, torch.float16)
@@ -93,7 +93,7 @@ class Behavior:
         except BrokenError as fault:
             pred, target, code = None, None, ""
             if fault.pred is not None and fault.target is not None:
-                pred, target = fault.pred.tolist(), fault.target.tolist()
+                pred, target = shortest(fault.pred), shortest(fault.target)
                 code = self.subject.reproduction(fault.pred, fault.target)
             yield Finding(promise, name, False, None, pred, target, fault.expected, fault.got, code)
         except TimeLimitError as error:

@@ -72,6 +72,7 @@ class Reference:
         options: The options of the function, by name.
         form: The format of boxes.
         dims: Their number of dimensions.
+        has_hard_targets: Whether targets between 0 and 1 are left out.
     """
 
     loss: Loss
@@ -79,6 +80,7 @@ class Reference:
     options: Options
     form: str = "xyxy"
     dims: int = 2
+    has_hard_targets: bool = False
 
     @property
     def kind(self) -> Kind:
@@ -128,6 +130,8 @@ class Reference:
         else:
             drawn = GENERATORS[self.kind](rng, dtype, losses)
         for case in drawn:
+            if self.has_hard_targets and case.family.startswith("soft"):
+                continue
             if case.options.get("class_weight") is None and "bins" not in case.options:
                 yield finite_rows(case)
 

@@ -86,8 +86,9 @@ class Report:
         """Print the report on a console of rich."""
         from rich.table import Table
 
-        table = Table(title=f"{self.target} as {self.like}: {self.broken} of {self.checked} promises broken")
-        table.add_column("promise", no_wrap=True)
+        title = f"{self.target} as {self.like}: {self.broken} of {self.checked} promises broken"
+        table = Table(title=title, caption="Numbers are the largest errors in ulps, units in the last place.")
+        table.add_column("promise")
         for dtype in self.dtypes:
             table.add_column(dtype, no_wrap=True)
         cells = {(finding.promise, finding.dtype): cell(finding) for finding in self.findings}
@@ -102,14 +103,14 @@ class Report:
 
 def cell(finding: Finding) -> str:
     """A promise in the table."""
-    ulps = "" if finding.worst_ulps is None else f" {finding.worst_ulps:.2g} ulp"
+    ulps = "" if finding.worst_ulps is None else f" {finding.worst_ulps:.2g}"
     return ("ok" if finding.holds else "broken") + ulps
 
 
 def lines(finding: Finding) -> list[str]:
     """The example of a broken promise, or the description of a different definition."""
     if finding.holds:
-        return [f"\n{finding.promise}: {finding.got}"] if finding.got else []
+        return [f"\n{finding.promise}: fits with a difference, {finding.got}"] if finding.got else []
     shown = [f"\n{finding.promise}, {finding.dtype}"]
     for name in ("pred", "target", "expected", "got"):
         value = getattr(finding, name)

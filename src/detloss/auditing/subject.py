@@ -15,6 +15,7 @@ from torch import Tensor
 SECONDS = 5.0
 """Time limit of one call."""
 
+NO_RESULT = f"no result within {SECONDS:.0f} s"
 SLOW = 1.0  # seconds; shorter calls are not counted as waiting, because other processes may delay them
 SECONDS_IN_ALL = 25.0
 """Time limit of all calls and of the exact results."""
@@ -87,7 +88,7 @@ class Subject:
     def guarded(self, run: Callable[[], Any]) -> Any:
         """The result of a call in a thread, which ends or is left behind."""
         if self.has_hung:
-            raise TimeLimitError(f"an earlier call did not return within {SECONDS:.0f} s")
+            raise TimeLimitError(NO_RESULT)
         results: list[Any] = []
         context = contextvars.copy_context()
 
@@ -106,7 +107,7 @@ class Subject:
         self.waited += waited if waited > SLOW else 0.0
         if not results:
             self.has_hung = True
-            raise TimeLimitError(f"did not return within {SECONDS:.0f} s")
+            raise TimeLimitError(NO_RESULT)
         result, error = results[0]
         if isinstance(error, Exception):
             raise error
@@ -117,11 +118,12 @@ class Subject:
     def reproduction(self, pred: Tensor, target: Tensor) -> str:
         """Three lines of Python that print the loss and its gradient."""
         statement, call = self.statements
+        statement += "" if bool(pred.isfinite().all()) else "; from torch import inf, nan"
         given = f", dtype={target.dtype}" if target.is_floating_point() else ""
         return "\n".join(
             [
-                f"import torch; {statement}; target = torch.tensor({target.tolist()}{given})",
-                f"pred = torch.tensor({pred.tolist()}, dtype={pred.dtype}, requires_grad=True)",
+                f"import torch; {statement}; target = torch.tensor({shortest(target)}{given})",
+                f"pred = torch.tensor({shortest(pred)}, dtype={pred.dtype}, requires_grad=True)",
                 f"loss = {call}; print(loss, torch.autograd.grad(loss.sum(), pred))",
             ]
         )
@@ -144,6 +146,16 @@ class Subject:
         return Outcome(values.detach().reshape(len(pred)), found.reshape(len(pred), -1))
 
 
+def shortest(numbers: Tensor) -> Any:
+    """The numbers, nested as in the tensor, with the fewest digits that its dtype rounds to them."""
+    if numbers.dim():
+        return [shortest(each) for each in numbers]
+    if not numbers.is_floating_point():
+        return numbers.item()
+    candidates = (float(f"{numbers.item():.{digits}g}") for digits in range(1, 18))
+    return next((each for each in candidates if torch.tensor(each, dtype=numbers.dtype) == numbers), numbers.item())
+
+
 def accepts(function: Function, name: str) -> bool:
     """Whether a function takes an argument of this name."""
     try:
@@ -156,6 +168,6 @@ def accepts(function: Function, name: str) -> bool:
 def reason(error: BaseException) -> str:
     """An exception in one line."""
     text = " ".join(str(error).split())
-    if isinstance(error, FailedCallError):
+    if isinstance(error, FailedCallError | TimeLimitError):
         return text
     return f"{type(error).__name__}: {text[:200]}" if text else type(error).__name__
