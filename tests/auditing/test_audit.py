@@ -17,6 +17,7 @@ import detloss
 from detloss.auditing import subject
 from detloss.auditing.accuracy import RUNS, Examination
 from detloss.auditing.auditor import statements, subject_of_loss
+from detloss.auditing.behavior import ordinary_rows
 from detloss.auditing.known_peers import PEERS, peer_of
 from detloss.auditing.reference import reference_named
 from detloss.auditing.report import Finding
@@ -207,6 +208,7 @@ def test_another_loss_for_soft_targets_is_no_fault() -> None:
     assert (found.holds, found.got) == (True, "another loss for targets between 0 and 1, which are not compared")
     families = {case.family.partition(",")[0] for case in variant.reference.cases(Random(1), torch.float32)}
     assert families == {"hard", "NaN"}
+    assert {0.0, 1.0} == {*ordinary_rows(variant.reference, seed=1)[1].tolist()}
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)

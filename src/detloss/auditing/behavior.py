@@ -313,10 +313,11 @@ class Behavior:
 
 def ordinary_rows(reference: Reference, seed: int) -> tuple[Tensor, Tensor]:
     """Ordinary rows of the battery in float32, at least eight of one length."""
+    families = ("hard",) if reference.has_hard_targets else ("ordinary", "soft")
     cases: list[Case] = [
         case
         for case in reference.cases(Random(seed), torch.float32)
-        if case.family.startswith(("ordinary", "soft"))
+        if case.family.startswith(families)
         and (reference.kind is not Kind.SOFTMAX or case.pred.shape[1] == 5)
         and (reference.kind is not Kind.MASK or case.pred.shape[1] == 7)
         and (reference.kind is not Kind.DISTRIBUTION or case.pred.shape[1] == 17)

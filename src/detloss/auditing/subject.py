@@ -16,7 +16,7 @@ SECONDS = 5.0
 """Time limit of one call."""
 
 NO_RESULT = f"no result within {SECONDS:.0f} s"
-SLOW = 1.0  # seconds; shorter calls are not counted as waiting, because other processes may delay them
+SLOW = 0.2  # seconds; shorter calls are not counted as waiting, because other processes may delay them
 SECONDS_IN_ALL = 25.0
 """Time limit of all calls and of the exact results."""
 
