@@ -14,9 +14,9 @@ from tests.support.marks import exhaustive_except
 
 
 @cache
-def broken_by_the_copy(like: str) -> dict[tuple[str, str], float]:
+def broken_by_the_copy(like: str, form: str) -> dict[tuple[str, str], float]:
     """The promises that the copy of a loss without a fault breaks, with the largest errors."""
-    return broken(audit(CLEAN[like], like))
+    return broken(audit(CLEAN[like], like, format=form))
 
 
 def broken(report: Report) -> dict[tuple[str, str], float]:
@@ -25,7 +25,8 @@ def broken(report: Report) -> dict[tuple[str, str], float]:
 
 def consequences(fault: Fault) -> list[tuple[str, str]]:
     """The promises that a fault breaks, or breaks by errors a hundred times larger."""
-    clean, faulty = broken_by_the_copy(fault.like), broken(audit(fault.loss, fault.like, options=fault.options))
+    clean = broken_by_the_copy(fault.like, fault.form)
+    faulty = broken(audit(fault.loss, fault.like, format=fault.form, options=fault.options))
     return [name for name, ulps in faulty.items() if name not in clean or ulps > 100 * clean[name]]
 
 
@@ -79,7 +80,7 @@ def test_our_losses_have_no_finding(name: str, backend: str, seed: int) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "form"),
-    [("inner-siou", "xyxy"), ("focaler-ciou", "cxcywh"), ("alpha-giou", "ltrb")],
+    [("inner-siou", "xyxy"), ("focaler-ciou", "cxcywh"), ("alpha-giou", "ltrb"), ("focal-eiou", "xywh")],
 )
 def test_compositions_have_no_finding(name: str, form: str) -> None:
     report = audit_loss(name, name, form=form)

@@ -13,12 +13,13 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Fault:
-    """A loss with a fault: its name in the catalog, and the options of its definition."""
+    """A loss with a fault: its name in the catalog, the options of its definition, and the format of its boxes."""
 
     name: str
     like: str
     loss: Loss
     options: dict[str, float] = field(default_factory=dict)
+    form: str = "xyxy"
 
 
 def sides(box: Tensor) -> tuple[Tensor, Tensor]:
@@ -201,6 +202,55 @@ def dice(z: Tensor, t: Tensor) -> Tensor:
     return 1 - 2 * (p * t).sum(-1) / (p.sum(-1) + t.sum(-1))
 
 
+def bins(*, exchanges_weights: bool = False) -> Loss:
+    def loss(z: Tensor, t: Tensor) -> Tensor:
+        t = t.clamp(0, z.shape[1] - 1)
+        left = t.long().clamp(max=z.shape[1] - 2)
+        share = left + 1 - t if exchanges_weights else t - left
+        costs = -z.log_softmax(1)
+        first, second = (costs.gather(1, k[:, None])[:, 0] for k in (left, left + 1))
+        return (1 - share) * first + share * second
+
+    return loss
+
+
+def quality(*, without_quality: bool = False) -> Loss:
+    def loss(z: Tensor, q: Tensor) -> Tensor:
+        focus = (0.0 if without_quality else q) - z.sigmoid()
+        return focus.abs() ** 2 * F.binary_cross_entropy_with_logits(z, q, reduction="none")
+
+    return loss
+
+
+def asymmetric(*, sign: float = 1.0) -> Loss:
+    def loss(z: Tensor, t: Tensor) -> Tensor:
+        p = z.sigmoid()
+        shifted = (p - sign * 0.05).clamp(min=0)
+        return -t * F.logsigmoid(z) - (1 - t) * shifted**4 * torch.log1p(-shifted)
+
+    return loss
+
+
+def hellinger(*, turn: float = 1.0, variance: float = 12.0) -> Loss:
+    """ProbIoU of rotated boxes."""
+
+    def covariance(box: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        a, b = box[:, 2].square() / variance, box[:, 3].square() / variance
+        c, s = (turn * box[:, 4]).cos(), (turn * box[:, 4]).sin()
+        return a * c * c + b * s * s, (a - b) * c * s, a * s * s + b * c * c
+
+    def loss(p: Tensor, t: Tensor) -> Tensor:
+        one, other = covariance(p), covariance(t)
+        xx, xy, yy = ((a + b) / 2 for a, b in zip(one, other))
+        areas, area = [a * c - b * b for a, b, c in (one, other)], xx * yy - xy * xy
+        dx, dy = (p - t)[:, :2].unbind(1)
+        distance = (yy * dx * dx - 2 * xy * dx * dy + xx * dy * dy) / area / 8
+        distance = distance + (area / (areas[0] * areas[1]).sqrt()).log() / 2
+        return (1 - (-distance).exp()).sqrt()
+
+    return loss
+
+
 CLEAN: dict[str, Loss] = {
     "iou": boxes(),
     "giou": plain_giou,
@@ -214,6 +264,10 @@ CLEAN: dict[str, Loss] = {
     "bce": lambda z, t: F.binary_cross_entropy_with_logits(z, t, reduction="none"),
     "ce": lambda z, t: F.cross_entropy(z, t, reduction="none"),
     "dice": dice,
+    "dfl": bins(),
+    "qfl": quality(),
+    "asl": asymmetric(),
+    "probiou": hellinger(),
 }
 """The copies without a fault, by the name of the loss; they break promises of their own, such as that of flat boxes."""
 
@@ -254,4 +308,9 @@ FAULTS = (
     Fault("softmax over the rows", "ce", softmax_over_rows),
     Fault("logarithm of the softmax", "ce", logarithm_of_the_softmax),
     Fault("smoothing of 1", "dice", dice_with_smoothing),
+    Fault("weights of the bins exchanged", "dfl", bins(exchanges_weights=True)),
+    Fault("focus without the quality", "qfl", quality(without_quality=True)),
+    Fault("margin added to the probability", "asl", asymmetric(sign=-1.0)),
+    Fault("angle in the opposite direction", "probiou", hellinger(turn=-1.0), form="rotated"),
+    Fault("variance of another distribution", "probiou", hellinger(variance=4.0), form="rotated"),
 )
