@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from detloss.experiments.comparison.launch import PROGRAM
+from detloss.experiments.comparison.cluster_jobs import PROGRAM
 from detloss.experiments.comparison.output import STANDINGS
 
 DOCS = Path(__file__).parents[1] / "docs"
