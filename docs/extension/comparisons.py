@@ -71,7 +71,7 @@ class Comparison:
                     f"{pair['weight']:g}",
                 )
             )
-        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 22 10 28 20 10 10", ""]
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 18 8 28 26 8 12", ""]
         for cells in rows:
             lines += [f"   {'  -' if number else '* -'} {cell}".rstrip() for number, cell in enumerate(cells)]
         return "\n".join(lines)
@@ -124,7 +124,8 @@ class ComparisonDirective(SphinxDirective):
         found = Comparison.read(file)
         first, *rest = self.content
         command = "\n".join([f"   $ {first}", *(f"   {line}" for line in rest)])
-        figure = f".. figure:: /{FOLDER}/{name}.png\n   :alt: Differences in AP from {found.baseline} with intervals"
+        alt = f"Differences in AP from {found.baseline} with intervals"
+        figure = f".. figure:: /{FOLDER}/{name}.png\n   :alt: {alt}\n   :width: 520px"
         parts = [f".. code-block:: console\n\n{command}", found.answer(), figure, found.table()]
         return self.parse_text_to_nodes("\n\n".join(parts))
 
