@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from mpmath import mpf
+from mpmath import mp, mpf
 
 from detloss.auditing.definitions import sigmoid_definitions as sigmoid
 from detloss.auditing.definitions.exact_arithmetic import gradient
@@ -12,6 +13,7 @@ from detloss.auditing.definitions.exact_arithmetic import sigmoid as probability
 from detloss.auditing.oracle.exact import ZERO, Derivative, Exact, between, undefined
 
 KINK = 2**22  # |t - p| may be 0 where it is smaller than a term divided by this
+NEAREST = 2**53  # |t - p| differs from 0 by at least a term divided by this
 INFINITE = 100_000  # derivatives at this logit are those at infinity, in 60 digits
 
 
@@ -53,10 +55,19 @@ def heatmap_focal(logit: float, target: float, **options: Any) -> Exact:
 
 
 def asymmetric(logit: float, target: float, **options: Any) -> Exact:
-    """Asymmetric loss; any target above 0 is positive."""
-    return of_soft_target(
-        sigmoid.asymmetric, logit, (target > 0,) if target == target else (target,), ZERO, options, 0.0
-    )
+    """Asymmetric loss; any target above 0 is positive. The difference of p and the margin may cancel."""
+    label = target > 0 if target == target else target
+    found = of_soft_target(sigmoid.asymmetric, logit, (label,), ZERO, options, 0.0)
+    margin, gamma = mpf(options["margin"]), mpf(options["negative_gamma"])
+    if label or not math.isfinite(logit) or not found.value or not margin:
+        return found
+    p = probability(mpf(logit))
+    gap = p - margin
+    cost, slope = -mp.log1p(-gap), 1 / (1 - gap)
+    by_value = margin * gap ** (gamma - 1) * (gamma * cost + gap * slope)
+    bend = gap ** (gamma - 2) * (abs(gamma - 1) * gamma * cost + 2 * gamma * gap * slope + (gap * slope) ** 2)
+    slopes = tuple(replace(each, condition=margin * p * (1 - p) * bend) for each in found.by_pred)
+    return replace(found, by_pred=slopes, condition=by_value)
 
 
 def labeled(target: float) -> tuple[Any, Any]:
@@ -87,7 +98,8 @@ def of_soft_target(
     one, other = soft * (1 - p), (1 - soft) * p
     gap, term, power = abs(one - other), max(one, other), mpf(exponent)
     if 0 < power <= 1 and gap < term / KINK:
-        return Exact(value, (between(slope, -slope),), condition=term**power)
+        by_gap = power * max(gap, term / NEAREST) ** (power - 1) * sigmoid.entropy(at, soft)
+        return Exact(value, (between(slope, -slope),), condition=term * by_gap)
     if not 0 < soft < 1 or (gap == 0 and power):
         return Exact(value, (Derivative(slope, slope, ZERO),))
     by_value, by_slope = ZERO, factor * (1 + power) * gap**power * term
