@@ -78,16 +78,16 @@ FORMS: dict[str, Callable[[mpf], mpf]] = {"linear": lambda d: d, "log": lambda d
 
 def saturated(distance: Distance, form: str, tau: float) -> Distance:
     """1 - 1 / (tau + f(D))."""
-    return lambda pred, target: 1 - 1 / (mpf(tau) + FORMS[form](positive(distance(pred, target))))
+    return lambda pred, target: 1 - 1 / (mpf(tau) + FORMS[form](between(distance, pred, target)))
 
 
 def hellinger(pred: Row, target: Row) -> mpf:
-    return sqrt(1 - exp(-positive(bhattacharyya(pred, target))))
+    return sqrt(1 - exp(-between(bhattacharyya, pred, target)))
 
 
-def positive(distance: mpf) -> mpf:
-    """The distance, or 0 where rounding made it negative."""
-    return max(distance, mpf(0))
+def between(distance: Distance, pred: Row, target: Row) -> mpf:
+    """The distance, or 0 where the boxes are equal or rounding made it negative."""
+    return mpf(0) if list(pred) == list(target) else max(distance(pred, target), mpf(0))
 
 
 def loss_and_gradient(loss: Distance, pred: Sequence[float], target: Sequence[float]) -> tuple[mpf, list[mpf]]:
