@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from detloss.auditing.report import Finding, Report
 from detloss.experiments.cli import main
 
 CODE = """
@@ -42,6 +43,14 @@ def test_the_exit_status(folder: Path, arguments: list[str], status: int) -> Non
     found = json.loads((folder / "found.json").read_text(encoding="utf-8"))
     assert bool(found["broken"]) == bool(status)
     assert f"{found['broken']} of {found['checked']} promises broken" in done.output
+    assert ("from audited_losses import halved" in done.output) == bool(status)
+
+
+def test_the_printed_report() -> None:
+    finding = Finding("finite", "float32", False, None, [1.0], [0.0], "0.5", "nan", "import torch\nprint(1)\nprint(2)")
+    text = str(Report("module:loss", "l1", ("float32",), (finding, Finding("accurate value", "float32", True, 0.5))))
+    assert "module:loss as l1: 1 of 2 promises broken" in " ".join(text.split())
+    assert all(piece in text for piece in ("finite, float32", "nan", "import torch", "print(2)"))
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def audit(
         >>> report.broken
         0
 
-    Source: `detloss audit`, the same on the command line.
+    Source: ``detloss audit``, the same on the command line.
     """
     if format not in (*FORMATS, ROTATED):
         raise ValueError(f"format: expected one of {', '.join([*FORMATS, ROTATED])}, got {format!r}")
