@@ -91,6 +91,11 @@ def test_the_loss_of_identical_boxes(report) -> None:
     assert (found.holds, found.expected, found.pred) == (False, "0.0", found.target)
 
 
+def test_the_interval_of_boxes_with_one_axis() -> None:
+    exact = reference_named("focaler-giou", {}, "xyxy", 1).exact([0.0, 1.0], [0.0, 2.0])
+    assert float(exact.value) == pytest.approx(1 - 0.5 / 0.95, rel=1e-15)
+
+
 def hangs(pred: Tensor, target: Tensor) -> Tensor:
     while True:
         time.sleep(0.01)

@@ -92,7 +92,7 @@ class Specification:
 
     def options_of(self, dims: int) -> Options:
         """The options for boxes of so many axes."""
-        axes = {name: each[:dims] for name, each in self.chosen.items() if isinstance(each, tuple)}
+        axes = {name: each[:dims] for name, each in self.chosen.items() if name == "image_size"}
         return {**self.entry.options, **self.chosen, **axes}
 
     @property
