@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from mpmath import exp, inf, log1p, mpf
+from mpmath import exp, inf, log1p, log10, mp, mpf
 
 from detloss.auditing.definitions.bin_definitions import place
 from detloss.auditing.definitions.softmax_definitions import prepared
@@ -113,10 +113,11 @@ def softmax_focal(
         return undefined(logits, [])
     weight = mpf(1) if class_weight is None else mpf(class_weight[target])
     present, missed = _softmax(logits)
-    cost, rest = _negative_log(present[target], missed[target]) + poly * missed[target], missed[target]
+    rest = missed[target]
+    cost = _poly_cost(present[target], rest, poly)
     focus = rest ** mpf(gamma)
     steepness = mpf(gamma) * focus / rest * _product(present[target], cost) if rest else ZERO
-    rate = 1 + poly * present[target]
+    rate = 1 + poly - poly * rest
     by_logit = tuple(
         sum_of([-weight * focus * rate * rest, -weight * steepness * rest])
         if c == target
@@ -185,6 +186,15 @@ def _softmax(logits: Sequence[float]) -> tuple[list[mpf], list[mpf]]:
     without_first = sum((part for c, part in enumerate(parts) if c != first), ZERO)
     missed = [without_first if c == first else total - part for c, part in enumerate(parts)]
     return [part / total for part in parts], [part / total for part in missed]
+
+
+def _poly_cost(present: mpf, missed: mpf, poly: float) -> mpf:
+    """-log p_t + poly * (1 - p_t), with more digits where both terms nearly cancel."""
+    if not poly or 2 * missed > 1 or not missed:
+        return _negative_log(present, missed) + poly * missed
+    with mp.workdps(mp.dps + min(400, -int(log10(missed)))):
+        cost = poly * missed - log1p(-missed)
+    return +cost
 
 
 def _negative_log(present: mpf, missed: mpf) -> mpf:
