@@ -21,7 +21,7 @@ extensions = [
     "extension.simulation_pictures",
     "extension.explorer_page",
     "extension.shape_pictures",
-    "extension.interval_plots",
+    "extension.comparisons",
     "extension.completeness",
     "extension.changelog_page",
 ]

@@ -12,8 +12,8 @@ from mpmath import mpf
 from torch import Tensor
 
 import detloss
-from tests.definitions import weights as definitions
-from tests.oracle.ulp import value_error
+from detloss.auditing.definitions import weight_definitions as definitions
+from detloss.auditing.oracle.ulp import value_error
 from tests.support.distributed import on_two_ranks
 
 NAN, INFINITY = math.nan, math.inf

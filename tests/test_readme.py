@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import io
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -75,6 +76,16 @@ def test_the_picture_is_an_image() -> None:
     assert pictures
     for path in pictures:
         assert (ROOT / path).read_bytes().startswith(b"\x89PNG"), path
+
+
+def test_the_comparison_is_that_of_the_findings() -> None:
+    found = json.loads((ROOT / "docs/findings/bccd-box.json").read_text(encoding="utf-8"))["pairs"]
+    [worse] = [one for one in found if one["verdict"] not in (None, "not distinguishable")]
+    assert (worse["box"], worse["verdict"]) == ("l2", "worse")
+    assert f"only L2 of {len(found) - 1}\nother box losses" in ENGLISH
+    assert (
+        f"lower by {-worse['difference']:.3f}, with the interval [{worse['low']:.3f}, {worse['high']:.3f}]" in ENGLISH
+    )
 
 
 def test_the_facts_are_measured() -> None:

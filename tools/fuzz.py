@@ -34,6 +34,9 @@ def has_new_seed(item: pytest.Item) -> bool:
     return "seed" in getattr(item, "fixturenames", ()) and regression_seed(item) is None
 
 
+SMALL_QUEUES = ("--dist=load", "--maxschedchunk=1")  # a worker runs all of its queue after the deadline
+
+
 @dataclass
 class Round:
     """Plugin of the main process: records failures and stops the round at the deadline."""
@@ -92,7 +95,7 @@ def main() -> None:
     options.add_argument("--jobs", type=int, default=2, help="number of processes (default: 2)")
     given, arguments = options.parse_known_args()
     deadline = time.monotonic() + 60 * given.minutes
-    tests, failures = fuzz(random_seeds(), deadline, [f"--numprocesses={given.jobs}", *arguments])
+    tests, failures = fuzz(random_seeds(), deadline, [f"--numprocesses={given.jobs}", *SMALL_QUEUES, *arguments])
     print(f"\n{tests} tests with new seeds, {len(failures)} failures", *failures, sep="\n")
     sys.exit(bool(failures))
 

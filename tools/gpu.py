@@ -75,15 +75,16 @@ class Part:
 
 def battery(part: Part, device: torch.device, extent: Extent, seed: int) -> None:
     """Every loss on difficult inputs, against exact values."""
-    from tests.battery.cases import GROUPS, Case
-    from tests.battery.measure import Worst, describe, measure
-    from tests.battery.sample import DTYPES, FRACTIONS, exceeded, sampled
+    from detloss.auditing.battery.cases import GROUPS, Case
+    from detloss.auditing.battery.measure import Worst, describe, measure
+    from tests.support.battery_sample import DTYPES, FRACTIONS, exceeded, sampled
 
     worst: dict[tuple[str, torch.dtype], Worst] = defaultdict(Worst)
 
     def check(case: Case) -> None:
-        pred, target, ours = moved(case.pred, device), moved(case.target, device), moved(case.ours, device)
-        errors = list(measure(replace(case, pred=pred, target=target, ours=ours), ours))
+        pred, target, options = moved(case.pred, device), moved(case.target, device), moved(case.options, device)
+        there = replace(case, pred=pred, target=target, options=options)
+        errors = list(measure(there, there.ours))
         for error in errors:
             worst[case.loss, case.dtype].add(error)
         part.failures += [describe(case, error) for error in exceeded(case, errors)]
@@ -162,12 +163,12 @@ def launched(launches: int | None, synchronizations: int | None) -> str:
 
 
 def moved(value: Any, device: torch.device) -> Any:
-    """An operand, options, or a loss with options, with all tensors moved to the device."""
+    """An operand or options, with all tensors moved to the device."""
     if isinstance(value, Tensor):
         return value.to(device)
     if isinstance(value, dict):
         return {name: moved(each, device) for name, each in value.items()}
-    return partial(value.func, *value.args, **moved(value.keywords, device)) if isinstance(value, partial) else value
+    return value
 
 
 def describe_machine(device: torch.device) -> Iterator[str]:

@@ -28,7 +28,7 @@ TESTS = (
     "tests/losses/test_edge_cases.py",
     "tests/losses/test_targets.py",
     "tests/losses/test_invariances.py",
-    "tests/battery/test_battery.py",
+    "tests/auditing/test_battery.py",
 )
 # What of the battery the formulas of each file affect: the battery is the slow part.
 BATTERY = {

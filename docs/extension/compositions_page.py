@@ -6,7 +6,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 from detloss.catalog import LOSSES, MODIFIERS, Loss, Modifier
-from detloss.experiments.loss_names import BOX_LOSSES, EXAMPLE_SIZES, can_follow, loss_named
+from detloss.loss_names import BOX_LOSSES, EXAMPLE_SIZES, can_follow, loss_named
 
 PAGE = """
 Published names and compositions

@@ -8,7 +8,7 @@ from sphinx.application import Sphinx
 import detloss
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Kind, Loss
 from detloss.experiments import plot_loss
-from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
+from detloss.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
 
 from .loss_examples import SIZES, examples
 

@@ -8,6 +8,7 @@ from detloss.catalog import LOSSES, ROTATED_LOSSES
 __version__ = "0.1.0"
 
 PUBLIC = {
+    "auditing.auditor": ("audit",),
     "boxes.convert_cuboids": ("cuboid_from_corners", "cuboid_to_corners", "polytope_from_quaternion"),
     "boxes.convert_polytopes": ("polytope_from_halfspaces", "polytope_to_halfspaces"),
     "boxes.convert_rotated": (

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from detloss import catalog, compat, types
+from detloss.auditing.auditor import audit
 from detloss.boxes.convert_cuboids import cuboid_from_corners, cuboid_to_corners, polytope_from_quaternion
 from detloss.boxes.convert_polytopes import polytope_from_halfspaces, polytope_to_halfspaces
 from detloss.boxes.convert_rotated import (
@@ -130,6 +131,7 @@ __all__ = [
     "WiseIoULoss",
     "alpha_from_counts",
     "asymmetric_loss",
+    "audit",
     "backends",
     "balanced_cross_entropy_loss",
     "balanced_l1_loss",

@@ -6,7 +6,7 @@ import torch
 import detloss
 from benchmarks.peers import rotated
 from detloss import Rotated
-from tests.oracle import polygons as oracle
+from detloss.auditing.oracle import exact_polygons as oracle
 from tests.support.convex_pairs import RECTANGLES, fractions_of
 
 

@@ -13,7 +13,7 @@ from detloss.catalog import Kind, Loss, Sizes
 from detloss.detectors import UnitBox
 from detloss.detectors.assignment import Objects, assign, cell_centers
 from detloss.detectors.backbone import convolution
-from detloss.experiments.loss_names import BOX_LOSSES, CLASS_LOSSES
+from detloss.loss_names import BOX_LOSSES, CLASS_LOSSES
 from tests.support.marks import exhaustive_except
 
 LTRB = detloss.AxisAligned(format="ltrb")

@@ -20,9 +20,9 @@ import detloss
 from detloss.experiments.cli import main
 from detloss.experiments.comparison import plan, progress, runner
 from detloss.experiments.data.dataset import Dataset, DatasetError, Problem
-from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
 from detloss.experiments.training import training_loop
 from detloss.experiments.tuning import tune_command
+from detloss.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
 from tests.support.inline_workers import Inline
 from tests.support.marks import exhaustive_except
 from tests.support.trials import quick_trial, small_dataset

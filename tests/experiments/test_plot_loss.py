@@ -12,8 +12,8 @@ from PIL import Image
 
 from detloss.catalog import LOSSES, ROTATED_LOSSES, Loss
 from detloss.experiments import plot_loss
-from detloss.experiments.loss_names import loss_named, losses_named
 from detloss.experiments.plot_box_loss import SQUARE_TARGET, box_loss, value_and_gradients
+from detloss.loss_names import loss_named, losses_named
 from tests.support.marks import exhaustive_except
 
 BY_NAME = {loss.name: loss for loss in LOSSES}

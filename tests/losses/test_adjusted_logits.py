@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 import detloss
+from detloss.auditing.definitions import softmax_definitions as definitions
 from detloss.kernels import AVAILABLE
-from tests.definitions import softmax as definitions
 
 COUNTS = (900.0, 90.0, 10.0, 0.0)
 LOSSES = {"ce": detloss.cross_entropy_loss, "focal": detloss.softmax_focal_loss}

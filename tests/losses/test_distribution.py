@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 import detloss
+from detloss.auditing.definitions import bin_definitions as distributions
 from detloss.kernels import AVAILABLE
-from tests.definitions import distributions
 
 ROW = torch.tensor([[0.0, 1.0, 2.0, 0.0]], dtype=torch.float64)
 

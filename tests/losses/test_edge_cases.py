@@ -6,11 +6,13 @@ from fractions import Fraction
 
 import pytest
 import torch
+from mpmath import mpf
 
 import detloss
+from detloss.auditing.definitions import box_definitions, exact_arithmetic
+from detloss.auditing.oracle import exact_masks as masks
+from detloss.auditing.oracle.ulp import derivative_error, value_error
 from detloss.kernels import AVAILABLE
-from tests.oracle import masks
-from tests.oracle.ulp import derivative_error, value_error
 
 
 @pytest.fixture(autouse=True, params=AVAILABLE["cpu"])
@@ -79,6 +81,27 @@ def test_a_logarithm_of_a_ratio_near_the_largest_float(dtype: torch.dtype) -> No
     exact = [math.log1p(length / smallest) for length in lengths.tolist()]
     assert value.tolist() == pytest.approx(exact, rel=4 * torch.finfo(dtype).eps)
     assert torch.autograd.grad(value.sum(), pred)[0].isfinite().all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("function", "exact", "overlap"),
+    [
+        (detloss.complete_iou_loss, box_definitions.ciou, {"interval": (0.0, 0.5)}),
+        (detloss.iou_loss, box_definitions.iou, {"inner": 1 - 2.0**-20}),
+        (detloss.iou_loss, box_definitions.iou, {"inner": 1 + 2.0**-20}),
+    ],
+)
+def test_a_modified_overlap_much_smaller_than_the_boxes(function, exact, overlap, dtype: torch.dtype) -> None:
+    """Derivatives by y, which are proportional to the width of the intersection; those by x have terms that cancel."""
+    pred, target = [421.25, 3.25, 622.5, 6.25], [-0.5, 0.75, 421.25 + 2.0**-8, 4.75]
+    boxes = [torch.tensor([row], dtype=dtype, requires_grad=True) for row in (pred, target)]
+    value = function(*boxes, overlap=detloss.Overlap(**overlap))
+    for by, found in enumerate(torch.autograd.grad(value, boxes)):
+        slopes = exact_arithmetic.gradient(exact, [mpf(x) for x in pred], [mpf(x) for x in target], by=by, **overlap)
+        assert found[0, 1::2].tolist() == pytest.approx(
+            list(map(float, slopes[1::2])), rel=16 * torch.finfo(dtype).eps, abs=0
+        )
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -11,9 +11,9 @@ from torch import Tensor
 
 import detloss
 from detloss import AxisAligned, Cuboid, Overlap, Polygon, Polytope, Rotated
+from detloss.auditing.definitions import box_definitions as definitions
+from detloss.auditing.definitions.exact_arithmetic import gradient
 from detloss.kernels import AVAILABLE
-from tests.definitions import boxes as definitions
-from tests.definitions.arithmetic import gradient
 from tests.support.loss_table import BOXES, Row
 from tests.support.marks import exhaustive_except
 

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from detloss import AxisAligned, Mixed, Polygon, Rotated
+from detloss.auditing.oracle.exact_polygons import Shape, box_of, polygon, rectangle
 from detloss.geometry import Geometry
-from tests.oracle.polygons import Shape, box_of, polygon, rectangle
 
 ROTATED = Rotated()
 Pair = tuple[Tensor, Tensor]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 import detloss
-from tests.oracle import gaussians as oracle
+from detloss.auditing.oracle import exact_gaussians as oracle
 
 Row = list[float]
 SATURATED = {

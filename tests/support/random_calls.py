@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 import detloss
+from detloss.auditing.battery import box_families as boxes
+from detloss.auditing.battery import logit_families as logits
 from detloss.catalog import Kind
-from tests.battery import boxes, logits
 from tests.support.loss_table import BOXES, ONE_LOGIT, Row, rows_of
 from tests.support.memory_layouts import laid_out
 

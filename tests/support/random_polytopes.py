@@ -6,7 +6,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from tests.oracle import polytopes
+from detloss.auditing.oracle import exact_polytopes as polytopes
 
 SIGNS = torch.tensor(list(product((-0.5, 0.5), repeat=3)), dtype=torch.float64)
 TINY, LESS = Fraction(1, 10**7), Fraction(1, 10**10)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 import detloss
+from detloss.auditing.battery.error_bounds import error_bound
 from detloss.catalog import Kind
-from tests.battery.error_bounds import error_bound
 from tests.support.class_indices import unread_classes
 from tests.support.condition_numbers import condition
 from tests.support.random_calls import Call

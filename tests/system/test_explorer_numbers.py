@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, Page
 from torch import Tensor
 
 import detloss
+from detloss.auditing.battery.box_families import FAMILIES, RANGES, in_format
 from detloss.catalog import LOSSES, Kind, Loss
 from detloss.explorer.losses import CANVAS, LISTS, page_losses
-from tests.battery.boxes import FAMILIES, RANGES, in_format
 from tests.support.explorer_page import loss_rows, opened, rows_of
 
 PAIRS = 10_000

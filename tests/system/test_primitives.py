@@ -17,8 +17,8 @@ import pytest
 import torch
 from mpmath import mp, mpf
 
+from detloss.auditing.oracle.ulp import FORMATS
 from detloss.kernels import cpp
-from tests.oracle.ulp import FORMATS
 from tests.support.processor import flags, instruction_sets
 
 SOURCE = Path(__file__).with_name("primitives.cpp")

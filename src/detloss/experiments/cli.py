@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 import detloss
+from detloss.auditing.audit_command import audit_command
 from detloss.catalog import ROTATED_LOSSES, Loss
 from detloss.experiments import cli_options
 from detloss.experiments.comparison.cluster_jobs import CLUSTERS
 from detloss.experiments.comparison.plan import MATTERS, ROUNDS, ComparisonSettings, Pair, Plan, default_seeds
 from detloss.experiments.comparison.tracking import TRACKERS, tracker_named
-from detloss.experiments.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 from detloss.experiments.losses_command import losses_command
 from detloss.experiments.simulation.simulate_command import simulate
 from detloss.experiments.tuning.tune_command import tune
 from detloss.explorer.explore_command import explore
+from detloss.loss_names import ALL_LOSSES, BOX_LOSSES, CLASS_LOSSES
 
 if TYPE_CHECKING:
     from detloss.experiments.comparison.output import Folder
@@ -362,6 +363,7 @@ def show_losses(losses: tuple[Loss, ...], rotated: bool, out: Path | None) -> No
     click.echo(f"plot: {path}")
 
 
+main.add_command(audit_command)
 main.add_command(explore)
 main.add_command(losses_command)
 main.add_command(simulate)

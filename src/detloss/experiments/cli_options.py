@@ -17,7 +17,12 @@ from detloss.experiments.comparison.plan import Pair, weight_grid
 from detloss.experiments.data.dataset import placeholder
 from detloss.experiments.data.digit_scenes import STYLES
 from detloss.experiments.errors import OptionError, UserError
-from detloss.experiments.loss_names import (
+from detloss.experiments.training.batches import BATCH
+from detloss.experiments.training.command import Command
+from detloss.experiments.training.detectors import DETECTORS
+from detloss.experiments.training.outcome import Trial
+from detloss.experiments.training.training_loop import PRECISIONS, check_trials
+from detloss.loss_names import (
     ALL_LOSSES,
     BOX_LOSSES,
     CLASS_LOSSES,
@@ -27,11 +32,6 @@ from detloss.experiments.loss_names import (
     loss_named,
     losses_named,
 )
-from detloss.experiments.training.batches import BATCH
-from detloss.experiments.training.command import Command
-from detloss.experiments.training.detectors import DETECTORS
-from detloss.experiments.training.outcome import Trial
-from detloss.experiments.training.training_loop import PRECISIONS, check_trials
 
 PLUS = re.compile(r"\+(?=\s*[a-zA-Z])")
 """Separates the losses of a pair; in giou+focal:gamma=1e+2 that is the first sign only."""

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from detloss.catalog import LOSSES, MODIFIERS, ROTATED_LOSSES, Kind, Loss
-from detloss.experiments.loss_names import BOX_LOSSES, CLASS_LOSSES, options_of, written_value
+from detloss.loss_names import BOX_LOSSES, CLASS_LOSSES, options_of, written_value
 
 Line = tuple[str, str, str]  # a name, its meaning and its options
 

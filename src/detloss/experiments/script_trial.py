@@ -11,7 +11,7 @@ from typing import Any, Self
 from torch import nn
 
 from detloss.catalog import Sizes
-from detloss.experiments.loss_names import BOX_LOSSES, CLASS_LOSSES, loss_named
+from detloss.loss_names import BOX_LOSSES, CLASS_LOSSES, loss_named
 
 VARIABLE = "DETLOSS_TRIAL"  # environment variable with the file of the trial
 

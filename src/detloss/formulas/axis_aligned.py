@@ -248,17 +248,17 @@ def aspect_angle_of_axes(m, axes, differences, valid):
 
 def scaled_about_centers(differences, ratio):
     """The differences of two intervals scaled by a ratio; `backward_of_scaling` is its backward function."""
-    start, end, side, target_side, *_ = differences
+    start, end, side, target_side, reach, target_reach, growth = differences
     near, far = 0.5 * (1.0 + ratio), 0.5 * (1.0 - ratio)
-    shift, half = 0.5 * (start + end), 0.5 * ratio * (side + target_side)
+    change = far * (side + target_side)  # of both reaches; the distance of the centers stays
     return AxisDifferences(
         near * start + far * end,
         far * start + near * end,
         ratio * side,
         ratio * target_side,
-        half + shift,
-        half - shift,
-        ratio * differences.growth,
+        reach - change,
+        target_reach - change,
+        ratio * growth,
     )
 
 

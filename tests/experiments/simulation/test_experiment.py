@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 
 from detloss.catalog import LOSSES
-from detloss.experiments.loss_names import BOX_LOSSES, loss_named
 from detloss.experiments.simulation import simulation_plots
 from detloss.experiments.simulation.experiment import (
     GRADIENTS,
@@ -22,7 +21,8 @@ from detloss.experiments.simulation.experiment import (
     losses_with,
     simulate,
 )
-from tests.oracle import simulation as oracle
+from detloss.loss_names import BOX_LOSSES, loss_named
+from tests.experiments.simulation import exact_descent as oracle
 from tests.support.marks import exhaustive_except
 
 BY_NAME = {loss.name: loss for loss in LOSSES}

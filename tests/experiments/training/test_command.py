@@ -160,11 +160,12 @@ def test_no_process_is_left(tmp_path: Path, then: str, limit: float | None) -> N
 
 
 RUNNER = """
-import sys
+import signal, sys
 from pathlib import Path
 from detloss.experiments.data.dataset import no_images
 from detloss.experiments.training.command import Command
 from tests.experiments.training.test_command import TRIAL
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in background jobs
 Command(sys.argv[1], None, Path(sys.argv[2]), None)(TRIAL, no_images())
 """
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import detloss
+from detloss.auditing.oracle import exact_polygons as polygons
 from detloss.experiments.data.dataset import Sample
 from detloss.experiments.training.average_precision import average_precisions
 from detloss.experiments.training.evaluation import Prediction, evaluate
@@ -17,7 +18,6 @@ from tests.experiments.training.test_evaluation import (
     prediction_of,
     sample_of,
 )
-from tests.oracle import polygons
 
 ROTATED = detloss.Rotated()
 

@@ -50,7 +50,7 @@ def make(name: str, seed: int, box: str = "giou", cls: str | None = None, weight
 def test_every_kind_of_loss_trains(name: str, cls: str, box: str, seed: int) -> None:
     totals = losses_while_training(make(name, seed, box, cls), scenes(seed), steps=8)
     # The targets of losses with a quality rise with the overlap of the predicted boxes.
-    assert np.mean(totals[-2:]) < (1.5 if ROWS[cls].kind is Kind.QUALITY else 0.9) * np.mean(totals[:2])
+    assert np.mean(totals[-2:]) < (2.5 if ROWS[cls].kind is Kind.QUALITY else 0.9) * np.mean(totals[:2])
 
 
 # The framework's names of the box loss of the trial, of other box terms, and of class terms.

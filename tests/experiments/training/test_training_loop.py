@@ -10,13 +10,13 @@ import torch
 
 from detloss.catalog import LOSSES, Kind
 from detloss.experiments.data.dataset import Dataset, Sample
-from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training import training_loop
 from detloss.experiments.training.detectors import cells_per_class
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Evaluation
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import build, measure_speed, predict, run_trial
+from detloss.loss_names import loss_named
 
 BOXES = [loss.name for loss in LOSSES if loss.kind in (Kind.REGRESSION, Kind.BOX) and loss.from_sizes is None]
 CLASSES = [loss.name for loss in LOSSES if loss.kind in (Kind.SIGMOID, Kind.QUALITY, Kind.SOFTMAX)]

@@ -16,7 +16,6 @@ from detloss.experiments.comparison.database import folder_lock
 from detloss.experiments.comparison.output import FolderError
 from detloss.experiments.data.dataset import Dataset, assign_folds, fold_dataset
 from detloss.experiments.errors import OptionError
-from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training import training_loop
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.outcome import Outcome
@@ -25,6 +24,7 @@ from detloss.experiments.tuning.candidates import COMPLETE_BEFORE_PRUNING, State
 from detloss.experiments.tuning.cross_validation import tune
 from detloss.experiments.tuning.folds import TuningTrial, check_folds, run_tuning_trial
 from detloss.experiments.tuning.search import Ended, TrainingError, TuningEvent
+from detloss.loss_names import loss_named
 from tests.support.marks import exhaustive_except, quick_and_exhaustive
 from tests.support.trials import begin_comparison, fixed_plan
 from tests.support.tuning_trials import (

@@ -9,7 +9,6 @@ import torch
 
 import detloss
 from detloss.experiments.errors import OptionError
-from detloss.experiments.loss_names import BOX_LOSSES, CLASS_LOSSES, loss_named
 from detloss.experiments.tuning.search_space import (
     LINEAR,
     LOG,
@@ -21,6 +20,7 @@ from detloss.experiments.tuning.search_space import (
     tunable_parameters,
     with_settings,
 )
+from detloss.loss_names import BOX_LOSSES, CLASS_LOSSES, loss_named
 
 
 @pytest.mark.parametrize(

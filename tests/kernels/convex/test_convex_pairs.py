@@ -8,7 +8,7 @@ from torch import Tensor
 
 import detloss
 from detloss import Mixed, Polygon
-from tests.oracle import polygons as oracle
+from detloss.auditing.oracle import exact_polygons as oracle
 from tests.support.convex_pairs import (
     MIXED,
     POLYGONS,

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 import detloss
+from detloss.auditing.oracle import exact_polytopes as polytopes
 from detloss.geometry import AxisAligned, Cuboid, Mixed
-from tests.oracle import polytopes
 from tests.support import random_polytopes
 from tests.support.marks import quick_and_exhaustive
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 import detloss
 from detloss import Mixed, Polygon, Rotated, kernels
+from detloss.auditing.oracle import exact_polygons as oracle
 from detloss.geometry import Geometry
-from tests.oracle import polygons as oracle
 from tests.support.convex_pairs import (
     KINKED,
     SMOOTH,

@@ -10,8 +10,8 @@ from torch import Tensor
 
 import detloss
 from detloss import AxisAligned, Mixed, Polygon, Rotated, kernels
+from detloss.auditing.oracle import exact_polygons as oracle
 from detloss.geometry import Geometry
-from tests.oracle import polygons as oracle
 from tests.support.convex_pairs import (
     RANDOM,
     SETS,

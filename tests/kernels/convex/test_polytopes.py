@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 import detloss
+from detloss.auditing.oracle import exact_polytopes as polytopes
 from detloss.geometry import AxisAligned, Cuboid, Mixed, Polytope
-from tests.oracle import polytopes
 from tests.support import random_polytopes
 from tests.support.marks import exhaustive_except, quick_and_exhaustive
 

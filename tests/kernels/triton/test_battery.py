@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from tests.battery.cases import GROUPS
-from tests.battery.measure import describe, measure
-from tests.battery.sample import DTYPES, FRACTIONS, exceeded, sampled
+from detloss.auditing.battery.cases import GROUPS
+from detloss.auditing.battery.measure import describe, measure
+from tests.support.battery_sample import DTYPES, FRACTIONS, exceeded, sampled
 from tests.support.marks import exhaustive_except, quick_and_exhaustive
 
 SHOWN = 20

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from detloss.auditing.battery.box_families import FAMILIES, RANGES, in_format
 from detloss.formulas import penalties
 from detloss.geometry import AxisAligned
 from detloss.kernels import cpp, eager
 from detloss.kernels.interface import BoxRequest, Call
 from detloss.kernels.triton import launch
-from tests.battery.boxes import FAMILIES, RANGES, in_format
 from tests.support.marks import exhaustive_except
 
 every_format = pytest.mark.parametrize("form", ["xyxy", "xywh", "cxcywh", "ltrb"])

@@ -8,6 +8,7 @@ from tests.losses.test_edge_cases import (
     test_a_mask_without_any_probability_is_empty,
     test_a_mean_over_a_loss_beyond_the_largest_float_is_finite,
     test_a_million_pixels_from_the_origin,
+    test_a_modified_overlap_much_smaller_than_the_boxes,
     test_a_point_has_no_aspect_whatever_the_sign_of_its_zeros,
     test_aspects_of_boxes_far_apart,
     test_coordinates_up_to_the_largest_float,

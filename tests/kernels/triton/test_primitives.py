@@ -10,9 +10,9 @@ import torch
 from mpmath import mpf
 from torch import Tensor
 
+from detloss.auditing.oracle.ulp import value_error
 from detloss.kernels.eager import primitives as eager_primitives
 from detloss.kernels.triton import device_primitives
-from tests.oracle.ulp import value_error
 from tests.support.primitive_kernels import (
     one_exponent,
     one_operand,

@@ -10,8 +10,8 @@ import torch
 from mpmath import matrix, mp, mpf
 from torch import Tensor
 
-from tests.oracle import gaussians as oracle
-from tests.oracle.ulp import value_error
+from detloss.auditing.oracle import exact_gaussians as oracle
+from detloss.auditing.oracle.ulp import value_error
 from tests.support.gaussian_cases import (
     FUNCTIONS,
     LOSSES,

@@ -6,7 +6,7 @@ from random import Random
 import pytest
 import torch
 
-from tests.oracle import gaussians as oracle
+from detloss.auditing.oracle import exact_gaussians as oracle
 from tests.support.gaussian_cases import (
     LOSSES,
     RELATIVE,

@@ -9,8 +9,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState
 
 from detloss.experiments.comparison.plan import SEARCH_SEEDS, Pair, Plan, pair_of
-from detloss.experiments.loss_names import ALL_LOSSES, modifier_combinations
 from detloss.experiments.training.outcome import Phase, Trial
+from detloss.loss_names import ALL_LOSSES, modifier_combinations
 
 MAX_ATTEMPTS = 3  # starts of a trial whose processes die, until the command is repeated
 

@@ -11,9 +11,9 @@ import click
 
 from detloss.catalog import Loss
 from detloss.experiments.cli_options import out, reported_errors, several_losses
-from detloss.experiments.loss_names import ALL_LOSSES
 from detloss.experiments.simulation.experiment import ALL_POINTS, GRADIENTS, Simulation, default_losses
 from detloss.experiments.simulation.experiment import simulate as run
+from detloss.loss_names import ALL_LOSSES
 
 if TYPE_CHECKING:
     from rich.console import Console

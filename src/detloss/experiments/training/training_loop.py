@@ -14,7 +14,6 @@ from torch import nn
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset, Sample, search_dataset
 from detloss.experiments.errors import OptionError
-from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
 from detloss.experiments.training.batches import same_size_batches, to_network, training_batches
 from detloss.experiments.training.checkpoints import Checkpoint, save_weights
 from detloss.experiments.training.detector_interface import Detector
@@ -24,6 +23,7 @@ from detloss.experiments.training.error_types import errors_by_type
 from detloss.experiments.training.evaluation import Prediction, evaluate
 from detloss.experiments.training.outcome import Outcome, Phase, Trial
 from detloss.experiments.training.snapshots import Snapshot, SnapshotSchedule, evenly_spaced, highest_scoring
+from detloss.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES, loss_named
 from detloss.types import Precision
 
 # The same settings for all losses, so that a comparison compares nothing else.

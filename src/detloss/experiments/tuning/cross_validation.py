@@ -14,7 +14,6 @@ from detloss.experiments.comparison.output import Folder, FolderError, write_ato
 from detloss.experiments.comparison.weight_search import starting_weight
 from detloss.experiments.data.dataset import Dataset, SharedDataset, assign_folds
 from detloss.experiments.errors import OptionError
-from detloss.experiments.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
 from detloss.experiments.training.detectors import cells_per_class, unitbox_of
 from detloss.experiments.training.devices import device_groups
 from detloss.experiments.training.outcome import Outcome
@@ -26,6 +25,7 @@ from detloss.experiments.tuning.folds import check_folds, run_tuning_trial
 from detloss.experiments.tuning.search import Design, Opened, Search, TrainingError, TuningEvent, loss_argument
 from detloss.experiments.tuning.search_space import WEIGHT, parameters_over, start_settings
 from detloss.experiments.tuning.tuning_result import Tuned, best_of, difference_over_folds
+from detloss.loss_names import CLASS_LOSSES, ROTATED_BOX_LOSSES
 from detloss.types import DetectorName, Precision
 
 RECORD, REPORT = "tune.json", "report.html"

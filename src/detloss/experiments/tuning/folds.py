@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 from detloss.experiments.data.dataset import Dataset, fold_dataset
 from detloss.experiments.errors import OptionError
-from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import OnProgress, train_and_evaluate
 from detloss.experiments.tuning.search_space import Settings, described, with_settings
+from detloss.loss_names import loss_named
 
 
 @dataclass(frozen=True, kw_only=True)

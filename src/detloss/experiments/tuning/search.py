@@ -7,7 +7,6 @@ from typing import Any
 from detloss.catalog import Loss
 from detloss.experiments.data.dataset import Dataset
 from detloss.experiments.errors import OptionError, UserError
-from detloss.experiments.loss_names import LossNameError, loss_named
 from detloss.experiments.training.detectors import DETECTORS
 from detloss.experiments.training.outcome import Outcome, Trial
 from detloss.experiments.training.training_loop import PRECISIONS
@@ -15,6 +14,7 @@ from detloss.experiments.training.workers import Event, Failed, Finished, Starte
 from detloss.experiments.tuning.candidates import Candidate, Candidates, State
 from detloss.experiments.tuning.folds import TuningTrial
 from detloss.experiments.tuning.search_space import WEIGHT, Parameter
+from detloss.loss_names import LossNameError, loss_named
 
 POLL_SECONDS = 1.0
 

@@ -10,7 +10,7 @@ from scipy.special import expit, logit  # type: ignore[import-untyped]
 import detloss
 from detloss.catalog import Loss
 from detloss.experiments.errors import OptionError
-from detloss.experiments.loss_names import python_code
+from detloss.loss_names import python_code
 
 WEIGHT = "weight"
 WEIGHT_FACTOR = 8.0  # the weight is searched from 1/8 of the listed one to 8 times it

@@ -9,7 +9,7 @@ import click
 from detloss.catalog import Loss
 from detloss.experiments import cli_options
 from detloss.experiments.data.dataset import load
-from detloss.experiments.loss_names import CLASS_LOSSES
+from detloss.loss_names import CLASS_LOSSES
 from detloss.types import DetectorName
 
 

@@ -25,12 +25,12 @@ from detloss.experiments.comparison.report.charts import precision_at_recalls
 from detloss.experiments.comparison.report.positives import positives
 from detloss.experiments.comparison.statistics import Verdict
 from detloss.experiments.data.dataset import Dataset, Sample
-from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training.average_precision import RECALLS, MatchedDetections
 from detloss.experiments.training.devices import Device
 from detloss.experiments.training.evaluation import Prediction, evaluate
 from detloss.experiments.training.outcome import Trial
 from detloss.experiments.training.training_loop import build, train
+from detloss.loss_names import loss_named
 from tests.support.trials import outcome_of
 
 WIDTH, HEIGHT = 160, 120

@@ -9,8 +9,8 @@ from detloss.experiments.comparison.ranking import Ranking, Standing
 from detloss.experiments.comparison.runner import Results
 from detloss.experiments.comparison.statistics import MAX_SEEDS
 from detloss.experiments.data.dataset import Dataset
-from detloss.experiments.loss_names import loss_named, python_code
 from detloss.experiments.training.detectors import sized
+from detloss.loss_names import loss_named, python_code
 
 NOT_REPEATED = ("--seeds", "--quick", "--overwrite")
 """Options that the command with more seeds does not repeat."""

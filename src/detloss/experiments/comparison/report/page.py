@@ -27,8 +27,8 @@ from detloss.experiments.comparison.report.positives import positives
 from detloss.experiments.comparison.runner import Results
 from detloss.experiments.console import printable
 from detloss.experiments.data.dataset import LISTED_PROBLEMS, Dataset
-from detloss.experiments.loss_names import loss_named
 from detloss.experiments.training.snapshots import Snapshot, SnapshotSchedule, evenly_spaced
+from detloss.loss_names import loss_named
 
 PACKAGES = ("torch", "numpy", "faster-coco-eval")
 """Packages whose versions may change the results."""

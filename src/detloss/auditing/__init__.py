@@ -1,0 +1,1 @@
+"""Audit: checks of any implementation of a loss against exact results."""
