@@ -121,6 +121,12 @@ def test_lengths_may_be_tensors(name: str, option: str, dtype: torch.dtype, seed
     torch.testing.assert_close(shared[0], ours[0], rtol=0, atol=0)
 
 
+def test_the_diagonal_of_float32_sizes_has_the_precision_of_the_boxes() -> None:
+    pred, target = torch.tensor([[0.0, 0, 4, 2]], dtype=torch.float64), torch.tensor([[1.0, 1, 5, 4]]).double()
+    loss = detloss.MinimumPointsDistanceIoULoss(image_size=(2.0, 1.0))
+    assert loss(pred, target).item() == pytest.approx(1 - 3 / 17 + (2 + 5) / 5, rel=1e-15)
+
+
 def test_a_length_of_0_in_a_tensor_has_no_penalty() -> None:
     pred, target = torch.tensor([[0.0, 0.0, 4.0, 2.0]]), torch.tensor([[1.0, 1.0, 5.0, 4.0]])
     assert detloss.normalized_wasserstein_loss(pred, target, scale=torch.zeros(1)) == 0

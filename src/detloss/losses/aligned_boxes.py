@@ -10,6 +10,7 @@ from detloss.engine import box_pairs, checks
 from detloss.engine.debugging import refuse_if_validating
 from detloss.formulas import penalties
 from detloss.geometry import AxisAligned
+from detloss.kernels.interface import arithmetic_dtype
 from detloss.losses.module import LossModule
 from detloss.losses.overlap_options import PLAIN, Overlap, modified
 from detloss.types import Reduction
@@ -366,7 +367,7 @@ def image_diagonal(image_size: object, pred: Tensor, geometry: AxisAligned) -> f
             raise ValueError(f"{name}: expected shape ({dims},) or (..., {dims}), got {tuple(image_size.shape)}")
         wrong = ~(image_size > 0)
         refuse_if_validating("minimum_points_distance_iou_loss", name, image_size, wrong, "lengths above 0")
-        diagonal = torch.linalg.vector_norm(image_size.to(torch.promote_types(image_size.dtype, torch.float32)), dim=-1)
+        diagonal = torch.linalg.vector_norm(image_size.to(arithmetic_dtype(pred, image_size)), dim=-1)
         return checks.per_row(name, diagonal, pred)
     if not isinstance(image_size, Sequence) or isinstance(image_size, str):
         raise TypeError(f"{name}: expected {dims} numbers or a tensor, got {type(image_size).__name__}")
