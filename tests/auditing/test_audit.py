@@ -17,11 +17,13 @@ import detloss
 from detloss.auditing import subject
 from detloss.auditing.accuracy import RUNS, Examination
 from detloss.auditing.auditor import statements, subject_of_loss
+from detloss.auditing.battery.error_bounds import error_bound
 from detloss.auditing.behavior import ordinary_rows
 from detloss.auditing.known_peers import PEERS, peer_of
+from detloss.auditing.oracle.exact import Exact, mpf
 from detloss.auditing.reference import reference_named
 from detloss.auditing.report import Finding
-from detloss.auditing.row_errors import DEGENERATE, FINITE, ZERO
+from detloss.auditing.row_errors import DEGENERATE, FINITE, ZERO, row_errors
 from detloss.auditing.variants import factors, fitting
 from tests.support.faulty_losses import boxes, plain_giou
 from tests.support.loss_table import TABLE, Row
@@ -61,6 +63,14 @@ def test_an_example_is_small_and_is_reproduced(report, capsys) -> None:
     assert len(lines) == 3
     exec("\n".join(lines), {})
     assert f"tensor([{float(found.got):.4f}]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("value", "is_reward"), [(74.5, False), (60.0, True)])
+def test_a_rounded_loss_of_an_inverted_box_is_no_reward(value: float, is_reward: bool) -> None:
+    reference, inverted, target = reference_named("mpdiou", {"image_size": (1, 1)}), [0, 0, 8, -1], [0, 0, 8, 1]
+    exact, bound = Exact(mpf("74.7075"), ()), error_bound("box", torch.bfloat16)  # 74.5 is the nearest bfloat16
+    errors = row_errors(reference, torch.bfloat16, bound, inverted, target, exact, value, ())
+    assert [error.is_broken for error in errors if error.promise == DEGENERATE] == [is_reward]
 
 
 def test_all_reproductions_run(report) -> None:

@@ -61,7 +61,7 @@ def row_errors(
         return
     if has_no_area or (reference.kind is Kind.BOX and exact.value == CAP):
         lower = float(least(exact))
-        is_lower = lower - value > REWARD * lower + CLOSE * torch.finfo(dtype).eps
+        is_lower = lower - value > REWARD * lower + CLOSE * torch.finfo(dtype).eps * max(1.0, lower)
         yield RowError(DEGENERATE, is_lower, 0.0, expected, repr(value))
         return
     ulps = value_error(value, exact.value, dtype, exact.condition)
