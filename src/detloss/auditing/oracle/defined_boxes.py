@@ -57,7 +57,13 @@ class Defined:
             by_entry(gradient(self.definition, *corners, by=k, **options), maps, own, terms)
             for k, own in enumerate((base.by_pred, base.by_target))
         ]
-        return Exact(self.definition(*corners, **options), slopes[0], slopes[1])
+        return Exact(self.definition(*corners, **options), slopes[0], slopes[1], of_interval(**options))
+
+
+def of_interval(interval: tuple[float, float] = (0.0, 1.0), power: float = 1.0, **_options: object) -> mpf:
+    """The term that 1 - IoU cancels near the upper end of an interval; a power has its size as a factor."""
+    lower, upper = map(mpf, interval)
+    return mpf(power) * (1 - upper) / (upper - lower)
 
 
 def by_entry(
