@@ -62,7 +62,7 @@ def test_the_lost_part_of_a_difference_is_calculated(kernels: list[dict[str, Any
 
 
 def test_sums_are_stored_before_a_program_arrives(kernels: list[dict[str, Any]]) -> None:
-    order = r"st\.global\.b32.*bar\.sync.*atom\.global\.gpu\.acq_rel\.add.*bar\.sync.*ld\.global\.cg"
+    order = r"st\.global\.b64.*bar\.sync.*atom\.global\.gpu\.acq_rel\.add.*bar\.sync.*ld\.global\.cg"
     for kernel in kernels:
         if kernel["kernel"] in MAIN and kernel["loss"].endswith("float32"):
             assert re.search(order, kernel["ptx"], re.DOTALL), kernel["loss"]

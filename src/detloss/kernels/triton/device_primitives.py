@@ -381,9 +381,8 @@ def general_power(x, exponent):
 @triton.jit
 def power(x, exponent):
     """x^exponent for x >= 0 and one exponent for all: products and a square root for 0, 1/2, 1, ... 4."""
-    halves = tl.floor(2.0 * exponent)
-    if (exponent >= 0.0) & (exponent <= 4.0) & (halves == 2.0 * exponent):
-        k = halves.to(tl.int32)
+    k = (2.0 * exponent).to(tl.int32)
+    if (k >= 0) & (k <= 8) & (k == 2.0 * exponent):
         result = tl.full(x.shape, 1.0, x.dtype)
         if k & 1:
             result = square_root(x)
