@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from detloss.formulas.measures import INNER
-from detloss.geometry import FORMATS, Polygon, Rotated
+from detloss.geometry import FORMATS, Cuboid, Polygon, Rotated
 from detloss.kernels import eager
 from detloss.kernels.interface import (
     BinaryRequest,
@@ -35,7 +35,7 @@ MOST_PARAMETERS = 7  # of a formula
 TASK = struct.Struct(f"=11q 2d {3 * (3 + MOST_PARAMETERS)}q {MOST_PARAMETERS}d 3q")  # `Task` of task.h, field by field
 ROWS = struct.Struct("=8q d")  # the fields that `RowTask` adds
 CONVEX = struct.Struct("=4q")  # the fields that `ConvexTask` adds
-SHAPES = (Rotated, Polygon)
+SHAPES = (Rotated, Polygon, Cuboid)
 MAX_VERTICES = 64  # of a polygon
 KINDS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 NONE, SUM, MEAN_OVER_DIVISOR, MEAN_OVER_PRESENT = range(4)

@@ -1,9 +1,9 @@
-// The loop over pairs of convex polygons, one pair per lane, in double precision.
+// The loop over pairs of convex polygons and of cuboids, one pair per lane, in double precision.
 #pragma once
 #include <optional>
 
 #include "penalty_call.h"
-#include "polygon_overlap.h"
+#include "prisms.h"
 
 namespace detloss::ISA {
 
@@ -39,18 +39,16 @@ constexpr ConvexPenalty convex_penalty_of() {
 template <class Penalty>
 constexpr ConvexPenalty convex_penalty = convex_penalty_of<Penalty>();
 
-template <class L>
-INLINE void load_shape(Polygon<L>& polygon, const L* row, int64_t shape, int64_t width, L scale) {
-    if (shape == rotated) load_rectangle(polygon, row, scale);
-    else load_polygon(polygon, row, int(width), scale);
-    for (int k = 0; k < polygon.count; ++k) polygon.slopes[k] = {0.0, 0.0};
-}
+// The place of a number of a row in registers: of a cuboid, the rectangle comes first, then the vertical coordinate and height.
+constexpr int64_t angle_place = 4, cuboid_places[7] = {0, 1, 5, 2, 3, 6, angle_place};
+INLINE int64_t place_of(int64_t k, int64_t shape) { return shape == cuboid ? cuboid_places[k] : k; }
+INLINE bool is_length(int64_t place, int64_t shape) { return shape == polygon || place != angle_place; }
 
 template <class L>
-INLINE L largest_length(const L* row, int64_t shape, int64_t width) {
-    L largest = 0.0;
-    for (int64_t k = 0; k < (shape == rotated ? 4 : width); ++k) largest = maximum(largest, absolute(row[k]));
-    return largest;
+INLINE void load_shape(Polygon<L>& shape, const L* row, bool is_rectangle, int64_t width, L scale) {
+    if (is_rectangle) load_rectangle(shape, row, scale);
+    else load_polygon(shape, row, int(width), scale);
+    for (int k = 0; k < shape.count; ++k) shape.slopes[k] = {0.0, 0.0};
 }
 
 struct ConvexBlock {
@@ -66,27 +64,31 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
     const bool hull = task.hull;
 
     const int64_t widths[2] = {task.task.width, task.second_width}, shapes[2] = {task.shape, task.second_shape};
+    const bool are_rectangles[2] = {shapes[0] != polygon, shapes[1] != polygon}, upright = shapes[0] == cuboid;
     const double* operands[2] = {block.first, block.second};
     L rows[2][2 * most_vertices];
     L total = 0.0, largest = 0.0;
     for (int which = 0; which < 2; ++which) {
         for (int64_t k = 0; k < widths[which]; ++k) {
-            for (int lane = 0; lane < L::count; ++lane)
-                rows[which][k].set(lane, operands[which][(at + lane) * widths[which] + k]);
-            total = total + rows[which][k];
+            const int64_t place = place_of(k, shapes[which]);
+            L& number = rows[which][place];
+            for (int lane = 0; lane < L::count; ++lane) number.set(lane, operands[which][(at + lane) * widths[which] + k]);
+            total = total + number;
+            if (is_length(place, shapes[which])) largest = maximum(largest, absolute(number));
         }
-        largest = maximum(largest, largest_length(rows[which], shapes[which], widths[which]));
     }
-    const L size = scale(largest, 2);
+    const L size = scale(largest, upright ? 3 : 2);
     Polygon<L> a, b;
-    load_shape(a, rows[0], shapes[0], widths[0], size);
-    load_shape(b, rows[1], shapes[1], widths[1], size);
+    load_shape(a, rows[0], are_rectangles[0], widths[0], size);
+    load_shape(b, rows[1], are_rectangles[1], widths[1], size);
+    Levels<L> levels;
+    if (upright) levels.measure({rows[0] + 5, rows[1] + 5}, size);
     const L across = maximum(absolute(a.anchor.x), absolute(b.anchor.x));
     const L place = maximum(across, maximum(absolute(a.anchor.y), absolute(b.anchor.y)));
     std::optional<Frame<L>> frame;
-    if (hull || !uses_enclosure)  // an enclosing box is axis-aligned in the original frame
-        if (shapes[0] == rotated || shapes[1] == rotated) frame.emplace(a, b);
-    if (frame && !frame->is_identity) frame->transform(a, shapes[0] == rotated), frame->transform(b, shapes[1] == rotated);
+    if (!upright && (hull || !uses_enclosure))  // an enclosing box is axis-aligned in the original frame
+        if (are_rectangles[0] || are_rectangles[1]) frame.emplace(a, b);
+    if (frame && !frame->is_identity) frame->transform(a, are_rectangles[0]), frame->transform(b, are_rectangles[1]);
     std::optional<Centroid<L>> centroids[2];
     if (uses_distance) {
         if (shapes[0] == polygon) centroids[0].emplace(a);
@@ -94,17 +96,27 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
     }
 
     PolygonPair<L> polygons(a, b, place);
-    const auto identical = polygons.identical();
-    const L intersection = polygons.intersection(), difference = (a.size - intersection) + (b.size - intersection);
+    auto identical = polygons.identical();
+    if (upright) identical = identical & levels.identical();
+    const L area = polygons.intersection(), intersection = area * levels.overlap;
+    const L difference = (a.size * levels.heights[0] - intersection) + (b.size * levels.heights[1] - intersection);
     const Vector<L> apart = (polygons.shift + a.center) - (polygons.other_shift + b.center);
-    L excess = 0.0, distance = 0.0, diagonal = 0.0;
+    L excess = 0.0, distance = 0.0, diagonal = 0.0, box = 0.0;
     typename PolygonPair<L>::Hull outline;
+    typename PolygonPair<L>::Rises rises = {0.0, 0.0, 0.0};
+    std::optional<PrismHull<L>> prism_hull;
     if (uses_enclosure) {
         if (hull) polygons.find_hull(0, outline);
-        excess = relu((hull ? outline.area : polygons.box()) - difference - intersection);
+        else box = polygons.box();
+        if (hull && upright) prism_hull.emplace(polygons, outline.area, levels);
+        const L enclosure = prism_hull ? prism_hull->volume : hull ? outline.area : box * levels.span;
+        excess = relu(enclosure - difference - intersection);
     }
-    if (uses_diagonal) diagonal = polygons.diameter();
-    if (uses_distance) distance = dot(apart, apart);
+    if (uses_diagonal) {
+        if (upright) rises = {levels.furthest(0), levels.furthest(1), levels.furthest(2)};
+        diagonal = polygons.diameter(rises);
+    }
+    if (uses_distance) distance = dot(apart, apart) + levels.rise * levels.rise;
     AspectAngle<L> aspect;
     if (uses_aspect_angle) aspect.measure(a, b);
     const PairMeasures<L> pair = {
@@ -133,19 +145,30 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
     const L weight = block.weight ? L::load(block.weight + at) : L(1.0);
     weighted(weight, best + non_finite).store(block.value + at);
     if (task.task.d_pred) {
-        polygons.add_intersection(slopes.intersection - 2.0 * slopes.symmetric_difference + slopes.enclosure_excess);
-        if (uses_enclosure) {
-            if (hull) {
-                polygons.add_hull(outline, slopes.enclosure_excess);
-                polygons.find_hull(1, outline), polygons.add_hull(outline, slopes.enclosure_excess);
-            } else {
-                polygons.add_box(slopes.enclosure_excess);
-            }
+        const L d_size = slopes.symmetric_difference - slopes.enclosure_excess, d_angle = slopes.aspect_angle;
+        const L d_intersection = slopes.intersection - 2.0 * slopes.symmetric_difference + slopes.enclosure_excess;
+        L d_outline = slopes.enclosure_excess, d_areas[2] = {d_size * levels.heights[0], d_size * levels.heights[1]};
+        polygons.add_intersection(d_intersection * levels.overlap);
+        if (upright) levels.add_overlap(d_intersection * area);
+        if (prism_hull) {
+            prism_hull->backward(slopes.enclosure_excess, levels);
+            d_areas[0] = d_areas[0] + d_outline * prism_hull->by_form[0][0];
+            d_areas[1] = d_areas[1] + d_outline * prism_hull->by_form[1][1];
+            d_outline = d_outline * prism_hull->by_form[2][2];
         }
-        if (uses_diagonal) polygons.add_diameter(diagonal, slopes.diagonal);
+        if (uses_enclosure && hull) {
+            polygons.add_hull(outline, d_outline);
+            polygons.find_hull(1, outline), polygons.add_hull(outline, d_outline);
+        } else if (uses_enclosure) {
+            polygons.add_box(slopes.enclosure_excess * levels.span);
+            if (upright) levels.add_span(slopes.enclosure_excess * box);
+        }
+        if (uses_diagonal) {
+            const auto by_rises = polygons.add_diameter(diagonal, slopes.diagonal, rises);
+            if (upright) for (int group = 0; group < 3; ++group) levels.add_furthest(group, by_rises[group]);
+        }
         polygons.restore_anchors();
         const L factor = (measure ? -block.factor : block.factor) * weight;
-        const L d_size = slopes.symmetric_difference - slopes.enclosure_excess, d_angle = slopes.aspect_angle;
         const Vector<L> d_center = (2.0 * slopes.distance) * apart;
         const L by_sides[2][2] = {{d_angle * aspect.by_sides[0][0], d_angle * aspect.by_sides[0][1]},
                                   {d_angle * aspect.by_sides[1][0], d_angle * aspect.by_sides[1][1]}};
@@ -155,16 +178,18 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
             if (!derivatives[which]) continue;
             const Vector<L> by_center = L(which ? -1.0 : 1.0) * d_center;
             L* row = rows[which];
-            if (shapes[which] == rotated) {
-                unload_rectangle(*both[which], d_size, by_center, by_sides[which][0], by_sides[which][1], row);
+            if (are_rectangles[which]) {
+                unload_rectangle(*both[which], d_areas[which], by_center, by_sides[which][0], by_sides[which][1], row);
+                if (upright) levels.unload(which, d_size * both[which]->size, L(which ? -2.0 : 2.0) * slopes.distance, row + 5);
             } else {
                 if (centroids[which]) centroids[which]->backward(*both[which], by_center);
-                unload_polygon(*both[which], d_size, row);
+                unload_polygon(*both[which], d_areas[which], row);
             }
             if (frame && !frame->is_identity)
-                for (int k = 0; k < (shapes[which] == rotated ? 1 : both[which]->count); ++k) frame->backward(row + 2 * k);
+                for (int k = 0; k < (are_rectangles[which] ? 1 : both[which]->count); ++k) frame->backward(row + 2 * k);
             for (int64_t k = 0; k < widths[which]; ++k) {
-                const L scaled = shapes[which] == rotated && k == 4 ? row[k] : row[k] * size;
+                const int64_t place = place_of(k, shapes[which]);
+                const L scaled = is_length(place, shapes[which]) ? row[place] * size : row[place];
                 const L slope = weighted(factor, where(is_exact, 0.0, scaled) + non_finite);
                 for (int lane = 0; lane < L::count; ++lane) derivatives[which][(at + lane) * widths[which] + k] = slope[lane];
             }

@@ -190,30 +190,35 @@ struct PolygonPair {
         }
     }
 
-    // The largest squared distance of two vertices.
-    INLINE L diameter() const {
+    // The largest squared distance of two vertices of prisms, whose squared vertical distances are given: of two vertices of the
+    // first, of one of each, of two of the second.
+    using Rises = std::array<L, 3>;
+    int group(int k, int other) const { return (k >= a.count) + (other >= a.count); }
+    INLINE L diameter(const Rises& rises) const {
         L longest = 0.0;
         for (int k = 0; k < points(); ++k)
-            for (int other = 0; other < k; ++other) {
-                const Vector<L> step = point(k) - point(other);
-                longest = maximum(longest, dot(step, step));
-            }
+            for (int other = 0; other < k; ++other) longest = maximum(longest, distance(k, other, rises));
         return longest;
     }
-    INLINE void add_diameter(L longest, L slope) {
+    // Returns the derivatives by the vertical distances.
+    INLINE Rises add_diameter(L longest, L slope, const Rises& rises) {
         L ways = 0.0;
         for (int k = 0; k < points(); ++k)
-            for (int other = 0; other < k; ++other) {
-                const Vector<L> step = point(k) - point(other);
-                ways = ways + where(dot(step, step) == longest, 1.0, 0.0);
-            }
-        const L share = quotient(2.0 * slope, ways);
+            for (int other = 0; other < k; ++other) ways = ways + where(distance(k, other, rises) == longest, 1.0, 0.0);
+        const L share = quotient(slope, ways);
+        Rises by_rises = {0.0, 0.0, 0.0};
         for (int k = 0; k < points(); ++k)
             for (int other = 0; other < k; ++other) {
-                const Vector<L> step = point(k) - point(other);
-                const Vector<L> pull = where(dot(step, step) == longest, share, 0.0) * step;
+                const L factor = where(distance(k, other, rises) == longest, share, 0.0);
+                const Vector<L> pull = (2.0 * factor) * (point(k) - point(other));
                 slope_of(k) = slope_of(k) + pull, slope_of(other) = slope_of(other) - pull;
+                by_rises[group(k, other)] = by_rises[group(k, other)] + factor;
             }
+        return by_rises;
+    }
+    INLINE L distance(int k, int other, const Rises& rises) const {
+        const Vector<L> step = point(k) - point(other);
+        return dot(step, step) + rises[group(k, other)];
     }
 
     // An edge of the hull, in the lanes that have it, between two vertices of both.

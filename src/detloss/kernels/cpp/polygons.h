@@ -6,7 +6,7 @@ namespace detloss::ISA {
 
 constexpr double long_pair = 1e3;  // the ratio of length to breadth from which a pair has a frame along its length
 constexpr int most_vertices = 64;  // of a polygon; the eager backend serves larger ones
-enum Shape : int64_t { rotated, polygon };
+enum Shape : int64_t { rotated, polygon, cuboid };
 
 template <class L>
 struct Vector {
