@@ -11,7 +11,8 @@ namespace detloss::ISA {
 template <class L>
 struct AspectAngle {
     L angle = 0.0, by_sides[2][2] = {{0.0, 0.0}, {0.0, 0.0}};
-    INLINE void measure(const Polygon<L>& a, const Polygon<L>& b) {
+    template <int corners>
+    INLINE void measure(const Polygon<L, corners>& a, const Polygon<L, corners>& b) {
         const auto defined = (a.width + a.height > 0.0) & (b.width + b.height > 0.0);
         const L across = where(defined, a.height * b.width - a.width * b.height, 0.0);
         angle = ISA::angle(across, where(defined, a.width * b.width + a.height * b.height, 1.0));
@@ -44,8 +45,8 @@ constexpr int64_t angle_place = 4, cuboid_places[7] = {0, 1, 5, 2, 3, 6, angle_p
 INLINE int64_t place_of(int64_t k, int64_t shape) { return shape == cuboid ? cuboid_places[k] : k; }
 INLINE bool is_length(int64_t place, int64_t shape) { return shape == polygon || place != angle_place; }
 
-template <class L>
-INLINE void load_shape(Polygon<L>& shape, const L* row, bool is_rectangle, int64_t width, L scale) {
+template <class L, int corners>
+INLINE void load_shape(Polygon<L, corners>& shape, const L* row, bool is_rectangle, int64_t width, L scale) {
     if (is_rectangle) load_rectangle(shape, row, scale);
     else load_polygon(shape, row, int(width), scale);
     for (int k = 0; k < shape.count; ++k) shape.slopes[k] = {0.0, 0.0};
@@ -58,7 +59,8 @@ struct ConvexBlock {
     const Lanes<double>* parameters;
 };
 
-inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, const ConvexBlock& block, int64_t at) {
+template <int corners>
+void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, const ConvexBlock& block, int64_t at) {
     using L = Lanes<double>;
     const auto [of, uses_enclosure, uses_distance, uses_diagonal, uses_aspect_angle] = penalty;
     const bool hull = task.hull;
@@ -78,7 +80,7 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
         }
     }
     const L size = scale(largest, upright ? 3 : 2);
-    Polygon<L> a, b;
+    Polygon<L, corners> a, b;
     load_shape(a, rows[0], are_rectangles[0], widths[0], size);
     load_shape(b, rows[1], are_rectangles[1], widths[1], size);
     Levels<L> levels;
@@ -95,16 +97,16 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
         if (shapes[1] == polygon) centroids[1].emplace(b);
     }
 
-    PolygonPair<L> polygons(a, b, place);
+    PolygonPair<L, corners> polygons(a, b, place);
     auto identical = polygons.identical();
     if (upright) identical = identical & levels.identical();
     const L area = polygons.intersection(), intersection = area * levels.overlap;
     const L difference = (a.size * levels.heights[0] - intersection) + (b.size * levels.heights[1] - intersection);
     const Vector<L> apart = (polygons.shift + a.center) - (polygons.other_shift + b.center);
     L excess = 0.0, distance = 0.0, diagonal = 0.0, box = 0.0;
-    typename PolygonPair<L>::Hull outline;
-    typename PolygonPair<L>::Rises rises = {0.0, 0.0, 0.0};
-    std::optional<PrismHull<L>> prism_hull;
+    typename PolygonPair<L, corners>::Hull outline;
+    typename PolygonPair<L, corners>::Rises rises = {0.0, 0.0, 0.0};
+    std::optional<PrismHull<L, corners>> prism_hull;
     if (uses_enclosure) {
         if (hull) polygons.find_hull(0, outline);
         else box = polygons.box();
@@ -172,7 +174,7 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
         const Vector<L> d_center = (2.0 * slopes.distance) * apart;
         const L by_sides[2][2] = {{d_angle * aspect.by_sides[0][0], d_angle * aspect.by_sides[0][1]},
                                   {d_angle * aspect.by_sides[1][0], d_angle * aspect.by_sides[1][1]}};
-        Polygon<L>* both[2] = {&a, &b};
+        Polygon<L, corners>* both[2] = {&a, &b};
         double* derivatives[2] = {block.d_first, block.d_second};
         for (int which = 0; which < 2; ++which) {
             if (!derivatives[which]) continue;
@@ -203,6 +205,7 @@ void convex(const ConvexTask& all, const ConvexPenalty& penalty, ParallelFor par
     constexpr int64_t least = Lanes<double>::count;
     const int64_t width = task.width, second_width = all.second_width;
     const int64_t pairs_in_block = std::max<int64_t>(least, block_numbers / std::max(width, second_width));
+    const bool are_quadrilaterals = (all.shape != polygon || width == 8) && (all.second_shape != polygon || second_width == 8);
     const double divisor = divisor_of(task, task.entries);
     Lanes<double> parameters[most_parameters];
     for (int k = 0; k < most_parameters; ++k) parameters[k] = task.constants[k];
@@ -217,7 +220,7 @@ void convex(const ConvexTask& all, const ConvexPenalty& penalty, ParallelFor par
         const ConvexBlock block{first, second, weight, value.at, d_first.at, task.d_target ? d_second.at : nullptr, reciprocal<double>(divisor), parameters};
         for (int64_t next = 0; next < pairs; next += least) {
             const int64_t at = std::max<int64_t>(0, std::min(next, pairs - least));  // the last overlaps
-            convex_pairs(all, penalty, block, at);
+            (are_quadrilaterals ? convex_pairs<4> : convex_pairs<0>)(all, penalty, block, at);
         }
         value.finish(pairs, 1), d_first.finish(pairs, width), d_second.finish(pairs, second_width);
         return task.reduction ? total_of(value.at, pairs) : 0.0;

@@ -73,16 +73,16 @@ struct Levels {
 
 // The mixed area of a polygon and the hull of points: half the sum over all edges of the length times the support of the points
 // along the outer normal. Numbers of edges and points are those of the pair's vertices.
-template <class L>
+template <class L, int corners>
 struct MixedArea {
-    PolygonPair<L>& pair;
+    PolygonPair<L, corners>& pair;
     int polygon, first_point;
     L area = 0.0;
 
-    INLINE MixedArea(PolygonPair<L>& pair, int polygon, int first_point) : pair(pair), polygon(polygon), first_point(first_point) {
+    INLINE MixedArea(PolygonPair<L, corners>& pair, int polygon, int first_point) : pair(pair), polygon(polygon), first_point(first_point) {
         for (int k = 0; k < of().count; ++k) area = area + 0.5 * support(normal(k));
     }
-    INLINE const Polygon<L>& of() const { return polygon ? pair.b : pair.a; }
+    INLINE const Polygon<L, corners>& of() const { return polygon ? pair.b : pair.a; }
     INLINE Vector<L> normal(int k) const { return rotated_clockwise(of().edge(k)); }
     INLINE L support(Vector<L> normal) const {
         L reach = dot(normal, pair.point(first_point));
@@ -117,13 +117,13 @@ struct MixedArea {
 // The volume of the hull of two prisms. A slice is a weighted Minkowski sum of the footprints P and Q and their hull C; its
 // area is a quadratic form in the weights, with mixed areas as coefficients; the weights are linear between the four levels at
 // which a prism starts or ends.
-template <class L>
+template <class L, int corners>
 struct PrismHull {
-    MixedArea<L> crossed, wide, other_wide;
+    MixedArea<L, corners> crossed, wide, other_wide;
     L form[3][3];  // of P, Q and C
     L volume = 0.0, by_form[3][3] = {}, by_ends[4] = {};
 
-    INLINE PrismHull(PolygonPair<L>& pair, L outline, const Levels<L>& levels)
+    INLINE PrismHull(PolygonPair<L, corners>& pair, L outline, const Levels<L>& levels)
         : crossed(pair, 0, pair.a.count), wide(pair, 0, 0), other_wide(pair, 1, 0),
           form{{pair.a.size, crossed.area, wide.area}, {crossed.area, pair.b.size, other_wide.area}, {wide.area, other_wide.area, outline}} {
         // If both start or end on one level, the derivatives are the mean of both orders.
