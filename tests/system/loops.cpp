@@ -198,14 +198,15 @@ uint64_t pairs(int64_t count) {
     return call.run(ISA::run_pairs);
 }
 
-// Pairs of rotated rectangles (shape 0) and polygons (1), with few vertices or the maximum number, or of cuboids (2).
+// Pairs of rotated rectangles (shape 0) and polygons (1), with few vertices or the maximum number, of cuboids (2) or of polytopes (3).
 uint64_t convex(int64_t count) {
     const auto vertices = [] { return one_in(9) ? int64_t(64) : 3 + below(6); };
-    const bool solid = one_in(3);
-    const int64_t shape = solid ? 2 : below(2), second_shape = solid ? 2 : below(2);
-    const auto width_of = [&](int64_t each) { return each == 2 ? 7 : each ? 2 * vertices() : 5; };
+    const int64_t solid = one_in(3) ? 2 + below(2) : 0, shape = solid ? solid : below(2), second_shape = solid ? solid : below(2);
+    const auto width_of = [&](int64_t each) {
+        return each == 3 ? 3 * (one_in(9) ? 16 : 4 + below(5)) : each == 2 ? 7 : each ? 2 * vertices() : 5;
+    };
     const int64_t width = width_of(shape), second_width = width_of(second_shape);
-    const int64_t pairs = std::min<int64_t>(count, 3000);
+    const int64_t pairs = std::min<int64_t>(count, solid == 3 ? 100 : 3000);
     Call call = started(pairs);
     call.task.width = width, call.task.measure = one_in(2), call.task.formula = below(PENALTIES);
     call.task.pred = call.operand({pairs, width}), call.task.target = call.operand({pairs, second_width});

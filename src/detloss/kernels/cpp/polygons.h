@@ -1,12 +1,11 @@
 // Convex polygons in registers, one pair per lane: vertices from rows, and derivatives by rows from those by vertices.
 #pragma once
+#include "convex_measures.h"
 #include "primitives.h"
 
 namespace detloss::ISA {
 
 constexpr double long_pair = 1e3;  // the ratio of length to breadth from which a pair has a frame along its length
-constexpr int most_vertices = 64;  // of a polygon; the eager backend serves larger ones
-enum Shape : int64_t { rotated, polygon, cuboid };
 
 template <class L>
 struct Vector {
