@@ -1,7 +1,6 @@
 """Convex polytopes against exact values and an oracle in fractions."""
 
 import math
-from collections.abc import Iterator
 from fractions import Fraction
 
 import pytest
@@ -9,12 +8,12 @@ import torch
 from torch import Tensor
 
 import detloss
-from detloss import kernels
 from detloss.auditing.oracle import exact_polytopes as polytopes
 from detloss.geometry import AxisAligned, Cuboid, Mixed, Polytope
 from tests.support import random_polytopes
 from tests.support.marks import exhaustive_except, quick_and_exhaustive
 
+pytestmark = pytest.mark.usefixtures("each_backend")
 LOSSES = {"iou": detloss.iou_loss, "giou": detloss.generalized_iou_loss, "diou": detloss.distance_iou_loss}
 VERTICES, HALF_SPACES = Polytope(), Polytope(form="halfspaces")
 CUBE = random_polytopes.SIGNS + 0.5
@@ -22,13 +21,7 @@ CUBE = random_polytopes.SIGNS + 0.5
 WORST = dict.fromkeys([*random_polytopes.TIES, "grid"], 1e-13) | {"thin": 2e-11}
 
 
-@pytest.fixture(params=kernels.AVAILABLE["cpu"], autouse=True)
-def backend(request: pytest.FixtureRequest) -> Iterator[str]:
-    with detloss.use_backend(request.param):
-        yield request.param
-
-
-in_eager = pytest.mark.parametrize("backend", ["eager"], indirect=True)  # half-spaces have no other backend
+in_eager = pytest.mark.parametrize("each_backend", ["eager"], indirect=True)  # half-spaces have no other backend
 
 
 def generator_of(seed: int) -> torch.Generator:
