@@ -198,19 +198,22 @@ uint64_t pairs(int64_t count) {
     return call.run(ISA::run_pairs);
 }
 
-// Rotated rectangles (shape 0) and polygons (1), with few vertices or the maximum number.
+// Pairs of rotated rectangles (shape 0) and polygons (1), with few vertices or the maximum number, of cuboids (2) or of polytopes (3).
 uint64_t convex(int64_t count) {
     const auto vertices = [] { return one_in(9) ? int64_t(64) : 3 + below(6); };
-    const int64_t shape = below(2), second_shape = below(2);
-    const int64_t width = shape ? 2 * vertices() : 5, second_width = second_shape ? 2 * vertices() : 5;
-    const int64_t pairs = std::min<int64_t>(count, 3000);
+    const int64_t solid = one_in(3) ? 2 + below(2) : 0, shape = solid ? solid : below(2), second_shape = solid ? solid : below(2);
+    const auto width_of = [&](int64_t each) {
+        return each == 3 ? 3 * (one_in(9) ? 16 : 4 + below(5)) : each == 2 ? 7 : each ? 2 * vertices() : 5;
+    };
+    const int64_t width = width_of(shape), second_width = width_of(second_shape);
+    const int64_t pairs = std::min<int64_t>(count, solid == 3 ? 100 : 3000);
     Call call = started(pairs);
     call.task.width = width, call.task.measure = one_in(2), call.task.formula = below(PENALTIES);
     call.task.pred = call.operand({pairs, width}), call.task.target = call.operand({pairs, second_width});
     if (one_in(2)) call.task.weight = call.operand({pairs});
     call.outputs(pairs, pairs * width, pairs * second_width);
     const uint64_t written = call.run(ISA::run_convex, ConvexTask{call.task, shape, second_shape, second_width, one_in(2)});
-    return shape && second_shape ? written : 0;  // sin and cos differ between C libraries
+    return shape == 1 && second_shape == 1 ? written : 0;  // sin and cos differ between C libraries
 }
 
 // loops SEED: all sizes up to more than two registers, then sizes near multiples of blocks and chunks.

@@ -14,6 +14,7 @@ from detloss.geometry import AxisAligned, Cuboid, Mixed
 from tests.support import random_polytopes
 from tests.support.marks import quick_and_exhaustive
 
+pytestmark = pytest.mark.usefixtures("each_backend")
 LOSSES = {"iou": detloss.iou_loss, "giou": detloss.generalized_iou_loss, "diou": detloss.distance_iou_loss}
 WORST = dict.fromkeys([*random_polytopes.TIES, "grid"], 1e-11)  # measured: 4e-13 at most
 in_one_direction_or_all = pytest.mark.parametrize("in_one_direction", quick_and_exhaustive(True, False))

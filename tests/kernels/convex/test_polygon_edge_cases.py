@@ -1,19 +1,20 @@
 """Convex shapes of the plane without area, with NaN, in other dtypes, in other dimensions; and what is no such shape."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import Tensor
 
 import detloss
-from detloss import AxisAligned, Cuboid, Mixed, Polygon, Polytope, Rotated, kernels
+from detloss import AxisAligned, Cuboid, Mixed, Polygon, Polytope, Rotated
 from detloss.geometry import Geometry
 from detloss.kernels.eager import convex
 from detloss.kernels.eager.convex import polygon_overlap
 from tests.support.convex_pairs import corners_of, rectangles, regular
 
+pytestmark = pytest.mark.usefixtures("each_backend")
 DOUBLE = torch.float64
 MEASURES: dict[str, Callable[..., Tensor]] = {
     "iou": detloss.iou,
@@ -21,12 +22,6 @@ MEASURES: dict[str, Callable[..., Tensor]] = {
     "diou": detloss.distance_iou,
     "ciou": detloss.complete_iou,
 }
-
-
-@pytest.fixture(params=kernels.AVAILABLE["cpu"], autouse=True)
-def backend(request: pytest.FixtureRequest) -> Iterator[None]:
-    with detloss.use_backend(request.param):
-        yield
 
 
 SQUARE = [0.0, 0.0, 2.0, 2.0, 0.0]

@@ -13,11 +13,15 @@ from detloss.geometry import AxisAligned, Cuboid, Mixed, Polytope
 from tests.support import random_polytopes
 from tests.support.marks import exhaustive_except, quick_and_exhaustive
 
+pytestmark = pytest.mark.usefixtures("each_backend")
 LOSSES = {"iou": detloss.iou_loss, "giou": detloss.generalized_iou_loss, "diou": detloss.distance_iou_loss}
 VERTICES, HALF_SPACES = Polytope(), Polytope(form="halfspaces")
 CUBE = random_polytopes.SIGNS + 0.5
 # Measured on several seeds: 4e-15 to 2e-14; thin 4e-12, as the slack is a part of the extent and not of the thickness.
 WORST = dict.fromkeys([*random_polytopes.TIES, "grid"], 1e-13) | {"thin": 2e-11}
+
+
+in_eager = pytest.mark.parametrize("each_backend", ["eager"], indirect=True)  # half-spaces have no other backend
 
 
 def generator_of(seed: int) -> torch.Generator:
@@ -69,6 +73,7 @@ def test_octahedron_in_its_cube() -> None:
     assert volumes(octahedron, random_polytopes.SIGNS) == pytest.approx((1 / 6, 1 / 6), abs=1e-13)
 
 
+@in_eager
 def test_octahedron_of_half_spaces() -> None:
     octahedron = torch.cat(
         (2.0 * random_polytopes.SIGNS, torch.full((8, 1), 0.5)), -1
@@ -105,6 +110,7 @@ def test_random_polytopes_against_fractions(seed: int) -> None:
             assert (loss(name, a, b) - truth).abs().max() < 1e-12, name
 
 
+@in_eager
 @pytest.mark.parametrize("enclosing", quick_and_exhaustive("hull", "box"))
 def test_random_half_spaces_against_fractions(enclosing: str, seed: int) -> None:
     generator = generator_of(seed)
@@ -249,6 +255,7 @@ def test_invariances(name: str, seed: int) -> None:
         assert (loss(name, *rows) - value).abs().max() < 1e-11, change
 
 
+@in_eager
 def test_repeated_half_spaces_change_nothing(seed: int) -> None:
     generator = generator_of(seed)
     count = 40  # rounding seldom makes a repeated plane and its opposite meet

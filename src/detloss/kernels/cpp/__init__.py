@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from detloss.formulas.measures import INNER
-from detloss.geometry import FORMATS, Polygon, Rotated
+from detloss.geometry import FORMATS, Cuboid, Polygon, Polytope, Rotated, Shape
 from detloss.kernels import eager
 from detloss.kernels.interface import (
     BinaryRequest,
@@ -35,8 +35,8 @@ MOST_PARAMETERS = 7  # of a formula
 TASK = struct.Struct(f"=11q 2d {3 * (3 + MOST_PARAMETERS)}q {MOST_PARAMETERS}d 3q")  # `Task` of task.h, field by field
 ROWS = struct.Struct("=8q d")  # the fields that `RowTask` adds
 CONVEX = struct.Struct("=4q")  # the fields that `ConvexTask` adds
-SHAPES = (Rotated, Polygon)
-MAX_VERTICES = 64  # of a polygon
+SHAPES = (Rotated(), Polygon(), Cuboid(), Polytope())
+MAX_VERTICES, MAX_CORNERS = 64, 16  # of a polygon, of a polytope
 KINDS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
 NONE, SUM, MEAN_OVER_DIVISOR, MEAN_OVER_PRESENT = range(4)
 PLAIN_ROWS, ADJUSTED_ROWS, ROWS_OF_BINS = range(3)
@@ -165,11 +165,16 @@ def plan_of(request: Request) -> Plan | None:
             box_format = list(FORMATS).index(geometry.format)
             return Plan(library.detloss_pairs, number, geometry.dims, box_format, measure, by_row=True)
         case ConvexRequest(_, (first, second), enclosing, measure):
-            if INNER.isdisjoint(request.needs) and isinstance(first, SHAPES) and isinstance(second, SHAPES):
-                shapes = SHAPES.index(type(first)), SHAPES.index(type(second))
+            if INNER.isdisjoint(request.needs) and are_served(first, second):
+                shapes = SHAPES.index(first), SHAPES.index(second)
                 hull = enclosing == "hull"
                 return Plan(library.detloss_convex, number, measure=measure, by_row=True, shapes=shapes, hull=hull)
     return None
+
+
+def are_served(first: Shape, second: Shape) -> bool:
+    """Whether the library has a loop over pairs of these shapes; a cuboid and a polytope are not such a pair."""
+    return first in SHAPES and second in SHAPES and (first == Polytope()) == (second == Polytope())
 
 
 def kernel_for(call: Call) -> Plan | None:
@@ -178,8 +183,8 @@ def kernel_for(call: Call) -> Plan | None:
         return None
     plan = plan_of(call.request)
     if plan is not None and plan.shapes is not None:
-        width = max(call.pred.shape[-1], call.target.shape[-1])
-        return plan if width <= 2 * MAX_VERTICES else None
+        most = 3 * MAX_CORNERS if SHAPES[plan.shapes[0]] == Polytope() else 2 * MAX_VERTICES
+        return plan if max(call.pred.shape[-1], call.target.shape[-1]) <= most else None
     return plan
 
 

@@ -1,4 +1,4 @@
-// The loop over pairs of convex polygons for the instruction set ISA. Compiled without contraction: the cross product of a
+// The loop over pairs of convex shapes for the instruction set ISA. Compiled without contraction: the cross product of a
 // vector with itself must be 0.
 #include "convex.h"
 

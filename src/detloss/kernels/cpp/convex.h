@@ -1,31 +1,15 @@
-// The loop over pairs of convex polygons, one pair per lane, in double precision.
+// The loop over pairs of convex shapes, one pair per lane, in double precision.
 #pragma once
-#include <optional>
-
 #include "penalty_call.h"
-#include "polygon_overlap.h"
+#include "polytope_pairs.h"
+#include "prism_pairs.h"
 
 namespace detloss::ISA {
-
-// atan(w'/h') - atan(w/h) of two rectangles, and its derivatives by the sides of both.
-template <class L>
-struct AspectAngle {
-    L angle = 0.0, by_sides[2][2] = {{0.0, 0.0}, {0.0, 0.0}};
-    INLINE void measure(const Polygon<L>& a, const Polygon<L>& b) {
-        const auto defined = (a.width + a.height > 0.0) & (b.width + b.height > 0.0);
-        const L across = where(defined, a.height * b.width - a.width * b.height, 0.0);
-        angle = ISA::angle(across, where(defined, a.width * b.width + a.height * b.height, 1.0));
-        const L here = where(defined, inverse(a.width * a.width + a.height * a.height), 0.0);
-        const L there = where(defined, inverse(b.width * b.width + b.height * b.height), 0.0);
-        by_sides[0][0] = -here * a.height, by_sides[0][1] = here * a.width;
-        by_sides[1][0] = there * b.height, by_sides[1][1] = -there * b.width;
-    }
-};
 
 // The parts of the loop that depend on the penalty.
 struct ConvexPenalty {
     PenaltyCall<Lanes<double>> of;
-    bool uses_enclosure, uses_distance, uses_diagonal, uses_aspect_angle;
+    MeasuresRead reads;
 };
 
 // No penalty, if it reads measures of axis-aligned boxes.
@@ -33,25 +17,16 @@ template <class Penalty>
 constexpr ConvexPenalty convex_penalty_of() {
     if constexpr (Penalty::uses_axes || Penalty::uses_plane || Penalty::uses_inner_difference) return {};
     else
-        return {penalize<typename Penalty::Function, Lanes<double>>, Penalty::uses_enclosure_excess, Penalty::uses_distance,
-                Penalty::uses_diagonal, Penalty::uses_aspect_angle};
+        return {penalize<typename Penalty::Function, Lanes<double>>,
+                {Penalty::uses_enclosure_excess, Penalty::uses_distance, Penalty::uses_diagonal, Penalty::uses_aspect_angle}};
 }
 template <class Penalty>
 constexpr ConvexPenalty convex_penalty = convex_penalty_of<Penalty>();
 
-template <class L>
-INLINE void load_shape(Polygon<L>& polygon, const L* row, int64_t shape, int64_t width, L scale) {
-    if (shape == rotated) load_rectangle(polygon, row, scale);
-    else load_polygon(polygon, row, int(width), scale);
-    for (int k = 0; k < polygon.count; ++k) polygon.slopes[k] = {0.0, 0.0};
-}
-
-template <class L>
-INLINE L largest_length(const L* row, int64_t shape, int64_t width) {
-    L largest = 0.0;
-    for (int64_t k = 0; k < (shape == rotated ? 4 : width); ++k) largest = maximum(largest, absolute(row[k]));
-    return largest;
-}
+// The place of a number of a row in registers: of a cuboid, the rectangle comes first, then the vertical coordinate and height.
+constexpr int64_t angle_place = 4, cuboid_places[7] = {0, 1, 5, 2, 3, 6, angle_place};
+INLINE int64_t place_of(int64_t k, int64_t shape) { return shape == cuboid ? cuboid_places[k] : k; }
+INLINE bool is_length(int64_t place, int64_t shape) { return shape == polygon || shape == polytope || place != angle_place; }
 
 struct ConvexBlock {
     const double *first, *second, *weight;
@@ -60,66 +35,40 @@ struct ConvexBlock {
     const Lanes<double>* parameters;
 };
 
-inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, const ConvexBlock& block, int64_t at) {
+template <class Pair>
+void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, const ConvexBlock& block, int64_t at) {
     using L = Lanes<double>;
-    const auto [of, uses_enclosure, uses_distance, uses_diagonal, uses_aspect_angle] = penalty;
-    const bool hull = task.hull;
-
     const int64_t widths[2] = {task.task.width, task.second_width}, shapes[2] = {task.shape, task.second_shape};
     const double* operands[2] = {block.first, block.second};
-    L rows[2][2 * most_vertices];
+    L rows[2][most_numbers];
     L total = 0.0, largest = 0.0;
     for (int which = 0; which < 2; ++which) {
         for (int64_t k = 0; k < widths[which]; ++k) {
-            for (int lane = 0; lane < L::count; ++lane)
-                rows[which][k].set(lane, operands[which][(at + lane) * widths[which] + k]);
-            total = total + rows[which][k];
+            const int64_t place = place_of(k, shapes[which]);
+            L& number = rows[which][place];
+            for (int lane = 0; lane < L::count; ++lane) number.set(lane, operands[which][(at + lane) * widths[which] + k]);
+            total = total + number;
+            if (is_length(place, shapes[which])) largest = maximum(largest, absolute(number));
         }
-        largest = maximum(largest, largest_length(rows[which], shapes[which], widths[which]));
     }
-    const L size = scale(largest, 2);
-    Polygon<L> a, b;
-    load_shape(a, rows[0], shapes[0], widths[0], size);
-    load_shape(b, rows[1], shapes[1], widths[1], size);
-    const L across = maximum(absolute(a.anchor.x), absolute(b.anchor.x));
-    const L place = maximum(across, maximum(absolute(a.anchor.y), absolute(b.anchor.y)));
-    std::optional<Frame<L>> frame;
-    if (hull || !uses_enclosure)  // an enclosing box is axis-aligned in the original frame
-        if (shapes[0] == rotated || shapes[1] == rotated) frame.emplace(a, b);
-    if (frame && !frame->is_identity) frame->transform(a, shapes[0] == rotated), frame->transform(b, shapes[1] == rotated);
-    std::optional<Centroid<L>> centroids[2];
-    if (uses_distance) {
-        if (shapes[0] == polygon) centroids[0].emplace(a);
-        if (shapes[1] == polygon) centroids[1].emplace(b);
-    }
-
-    PolygonPair<L> polygons(a, b, place);
-    const auto identical = polygons.identical();
-    const L intersection = polygons.intersection(), difference = (a.size - intersection) + (b.size - intersection);
-    const Vector<L> apart = (polygons.shift + a.center) - (polygons.other_shift + b.center);
-    L excess = 0.0, distance = 0.0, diagonal = 0.0;
-    typename PolygonPair<L>::Hull outline;
-    if (uses_enclosure) {
-        if (hull) polygons.find_hull(0, outline);
-        excess = relu((hull ? outline.area : polygons.box()) - difference - intersection);
-    }
-    if (uses_diagonal) diagonal = polygons.diameter();
-    if (uses_distance) distance = dot(apart, apart);
-    AspectAngle<L> aspect;
-    if (uses_aspect_angle) aspect.measure(a, b);
+    const L unit = scale(largest, shapes[0] == cuboid || shapes[0] == polytope ? 3 : 2);
+    Pair shapes_of_pair(task, penalty.reads, rows, unit);
+    const ConvexMeasures<L> measures = shapes_of_pair.measures();
+    const L intersection = measures.intersection;
+    const L difference = (measures.size - intersection) + (measures.other_size - intersection);
     const PairMeasures<L> pair = {
         .symmetric_difference = difference,
         .intersection = intersection,
-        .distinct = where(identical, 0.0, 1.0),
-        .enclosure_excess = excess,
-        .distance = distance,
-        .diagonal = diagonal,
-        .aspect_angle = aspect.angle,
+        .distinct = where(measures.identical, 0.0, 1.0),
+        .enclosure_excess = relu(measures.enclosure - difference - intersection),
+        .distance = measures.distance,
+        .diagonal = measures.diagonal,
+        .aspect_angle = measures.aspect_angle,
         .inner_difference = difference,
         .inner_intersection = intersection,
     };
     PenaltyOutcome<L> outcome;
-    of(pair, block.parameters, outcome);
+    penalty.of(pair, block.parameters, outcome);
     auto& [loss, similarity, slopes] = outcome;
     slopes.symmetric_difference = slopes.symmetric_difference + slopes.inner_difference;
     slopes.intersection = slopes.intersection + slopes.inner_intersection;
@@ -128,46 +77,23 @@ inline void convex_pairs(const ConvexTask& task, const ConvexPenalty& penalty, c
     const L non_finite = 0.0 * total;
     const bool measure = task.task.measure;
     // The loss of identical shapes is exactly 0, except with an enclosing box, which may be larger than rotated ones.
-    const auto is_exact = identical & (L(uses_enclosure && !hull ? 1.0 : 0.0) == aspect.angle);
+    const auto is_exact = measures.identical & (L(penalty.reads.enclosure && !task.hull ? 1.0 : 0.0) == measures.aspect_angle);
     const L best = measure ? where(is_exact, 1.0, similarity) : where(is_exact, 0.0, loss);
     const L weight = block.weight ? L::load(block.weight + at) : L(1.0);
     weighted(weight, best + non_finite).store(block.value + at);
-    if (task.task.d_pred) {
-        polygons.add_intersection(slopes.intersection - 2.0 * slopes.symmetric_difference + slopes.enclosure_excess);
-        if (uses_enclosure) {
-            if (hull) {
-                polygons.add_hull(outline, slopes.enclosure_excess);
-                polygons.find_hull(1, outline), polygons.add_hull(outline, slopes.enclosure_excess);
-            } else {
-                polygons.add_box(slopes.enclosure_excess);
-            }
-        }
-        if (uses_diagonal) polygons.add_diameter(diagonal, slopes.diagonal);
-        polygons.restore_anchors();
-        const L factor = (measure ? -block.factor : block.factor) * weight;
-        const L d_size = slopes.symmetric_difference - slopes.enclosure_excess, d_angle = slopes.aspect_angle;
-        const Vector<L> d_center = (2.0 * slopes.distance) * apart;
-        const L by_sides[2][2] = {{d_angle * aspect.by_sides[0][0], d_angle * aspect.by_sides[0][1]},
-                                  {d_angle * aspect.by_sides[1][0], d_angle * aspect.by_sides[1][1]}};
-        Polygon<L>* both[2] = {&a, &b};
-        double* derivatives[2] = {block.d_first, block.d_second};
-        for (int which = 0; which < 2; ++which) {
-            if (!derivatives[which]) continue;
-            const Vector<L> by_center = L(which ? -1.0 : 1.0) * d_center;
-            L* row = rows[which];
-            if (shapes[which] == rotated) {
-                unload_rectangle(*both[which], d_size, by_center, by_sides[which][0], by_sides[which][1], row);
-            } else {
-                if (centroids[which]) centroids[which]->backward(*both[which], by_center);
-                unload_polygon(*both[which], d_size, row);
-            }
-            if (frame && !frame->is_identity)
-                for (int k = 0; k < (shapes[which] == rotated ? 1 : both[which]->count); ++k) frame->backward(row + 2 * k);
-            for (int64_t k = 0; k < widths[which]; ++k) {
-                const L scaled = shapes[which] == rotated && k == 4 ? row[k] : row[k] * size;
-                const L slope = weighted(factor, where(is_exact, 0.0, scaled) + non_finite);
-                for (int lane = 0; lane < L::count; ++lane) derivatives[which][(at + lane) * widths[which] + k] = slope[lane];
-            }
+    if (!task.task.d_pred) return;
+    const L d_size = slopes.symmetric_difference - slopes.enclosure_excess;
+    const L d_intersection = slopes.intersection - 2.0 * slopes.symmetric_difference + slopes.enclosure_excess;
+    shapes_of_pair.backward(measures, {d_size, d_intersection, slopes.enclosure_excess, slopes.distance, slopes.diagonal, slopes.aspect_angle}, rows);
+    const L factor = (measure ? -block.factor : block.factor) * weight;
+    double* derivatives[2] = {block.d_first, block.d_second};
+    for (int which = 0; which < 2; ++which) {
+        if (!derivatives[which]) continue;
+        for (int64_t k = 0; k < widths[which]; ++k) {
+            const int64_t place = place_of(k, shapes[which]);
+            const L number = rows[which][place], scaled = is_length(place, shapes[which]) ? number * unit : number;
+            const L slope = weighted(factor, where(is_exact, 0.0, scaled) + non_finite);
+            for (int lane = 0; lane < L::count; ++lane) derivatives[which][(at + lane) * widths[which] + k] = slope[lane];
         }
     }
 }
@@ -178,6 +104,11 @@ void convex(const ConvexTask& all, const ConvexPenalty& penalty, ParallelFor par
     constexpr int64_t least = Lanes<double>::count;
     const int64_t width = task.width, second_width = all.second_width;
     const int64_t pairs_in_block = std::max<int64_t>(least, block_numbers / std::max(width, second_width));
+    using L = Lanes<double>;
+    const bool are_quadrilaterals = (all.shape != polygon || width == 8) && (all.second_shape != polygon || second_width == 8);
+    const auto pairs_of_shapes = all.shape == polytope ? convex_pairs<PolytopePair<L>>
+                                 : are_quadrilaterals  ? convex_pairs<PrismPair<L, 4>>
+                                                       : convex_pairs<PrismPair<L, 0>>;
     const double divisor = divisor_of(task, task.entries);
     Lanes<double> parameters[most_parameters];
     for (int k = 0; k < most_parameters; ++k) parameters[k] = task.constants[k];
@@ -192,7 +123,7 @@ void convex(const ConvexTask& all, const ConvexPenalty& penalty, ParallelFor par
         const ConvexBlock block{first, second, weight, value.at, d_first.at, task.d_target ? d_second.at : nullptr, reciprocal<double>(divisor), parameters};
         for (int64_t next = 0; next < pairs; next += least) {
             const int64_t at = std::max<int64_t>(0, std::min(next, pairs - least));  // the last overlaps
-            convex_pairs(all, penalty, block, at);
+            pairs_of_shapes(all, penalty, block, at);
         }
         value.finish(pairs, 1), d_first.finish(pairs, width), d_second.finish(pairs, second_width);
         return task.reduction ? total_of(value.at, pairs) : 0.0;

@@ -42,19 +42,20 @@ struct Piece {
 };
 
 // Two polygons with vertices relative to the middle of the overlap of their bounding boxes, and the anchors' offsets from it.
-template <class L>
+template <class L, int corners>
 struct PolygonPair {
-    Polygon<L>&a, &b;
+    static constexpr int most = Polygon<L, corners>::most;
+    Polygon<L, corners>&a, &b;
     Vector<L> shift, other_shift;
     L slack;
     L far;         // 1 if the bounding boxes are disjoint
     bool all_far;  // in every lane
 
-    INLINE PolygonPair(Polygon<L>& a, Polygon<L>& b, L place) : a(a), b(b) {
+    INLINE PolygonPair(Polygon<L, corners>& a, Polygon<L, corners>& b, L place) : a(a), b(b) {
         Vector<L> low[2], high[2];
-        Polygon<L>* both[2] = {&a, &b};
+        Polygon<L, corners>* both[2] = {&a, &b};
         for (int which = 0; which < 2; ++which) {
-            const Polygon<L>& polygon = *both[which];
+            const Polygon<L, corners>& polygon = *both[which];
             low[which] = high[which] = polygon.anchor + polygon.vertices[0];
             for (int k = 1; k < polygon.count; ++k) {
                 const Vector<L> vertex = polygon.anchor + polygon.vertices[k];
@@ -97,13 +98,13 @@ struct PolygonPair {
     }
 
     // The area of the intersection; its derivatives are kept for `add_intersection`.
-    L lengths[2][most_vertices], moments[2][most_vertices];
+    L lengths[2][most], moments[2][most];
     typename L::Mask apart;
 
     INLINE L intersection() {
         if (all_far) return 0.0;
-        Piece<L> pieces[most_vertices];
-        L starts[most_vertices], edge_lengths[most_vertices];  // of the first polygon
+        Piece<L> pieces[most];
+        L starts[most], edge_lengths[most];  // of the first polygon
         L perimeter = 0.0, other_perimeter = 0.0;
         for (int i = 0; i < a.count; ++i) {
             pieces[i].reset();
@@ -148,7 +149,7 @@ struct PolygonPair {
     INLINE void add_intersection(L slope) {
         if (all_far) return;
         const L factor = where(apart, 0.0, slope);
-        Polygon<L>* both[2] = {&a, &b};
+        Polygon<L, corners>* both[2] = {&a, &b};
         for (int which = 0; which < 2; ++which)
             for (int k = 0; k < both[which]->count; ++k) {
                 const Vector<L> normal = factor * rotated_clockwise(both[which]->edge(k));
@@ -190,52 +191,56 @@ struct PolygonPair {
         }
     }
 
-    // The largest squared distance of two vertices.
-    INLINE L diameter() const {
+    // The largest squared distance of two vertices of prisms, whose squared vertical distances are given: of two vertices of the
+    // first, of one of each, of two of the second.
+    using Rises = std::array<L, 3>;
+    int group(int k, int other) const { return (k >= a.count) + (other >= a.count); }
+    INLINE L diameter(const Rises& rises) const {
         L longest = 0.0;
         for (int k = 0; k < points(); ++k)
-            for (int other = 0; other < k; ++other) {
-                const Vector<L> step = point(k) - point(other);
-                longest = maximum(longest, dot(step, step));
-            }
+            for (int other = 0; other < k; ++other) longest = maximum(longest, distance(k, other, rises));
         return longest;
     }
-    INLINE void add_diameter(L longest, L slope) {
+    // Returns the derivatives by the vertical distances.
+    INLINE Rises add_diameter(L longest, L slope, const Rises& rises) {
         L ways = 0.0;
         for (int k = 0; k < points(); ++k)
-            for (int other = 0; other < k; ++other) {
-                const Vector<L> step = point(k) - point(other);
-                ways = ways + where(dot(step, step) == longest, 1.0, 0.0);
-            }
-        const L share = quotient(2.0 * slope, ways);
+            for (int other = 0; other < k; ++other) ways = ways + where(distance(k, other, rises) == longest, 1.0, 0.0);
+        const L share = quotient(slope, ways);
+        Rises by_rises = {0.0, 0.0, 0.0};
         for (int k = 0; k < points(); ++k)
             for (int other = 0; other < k; ++other) {
-                const Vector<L> step = point(k) - point(other);
-                const Vector<L> pull = where(dot(step, step) == longest, share, 0.0) * step;
+                const L factor = where(distance(k, other, rises) == longest, share, 0.0);
+                const Vector<L> pull = (2.0 * factor) * (point(k) - point(other));
                 slope_of(k) = slope_of(k) + pull, slope_of(other) = slope_of(other) - pull;
+                by_rises[group(k, other)] = by_rises[group(k, other)] + factor;
             }
+        return by_rises;
+    }
+    INLINE L distance(int k, int other, const Rises& rises) const {
+        const Vector<L> step = point(k) - point(other);
+        return dot(step, step) + rises[group(k, other)];
     }
 
     // An edge of the hull, in the lanes that have it, between two vertices of both.
     struct HullEdge {
         typename L::Mask exists;
-        double sign;
         Vector<L> start, end;
         L start_place, end_place;
     };
     struct Hull {
         L area;
-        int count;
-        HullEdge edges[4 * most_vertices];
+        int counts[2];
+        HullEdge edges[2][2 * most];  // of the lower and of the upper chain
     };
 
     // From the first point in lexicographic order, each step of the lower chain goes to the point at the least slope, each
     // step of the upper chain to that at the greatest, until the last point: both always end. `stretched` is the polygon
     // that is slightly enlarged.
     INLINE void find_hull(int stretched, Hull& hull) const {
-        Vector<L> seen[2 * most_vertices];
+        Vector<L> seen[2 * most];
         for (int which = 0; which < 2; ++which) {
-            const Polygon<L>& polygon = which ? b : a;
+            const Polygon<L, corners>& polygon = which ? b : a;
             Vector<L> middle = {0.0, 0.0};
             for (int k = 0; k < polygon.count; ++k) middle = middle + (1.0 / polygon.count) * polygon.vertices[k];
             for (int k = 0; k < polygon.count; ++k) {
@@ -251,40 +256,51 @@ struct PolygonPair {
             leftmost = where<L>(earlier, seen[k], leftmost), leftmost_point = where<L>(earlier, point(k), leftmost_point);
             leftmost_place = where(earlier, double(k), leftmost_place);
         }
-        hull.area = 0.0, hull.count = 0;
-        for (const double sign : {1.0, -1.0}) {
-            Vector<L> here = leftmost, corner = leftmost_point;
-            L place = leftmost_place;
-            for (int step = 1; step < count; ++step) {
-                Vector<L> next = here, next_corner = corner;
+        // A step waits for the one before; those of both chains do not wait for each other.
+        Vector<L> here[2] = {leftmost, leftmost}, corner[2] = {leftmost_point, leftmost_point};
+        L place[2] = {leftmost_place, leftmost_place};
+        bool ended[2] = {false, false};
+        hull.counts[0] = hull.counts[1] = 0;
+        for (int step = 1; step < count && !(ended[0] && ended[1]); ++step)
+            for (int side = 0; side < 2; ++side) {
+                if (ended[side]) continue;
+                Vector<L> next = here[side], next_corner = corner[side], best = {0.0, 0.0};
                 L next_place = -1.0;
                 for (int k = 0; k < count; ++k) {
-                    const auto later = (seen[k].x > here.x) | ((seen[k].x == here.x) & (seen[k].y > here.y));
-                    const L beyond = sign * cross(seen[k] - here, next - here);
+                    const Vector<L> way = seen[k] - here[side];
+                    const auto later = (way.x > 0.0) | ((way.x == 0.0) & (way.y > 0.0));
+                    const L beyond = sign_of(side) * cross(way, best);
                     const auto better = later & ((next_place < 0.0) | (beyond > 0.0));
-                    next = where<L>(better, seen[k], next), next_corner = where<L>(better, point(k), next_corner);
+                    best = where<L>(better, way, best), next = where<L>(better, seen[k], next), next_corner = where<L>(better, point(k), next_corner);
                     next_place = where(better, double(k), next_place);
                 }
                 const auto moved = next_place >= 0.0;
-                if (!moved.any()) break;
-                hull.area = hull.area + sign * 0.5 * where(moved, cross(corner, next_corner), 0.0);
-                hull.edges[hull.count++] = {moved, sign, corner, next_corner, place, next_place};
-                here = next, corner = next_corner, place = where(moved, next_place, place);
+                ended[side] = !moved.any();
+                if (ended[side]) continue;
+                hull.edges[side][hull.counts[side]++] = {moved, corner[side], next_corner, place[side], next_place};
+                here[side] = next, corner[side] = next_corner, place[side] = where(moved, next_place, place[side]);
             }
-        }
+        hull.area = 0.0;
+        for (int side = 0; side < 2; ++side)
+            for (int k = 0; k < hull.counts[side]; ++k) {
+                const HullEdge& edge = hull.edges[side][k];
+                hull.area = hull.area + 0.5 * sign_of(side) * where(edge.exists, cross(edge.start, edge.end), 0.0);
+            }
     }
+    static constexpr double sign_of(int side) { return side ? -1.0 : 1.0; }
     // Adds half of the derivatives of the area, times `slope`.
     INLINE void add_hull(const Hull& hull, L slope) {
-        for (int which = 0; which < hull.count; ++which) {
-            const HullEdge& edge = hull.edges[which];
-            const L factor = where(edge.exists, 0.25 * edge.sign * slope, 0.0);
-            const Vector<L> at_start = factor * rotated_clockwise(edge.end), at_end = factor * rotated_clockwise(edge.start);
-            for (int k = 0; k < points(); ++k) {
-                const Vector<L> none = {0.0, 0.0};
-                slope_of(k) = slope_of(k) + where<L>(edge.start_place == double(k), at_start, none) -
-                              where<L>(edge.end_place == double(k), at_end, none);
+        for (int side = 0; side < 2; ++side)
+            for (int which = 0; which < hull.counts[side]; ++which) {
+                const HullEdge& edge = hull.edges[side][which];
+                const L factor = where(edge.exists, 0.25 * sign_of(side) * slope, 0.0);
+                const Vector<L> at_start = factor * rotated_clockwise(edge.end), at_end = factor * rotated_clockwise(edge.start);
+                for (int k = 0; k < points(); ++k) {
+                    const Vector<L> none = {0.0, 0.0};
+                    slope_of(k) = slope_of(k) + where<L>(edge.start_place == double(k), at_start, none) -
+                                  where<L>(edge.end_place == double(k), at_end, none);
+                }
             }
-        }
     }
 };
 

@@ -1,12 +1,11 @@
 // Convex polygons in registers, one pair per lane: vertices from rows, and derivatives by rows from those by vertices.
 #pragma once
+#include "convex_measures.h"
 #include "primitives.h"
 
 namespace detloss::ISA {
 
 constexpr double long_pair = 1e3;  // the ratio of length to breadth from which a pair has a frame along its length
-constexpr int most_vertices = 64;  // of a polygon; the eager backend serves larger ones
-enum Shape : int64_t { rotated, polygon };
 
 template <class L>
 struct Vector {
@@ -33,11 +32,24 @@ INLINE Vector<L> where(typename L::Mask mask, Vector<L> yes, Vector<L> no) {
     return {where(mask, yes.x, no.x), where(mask, yes.y, no.y)};
 }
 
-template <class L>
-struct Polygon {
+// The number of corners: a constant, so that compilers unroll loops over them, or 0 for one that is known at run time.
+template <int corners>
+struct Corners {
+    static constexpr int count = corners, most = corners;
+    void set_count(int) {}
+};
+template <>
+struct Corners<0> {
+    static constexpr int most = most_vertices;
     int count;
-    Vector<L> vertices[most_vertices], slopes[most_vertices];  // counterclockwise, relative to the anchor; derivatives by them
-    Vector<L> anchor, center;                                  // the centroid, relative to the anchor
+    void set_count(int number) { count = number; }
+};
+
+template <class L, int corners>
+struct Polygon : Corners<corners> {
+    using Corners<corners>::count, Corners<corners>::most;
+    Vector<L> vertices[most], slopes[most];  // counterclockwise, relative to the anchor; derivatives by them
+    Vector<L> anchor, center;                // the centroid, relative to the anchor
     L size, width, height;
     Vector<L> along;  // the direction of a rectangle's width
     typename L::Mask is_clockwise, width_counts, height_counts;
@@ -53,20 +65,20 @@ struct Polygon {
 
 constexpr double corner_signs[4][2] = {{-0.5, -0.5}, {0.5, -0.5}, {0.5, 0.5}, {-0.5, 0.5}};
 
-template <class L>
-INLINE void place_corners(Polygon<L>& polygon) {
+template <class L, int corners>
+INLINE void place_corners(Polygon<L, corners>& polygon) {
     const Vector<L> across = {-polygon.along.y, polygon.along.x};
     for (int k = 0; k < 4; ++k)
         polygon.vertices[k] = (polygon.width * corner_signs[k][0]) * polygon.along + (polygon.height * corner_signs[k][1]) * across;
 }
 
 // cx, cy, w, h, angle.
-template <class L>
-INLINE void load_rectangle(Polygon<L>& polygon, const L* row, L scale) {
+template <class L, int corners>
+INLINE void load_rectangle(Polygon<L, corners>& polygon, const L* row, L scale) {
     L cosine = 0.0, sine = 0.0;
     for (int lane = 0; lane < L::count; ++lane) cosine.set(lane, std::cos(row[4][lane])), sine.set(lane, std::sin(row[4][lane]));
     const L width = scale * row[2], height = scale * row[3];
-    polygon.count = 4;
+    polygon.set_count(4);
     polygon.anchor = {scale * row[0], scale * row[1]};
     polygon.along = {cosine, sine};
     polygon.width = relu(width), polygon.height = relu(height);
@@ -76,8 +88,8 @@ INLINE void load_rectangle(Polygon<L>& polygon, const L* row, L scale) {
     place_corners(polygon);
 }
 
-template <class L>
-INLINE void unload_rectangle(const Polygon<L>& polygon, L d_size, Vector<L> d_center, L d_width, L d_height, L* row) {
+template <class L, int corners>
+INLINE void unload_rectangle(const Polygon<L, corners>& polygon, L d_size, Vector<L> d_center, L d_width, L d_height, L* row) {
     const Vector<L> across = {-polygon.along.y, polygon.along.x};
     L d_angle = 0.0;
     d_width = d_width + d_size * polygon.height, d_height = d_height + d_size * polygon.width;
@@ -93,10 +105,10 @@ INLINE void unload_rectangle(const Polygon<L>& polygon, L d_size, Vector<L> d_ce
 }
 
 // Vertices in either orientation.
-template <class L>
-INLINE void load_polygon(Polygon<L>& polygon, const L* row, int width, L scale) {
-    Vector<L> given[most_vertices];
-    polygon.count = width / 2;
+template <class L, int corners>
+INLINE void load_polygon(Polygon<L, corners>& polygon, const L* row, int width, L scale) {
+    Vector<L> given[polygon.most];
+    polygon.set_count(width / 2);
     polygon.anchor = {scale * row[0], scale * row[1]};
     for (int k = 0; k < polygon.count; ++k) given[k] = Vector<L>{scale * row[2 * k], scale * row[2 * k + 1]} - polygon.anchor;
     L twice = 0.0;
@@ -108,8 +120,8 @@ INLINE void load_polygon(Polygon<L>& polygon, const L* row, int width, L scale) 
     polygon.center = {0.0, 0.0};  // without a Centroid
 }
 
-template <class L>
-INLINE void unload_polygon(const Polygon<L>& polygon, L d_size, L* row) {
+template <class L, int corners>
+INLINE void unload_polygon(const Polygon<L, corners>& polygon, L d_size, L* row) {
     for (int k = 0; k < polygon.count; ++k) {
         const int other = polygon.count - 1 - k;
         const Vector<L> straight = polygon.slopes[k] + d_size * polygon.by_area(k);
@@ -126,7 +138,8 @@ struct Frame {
     Vector<L> origin = {0.0, 0.0}, along = {1.0, 0.0};
     bool is_identity = true;
 
-    INLINE Frame(const Polygon<L>& a, const Polygon<L>& b) {
+    template <int corners>
+    INLINE Frame(const Polygon<L, corners>& a, const Polygon<L, corners>& b) {
         const Vector<L> way = b.anchor - a.anchor;
         const L distance = maximum(absolute(way.x), absolute(way.y));
         const L length = maximum(a.width, a.height), other_length = maximum(b.width, b.height);
@@ -141,7 +154,8 @@ struct Frame {
     }
 
     INLINE Vector<L> coordinates(Vector<L> v) const { return {dot(along, v), cross(along, v)}; }
-    INLINE void transform(Polygon<L>& polygon, bool is_rectangle) const {
+    template <int corners>
+    INLINE void transform(Polygon<L, corners>& polygon, bool is_rectangle) const {
         polygon.anchor = coordinates(polygon.anchor - origin);
         if (is_rectangle) polygon.along = coordinates(polygon.along), place_corners(polygon);
         else for (int k = 0; k < polygon.count; ++k) polygon.vertices[k] = coordinates(polygon.vertices[k]);
@@ -160,7 +174,8 @@ struct Centroid {
     Vector<L> of_area;
     typename L::Mask has_area, is_point;
 
-    INLINE explicit Centroid(Polygon<L>& polygon) {
+    template <int corners>
+    INLINE explicit Centroid(Polygon<L, corners>& polygon) {
         Vector<L> moment = {0.0, 0.0}, of_edges = {0.0, 0.0};
         L length = 0.0;
         for (int k = 0; k < polygon.count; ++k) {
@@ -176,9 +191,11 @@ struct Centroid {
         polygon.center = where(has_area, of_area, where(is_point, polygon.vertices[0], per_length * of_edges));
     }
 
-    INLINE static L length_of(const Polygon<L>& polygon, int k) { return square_root(dot(polygon.edge(k), polygon.edge(k))); }
+    template <int corners>
+    INLINE static L length_of(const Polygon<L, corners>& polygon, int k) { return square_root(dot(polygon.edge(k), polygon.edge(k))); }
 
-    INLINE void backward(Polygon<L>& polygon, Vector<L> d_center) const {
+    template <int corners>
+    INLINE void backward(Polygon<L, corners>& polygon, Vector<L> d_center) const {
         const L d_size = -6.0 * per_area * dot(of_area, d_center);
         for (int k = 0; k < polygon.count; ++k) {
             const int next = polygon.following(k), last = polygon.before(k);
