@@ -1,4 +1,7 @@
-"""Benchmark of every loss against other implementations and lower bounds of its time (`python -m benchmarks`)."""
+"""Benchmark of every loss against other implementations and lower bounds of its time (`python -m benchmarks`).
+
+It writes bench.md and bench.json, and published.md with the tables of README.md, README.zh-CN.md and docs/backends.rst.
+"""
 
 import argparse
 import os
@@ -16,6 +19,7 @@ from benchmarks.environment import cpu_environment, empty_compile_cache, gpu_env
 from benchmarks.inputs import Size
 from benchmarks.machine import NAMES
 from benchmarks.meters import cpu_seconds
+from benchmarks.published import published
 from benchmarks.run import PARTS, Selection, run
 
 
@@ -90,6 +94,7 @@ def main(arguments: Sequence[str]) -> int:
     folder = given.out or Path("out/bench", given.isa or "")
     folder.mkdir(parents=True, exist_ok=True)
     report.write(folder)
+    (folder / "published.md").write_text(published(report) + "\n", encoding="utf-8")
     return 0
 
 

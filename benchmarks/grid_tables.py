@@ -20,6 +20,19 @@ def grid_table(cells: Sequence[Cell]) -> Table:
     return Table("Lowest speed-up over others, by number of entries", header, rows)
 
 
+def lowest_table(cells: Sequence[Cell]) -> Table:
+    """One row per loss: the lowest cells of all dtypes, with and without a weight."""
+    entries = sorted({cell.entries for cell in cells})
+    lowest: dict[tuple[str, int], Cell] = {}
+    for cell in sorted(cells, key=lambda cell: -cell.lowest.median):
+        lowest[cell.loss, cell.entries] = cell
+    rows = [
+        [loss, *(text(lowest[loss, count]) if (loss, count) in lowest else "–" for count in entries)]
+        for loss in dict.fromkeys(cell.loss for cell in cells)
+    ]
+    return Table("Lowest speed-up of all dtypes, with and without a weight", ["loss", *map(grouped, entries)], rows)
+
+
 def row(cell: Cell) -> tuple[str, str, str]:
     """Loss, dtype and weight."""
     return cell.loss, cell.dtype, "yes" if cell.weighted else "no"

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from benchmarks.grid import MAIN, Cell
-from benchmarks.grid_tables import below_one, grid_table, sixteen_bit_table
+from benchmarks.grid_tables import below_one, grid_table, lowest_table, sixteen_bit_table
 from benchmarks.machine import Machine
 from benchmarks.results import Result
 from benchmarks.shares import Share
@@ -67,6 +67,7 @@ class Report:
         return [
             results_table("All losses, sizes and backends", of_all_backends(self.forward_backward), ALL),
             results_table("Forward only", of_all_backends(self.forward), TIMES),
+            lowest_table(self.grid),
             grid_table(self.grid),
             below_one(self.grid),
             sixteen_bit_table(self.grid),

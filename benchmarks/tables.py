@@ -25,6 +25,13 @@ class Table:
         lines = [self.header, ["---"] * len(self.header), *self.rows]
         return "\n".join([f"### {self.title}", "", *(f"| {' | '.join(cells)} |" for cells in lines)])
 
+    def rst(self) -> str:
+        """The table as reStructuredText."""
+        options = ["   :delim: |", f"   :header: {' | '.join(self.header)}"]
+        return "\n".join(
+            [f".. csv-table:: {self.title}", *options, "", *(f"   {' | '.join(row)}" for row in self.rows)]
+        )
+
 
 def results_table(title: str, rows: Sequence[tuple[Result, str]], columns: Mapping[str, Cell]) -> Table:
     """One row per result and backend, without empty columns."""

@@ -2,15 +2,20 @@
 
 import json
 import platform
+import re
+from dataclasses import replace
 from pathlib import Path
 
+from docutils import nodes
+from docutils.core import publish_doctree
 from rich.console import Console
 
 from benchmarks.cases import COMPILED
 from benchmarks.inputs import Size
+from benchmarks.published import published
 from benchmarks.report import Report
 from benchmarks.tables import ALL, of_all_backends, of_default_backend, results_table
-from tests.support.benchmark_results import MACHINE, cell, ciou, share
+from tests.support.benchmark_results import MACHINE, case_of, cell, ciou, share
 
 RESULT = ciou(Size(65_536), ours=0.00026)
 CELLS = [
@@ -41,6 +46,12 @@ SUMMARY = """\
 
 
 GRID = """\
+### Lowest speed-up of all dtypes, with and without a weight
+
+| loss | 256 | 65\u202f536 | 1\u202f000\u202f000 |
+| --- | --- | --- | --- |
+| l1 | 0.800 | 1.25 compiled | 4.00 |
+
 ### Lowest speed-up over others, by number of entries
 
 | loss | dtype | weight | 256 | 65\u202f536 | 1\u202f000\u202f000 |
@@ -107,6 +118,17 @@ def test_terminal_shows_the_tables() -> None:
     assert "All losses, sizes and backends" in captured.get()
     assert "Lowest speed-up over others" in captured.get()
     assert "Forward only" not in captured.get()
+
+
+def test_published_tables() -> None:
+    text = published(replace(REPORT, forward_backward=[RESULT, replace(RESULT, case=case_of("giou"))]))
+    readme, chinese, docs = re.split(r"README.*:\n|docs/backends.rst:\n", text)[1:]
+    row = "| GIoU | 65\u202f536 | 3.97 ns | 180769x | 38462x |"
+    assert readme.strip() == chinese.strip() == row
+    assert "   CIoU | 65\u202f536 | 3.97 | 180769x (177692–183846) | 38462x | 16, 99\n" in docs
+    assert docs.count(".. csv-table:: ") == 5
+    document = publish_doctree(docs, settings_overrides={"halt_level": 2})
+    assert len(list(document.findall(nodes.table))) == 5
 
 
 def test_summary_prefers_the_main_size() -> None:
