@@ -45,7 +45,7 @@ class Extent:
 FULL = Extent(
     (16, 256, 4096, 65_536, LARGE, 10_000_000),
     Budget(seconds=0.5, min_run_time=0.0005, rounds=31),
-    Budget(seconds=1.5, min_run_time=0.002, rounds=51),
+    Budget(seconds=6.0, min_run_time=0.002, rounds=51),
 )
 QUICK = replace(FULL, entries=(256, 65_536))
 
@@ -61,7 +61,7 @@ class Cell:
         entries: The nominal number of entries.
         nanoseconds: Our time per entry.
         baseline: The first of the others.
-        ratios: The time of others divided by ours.
+        ratios: The time of others divided by ours; empty if all others are too slow to be measured.
         float32: Our time in float32 divided by ours in this dtype.
         reason: What limits our time; only of cells below 1.0.
     """
@@ -167,7 +167,7 @@ class Rows:
             ratios,
             ratio(times[torch.float32, self.ours], ours),
         )
-        if cell.lowest.median >= CLOSE:
+        if not ratios or cell.lowest.median >= CLOSE:
             return cell
         limit, run = limit_of(converted(operands, dtype))
         names = {each: candidates[dtype, each] for each in (self.ours, cell.fastest)}

@@ -1,6 +1,6 @@
 """Tables of the grid: all ratios, those below 1, and 16-bit dtypes relative to float32."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from benchmarks.cases import COMPILED
 from benchmarks.grid import LARGE, MAIN, Cell
@@ -14,7 +14,7 @@ HALVES = ("bfloat16", "float16")
 def grid_table(cells: Sequence[Cell]) -> Table:
     """One row per loss, dtype and weight, one column per number of entries."""
     entries = sorted({cell.entries for cell in cells})
-    found = {(row(cell), cell.entries): text(cell) for cell in cells}
+    found = {(row(cell), cell.entries): text(cell) for cell in compared(cells)}
     rows = [[*name, *(found.get((name, count), "–") for count in entries)] for name in dict.fromkeys(map(row, cells))]
     header = ["loss", "dtype", "weight", *map(grouped, entries)]
     return Table("Lowest speed-up over others, by number of entries", header, rows)
@@ -24,13 +24,18 @@ def lowest_table(cells: Sequence[Cell]) -> Table:
     """One row per loss: the lowest cells of all dtypes, with and without a weight."""
     entries = sorted({cell.entries for cell in cells})
     lowest: dict[tuple[str, int], Cell] = {}
-    for cell in sorted(cells, key=lambda cell: -cell.lowest.median):
+    for cell in sorted(compared(cells), key=lambda cell: -cell.lowest.median):
         lowest[cell.loss, cell.entries] = cell
     rows = [
         [loss, *(text(lowest[loss, count]) if (loss, count) in lowest else "–" for count in entries)]
         for loss in dict.fromkeys(cell.loss for cell in cells)
     ]
     return Table("Lowest speed-up of all dtypes, with and without a weight", ["loss", *map(grouped, entries)], rows)
+
+
+def compared(cells: Iterable[Cell]) -> Iterator[Cell]:
+    """The cells with a ratio."""
+    return (cell for cell in cells if cell.ratios)
 
 
 def row(cell: Cell) -> tuple[str, str, str]:
@@ -51,7 +56,7 @@ def grouped(entries: int) -> str:
 
 def below_one(cells: Iterable[Cell]) -> Table:
     """The cells below 1, lowest first."""
-    found = sorted((cell for cell in cells if cell.lowest.median < 1.0), key=lambda cell: cell.lowest.median)
+    found = sorted((cell for cell in compared(cells) if cell.lowest.median < 1.0), key=lambda cell: cell.lowest.median)
     rows = [[*row(cell), grouped(cell.entries), cell.fastest, cell.lowest.text("x"), cell.reason] for cell in found]
     return Table("Speed-up below 1", ["loss", "dtype", "weight", "entries", "over", "speed-up", "limit"], rows)
 

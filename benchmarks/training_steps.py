@@ -1,7 +1,7 @@
 """Time of losses, label assignment and decoding in a training step: `python -m benchmarks.training_steps`.
 
-Random images and boxes; the forward pass of the network is not measured. The framework's losses are those of
-ultralytics; UnitBox with the losses of torch is the same detector with plain operations.
+Random images and boxes; CPU time of one thread, without the forward pass of the network. The framework's losses are
+those of ultralytics; UnitBox with the losses of torch is the same detector with plain operations.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from ultralytics.nn.tasks import DetectionModel
 
 import detloss
 from benchmarks.machine import this_machine
-from benchmarks.meters import Run, wall_seconds
+from benchmarks.meters import Run, cpu_seconds
 from benchmarks.peers import mmdet
 from benchmarks.results import Summary, duration
 from benchmarks.tables import Table
@@ -127,7 +127,7 @@ def table(parts: dict[str, dict[str, dict[str, Run]]], budget: Budget = BUDGET) 
     rows = []
     for model, its_parts in parts.items():
         for part, runs in its_parts.items():
-            seconds = interleaved({name: Candidate(run) for name, run in runs.items()}, budget, wall_seconds)
+            seconds = interleaved({name: Candidate(run) for name, run in runs.items()}, budget, cpu_seconds)
             times = [duration(Summary.of(seconds[name]).median) if name in seconds else "" for name in (OURS, OTHERS)]
             speedup = Summary.of_ratios(seconds[OTHERS], seconds[OURS]).text("x") if OTHERS in seconds else ""
             rows.append([model, part, *times, speedup])
