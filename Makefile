@@ -46,8 +46,10 @@ print: .venv/check  ## write the generated files: formulas/ in C++, Triton and J
 	$(BIN)/python -m tools.print_formulas && $(BIN)/python -m tools.write_stubs
 
 bench: .venv/test  ## every loss beside what its users call today: out/bench/bench.md
-	@echo "Measuring every loss, several minutes."
+	@echo "Measuring every loss, about half an hour; ARGS=--quick takes some minutes."
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.polygons
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.training_steps
 	$(BIN)/python -m benchmarks.explorer
 
 docs: .venv/docs  ## out/docs/index.html

@@ -1,21 +1,26 @@
-"""Benchmark of every loss against other implementations and lower bounds of its time (`python -m benchmarks`)."""
+"""Benchmark of every loss against other implementations and lower bounds of its time (`python -m benchmarks`).
+
+It writes bench.md and bench.json, and published.md with the tables of README.md, README.zh-CN.md and docs/backends.rst.
+"""
 
 import argparse
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from rich.console import Console
 
-from benchmarks import scaling
 from benchmarks.cases import CASES, Case
 from benchmarks.environment import cpu_environment, empty_compile_cache, gpu_environment
 from benchmarks.inputs import Size
 from benchmarks.machine import NAMES
-from benchmarks.run import Selection, run
+from benchmarks.meters import cpu_seconds
+from benchmarks.published import published
+from benchmarks.run import PARTS, Selection, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -23,8 +28,12 @@ def parser() -> argparse.ArgumentParser:
     options = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     options.add_argument("--quick", action="store_true", help="one size per loss and few rounds, about a minute")
     options.add_argument("--only", type=named_cases, default=CASES, help="comma-separated losses, such as giou,focal")
+    options.add_argument(
+        "--parts", type=named_parts, default=PARTS, help=f"comma-separated, of {', '.join(PARTS)} (default: all)"
+    )
     options.add_argument("--sizes", type=parsed_sizes, default=(), help="rows, or rows x classes: 65536,4096x32000")
     options.add_argument("--threads", type=int, default=1, help="threads of every implementation (default: 1)")
+    options.add_argument("--cpu-time", action="store_true", help="measure CPU time, for one thread on a loaded machine")
     options.add_argument("--isa", choices=tuple(NAMES), help="instruction set of the C++ kernels (default: the best)")
     options.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="device (default: cpu)")
     options.add_argument("--out", type=Path, help="output folder (default: out/bench, with --isa v3 out/bench/v3)")
@@ -38,6 +47,15 @@ def named_cases(text: str) -> tuple[Case, ...]:
         if name not in known:
             raise argparse.ArgumentTypeError(f"expected losses among {', '.join(known)}, got {name!r}")
     return tuple(case for case in CASES if case.name in names)
+
+
+def named_parts(text: str) -> tuple[str, ...]:
+    """The parts of a comma-separated list."""
+    names = tuple(text.split(","))
+    for name in names:
+        if name not in PARTS:
+            raise argparse.ArgumentTypeError(f"expected parts among {', '.join(PARTS)}, got {name!r}")
+    return names
 
 
 def parsed_sizes(text: str) -> tuple[Size, ...]:
@@ -56,8 +74,10 @@ def main(arguments: Sequence[str]) -> int:
         return restart(given.isa, arguments)
     if given.device == "cuda" and not torch.cuda.is_available():
         options.error("--device: expected a GPU that torch can use for cuda, found none")
-    selection, device = Selection(given.only, given.sizes, given.quick), torch.device(given.device)
-    if not any(selection.forward_backward(device)):
+    if given.cpu_time and (given.device == "cuda" or given.threads > 1):
+        options.error("--cpu-time: expected one thread of the CPU, got --device cuda or --threads")
+    selection, device = Selection(given.only, given.sizes, given.quick, given.parts), torch.device(given.device)
+    if given.sizes and not any(selection.forward_backward(device)):
         options.error("--sizes: expected rows without classes for losses of boxes and numbers, got rows x classes")
     torch.set_num_threads(given.threads)
     console = Console()
@@ -67,13 +87,14 @@ def main(arguments: Sequence[str]) -> int:
         if not compiles:
             console.print("torch.compile is not measured: it finds no working compiler.")
         environment = (gpu_environment if device.type == "cuda" else cpu_environment)(selection.budget, compiles)
+        if given.cpu_time:
+            environment = replace(environment, clock=cpu_seconds)
         report = run(selection, environment, console)
     report.show(console)
     folder = given.out or Path("out/bench", given.isa or "")
     folder.mkdir(parents=True, exist_ok=True)
     report.write(folder)
-    if report.scaling:
-        scaling.plot(report.scaling, folder / "scaling.svg")
+    (folder / "published.md").write_text(published(report) + "\n", encoding="utf-8")
     return 0
 
 

@@ -1,7 +1,8 @@
 """Lower bounds: operations that no implementation of a loss can outrun, timed on the same machine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,10 +14,35 @@ from benchmarks.timing import forward_backward
 BANDWIDTH, EXPONENTIAL, SUM, MATRIX_PRODUCT = "bandwidth", "exp", "p.sum()", "matmul"
 
 
-def bandwidth(bytes_moved: int, device: torch.device) -> Run:
+def bytes_moved(operands: Sequence[Tensor]) -> int:
+    """Bytes of operands and gradients, the least that one pass reads and writes."""
+    return sum(operand.nbytes * (2 if operand.requires_grad else 1) for operand in operands)
+
+
+def bandwidth(size: int, device: torch.device) -> Run:
     """An addition that reads two thirds of these bytes and writes one third."""
-    first, second, result = (torch.ones(bytes_moved // 12, device=device) for _ in range(3))
+    first, second, result = (torch.ones(size // 12, device=device) for _ in range(3))
     return partial(torch.add, first, second, out=result)
+
+
+class Empty(torch.autograd.Function):
+    """An autograd function that allocates its results and computes nothing."""
+
+    @staticmethod
+    def forward(ctx: Any, first: Tensor, *others: Tensor) -> Tensor:
+        """An uninitialized scalar."""
+        ctx.gradient = torch.empty_like(first)
+        return first.new_empty(())
+
+    @staticmethod
+    def backward(ctx: Any, _upstream: Tensor) -> tuple[Tensor, ...]:
+        """An uninitialized gradient of the first operand."""
+        return ctx.gradient, *(None,) * (len(ctx.needs_input_grad) - 1)
+
+
+def empty_function(operands: Sequence[Tensor]) -> Run:
+    """Forward and backward of an empty autograd function."""
+    return forward_backward(Empty.apply, operands)
 
 
 def exponential(values: Tensor) -> Run:

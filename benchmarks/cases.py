@@ -25,10 +25,12 @@ from benchmarks.inputs import (
 )
 from benchmarks.peers import fvcore, lean, mmcv, mmdet, torch, torchvision
 from benchmarks.peers.indices import after_linear, from_indices
+from benchmarks.peers.reduction import reduced, summed
 from detloss import catalog
 from detloss.catalog import Kind
 
 Loss = Callable[..., Tensor]
+"""Reduced to the sum, with the option `weight`."""
 TORCH, TORCHVISION, MMDET, FVCORE, MMCV = "torch", "torchvision", "mmdet style", "fvcore style", "mmcv style"
 COMPILED, PLAIN = "torch.compile", "plain formula"
 
@@ -77,16 +79,16 @@ INPUTS = {
     Kind.MASK: MASKS,
 }
 SPECIAL_INPUTS = {"log_iou": OVERLAPPING_BOXES, "weighted_ce": WEIGHTED_ROWS, "softmax_focal": FEW_CLASSES}
-LIBRARIES = {TORCHVISION: torchvision, TORCH: torch, MMDET: mmdet, FVCORE: fvcore}
-"""Peers by the name of their loss; the first library that has a loss is its baseline."""
+LIBRARIES = {
+    TORCHVISION: (torchvision, reduced),
+    TORCH: (torch, reduced),
+    MMDET: (mmdet, summed),
+    FVCORE: (fvcore, summed),
+}
+"""Modules with functions by the name of the loss, and their reduction; the first that has a loss is its baseline."""
 
 
 SIZES = catalog.Sizes(image=(640.0, 480.0), objects=32.0)
-
-
-def summed(loss: Loss) -> Loss:
-    """A loss, reduced to the sum."""
-    return partial(loss, reduction="sum")
 
 
 def ours(row: catalog.Loss) -> Loss:
@@ -95,13 +97,17 @@ def ours(row: catalog.Loss) -> Loss:
     loss = partial(row.function, **row.options, **sizes, reduction="sum")
     if row.from_counts is None:
         return loss
-    return lambda logits, target, class_weight: loss(logits, target, class_weight=class_weight)
+    return lambda logits, target, class_weight, **weight: loss(logits, target, class_weight=class_weight, **weight)
 
 
 def case_of(row: catalog.Loss) -> Case:
     """A loss of the catalog with the functions of its name in the libraries, or without any with the plain formula."""
-    plain = getattr(lean, row.name)
-    peers = {title: getattr(library, row.name) for title, library in LIBRARIES.items() if hasattr(library, row.name)}
+    plain = summed(getattr(lean, row.name))
+    peers = {
+        title: reduction(getattr(library, row.name))
+        for title, (library, reduction) in LIBRARIES.items()
+        if hasattr(library, row.name)
+    }
     family = SPECIAL_INPUTS.get(row.name, INPUTS[row.kind])
     return Case(row.name, family, ours(row), peers or {PLAIN: plain}, plain)
 
@@ -111,21 +117,30 @@ def focal_variants(case: Case) -> Iterator[Case]:
     yield replace(case, variant="dense targets")
     indexed = {title: from_indices(peer) for title, peer in case.peers.items()}
     lean_indexed = from_indices(case.lean)
-    yield Case(case.name, INDICES, case.ours, indexed, lean_indexed, "class indices", {MMCV: mmcv.focal})
+    yield Case(case.name, INDICES, case.ours, indexed, lean_indexed, "class indices", {MMCV: summed(mmcv.focal)})
     fused = {title: after_linear(indexed[title]) for title in (TORCHVISION, MMDET)}
-    yield Case("linear_focal", HEAD, summed(detloss.linear_sigmoid_focal_loss), fused, after_linear(lean_indexed))
+    yield Case(
+        "linear_focal",
+        HEAD,
+        partial(detloss.linear_sigmoid_focal_loss, reduction="sum"),
+        fused,
+        after_linear(lean_indexed),
+    )
 
 
 def cross_entropy_variants(case: Case) -> Iterator[Case]:
     """Cross-entropy without options, with Poly-1, and with an offset per class and a margin."""
     yield case
-    poly = summed(partial(detloss.cross_entropy_loss, poly=1.0))
-    yield Case("poly_ce", FEW_CLASSES, poly, {PLAIN: lean.poly_ce}, lean.poly_ce)
+    poly, plain = partial(detloss.cross_entropy_loss, poly=1.0, reduction="sum"), summed(lean.poly_ce)
+    yield Case("poly_ce", FEW_CLASSES, poly, {PLAIN: plain}, plain)
 
-    def adjusted(logits: Tensor, target: Tensor, offset: Tensor) -> Tensor:
-        return detloss.cross_entropy_loss(logits, target, logit_offset=offset, margin=0.5, reduction="sum")
+    def adjusted(logits: Tensor, target: Tensor, offset: Tensor, *, weight: Tensor | None = None) -> Tensor:
+        return detloss.cross_entropy_loss(
+            logits, target, logit_offset=offset, margin=0.5, weight=weight, reduction="sum"
+        )
 
-    yield Case("adjusted_ce", WEIGHTED_ROWS, adjusted, {PLAIN: lean.adjusted_ce}, lean.adjusted_ce)
+    plain = summed(lean.adjusted_ce)
+    yield Case("adjusted_ce", WEIGHTED_ROWS, adjusted, {PLAIN: plain}, plain)
 
 
 def cases() -> Iterator[Case]:

@@ -53,6 +53,7 @@ class Family:
         main: The size of quick runs and of forward passes.
         bounds: Operations that no loss of this family can outrun.
         trainable: Number of operands that require gradients.
+        dimensions: Number of dimensions of the unreduced loss; its first is that of the rows.
     """
 
     unit: str
@@ -61,11 +62,21 @@ class Family:
     main: Size
     bounds: Callable[..., Mapping[str, Run]]
     trainable: int = 1
+    dimensions: int = 1
 
     def operands(self, size: Size, device: torch.device) -> Operands:
         """Random operands, equal in every run."""
         drawn = [operand.to(device) for operand in self.draw(size, Generator().manual_seed(0))]
         return *(operand.requires_grad_() for operand in drawn[: self.trainable]), *drawn[self.trainable :]
+
+    def weight(self, size: Size) -> Tensor:
+        """A weight per row that broadcasts to the unreduced loss."""
+        rows = (size.rows,) + (1,) * (self.dimensions - 1)
+        return 0.5 + torch.rand(rows, generator=Generator().manual_seed(1))
+
+    def size_of(self, entries: int) -> Size:
+        """A size of at most this many elements, with fewer classes than usual where a few rows have all elements."""
+        return Size(entries, min(self.main.columns, max(1, entries // 4))).with_elements(entries)
 
     def sizes_on(self, device: torch.device) -> tuple[Size, ...]:
         """Default sizes; on a GPU without the small ones, and with one of at least 64 MB."""
@@ -158,9 +169,9 @@ SIGMOID, SOFTMAX = Size(12_000, 80), Size(65_536, 81)
 NUMBERS = Family("elements", numbers, tuple(map(Size, (8_000, 262_144, 4_000_000))), Size(262_144), bounds.of_numbers)
 BOXES = Family("boxes", boxes, PAIRS, Size(65_536), bounds.of_boxes)
 OVERLAPPING_BOXES = replace(BOXES, draw=overlapping_boxes)
-DENSE = Family("logits", dense_logits, (SIGMOID,), SIGMOID, bounds.of_dense_logits)
+DENSE = Family("logits", dense_logits, (SIGMOID,), SIGMOID, bounds.of_dense_logits, dimensions=2)
 QUALITIES = replace(DENSE, draw=logits_with_qualities)
-INDICES = Family("logits", indexed_logits, (SIGMOID,), SIGMOID, bounds.of_indexed_logits)
+INDICES = Family("logits", indexed_logits, (SIGMOID,), SIGMOID, bounds.of_indexed_logits, dimensions=2)
 ROWS = Family(
     "logits",
     softmax_logits,

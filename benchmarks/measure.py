@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import detloss
+from benchmarks.bounds import bytes_moved
 from benchmarks.cases import COMPILED, Case, Loss
 from benchmarks.environment import Environment
 from benchmarks.inputs import Size
@@ -78,8 +79,7 @@ def measure(
     for name, seconds in interleaved(timed, environment.budget, environment.clock).items():
         measurements[name] = replace(measurements.get(name, Measurement()), seconds=seconds)
     gradient = sum(operand.nbytes for operand in operands if operand.requires_grad)
-    moved = gradient + sum(operand.nbytes for operand in operands)
-    return Result(case, size, environment.backends, gradient, moved, measurements)
+    return Result(case, size, environment.backends, gradient, bytes_moved(operands), measurements)
 
 
 def estimated_peak(implementation: Implementation, case: Case, size: Size, environment: Environment) -> int:

@@ -28,6 +28,14 @@ def wall_seconds(run: Run, calls: int) -> float:
     return (time.perf_counter() - start) / calls
 
 
+def cpu_seconds(run: Run, calls: int) -> float:
+    """Seconds per call that the calling thread has a processor, for one thread on a loaded machine."""
+    start = time.thread_time()
+    for _ in range(calls):
+        run()
+    return (time.thread_time() - start) / calls
+
+
 def peak_bytes(run: Run) -> int:
     """Peak memory of the tensors that a call allocates on the CPU."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:

@@ -7,18 +7,20 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from benchmarks import grid, shares
 from benchmarks.cases import CASES, Case
 from benchmarks.environment import Environment
 from benchmarks.inputs import Size
-from benchmarks.machine import this_machine
+from benchmarks.machine import Machine, this_machine
 from benchmarks.measure import Implementation, Mode, backends_and_baseline, implementations, measure
 from benchmarks.report import Report
 from benchmarks.results import Result
-from benchmarks.scaling import TITLES
 from benchmarks.timing import Budget, forward, forward_backward
 
 QUICK = Budget(seconds=0.5, min_run_time=0.001, rounds=31)
 FULL = Budget(seconds=3.0, min_run_time=0.003, rounds=101)
+LOSSES, GRID, SHARES = "losses", "grid", "shares"
+PARTS = (LOSSES, GRID, SHARES)
 
 Configuration = tuple[Case, Size]
 Implementations = Callable[[Case, Environment], Iterator[Implementation]]
@@ -26,11 +28,16 @@ Implementations = Callable[[Case, Environment], Iterator[Implementation]]
 
 @dataclass(frozen=True)
 class Selection:
-    """The cases and sizes of a run: the default sizes if none are given, one size per loss in a quick run."""
+    """The cases, sizes and parts of a run.
+
+    The default sizes are measured if none are given, and one size per loss in a quick run. Given sizes replace the grid
+    and the shares.
+    """
 
     cases: Sequence[Case] = CASES
     sizes: Sequence[Size] = ()
     quick: bool = False
+    parts: Sequence[str] = PARTS
 
     @property
     def budget(self) -> Budget:
@@ -39,7 +46,7 @@ class Selection:
 
     def forward_backward(self, device: torch.device) -> Iterator[Configuration]:
         """Every loss at each of its sizes."""
-        for case in self.cases:
+        for case in self.cases if LOSSES in self.parts else ():
             if self.sizes:
                 yield from ((case, fitted) for size in self.sizes if (fitted := case.family.fitted(size)))
             elif self.quick:
@@ -49,22 +56,33 @@ class Selection:
 
     def forward(self) -> Iterator[Configuration]:
         """Every loss at one size; none if sizes are given or the run is quick."""
-        if not (self.sizes or self.quick):
+        if LOSSES in self.parts and not (self.sizes or self.quick):
             yield from ((case, case.family.main) for case in self.cases)
 
-    def scaling(self) -> Iterator[Configuration]:
-        """Powers of ten; none if sizes are given."""
-        if not self.sizes:
-            scaled = [case for case in self.cases if case.title in TITLES]
-            yield from ((case, Size(10**power)) for case in scaled for power in range(2, 6 if self.quick else 8))
+    def grid(self) -> list[Case]:
+        """The losses of the grid, in a quick run only the main ones; none if sizes are given."""
+        if GRID not in self.parts or self.sizes:
+            return []
+        return [case for case in self.cases if not self.quick or case.name in grid.MAIN]
+
+    def shares(self, machine: Machine) -> Sequence[Case]:
+        """The losses whose shares are measured; none on a GPU, if sizes are given, or without the tools."""
+        wanted = SHARES in self.parts and not self.sizes and machine.gpu is None
+        return self.cases if wanted and shares.is_measurable(machine) else ()
 
 
 def run(selection: Selection, environment: Environment, console: Console) -> Report:
     """Measure the selection."""
-    both = list(selection.forward_backward(environment.device))
-    forwards, scaled = list(selection.forward()), list(selection.scaling())
+    machine = this_machine(environment.device)
+    both, forwards = list(selection.forward_backward(environment.device)), list(selection.forward())
+    gridded = selection.grid()
     with progress(console) as bar:
-        task = bar.add_task("", total=len(both) + len(forwards) + len(scaled))
+        task = bar.add_task("", total=len(both) + len(forwards) + 2 * len(gridded))
+
+        def done(title: str) -> None:
+            """Print a line about two rows of the grid."""
+            bar.advance(task)
+            console.print(f"grid: {title}", highlight=False, soft_wrap=True)
 
         def measured(
             title: str,
@@ -82,10 +100,11 @@ def run(selection: Selection, environment: Environment, console: Console) -> Rep
             return results
 
         return Report(
-            this_machine(environment.device),
+            machine,
             measured("forward + backward", both, implementations),
             measured("forward", forwards, backends_and_baseline, forward),
-            measured("scaling", scaled, backends_and_baseline),
+            grid.measured_grid(gridded, grid.QUICK if selection.quick else grid.FULL, environment, done),
+            shares.measured_shares(selection.shares(machine), machine, environment),
         )
 
 

@@ -6,8 +6,8 @@ from functools import partial
 
 from benchmarks.bounds import BANDWIDTH, EXPONENTIAL, MATRIX_PRODUCT, SUM
 from benchmarks.cases import COMPILED, FVCORE, MMCV, MMDET, TORCH, TORCHVISION
-from benchmarks.results import Result, Summary, duration, three_digits
-from benchmarks.scaling import curves
+from benchmarks.results import Result, three_digits
+from benchmarks.shares import Share
 
 Cell = Callable[[Result, str], str]
 
@@ -24,6 +24,13 @@ class Table:
         """The table as Markdown, under its title."""
         lines = [self.header, ["---"] * len(self.header), *self.rows]
         return "\n".join([f"### {self.title}", "", *(f"| {' | '.join(cells)} |" for cells in lines)])
+
+    def rst(self) -> str:
+        """The table as reStructuredText."""
+        options = ["   :delim: |", f"   :header: {' | '.join(self.header)}"]
+        return "\n".join(
+            [f".. csv-table:: {self.title}", *options, "", *(f"   {' | '.join(row)}" for row in self.rows)]
+        )
 
 
 def results_table(title: str, rows: Sequence[tuple[Result, str]], columns: Mapping[str, Cell]) -> Table:
@@ -45,21 +52,21 @@ def of_default_backend(results: Sequence[Result]) -> list[tuple[Result, str]]:
     return [(result, result.default) for result in results if result is chosen[result.case.title]]
 
 
-def scaling_table(results: Sequence[Result]) -> Table:
-    """One row per loss and size, one column per curve of the plot."""
-    header = ["loss", "size", *curves(results)]
+def shares_table(shares: Sequence[Share]) -> Table:
+    """One row per loss and place of its operands."""
+    header = ["loss", "operands from", "ns per element", "share of torch.add over the same bytes"]
+    header += ["share of arithmetic bound", "share of the larger bound", "share of independent instructions"]
     rows = [
-        [result.case.title, str(result.size), *(time_per_call(result, name) for name in curves(results))]
-        for result in results
+        [
+            share.loss,
+            share.place,
+            three_digits(share.nanoseconds.median),
+            share.twin.scaled(100).text(" %"),
+            *(f"{three_digits(100 * part)} %" for part in (share.arithmetic, share.larger, share.independent)),
+        ]
+        for share in shares
     ]
-    return Table("Time of forward + backward by size", header, rows)
-
-
-def time_per_call(result: Result, name: str) -> str:
-    """The median time, or why there is none."""
-    if not result.is_timed(name):
-        return result.measurements[name].skipped
-    return duration(Summary.of(result.measurements[name].seconds).median)
+    return Table("Share of bounds", header, rows)
 
 
 def nanoseconds(result: Result, backend: str) -> str:

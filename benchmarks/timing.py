@@ -4,7 +4,7 @@ torch.utils.benchmark times one candidate after the other, where drift of the ma
 """
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from random import Random
@@ -15,6 +15,10 @@ from torch import Tensor
 from benchmarks.meters import Clock, Run
 
 Reading = TypeVar("Reading")
+Name = TypeVar("Name", bound=Hashable)
+
+LONG = 0.05
+"""Seconds of a call whose time hardly depends on the state of caches and allocator before it."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,10 @@ def forward(loss: Callable[..., Tensor], operands: Sequence[Tensor]) -> Run:
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Disable Python's garbage collector."""
+    """Disable Python's garbage collector; within another such context, do nothing."""
+    if not gc.isenabled():
+        yield
+        return
     gc.collect()
     gc.disable()
     try:
@@ -74,31 +81,37 @@ def no_collection() -> Iterator[None]:
         gc.enable()
 
 
-def interleaved(candidates: Mapping[str, Candidate], budget: Budget, clock: Clock) -> dict[str, tuple[float, ...]]:
-    """Seconds per call of every candidate, one figure per round; a slow candidate takes part in fewer rounds."""
+def interleaved(candidates: Mapping[Name, Candidate], budget: Budget, clock: Clock) -> dict[Name, tuple[float, ...]]:
+    """Seconds per call of every candidate, one figure per round; a slow candidate takes part in fewer rounds.
+
+    A candidate whose first call takes more than its part of the budget is not called again.
+    """
     fraction = budget.seconds / max(len(candidates), 1)
     order, random = list(candidates), Random(0)
-    seconds: dict[str, list[float]] = {name: [] for name in candidates}
+    seconds: dict[Name, list[float]] = {name: [] for name in candidates}
     with no_collection():
-        expected = {name: warm_seconds(candidate, clock) for name, candidate in candidates.items()}
+        first = {name: candidate.read(clock, 1) for name, candidate in candidates.items()}
+        expected = {name: warm_seconds(candidate, first[name], clock) for name, candidate in candidates.items()}
         calls = {name: max(1, round(budget.min_run_time / expected[name])) for name in candidates}
         rounds = {name: rounds_for(expected[name] * (1 + calls[name]), fraction, budget) for name in candidates}
+        for name in candidates:
+            if first[name] > fraction:
+                seconds[name], rounds[name] = [first[name]], 0
         for turn in range(max(rounds.values(), default=0)):
             random.shuffle(order)
             for name in order:
                 if turn < rounds[name]:
-                    candidates[name].read(clock, 1)  # warms caches and allocator after the previous candidate
+                    if expected[name] < LONG:
+                        candidates[name].read(clock, 1)  # warms caches and allocator after the previous candidate
                     seconds[name].append(candidates[name].read(clock, calls[name]))
     return {name: tuple(each) for name, each in seconds.items()}
 
 
-def warm_seconds(candidate: Candidate, clock: Clock) -> float:
+def warm_seconds(candidate: Candidate, first: float, clock: Clock) -> float:
     """Approximate seconds per call after the first call."""
-    first = candidate.read(clock, 1)
     return first if first > 0.01 else candidate.read(clock, 5)
 
 
 def rounds_for(seconds_per_round: float, seconds: float, budget: Budget) -> int:
-    """The rounds that fit, at least 3, or 1 if three exceed the whole budget."""
-    least = 3 if 3 * seconds_per_round < budget.seconds else 1
-    return max(least, min(budget.rounds, int(seconds / seconds_per_round)))
+    """The rounds that fit, at least 3."""
+    return max(3, min(budget.rounds, int(seconds / seconds_per_round)))

@@ -10,9 +10,9 @@ EPSILON = 1e-7
 
 
 def smooth_l1(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of smooth L1 losses with beta 1."""
+    """Smooth L1 losses with beta 1."""
     size = torch.abs(prediction - target)
-    return torch.where(size < 1.0, 0.5 * size**2, size - 0.5).sum()
+    return torch.where(size < 1.0, 0.5 * size**2, size - 0.5)
 
 
 def overlap(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -44,21 +44,21 @@ def distance(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def giou(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of 1 - GIoU."""
+    """1 - GIoU."""
     ratio, union = overlap(prediction, target)
     width, height = enclosure(prediction, target)
     area = width * height
-    return (1 - (ratio - (area - union) / (area + EPSILON))).sum()
+    return 1 - (ratio - (area - union) / (area + EPSILON))
 
 
 def diou(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of 1 - DIoU."""
+    """1 - DIoU."""
     ratio, _ = overlap(prediction, target)
-    return (1 - ratio + distance(prediction, target)).sum()
+    return 1 - ratio + distance(prediction, target)
 
 
 def ciou(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of 1 - CIoU, with a constant trade-off weight."""
+    """1 - CIoU, with a constant trade-off weight."""
     ratio, _ = overlap(prediction, target)
     x1, y1, x2, y2 = prediction.unbind(dim=-1)
     target_x1, target_y1, target_x2, target_y2 = target.unbind(dim=-1)
@@ -67,13 +67,13 @@ def ciou(prediction: Tensor, target: Tensor) -> Tensor:
     aspect = (4 / (math.pi**2)) * torch.pow(target_angle - angle, 2)
     with torch.no_grad():
         trade_off = aspect / (1 - ratio + aspect + EPSILON)
-    return (1 - ratio + distance(prediction, target) + trade_off * aspect).sum()
+    return 1 - ratio + distance(prediction, target) + trade_off * aspect
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
-    """The sum of focal losses with alpha 0.25 and gamma 2."""
+    """Focal losses with alpha 0.25 and gamma 2."""
     probability = torch.sigmoid(logits)
     cross_entropy = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     likelihood = probability * target + (1 - probability) * (1 - target)
     balance = 0.25 * target + 0.75 * (1 - target)
-    return (balance * (cross_entropy * ((1 - likelihood) ** 2))).sum()
+    return balance * (cross_entropy * ((1 - likelihood) ** 2))

@@ -12,16 +12,16 @@ def dense(target: Tensor, logits: Tensor) -> Tensor:
     return (target[:, None] == torch.arange(logits.shape[-1], device=logits.device)).to(logits.dtype)
 
 
-def from_indices(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+def from_indices(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """A loss of class indices that converts them to dense targets."""
 
-    def of_indices(logits: Tensor, target: Tensor) -> Tensor:
-        return loss(logits, dense(target, logits))
+    def of_indices(logits: Tensor, target: Tensor, *, weight: Tensor | None = None) -> Tensor:
+        return loss(logits, dense(target, logits), weight=weight)
 
     return of_indices
 
 
-def after_linear(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]:
+def after_linear(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """A linear layer followed by a loss of its logits."""
 
     def of_features(features: Tensor, layer_weight: Tensor, layer_bias: Tensor, target: Tensor) -> Tensor:

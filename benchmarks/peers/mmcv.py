@@ -32,5 +32,5 @@ class SigmoidFocal(torch.autograd.Function):
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
-    """The sum of focal losses of class indices."""
-    return SigmoidFocal.apply(logits, target).sum()
+    """Focal losses of class indices."""
+    return SigmoidFocal.apply(logits, target)

@@ -10,19 +10,19 @@ EPSILON = 1e-6
 
 
 def l1(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of absolute errors."""
-    return torch.abs(prediction - target).sum()
+    """Absolute errors."""
+    return torch.abs(prediction - target)
 
 
 def l2(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of squared errors."""
-    return functional.mse_loss(prediction, target, reduction="none").sum()
+    """Squared errors."""
+    return functional.mse_loss(prediction, target, reduction="none")
 
 
 def smooth_l1(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of smooth L1 losses with beta 1."""
+    """Smooth L1 losses with beta 1."""
     size = torch.abs(prediction - target)
-    return torch.where(size < 1.0, 0.5 * size * size, size - 0.5).sum()
+    return torch.where(size < 1.0, 0.5 * size * size, size - 0.5)
 
 
 def overlap(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,33 +54,33 @@ def distance(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def iou(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of 1 - IoU."""
+    """1 - IoU."""
     ratio, _ = overlap(prediction, target)
-    return (1 - ratio.clamp(min=EPSILON)).sum()
+    return 1 - ratio.clamp(min=EPSILON)
 
 
 def log_iou(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of -log IoU."""
+    """-log IoU."""
     ratio, _ = overlap(prediction, target)
-    return -ratio.clamp(min=EPSILON).log().sum()
+    return -ratio.clamp(min=EPSILON).log()
 
 
 def giou(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of 1 - GIoU."""
+    """1 - GIoU."""
     ratio, union = overlap(prediction, target)
     sides = enclosure(prediction, target)
     area = (sides[:, 0] * sides[:, 1]).clamp(min=EPSILON)
-    return (1 - (ratio - (area - union) / area)).sum()
+    return 1 - (ratio - (area - union) / area)
 
 
 def diou(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of 1 - DIoU."""
+    """1 - DIoU."""
     ratio, _ = overlap(prediction, target)
-    return (1 - (ratio - distance(prediction, target))).sum()
+    return 1 - (ratio - distance(prediction, target))
 
 
 def ciou(prediction: Tensor, target: Tensor) -> Tensor:
-    """The sum of 1 - CIoU, with a constant trade-off weight."""
+    """1 - CIoU, with a constant trade-off weight."""
     ratio, _ = overlap(prediction, target)
     width, height = prediction[:, 2] - prediction[:, 0], prediction[:, 3] - prediction[:, 1] + EPSILON
     target_width, target_height = target[:, 2] - target[:, 0], target[:, 3] - target[:, 1] + EPSILON
@@ -88,39 +88,39 @@ def ciou(prediction: Tensor, target: Tensor) -> Tensor:
     aspect = (4 / math.pi**2) * torch.pow(difference, 2)
     with torch.no_grad():
         trade_off = aspect / (1 - ratio + aspect)
-    return (1 - (ratio - (distance(prediction, target) + trade_off * aspect))).sum()
+    return 1 - (ratio - (distance(prediction, target) + trade_off * aspect))
 
 
 def ce(logits: Tensor, target: Tensor) -> Tensor:
-    """The sum of cross-entropies."""
-    return functional.cross_entropy(logits, target, reduction="none").sum()
+    """Cross-entropies."""
+    return functional.cross_entropy(logits, target, reduction="none")
 
 
 def weighted_ce(logits: Tensor, target: Tensor, class_weight: Tensor) -> Tensor:
-    """The sum of cross-entropies, each times the weight of its class."""
-    return functional.cross_entropy(logits, target, weight=class_weight, reduction="none").sum()
+    """Cross-entropies, each times the weight of its class."""
+    return functional.cross_entropy(logits, target, weight=class_weight, reduction="none")
 
 
 def softmax_focal(logits: Tensor, target: Tensor) -> Tensor:
-    """The sum of cross-entropies, each times (1 - p)^2."""
+    """Cross-entropies, each times (1 - p)^2."""
     loss = functional.cross_entropy(logits, target, reduction="none")
-    return ((1 - torch.exp(-loss)) ** 2 * loss).sum()
+    return (1 - torch.exp(-loss)) ** 2 * loss
 
 
 def bce(logits: Tensor, target: Tensor) -> Tensor:
-    """The sum of binary cross-entropies."""
-    return functional.binary_cross_entropy_with_logits(logits, target, reduction="none").sum()
+    """Binary cross-entropies."""
+    return functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
 
 
 def balanced_bce(logits: Tensor, target: Tensor) -> Tensor:
-    """The sum of binary cross-entropies, positives times 0.25 and negatives times 0.75."""
+    """Binary cross-entropies, positives times 0.25 and negatives times 0.75."""
     loss = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    return (loss * (0.25 * target + 0.75 * (1 - target))).sum()
+    return loss * (0.25 * target + 0.75 * (1 - target))
 
 
 def focal(logits: Tensor, target: Tensor) -> Tensor:
-    """The sum of focal losses with alpha 0.25 and gamma 2."""
+    """Focal losses with alpha 0.25 and gamma 2."""
     probability = logits.sigmoid()
     missing = (1 - probability) * target + probability * (1 - target)
     modulation = (0.25 * target + 0.75 * (1 - target)) * missing.pow(2.0)
-    return (functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * modulation).sum()
+    return functional.binary_cross_entropy_with_logits(logits, target, reduction="none") * modulation

@@ -10,6 +10,7 @@ from torchvision import ops
 from benchmarks import bounds
 from benchmarks.cases import CASES, Case
 from benchmarks.inputs import BOXES, INDICES, OVERLAPPING_BOXES, Operands, Size
+from benchmarks.peers.reduction import summed, with_weight
 from detloss.catalog import LOSSES
 
 CPU = torch.device("cpu")
@@ -27,17 +28,26 @@ def small(case: Case) -> Operands:
     return tuple(each.double() if each.is_floating_point() else each for each in operands)
 
 
-def value_and_gradients(loss: Callable[..., Tensor], case: Case) -> tuple[Tensor, ...]:
+def value_and_gradients(loss: Callable[..., Tensor], case: Case, **weight: Tensor) -> tuple[Tensor, ...]:
     operands = small(case)
     leaves = [operand.requires_grad_() for operand in operands[: case.family.trainable]]
-    value = loss(*operands)
+    value = loss(*operands, **weight)
     return value, *torch.autograd.grad(value, leaves)
 
 
 @pytest.mark.parametrize(("case", "loss"), IMPLEMENTATIONS)
 def test_implementations_agree_in_value_and_gradients(case: Case, loss: Callable[..., Tensor]) -> None:
-    theirs, ours = value_and_gradients(loss, case), value_and_gradients(case.ours, case)
-    torch.testing.assert_close(theirs, ours, rtol=2e-5, atol=1e-7)  # tolerance for the epsilons of the peers
+    tolerance = {"rtol": 2e-5, "atol": 1e-7}  # for the epsilons of the peers
+    torch.testing.assert_close(value_and_gradients(loss, case), value_and_gradients(case.ours, case), **tolerance)
+    if case.family.trainable == 1:
+        weight = case.family.weight(Size(40)).double()
+        theirs, ours = (value_and_gradients(each, case, weight=weight) for each in (loss, case.ours))
+        torch.testing.assert_close(theirs, ours, **tolerance)
+
+
+def test_weight_is_the_last_operand() -> None:
+    loss = with_weight(summed(torch.sub))
+    assert loss(torch.tensor([3.0, 4.0]), torch.tensor([1.0, 1.0]), torch.tensor([10.0, 1.0])).item() == 23.0
 
 
 def test_every_loss_of_the_catalog_has_a_case() -> None:

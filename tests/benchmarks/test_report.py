@@ -1,20 +1,30 @@
-"""Tables, Markdown, JSON and the plot of a run."""
+"""Tables, Markdown and JSON of a run."""
 
 import json
 import platform
+import re
+from dataclasses import replace
 from pathlib import Path
 
+from docutils import nodes
+from docutils.core import publish_doctree
 from rich.console import Console
 
-from benchmarks import scaling
+from benchmarks.cases import COMPILED
 from benchmarks.inputs import Size
+from benchmarks.published import published
 from benchmarks.report import Report
 from benchmarks.tables import ALL, of_all_backends, of_default_backend, results_table
-from tests.support.benchmark_results import MACHINE, ciou
+from tests.support.benchmark_results import MACHINE, case_of, cell, ciou, share
 
 RESULT = ciou(Size(65_536), ours=0.00026)
-SCALED = [ciou(Size(10**power)) for power in (2, 3)]
-REPORT = Report(MACHINE, [RESULT], [], SCALED)
+CELLS = [
+    cell(256, {"torch": 0.8, COMPILED: 2.0}),
+    cell(65_536, {"torch": 3.0, COMPILED: 1.25}),
+    cell(65_536, {"torch": 4.0}, dtype="bfloat16", float32=0.95),
+    cell(1_000_000, {}, dtype="bfloat16", float32=1.5),
+]
+REPORT = Report(MACHINE, [RESULT], [], CELLS, [share("cache"), share("memory")])
 
 RESULTS = """\
 ### All losses, sizes and backends
@@ -35,20 +45,50 @@ SUMMARY = """\
 """
 
 
+GRID = """\
+### Lowest speed-up of all dtypes, with and without a weight
+
+| loss | 256 | 65\u202f536 | 1\u202f000\u202f000 |
+| --- | --- | --- | --- |
+| l1 | 0.800 | 1.25 compiled | – |
+
+### Lowest speed-up over others, by number of entries
+
+| loss | dtype | weight | 256 | 65\u202f536 | 1\u202f000\u202f000 |
+| --- | --- | --- | --- | --- | --- |
+| l1 | float32 | no | 0.800 | 1.25 compiled | – |
+| l1 | bfloat16 | no | – | 4.00 | – |
+
+### Speed-up below 1
+
+| loss | dtype | weight | entries | over | speed-up | limit |
+| --- | --- | --- | --- | --- | --- | --- |
+| l1 | float32 | no | 256 | torch | 0.800x | an empty autograd function takes 50.0 % of our time |
+
+### Speed of 16-bit operands relative to float32
+
+| loss | weight | bfloat16, from cache | float16, from cache | bfloat16, from memory | float16, from memory |
+| --- | --- | --- | --- | --- | --- |
+| l1 | no | 0.950x |  | 1.50x |  |
+"""
+
+SHARES = "| ciou | cache | 5.00 | 20.0 % | 60.0 % | 60.0 % | 40.0 % |"
+
+
 def test_table_has_no_empty_column() -> None:
     table = results_table("All losses, sizes and backends", of_all_backends([RESULT]), ALL)
     assert table.markdown() + "\n" == RESULTS
 
 
-def test_markdown_has_the_machine_the_tables_and_the_plot() -> None:
+def test_markdown_has_the_machine_and_the_tables() -> None:
     page = REPORT.markdown()
     assert page.startswith(
         "Some CPU, 2 cores, 1 thread, AVX-512; torch 2.13.0, torchvision 0.28.0, detloss 0.1.0 at abc1234; 2030-01-02.\n"
     )
     assert SUMMARY in page
     assert RESULTS in page
-    assert "| ciou | 1\u202f000 | 1 s | needs 13 GB | 47 s | 500 ms |" in page
-    assert page.endswith("![Time by size](scaling.svg)\n")
+    assert GRID in page
+    assert SHARES in page
 
 
 def test_json_has_all_results() -> None:
@@ -58,7 +98,9 @@ def test_json_has_all_results() -> None:
     assert (result["loss"], result["rows"], result["columns"], result["baseline"]) == ("ciou", 65_536, 1, "torchvision")
     assert result["measurements"]["torchvision"]["seconds"] == [46.0, 48.0, 47.0]
     assert result["measurements"]["torch.compile"]["compile_seconds"] == 6.54
-    assert (found["forward"], len(found["scaling"])) == ([], 2)
+    assert found["forward"] == []
+    assert found["grid"][0]["ratios"]["torch"]["median"] == 0.8
+    assert [each["place"] for each in found["shares"]] == ["cache", "memory"]
 
 
 def test_files_contain_no_host_and_no_folder(tmp_path: Path) -> None:
@@ -74,14 +116,19 @@ def test_terminal_shows_the_tables() -> None:
     with console.capture() as captured:
         REPORT.show(console)
     assert "All losses, sizes and backends" in captured.get()
-    assert "Time of forward + backward by size" in captured.get()
+    assert "Lowest speed-up over others" in captured.get()
+    assert "Forward only" not in captured.get()
 
 
-def test_plot_has_title_labels_and_curves(tmp_path: Path) -> None:
-    scaling.plot(SCALED, tmp_path / "scaling.svg")
-    drawn = (tmp_path / "scaling.svg").read_text(encoding="utf-8")
-    for text in ("ciou: time by size", "number of boxes", "detloss, cpp", "torchvision"):
-        assert text in drawn
+def test_published_tables() -> None:
+    text = published(replace(REPORT, forward_backward=[RESULT, replace(RESULT, case=case_of("giou"))]))
+    readme, chinese, docs = re.split(r"README.*:\n|docs/backends.rst:\n", text)[1:]
+    row = "| GIoU | 65\u202f536 | 3.97 ns | 180769x | 38462x |"
+    assert readme.strip() == chinese.strip() == row
+    assert "   CIoU | 65\u202f536 | 3.97 | 180769x (177692–183846) | 38462x | 16, 99\n" in docs
+    assert docs.count(".. csv-table:: ") == 5
+    document = publish_doctree(docs, settings_overrides={"halt_level": 2})
+    assert len(list(document.findall(nodes.table))) == 5
 
 
 def test_summary_prefers_the_main_size() -> None:

@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 import detloss
-from benchmarks.__main__ import main, named_cases, parsed_sizes
+from benchmarks.__main__ import main, named_cases, named_parts, parsed_sizes
 from benchmarks.cases import CASES
 from benchmarks.environment import Environment, backends_of, cpu_environment, empty_compile_cache
 from benchmarks.inputs import Size
@@ -94,12 +94,31 @@ def test_given_sizes() -> None:
         *("focal, dense targets, 300x80", "focal, dense targets, 50x7"),
         *("focal, class indices, 300x80", "focal, class indices, 50x7"),
     ]
-    assert not list(selection.scaling())
     assert not list(selection.forward())
+    assert not selection.grid()
+    assert not selection.shares(this_machine(CPU))
 
 
-def test_scaling_uses_powers_of_ten() -> None:
-    assert [size.rows for _, size in Selection(named_cases("ciou")).scaling()] == [10**power for power in range(2, 8)]
+def test_parts() -> None:
+    selection = Selection(named_cases("giou,eiou"), parts=named_parts("grid"))
+    assert not list(selection.forward_backward(CPU))
+    assert not list(selection.forward())
+    assert not selection.shares(this_machine(CPU))
+    assert [case.name for case in selection.grid()] == ["giou", "eiou"]
+    assert [case.name for case in replace(selection, quick=True).grid()] == ["giou"]
+    with pytest.raises(argparse.ArgumentTypeError, match="expected parts among losses, grid, shares, got 'time'"):
+        named_parts("grid,time")
+
+
+def test_shares_are_not_measured_on_a_gpu() -> None:
+    machine = replace(this_machine(CPU), gpu="Some GPU")
+    assert not Selection().shares(machine)
+
+
+def test_cpu_time_is_of_one_thread(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--cpu-time", "--threads", "2"])
+    assert "--cpu-time: expected one thread of the CPU, got --device cuda or --threads" in capsys.readouterr().err
 
 
 def test_gpu_sizes_include_64_megabytes() -> None:

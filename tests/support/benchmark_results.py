@@ -1,10 +1,14 @@
 """Invented results for tests of tables and reports."""
 
+from collections.abc import Mapping
+
 from benchmarks.bounds import BANDWIDTH
 from benchmarks.cases import CASES, COMPILED, Case
+from benchmarks.grid import Cell
 from benchmarks.inputs import Size
 from benchmarks.machine import Machine
-from benchmarks.results import Measurement, Result
+from benchmarks.results import Measurement, Result, Summary
+from benchmarks.shares import Share
 
 MACHINE = Machine(
     processor="Some CPU",
@@ -36,3 +40,16 @@ def ciou(size: Size, *, ours: float = 1.0) -> Result:
         BANDWIDTH: Measurement(seconds=[0.5, 0.5, 0.5]),
     }
     return Result(case_of("ciou"), size, ("cpp", "eager"), 16 * size.rows, 48 * size.rows, measurements)
+
+
+def cell(entries: int, ratios: Mapping[str, float], *, dtype: str = "float32", float32: float = 1.0) -> Cell:
+    """L1 with these ratios to others; below 1, an empty function takes half of its time."""
+    summaries = {name: Summary(ratio, ratio, ratio) for name, ratio in ratios.items()}
+    reason = "an empty autograd function takes 50.0 % of our time" if min(ratios.values(), default=1.0) < 1.0 else ""
+    ours = Summary(float32, float32, float32)
+    return Cell("l1", dtype, False, entries, 2.0, "torch", summaries, ours, reason)
+
+
+def share(place: str) -> Share:
+    """CIoU at 5 ns, of which the addition takes 20 %, the instructions 60 %, and independent ones 40 %."""
+    return Share("ciou", place, Summary(5.0, 5.0, 5.0), Summary(0.2, 0.2, 0.2), 0.6, 0.4)

@@ -188,16 +188,18 @@ class BoxTerm(nn.Module):
         fg_mask: Tensor,
         *size_and_stride: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        first, second = self.framework(
-            pred_dist if self.distribution is None else pred_dist.detach(),  # the framework's loss is discarded
-            pred_bboxes if self.loss is None else pred_bboxes.detach(),
-            anchor_points,
-            target_bboxes,
-            target_scores,
-            target_scores_sum,
-            fg_mask,
-            *size_and_stride,
-        )
+        first = second = pred_dist.new_empty(())
+        if self.loss is None or self.distribution is None:
+            first, second = self.framework(
+                pred_dist if self.distribution is None else pred_dist.detach(),  # the framework's loss is discarded
+                pred_bboxes if self.loss is None else pred_bboxes.detach(),
+                anchor_points,
+                target_bboxes,
+                target_scores,
+                target_scores_sum,
+                fg_mask,
+                *size_and_stride,
+            )
         positive = fg_mask.nonzero(as_tuple=True)
         weight = target_scores[positive].sum(-1)
         each = {"weight": weight[:, None], "normalizer": 4 * target_scores_sum}  # the mean of four numbers
