@@ -35,7 +35,7 @@ mutants: .venv/test  ## break the code in many places, one at a time: the tests 
 mutate: .venv/test  ## flip every operator of formulas/: the tests must notice each
 	OMP_NUM_THREADS=1 $(BIN)/python -m tools.mutate
 
-gpu:  ## check the Triton kernels on this machine's GPU, in five minutes; installs nothing
+gpu:  ## check accuracy and speed on this machine's GPU, within five minutes; installs nothing: out/gpu/gpu.md
 	PYTHONPATH=src $(PYTHON) -m tools.gpu $(ARGS)
 
 check: .venv/check  ## format, lint, types, generated files

@@ -77,6 +77,11 @@ def as_tensor(value: float | Tensor) -> Tensor:
     return value if isinstance(value, Tensor) else torch.full((), value, dtype=torch.float64, device="cpu")
 
 
+def as_number(value: Tensor) -> float | Tensor:
+    """The number of a tensor in CPU memory: a kernel for one exponent of all entries does not read it from memory."""
+    return value.item() if value.dim() == 0 and value.device.type == "cpu" else value
+
+
 @torch.library.custom_op("detloss::evaluate", mutates_args=())
 def evaluate_in_graph(
     pred: Tensor,
@@ -111,7 +116,7 @@ def evaluate_in_graph(
         request = DistributionRequest(function, excess)
     else:
         request = MaskRequest(function) if kind is MaskRequest else ElementwiseRequest(function)
-    call = Call(pred, target, weight, normalizer, parameters, request, reduction)
+    call = Call(pred, target, weight, normalizer, [*map(as_number, parameters)], request, reduction)
     evaluation = kernel_for(call).evaluate(call, needs_pred_gradient, needs_target_gradient)
     value, d_pred, d_target = (pred.new_empty(0) if part is None else part for part in evaluation[:3])
     return value, d_pred, d_target

@@ -12,7 +12,8 @@ from torch import Tensor
 import detloss
 from detloss.catalog import LOSSES, Kind, Loss, Sizes
 from detloss.experiments.errors import OptionError
-from detloss.experiments.simulation.published_step import TERMS, BoxPairs, published_gradient
+from detloss.experiments.simulation.published_step import CENTER_AND_SIDES, TERMS, BoxPairs, published_gradient
+from detloss.experiments.training.training_loop import keep_freed_memory
 
 CENTER = 10.0  # center of every target, in x and in y
 RADIUS = 3.0  # radius of the disc of anchor centers around the targets
@@ -27,10 +28,8 @@ CASES_PER_POINT = len(ANCHOR_AREAS) * len(ASPECT_RATIOS) * len(ASPECT_RATIOS)
 ALL_POINTS = 5000  # number of points in the paper: 1 715 000 cases
 
 STEPS = 200
-POINTS_PER_BATCH = {"cpu": 24, "cuda": 5000}
+POINTS_PER_BATCH = {"cpu": 64, "cuda": 5000}
 """Points evaluated together: as many as fit into the cache of a processor; all of them on a GPU."""
-
-CENTER_AND_SIDES = detloss.AxisAligned(format="cxcywh")
 
 DEFAULT_LOSSES = ("l1", "l2", "smooth_l1", "iou", "log_iou", "giou", "diou", "ciou")
 """Names of the losses that are simulated unless others are chosen: those of the paper, and their relatives."""
@@ -234,6 +233,7 @@ def descend(
     A step is ``rate * (2 - IoU) * gradient``, with the IoU before the step: distant boxes take longer steps. `points`
     are on the device to use; `advance` is called with the number of points that have been finished.
     """
+    keep_freed_memory()
     totals = torch.zeros(STEPS + 1, dtype=torch.float64, device=points.device)
     final = []
     for part in torch.split(points, points_per_batch or POINTS_PER_BATCH[points.device.type]):

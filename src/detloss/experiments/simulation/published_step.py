@@ -6,11 +6,25 @@ It differs in four places, marked (a) to (d); docs/simulate.rst describes their 
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+import detloss
+
+
+class Step(NamedTuple):
+    """The change of the centers and of the sides of boxes, each (2, n): x and then y."""
+
+    center: Tensor
+    side: Tensor
+
+
+def area(side: Tensor) -> Tensor:
+    """The product of two sides: (n,)."""
+    return side[0] * side[1]
 
 
 @dataclass(frozen=True)
@@ -28,44 +42,45 @@ class BoxPairs:
         return cls(*(part for rows in (boxes, targets) for part in rows.T.contiguous().view(2, 2, -1)))
 
     @cached_property
-    def edges(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The lower and the upper edge of the box, then those of the target."""
-        half, target_half = self.side / 2, self.target_side / 2
-        centers = self.center, self.target_center
-        return centers[0] - half, centers[0] + half, centers[1] - target_half, centers[1] + target_half
+    def offset(self) -> Tensor:
+        """The offset of the target's center."""
+        return self.target_center - self.center
+
+    @cached_property
+    def excess(self) -> Tensor:
+        """The distance by which an edge of the box is outside the target's, or less than 0: (low and high, 2, n)."""
+        margin = (self.side - self.target_side) / 2
+        return torch.stack([margin + self.offset, margin - self.offset])
 
     @cached_property
     def outside(self) -> Tensor:
-        """Whether an edge of the box is outside the target's: (low and high, 2, n)."""
-        low, high, target_low, target_high = self.edges
-        return torch.stack([low < target_low, high > target_high])
+        """1 for an edge of the box outside the target's, and 0 for one inside: (low and high, 2, n)."""
+        return (self.excess > 0).to(self.excess.dtype)
 
     @cached_property
     def overlap(self) -> Tensor:
         """The overlap along each axis; negative if the boxes are disjoint along it."""
-        low, high, target_low, target_high = self.edges
-        return torch.where(high < target_high, high, target_high) - torch.where(low > target_low, low, target_low)
+        return self.target_side + self.excess.clamp_max(0.0).sum(0)
 
     @cached_property
     def span(self) -> Tensor:
         """The sides of the enclosing box."""
-        low, high, target_low, target_high = self.edges
-        return torch.where(self.outside[1], high, target_high) - torch.where(self.outside[0], low, target_low)
+        return self.side + self.target_side - self.overlap
 
     @cached_property
     def union(self) -> Tensor:
         """Both areas less the product of the overlaps, one or both of which are negative for disjoint boxes: (n,)."""
-        return self.side.prod(0) + self.target_side.prod(0) - self.overlap.prod(0)
+        return area(self.side) + area(self.target_side) - area(self.overlap)
 
     @cached_property
     def iou(self) -> Tensor:
         """The intersection over the union: (n,)."""
-        return torch.where((self.overlap > 0).all(0), self.overlap.prod(0) / self.union, 0.0)
+        return area(self.overlap.clamp_min(0.0)) / self.union
 
     @cached_property
     def distance(self) -> Tensor:
         """rho^2, the squared distance of the centers: (n,)."""
-        return (self.target_center - self.center).square().sum(0)
+        return self.offset.square().sum(0)
 
     @cached_property
     def diagonal(self) -> Tensor:
@@ -73,43 +88,29 @@ class BoxPairs:
         return self.span.square().sum(0)
 
 
-class Step(NamedTuple):
-    """The change of the centers and of the sides of boxes, each (2, n): x and then y."""
-
-    center: Tensor
-    side: Tensor
-
-
 Term = Callable[[BoxPairs], Step]
 """The step of one term of a loss."""
 
 
-def ascent(measure: Tensor, pairs: BoxPairs) -> Step:
-    """The ascent of a measure: (a) twice the true step for sides, of which each edge moves by a half."""
-    center, side = torch.autograd.grad(measure.sum(), (pairs.center, pairs.side), retain_graph=True)
-    return Step(center, 2 * side)
-
-
-def overlap(pairs: BoxPairs) -> Step:
-    """The ascent of IoU; disjoint boxes do not move."""
-    return ascent(pairs.iou, pairs)
-
-
 def enclosure(pairs: BoxPairs) -> Step:
-    """The ascent of GIoU's union / enclosure: (b) the union of disjoint boxes lacks an intersection that is not 0."""
-    return ascent(pairs.union / pairs.span.prod(0), pairs)
+    """The ascent of GIoU's union / enclosure: (a) twice the true step for sides, of which each edge moves by a half.
+
+    (b) The union of disjoint boxes lacks an intersection that is not 0.
+    """
+    low, high = pairs.outside
+    hull, across = area(pairs.span), pairs.overlap.flip(0)
+    by_outside = across - pairs.union / hull * pairs.span.flip(0)
+    by_side = 2 * (pairs.side.flip(0) - across) + (low + high) * by_outside
+    return Step((high - low) * by_outside / hull, by_side / hull)
 
 
 def center_distance(pairs: BoxPairs) -> Step:
     """The descent of DIoU's rho^2 / c^2: (c) the derivative of c^2 is wrong, for centers and for sides."""
-    low, high = pairs.outside.to(pairs.span.dtype)
-    both, half = low * high, (low + high) / 2
-    own = half - 2 * both  # -1 where both edges are outside
-    strength = pairs.distance / pairs.diagonal.square()
-    offset = pairs.target_center - pairs.center
+    (low, high), half_perimeter = pairs.outside, pairs.span.sum(0)
+    strength = 2 * pairs.distance / pairs.diagonal.square()
     return Step(
-        2 * offset / pairs.diagonal - 2 * pairs.span.sum(0) * (high - low) * strength,
-        2 * (pairs.span * own + pairs.span.flip(0) * half) * strength,
+        2 / pairs.diagonal * pairs.offset - strength * half_perimeter * (high - low),
+        strength * (half_perimeter / 2 * (low + high) - 2 * low * high * pairs.span),
     )
 
 
@@ -124,16 +125,24 @@ def aspect_ratio(pairs: BoxPairs) -> Step:
 
 
 TERMS: Mapping[str, Sequence[Term]] = {
-    "iou": (overlap,),
-    "giou": (overlap, enclosure),
-    "diou": (overlap, center_distance),
-    "ciou": (overlap, center_distance, aspect_ratio),
+    "iou": (),
+    "giou": (enclosure,),
+    "diou": (center_distance,),
+    "ciou": (center_distance, aspect_ratio),
 }
-"""The terms of the losses that the authors implemented, by the name in the catalog."""
+"""The terms besides IoU of the losses that the authors implemented, by the name in the catalog."""
+
+CENTER_AND_SIDES = detloss.AxisAligned(format="cxcywh")
 
 
 def published_gradient(terms: Sequence[Term], boxes: Tensor, targets: Tensor) -> Tensor:
-    """The negative sum of the steps of all terms, which takes the place of a gradient: (n, 4) rows."""
-    pairs = BoxPairs.of(boxes.detach().requires_grad_(), targets)
-    center, side = (sum(steps) for steps in zip(*(term(pairs) for term in terms), strict=True))
-    return -torch.cat([center, side]).T.detach()
+    """The negative sum of the steps of IoU and of all terms, which takes the place of a gradient: (n, 4) rows."""
+    boxes = boxes.detach().requires_grad_()
+    loss = detloss.iou_loss(boxes, targets, geometry=CENTER_AND_SIDES, reduction="sum")
+    (gradient,) = torch.autograd.grad(loss, boxes)  # 0 for disjoint boxes
+    gradient[:, 2:] *= 2  # (a)
+    if terms:
+        pairs = BoxPairs.of(boxes.detach(), targets)
+        center, side = (reduce(torch.add, steps) for steps in zip(*(term(pairs) for term in terms), strict=True))
+        gradient -= torch.cat([center, side]).T
+    return gradient

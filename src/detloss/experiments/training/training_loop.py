@@ -154,8 +154,13 @@ def measure_speed(trial: Trial, dataset: Dataset, device: Device) -> tuple[float
 
 
 def prepare_process() -> None:
-    """Use one thread, and let glibc keep freed memory: returning it to the system costs a tenth of each step."""
+    """Use one thread, and keep freed memory."""
     torch.set_num_threads(1)  # with one trial per core, more threads per trial slow each other down
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep freed memory: returning it to the system costs a tenth of each step of a training."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have none
     if mallopt is not None:
         for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
