@@ -103,6 +103,16 @@ def test_the_upstream_gradient() -> None:
     assert str(caught.value).splitlines()[0] == first
 
 
+def test_a_gradient_above_the_dtype() -> None:
+    pred = torch.ones(2, dtype=torch.float16).requires_grad_()
+    with detloss.doctor():
+        loss = detloss.l2_loss(pred, torch.tensor([1.0, 0.0], dtype=torch.float16), reduction="sum")
+    with pytest.raises(detloss.NonFiniteLossError) as caught:
+        (1e6 * loss).backward()
+    first = "l2_loss: the gradient by pred is inf at [1]: the derivative exceeds the range of the dtype"
+    assert str(caught.value).splitlines()[0] == first
+
+
 def test_warn_goes_on() -> None:
     with pytest.warns(RuntimeWarning, match="pred\\[0\\] holds nan"), detloss.doctor(on_fault="warn"):
         loss = detloss.iou_loss(boxes([NAN, 0.0, 1.0, 1.0]), boxes(GOOD))

@@ -80,9 +80,11 @@ def evaluate_on(kernel: Kernel, call: Call, needs_pred_gradient: bool, needs_tar
     if evaluation.class_out_of_range and not call.on_fault:
         refuse_class_out_of_range(call)
     value, dtype = evaluation.value, call.pred.dtype
+    if value.dtype == dtype:
+        return evaluation
     if call.reduction != "none" and dtype in (torch.bfloat16, torch.float16):
         dtype = torch.float32
-    return evaluation if value.dtype == dtype else evaluation._replace(value=value.to(dtype))
+    return evaluation._replace(value=value.to(dtype))
 
 
 class FusedLoss(torch.autograd.Function):
@@ -90,12 +92,11 @@ class FusedLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, call: Call, pred: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
-        _, needs_pred_gradient, needs_target_gradient, needs_weight_gradient = ctx.needs_input_grad
-        kernel = kernel_for(call)
+        _, needs_pred_gradient, needs_target_gradient, _ = ctx.needs_input_grad
+        ctx.kernel = kernel = kernel_for(call)
         value, d_pred, d_target, _ = evaluate_on(kernel, call, needs_pred_gradient, needs_target_gradient)
         ctx.derivatives = d_pred if needs_pred_gradient else None, d_target
-        ctx.is_product = not (needs_weight_gradient or call.on_fault)  # the derivatives are all that backward needs
-        ctx.kernel, ctx.dtypes, ctx.options = kernel, (pred.dtype, target.dtype), call[3:]
+        ctx.options = call[3:]
         ctx.save_for_backward(pred, target, weight)
         return value
 
@@ -103,13 +104,15 @@ class FusedLoss(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         # With a reference to them in `ctx`, autograd would copy the gradients that it accumulates.
         derivatives, ctx.derivatives = ctx.derivatives, None
-        scaled = eager.scaled if is_batched(upstream) else ctx.kernel.scaled
-        if ctx.is_product and derivatives and not torch.is_grad_enabled():
-            return None, *products(scaled, upstream, derivatives, ctx.dtypes), None
+        # A batch of upstream gradients has no storage; with it, derivatives must not be scaled in place.
+        scaled = ctx.kernel.scaled if torch._C._has_storage(upstream) else eager.scaled
+        needs_gradient, on_fault = ctx.needs_input_grad[1:], ctx.options[-1]
+        if derivatives and not (needs_gradient[2] or on_fault or torch.is_grad_enabled()):
+            return None, *products(scaled, upstream, derivatives), None
         call = Call(*ctx.saved_tensors, *ctx.options)
         if not derivatives and not torch.is_grad_enabled():
-            _, *derivatives, _ = evaluate_on(ctx.kernel, call, *ctx.needs_input_grad[1:3])
-        return None, *gradients(call, scaled, upstream, ctx.needs_input_grad[1:], derivatives or (None, None))
+            _, *derivatives, _ = evaluate_on(ctx.kernel, call, *needs_gradient[:2])
+        return None, *gradients(call, scaled, upstream, needs_gradient, derivatives or (None, None))
 
 
 class TraceableLoss(torch.autograd.Function):
@@ -172,7 +175,7 @@ def gradients(
         _, *derivatives, _ = eager.evaluate(call, needs_pred_gradient, needs_target_gradient)
     d_pred, d_target = derivatives
     needed = d_pred if needs_pred_gradient else None, d_target if needs_target_gradient else None
-    grad_pred, grad_target = products(scaled, upstream, needed, (call.pred.dtype, call.target.dtype))
+    grad_pred, grad_target = products(scaled, upstream, needed)
     grad_weight: Tensor | None = None
     if needs_weight_gradient and call.weight is not None:
         derivative = eager.weight_derivative(call)
@@ -183,25 +186,11 @@ def gradients(
 
 
 def products(
-    scaled: Callable[[Tensor, Tensor], Tensor],
-    upstream: Tensor,
-    derivatives: Derivatives,
-    dtypes: tuple[torch.dtype, torch.dtype],
+    scaled: Callable[[Tensor, Tensor], Tensor], upstream: Tensor, derivatives: Derivatives
 ) -> tuple[Tensor | None, Tensor | None]:
-    """The derivatives times the upstream gradient, in the dtypes of their operands."""
+    """The derivatives times the upstream gradient; autograd converts them to the dtypes of their operands."""
     d_pred, d_target = derivatives
     return (
-        None if d_pred is None else to_dtype(scaled(d_pred, upstream), dtypes[0]),
-        None if d_target is None else to_dtype(scaled(d_target, upstream), dtypes[1]),
+        None if d_pred is None else scaled(d_pred, upstream),
+        None if d_target is None else scaled(d_target, upstream),
     )
-
-
-def is_batched(upstream: Tensor) -> bool:
-    """Whether it holds several upstream gradients, with which derivatives must not be scaled in place."""
-    functorch = torch._C._functorch
-    return functorch.is_batchedtensor(upstream) or functorch.is_legacy_batchedtensor(upstream)
-
-
-def to_dtype(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """`tensor.to(dtype)`, without the call if it has the dtype: `to` costs as much as a small loss."""
-    return tensor if tensor.dtype == dtype else tensor.to(dtype)

@@ -158,10 +158,10 @@ def reduction(value: object, normalizer: object) -> None:
 
 def number(name: str, value: object, low: float = -math.inf, high: float = math.inf, hint: str = "") -> float:
     """A finite number within bounds."""
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if type(value) is not float and (isinstance(value, bool) or not isinstance(value, Real)):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
-    bounds = f" in [{low:g}, {high:g}]" if high < math.inf else f" of at least {low:g}" if low > -math.inf else ""
     if not (abs(size := float(value)) < math.inf and low <= size <= high):  # compilers trace this, not math.isfinite
+        bounds = f" in [{low:g}, {high:g}]" if high < math.inf else f" of at least {low:g}" if low > -math.inf else ""
         raise ValueError(f"{name}: expected a finite number{bounds}, got {value!r}{hint}")
     return size
 

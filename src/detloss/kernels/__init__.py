@@ -13,7 +13,7 @@ AVAILABLE: dict[str, dict[str, ModuleType]] = {
     "cpu": {"cpp": cpp, "eager": eager} if cpp.library else {"eager": eager},
     "cuda": {"triton": triton, "eager": eager} if triton.installed else {"eager": eager},
 }
-forced: list[str] = []
+chosen = {device: next(iter(served)) for device, served in AVAILABLE.items()}  # the active backend of each
 
 
 def backends() -> dict[str, str]:
@@ -57,14 +57,14 @@ class use_backend:  # noqa: N801 - used as a function, and as a context manager
         known = sorted({each for device in devices() for each in AVAILABLE[device]})
         if name not in known:
             raise ValueError(f"name: expected one of {', '.join(map(repr, known))}, got {name!r}")
-        self.before = list(forced)
-        forced[:] = [name]
+        self.before = dict(chosen)
+        chosen.update({device: name if name in served else next(iter(served)) for device, served in AVAILABLE.items()})
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        forced[:] = self.before
+        chosen.update(self.before)
 
 
 def devices() -> list[str]:
@@ -74,15 +74,14 @@ def devices() -> list[str]:
 
 def active(device: str) -> str:
     """The name of the active backend of a device type."""
-    served = AVAILABLE.get(device, AVAILABLE["cpu"])
-    return forced[0] if forced and forced[0] in served else next(iter(served))
+    return chosen.get(device, chosen["cpu"])
 
 
 def kernel_for(call: Call) -> Kernel:
     """The kernel of the fastest backend that serves a call on its device."""
     pred = call.pred
     device = "cpu" if pred.is_cpu else pred.device.type  # `device.type` costs more than a small loss
-    backend = AVAILABLE[device][active(device)] if device in AVAILABLE else eager
+    backend = AVAILABLE[device][chosen[device]] if device in AVAILABLE else eager
     if backend is eager or not has_memory(pred, call.target, call.weight):
         return eager
     kernel: Kernel | None = backend.kernel_for(call)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch._C import _get_tracing_state, _len_torch_dispatch_stack
 from torch.autograd import forward_ad
 from torch.nn import Parameter
 
@@ -278,13 +279,9 @@ def at_least_float32(tensor: Tensor) -> Tensor:
 def has_memory(*operands: Tensor | None) -> bool:
     """Whether kernels may read all operands: subclasses, traced and transformed tensors may have no memory."""
     for operand in operands:
-        if operand is not None and type(operand) is not Tensor and type(operand) is not Parameter:
+        if type(operand) is not Tensor and operand is not None and type(operand) is not Parameter:
             return False
-    return (
-        not torch._C._len_torch_dispatch_stack()
-        and torch._C._get_tracing_state() is None
-        and forward_ad._current_level < 0
-    )
+    return not _len_torch_dispatch_stack() and _get_tracing_state() is None and forward_ad._current_level < 0
 
 
 def may_read(*operands: Tensor | None) -> bool:

@@ -32,20 +32,26 @@ from detloss.kernels.interface import (
 )
 
 MOST_PARAMETERS = 7  # of a formula
-TASK = struct.Struct(f"=11q 2d {3 * (3 + MOST_PARAMETERS)}q {MOST_PARAMETERS}d 3q")  # `Task` of task.h, field by field
+REQUEST = struct.Struct("=6q d")  # the fields of `Task` in task.h that a request determines
+CALL = struct.Struct(f"=5q d 12q {MOST_PARAMETERS}d")  # those that a call determines, apart from
+PARAMETER = struct.Struct("=3q")  # the operand of a parameter that is not a scalar
 ROWS = struct.Struct("=8q d")  # the fields that `RowTask` adds
 CONVEX = struct.Struct("=4q")  # the fields that `ConvexTask` adds
 SHAPES = (Rotated(), Polygon(), Cuboid(), Polytope())
 MAX_VERTICES, MAX_CORNERS = 64, 16  # of a polygon, of a polytope
 KINDS = {torch.float32: 0, torch.float64: 1, torch.bfloat16: 2, torch.float16: 3}
-NONE, SUM, MEAN_OVER_DIVISOR, MEAN_OVER_PRESENT = range(4)
+MEAN_OVER_DIVISOR, MEAN_OVER_PRESENT = 2, 3
+REDUCTIONS = {"none": 0, "sum": 1, "mean": MEAN_OVER_DIVISOR}
 PLAIN_ROWS, ADJUSTED_ROWS, ROWS_OF_BINS = range(3)
 CLASS_OUT_OF_RANGE = 2  # the status of a run
 INVERTIBLE = 2.0**-126  # the inverse of a smaller number is infinite in float32
 
-DENSE = torch.contiguous_format
+# `empty_like` one of these takes half as long as `empty`.
+SCALARS = {dtype: torch.empty((), dtype=dtype, device="cpu") for dtype in (torch.float32, torch.float64)}
 Fields = tuple[int, ...]  # of an operand: the address of its data, its kind, the address of its layout
 ABSENT: Fields = (0, 0, 0)
+NO_CONSTANTS = (0.0,) * MOST_PARAMETERS
+NO_OPERANDS = bytes(MOST_PARAMETERS * PARAMETER.size)
 
 
 def find_library() -> ctypes.CDLL | None:
@@ -67,16 +73,13 @@ library = find_library()
 
 
 class Plan(NamedTuple):
-    """The kernel of a request: a function of the library, and the fields of a task that the request determines."""
+    """The kernel of a request: a function of the library, and what the request determines of its tasks."""
 
     run: Callable[[bytes], int]  # of the library
-    formula: int
-    dimensions: int = 0
-    format: int = 0
-    measure: bool = False
+    fields: bytes  # packed
     by_row: bool = False
-    label_smoothing: float = 0.0
-    ignore_index: int | None = None
+    parameters_per_class: bool = False  # else one that is not a scalar has one value per element or pair of boxes
+    ignores: bool = False
     rows: int = PLAIN_ROWS
     excess: bool = False
     shapes: tuple[int, int] | None = None  # of convex shapes
@@ -84,47 +87,47 @@ class Plan(NamedTuple):
 
     def evaluate(self, call: Call, needs_pred_gradient: bool, needs_target_gradient: bool) -> Evaluation:
         """The loss, weighted and reduced, with the derivatives that are needed, in one pass."""
-        pred, target, weight, normalizer, parameters = call[:5]
+        pred, target, weight, normalizer, parameters, _, reduction = call[:7]
         shape, indices = pred.shape, target.dim() < pred.dim() and self.rows != ROWS_OF_BINS
         dtype = arithmetic_dtype(pred, target)
         loss_shape = shape[:-1] if self.by_row else shape
         count = loss_shape.numel()
-        ignores = indices and self.ignore_index is not None
-        if call.reduction == "mean":
-            reduction = MEAN_OVER_PRESENT if ignores and normalizer is None else MEAN_OVER_DIVISOR
-            divisor = count if normalizer is None else float(normalizer)
-        else:
-            reduction, divisor = (SUM if call.reduction == "sum" else NONE), 1.0
-        if 0.0 < abs(divisor) < INVERTIBLE:
-            return eager.evaluate(call, needs_pred_gradient, needs_target_gradient)
-        needs_gradient = needs_pred_gradient or needs_target_gradient
-        value = torch.empty(loss_shape if reduction == NONE else (), dtype=dtype, device=pred.device)
-        d_pred = torch.empty_like(pred, dtype=dtype, memory_format=DENSE) if needs_gradient else None
-        d_target = torch.empty_like(target, dtype=dtype, memory_format=DENSE) if needs_target_gradient else None
+        kind, divisor = REDUCTIONS[reduction], 1.0
+        if kind == MEAN_OVER_DIVISOR:
+            if normalizer is not None:
+                divisor = float(normalizer)
+            elif indices and self.ignores:
+                kind = MEAN_OVER_PRESENT
+            else:
+                divisor = count
+            if 0.0 < abs(divisor) < INVERTIBLE:
+                return eager.evaluate(call, needs_pred_gradient, needs_target_gradient)
+        value = torch.empty_like(SCALARS[dtype]) if kind else torch.empty(loss_shape, dtype=dtype, device=pred.device)
+        d_pred = derivative_of(pred, dtype) if needs_pred_gradient or needs_target_gradient else None
+        d_target = derivative_of(target, dtype) if needs_target_gradient else None
 
         kept: list[object] = []  # temporary objects that must outlive the call of the library
-        fields = operand_of(pred, dtype, kept)
-        fields += indices_of(target, kept) if indices else operand_of(target, dtype, kept)
-        if weight is not None and not weight.is_cpu:
-            raise ValueError(f"weight: expected device cpu (same as the other operands), got {weight.device}")
-        fields += ABSENT if weight is None else operand_of(weight.expand(loss_shape), dtype, kept)
+        weight_fields = ABSENT
+        if weight is not None:
+            if not weight.is_cpu:
+                raise ValueError(f"weight: expected device cpu (same as the other operands), got {weight.device}")
+            weight_fields = operand_of(weight if weight.shape == loss_shape else weight.expand(loss_shape), dtype, kept)
         parameters, adjustments = (parameters[:-2], parameters[-2:]) if self.rows == ADJUSTED_ROWS else (parameters, ())
-        constants = [0.0] * MOST_PARAMETERS
+        constants, operands = [*parameters, *NO_CONSTANTS[len(parameters) :]], NO_OPERANDS
         for k, parameter in enumerate(parameters):
             if isinstance(parameter, Tensor) and parameter.dim():
-                per_class = self.by_row and not self.dimensions  # else there is one value per element or pair of boxes
-                fields += operand_of(parameter if per_class else parameter.expand(loss_shape), dtype, kept)
-            else:
-                constants[k] = float(parameter)
-                fields += ABSENT
-        fields += ABSENT * (MOST_PARAMETERS - len(parameters))
-        task = TASK.pack(
-            self.formula, self.dimensions, self.format, count, shape[-1] if self.by_row or indices else 1,
-            dtype == torch.float64, reduction, self.measure, indices, ignores, self.ignore_index or 0,
-            divisor, self.label_smoothing, *fields, *constants,
+                expanded = parameter if self.parameters_per_class else parameter.expand(loss_shape)
+                before, after = operands[: k * PARAMETER.size], operands[(k + 1) * PARAMETER.size :]
+                operands = before + PARAMETER.pack(*operand_of(expanded, dtype, kept)) + after
+                constants[k] = 0.0
+        task = self.fields + CALL.pack(
+            count, shape[-1] if self.by_row or indices else 1, dtype == torch.float64, kind, indices, divisor,
             value.data_ptr(), 0 if d_pred is None else d_pred.data_ptr(),
             0 if d_target is None else d_target.data_ptr(),
-        )  # fmt: skip
+            *operand_of(pred, dtype, kept),
+            *(indices_of(target, kept) if indices else operand_of(target, dtype, kept)),
+            *weight_fields, *constants,
+        ) + operands  # fmt: skip
         if self.rows != PLAIN_ROWS:
             task += ROWS.pack(self.rows, self.excess, *adjustment_fields(adjustments, dtype, kept))
         if self.shapes is not None:
@@ -150,25 +153,27 @@ def plan_of(request: Request) -> Plan | None:
         return None
     match request:
         case ElementwiseRequest():
-            return Plan(library.detloss_elements, number)
+            return Plan(library.detloss_elements, request_fields(number))
         case BinaryRequest(_, ignore_index, smoothing):
-            return Plan(library.detloss_binary, number, label_smoothing=smoothing, ignore_index=ignore_index)
+            fields = request_fields(number, ignore_index=ignore_index, label_smoothing=smoothing)
+            return Plan(library.detloss_binary, fields, ignores=ignore_index is not None)
         case SoftmaxRequest(_, ignore_index, smoothing, is_adjusted):
             run = library.detloss_special_rows if is_adjusted else library.detloss_rows
-            kind = ADJUSTED_ROWS if is_adjusted else PLAIN_ROWS
-            return Plan(run, number, by_row=True, label_smoothing=smoothing, ignore_index=ignore_index, rows=kind)
+            fields = request_fields(number, ignore_index=ignore_index, label_smoothing=smoothing)
+            kind, ignores = ADJUSTED_ROWS if is_adjusted else PLAIN_ROWS, ignore_index is not None
+            return Plan(run, fields, by_row=True, parameters_per_class=True, ignores=ignores, rows=kind)
         case DistributionRequest(_, excess):
-            return Plan(library.detloss_special_rows, number, by_row=True, rows=ROWS_OF_BINS, excess=excess)
+            run, fields = library.detloss_special_rows, request_fields(number)
+            return Plan(run, fields, by_row=True, parameters_per_class=True, rows=ROWS_OF_BINS, excess=excess)
         case MaskRequest():
-            return Plan(library.detloss_masks, number, by_row=True)
+            return Plan(library.detloss_masks, request_fields(number), by_row=True)
         case BoxRequest(_, geometry, measure):
-            box_format = list(FORMATS).index(geometry.format)
-            return Plan(library.detloss_pairs, number, geometry.dims, box_format, measure, by_row=True)
+            fields = request_fields(number, geometry.dims, list(FORMATS).index(geometry.format), measure)
+            return Plan(library.detloss_pairs, fields, by_row=True)
         case ConvexRequest(_, (first, second), enclosing, measure):
             if INNER.isdisjoint(request.needs) and are_served(first, second):
-                shapes = SHAPES.index(first), SHAPES.index(second)
-                hull = enclosing == "hull"
-                return Plan(library.detloss_convex, number, measure=measure, by_row=True, shapes=shapes, hull=hull)
+                fields, shapes = request_fields(number, measure=measure), (SHAPES.index(first), SHAPES.index(second))
+                return Plan(library.detloss_convex, fields, by_row=True, shapes=shapes, hull=enclosing == "hull")
     return None
 
 
@@ -188,17 +193,38 @@ def kernel_for(call: Call) -> Plan | None:
     return plan
 
 
+def request_fields(
+    formula: int,
+    dimensions: int = 0,
+    box_format: int = 0,
+    measure: bool = False,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+) -> bytes:
+    """The fields of a task that its request determines, packed."""
+    ignores = ignore_index is not None
+    return REQUEST.pack(formula, dimensions, box_format, measure, ignores, ignore_index or 0, label_smoothing)
+
+
+def derivative_of(operand: Tensor, dtype: torch.dtype) -> Tensor:
+    """Uninitialized, contiguous memory; `empty_like` without options takes half as long."""
+    if operand.dtype == dtype and operand.is_contiguous():
+        return torch.empty_like(operand)
+    return torch.empty_like(operand, dtype=dtype, memory_format=torch.contiguous_format)
+
+
 def operand_of(tensor: Tensor, dtype: torch.dtype, kept: list[object]) -> Fields:
     """A tensor of any floating dtype and strides, without a copy; other dtypes are converted first."""
-    kind = KINDS.get(tensor.dtype)
-    if kind is None or not has_plain_memory(tensor):
-        tensor, kind = tensor.to(dtype, copy=True), KINDS[dtype]
+    address, kind = tensor.data_ptr(), KINDS.get(tensor.dtype)
+    if kind is None or not address or tensor.is_neg():
+        tensor = tensor.to(dtype, copy=True)
         kept.append(tensor)
+        address, kind = tensor.data_ptr(), KINDS[dtype]
     if tensor.is_contiguous():
-        return tensor.data_ptr(), kind, 0
+        return address, kind, 0
     layout = array("q", [tensor.dim(), *tensor.shape, *tensor.stride()])
     kept.append(layout)
-    return tensor.data_ptr(), kind, layout.buffer_info()[0]
+    return address, kind, layout.buffer_info()[0]
 
 
 def adjustment_fields(

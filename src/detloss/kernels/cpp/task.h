@@ -1,4 +1,5 @@
-// A task of the library, in fields of eight bytes each; __init__.py packs them in the same order.
+// A task of the library, in fields of eight bytes each; __init__.py packs them in the same order: what the request
+// determines, then what the call determines.
 #pragma once
 #include <cstdint>
 
@@ -18,12 +19,15 @@ constexpr int most_parameters = 7;  // of a formula
 
 struct Task {
     int64_t formula, dimensions, format;  // dimensions and format of boxes only
-    int64_t entries, width;               // elements or rows; numbers per row, or logits per class index
-    int64_t arithmetic, reduction, measure, indices, ignores, ignore_index;
-    double divisor, label_smoothing;
-    Operand pred, target, weight, parameters[most_parameters];
-    double constants[most_parameters];  // parameters that are scalars
+    int64_t measure, ignores, ignore_index;
+    double label_smoothing;
+    int64_t entries, width;  // elements or rows; numbers per row, or logits per class index
+    int64_t arithmetic, reduction, indices;
+    double divisor;
     void *value, *d_pred, *d_target;
+    Operand pred, target, weight;
+    double constants[most_parameters];  // parameters that are scalars
+    Operand parameters[most_parameters];
 };
 
 enum RowKind : int64_t { plain_rows, adjusted_rows, rows_of_bins };
