@@ -160,7 +160,7 @@ Derivatives = Sequence[Tensor | None]  # by the prediction and by the target
 
 def gradients(
     call: Call,
-    scaled: Callable[[Tensor, Tensor], Tensor],
+    scaled: Callable[[Tensor, Tensor, torch.dtype], Tensor],
     upstream: Tensor,
     needs_gradient: Sequence[bool],
     derivatives: Derivatives,
@@ -183,7 +183,7 @@ def gradients(
 
 
 def products(
-    scaled: Callable[[Tensor, Tensor], Tensor],
+    scaled: Callable[[Tensor, Tensor, torch.dtype], Tensor],
     upstream: Tensor,
     derivatives: Derivatives,
     dtypes: tuple[torch.dtype, torch.dtype],
@@ -191,8 +191,8 @@ def products(
     """The derivatives times the upstream gradient, in the dtypes of their operands."""
     d_pred, d_target = derivatives
     return (
-        None if d_pred is None else to_dtype(scaled(d_pred, upstream), dtypes[0]),
-        None if d_target is None else to_dtype(scaled(d_target, upstream), dtypes[1]),
+        None if d_pred is None else scaled(d_pred, upstream, dtypes[0]),
+        None if d_target is None else scaled(d_target, upstream, dtypes[1]),
     )
 
 
@@ -200,8 +200,3 @@ def is_batched(upstream: Tensor) -> bool:
     """Whether it holds several upstream gradients, with which derivatives must not be scaled in place."""
     functorch = torch._C._functorch
     return functorch.is_batchedtensor(upstream) or functorch.is_legacy_batchedtensor(upstream)
-
-
-def to_dtype(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """`tensor.to(dtype)`, without the call if it has the dtype: `to` costs as much as a small loss."""
-    return tensor if tensor.dtype == dtype else tensor.to(dtype)

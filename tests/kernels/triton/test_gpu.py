@@ -33,7 +33,7 @@ def test_interpreted_kernels_pass_every_part(
 
 def test_wrong_kernel_fails_the_battery(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     scaled = launch.scaled
-    monkeypatch.setattr(launch, "scaled", lambda derivative, upstream: -scaled(derivative, upstream))
+    monkeypatch.setattr(launch, "scaled", lambda *operands: -scaled(*operands))
     monkeypatch.setattr(gpu, "PARTS", gpu.PARTS[:1])
     assert gpu.main([]) == 1
     printed = capsys.readouterr().out
