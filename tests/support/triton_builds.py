@@ -167,7 +167,7 @@ def built(architecture: int, dtype: torch.dtype, wanted: Collection[str]) -> Ite
                 call = Call(loss.pred, loss.target, None, None, loss.parameters, loss.request, "mean")
                 value, d_pred, *_ = launch.evaluate(call, True, loss.needs_target_gradient)
                 assert d_pred is not None
-                launch.scaled(d_pred, value)
+                launch.scaled(d_pred, value, d_pred.dtype)
             for kernel in launched:
                 if kernel not in seen:
                     yield assembled(f"{loss.name} {dtype}", kernel, architecture)

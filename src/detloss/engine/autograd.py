@@ -96,7 +96,7 @@ class FusedLoss(torch.autograd.Function):
         ctx.kernel = kernel = kernel_for(call)
         value, d_pred, d_target, _ = evaluate_on(kernel, call, needs_pred_gradient, needs_target_gradient)
         ctx.derivatives = d_pred if needs_pred_gradient else None, d_target
-        ctx.options = call[3:]
+        ctx.dtypes, ctx.options = (pred.dtype, target.dtype), call[3:]
         ctx.save_for_backward(pred, target, weight)
         return value
 
@@ -108,7 +108,7 @@ class FusedLoss(torch.autograd.Function):
         scaled = ctx.kernel.scaled if torch._C._has_storage(upstream) else eager.scaled
         needs_gradient, on_fault = ctx.needs_input_grad[1:], ctx.options[-1]
         if derivatives and not (needs_gradient[2] or on_fault or torch.is_grad_enabled()):
-            return None, *products(scaled, upstream, derivatives), None
+            return None, *products(scaled, upstream, derivatives, ctx.dtypes), None
         call = Call(*ctx.saved_tensors, *ctx.options)
         if not derivatives and not torch.is_grad_enabled():
             _, *derivatives, _ = evaluate_on(ctx.kernel, call, *needs_gradient[:2])
@@ -163,7 +163,7 @@ Derivatives = Sequence[Tensor | None]  # by the prediction and by the target
 
 def gradients(
     call: Call,
-    scaled: Callable[[Tensor, Tensor], Tensor],
+    scaled: Callable[[Tensor, Tensor, torch.dtype], Tensor],
     upstream: Tensor,
     needs_gradient: Sequence[bool],
     derivatives: Derivatives,
@@ -175,7 +175,7 @@ def gradients(
         _, *derivatives, _ = eager.evaluate(call, needs_pred_gradient, needs_target_gradient)
     d_pred, d_target = derivatives
     needed = d_pred if needs_pred_gradient else None, d_target if needs_target_gradient else None
-    grad_pred, grad_target = products(scaled, upstream, needed)
+    grad_pred, grad_target = products(scaled, upstream, needed, (call.pred.dtype, call.target.dtype))
     grad_weight: Tensor | None = None
     if needs_weight_gradient and call.weight is not None:
         derivative = eager.weight_derivative(call)
@@ -186,11 +186,14 @@ def gradients(
 
 
 def products(
-    scaled: Callable[[Tensor, Tensor], Tensor], upstream: Tensor, derivatives: Derivatives
+    scaled: Callable[[Tensor, Tensor, torch.dtype], Tensor],
+    upstream: Tensor,
+    derivatives: Derivatives,
+    dtypes: tuple[torch.dtype, torch.dtype],
 ) -> tuple[Tensor | None, Tensor | None]:
-    """The derivatives times the upstream gradient; autograd converts them to the dtypes of their operands."""
+    """The derivatives times the upstream gradient, in the dtypes of their operands."""
     d_pred, d_target = derivatives
     return (
-        None if d_pred is None else scaled(d_pred, upstream),
-        None if d_target is None else scaled(d_target, upstream),
+        None if d_pred is None else scaled(d_pred, upstream, dtypes[0]),
+        None if d_target is None else scaled(d_target, upstream, dtypes[1]),
     )

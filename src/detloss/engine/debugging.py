@@ -216,8 +216,8 @@ def examine_value(call: Call, value: Tensor) -> None:
 
 def examine_gradients(call: Call, upstream: Tensor, grad_pred: Tensor | None, grad_target: Tensor | None) -> None:
     """Report the element or row of a gradient that is not finite."""
-    for operand, tensor, gradient in zip(call.operand_names, call[:2], (grad_pred, grad_target)):
-        if gradient is None or torch.isfinite(gradient := gradient.to(tensor.dtype)).all():
+    for operand, gradient in zip(call.operand_names, (grad_pred, grad_target)):
+        if gradient is None or torch.isfinite(gradient).all():
             continue
         at = checks.first_index(~torch.isfinite(gradient)) or ()
         what = f"the gradient by {operand} is {gradient[at].item()} at {list(at)}"

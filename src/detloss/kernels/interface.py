@@ -262,8 +262,8 @@ class Kernel(Protocol):
     def evaluate(self, call: Call, needs_pred_gradient: bool, needs_target_gradient: bool) -> Evaluation:
         """The loss, weighted and reduced, with the derivatives that are needed."""
 
-    def scaled(self, derivative: Tensor, upstream: Tensor) -> Tensor:
-        """The derivative times the upstream gradient; a fused backend may overwrite the derivative."""
+    def scaled(self, derivative: Tensor, upstream: Tensor, dtype: torch.dtype) -> Tensor:
+        """The derivative times the upstream gradient, in a dtype; a fused backend may overwrite the derivative."""
 
 
 def arithmetic_dtype(pred: Tensor, target: Tensor) -> torch.dtype:
@@ -274,6 +274,11 @@ def arithmetic_dtype(pred: Tensor, target: Tensor) -> torch.dtype:
 def at_least_float32(tensor: Tensor) -> Tensor:
     """The tensor, in float32 if it has 16 bits."""
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def to_dtype(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """`tensor.to(dtype)`, without the call if it has the dtype: `to` costs as much as a small loss."""
+    return tensor if tensor.dtype == dtype else tensor.to(dtype)
 
 
 def has_memory(*operands: Tensor | None) -> bool:

@@ -13,7 +13,9 @@ from torch.overrides import TorchFunctionMode
 
 import detloss
 from detloss import kernels
+from detloss.formulas.elementwise import l1
 from detloss.kernels import cpp
+from detloss.kernels.interface import ElementwiseRequest
 from tests.support.loss_table import TABLE, Row
 from tests.support.marks import exhaustive_except
 
@@ -174,9 +176,23 @@ def test_several_upstream_gradients_at_once(row: Row, seed: int) -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 def test_every_number_of_16_bits(dtype: torch.dtype) -> None:
     numbers = torch.arange(-(2**15), 2**15).to(torch.int16).view(dtype)[1:]  # no multiple of a register
-    with detloss.use_backend("cpp"):
-        sizes = detloss.l1_loss(numbers, torch.zeros_like(numbers), reduction="none")
-    torch.testing.assert_close(sizes, numbers.abs(), rtol=0, atol=0, equal_nan=True)
+    for each in (numbers, numbers.repeat_interleave(2)[::2]):  # registers and single numbers
+        with detloss.use_backend("cpp"):
+            sizes = detloss.l1_loss(each, torch.zeros_like(each), reduction="none")
+        torch.testing.assert_close(sizes, numbers.abs(), rtol=0, atol=0, equal_nan=True)
+
+
+@pytest.mark.parametrize("factor", [1.0, 0.3, 2.0**-30, 3e4, torch.inf, torch.nan])
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_gradients_are_rounded_to_16_bits_once(dtype: torch.dtype, factor: float) -> None:
+    bits = torch.arange(0, 2**32, 65521, dtype=torch.int64)  # numbers of every size, and halfway between two of 16 bits
+    halfway = (torch.arange(2**16) << 16) + 2**15
+    derivative = torch.cat([bits, halfway, halfway - 2**15 + 2**12]).to(torch.int32).view(torch.float32)
+    plan = cpp.plan_of(ElementwiseRequest(l1))
+    assert plan is not None
+    product = plan.scaled(derivative.clone(), torch.tensor(factor), dtype)
+    expected = (derivative * torch.tensor(factor)).to(dtype)
+    torch.testing.assert_close(product, expected, rtol=0, atol=0, equal_nan=True)
 
 
 def test_the_only_logit_of_a_row_is_not_a_number() -> None:

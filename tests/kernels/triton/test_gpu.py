@@ -95,7 +95,7 @@ def test_every_part_passes_or_names_its_reason(
 def wrong_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     """Negate every gradient on Triton."""
     scaled = launch.scaled
-    monkeypatch.setattr(launch, "scaled", lambda derivative, upstream: -scaled(derivative, upstream))
+    monkeypatch.setattr(launch, "scaled", lambda *operands: -scaled(*operands))
 
 
 def test_wrong_kernel_fails_the_battery(

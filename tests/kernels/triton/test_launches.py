@@ -130,7 +130,7 @@ def test_the_host_reads_no_value(monkeypatch: pytest.MonkeyPatch, seed: int) -> 
         for divisor in (None, normalizer):
             given = Call(scores, classes, weight, divisor, parameters, request, "mean")
             result = launch.evaluate(given, True, False)
-            launch.scaled(result.d_pred, result.value)
+            launch.scaled(result.d_pred, result.value, result.d_pred.dtype)
 
 
 def test_numbers_of_the_host_go_to_the_device() -> None:
@@ -245,17 +245,17 @@ def test_strides_that_are_no_rows_are_copied(seed: int) -> None:
 def test_an_upstream_gradient_of_one_copies_nothing(dtype: torch.dtype) -> None:
     derivative = torch.tensor([1.5, torch.nan, -torch.inf], dtype=dtype)
     for one in (torch.tensor(1.0), torch.tensor(1.0).expand(3)):
-        assert launch.scaled(derivative, one) is derivative
+        assert launch.scaled(derivative, one, derivative.dtype) is derivative
         assert derivative.isnan().tolist() == [False, True, False]
-    assert launch.scaled(derivative, torch.tensor(0.0)).tolist() == [0.0, 0.0, 0.0]
+    assert launch.scaled(derivative, torch.tensor(0.0), derivative.dtype).tolist() == [0.0, 0.0, 0.0]
 
 
 def test_upstream_gradients(seed: int) -> None:
     torch.manual_seed(seed)
     derivative = torch.randn(300, 4)
     for upstream in (torch.tensor(2.5), torch.rand(300), torch.rand(300, 4), torch.rand(600)[::2]):
-        expected = eager.scaled(derivative, upstream)
-        assert torch.equal(launch.scaled(derivative.clone(), upstream), expected)
+        expected = eager.scaled(derivative, upstream, derivative.dtype)
+        assert torch.equal(launch.scaled(derivative.clone(), upstream, derivative.dtype), expected)
 
 
 def test_long_sums_keep_their_digits(seed: int) -> None:

@@ -29,6 +29,7 @@ from detloss.kernels.interface import (
     arithmetic_dtype,
     formula_number,
     has_plain_memory,
+    to_dtype,
 )
 
 MOST_PARAMETERS = 7  # of a formula
@@ -63,6 +64,8 @@ def find_library() -> ctypes.CDLL | None:
     torch_library = next((Path(torch.__file__).parent / "lib").glob("libtorch_cpu.*"), None)
     threads = getattr(ctypes.CDLL(str(torch_library)), "torch_parallel_for", None) if torch_library else None
     library.detloss_start.restype = ctypes.c_char_p
+    library.detloss_scale.argtypes = ctypes.c_void_p, ctypes.c_double, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p
+    library.detloss_scale.restype = None
     isa = os.environ.get("DETLOSS_ISA", "")
     if library.detloss_start(isa.encode(), ctypes.cast(threads, ctypes.c_void_p) if threads else None) is None:
         raise ValueError(f"DETLOSS_ISA: expected an instruction set of this processor, v2, v3 or v4, got {isa!r}")
@@ -134,14 +137,18 @@ class Plan(NamedTuple):
             task += CONVEX.pack(*self.shapes, target.shape[-1], self.hull)
         return Evaluation(value, d_pred, d_target, self.run(task) == CLASS_OUT_OF_RANGE)
 
-    def scaled(self, derivative: Tensor, upstream: Tensor) -> Tensor:
-        """The derivative times the upstream gradient; a scalar one is multiplied in place."""
+    def scaled(self, derivative: Tensor, upstream: Tensor, dtype: torch.dtype) -> Tensor:
+        """The derivative times the upstream gradient; one that keeps its dtype is multiplied in place by a scalar."""
         if upstream.dim():
-            return eager.scaled(derivative, upstream)
+            return eager.scaled(derivative, upstream, dtype)
         factor = upstream.item()
-        if factor == 1.0:
-            return derivative
-        return derivative.mul_(factor) if factor else derivative.zero_()
+        if not factor:
+            derivative.zero_()
+        elif derivative.dtype == torch.float32 and dtype != torch.float32 and derivative.is_contiguous():
+            return rounded_product(derivative, factor, dtype)
+        elif factor != 1.0:
+            derivative.mul_(factor)
+        return to_dtype(derivative, dtype)
 
 
 @functools.cache
@@ -211,6 +218,14 @@ def derivative_of(operand: Tensor, dtype: torch.dtype) -> Tensor:
     if operand.dtype == dtype and operand.is_contiguous():
         return torch.empty_like(operand)
     return torch.empty_like(operand, dtype=dtype, memory_format=torch.contiguous_format)
+
+
+def rounded_product(derivative: Tensor, factor: float, dtype: torch.dtype) -> Tensor:
+    """A float32 derivative times a factor, rounded to 16 bits, in one pass."""
+    assert library is not None
+    result = torch.empty_like(derivative, dtype=dtype)
+    library.detloss_scale(derivative.data_ptr(), factor, derivative.numel(), KINDS[dtype], result.data_ptr())
+    return result
 
 
 def operand_of(tensor: Tensor, dtype: torch.dtype, kept: list[object]) -> Fields:

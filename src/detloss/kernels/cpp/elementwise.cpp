@@ -2,6 +2,7 @@
 // and no formula depends on exact cancellation of a product.
 #include "elementwise.h"
 #include "masks.h"
+#include "rounding.h"
 #include "rows.h"
 
 namespace detloss::ISA {
@@ -65,6 +66,10 @@ Status run_special_rows(const RowTask& task, ParallelFor parallel_for) {
 Status run_masks(const Task& task, ParallelFor parallel_for) {
     if (task.arithmetic == float64) return run_masks<double>(task, parallel_for, mask_formulas{});
     return run_masks<float>(task, parallel_for, mask_formulas{});
+}
+void run_scaling(const float* from, double factor, int64_t count, int64_t kind, void* to, ParallelFor parallel_for) {
+    if (kind == bfloat16) scale<Brain>(from, float(factor), count, to, parallel_for);
+    else scale<Half>(from, float(factor), count, to, parallel_for);
 }
 
 }  // namespace detloss::ISA

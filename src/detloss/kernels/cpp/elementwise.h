@@ -12,6 +12,7 @@ struct ElementBlock {
     const S *pred, *target, *weight;
     Parameter<S> parameters[most_parameters];
     S* value;
+    bool sums;
     Sink<S> d_pred, d_target;
     int64_t count;
     S factor;        // of the derivatives: 1 / divisor
@@ -36,20 +37,31 @@ INLINE auto evaluate_element(const ElementBlock<typename L::scalar>& block, int6
     }
 }
 
+// The sum of the losses if `sums` is true. Binary formulas need all registers: their losses are stored and added afterward.
 template <class Formula, bool binary, bool by_pred, bool by_target, class S>
-void element_block(const ElementBlock<S>& shared) {
+double element_block(const ElementBlock<S>& shared) {
     using L = ElementLanes<S>;
     const ElementBlock<S> block = shared;  // a copy, because stores may alias the original
     constexpr size_t parameters = Formula::inputs - (binary ? 4 : 2);
     const L factor = block.factor;
+    const int64_t whole = block.count - block.count % L::count;
+    L loss = 0.0;
+    Total total;
     for (int64_t next = 0; next < block.count; next += L::count) {
         const int64_t at = std::max<int64_t>(0, std::min<int64_t>(next, block.count - L::count));  // the last overlaps
         const auto [value, d_pred, d_target] =
             evaluate_element<Formula, binary, L>(block, at, std::make_index_sequence<parameters>{});
-        block.finish(value, at).store(block.value + at);
+        loss = block.finish(value, at);
+        if (binary || !block.sums) loss.store(block.value + at);
+        else if (next < whole) total.add(loss, next);
         if constexpr (by_pred) block.d_pred.put(block.finish(weighted(factor, d_pred), at), at);
         if constexpr (by_target) block.d_target.put(block.finish(weighted(factor, d_target), at), at);
     }
+    if (!block.sums) return 0.0;
+    if constexpr (binary) return total_of(block.value, block.count);
+    S last[L::count];
+    loss.store(last);
+    return total.with(last + (block.count < L::count ? 0 : L::count - (block.count - whole)), whole, block.count);
 }
 
 // One-hot targets of class indices; index `width` is background. Ignored rows get weight 0. The targets of an index that
@@ -76,13 +88,14 @@ void one_hot(const Task& task, int64_t begin, int64_t count, S* target, const S*
 
 // The blocks of a formula: the value alone, with the derivative by the prediction, and with both derivatives.
 template <class S>
-using ElementBlocks = std::array<void (*)(const ElementBlock<S>&), 3>;
+using ElementBlocks = std::array<double (*)(const ElementBlock<S>&), 3>;
 template <class Formula, bool binary, class S>
 constexpr ElementBlocks<S> element_blocks = {
     element_block<Formula, binary, false, false, S>, element_block<Formula, binary, true, false, S>,
     element_block<Formula, binary, true, Formula::by_target != 0, S>};
 
-// Computes in S, stores as To. One loop serves all formulas, which are called once per block.
+// Computes in S, stores as To, the dtype of the arithmetic, to which every backend rounds constants. One loop serves all
+// formulas, which are called once per block.
 template <class S, class To>
 Status elements(const Task& task, ParallelFor parallel_for, const ElementBlocks<S>& blocks) {
     const int64_t rows = task.indices ? task.entries / task.width : 0;
@@ -112,11 +125,12 @@ Status elements(const Task& task, ParallelFor parallel_for, const ElementBlocks<
         const Output<S, To> value(task.reduction ? nullptr : task.value, begin, count, 1, buffers[4], least);
         const Output<S, To> d_pred(task.d_pred, begin, count, 1, buffers[5], least), d_target(task.d_target, begin, count, 1, buffers[6], least);
         for (int k = 0; k < most_parameters; ++k)
-            block.parameters[k] = {staged(task.parameters[k], begin, count, buffers[7 + k], least), S(task.constants[k])};
-        block.value = value.at, block.d_pred = d_pred.sink(task.entries), block.d_target = d_target.sink(task.entries);
-        blocks[task.d_target ? 2 : task.d_pred ? 1 : 0](block);
+            block.parameters[k] = {staged(task.parameters[k], begin, count, buffers[7 + k], least), S(To(task.constants[k]))};
+        block.value = value.at, block.sums = task.reduction != none;
+        block.d_pred = d_pred.sink(task.entries), block.d_target = d_target.sink(task.entries);
+        const double total = blocks[task.d_target ? 2 : task.d_pred ? 1 : 0](block);
         value.finish(count, 1), d_pred.finish(count, 1), d_target.finish(count, 1);
-        return task.reduction ? total_of(value.at, count) : 0.0;
+        return total;
     };
     store_total<To>(task, over_blocks(task.entries, block_numbers, parallel_for, work), divisor);
     return out_of_range.is_set() ? class_out_of_range : done;

@@ -14,6 +14,10 @@
 #define INSTRUCTION_SETS(each) each(native)
 #endif
 
+namespace detloss {
+using Scaling = void(const float* from, double factor, int64_t count, int64_t kind, void* to, ParallelFor);
+}
+
 #define DECLARE(name)                                     \
     namespace detloss::name {                             \
     Status run_elements(const Task&, ParallelFor);        \
@@ -23,6 +27,7 @@
     Status run_masks(const Task&, ParallelFor);           \
     Status run_pairs(const Task&, ParallelFor);           \
     Status run_convex(const ConvexTask&, ParallelFor);    \
+    Scaling run_scaling;                                  \
     }
 INSTRUCTION_SETS(DECLARE)
 
@@ -53,10 +58,11 @@ struct Kernels {
     Loop elements, binary, rows, masks, pairs;
     RowLoop special_rows;
     ConvexLoop convex;
+    Scaling* scaling;
 };
 #define KERNELS(name)                                                                                                  \
     {#name, detloss::name::run_elements, detloss::name::run_binary, detloss::name::run_rows, detloss::name::run_masks, \
-     detloss::name::run_pairs, detloss::name::run_special_rows, detloss::name::run_convex},
+     detloss::name::run_pairs, detloss::name::run_special_rows, detloss::name::run_convex, detloss::name::run_scaling},
 const Kernels all[] = {INSTRUCTION_SETS(KERNELS)};  // best last
 
 const Kernels* active = nullptr;
@@ -111,3 +117,8 @@ EXPORT Status detloss_special_rows(const RowTask* task) {
 EXPORT Status detloss_masks(const Task* task) { return run(active->masks, *task, task->entries * task->width); }
 EXPORT Status detloss_pairs(const Task* task) { return run(active->pairs, *task, task->entries * task->width); }
 EXPORT Status detloss_convex(const ConvexTask* task) { return active->convex(*task, parallel_for); }
+
+// Multiply numbers by a factor and round the products to a 16-bit dtype.
+EXPORT void detloss_scale(const float* from, double factor, int64_t count, int64_t kind, void* to) {
+    active->scaling(from, factor, count, kind, to, parallel_for);
+}

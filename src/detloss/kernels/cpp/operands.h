@@ -45,6 +45,10 @@ INLINE Lanes<S> converted(const From* from) {
         using Words = typename Packed<uint32_t, Lanes<S>::count>::type;
         using Floats = typename Packed<float, Lanes<S>::count>::type;
         const auto bits = *reinterpret_cast<const typename Packed<uint16_t, Lanes<S>::count>::type*>(from);
+#if defined(__AVX2__)
+        if constexpr (std::is_same_v<S, float> && std::is_same_v<From, Half>)
+            return Lanes<S>(OF_REGISTER(cvtph_ps)(reinterpret_cast<HalfRegister>(bits)));
+#endif
         const auto floats = From::template from<Floats>(__builtin_convertvector(bits, Words));
         return Lanes<S>(__builtin_convertvector(floats, typename Lanes<S>::vector));
     }
@@ -103,24 +107,55 @@ const S* staged(const Operand& from, int64_t begin, int64_t count, S* buffer, in
     return buffer;
 }
 
-// The sum, in an order that does not depend on the width of registers.
+// A sum in double precision, in an order that does not depend on the width of registers: number k is added to partial sum
+// k % ways.
+class Total {
+    using Wide = Lanes<double>;
+    static constexpr uint64_t ways = 32;
+    using Sums = std::array<Wide, ways / Wide::count>;
+    Sums sums{};
+
+    template <class S>
+    __attribute__((noinline)) static double folded(Sums sums, const S* rest, uint64_t begin, uint64_t end) {
+        double last[ways];
+        for (size_t k = 0; k < sums.size(); ++k) sums[k].store(last + k * Wide::count);
+        for (uint64_t k = begin; k < end; ++k) last[k % ways] += *rest++;
+        for (uint64_t half = ways / 2; half; half /= 2)
+            for (uint64_t way = 0; way < half; ++way) last[way] += last[way + half];
+        return last[0];
+    }
+
+  public:
+    // Numbers from number k on, a multiple of their count.
+    template <class L>
+    INLINE void add(L numbers, uint64_t k) {
+        constexpr uint64_t count = L::count;
+        if constexpr (std::is_same_v<L, Wide>) {
+            Wide& sum = sums[k % ways / count];
+            sum = sum + numbers;
+        } else if constexpr (std::is_same_v<L, Lanes<float>>) {
+            add(numbers.template wide<0>(), k), add(numbers.template wide<1>(), k + count / 2);
+        } else {
+            const uint64_t first = count % ways ? k : 0;  // constant where a register fills all sums
+            add(numbers.a, first), add(numbers.b, first + count / 2);
+        }
+    }
+    // The sum, with numbers [begin, end) that fill no register.
+    template <class S>
+    double with(const S* rest, int64_t begin, int64_t end) const {
+        return folded(sums, rest, begin, end);
+    }
+};
+
 template <class S>
 double total_of(const S* numbers, int64_t count) {
-    using Wide = Lanes<double>;
-    constexpr int ways = 32, registers = ways / Wide::count;
-    Wide totals[registers];
-    for (Wide& total : totals) total = 0.0;
+    constexpr int step = Lanes<double>::count;
+    Total total;
     int64_t k = 0;
-    for (; k + ways <= count; k += ways)
+    for (; k + 32 <= count; k += 32)
 #pragma GCC unroll 16
-        for (int way = 0; way < registers; ++way)
-            totals[way] = totals[way] + Wide::widened(numbers + k + way * Wide::count);
-    double last[ways];
-    for (int way = 0; way < registers; ++way) totals[way].store(last + way * Wide::count);
-    for (int way = 0; k < count; ++k, ++way) last[way] += numbers[k];
-    for (int half = ways / 2; half; half /= 2)
-        for (int way = 0; way < half; ++way) last[way] += last[way + half];
-    return last[0];
+        for (int part = 0; part < 32; part += step) total.add(Lanes<double>::widened(numbers + k + part), part);
+    return total.with(numbers + k, k, count);
 }
 
 }  // namespace detloss::ISA

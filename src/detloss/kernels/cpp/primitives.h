@@ -8,15 +8,6 @@
 
 namespace detloss::ISA {
 
-// 1/2!, 1/3!, ...: exp(x) = 1 + x + x^2 (1/2! + x/3! + ...).
-template <int terms>
-constexpr std::array<double, terms> exp_series() {
-    std::array<double, terms> series{};
-    double factorial = 1.0;
-    for (int k = 0; k < terms; ++k) series[k] = 1.0 / (factorial *= k + 2);
-    return series;
-}
-
 template <class L, size_t terms>
 INLINE L polynomial(L x, const std::array<double, terms>& coefficients) {
     L sum = coefficients[terms - 1];
@@ -25,13 +16,23 @@ INLINE L polynomial(L x, const std::array<double, terms>& coefficients) {
     return sum;
 }
 
+// The same for |x| < 1, with shorter dependency chains: pairs of terms are independent.
+template <size_t first = 0, class L, size_t terms>
+INLINE L series(L x, L square, const std::array<double, terms>& coefficients) {
+    if constexpr (first + 1 == terms) return coefficients[first];
+    else if constexpr (first + 2 == terms) return coefficients[first + 1] * x + coefficients[first];
+    else return square * series<first + 2>(x, square, coefficients) + (coefficients[first + 1] * x + coefficients[first]);
+}
+
 // Constants of a floating dtype for exp, log and atan2.
 template <class S>
 struct Float;
 template <>
 struct Float<float> {
     static constexpr int mantissa = 23, bias = 127;
-    static constexpr auto exp = exp_series<6>();
+    // exp(x) = 1 + x + x^2 polynomial(x) up to log(2) / 2: minimax.
+    static constexpr auto exp = std::array{0.49999993431778298, 0.1666652039497842, 0.041668390814386107, 0.0083687454843643498,
+                                           0.0013814540399519163};
     static constexpr double rounder = 0x1.8p23;                        // adding it rounds to an integer
     static constexpr double ln2_high = 0x1.62e4p-1, ln2_low = 0x1.7f7d1cf79abcap-20;  // an integer times high is exact
     static constexpr double lowest = -104.0;                           // below, exp is 0
@@ -44,7 +45,9 @@ struct Float<float> {
 template <>
 struct Float<double> {
     static constexpr int mantissa = 52, bias = 1023;
-    static constexpr auto exp = exp_series<12>();
+    static constexpr auto exp = std::array{
+        0.50000000000000107, 0.16666666666666412, 0.041666666666529733, 0.0083333333334949802, 0.0013888888943758789,
+        0.0001984126950576047, 2.4801492950804454e-05, 2.755758681881435e-06, 2.7630305859655485e-07, 2.5000013831782201e-08};
     static constexpr double rounder = 0x1.8p52;
     static constexpr double ln2_high = 0x1.62e42feep-1, ln2_low = 0x1.a39ef35793c76p-33;
     static constexpr double lowest = -746.0;
@@ -73,7 +76,11 @@ INLINE L relu(L x) {
 // -1, 0 or 1; NaN of NaN.
 template <class L>
 INLINE L sign(L x) {
+#if defined(__AVX512F__)
+    return x.sign();
+#else
     return where(x > 0.0, 1.0, where(x < 0.0, -1.0, 0.0 * x));
+#endif
 }
 
 // 1 / x, or 0 if x is 0.
@@ -124,7 +131,7 @@ INLINE L exp(L x, L low = 0.0) {
     const L rounded = within * 0x1.71547652b82fep0 + F::rounder;
     const L k = rounded - F::rounder;
     const L rest = (within - k * F::ln2_high) - (k * F::ln2_low - low);
-    const L value = 1.0 + (rest + rest * rest * polynomial(rest, F::exp));
+    const L square = rest * rest, value = 1.0 + (rest + square * series(rest, square, F::exp));
 #if defined(__AVX512F__)
     return value.scaled(k);
 #else
@@ -141,7 +148,7 @@ INLINE L expm1(L x) {
     const L rounded = within * 0x1.71547652b82fep0 + F::rounder;
     const L k = rounded - F::rounder;
     const L rest = (within - k * F::ln2_high) - k * F::ln2_low;
-    const L growth = rest + rest * rest * polynomial(rest, F::exp);
+    const L square = rest * rest, growth = rest + square * series(rest, square, F::exp);
     const L power = power_of_two<L>(rounded.as_bits() - L(F::rounder).as_bits());
     return power * growth + (power - 1.0);
 }
@@ -150,7 +157,7 @@ INLINE L expm1(L x) {
 template <class L>
 INLINE L less_in_log(L f, L below = 0.0) {
     const L s = f / (2.0 + f), square = s * s, half_square = 0.5 * f * f;
-    return half_square - (s * (half_square + square * polynomial(square, Float<typename L::scalar>::atanh)) + below);
+    return half_square - (s * (half_square + square * series(square, square * square, Float<typename L::scalar>::atanh)) + below);
 }
 
 // log((1 + f) 2^exponent) for 1 + f in [sqrt(1/2), sqrt(2)].

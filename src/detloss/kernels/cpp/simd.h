@@ -19,9 +19,11 @@ namespace detloss::ISA {
 #if defined(__AVX512F__)
 constexpr int register_bytes = 64;
 #define OF_REGISTER(instruction) _mm512_##instruction
+using HalfRegister = __m256i;
 #elif defined(__AVX2__)
 constexpr int register_bytes = 32;
 #define OF_REGISTER(instruction) _mm256_##instruction
+using HalfRegister = __m128i;
 #else
 constexpr int register_bytes = 16;
 #define OF_REGISTER(instruction) _mm_##instruction
@@ -29,6 +31,16 @@ constexpr int register_bytes = 16;
 
 template <class S>
 using integer_like = std::conditional_t<sizeof(S) == 4, int32_t, int64_t>;
+
+// The numbers of a vector in another type. GCC converts eight floats in two halves.
+template <class To, class From>
+INLINE To converted_to(From from) {
+#if defined(__AVX512F__)
+    using Number = std::decay_t<decltype(from[0])>;
+    if constexpr (sizeof(To) == 64 && sizeof(From) == 32 && std::is_same_v<Number, float>) return _mm512_cvtps_pd(from);
+#endif
+    return __builtin_convertvector(from, To);
+}
 
 template <class S>
 struct Lanes {
@@ -87,7 +99,7 @@ struct Lanes {
     template <class From>
     INLINE static Lanes widened(const From* from) {
         typedef From narrow __attribute__((vector_size(count * sizeof(From)), aligned(sizeof(From)), may_alias));
-        return Lanes(__builtin_convertvector(*reinterpret_cast<const narrow*>(from), vector));
+        return Lanes(converted_to<vector>(*reinterpret_cast<const narrow*>(from)));
     }
     INLINE static Lanes converted(Bits from) { return Lanes(__builtin_convertvector(from.v, vector)); }
     INLINE static Lanes from_bits(Bits from) { return Lanes(reinterpret_cast<vector>(from.v)); }
@@ -126,7 +138,11 @@ struct Lanes {
         if constexpr (sizeof(S) == 4) return Lanes(_mm512_mask_blend_ps(mask.bits, no.v, yes.v));
         else return Lanes(_mm512_mask_blend_pd(mask.bits, no.v, yes.v));
     }
+    friend INLINE Bits where(Mask mask, Bits yes, Bits no) {
+        return where(mask, Lanes::from_bits(yes), Lanes::from_bits(no)).as_bits();
+    }
 #else
+    friend INLINE Bits where(Mask mask, Bits yes, Bits no) { return {mask.v ? yes.v : no.v}; }
     friend INLINE Mask operator<(Lanes a, Lanes b) { return {{a.v < b.v}}; }
     friend INLINE Mask operator<=(Lanes a, Lanes b) { return {{a.v <= b.v}}; }
     friend INLINE Mask operator>(Lanes a, Lanes b) { return {{a.v > b.v}}; }
@@ -172,9 +188,15 @@ struct Lanes {
     INLINE Lanes<double> wide() const {
         constexpr int wide_count = Lanes<double>::count;
         const auto lanes = from_lane<half * wide_count>(std::make_integer_sequence<int, wide_count>{});
-        return Lanes<double>(__builtin_convertvector(lanes, typename Lanes<double>::vector));
+        return Lanes<double>(converted_to<typename Lanes<double>::vector>(lanes));
     }
 #if defined(__AVX512F__)
+    // -1, 0 or 1; NaN of NaN: by the class of the number, in one instruction.
+    INLINE Lanes sign() const {
+        const auto of_class = Bits::all(integer(0xa9a9a122)).v;
+        if constexpr (sizeof(S) == sizeof(double)) return Lanes(_mm512_fixupimm_pd(v, v, (__m512i)of_class, 0));
+        else return Lanes(_mm512_fixupimm_ps(v, v, (__m512i)of_class, 0));
+    }
     // Times 2^k for integer k, in one instruction.
     INLINE Lanes scaled(Lanes k) const {
         if constexpr (sizeof(S) == sizeof(double)) return Lanes(_mm512_maskz_scalef_pd(-1, v, k.v));
@@ -226,6 +248,7 @@ struct Twin {
     INLINE void stream(S* to) const { a.stream(to), b.stream(to + L::count); }
     INLINE S operator[](int lane) const { return lane < L::count ? a[lane] : b[lane - L::count]; }
 #if defined(__AVX512F__)
+    INLINE Twin sign() const { return {a.sign(), b.sign()}; }
     INLINE Twin scaled(Twin k) const { return {a.scaled(k.a), b.scaled(k.b)}; }
 #endif
 

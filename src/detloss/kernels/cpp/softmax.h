@@ -70,10 +70,11 @@ const S* staged_rows(const Operand& from, int64_t begin, int64_t rows, int64_t c
 }
 
 // exp(logit - top), from both parts of the difference: without the low part, the error at a margin of 80 is forty ulps.
+// Where the low part is NaN, because a logit is infinite, the power is 0.
 template <class L>
 INLINE L power_of(L high, L low) {
     const L growth = exp(high);
-    return where(low == low, growth + growth * low, growth);
+    return growth + growth * minimum(low, L(1.0));
 }
 
 // The largest logit of a row with its rounding error.
@@ -130,11 +131,11 @@ template <bool adjusted, class S>
 S sum_of_others(const S* logits, const S* lows, Top<S> most, const Cover<Lanes<S>>& cover, S* powers) {
     using L = Lanes<S>;
     const L top = most.logit, top_low = most.low;
-    L tops = 0.0;
+    auto tops = L::Bits::all(0);
     Sum<S> sum;
-    const auto add = [&](int64_t k, L fresh) INLINED {
+    const auto add = [&](int64_t k, auto... fresh) INLINED {
         const L logit = L::load(logits + k);
-        auto is_top = logit == top;
+        auto is_top = ((logit == top) & ... & fresh);
         L high = logit - top, low = lost(logit, top, high);
         if constexpr (adjusted) {
             const L correction = L::load(lows + k) - top_low;
@@ -143,12 +144,20 @@ S sum_of_others(const S* logits, const S* lows, Top<S> most, const Cover<Lanes<S
         }
         const L power = power_of(high, low);
         if (powers) power.store(powers + k);
-        tops = tops + where(is_top, fresh, 0.0);
+        tops = where(is_top, tops + L::Bits::all(1), tops);
         return where(is_top, 0.0, power);
     };
-    for (int64_t k = 0; k < cover.whole; k += L::count) sum.add_finite(add(k, 1.0));
-    if (cover.ragged) sum.add_finite(weighted(cover.fresh, add(cover.last, cover.fresh)));
-    const double rivals = tops.folded([](L a, L b) INLINED { return a + b; }) - S(1);
+    int64_t k = 0;
+    for (; k + 2 * L::count <= cover.whole; k += 2 * L::count) {
+        const L first = add(k), second = add(k + L::count);
+        sum.add_finite(first + second);
+    }
+    if (k < cover.whole) sum.add_finite(add(k));
+    if (cover.ragged) {
+        const auto fresh = cover.fresh == 1.0;
+        sum.add_finite(where(fresh, add(cover.last, fresh), 0.0));
+    }
+    const double rivals = L::converted(tops).folded([](L a, L b) INLINED { return a + b; }) - S(1);
     if (!std::isinf(most.logit)) return S(sum.total() + rivals);
     for (int64_t k = 0; powers && k < cover.classes; ++k)
         if (logits[k] == most.logit) powers[k] = S(1);

@@ -33,6 +33,7 @@ from detloss.kernels.interface import (
     SoftmaxRequest,
     arithmetic_dtype,
     may_read,
+    to_dtype,
 )
 
 
@@ -359,7 +360,8 @@ def divisor_of(value: Tensor, present: Tensor | None, normalizer: float | Tensor
     return present.sum()
 
 
-def scaled(derivative: Tensor, upstream: Tensor) -> Tensor:
-    """The derivative times the upstream gradient, in the dtype of the arithmetic."""
+def scaled(derivative: Tensor, upstream: Tensor, dtype: torch.dtype) -> Tensor:
+    """The derivative times the upstream gradient, rounded to a dtype."""
     factor = upstream.to(derivative.dtype)
-    return primitives.weighted(factor.unsqueeze(-1) if factor.dim() == derivative.dim() - 1 else factor, derivative)
+    by_row = factor.dim() == derivative.dim() - 1
+    return to_dtype(primitives.weighted(factor.unsqueeze(-1) if by_row else factor, derivative), dtype)

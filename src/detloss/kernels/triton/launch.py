@@ -22,6 +22,7 @@ from detloss.kernels.interface import (
     arithmetic_dtype,
     formula_number,
     has_plain_memory,
+    to_dtype,
 )
 from detloss.kernels.triton import formulas
 from detloss.kernels.triton.blocks import COUNTERS, prepare, scale
@@ -100,8 +101,8 @@ def evaluate(call: Call, needs_pred_gradient: bool, needs_target_gradient: bool)
     return Evaluation(value, d_pred, d_target)
 
 
-def scaled(derivative: Tensor, upstream: Tensor) -> Tensor:
-    """The derivative times the upstream gradient, in place."""
+def scaled(derivative: Tensor, upstream: Tensor, dtype: torch.dtype) -> Tensor:
+    """The derivative times the upstream gradient, in place unless another dtype is needed."""
     upstream = in_plain_memory(upstream)
     is_uniform = stride_of(upstream.shape, upstream.stride()) == 0
     with torch.cuda.device(derivative.get_device()):
@@ -114,7 +115,7 @@ def scaled(derivative: Tensor, upstream: Tensor) -> Tensor:
             block=SCALE_BLOCK,
             enable_fp_fusion=False,
         )
-    return derivative
+    return to_dtype(derivative, dtype)
 
 
 class Scalar(NamedTuple):
