@@ -211,6 +211,6 @@ def ratio(slower: Sequence[float], faster: Sequence[float]) -> Summary:
 
 def limit_of(operands: Sequence[Tensor]) -> tuple[str, Callable[[], object]]:
     """An operation that limits the time: of few entries a Python function, of many the memory."""
-    if operands[0].numel() < 65_536:
+    if operands[0].numel() < 32_768:
         return "an empty autograd function", empty_function(operands)
     return "a torch.add over the same bytes", bandwidth(bytes_moved(operands), operands[0].device)

@@ -84,7 +84,7 @@ def no_collection() -> Iterator[None]:
 def interleaved(candidates: Mapping[Name, Candidate], budget: Budget, clock: Clock) -> dict[Name, tuple[float, ...]]:
     """Seconds per call of every candidate, one figure per round; a slow candidate takes part in fewer rounds.
 
-    A candidate whose first call takes more than its part of the budget is not called again.
+    A candidate whose first call takes more than a third of the budget is not called again.
     """
     fraction = budget.seconds / max(len(candidates), 1)
     order, random = list(candidates), Random(0)
@@ -95,7 +95,7 @@ def interleaved(candidates: Mapping[Name, Candidate], budget: Budget, clock: Clo
         calls = {name: max(1, round(budget.min_run_time / expected[name])) for name in candidates}
         rounds = {name: rounds_for(expected[name] * (1 + calls[name]), fraction, budget) for name in candidates}
         for name in candidates:
-            if first[name] > fraction:
+            if first[name] > budget.seconds / 3:
                 seconds[name], rounds[name] = [first[name]], 0
         for turn in range(max(rounds.values(), default=0)):
             random.shuffle(order)

@@ -461,3 +461,15 @@ def test_a_model_without_distributions() -> None:
     message = "^distribution: expected None, because the model has no DFL, got a loss$"
     with pytest.raises(ValueError, match=message):
         use_losses(network("yolo26n.yaml", 0), distribution=detloss.DistributionFocalLoss())
+
+
+def test_framework_box_terms_are_not_computed_where_both_are_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_operands: object) -> None:
+        raise AssertionError("expected no call")
+
+    model = network("yolov8n.yaml", 0)
+    model.criterion = model.init_criterion()
+    monkeypatch.setattr(type(model.criterion.bbox_loss), "forward", fail)
+    with use_losses(model, box=detloss.CompleteIoULoss(), distribution=detloss.DistributionFocalLoss()):
+        losses, _ = step(model, batch(0))
+    assert losses.isfinite().all()
