@@ -86,7 +86,9 @@ def test_every_part_passes_or_names_its_reason(
     assert {each["loss"] for each in found["every loss against eager"]["figures"]} == losses
     assert {each["dtype"] for each in found["bfloat16 against eager"]["figures"]} == {"bfloat16"}
     assert [each["loss"] for each in found["benchmark"]["figures"]] == titles
-    assert all(each["share of the bandwidth"] > 0 for each in found["benchmark"]["figures"])
+    shares = {each["loss"]: each["share of the bandwidth"] for each in found["benchmark"]["figures"]}
+    assert shares.pop("linear_focal", None) is None  # its bound is that of its matrix products
+    assert all(share > 0 for share in shares.values())
     text = (tmp_path / "gpu.md").read_text()
     assert "| CUDA graphs | not run: needs 1 CUDA GPU | 0 of 0 |" in text
     assert text in capsys.readouterr().out
