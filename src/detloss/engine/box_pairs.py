@@ -20,31 +20,25 @@ class PairPlan(NamedTuple):
 
     request: BoxRequest | ConvexRequest
     shapes: tuple[Shape, Shape]
-    row_ranks: tuple[int, int]  # the dimensions of a row
+    row_ranks: tuple[int, int]  # the dimensions of a row of each operand
 
-    def checked(self, names: tuple[str, str], first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """Both operands as rows of their geometries, on one device."""
+    def checked(
+        self, names: tuple[str, str], first: Tensor, second: Tensor, pairwise: bool = False
+    ) -> tuple[Tensor, Tensor]:
+        """Both operands with flat rows of their geometries, on one device; unless pairwise, as many rows of each."""
         first = checks.rows(names[0], first, self.shapes[0])
         second = checks.rows(names[1], second, self.shapes[1])
         checks.same_device(names[1], second, names[0], first)
-        return first, second
-
-    def leading(self, first: Tensor, second: Tensor) -> tuple[torch.Size, torch.Size]:
-        """The shapes of both operands without the dimensions of a row."""
-        return first.shape[: -self.row_ranks[0]], second.shape[: -self.row_ranks[1]]
-
-    def is_aligned(self, first: Tensor, second: Tensor) -> bool:
-        """Whether the operands have as many rows in the same leading dimensions."""
-        if first.shape == second.shape:
-            return True
-        leading, other_leading = self.leading(first, second)
-        return leading == other_leading
-
-    def flattened(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-        """Both operands with rows of one dimension."""
-        if self.row_ranks == (1, 1):
-            return first, second
-        first, second = (rows.flatten(-2) if rank == 2 else rows for rows, rank in zip((first, second), self.row_ranks))
+        rank, other_rank = self.row_ranks
+        are_pairs = first.shape == second.shape or first.shape[:-rank] == second.shape[:-other_rank]
+        if not (are_pairs or pairwise):
+            raise ValueError(
+                f"{names[1]}: expected as many rows as {names[0]}, {tuple(first.shape)}, got {tuple(second.shape)}"
+            )
+        if rank == 2:
+            first = first.flatten(-2)
+        if other_rank == 2:
+            second = second.flatten(-2)
         return first, second
 
 
@@ -92,12 +86,11 @@ def loss(
     names = "pred", "target"
     plan = plan_of(penalty, geometry, enclosing, measure=False)
     pred, target = plan.checked(names, pred, target)
-    if not plan.is_aligned(pred, target):
-        raise ValueError(f"target: expected as many rows as pred, {tuple(pred.shape)}, got {tuple(target.shape)}")
     return evaluate(
         name,
         plan.request,
-        *plan.flattened(pred, target),
+        pred,
+        target,
         operands=names,
         weight=weight,
         reduction=reduction,
@@ -118,12 +111,9 @@ def measure(
     """A similarity of pairs of rows, row by row or of every row of `a` with every row of `b`."""
     names = "a", "b"
     plan = plan_of(penalty, geometry, enclosing, measure=True)
-    a, b = plan.checked(names, a, b)
-    if not pairwise and not plan.is_aligned(a, b):
-        raise ValueError(f"b: expected as many rows as a, {tuple(a.shape)}, got {tuple(b.shape)}")
-    leading, other_leading = plan.leading(a, b)
-    a, b = plan.flattened(a, b)
+    a, b = plan.checked(names, a, b, pairwise)
     if pairwise:
+        leading, other_leading = a.shape[:-1], b.shape[:-1]
         if not leading or len(other_leading) != len(leading) or leading[:-1] != other_leading[:-1]:
             raise ValueError(
                 "b: expected (..., M) rows beside (..., N) rows of a with the same leading dimensions for "
