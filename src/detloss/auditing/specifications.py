@@ -367,7 +367,7 @@ SPECIFICATIONS = (
         exact_qualities.asymmetric,
         {"positive_gamma": 0.5, "negative_gamma": 3.0, "margin": 0.2},
         grid=asymmetric_options,
-        bound="focal",
+        bound="margin",
         constant_target=True,
         exponents=("positive_gamma", "negative_gamma"),
     ),

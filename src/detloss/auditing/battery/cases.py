@@ -166,7 +166,9 @@ def _exact_binary(loss: Specification, dtype: torch.dtype, options: Options, log
     """Focal losses without derivatives by the target where 1 - p_t is subnormal and loses digits."""
     exact: Exact = loss.exact(logit, target, **options)
     subnormal = 708 if dtype == torch.float64 else 87
-    return replace(exact, by_target=()) if loss.bound == "focal" and subnormal < abs(logit) < 1e30 else exact
+    return (
+        replace(exact, by_target=()) if loss.bound in ("focal", "margin") and subnormal < abs(logit) < 1e30 else exact
+    )
 
 
 def softmax_cases(
