@@ -1,12 +1,14 @@
 """Image files: conversion to upright RGB, and errors for broken ones."""
 
 import hashlib
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
+from detloss.experiments.data import images
 from detloss.experiments.data.dataset import load
 from detloss.experiments.data.images import (
     ImageError,
@@ -71,16 +73,34 @@ def test_sizes_annotated_without_exif_orientation_are_excluded(tmp_path: Path) -
     assert problem.message == "expected 40 x 30 pixels as annotated, got an upright image of 30 x 40"
 
 
+def test_another_format_is_named_after_ultralytics_has_replaced_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = images.open_with_pillow
+
+    def replaced(*arguments: object, **options: object) -> Image.Image:
+        try:
+            return original(*arguments, **options)
+        except UnidentifiedImageError:
+            import_module("pi_heif")
+            raise
+
+    monkeypatch.setattr(images, "open_with_pillow", replaced)
+    (tmp_path / "text.png").write_text("no image at all")
+    with pytest.raises(ImageError, match="expected one of .*, got another format"):
+        read_image(tmp_path / "text.png")
+
+
 def test_truncated_missing_and_broken_images_are_excluded(tmp_path: Path) -> None:
     names = ("truncated.jpg", "text.png", "empty.png", "float.tif")
     folder = write_yolo(tmp_path / "cells", (*PAIR, *map(Picture, names)))
-    images = folder / "images" / "train"
+    there = folder / "images" / "train"
     noise = np.random.default_rng(0).integers(0, 256, size=(64, 64, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(images / "truncated.jpg")
-    (images / "truncated.jpg").write_bytes((images / "truncated.jpg").read_bytes()[:2000])
-    (images / "text.png").write_text("no image at all")
-    (images / "empty.png").write_bytes(b"")
-    Image.new("F", (40, 30)).save(images / "float.tif")
+    Image.fromarray(noise).save(there / "truncated.jpg")
+    (there / "truncated.jpg").write_bytes((there / "truncated.jpg").read_bytes()[:2000])
+    (there / "text.png").write_text("no image at all")
+    (there / "empty.png").write_bytes(b"")
+    Image.new("F", (40, 30)).save(there / "float.tif")
     dataset = load(folder)
     messages = {problem.file.removeprefix("images/train/"): problem.message for problem in dataset.problems}
     assert set(messages) == set(names)

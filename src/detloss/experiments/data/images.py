@@ -77,10 +77,11 @@ def opened(file: Path) -> Iterator[tuple[BufferedReader, Image.Image]]:
             raise ImageError(f"expected at most {MAX_IMAGE_BYTES} bytes, got {size}")
         with file.open("rb") as stream, open_with_pillow(stream, formats=FORMATS) as image:
             yield stream, image
-    except UnidentifiedImageError as error:
-        raise ImageError(f"image cannot be read: expected one of {', '.join(FORMATS)}, got another format") from error
     except Exception as error:  # Pillow's decoders raise nearly anything for a broken file
-        raise ImageError(f"image cannot be read: {error}") from error
+        # After ultralytics has replaced `open`, the first error is the context of another one.
+        is_unidentified = any(isinstance(each, UnidentifiedImageError) for each in (error, error.__context__))
+        reason = f"expected one of {', '.join(FORMATS)}, got another format" if is_unidentified else error
+        raise ImageError(f"image cannot be read: {reason}") from error
 
 
 def upright_size(image: Image.Image) -> tuple[int, int]:
